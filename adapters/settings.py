@@ -167,7 +167,8 @@ def show_database_url(value: str | None) -> str:
         (key, MASK if "password" in key.lower() else text)
         for key, text in parse_qsl(parts.query, keep_blank_values=True)
     ]
-    return parts._replace(netloc=netloc, query=urlencode(query, safe="*/:,")).geturl()
+    # Put together by hand: geturl() loses the empty host of postgresql:///name.
+    return f"{parts.scheme}://{netloc}{parts.path}{'?' if query else ''}{urlencode(query, safe='*/:,')}"
 
 
 # --- The table. ---
@@ -298,11 +299,12 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
 
 
 def unknown_names(environment: Mapping[str, str]) -> Iterator[str]:
-    known = [row.name for _field, row in table()]
+    # Compared without the prefix, which all but one share: that one is near VERDICT_DATABASE_URL, too.
+    known = {row.name.removeprefix(PREFIX): row.name for _field, row in table()}
     for name in sorted(environment):
-        if name.startswith(PREFIX) and name not in known:
-            (nearest,) = difflib.get_close_matches(name, known, n=1, cutoff=0)
-            yield f"{name} is not a setting; did you mean {nearest}? `verdict config` lists them all"
+        if name.startswith(PREFIX) and name not in known.values():
+            (nearest,) = difflib.get_close_matches(name.removeprefix(PREFIX), known, n=1, cutoff=0)
+            yield f"{name} is not a setting; did you mean {known[nearest]}? `verdict config` lists them all"
 
 
 def show_settings(environment: Mapping[str, str]) -> Iterator[Shown]:
