@@ -1,0 +1,267 @@
+"""What belongs to no market: accounts, cash in and out, transfers, guards."""
+
+from kernel.answers import (
+    Answer,
+    BalanceMoved,
+    FenceStands,
+    GuardStands,
+    Opened,
+    Refusal,
+    Transferred,
+)
+from kernel.clearing import net
+from kernel.codes import AMM_ID, FEES_ID, RESERVE_ID, Code, DepositCause, LedgerEntryType, MarketStatus
+from kernel.commands import (
+    Deposit,
+    OpenAccount,
+    OpenJournal,
+    RaiseFence,
+    SetGuard,
+    TransferFunds,
+    TransferShares,
+    Withdraw,
+)
+from kernel.draft import Draft
+from kernel.events import (
+    JOURNAL_FORMAT,
+    AccountOpened,
+    FenceRaised,
+    FundsDeposited,
+    FundsTransferred,
+    FundsWithdrawn,
+    GuardSet,
+    JournalOpened,
+    SharesTransferred,
+)
+from kernel.limits import DEPOSIT_MAX, GRACE_MAX_MS, VOLUME_MAX, WITHDRAW_MAX
+from kernel.money import post
+from kernel.refusals import (
+    account_not_found,
+    insufficient_balance,
+    insufficient_shares,
+    malformed,
+    market_not_found,
+    market_not_open,
+)
+from kernel.state import Account
+
+
+def open_journal(draft: Draft, command: OpenJournal) -> Answer | Refusal:
+    """The first facts of all: the journal, and the accounts that every market needs."""
+    assert draft.state.head == 0, "the journal is open already"
+    draft.record(None, JournalOpened(format=JOURNAL_FORMAT, started_at_ms=draft.at // 1000))
+    for user_id in (RESERVE_ID, FEES_ID):
+        open_one(draft, user_id, user_id, auto_netting=True)
+    return open_one(draft, AMM_ID, AMM_ID, auto_netting=False)
+
+
+def open_account(draft: Draft, command: OpenAccount) -> Answer | Refusal:
+    """Asking again for the same account is answered like the first time: whoever registers may retry."""
+    owner_id = command.owner_id or command.user_id
+    account = draft.state.accounts.get(command.user_id)
+    if account is None:
+        if owner_id != command.user_id and draft.state.trader(owner_id) is None:
+            return account_not_found(owner_id)
+        return open_one(draft, command.user_id, owner_id, auto_netting=command.auto_netting)
+    if account.owner_id != owner_id or account.auto_netting != command.auto_netting:
+        return Refusal(Code.TRANSFER_KEY_USED, f"Account {command.user_id} exists with other properties")
+    return Opened(account.id)
+
+
+def open_one(draft: Draft, user_id: str, owner_id: str, *, auto_netting: bool) -> Opened:
+    draft.state.accounts[user_id] = Account(user_id, owner_id, auto_netting, draft.at)
+    draft.record(None, AccountOpened(user_id=user_id, owner_id=owner_id, auto_netting_enabled=auto_netting))
+    return Opened(user_id)
+
+
+def deposit(draft: Draft, command: Deposit) -> Answer | Refusal:
+    account = draft.state.trader(command.user_id)
+    if not 1 <= command.amount <= DEPOSIT_MAX:
+        return malformed("amount_cents", f"must be 1 to {DEPOSIT_MAX}")
+    if account is None or account.is_escrow:
+        return account_not_found(command.user_id)
+    ledger_id = pay_in(draft, account, command.amount, DepositCause.USER)
+    return BalanceMoved(account.available, command.amount, ledger_id)
+
+
+def pay_in(draft: Draft, account: Account, amount: int, cause: DepositCause) -> int:
+    """Money enters the exchange; returns the ledger entry."""
+    post(draft, account, LedgerEntryType.DEPOSIT, amount)
+    draft.cross_border(amount)
+    ledger_id, postings = draft.take_postings()
+    draft.record(
+        None,
+        FundsDeposited(
+            user_id=account.id, amount_cents=amount, cause=cause, ledger_id=ledger_id, postings=postings
+        ),
+    )
+    return ledger_id
+
+
+def withdraw(draft: Draft, command: Withdraw) -> Answer | Refusal:
+    account = draft.state.trader(command.user_id)
+    if not 1 <= command.amount <= WITHDRAW_MAX:
+        return malformed("amount_cents", "must be 1 or more")
+    if account is None or account.is_escrow:
+        return account_not_found(command.user_id)
+    if command.amount > account.available:
+        return insufficient_balance(command.amount, account.available)
+    post(draft, account, LedgerEntryType.WITHDRAW, -command.amount)
+    draft.cross_border(-command.amount)
+    ledger_id, postings = draft.take_postings()
+    draft.record(
+        None,
+        FundsWithdrawn(
+            user_id=account.id, amount_cents=command.amount, ledger_id=ledger_id, postings=postings
+        ),
+    )
+    return BalanceMoved(account.available, command.amount, ledger_id)
+
+
+# Transfers: within the exchange, between an owner's accounts or with those that reward and charge them
+
+
+def transfer_funds(draft: Draft, command: TransferFunds) -> Answer | Refusal:
+    if (answer := transferred_before(draft, command)) is not None:
+        return answer
+    pair = both_ends(draft, command)
+    if isinstance(pair, Refusal):
+        return pair
+    giver, taker = pair
+    if not 1 <= command.amount <= WITHDRAW_MAX:
+        return malformed("amount", "must be 1 or more")
+    if command.amount > giver.available:
+        return insufficient_balance(command.amount, giver.available)
+    post(draft, giver, LedgerEntryType.TRANSFER_PAYMENT, -command.amount)
+    post(draft, taker, LedgerEntryType.TRANSFER_RECEIPT, command.amount)
+    ledger_id, postings = draft.take_postings()
+    fact = draft.record(
+        None,
+        FundsTransferred(
+            from_user_id=giver.id,
+            to_user_id=taker.id,
+            amount_cents=command.amount,
+            reference_type=command.reference_type,
+            idempotency_key=command.idempotency_key,
+            ledger_id=ledger_id,
+            postings=postings,
+        ),
+    )
+    draft.state.transfers[command.idempotency_key] = fact
+    return Transferred(fact.id)
+
+
+def transfer_shares(draft: Draft, command: TransferShares) -> Answer | Refusal:
+    """Free shares change their account; their cost goes with them and nothing is realized."""
+    state = draft.state
+    if (answer := transferred_before(draft, command)) is not None:
+        return answer
+    market = state.markets.get(command.market_id)
+    if market is None or market.status is MarketStatus.DRAFT:
+        return market_not_found(command.market_id)
+    if market.status is MarketStatus.HALTED:
+        return market_not_open(market)
+    pair = both_ends(draft, command)
+    if isinstance(pair, Refusal):
+        return pair
+    giver, taker = pair
+    held = market.positions.get(giver.id)
+    free = held.holding(command.side).free if held is not None else 0
+    if not 1 <= command.quantity <= VOLUME_MAX:
+        return malformed("quantity", f"must be 1 to {VOLUME_MAX}")
+    if command.quantity > free:
+        return insufficient_shares(command.side, command.quantity, free)
+    assert held is not None
+    source, target = held, market.position(taker)
+    cost = source.holding(command.side).take(command.quantity)
+    receiving = target.holding(command.side)
+    receiving.volume += command.quantity
+    receiving.cost_sum += cost
+    source.updated_at = target.updated_at = draft.at
+    fact = draft.record(
+        market.id,
+        SharesTransferred(
+            from_user_id=giver.id,
+            to_user_id=taker.id,
+            side=command.side,
+            quantity=command.quantity,
+            cost_cents=cost,
+            reference_type=command.reference_type,
+            idempotency_key=command.idempotency_key,
+            positions=[source.after(), target.after()],
+        ),
+    )
+    state.transfers[command.idempotency_key] = fact
+    net(draft, target)
+    return Transferred(fact.id)
+
+
+def both_ends(draft: Draft, command: TransferFunds | TransferShares) -> tuple[Account, Account] | Refusal:
+    """Both accounts exist and are two; at least one is a sub-account, or cash could wander between users."""
+    giver, taker = draft.state.trader(command.from_id), draft.state.trader(command.to_id)
+    if giver is None:
+        return account_not_found(command.from_id)
+    if taker is None:
+        return account_not_found(command.to_id)
+    if giver is taker or not (giver.is_escrow or taker.is_escrow):
+        return Refusal(Code.NOT_ALLOWED, "A transfer leads from or to a sub-account")
+    return giver, taker
+
+
+def transferred_before(draft: Draft, command: TransferFunds | TransferShares) -> Answer | Refusal | None:
+    """A key moves something once: the same request again is answered, another refused."""
+    fact = draft.state.transfers.get(command.idempotency_key)
+    if fact is None:
+        return None
+    event = fact.event
+    match command:
+        case TransferFunds():
+            same = isinstance(event, FundsTransferred) and event.amount_cents == command.amount
+        case TransferShares():
+            same = (
+                isinstance(event, SharesTransferred)
+                and fact.market_id == command.market_id
+                and event.side is command.side
+                and event.quantity == command.quantity
+            )
+    assert isinstance(event, FundsTransferred | SharesTransferred)
+    if (
+        same
+        and event.from_user_id == command.from_id
+        and event.to_user_id == command.to_id
+        and event.reference_type is command.reference_type
+    ):
+        return Transferred(fact.id)
+    return Refusal(Code.TRANSFER_KEY_USED, f"Key {command.idempotency_key} was used with a different request")
+
+
+def raise_fence(draft: Draft, command: RaiseFence) -> Answer | Refusal:
+    """The fence only grows: raising it to where it stands is done already, lowering it comes too late."""
+    account = draft.state.accounts.get(command.user_id)
+    if account is None or not account.is_escrow:
+        return account_not_found(command.user_id)
+    if command.fence < account.fence:
+        return Refusal(Code.STALE_FENCE, f"Stale fence: the account's is {account.fence}")
+    if command.fence > account.fence:
+        account.fence = command.fence
+        draft.record(None, FenceRaised(user_id=account.id, fence=command.fence))
+    return FenceStands(account.fence)
+
+
+def set_guard(draft: Draft, command: SetGuard) -> Answer | Refusal:
+    state = draft.state
+    if command.grace_ms is not None and not 0 <= command.grace_ms <= GRACE_MAX_MS:
+        return malformed("grace_ms", f"must be 0 to {GRACE_MAX_MS}, or null")
+    if state.trader(command.user_id) is None:
+        return account_not_found(command.user_id)
+    for market_id in command.markets or ():
+        market = state.markets.get(market_id)
+        if market is None or market.status is MarketStatus.DRAFT:
+            return market_not_found(market_id)
+    guard = state.guards.get(command.user_id)
+    standing = (guard.grace_ms, guard.markets) if guard is not None else (None, None)
+    wished = (command.grace_ms, command.markets if command.grace_ms is not None else None)
+    if standing != wished:
+        state.guard(command.user_id, *wished)
+        draft.record(None, GuardSet(user_id=command.user_id, grace_ms=wished[0], markets=wished[1]))
+    return GuardStands(*wished)

@@ -1,0 +1,180 @@
+"""What the kernel answers: the outcome of a command, as a value that later commands cannot change."""
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from kernel.codes import CancelReason, Code, FrozenAssetType, OrderStatus, ResolutionResult, StopMode
+from kernel.events import Fact
+
+if TYPE_CHECKING:
+    from kernel.state import Order
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """An expected no: a value, not an exception, because the caller asked and this is the answer."""
+
+    code: Code
+    message: str
+    data: dict[str, Any] | None = None
+
+
+class OrderNow(msgspec.Struct, frozen=True, gc=False):
+    """An order at one moment: the order itself for what never changes, and copies of what does."""
+
+    order: "Order"
+    status: OrderStatus
+    filled_quantity: int
+    remaining_quantity: int
+    frozen_amount: int
+    cancel_reason: CancelReason | None
+    updated_at: int
+
+
+class Netting(msgspec.Struct, frozen=True):
+    """What one caller's nettings within one command came to."""
+
+    pairs_netted: int
+    released_cents: int
+
+
+class Opened(msgspec.Struct, frozen=True):
+    user_id: str
+
+
+class BalanceMoved(msgspec.Struct, frozen=True):
+    available: int
+    amount: int
+    ledger_id: int
+
+
+class Transferred(msgspec.Struct, frozen=True):
+    """The number of the journal's fact that moved it; the same number when the request is repeated."""
+
+    journal_id: int
+
+
+class FenceStands(msgspec.Struct, frozen=True):
+    fence: int
+
+
+class GuardStands(msgspec.Struct, frozen=True):
+    grace_ms: int | None
+    markets: tuple[str, ...] | None
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """An order as the command left it; its trades are the fills among the outcome's facts."""
+
+    order: OrderNow
+    netting: Netting | None
+    repeated: bool = False
+    """Asked for before under the same client_order_id: nothing happened now."""
+
+
+class Replaced(msgspec.Struct, frozen=True):
+    old: OrderNow
+    new: OrderNow
+    netting: Netting | None
+    repeated: bool = False
+
+
+class Cancelled(msgspec.Struct, frozen=True):
+    order: OrderNow
+    unfrozen_amount: int
+    unfrozen_asset_type: FrozenAssetType
+    netting: Netting | None
+
+
+class BatchCancelled(msgspec.Struct, frozen=True):
+    market_id: str
+    cancelled_count: int
+    unfrozen_funds: int
+    unfrozen_yes_shares: int
+    unfrozen_no_shares: int
+
+
+class Minted(msgspec.Struct, frozen=True):
+    """Pairs minted, or burned: quantity, the cash that moved, and what the account holds after."""
+
+    market_id: str
+    quantity: int
+    cents: int
+    new_yes_inventory: int
+    new_no_inventory: int
+    remaining_balance: int
+    repeated: bool = False
+
+
+class Burned(Minted, frozen=True):
+    """The same, the other way."""
+
+
+class AmmRunning(msgspec.Struct, frozen=True):
+    market_id: str
+    initial_budget: int
+    initial_mint_quantity: int
+    started_at: int
+
+
+class AmmStoppedNow(msgspec.Struct, frozen=True):
+    market_id: str
+    stop_mode: StopMode
+    cancelled_orders_count: int
+    remaining_yes_inventory: int
+    remaining_no_inventory: int
+    remaining_balance: int
+    stopped_at: int
+
+
+class MarketIs(msgspec.Struct, frozen=True):
+    """A change of a market was made (or was not needed): ask for the market to see it."""
+
+    market_id: str
+
+
+class Settlement(msgspec.Struct, frozen=True):
+    settled_at: int
+    total_payout: int
+    winners_count: int
+    cancelled_orders_count: int
+    cancelled_orders_unfrozen: int
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    market_id: str
+    result: ResolutionResult
+    resolved_at: int
+    settlement: Settlement | None
+
+
+Answer = (
+    Placed
+    | Cancelled
+    | Replaced
+    | BatchCancelled
+    | Minted
+    | Burned
+    | BalanceMoved
+    | Opened
+    | Transferred
+    | FenceStands
+    | GuardStands
+    | AmmRunning
+    | AmmStoppedNow
+    | MarketIs
+    | Resolved
+)
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """One command, decided: the answer, and the facts that came of it.
+
+    A refusal has no facts, with two exceptions: a replacement that finds its old order partly filled
+    cancels the rest and is refused; and a command that finds its market broken halts it.
+    """
+
+    answer: Answer | Refusal
+    facts: list[Fact]
+    seen: int
+    """The newest journal id this answer could know of; it may be told once that id is durable."""

@@ -1,0 +1,204 @@
+"""Replay one fact: assignment and addition. No rule, no refusal, no clock.
+
+Amounts come from the event, so a fee changed tomorrow cannot rewrite what happened today. What goes wrong
+here is a journal that does not belong to this state, and stops the replay.
+"""
+
+from typing import assert_never
+
+import msgspec
+
+from kernel.codes import AmmStatus, CancelReason, OrderStatus, TimeInForce
+from kernel.events import (
+    AccountOpened,
+    AmmStarted,
+    AmmStopped,
+    AnyEvent,
+    CircuitBreakerResolved,
+    CircuitBreakerTriggered,
+    Fact,
+    FenceRaised,
+    Fill,
+    FundsDeposited,
+    FundsTransferred,
+    FundsWithdrawn,
+    GuardSet,
+    JournalOpened,
+    MarketAmmAuthorized,
+    MarketCreated,
+    MarketSettled,
+    MarketStatusChanged,
+    NettingExecuted,
+    OrderAccepted,
+    OrderCancelled,
+    OrderExpired,
+    OrderMatched,
+    OrderPartiallyFilled,
+    PositionSettled,
+    SharesBurned,
+    SharesMinted,
+    SharesTransferred,
+)
+from kernel.state import Account, AmmRun, Order, State
+
+GTC = TimeInForce.GTC
+
+
+def apply(state: State, fact: Fact) -> None:
+    """Bring the state from just before `fact` to just after it."""
+    assert fact.id == state.head + 1, f"fact {fact.id} after {state.head}"
+    event = fact.event
+    match event:
+        case OrderAccepted():
+            accept(state, fact, event)
+        case OrderMatched() | OrderPartiallyFilled():
+            fill(state, fact, event)
+        case OrderCancelled(order_id=order_id, cancel_reason=reason):
+            close(state.orders[order_id], reason, fact.at)
+        case OrderExpired(order_id=order_id):
+            close(state.orders[order_id], CancelReason.IOC_UNFILLED, fact.at)
+        case AccountOpened(user_id=user_id, owner_id=owner_id, auto_netting_enabled=auto_netting):
+            state.accounts[user_id] = Account(user_id, owner_id, auto_netting, fact.at)
+        case FundsDeposited(amount_cents=amount):
+            state.external += amount
+        case FundsWithdrawn(amount_cents=amount):
+            state.external -= amount
+        case FundsTransferred(idempotency_key=key) | SharesTransferred(idempotency_key=key):
+            state.transfers[key] = fact
+        case FenceRaised(user_id=user_id, fence=fence):
+            state.accounts[user_id].fence = fence
+        case GuardSet(user_id=user_id, grace_ms=grace_ms, markets=markets):
+            state.guard(user_id, grace_ms, markets)
+        case MarketCreated():
+            state.open_market(fact, event)
+        case SharesMinted(idempotency_key=key, trade=trade):
+            state.mints[key] = fact
+            state.trade_ids.resume_trade(trade.trade_id)
+            state.order_ids.resume_order(trade.order_id)
+        case SharesBurned(idempotency_key=key, trade=trade):
+            state.burns[key] = fact
+            state.trade_ids.resume_trade(trade.trade_id)
+            state.order_ids.resume_order(trade.order_id)
+        case JournalOpened() | NettingExecuted() | PositionSettled():
+            pass  # what they changed, the members below say
+        case _:
+            change_market(state, fact, event)
+    settle_members(state, fact, event)
+    state.head = fact.id
+    state.now = fact.at
+
+
+def settle_members(state: State, fact: Fact, event: AnyEvent) -> None:
+    """Balances, positions and reserve: the values after, as the event gives them."""
+    if event.postings:
+        assert event.ledger_id == state.ledger_head + 1, f"ledger {event.ledger_id} after {state.ledger_head}"
+        state.ledger_head += len(event.postings)
+        accounts = state.accounts
+        for posting in event.postings:
+            account = accounts[posting.user_id]
+            account.available = posting.balance_after
+            account.frozen = posting.frozen_after
+            account.version += 1
+    if fact.market_id is None:
+        return
+    market = state.markets[fact.market_id]
+    for after in event.positions:
+        position = market.positions.get(after.user_id) or market.position(state.accounts[after.user_id])
+        yes, no = position.yes, position.no
+        _, yes.volume, yes.cost_sum, yes.pending_sell, no.volume, no.cost_sum, no.pending_sell = (
+            msgspec.structs.astuple(after)
+        )
+        position.updated_at = fact.at
+    if event.market is not None:
+        after_market = event.market
+        market.reserve = after_market.reserve_balance
+        market.pnl_pool = after_market.pnl_pool
+        market.yes_shares = after_market.total_yes_shares
+        market.no_shares = after_market.total_no_shares
+        market.updated_at = fact.at
+
+
+def accept(state: State, fact: Fact, event: OrderAccepted) -> None:
+    """An order comes to be. One that may rest does so at once: its fills, if any, follow and shrink it."""
+    order = state.open_order(fact, event)
+    state.order_ids.resume_order(order.id)
+    if order.time_in_force is GTC:
+        order.market.rest(order)
+        order.market.book_changed_at = fact.at
+
+
+def fill(state: State, fact: Fact, event: Fill) -> None:
+    maker, taker = state.orders[event.order_id], state.orders[event.counterparty_order_id]
+    market, trade = maker.market, event.trade
+    for order, after in zip((maker, taker), event.orders, strict=True):
+        if order.time_in_force is GTC or order is maker:
+            market.shrink(order, event.fill_qty)
+        else:
+            order.remaining -= event.fill_qty
+        order.status = after.status
+        order.frozen = after.frozen_amount
+        order.updated_at = fact.at
+        order.position.has_traded = True
+    state.trade_ids.resume_trade(trade.trade_id)
+    market.count_trade(trade.scenario, event.trade_price, event.fill_qty, trade.maker_fee + trade.taker_fee)
+    market.book_changed_at = fact.at
+
+
+def close(order: Order, reason: CancelReason, at: int) -> None:
+    if order.time_in_force is GTC:
+        order.market.leave(order)
+        order.market.book_changed_at = at
+    if reason is CancelReason.MARKET_RESOLVED:
+        order.market.count_resolution_cancel(order.opens, order.frozen)
+    order.status = OrderStatus.CANCELLED
+    order.cancel_reason = reason
+    order.frozen = 0
+    order.updated_at = at
+
+
+def change_market(
+    state: State,
+    fact: Fact,
+    event: MarketStatusChanged
+    | MarketAmmAuthorized
+    | MarketSettled
+    | AmmStarted
+    | AmmStopped
+    | CircuitBreakerTriggered
+    | CircuitBreakerResolved,
+) -> None:
+    """What happens to a market now and then, and is not trading."""
+    assert fact.market_id is not None
+    market = state.markets[fact.market_id]
+    match event:
+        case MarketStatusChanged():
+            market.status = event.new_status
+            market.resolution_result = event.resolution_result
+            market.resolved_at = event.resolved_at
+            market.updated_at = fact.at
+        case MarketAmmAuthorized():
+            market.amm_authorized = event.amm_authorized
+            market.updated_at = fact.at
+        case MarketSettled():
+            market.status = event.new_status
+            market.settled_at = event.settled_at
+        case AmmStarted():
+            market.amm = AmmRun(
+                AmmStatus.RUNNING,
+                event.start_count,
+                event.initial_budget_cents,
+                event.initial_price_cents,
+                event.config_override,
+                fact.at,
+            )
+        case AmmStopped():
+            assert market.amm is not None
+            market.amm.stop(fact.at, event.stop_mode)
+        case CircuitBreakerTriggered():
+            state.breaker_head = event.breaker_id
+            market.open_breakers.append(event.breaker_id)
+            market.updated_at = fact.at
+        case CircuitBreakerResolved():
+            market.open_breakers = []
+        case _:
+            assert_never(event)

@@ -1,0 +1,369 @@
+"""The audit: every invariant of the exchange by name, checked against the whole state.
+
+It recomputes from first principles what the rest of the kernel keeps up to date, and shares no shortcut
+with it. A clean exchange gives an empty list; otherwise each violation says what broke, with the numbers.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from kernel.codes import (
+    PAIR_CENTS,
+    RESERVE_ID,
+    BookType,
+    CircuitBreakerTrigger,
+    Direction,
+    MarketStatus,
+    OrderStatus,
+    Side,
+    TimeInForce,
+)
+from kernel.history import History
+from kernel.money import fee
+from kernel.state import Market, Order, Position, Presence, State
+
+INVARIANTS: Final = {
+    "shares_balanced": "total_yes_shares = total_no_shares",
+    "reserve_consistency": "reserve_balance = 100 * total_yes_shares >= 0",
+    "cost_conservation": "reserve_balance + pnl_pool = all cost sums of the market",
+    "positions_sum": "the volumes of all positions add up to the market's shares, on each side",
+    "position_bounds": "0 <= pending_sell <= volume; cost_sum >= volume where shares are held, else 0",
+    "global_zero_sum": "all balances together = deposits less withdrawals",
+    "reserve_account_consistency": "SYSTEM_RESERVE holds the reserves of all markets",
+    "non_negative": "no balance is below 0; the system's accounts have nothing frozen",
+    "frozen_funds": "each account's frozen balance = what its live buy orders froze",
+    "pending_shares": "each pending_sell = the remaining quantities of the live sell orders of that side",
+    "order_freeze": "a live order has set aside exactly what its remainder needs, a final one nothing",
+    "order_quantities": "filled + remaining = quantity, and the status fits them",
+    "order_mapping": "book type, direction and price follow from the user's view",
+    "book_matches_orders": "the book holds exactly the live orders, in acceptance order",
+    "book_not_crossed": "best bid < best ask",
+    "netting_complete": "nobody with netting on holds free pairs",
+    "ledger_chain": "each account's entries form a chain that ends at its balances and count its version",
+    "ledger_double_entry": "apart from deposits, withdrawals and freezes, entries sum to 0",
+    "fee_account": "PLATFORM_FEE holds the fees of all trades",
+    "trades_sum": "what an order traded = its filled quantity",
+    "price_bounds": "every price is 1 to 99",
+    "pnl_sum": "pnl_pool = what trades, burns and nettings realized",
+}
+"""Name to statement, in the order of their numbers I-1 to I-22."""
+
+TRIGGERS: Final = {
+    "shares_balanced": CircuitBreakerTrigger.INVARIANT_SHARES,
+    "positions_sum": CircuitBreakerTrigger.INVARIANT_SHARES,
+    "reserve_consistency": CircuitBreakerTrigger.INVARIANT_RESERVE,
+    "cost_conservation": CircuitBreakerTrigger.INVARIANT_COST_SUM,
+    "pnl_sum": CircuitBreakerTrigger.INVARIANT_COST_SUM,
+    "global_zero_sum": CircuitBreakerTrigger.INVARIANT_BALANCE,
+    "reserve_account_consistency": CircuitBreakerTrigger.INVARIANT_BALANCE,
+    "frozen_funds": CircuitBreakerTrigger.INVARIANT_BALANCE,
+    "non_negative": CircuitBreakerTrigger.NEGATIVE_BALANCE,
+    "book_matches_orders": CircuitBreakerTrigger.ORDERBOOK_DESYNC,
+    "book_not_crossed": CircuitBreakerTrigger.ORDERBOOK_DESYNC,
+}
+"""What a violation trips; whatever is not named here is a fault of clearing."""
+
+TRADING: Final = (MarketStatus.ACTIVE, MarketStatus.SUSPENDED, MarketStatus.HALTED)
+OVER: Final = (MarketStatus.SETTLED, MarketStatus.VOIDED)
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """One invariant that does not hold: where, and by which numbers."""
+
+    invariant: str
+    market_id: str | None
+    numbers: dict[str, Any]
+
+    @property
+    def trigger(self) -> CircuitBreakerTrigger:
+        return TRIGGERS.get(self.invariant, CircuitBreakerTrigger.CLEARING_ERROR)
+
+    def told(self) -> dict[str, Any]:
+        return {"invariant": self.invariant, "market_id": self.market_id} | self.numbers
+
+
+def audit(state: State, history: History | None = None) -> list[Violation]:
+    """Everything, over all markets and accounts; with the history also what only the record can show."""
+    violations = [*audit_accounts(state)]
+    by_market: dict[str, list[Order]] = {market_id: [] for market_id in state.markets}
+    for order in state.orders.values():
+        by_market[order.market.id].append(order)
+    for market in state.markets.values():
+        violations += audit_orders_of(market, by_market[market.id])
+    if history is not None:
+        violations += audit_history(state, history)
+    return violations
+
+
+def audit_market(state: State, market: Market) -> list[Violation]:
+    """Everything that speaks of one market."""
+    return audit_orders_of(market, [order for order in state.orders.values() if order.market is market])
+
+
+def audit_orders_of(market: Market, orders: list[Order]) -> list[Violation]:
+    return [
+        *(() if market.status in OVER else audit_shares(market)),
+        *audit_positions(market),
+        *audit_orders(market, orders),
+        *audit_trades(market, orders),
+        *audit_book(market, orders),
+    ]
+
+
+def audit_shares(market: Market) -> list[Violation]:
+    """Shares, reserve and cost: what must hold for every share to be paid."""
+    positions = market.positions.values()
+    yes, no = sum(p.yes.volume for p in positions), sum(p.no.volume for p in positions)
+    costs = sum(p.yes.cost_sum + p.no.cost_sum for p in positions)
+    totals = {"total_yes_shares": market.yes_shares, "total_no_shares": market.no_shares}
+    money = {"reserve_balance": market.reserve, "pnl_pool": market.pnl_pool}
+    checks = {
+        "shares_balanced": (market.yes_shares == market.no_shares, totals),
+        "reserve_consistency": (market.reserve == PAIR_CENTS * market.yes_shares >= 0, money | totals),
+        "cost_conservation": (market.reserve + market.pnl_pool == costs, money | {"cost_sums": costs}),
+        "positions_sum": (
+            (yes, no) == (market.yes_shares, market.no_shares),
+            totals | {"yes_volumes": yes, "no_volumes": no},
+        ),
+    }
+    return [Violation(name, market.id, numbers) for name, (holds, numbers) in checks.items() if not holds]
+
+
+def audit_positions(market: Market) -> Iterator[Violation]:
+    for position in market.positions.values():
+        for side in Side:
+            holding = position.holding(side)
+            numbers = {
+                "user_id": position.account.id,
+                "side": side.value,
+                "volume": holding.volume,
+                "cost_sum": holding.cost_sum,
+                "pending_sell": holding.pending_sell,
+            }
+            costs_fit = holding.cost_sum >= holding.volume if holding.volume else holding.cost_sum == 0
+            if not (0 <= holding.pending_sell <= holding.volume and costs_fit):
+                yield Violation("position_bounds", market.id, numbers)
+            pending = sum(o.remaining for o in position.live if not o.opens and o.side is side)
+            if pending != holding.pending_sell:
+                yield Violation("pending_shares", market.id, numbers | {"live_orders": pending})
+        pairs = min(position.yes.free, position.no.free)
+        if position.account.auto_netting and pairs > 0:
+            yield Violation(
+                "netting_complete", market.id, {"user_id": position.account.id, "free_pairs": pairs}
+            )
+
+
+def audit_orders(market: Market, orders: Iterable[Order]) -> Iterator[Violation]:
+    for order in orders:
+        told = {"order_id": order.id, "status": order.status.value}
+        filled = order.quantity - order.remaining
+        if order.is_live:
+            need = order.remaining
+            if order.direction is Direction.BUY:
+                value = order.price * order.remaining
+                need = value + fee(value, max(market.terms.maker_fee_bps, market.terms.taker_fee_bps))
+            freeze_fits = order.frozen == need > 0
+        else:
+            freeze_fits = order.frozen == 0
+        if not freeze_fits:
+            yield Violation(
+                "order_freeze",
+                market.id,
+                told | {"frozen_amount": order.frozen, "remaining": order.remaining},
+            )
+        if not status_fits(order, filled):
+            yield Violation(
+                "order_quantities",
+                market.id,
+                told | {"quantity": order.quantity, "filled": filled, "remaining": order.remaining},
+            )
+        if (order.book_type, order.is_bid, order.book_price) != mapped(order):
+            yield Violation(
+                "order_mapping",
+                market.id,
+                told | {"book_type": order.book_type.value, "book_price": order.book_price},
+            )
+        if not (1 <= order.price <= 99 and 1 <= order.book_price <= 99):
+            yield Violation(
+                "price_bounds", market.id, told | {"price": order.price, "book_price": order.book_price}
+            )
+    last = market.last_trade_price
+    if last is not None and not 1 <= last <= 99:
+        yield Violation("price_bounds", market.id, {"last_trade_price": last})
+
+
+def audit_trades(market: Market, orders: Iterable[Order]) -> Iterator[Violation]:
+    """Each share traded filled two orders. Order by order only the history can tell."""
+    filled = sum(order.quantity - order.remaining for order in orders)
+    if filled != 2 * market.traded_volume:
+        yield Violation(
+            "trades_sum", market.id, {"filled_quantities": filled, "traded_volume": market.traded_volume}
+        )
+
+
+def status_fits(order: Order, filled: int) -> bool:
+    match order.status:
+        case OrderStatus.OPEN:
+            return filled == 0
+        case OrderStatus.PARTIALLY_FILLED:
+            return 0 < filled < order.quantity
+        case OrderStatus.FILLED:
+            return order.remaining == 0
+        case OrderStatus.CANCELLED:
+            return 0 <= filled < order.quantity and order.cancel_reason is not None
+        case _:
+            return False
+
+
+def mapped(order: Order) -> tuple[BookType, bool, int]:
+    """The user's view, carried over to the book of YES, spelled out."""
+    match order.side, order.direction:
+        case Side.YES, Direction.BUY:
+            return BookType.NATIVE_BUY, True, order.price
+        case Side.YES, Direction.SELL:
+            return BookType.NATIVE_SELL, False, order.price
+        case Side.NO, Direction.BUY:
+            return BookType.SYNTHETIC_SELL, False, PAIR_CENTS - order.price
+        case _:
+            return BookType.SYNTHETIC_BUY, True, PAIR_CENTS - order.price
+
+
+def audit_book(market: Market, orders: Iterable[Order]) -> Iterator[Violation]:
+    """The book, its totals and the indexes beside it hold the live orders and nothing else."""
+    live = sorted((order for order in orders if order.is_live), key=lambda order: order.accepted_seq)
+    queues: defaultdict[tuple[bool, int], list[Order]] = defaultdict(list)
+    by_holder: defaultdict[str, list[Order]] = defaultdict(list)
+    for order in live:
+        queues[order.is_bid, order.book_price].append(order)
+        by_holder[order.account.id].append(order)
+    if any(order.time_in_force is not TimeInForce.GTC for order in live) or (
+        live and market.status not in TRADING
+    ):
+        yield Violation(
+            "book_matches_orders", market.id, {"live_orders": len(live), "status": market.status.value}
+        )
+    for half, is_bid in ((market.book.bids, True), (market.book.asks, False)):
+        for price, level in enumerate(half.levels):
+            expected = queues[is_bid, price]
+            total = sum(order.remaining for order in expected)
+            occupied = bool(half.mask >> price & 1)
+            if list(level) != expected or half.totals[price] != total or occupied != bool(expected):
+                numbers = {
+                    "side": "bids" if is_bid else "asks",
+                    "price": price,
+                    "book_orders": [order.id for order in level][:20],
+                    "live_orders": [order.id for order in expected][:20],
+                    "book_total": half.totals[price],
+                    "live_total": total,
+                }
+                yield Violation("book_matches_orders", market.id, numbers)
+    best_bid, best_ask = market.book.best_bid, market.book.best_ask
+    if best_bid is not None and best_ask is not None and best_bid >= best_ask:
+        yield Violation("book_not_crossed", market.id, {"best_bid": best_bid, "best_ask": best_ask})
+    for position in market.positions.values():
+        yield from audit_indexes(position, by_holder[position.account.id])
+    for presence in market.presences.values():
+        yield from audit_presence(market, presence)
+
+
+def audit_indexes(position: Position, live: list[Order]) -> Iterator[Violation]:
+    """What limits and batch cancels look at, against the orders it stands for."""
+    opening = {side: sum(o.remaining for o in live if o.opens and o.side is side) for side in Side}
+    if list(position.live) != live or any(position.holding(side).opening != opening[side] for side in Side):
+        numbers = {
+            "user_id": position.account.id,
+            "indexed_orders": [order.id for order in position.live][:20],
+            "live_orders": [order.id for order in live][:20],
+            "opening": {side.value: [position.holding(side).opening, opening[side]] for side in Side},
+        }
+        yield Violation("book_matches_orders", position.market.id, numbers)
+
+
+def audit_presence(market: Market, presence: Presence) -> Iterator[Violation]:
+    """What self-trade prevention looks at: the prices at which one owner rests, on each side."""
+    for levels, is_bid in ((presence.bids, True), (presence.asks, False)):
+        prices = Counter(o.book_price for p in presence.positions for o in p.live if o.is_bid is is_bid)
+        if levels.counts != prices or levels.mask != sum(1 << price for price in prices):
+            numbers = {"indexed_prices": dict(levels.counts), "live_prices": dict(prices)}
+            yield Violation("book_matches_orders", market.id, numbers)
+
+
+def audit_accounts(state: State) -> Iterator[Violation]:
+    accounts = state.accounts.values()
+    held = sum(account.available + account.frozen for account in accounts)
+    if held != state.external:
+        totals = {"balances": held, "deposits_less_withdrawals": state.external}
+        yield Violation("global_zero_sum", None, totals)
+        yield Violation("ledger_double_entry", None, totals)
+    if RESERVE_ID in state.accounts:
+        reserves = sum(market.reserve for market in state.markets.values())
+        if state.reserve.available != reserves:
+            yield Violation(
+                "reserve_account_consistency", None, {"account": state.reserve.available, "markets": reserves}
+            )
+        fees = sum(market.fees for market in state.markets.values())
+        if state.fees.available != fees:
+            yield Violation("fee_account", None, {"account": state.fees.available, "trades": fees})
+    entries = sum(account.version for account in accounts)
+    if entries != state.ledger_head:
+        yield Violation("ledger_chain", None, {"versions": entries, "ledger_entries": state.ledger_head})
+    for account in accounts:
+        numbers: dict[str, Any] = {
+            "user_id": account.id,
+            "available": account.available,
+            "frozen": account.frozen,
+        }
+        if account.available < 0 or account.frozen < 0 or (account.is_system and account.frozen):
+            yield Violation("non_negative", None, numbers)
+        frozen = sum(order.frozen for p in account.positions.values() for order in p.live if order.opens)
+        if account.frozen != frozen:
+            yield Violation("frozen_funds", None, numbers | {"live_orders": frozen})
+
+
+def audit_history(state: State, history: History) -> Iterator[Violation]:
+    """The record against the state: what every ledger entry and every trade together must come to."""
+    for chain in history.broken_chains:
+        yield Violation("ledger_chain", None, chain)
+    for account in state.accounts.values():
+        told = history.accounts[account.id]
+        if (told.balance, told.frozen, told.entries) != (account.available, account.frozen, account.version):
+            yield Violation(
+                "ledger_chain",
+                None,
+                {
+                    "user_id": account.id,
+                    "available": account.available,
+                    "last_balance_after": told.balance,
+                    "frozen": account.frozen,
+                    "freezes": told.frozen,
+                    "version": account.version,
+                    "entries": told.entries,
+                },
+            )
+    for event in history.unbalanced:
+        yield Violation("ledger_double_entry", None, event)
+    if history.external != state.external:
+        yield Violation("global_zero_sum", None, {"ledger": history.external, "state": state.external})
+    if history.fees != state.fees.available:
+        yield Violation("fee_account", None, {"account": state.fees.available, "trades": history.fees})
+    for order in state.orders.values():
+        if history.order_fills[order.id] != order.filled:
+            yield Violation(
+                "trades_sum",
+                order.market.id,
+                {
+                    "order_id": order.id,
+                    "filled_quantity": order.filled,
+                    "traded": history.order_fills[order.id],
+                },
+            )
+    for market in state.markets.values():
+        if market.status not in OVER and history.realized_pnl[market.id] != market.pnl_pool:
+            yield Violation(
+                "pnl_sum",
+                market.id,
+                {"pnl_pool": market.pnl_pool, "realized": history.realized_pnl[market.id]},
+            )

@@ -1,0 +1,235 @@
+"""Clearing: who pays whom when a maker and a taker meet.
+
+A book quoted in YES has two kinds of buyers (those who buy YES, and those who sell NO) and two kinds of
+sellers (those who sell YES, and those who buy NO), so there are four meetings and no more. Where both open,
+a pair comes to be and the reserve takes its 100 cents; where both close, a pair ceases and the reserve pays
+them; where one opens and one closes, a share changes hands.
+"""
+
+from typing import Final
+
+from kernel.codes import PAIR_CENTS, BookType, Direction, LedgerEntryType, OrderStatus, TradeScenario
+from kernel.draft import Draft
+from kernel.events import NettingExecuted, OrderMatched, OrderPartiallyFilled, Trade
+from kernel.ids import snowflake
+from kernel.money import fee, post
+from kernel.state import Market, Order, Position
+
+SCENARIOS: Final = {
+    (BookType.NATIVE_BUY, BookType.SYNTHETIC_SELL): TradeScenario.MINT,
+    (BookType.NATIVE_BUY, BookType.NATIVE_SELL): TradeScenario.TRANSFER_YES,
+    (BookType.SYNTHETIC_BUY, BookType.SYNTHETIC_SELL): TradeScenario.TRANSFER_NO,
+    (BookType.SYNTHETIC_BUY, BookType.NATIVE_SELL): TradeScenario.BURN,
+}
+"""(buy side, sell side) of the book to what their meeting is."""
+
+PARTIALLY_FILLED, FILLED = OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED
+UNFREEZE = LedgerEntryType.ORDER_UNFREEZE
+MINT_COST, MINT_RESERVE_IN = LedgerEntryType.MINT_COST, LedgerEntryType.MINT_RESERVE_IN
+BURN_REVENUE, BURN_RESERVE_OUT = LedgerEntryType.BURN_REVENUE, LedgerEntryType.BURN_RESERVE_OUT
+PAYMENT, RECEIPT = LedgerEntryType.TRANSFER_PAYMENT, LedgerEntryType.TRANSFER_RECEIPT
+FEE, FEE_REVENUE = LedgerEntryType.FEE, LedgerEntryType.FEE_REVENUE
+
+
+class Leg:
+    """One order's part in a fill: what it is worth, what it sets free, what it realizes."""
+
+    __slots__ = ("order", "quantity", "rate", "realized", "released", "value")
+
+    def __init__(self, order: Order, price: int, quantity: int, rate: int) -> None:
+        self.order = order
+        self.quantity = quantity
+        self.rate = rate
+        # An order trades shares of its own side; the price speaks of YES.
+        self.value = quantity * (price if order.is_bid == order.opens else PAIR_CENTS - price)
+        self.released = 0
+        self.realized: int | None = None
+
+    def release(self) -> None:
+        """Set free what backed the filled part: `frozen = need(remaining)` always, never a running sum."""
+        order = self.order
+        frozen = order.need(order.remaining)
+        self.released = order.frozen - frozen
+        order.frozen = frozen
+        order.status = PARTIALLY_FILLED if order.remaining else FILLED
+
+    def close(self) -> None:
+        """The shares leave, and with them their cost; the difference to what they bring is realized."""
+        holding = self.order.holding
+        holding.pending_sell -= self.quantity
+        self.realized = self.value - holding.take(self.quantity)
+
+    def open(self) -> None:
+        holding = self.order.holding
+        holding.volume += self.quantity
+        holding.cost_sum += self.value
+
+    def pay(self, draft: Draft, entry_type: LedgerEntryType) -> None:
+        """From its freeze; what is left of that (price improvement, unused fee buffer) stays available."""
+        account = self.order.account
+        post(draft, account, UNFREEZE, self.released, frozen=-self.released, order_id=self.order.id)
+        post(draft, account, entry_type, -self.value)
+
+    def receive(self, draft: Draft, entry_type: LedgerEntryType) -> None:
+        post(draft, self.order.account, entry_type, self.value)
+
+    def fee(self) -> int:
+        """On what it really pays or receives; a buy's never exceeds what its freeze has left.
+
+        The freeze was rounded up once and the fees of several fills once each, so without this cap the
+        last fill could find a cent missing.
+        """
+        due = fee(self.value, self.rate)
+        return min(due, self.released - self.value) if self.order.opens else due
+
+
+def mint(draft: Draft, market: Market, buy: Leg, sell: Leg) -> None:
+    """Both open: their payments together are the 100 cents of each new pair."""
+    buy.open()
+    sell.open()
+    buy.pay(draft, MINT_COST)
+    sell.pay(draft, MINT_COST)
+    change_pairs(draft, market, buy.quantity, MINT_RESERVE_IN)
+
+
+def transfer_yes(draft: Draft, market: Market, buy: Leg, sell: Leg) -> None:
+    """The buyer of YES pays the seller of YES."""
+    sell.close()
+    buy.open()
+    buy.pay(draft, PAYMENT)
+    sell.receive(draft, RECEIPT)
+
+
+def transfer_no(draft: Draft, market: Market, buy: Leg, sell: Leg) -> None:
+    """On the sell side of the book stands who buys NO, and pays who sells it."""
+    buy.close()
+    sell.open()
+    sell.pay(draft, PAYMENT)
+    buy.receive(draft, RECEIPT)
+
+
+def burn(draft: Draft, market: Market, buy: Leg, sell: Leg) -> None:
+    """Both close: the reserve pays out the 100 cents of each pair that ceases."""
+    buy.close()
+    sell.close()
+    buy.receive(draft, BURN_REVENUE)
+    sell.receive(draft, BURN_REVENUE)
+    change_pairs(draft, market, -buy.quantity, BURN_RESERVE_OUT)
+
+
+CLEAR: Final = {
+    TradeScenario.MINT: mint,
+    TradeScenario.TRANSFER_YES: transfer_yes,
+    TradeScenario.TRANSFER_NO: transfer_no,
+    TradeScenario.BURN: burn,
+}
+
+
+def change_pairs(draft: Draft, market: Market, pairs: int, entry_type: LedgerEntryType) -> None:
+    """Pairs come to be, or cease, against 100 cents each in the reserve."""
+    market.yes_shares += pairs
+    market.no_shares += pairs
+    market.reserve += PAIR_CENTS * pairs
+    assert market.is_sound, (
+        f"{market.id}: reserve {market.reserve} for {market.yes_shares}/{market.no_shares} shares"
+    )
+    post(draft, draft.state.reserve, entry_type, PAIR_CENTS * pairs)
+
+
+def realize(market: Market, pnl: int) -> None:
+    """Profit or loss of shares that are closed: the pool keeps the difference between cost and reserve."""
+    market.pnl_pool += pnl
+
+
+def fill(draft: Draft, maker: Order, taker: Order) -> None:
+    """One meeting, cleared: at the maker's price, for what both still want."""
+    market = maker.market
+    terms = market.terms
+    price = maker.book_price
+    quantity = min(maker.remaining, taker.remaining)
+    made = Leg(maker, price, quantity, terms.maker_fee_bps)
+    took = Leg(taker, price, quantity, terms.taker_fee_bps)
+    buy, sell = (made, took) if maker.is_bid else (took, made)
+    scenario = SCENARIOS[buy.order.book_type, sell.order.book_type]
+
+    market.shrink(maker, quantity)
+    taker.remaining -= quantity
+    made.release()
+    took.release()
+    CLEAR[scenario](draft, market, buy, sell)
+    maker_fee, taker_fee = made.fee(), took.fee()
+    post(draft, maker.account, FEE, -maker_fee)
+    post(draft, taker.account, FEE, -taker_fee)
+    post(draft, draft.state.fees, FEE_REVENUE, maker_fee + taker_fee)
+    if buy.realized is not None or sell.realized is not None:
+        realize(market, (buy.realized or 0) + (sell.realized or 0))
+
+    state = draft.state
+    state.trade_ids.step(draft.at)
+    market.count_trade(scenario, price, quantity, maker_fee + taker_fee)
+    market.book_changed_at = market.updated_at = maker.updated_at = taker.updated_at = draft.at
+    positions = [maker.position] if maker.position is taker.position else [maker.position, taker.position]
+    for position in positions:
+        position.updated_at = draft.at
+        position.has_traded = True
+    ledger_id, postings = draft.take_postings()
+    event = OrderPartiallyFilled if maker.remaining else OrderMatched
+    draft.record(
+        market.id,
+        event(
+            order_id=maker.id,
+            fill_qty=quantity,
+            trade_price=price,
+            new_remaining_qty=maker.remaining,
+            counterparty_order_id=taker.id,
+            trade=Trade(
+                snowflake(state.trade_ids),
+                scenario,
+                Direction.BUY if maker.is_bid else Direction.SELL,
+                maker_fee,
+                taker_fee,
+                buy.realized,
+                sell.realized,
+            ),
+            orders=(maker.after(), taker.after()),
+            ledger_id=ledger_id,
+            postings=postings,
+            positions=[position.after() for position in positions],
+            market=market.after(),
+        ),
+    )
+    net(draft, buy.order.position)
+    if sell.order.position is not buy.order.position:
+        net(draft, sell.order.position)
+
+
+def net(draft: Draft, position: Position, *, even_if_off: bool = False) -> None:
+    """Turn the free pairs of one holder back into cash, unless it keeps them on purpose."""
+    if not (position.account.auto_netting or even_if_off):
+        return
+    pairs = min(position.yes.free, position.no.free)
+    if pairs == 0:
+        return
+    market = position.market
+    yes_cost = position.yes.take(pairs)
+    no_cost = position.no.take(pairs)
+    cents = PAIR_CENTS * pairs
+    realize(market, cents - yes_cost - no_cost)
+    post(draft, position.account, LedgerEntryType.NETTING, cents)
+    change_pairs(draft, market, -pairs, LedgerEntryType.NETTING_RESERVE_OUT)
+    market.updated_at = position.updated_at = draft.at
+    ledger_id, postings = draft.take_postings()
+    draft.record(
+        market.id,
+        NettingExecuted(
+            user_id=position.account.id,
+            quantity=pairs,
+            released_cents=cents,
+            yes_cost_released=yes_cost,
+            no_cost_released=no_cost,
+            ledger_id=ledger_id,
+            postings=postings,
+            positions=[position.after()],
+            market=market.after(),
+        ),
+    )

@@ -1,0 +1,316 @@
+"""Wishes: everything the exchange can be asked to do. The whole vocabulary, imperative.
+
+A command is pure data. What the kernel needs from the world arrives in it: the time (`at`), and random
+bits (`nonce`) where an id must be unguessable. Who may send what is decided by whoever lets callers in.
+"""
+
+from typing import Any
+
+import msgspec
+
+from kernel.codes import (
+    CancelScope,
+    CircuitBreakerTrigger,
+    Direction,
+    MarketStatus,
+    ReferenceType,
+    Side,
+    StopMode,
+    TimeInForce,
+)
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", omit_defaults=True):
+    """What every wish carries."""
+
+    at: int
+    """Microseconds since the Unix epoch, by the clock of whoever sends it."""
+
+
+# Accounts
+
+
+class OpenJournal(Command, frozen=True, kw_only=True, tag="OPEN_JOURNAL"):
+    """The first command of all: opens the system's own accounts."""
+
+
+class OpenAccount(Command, frozen=True, kw_only=True, tag="OPEN_ACCOUNT"):
+    """Open an account with nothing in it."""
+
+    user_id: str
+    owner_id: str | None = None
+    """The beneficial owner, for a sub-account: self-trade and position checks look at the owner."""
+    auto_netting: bool = True
+
+
+class Deposit(Command, frozen=True, kw_only=True, tag="DEPOSIT"):
+    user_id: str
+    amount: int
+
+
+class Withdraw(Command, frozen=True, kw_only=True, tag="WITHDRAW"):
+    user_id: str
+    amount: int
+
+
+class TransferFunds(Command, frozen=True, kw_only=True, tag="TRANSFER_FUNDS"):
+    """Move available cash between two accounts, once per idempotency key."""
+
+    from_id: str
+    to_id: str
+    amount: int
+    reference_type: ReferenceType
+    idempotency_key: str
+
+
+class TransferShares(Command, frozen=True, kw_only=True, tag="TRANSFER_SHARES"):
+    """Move free shares, and the cost that goes with them, between two accounts, once per idempotency key."""
+
+    from_id: str
+    to_id: str
+    market_id: str
+    side: Side
+    quantity: int
+    reference_type: ReferenceType
+    idempotency_key: str
+
+
+class RaiseFence(Command, frozen=True, kw_only=True, tag="RAISE_FENCE"):
+    """From now on, commands for this sub-account that carry a lower number come too late."""
+
+    user_id: str
+    fence: int
+
+
+class SetGuard(Command, frozen=True, kw_only=True, tag="SET_GUARD"):
+    """Cancel my orders should I stay disconnected for `grace_ms`; null takes the guard off."""
+
+    user_id: str
+    grace_ms: int | None
+    markets: tuple[str, ...] | None = None
+
+
+class FireGuard(Command, frozen=True, kw_only=True, tag="FIRE_GUARD"):
+    """The user stayed away: cancel its orders in this market, if its guard covers it."""
+
+    user_id: str
+    market_id: str
+
+
+# Orders
+
+
+class OrderWish(Command, frozen=True, kw_only=True):
+    """What placing and replacing share: buy or sell up to `quantity` shares at `price` or better."""
+
+    user_id: str
+    client_order_id: str
+    market_id: str
+    side: Side
+    direction: Direction
+    price: int
+    quantity: int
+    time_in_force: TimeInForce = TimeInForce.GTC
+    nonce: int
+    """62 random bits: the part of the order's id that nobody can guess."""
+    fence: int | None = None
+
+
+class PlaceOrder(OrderWish, frozen=True, kw_only=True, tag="PLACE_ORDER"):
+    """A wish to trade now what meets the price, and to rest with what is left."""
+
+
+class ReplaceOrder(OrderWish, frozen=True, kw_only=True, tag="REPLACE_ORDER"):
+    """Take an untouched order off the book and place another in the same step, or neither."""
+
+    old_order_id: str
+
+
+class CancelOrder(Command, frozen=True, kw_only=True, tag="CANCEL_ORDER"):
+    user_id: str
+    order_id: str
+    fence: int | None = None
+
+
+class CancelByClientId(Command, frozen=True, kw_only=True, tag="CANCEL_BY_CLIENT_ID"):
+    """Cancel by the name the user gave the order, within one market."""
+
+    user_id: str
+    market_id: str
+    client_order_id: str
+    fence: int | None = None
+
+
+class BatchCancel(Command, frozen=True, kw_only=True, tag="BATCH_CANCEL"):
+    """Cancel every own order of one market that is in scope."""
+
+    user_id: str
+    market_id: str
+    scope: CancelScope = CancelScope.ALL
+    fence: int | None = None
+
+
+# The market maker
+
+
+class MintShares(Command, frozen=True, kw_only=True, tag="MINT_SHARES"):
+    """Pay 100 cents a pair into the reserve and receive the pairs, without a counterparty."""
+
+    user_id: str
+    market_id: str
+    quantity: int
+    idempotency_key: str
+    nonce: int
+
+
+class BurnShares(Command, frozen=True, kw_only=True, tag="BURN_SHARES"):
+    """Give pairs back to the reserve for 100 cents each."""
+
+    user_id: str
+    market_id: str
+    quantity: int
+    idempotency_key: str
+    nonce: int
+    fence: int | None = None
+
+
+class StartAmm(Command, frozen=True, kw_only=True, tag="START_AMM"):
+    market_id: str
+    initial_budget: int
+    initial_price: int
+    config_override: dict[str, Any] = {}
+    nonce: int
+    by: str
+
+
+class StopAmm(Command, frozen=True, kw_only=True, tag="STOP_AMM"):
+    market_id: str
+    stop_mode: StopMode = StopMode.GRACEFUL
+    by: str
+
+
+class AuthorizeAmm(Command, frozen=True, kw_only=True, tag="AUTHORIZE_AMM"):
+    market_id: str
+    authorized: bool
+    by: str
+
+
+# Markets
+
+
+class MarketTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of a market: fixed when it is created, for frozen amounts depend on them."""
+
+    title: str
+    description: str | None = None
+    category: str | None = None
+    min_price_cents: int = 1
+    max_price_cents: int = 99
+    max_order_quantity: int = 10_000
+    max_position_per_user: int = 25_000
+    max_order_amount_cents: int = 1_000_000
+    maker_fee_bps: int = 10
+    taker_fee_bps: int = 20
+    trading_start_at: int | None = None
+    trading_end_at: int | None = None
+    resolution_date: int | None = None
+
+
+class CreateMarket(Command, frozen=True, kw_only=True, tag="CREATE_MARKET"):
+    market_id: str
+    terms: MarketTerms
+    amm_authorized: bool = True
+    by: str
+
+
+class ActivateMarket(Command, frozen=True, kw_only=True, tag="ACTIVATE_MARKET"):
+    market_id: str
+    by: str
+
+
+class SuspendMarket(Command, frozen=True, kw_only=True, tag="SUSPEND_MARKET"):
+    market_id: str
+    reason: str | None = None
+    by: str
+
+
+class HaltMarket(Command, frozen=True, kw_only=True, tag="HALT_MARKET"):
+    """An administrator pulls the brake."""
+
+    market_id: str
+    reason: str
+    by: str
+
+
+class TripBreaker(Command, frozen=True, kw_only=True, tag="TRIP_BREAKER"):
+    """A check found the market broken: nothing moves in it until somebody looked."""
+
+    market_id: str
+    trigger: CircuitBreakerTrigger
+    context: dict[str, Any]
+
+
+class ResumeMarket(Command, frozen=True, kw_only=True, tag="RESUME_MARKET"):
+    market_id: str
+    target_status: MarketStatus = MarketStatus.ACTIVE
+    resolution_note: str | None = None
+    by: str
+
+
+class ResolveMarket(Command, frozen=True, kw_only=True, tag="RESOLVE_MARKET"):
+    market_id: str
+    result: str
+    """YES, NO or VOID; anything else has a refusal of its own."""
+    settle: bool = True
+    by: str
+
+
+class VoidMarket(Command, frozen=True, kw_only=True, tag="VOID_MARKET"):
+    market_id: str
+    reason: str | None = None
+    by: str
+
+
+class SettleMarket(Command, frozen=True, kw_only=True, tag="SETTLE_MARKET"):
+    market_id: str
+    by: str
+
+
+class Tick(Command, frozen=True, kw_only=True, tag="TICK"):
+    """Time has passed: a market whose trading window is over is suspended."""
+
+    market_id: str
+
+
+AnyCommand = (
+    PlaceOrder
+    | CancelOrder
+    | CancelByClientId
+    | ReplaceOrder
+    | BatchCancel
+    | MintShares
+    | BurnShares
+    | Deposit
+    | Withdraw
+    | OpenAccount
+    | TransferFunds
+    | TransferShares
+    | RaiseFence
+    | SetGuard
+    | FireGuard
+    | StartAmm
+    | StopAmm
+    | AuthorizeAmm
+    | CreateMarket
+    | ActivateMarket
+    | SuspendMarket
+    | HaltMarket
+    | TripBreaker
+    | ResumeMarket
+    | ResolveMarket
+    | VoidMarket
+    | SettleMarket
+    | Tick
+    | OpenJournal
+)
+"""Every command there is; the journal decodes with it."""

@@ -1,0 +1,51 @@
+"""The outcome of one command while it is being built: facts so far, postings of the fact to come."""
+
+from kernel.events import AnyEvent, Fact, Posting
+from kernel.state import State
+
+
+class Draft:
+    """Collects what a decision changes. Once it holds anything, the decision can no longer refuse."""
+
+    __slots__ = ("at", "facts", "imbalance", "next_id", "postings", "state")
+
+    def __init__(self, state: State, at: int) -> None:
+        self.state = state
+        self.at = at if at > state.now else state.now
+        """The command's time; it never runs backwards."""
+        self.next_id = state.head + 1
+        self.facts: list[Fact] = []
+        self.postings: list[Posting] = []
+        self.imbalance = 0
+        """What the postings since the last fact add to all accounts together."""
+
+    def take_postings(self) -> tuple[int, list[Posting]]:
+        """The entries for the fact about to be recorded, and the number of the first.
+
+        They must neither create nor lose a cent; deposits and withdrawals, which do, declare it in
+        `cross_border`.
+        """
+        assert self.imbalance == 0, f"postings out of balance by {self.imbalance}: {self.postings}"
+        postings = self.postings
+        if not postings:
+            return 0, []
+        self.postings = []
+        state = self.state
+        first = state.ledger_head + 1
+        state.ledger_head += len(postings)
+        return first, postings
+
+    def cross_border(self, amount: int) -> None:
+        """Money enters the exchange, or leaves it: the one reason for which balances change in sum."""
+        self.state.external += amount
+        self.imbalance -= amount
+
+    def record(self, market_id: str | None, event: AnyEvent) -> Fact:
+        """Give a fact its number and its time: from now on it has happened."""
+        fact = Fact(self.next_id, self.at, market_id, event)
+        self.next_id += 1
+        state = self.state
+        state.head = fact.id
+        state.now = fact.at
+        self.facts.append(fact)
+        return fact

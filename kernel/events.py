@@ -1,0 +1,406 @@
+"""Facts: everything that can have happened. The whole vocabulary, past tense.
+
+An event carries everything that changed, as amounts and as values after, so that replay is assignment and
+addition and a rule changed tomorrow cannot rewrite what happened today. Members that hold many values
+(postings, positions, orders, trade, market) are positional in JSON, in the order of the fields below;
+schema.sql has views that show them with their names.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from kernel.codes import (
+    AmmStopCause,
+    BookType,
+    CancelReason,
+    CircuitBreakerTrigger,
+    DepositCause,
+    Direction,
+    FrozenAssetType,
+    LedgerEntryType,
+    MarketStatus,
+    OrderStatus,
+    ReferenceType,
+    ResolutionResult,
+    Side,
+    StopMode,
+    TimeInForce,
+    TradeScenario,
+)
+from kernel.commands import MarketTerms
+
+JOURNAL_FORMAT: Final = 1
+"""How payloads are laid out; stands in JOURNAL_OPENED, so that a later format can tell."""
+
+
+class Posting(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One ledger entry: what changed on one account's available balance, and what it is now.
+
+    Entries of one event are numbered on from the event's `ledger_id`. Where `order_id` is null the entry
+    refers to what the event is about (see `reference`).
+    """
+
+    user_id: str
+    entry_type: LedgerEntryType
+    amount: int
+    balance_after: int
+    frozen_after: int
+    order_id: str | None
+
+
+class PositionAfter(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    user_id: str
+    yes_volume: int
+    yes_cost_sum: int
+    yes_pending_sell: int
+    no_volume: int
+    no_cost_sum: int
+    no_pending_sell: int
+
+
+class OrderAfter(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    status: OrderStatus
+    filled_quantity: int
+    remaining_quantity: int
+    frozen_amount: int
+
+
+class MarketAfter(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    reserve_balance: int
+    pnl_pool: int
+    total_yes_shares: int
+    total_no_shares: int
+
+
+class Trade(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One meeting of maker and taker. The event names the two orders, the price and the quantity."""
+
+    trade_id: int
+    scenario: TradeScenario
+    maker_direction: Direction
+    """The maker's side of the book; the taker's is the other."""
+    maker_fee: int
+    taker_fee: int
+    buy_realized_pnl: int | None
+    """Null: this side opened. Buy and sell are the sides of the book."""
+    sell_realized_pnl: int | None
+
+
+class AuditTrade(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The record of a privileged mint or burn in the list of trades: price 50, no fee, no real order."""
+
+    trade_id: int
+    order_id: str
+    realized_pnl: int | None
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True, gc=False):
+    """What every fact may carry: what it changed."""
+
+    ledger_id: int = 0
+    """Number of its first ledger entry; 0 if it has none."""
+    postings: list[Posting] = []
+    positions: list[PositionAfter] = []
+    market: MarketAfter | None = None
+
+
+class JournalOpened(Event, frozen=True, kw_only=True, tag="JOURNAL_OPENED"):
+    format: int
+    started_at_ms: int
+
+
+class AccountOpened(Event, frozen=True, kw_only=True, tag="ACCOUNT_OPENED"):
+    user_id: str
+    owner_id: str
+    auto_netting_enabled: bool
+
+
+class FundsDeposited(Event, frozen=True, kw_only=True, tag="FUNDS_DEPOSITED"):
+    user_id: str
+    amount_cents: int
+    cause: DepositCause
+
+
+class FundsWithdrawn(Event, frozen=True, kw_only=True, tag="FUNDS_WITHDRAWN"):
+    user_id: str
+    amount_cents: int
+
+
+class FundsTransferred(Event, frozen=True, kw_only=True, tag="FUNDS_TRANSFERRED"):
+    from_user_id: str
+    to_user_id: str
+    amount_cents: int
+    reference_type: ReferenceType
+    idempotency_key: str
+
+
+class SharesTransferred(Event, frozen=True, kw_only=True, tag="SHARES_TRANSFERRED"):
+    """`positions` holds the giver's, then the receiver's."""
+
+    from_user_id: str
+    to_user_id: str
+    side: Side
+    quantity: int
+    cost_cents: int
+    reference_type: ReferenceType
+    idempotency_key: str
+
+
+class FenceRaised(Event, frozen=True, kw_only=True, tag="FENCE_RAISED"):
+    user_id: str
+    fence: int
+
+
+class GuardSet(Event, frozen=True, kw_only=True, tag="GUARD_SET"):
+    user_id: str
+    grace_ms: int | None
+    markets: tuple[str, ...] | None
+
+
+class MarketCreated(Event, frozen=True, kw_only=True, tag="MARKET_CREATED"):
+    terms: MarketTerms
+    amm_authorized: bool
+    by: str
+
+
+class MarketStatusChanged(Event, frozen=True, kw_only=True, tag="MARKET_STATUS_CHANGED"):
+    previous_status: MarketStatus
+    new_status: MarketStatus
+    reason: str
+    resolution_result: ResolutionResult | None = None
+    resolved_at: int | None = None
+    by: str | None = None
+
+
+class MarketAmmAuthorized(Event, frozen=True, kw_only=True, tag="MARKET_AMM_AUTHORIZED"):
+    amm_authorized: bool
+    by: str
+
+
+class OrderAccepted(Event, frozen=True, kw_only=True, tag="ORDER_ACCEPTED"):
+    order_id: str
+    user_id: str
+    client_order_id: str
+    original_side: Side
+    original_direction: Direction
+    original_price: int
+    book_type: BookType
+    book_direction: Direction
+    book_price: int
+    time_in_force: TimeInForce
+    quantity: int
+    remaining_qty: int
+    frozen_amount: int
+    frozen_asset_type: FrozenAssetType
+    replaces_order_id: str | None = None
+
+
+class Fill(Event, frozen=True, kw_only=True):
+    """A maker and a taker met. `positions` holds the maker's, then the taker's, unless they are the same."""
+
+    order_id: str
+    """The maker."""
+    fill_qty: int
+    trade_price: int
+    """In cents of YES."""
+    new_remaining_qty: int
+    """What is left of the maker."""
+    counterparty_order_id: str
+    """The taker."""
+    trade: Trade
+    orders: tuple[OrderAfter, OrderAfter]
+    """Maker and taker, after."""
+
+
+class OrderPartiallyFilled(Fill, frozen=True, kw_only=True, tag="ORDER_PARTIALLY_FILLED"):
+    """The maker keeps its place with what is left."""
+
+
+class OrderMatched(Fill, frozen=True, kw_only=True, tag="ORDER_MATCHED"):
+    """The maker is filled and leaves the book."""
+
+
+class OrderCancelled(Event, frozen=True, kw_only=True, tag="ORDER_CANCELLED"):
+    order_id: str
+    user_id: str
+    remaining_qty: int
+    frozen_amount: int
+    """What was set aside and is available again: cents, or shares."""
+    cancel_reason: CancelReason
+
+
+class OrderExpired(Event, frozen=True, kw_only=True, tag="ORDER_EXPIRED"):
+    """What an immediate-or-cancel order could not trade is gone."""
+
+    order_id: str
+    user_id: str
+    expired_qty: int
+    filled_qty: int
+    frozen_amount: int
+
+
+class NettingExecuted(Event, frozen=True, kw_only=True, tag="NETTING_EXECUTED"):
+    user_id: str
+    quantity: int
+    released_cents: int
+    yes_cost_released: int
+    no_cost_released: int
+
+
+class SharesMinted(Event, frozen=True, kw_only=True, tag="SHARES_MINTED"):
+    user_id: str
+    quantity: int
+    cost_cents: int
+    idempotency_key: str
+    new_yes_inventory: int
+    new_no_inventory: int
+    remaining_balance_cents: int
+    trade: AuditTrade
+
+
+class SharesBurned(Event, frozen=True, kw_only=True, tag="SHARES_BURNED"):
+    user_id: str
+    quantity: int
+    recovered_cents: int
+    idempotency_key: str
+    yes_cost_released: int
+    no_cost_released: int
+    new_yes_inventory: int
+    new_no_inventory: int
+    remaining_balance_cents: int
+    trade: AuditTrade
+
+
+class PositionSettled(Event, frozen=True, kw_only=True, tag="POSITION_SETTLED"):
+    """The volumes and cost sums are those before; after, the position is empty."""
+
+    user_id: str
+    resolution_result: ResolutionResult
+    yes_volume: int
+    no_volume: int
+    yes_cost_sum: int
+    no_cost_sum: int
+    payout_cents: int
+
+
+class MarketSettled(Event, frozen=True, kw_only=True, tag="MARKET_SETTLED"):
+    previous_status: MarketStatus
+    new_status: MarketStatus
+    resolution_result: ResolutionResult
+    settled_at: int
+    total_payout_cents: int
+    winners_count: int
+
+
+class AmmStarted(Event, frozen=True, kw_only=True, tag="AMM_STARTED"):
+    start_count: int
+    initial_budget_cents: int
+    initial_price_cents: int
+    initial_mint_quantity: int
+    config_override: dict[str, Any]
+    by: str
+
+
+class AmmStopped(Event, frozen=True, kw_only=True, tag="AMM_STOPPED"):
+    stop_mode: StopMode | None
+    cause: AmmStopCause
+    cancelled_orders_count: int
+    by: str | None = None
+
+
+class CircuitBreakerTriggered(Event, frozen=True, kw_only=True, tag="CIRCUIT_BREAKER_TRIGGERED"):
+    breaker_id: int
+    trigger_reason: CircuitBreakerTrigger
+    context: dict[str, Any]
+
+
+class CircuitBreakerResolved(Event, frozen=True, kw_only=True, tag="CIRCUIT_BREAKER_RESOLVED"):
+    breaker_ids: list[int]
+    resolved_by: str
+    resolution_note: str
+    target_status: MarketStatus
+
+
+AnyEvent = (
+    OrderAccepted
+    | OrderPartiallyFilled
+    | OrderMatched
+    | OrderCancelled
+    | OrderExpired
+    | NettingExecuted
+    | SharesMinted
+    | SharesBurned
+    | FundsDeposited
+    | FundsWithdrawn
+    | AccountOpened
+    | FundsTransferred
+    | SharesTransferred
+    | FenceRaised
+    | GuardSet
+    | MarketCreated
+    | MarketStatusChanged
+    | MarketAmmAuthorized
+    | PositionSettled
+    | MarketSettled
+    | AmmStarted
+    | AmmStopped
+    | CircuitBreakerTriggered
+    | CircuitBreakerResolved
+    | JournalOpened
+)
+"""Every event there is, the frequent ones first."""
+
+
+class Fact(msgspec.Struct, frozen=True, gc=False):
+    """An event in its place: one row of the journal."""
+
+    id: int
+    """The journal id: contiguous from 1, given by the kernel when it decides."""
+    at: int
+    """The command's time, in microseconds; never before that of the fact ahead of it."""
+    market_id: str | None
+    event: AnyEvent
+
+
+encode_event = msgspec.json.Encoder().encode
+"""An event as the journal's payload."""
+decode_event = msgspec.json.Decoder(AnyEvent).decode
+"""A payload as an event again."""
+
+
+def event_type(event: AnyEvent) -> str:
+    """The name the journal files it under."""
+    name = type(event).__struct_config__.tag
+    assert isinstance(name, str)
+    return name
+
+
+def reference(fact: Fact) -> tuple[ReferenceType, str | None]:
+    """What the ledger entries of a fact refer to, unless an entry names an order of its own."""
+    match fact.event:
+        case (
+            OrderAccepted(order_id=order_id)
+            | OrderCancelled(order_id=order_id)
+            | OrderExpired(order_id=order_id)
+        ):
+            return ReferenceType.ORDER, order_id
+        case Fill(trade=trade):
+            return ReferenceType.TRADE, trade_name(trade.trade_id)
+        case FundsDeposited():
+            return ReferenceType.DEPOSIT, None
+        case FundsWithdrawn():
+            return ReferenceType.WITHDRAW, None
+        case SharesMinted(idempotency_key=key):
+            return ReferenceType.AMM_MINT, key
+        case SharesBurned(idempotency_key=key):
+            return ReferenceType.AMM_BURN, key
+        case FundsTransferred(reference_type=kind, idempotency_key=key):
+            return kind, key
+        case _:
+            return ReferenceType.MARKET, fact.market_id
+
+
+def trade_name(trade_id: int) -> str:
+    """A trade's number as the world sees it."""
+    return f"TRD_{trade_id}"

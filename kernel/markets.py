@@ -1,0 +1,150 @@
+"""The life of a market: created, activated, suspended, halted, resumed, resolved, settled."""
+
+from kernel.answers import Answer, MarketIs, Refusal
+from kernel.audit import audit_market
+from kernel.breaker import because, change_status, trip
+from kernel.codes import CircuitBreakerTrigger, Code, MarketStatus, StatusReason
+from kernel.commands import (
+    ActivateMarket,
+    CreateMarket,
+    HaltMarket,
+    MarketTerms,
+    ResumeMarket,
+    SuspendMarket,
+    Tick,
+)
+from kernel.draft import Draft
+from kernel.events import CircuitBreakerResolved, MarketCreated
+from kernel.limits import FEE_BPS_MAX, RESOLVED_BY_MAX, VOLUME_MAX
+from kernel.refusals import malformed, market_not_found
+from kernel.state import Market
+
+DRAFT, ACTIVE, SUSPENDED, HALTED = (
+    MarketStatus.DRAFT,
+    MarketStatus.ACTIVE,
+    MarketStatus.SUSPENDED,
+    MarketStatus.HALTED,
+)
+
+
+def create_market(draft: Draft, command: CreateMarket) -> Answer | Refusal:
+    state = draft.state
+    if (refusal := check_market_terms(command.terms)) is not None:
+        return refusal
+    if command.market_id in state.markets:
+        return Refusal(Code.MARKET_EXISTS, f"Market exists already: {command.market_id}")
+    event = MarketCreated(terms=command.terms, amm_authorized=command.amm_authorized, by=command.by)
+    state.open_market(draft.record(command.market_id, event), event)
+    return MarketIs(command.market_id)
+
+
+def check_market_terms(terms: MarketTerms) -> Refusal | None:
+    if not 1 <= terms.min_price_cents < terms.max_price_cents <= 99:
+        return malformed("min_price_cents", "and max_price_cents must be 1 to 99, the first below the second")
+    if not 1 <= terms.max_order_quantity <= VOLUME_MAX:
+        return malformed("max_order_quantity", f"must be 1 to {VOLUME_MAX}")
+    if not 1 <= terms.max_position_per_user <= VOLUME_MAX:
+        return malformed("max_position_per_user", f"must be 1 to {VOLUME_MAX}")
+    if terms.max_order_amount_cents < 1:
+        return malformed("max_order_amount_cents", "must be 1 or more")
+    if not (0 <= terms.maker_fee_bps <= FEE_BPS_MAX and 0 <= terms.taker_fee_bps <= FEE_BPS_MAX):
+        return malformed("maker_fee_bps", f"and taker_fee_bps must be 0 to {FEE_BPS_MAX}")
+    start, end = terms.trading_start_at, terms.trading_end_at
+    if start is not None and end is not None and start >= end:
+        return malformed("trading_start_at", "must be before trading_end_at")
+    return None
+
+
+def activate_market(draft: Draft, command: ActivateMarket) -> Answer | Refusal:
+    market = draft.state.markets.get(command.market_id)
+    if market is None:
+        return market_not_found(command.market_id)
+    if market.status is not DRAFT:
+        return not_allowed(market, ACTIVE)
+    change_status(draft, market, ACTIVE, StatusReason.ADMIN.value, command.by)
+    return MarketIs(market.id)
+
+
+def suspend_market(draft: Draft, command: SuspendMarket) -> Answer | Refusal:
+    market = draft.state.markets.get(command.market_id)
+    if market is None:
+        return market_not_found(command.market_id)
+    if market.status is not ACTIVE:
+        return not_allowed(market, SUSPENDED)
+    change_status(draft, market, SUSPENDED, because(StatusReason.ADMIN, command.reason), command.by)
+    return MarketIs(market.id)
+
+
+def halt_market(draft: Draft, command: HaltMarket) -> Answer | Refusal:
+    market = draft.state.markets.get(command.market_id)
+    if market is None:
+        return market_not_found(command.market_id)
+    if market.status not in (ACTIVE, SUSPENDED):
+        return not_allowed(market, HALTED)
+    trip(
+        draft,
+        market,
+        CircuitBreakerTrigger.MANUAL,
+        {"reason": command.reason},
+        reason=because(StatusReason.ADMIN, command.reason),
+        by=command.by,
+    )
+    return MarketIs(market.id)
+
+
+def resume_market(draft: Draft, command: ResumeMarket) -> Answer | Refusal:
+    """Back to trading, or from a halt to SUSPENDED; out of a halt only with a clean audit and a note."""
+    market = draft.state.markets.get(command.market_id)
+    if market is None:
+        return market_not_found(command.market_id)
+    target = command.target_status
+    from_halt = market.status is HALTED
+    if not (
+        ((market.status is SUSPENDED and target is ACTIVE) or (from_halt and target in (ACTIVE, SUSPENDED)))
+        and not (target is ACTIVE and market.has_ended(draft.at))
+    ):
+        return not_allowed(market, target)
+    if from_halt:
+        if not command.resolution_note:
+            return malformed("resolution_note", "is required to resume from a halt")
+        violations = audit_market(draft.state, market)
+        if violations:
+            return Refusal(
+                Code.INVARIANTS_BROKEN,
+                f"Invariants do not hold: {violations[0].invariant}; the halt stands",
+                {"violations": [violation.told() for violation in violations]},
+            )
+        resolve_breakers(draft, market, command.by, command.resolution_note, target)
+    change_status(draft, market, target, StatusReason.ADMIN.value, command.by)
+    return MarketIs(market.id)
+
+
+def resolve_breakers(draft: Draft, market: Market, by: str, note: str, target: MarketStatus) -> None:
+    """Close every open record of a fault of this market."""
+    breaker_ids = market.open_breakers
+    market.open_breakers = []
+    draft.record(
+        market.id,
+        CircuitBreakerResolved(
+            breaker_ids=breaker_ids,
+            resolved_by=by[:RESOLVED_BY_MAX],
+            resolution_note=note,
+            target_status=target,
+        ),
+    )
+
+
+def tick(draft: Draft, command: Tick) -> Answer | Refusal:
+    """The end of the trading window suspends; orders keep resting."""
+    market = draft.state.markets.get(command.market_id)
+    if market is None:
+        return market_not_found(command.market_id)
+    if market.status is ACTIVE and market.has_ended(draft.at):
+        change_status(draft, market, SUSPENDED, StatusReason.TRADING_ENDED.value, None)
+    return MarketIs(market.id)
+
+
+def not_allowed(market: Market, target: MarketStatus) -> Refusal:
+    return Refusal(
+        Code.TRANSITION_NOT_ALLOWED, f"Market {market.id} is {market.status}: it cannot become {target} now"
+    )

@@ -1,0 +1,50 @@
+"""Money: the fee formula, the cost that leaves with shares, and the one door to every balance."""
+
+from typing import TYPE_CHECKING
+
+from kernel.codes import LedgerEntryType
+from kernel.events import Posting
+
+if TYPE_CHECKING:
+    from kernel.draft import Draft
+    from kernel.state import Account
+
+
+def fee(value: int, bps: int) -> int:
+    """The fee on a value: rounded up, nothing on nothing."""
+    return (value * bps + 9999) // 10000
+
+
+def released_cost(cost_sum: int, volume: int, quantity: int) -> int:
+    """The part of a cost sum that leaves with `quantity` of `volume` shares.
+
+    Rounded down, and the whole rest with the last share: no cent of cost outlives its shares.
+    """
+    return cost_sum if quantity == volume else cost_sum * quantity // volume
+
+
+def post(
+    draft: "Draft",
+    account: "Account",
+    entry_type: LedgerEntryType,
+    amount: int,
+    *,
+    frozen: int = 0,
+    order_id: str | None = None,
+) -> None:
+    """The only door through which a balance changes.
+
+    Change and record are one act, so ledger and balances cannot disagree; a second door is how one day
+    they would. `amount` is the change of the available balance; an entry of 0 is not written.
+    """
+    if amount == 0:
+        return
+    available_after = account.available + amount
+    frozen_after = account.frozen + frozen
+    assert available_after >= 0, f"{account.id}: {entry_type} of {amount} leaves {available_after} available"
+    assert frozen_after >= 0, f"{account.id}: {entry_type} of {amount} leaves {frozen_after} frozen"
+    account.available = available_after
+    account.frozen = frozen_after
+    account.version += 1
+    draft.imbalance += amount + frozen
+    draft.postings.append(Posting(account.id, entry_type, amount, available_after, frozen_after, order_id))

@@ -1,0 +1,534 @@
+"""Placing, cancelling and replacing orders: every check in its order, then the change.
+
+A function here first looks for a reason to say no, and changes nothing while it looks. Past its last
+refusal it only acts: nothing below can fail.
+"""
+
+from typing import Final
+
+from kernel.answers import (
+    Answer,
+    BatchCancelled,
+    Cancelled,
+    Netting,
+    Placed,
+    Refusal,
+    Replaced,
+)
+from kernel.breaker import trip_unsound
+from kernel.clearing import fill, net
+from kernel.codes import (
+    PAIR_CENTS,
+    BookType,
+    CancelReason,
+    CancelScope,
+    Code,
+    Direction,
+    FrozenAssetType,
+    LedgerEntryType,
+    MarketStatus,
+    OrderStatus,
+    Side,
+    TimeInForce,
+)
+from kernel.commands import (
+    BatchCancel,
+    CancelByClientId,
+    CancelOrder,
+    FireGuard,
+    OrderWish,
+    PlaceOrder,
+    ReplaceOrder,
+)
+from kernel.draft import Draft
+from kernel.events import NettingExecuted, OrderAccepted, OrderCancelled, OrderExpired
+from kernel.ids import uuid7
+from kernel.limits import VOLUME_MAX
+from kernel.money import post
+from kernel.refusals import (
+    account_not_found,
+    amm_only,
+    insufficient_balance,
+    insufficient_shares,
+    market_not_found,
+    market_not_open,
+)
+from kernel.state import Account, Market, Order, needed
+
+YES, BUY, SELL = Side.YES, Direction.BUY, Direction.SELL
+IOC = TimeInForce.IOC
+HALTED = MarketStatus.HALTED
+FREEZE, UNFREEZE = LedgerEntryType.ORDER_FREEZE, LedgerEntryType.ORDER_UNFREEZE
+FUNDS, YES_SHARES, NO_SHARES = FrozenAssetType.FUNDS, FrozenAssetType.YES_SHARES, FrozenAssetType.NO_SHARES
+
+BOOK_TYPES: Final = {
+    (Side.YES, Direction.BUY): BookType.NATIVE_BUY,
+    (Side.YES, Direction.SELL): BookType.NATIVE_SELL,
+    (Side.NO, Direction.BUY): BookType.SYNTHETIC_SELL,
+    (Side.NO, Direction.SELL): BookType.SYNTHETIC_BUY,
+}
+"""How each wish enters the book: buying NO is selling YES at the rest of 100, selling NO is buying it."""
+
+
+def place_order(draft: Draft, command: PlaceOrder) -> Answer | Refusal:
+    state = draft.state
+    account = state.trader(command.user_id)
+    if account is not None:
+        if (refusal := check_fence(account, command.fence)) is not None:
+            return refusal
+        earlier = account.orders.get(command.client_order_id)
+        if earlier is not None:
+            return repeat_placement(earlier, command)
+    market = state.markets.get(command.market_id)
+    if market is None or market.status is MarketStatus.DRAFT:
+        return market_not_found(command.market_id)
+    if not market.is_trading(draft.at):
+        return market_not_open(market)
+    if not market.is_sound:
+        return trip_unsound(draft, market)
+    refusal = (
+        check_terms(market, command)
+        or check_owner(market, account, command)
+        or check_backing(market, account, command)
+    )
+    if refusal is not None:
+        return refusal
+    assert account is not None
+    # Nothing above has changed anything. Nothing below can refuse.
+    order = accept(draft, market, account, command)
+    trade_and_rest(draft, order)
+    return Placed(order.now(), netting_of(draft, account))
+
+
+def repeat_placement(earlier: Order, command: PlaceOrder) -> Answer | Refusal:
+    """A client_order_id names one request for ever: the same one again is answered, another refused."""
+    if not same_request(earlier, command):
+        return client_order_id_used(command)
+    return Placed(earlier.now(), None, repeated=True)
+
+
+def same_request(order: Order, command: OrderWish) -> bool:
+    return (
+        order.market.id == command.market_id
+        and order.side is command.side
+        and order.direction is command.direction
+        and order.price == command.price
+        and order.quantity == command.quantity
+        and order.time_in_force is command.time_in_force
+    )
+
+
+# The checks
+
+
+def check_fence(account: Account, fence: int | None) -> Refusal | None:
+    """A sub-account obeys only who knows its newest fence; for other accounts there is none."""
+    if not account.is_escrow:
+        return None
+    if fence is None or fence < account.fence:
+        return Refusal(
+            Code.STALE_FENCE, f"Stale fence: the account's is {account.fence}, the command's {fence}"
+        )
+    return None
+
+
+def check_terms(market: Market, command: OrderWish) -> Refusal | None:
+    """Price, quantity and amount, against the limits the market was created with."""
+    terms = market.terms
+    price, quantity = command.price, command.quantity
+    low, high = terms.min_price_cents, terms.max_price_cents
+    if not (low <= price <= high and (command.side is YES or low <= 100 - price <= high)):
+        return Refusal(Code.PRICE_OUT_OF_RANGE, f"Price out of range: {price}, allowed {low} to {high}")
+    if not 1 <= quantity <= terms.max_order_quantity:
+        return Refusal(
+            Code.LIMIT_EXCEEDED, f"Quantity out of range: {quantity}, allowed 1 to {terms.max_order_quantity}"
+        )
+    if price * quantity > terms.max_order_amount_cents:
+        return Refusal(
+            Code.LIMIT_EXCEEDED,
+            f"Order amount too large: {price * quantity} cents, allowed {terms.max_order_amount_cents}",
+        )
+    return None
+
+
+def check_owner(
+    market: Market, account: Account | None, command: OrderWish, *, without: Order | None = None
+) -> Refusal | None:
+    """Position limit and self-trade, over all accounts of the beneficial owner.
+
+    The AMM is exempt from both: its volumes need only fit the tables. `without` is an order of the account
+    that is about to leave the book.
+    """
+    if account is None:
+        return None
+    is_yes = command.side is YES
+    opens = command.direction is BUY
+    presence = market.presences.get(account.owner_id)
+    if opens:
+        exposed = 0
+        if presence is not None:
+            for position in presence.positions:
+                holding = position.yes if is_yes else position.no
+                exposed += holding.volume + holding.opening
+        if without is not None and without.opens and without.side is command.side:
+            exposed -= without.remaining
+        limit = VOLUME_MAX if account.is_amm else market.terms.max_position_per_user
+        if exposed + command.quantity > limit:
+            return Refusal(
+                Code.LIMIT_EXCEEDED,
+                f"Position limit: {exposed} held or on order, {command.quantity} more, allowed {limit}",
+            )
+    if account.is_amm or presence is None:
+        return None
+    book_price = command.price if is_yes else PAIR_CENTS - command.price
+    if presence.meets(is_bid=is_yes == opens, book_price=book_price, without=without):
+        return Refusal(Code.SELF_TRADE, "Self-trade: the order would meet an order of the same owner")
+    return None
+
+
+def check_backing(
+    market: Market, account: Account | None, command: OrderWish, *, without: Order | None = None
+) -> Refusal | None:
+    """Enough available cash, or free shares, counting what `without` would set free."""
+    if account is None:
+        return account_not_found(command.user_id)
+    freed = without.frozen if without is not None else 0
+    if command.direction is BUY:
+        required = needed(market, command.price, command.quantity)
+        available = account.available + (freed if without is not None and without.opens else 0)
+        return insufficient_balance(required, available) if required > available else None
+    position = market.positions.get(account.id)
+    free = position.holding(command.side).free if position is not None else 0
+    if without is not None and not without.opens and without.side is command.side:
+        free += freed
+    return insufficient_shares(command.side, command.quantity, free) if command.quantity > free else None
+
+
+# The change
+
+
+def accept(
+    draft: Draft, market: Market, account: Account, wish: OrderWish, replaces: str | None = None
+) -> Order:
+    """The order comes to be, and what backs it is set aside."""
+    state = draft.state
+    side, direction, price, quantity = wish.side, wish.direction, wish.price, wish.quantity
+    position = market.position(account)
+    if direction is BUY:
+        frozen = needed(market, price, quantity)
+        asset_type = FUNDS
+        positions = []
+        post(draft, account, FREEZE, -frozen, frozen=frozen)
+    else:
+        frozen = quantity
+        asset_type = YES_SHARES if side is YES else NO_SHARES
+        position.holding(side).pending_sell += quantity
+        position.updated_at = draft.at
+        positions = [position.after()]
+    state.order_ids.step(draft.at)
+    ledger_id, postings = draft.take_postings()
+    event = OrderAccepted(
+        order_id=uuid7(state.order_ids, wish.nonce),
+        user_id=account.id,
+        client_order_id=wish.client_order_id,
+        original_side=side,
+        original_direction=direction,
+        original_price=price,
+        book_type=BOOK_TYPES[side, direction],
+        book_direction=direction if side is YES else (SELL if direction is BUY else BUY),
+        book_price=price if side is YES else PAIR_CENTS - price,
+        time_in_force=wish.time_in_force,
+        quantity=quantity,
+        remaining_qty=quantity,
+        frozen_amount=frozen,
+        frozen_asset_type=asset_type,
+        replaces_order_id=replaces,
+        ledger_id=ledger_id,
+        postings=postings,
+        positions=positions,
+    )
+    return state.open_order(draft.record(market.id, event), event)
+
+
+def trade_and_rest(draft: Draft, order: Order) -> None:
+    """Meet whoever waits at an acceptable price; what is left rests, or expires at once."""
+    market = order.market
+    for maker in market.book.makers(order):
+        fill(draft, maker, order)
+    if order.remaining == 0:
+        return
+    if order.time_in_force is IOC:
+        expire(draft, order)
+    else:
+        market.rest(order)
+        market.book_changed_at = draft.at
+
+
+def give_back(draft: Draft, order: Order, reason: CancelReason) -> int:
+    """The order is final, and what backed the rest of it is available again; returns how much that is."""
+    released = order.frozen
+    if order.opens:
+        post(draft, order.account, UNFREEZE, released, frozen=-released)
+    else:
+        order.holding.pending_sell -= released
+        order.position.updated_at = draft.at
+    order.frozen = 0
+    order.status = OrderStatus.CANCELLED
+    order.cancel_reason = reason
+    order.updated_at = draft.at
+    return released
+
+
+def expire(draft: Draft, order: Order) -> None:
+    """What an immediate-or-cancel order could not trade is gone in the same command."""
+    released = give_back(draft, order, CancelReason.IOC_UNFILLED)
+    ledger_id, postings = draft.take_postings()
+    draft.record(
+        order.market.id,
+        OrderExpired(
+            order_id=order.id,
+            user_id=order.account.id,
+            expired_qty=order.remaining,
+            filled_qty=order.filled,
+            frozen_amount=released,
+            ledger_id=ledger_id,
+            postings=postings,
+            positions=[] if order.opens else [order.position.after()],
+        ),
+    )
+    if not order.opens:
+        net(draft, order.position)
+
+
+def cancel(draft: Draft, order: Order, reason: CancelReason) -> int:
+    """A live order leaves the book; returns what it releases."""
+    market = order.market
+    market.leave(order)
+    market.book_changed_at = draft.at
+    released = give_back(draft, order, reason)
+    if reason is CancelReason.MARKET_RESOLVED:
+        market.count_resolution_cancel(order.opens, released)
+    ledger_id, postings = draft.take_postings()
+    draft.record(
+        market.id,
+        OrderCancelled(
+            order_id=order.id,
+            user_id=order.account.id,
+            remaining_qty=order.remaining,
+            frozen_amount=released,
+            cancel_reason=reason,
+            ledger_id=ledger_id,
+            postings=postings,
+            positions=[] if order.opens else [order.position.after()],
+        ),
+    )
+    if not order.opens:
+        net(draft, order.position)
+    return released
+
+
+# Cancelling
+
+
+def cancel_order(draft: Draft, command: CancelOrder) -> Answer | Refusal:
+    order = draft.state.orders.get(command.order_id)
+    if order is None:
+        return order_not_found(command.order_id)
+    if order.account.id != command.user_id:
+        return Refusal(Code.NOT_ALLOWED, "Not your order")
+    return cancel_own(draft, order, command.fence)
+
+
+def cancel_by_client_id(draft: Draft, command: CancelByClientId) -> Answer | Refusal:
+    account = draft.state.trader(command.user_id)
+    order = account.orders.get(command.client_order_id) if account is not None else None
+    if order is None or order.market.id != command.market_id:
+        return order_not_found(command.client_order_id)
+    return cancel_own(draft, order, command.fence)
+
+
+def cancel_own(draft: Draft, order: Order, fence: int | None) -> Answer | Refusal:
+    if (refusal := check_fence(order.account, fence)) is not None:
+        return refusal
+    if not order.is_live:
+        return Refusal(Code.ORDER_CLOSED, f"Order is {order.status}: it can no longer be cancelled")
+    if order.market.status is HALTED:
+        return market_not_open(order.market)
+    released = cancel(draft, order, CancelReason.USER_CANCELLED)
+    return Cancelled(order.now(), released, order.frozen_asset_type, netting_of(draft, order.account))
+
+
+def batch_cancel(draft: Draft, command: BatchCancel) -> Answer | Refusal:
+    """Every order of one account in one market that is in scope, in acceptance order."""
+    state = draft.state
+    account = state.trader(command.user_id)
+    if account is None or not (account.is_amm or account.is_escrow):
+        return amm_only()
+    if (refusal := check_fence(account, command.fence)) is not None:
+        return refusal
+    market = state.markets.get(command.market_id)
+    if market is None or market.status is MarketStatus.DRAFT:
+        return market_not_found(command.market_id)
+    if market.status is HALTED:
+        return market_not_open(market)
+    direction = SCOPES[command.scope]
+    orders = [
+        order
+        for order in live_orders_of(market, account)
+        if direction is None or order.direction is direction
+    ]
+    return cancel_batch(draft, market, orders, CancelReason.BATCH_CANCELLED)
+
+
+SCOPES: Final = {CancelScope.ALL: None, CancelScope.BUY_ONLY: BUY, CancelScope.SELL_ONLY: SELL}
+"""The scope looks at the direction the user gave, not at the side of the book."""
+
+
+def fire_guard(draft: Draft, command: FireGuard) -> Answer | Refusal:
+    """The user stayed away too long. A halted market is left alone, to be asked again when it moves on."""
+    state = draft.state
+    account = state.trader(command.user_id)
+    if account is None:
+        return account_not_found(command.user_id)
+    market = state.markets.get(command.market_id)
+    if market is None:
+        return market_not_found(command.market_id)
+    if market.status is HALTED:
+        return market_not_open(market)
+    guard = state.guards.get(command.user_id)
+    covered = guard is not None and guard.covers(market.id)
+    return cancel_batch(draft, market, live_orders_of(market, account) if covered else [], CancelReason.GUARD)
+
+
+def live_orders_of(market: Market, account: Account) -> list[Order]:
+    position = market.positions.get(account.id)
+    return list(position.live) if position is not None else []
+
+
+def cancel_batch(draft: Draft, market: Market, orders: list[Order], reason: CancelReason) -> BatchCancelled:
+    released = dict.fromkeys(FrozenAssetType, 0)
+    for order in orders:
+        released[order.frozen_asset_type] += cancel(draft, order, reason)
+    return BatchCancelled(
+        market.id,
+        len(orders),
+        released[FrozenAssetType.FUNDS],
+        released[FrozenAssetType.YES_SHARES],
+        released[FrozenAssetType.NO_SHARES],
+    )
+
+
+# Replacing
+
+
+def replace_order(draft: Draft, command: ReplaceOrder) -> Answer | Refusal:
+    """Cancel one untouched order and place another as one step.
+
+    The one refusal that changes something is here: an old order found partly filled is cancelled, because
+    whoever replaces it wants it gone, and nothing is placed, because the plan behind it is out of date.
+    """
+    state = draft.state
+    account = state.trader(command.user_id)
+    if account is None or not (account.is_amm or account.is_escrow):
+        return amm_only()
+    if (refusal := check_fence(account, command.fence)) is not None:
+        return refusal
+    earlier = account.orders.get(command.client_order_id)
+    if earlier is not None:
+        return repeat_replacement(state.orders, earlier, command)
+    old = state.orders.get(command.old_order_id)
+    if (refusal := check_replaced(account, old, command, draft.at)) is not None:
+        return refusal
+    assert old is not None
+    market = old.market
+    if not market.is_sound:
+        return trip_unsound(draft, market)
+    if old.filled:
+        cancel(draft, old, CancelReason.REPLACE_PARTIAL_FILL)
+        return partly_filled(old)
+    if command.market_id != market.id:
+        return Refusal(
+            Code.REPLACE_OTHER_MARKET,
+            f"Old order is in {market.id}, the new one is for {command.market_id}",
+            {"old_market_id": market.id, "new_market_id": command.market_id},
+        )
+    refusal = (
+        check_terms(market, command)
+        or check_owner(market, account, command, without=old)
+        or check_backing(market, account, command, without=old)
+    )
+    if refusal is not None:
+        return refusal
+    # Nothing above has changed anything. Nothing below can refuse.
+    cancel(draft, old, CancelReason.REPLACED)
+    order = accept(draft, market, account, command, replaces=old.id)
+    trade_and_rest(draft, order)
+    return Replaced(old.now(), order.now(), netting_of(draft, account))
+
+
+def check_replaced(account: Account, old: Order | None, command: ReplaceOrder, at: int) -> Refusal | None:
+    """The old order exists, is one's own, is live, and its market trades."""
+    named = {"old_order_id": command.old_order_id}
+    if old is None:
+        return Refusal(Code.REPLACE_NOT_FOUND, "Old order not found", named)
+    if old.account is not account:
+        return Refusal(Code.REPLACE_NOT_OWN, "Not your order", named | {"owner_user_id": old.account.id})
+    if old.status is OrderStatus.FILLED:
+        return Refusal(
+            Code.REPLACE_FILLED, "Old order is filled", named | {"total_filled_quantity": old.quantity}
+        )
+    if old.cancel_reason is CancelReason.REPLACE_PARTIAL_FILL:
+        return partly_filled(old)
+    if not old.is_live:
+        return Refusal(
+            Code.ORDER_CLOSED,
+            f"Old order is {old.status}",
+            named | {"status": old.status, "cancel_reason": old.cancel_reason},
+        )
+    return None if old.market.is_trading(at) else market_not_open(old.market)
+
+
+def partly_filled(old: Order) -> Refusal:
+    """Also the answer to whoever asks again, so it is told from the order and not from the cancel."""
+    return Refusal(
+        Code.REPLACE_PARTLY_FILLED,
+        f"Old order partly filled: {old.filled} of {old.quantity}; "
+        f"the remaining {old.remaining} are cancelled",
+        {
+            "old_order_id": old.id,
+            "old_order_status": OrderStatus.CANCELLED,
+            "filled_quantity": old.filled,
+            "remaining_quantity_cancelled": old.remaining,
+            "unfrozen_amount": old.need(old.remaining),
+            "unfrozen_asset_type": old.frozen_asset_type,
+        },
+    )
+
+
+def repeat_replacement(orders: dict[str, Order], earlier: Order, command: ReplaceOrder) -> Answer | Refusal:
+    if earlier.replaces != command.old_order_id or not same_request(earlier, command):
+        return client_order_id_used(command)
+    return Replaced(orders[command.old_order_id].now(), earlier.now(), None, repeated=True)
+
+
+# What is said
+
+
+def netting_of(draft: Draft, account: Account) -> Netting | None:
+    """The caller's own nettings within the command, together."""
+    pairs = 0
+    for fact in draft.facts:
+        if type(fact.event) is NettingExecuted and fact.event.user_id == account.id:
+            pairs += fact.event.quantity
+    return Netting(pairs, PAIR_CENTS * pairs) if pairs else None
+
+
+def order_not_found(name: str) -> Refusal:
+    return Refusal(Code.ORDER_NOT_FOUND, f"Order not found: {name}")
+
+
+def client_order_id_used(command: OrderWish) -> Refusal:
+    return Refusal(
+        Code.CLIENT_ORDER_ID_USED,
+        f"client_order_id {command.client_order_id} was used with a different request",
+    )

@@ -1,0 +1,320 @@
+"""What only the market maker may do: mint and burn pairs without a counterparty; and its start and stop."""
+
+from kernel.accounts import pay_in
+from kernel.answers import AmmRunning, AmmStoppedNow, Answer, Burned, MarketIs, Minted, Refusal
+from kernel.breaker import trip_unsound
+from kernel.clearing import change_pairs, realize
+from kernel.codes import (
+    AMM_ID,
+    PAIR_CENTS,
+    AmmStatus,
+    AmmStopCause,
+    CancelReason,
+    Code,
+    DepositCause,
+    LedgerEntryType,
+    MarketStatus,
+    Side,
+    StopMode,
+)
+from kernel.commands import AuthorizeAmm, BurnShares, MintShares, StartAmm, StopAmm
+from kernel.draft import Draft
+from kernel.events import AmmStarted, AmmStopped, AuditTrade, MarketAmmAuthorized, SharesBurned, SharesMinted
+from kernel.ids import snowflake, uuid7
+from kernel.limits import BUDGET_MAX, MINT_MAX, START_KEY_PREFIX, VOLUME_MAX
+from kernel.money import post
+from kernel.orders import cancel, check_fence, live_orders_of
+from kernel.refusals import (
+    amm_only,
+    insufficient_balance,
+    insufficient_shares,
+    malformed,
+    market_not_found,
+    market_not_open,
+)
+from kernel.state import Account, AmmRun, Market
+
+
+def mint_shares(draft: Draft, command: MintShares) -> Answer | Refusal:
+    state = draft.state
+    account = state.trader(command.user_id)
+    if account is None or not account.is_amm:
+        return amm_only()
+    if (refusal := check_request(command)) is not None:
+        return refusal
+    earlier = state.mints.get(command.idempotency_key)
+    if earlier is not None:
+        event = earlier.event
+        assert isinstance(event, SharesMinted)
+        if not (earlier.market_id == command.market_id and event.quantity == command.quantity):
+            return key_used(command.idempotency_key)
+        return minted(command.market_id, event, repeated=True)
+    market = state.markets.get(command.market_id)
+    if market is None or market.status is MarketStatus.DRAFT:
+        return market_not_found(command.market_id)
+    if not market.is_trading(draft.at):
+        return market_not_open(market)
+    if not market.is_sound:
+        return trip_unsound(draft, market)
+    if not market.amm_authorized:
+        return not_authorized(market)
+    if (refusal := check_volume(market, account, command.quantity)) is not None:
+        return refusal
+    if account.available < PAIR_CENTS * command.quantity:
+        return insufficient_balance(PAIR_CENTS * command.quantity, account.available)
+    event = mint_pairs(draft, market, account, command.quantity, command.idempotency_key, command.nonce)
+    return minted(market.id, event)
+
+
+def mint_pairs(
+    draft: Draft, market: Market, account: Account, quantity: int, key: str, nonce: int
+) -> SharesMinted:
+    """Each pair costs its 100 cents: 50 for the YES share and 50 for the NO."""
+    state = draft.state
+    position = market.position(account)
+    cost = PAIR_CENTS * quantity
+    post(draft, account, LedgerEntryType.MINT_COST, -cost)
+    change_pairs(draft, market, quantity, LedgerEntryType.MINT_RESERVE_IN)
+    for holding in (position.yes, position.no):
+        holding.volume += quantity
+        holding.cost_sum += cost // 2
+    position.updated_at = market.updated_at = draft.at
+    ledger_id, postings = draft.take_postings()
+    event = SharesMinted(
+        user_id=account.id,
+        quantity=quantity,
+        cost_cents=cost,
+        idempotency_key=key,
+        new_yes_inventory=position.yes.volume,
+        new_no_inventory=position.no.volume,
+        remaining_balance_cents=account.available,
+        trade=audit_trade(draft, nonce, None),
+        ledger_id=ledger_id,
+        postings=postings,
+        positions=[position.after()],
+        market=market.after(),
+    )
+    state.mints[key] = draft.record(market.id, event)
+    return event
+
+
+def burn_shares(draft: Draft, command: BurnShares) -> Answer | Refusal:
+    """Needs no authorisation: giving cash back is always safe."""
+    state = draft.state
+    account = state.trader(command.user_id)
+    if account is None or not (account.is_amm or account.is_escrow):
+        return amm_only()
+    if (refusal := check_fence(account, command.fence) or check_request(command)) is not None:
+        return refusal
+    earlier = state.burns.get(command.idempotency_key)
+    if earlier is not None:
+        event = earlier.event
+        assert isinstance(event, SharesBurned)
+        if not (
+            earlier.market_id == command.market_id
+            and event.quantity == command.quantity
+            and event.user_id == account.id
+        ):
+            return key_used(command.idempotency_key)
+        return burned(command.market_id, event, repeated=True)
+    market = state.markets.get(command.market_id)
+    if market is None or market.status is MarketStatus.DRAFT:
+        return market_not_found(command.market_id)
+    if not market.is_trading(draft.at):
+        return market_not_open(market)
+    if not market.is_sound:
+        return trip_unsound(draft, market)
+    position = market.positions.get(account.id)
+    if position is None or position.yes.free < command.quantity:
+        return insufficient_shares(Side.YES, command.quantity, position.yes.free if position else 0)
+    if position.no.free < command.quantity:
+        return insufficient_shares(Side.NO, command.quantity, position.no.free)
+    quantity, cents = command.quantity, PAIR_CENTS * command.quantity
+    yes_cost, no_cost = position.yes.take(quantity), position.no.take(quantity)
+    realize(market, cents - yes_cost - no_cost)
+    post(draft, account, LedgerEntryType.BURN_REVENUE, cents)
+    change_pairs(draft, market, -quantity, LedgerEntryType.BURN_RESERVE_OUT)
+    position.updated_at = market.updated_at = draft.at
+    ledger_id, postings = draft.take_postings()
+    event = SharesBurned(
+        user_id=account.id,
+        quantity=quantity,
+        recovered_cents=cents,
+        idempotency_key=command.idempotency_key,
+        yes_cost_released=yes_cost,
+        no_cost_released=no_cost,
+        new_yes_inventory=position.yes.volume,
+        new_no_inventory=position.no.volume,
+        remaining_balance_cents=account.available,
+        trade=audit_trade(draft, command.nonce, cents - yes_cost - no_cost),
+        ledger_id=ledger_id,
+        postings=postings,
+        positions=[position.after()],
+        market=market.after(),
+    )
+    state.burns[command.idempotency_key] = draft.record(market.id, event)
+    return burned(market.id, event)
+
+
+def audit_trade(draft: Draft, nonce: int, realized_pnl: int | None) -> AuditTrade:
+    """An id of its own from the same sequences as trades and orders, so that lists stay in order."""
+    state = draft.state
+    state.trade_ids.step(draft.at)
+    state.order_ids.step(draft.at)
+    return AuditTrade(snowflake(state.trade_ids), uuid7(state.order_ids, nonce), realized_pnl)
+
+
+def check_request(command: MintShares | BurnShares) -> Refusal | None:
+    if not 1 <= command.quantity <= MINT_MAX:
+        return malformed("quantity", f"must be 1 to {MINT_MAX}")
+    if command.idempotency_key.startswith(START_KEY_PREFIX):
+        return malformed("idempotency_key", f"must not begin with {START_KEY_PREFIX}")
+    return None
+
+
+def check_volume(market: Market, account: Account, quantity: int) -> Refusal | None:
+    """Volumes fit 31 bits, also when every open buy should fill."""
+    position = market.positions.get(account.id)
+    most = max(h.volume + h.opening for h in (position.yes, position.no)) if position is not None else 0
+    if most + quantity > VOLUME_MAX:
+        return Refusal(
+            Code.LIMIT_EXCEEDED, f"Too many shares: {most} held, {quantity} more, allowed {VOLUME_MAX}"
+        )
+    return None
+
+
+def minted(market_id: str, event: SharesMinted, *, repeated: bool = False) -> Minted:
+    return Minted(
+        market_id,
+        event.quantity,
+        event.cost_cents,
+        event.new_yes_inventory,
+        event.new_no_inventory,
+        event.remaining_balance_cents,
+        repeated,
+    )
+
+
+def burned(market_id: str, event: SharesBurned, *, repeated: bool = False) -> Burned:
+    return Burned(
+        market_id,
+        event.quantity,
+        event.recovered_cents,
+        event.new_yes_inventory,
+        event.new_no_inventory,
+        event.remaining_balance_cents,
+        repeated,
+    )
+
+
+def key_used(key: str) -> Refusal:
+    return Refusal(Code.IDEMPOTENCY_KEY_USED, f"idempotency_key {key} was used with a different request")
+
+
+def not_authorized(market: Market) -> Refusal:
+    return Refusal(Code.AMM_NOT_AUTHORIZED, f"Market {market.id} is not authorised for the market maker")
+
+
+# Start and stop: a record for the market maker and for administrators; trading does not depend on it
+
+
+def start_amm(draft: Draft, command: StartAmm) -> Answer | Refusal:
+    """Half of the budget becomes pairs, half stays cash: a maker without cash could not bid."""
+    state = draft.state
+    if not 1 <= command.initial_budget <= BUDGET_MAX:
+        return malformed("initial_budget_cents", f"must be 1 to {BUDGET_MAX}")
+    if not 1 <= command.initial_price <= 99:
+        return malformed("initial_price_cents", "must be 1 to 99")
+    market = state.markets.get(command.market_id)
+    if market is None:
+        return market_not_found(command.market_id)
+    if not market.is_trading(draft.at):
+        return market_not_open(market)
+    if not market.is_sound:
+        return trip_unsound(draft, market)
+    if not market.amm_authorized:
+        return not_authorized(market)
+    if market.amm is not None and market.amm.status is AmmStatus.RUNNING:
+        return Refusal(Code.AMM_RUNNING, f"The market maker is running in {market.id} already")
+    account = state.accounts[AMM_ID]
+    pairs = command.initial_budget // (2 * PAIR_CENTS)
+    if (refusal := check_volume(market, account, pairs)) is not None:
+        return refusal
+    start_count = market.amm.start_count + 1 if market.amm is not None else 1
+    pay_in(draft, account, command.initial_budget, DepositCause.AMM_START)
+    if pairs:
+        mint_pairs(
+            draft, market, account, pairs, f"{START_KEY_PREFIX}{market.id}_{start_count}", command.nonce
+        )
+    market.amm = AmmRun(
+        AmmStatus.RUNNING,
+        start_count,
+        command.initial_budget,
+        command.initial_price,
+        command.config_override,
+        draft.at,
+    )
+    draft.record(
+        market.id,
+        AmmStarted(
+            start_count=start_count,
+            initial_budget_cents=command.initial_budget,
+            initial_price_cents=command.initial_price,
+            initial_mint_quantity=pairs,
+            config_override=command.config_override,
+            by=command.by,
+        ),
+    )
+    return AmmRunning(market.id, command.initial_budget, pairs, draft.at)
+
+
+def stop_amm(draft: Draft, command: StopAmm) -> Answer | Refusal:
+    """Its orders are cancelled in either mode; the mode only tells the bot how to leave."""
+    state = draft.state
+    market = state.markets.get(command.market_id)
+    if market is None:
+        return market_not_found(command.market_id)
+    if market.amm is None or market.amm.status is not AmmStatus.RUNNING:
+        return Refusal(Code.AMM_NOT_RUNNING, f"The market maker is not running in {market.id}")
+    account = state.accounts[AMM_ID]
+    orders = [] if market.status is MarketStatus.HALTED else live_orders_of(market, account)
+    for order in orders:
+        cancel(draft, order, CancelReason.AMM_STOPPED)
+    record_stop(draft, market, command.stop_mode, AmmStopCause.ADMIN, len(orders), command.by)
+    position = market.positions.get(account.id)
+    return AmmStoppedNow(
+        market.id,
+        command.stop_mode,
+        len(orders),
+        position.yes.volume if position else 0,
+        position.no.volume if position else 0,
+        account.available,
+        draft.at,
+    )
+
+
+def record_stop(
+    draft: Draft,
+    market: Market,
+    stop_mode: StopMode | None,
+    cause: AmmStopCause,
+    cancelled: int,
+    by: str | None,
+) -> None:
+    assert market.amm is not None
+    market.amm.stop(draft.at, stop_mode)
+    draft.record(
+        market.id, AmmStopped(stop_mode=stop_mode, cause=cause, cancelled_orders_count=cancelled, by=by)
+    )
+
+
+def authorize_amm(draft: Draft, command: AuthorizeAmm) -> Answer | Refusal:
+    """Setting it to what it is changes nothing and records nothing."""
+    market = draft.state.markets.get(command.market_id)
+    if market is None:
+        return market_not_found(command.market_id)
+    if market.amm_authorized != command.authorized:
+        market.amm_authorized = command.authorized
+        market.updated_at = draft.at
+        draft.record(market.id, MarketAmmAuthorized(amm_authorized=command.authorized, by=command.by))
+    return MarketIs(market.id)

@@ -1,0 +1,44 @@
+"""The refusals that more than one decision gives: what was wrong, and by how much."""
+
+from kernel.answers import Refusal
+from kernel.codes import Code, MarketStatus, Side
+from kernel.state import Market
+
+
+def market_not_found(market_id: str) -> Refusal:
+    return Refusal(Code.MARKET_NOT_FOUND, f"Market not found: {market_id}")
+
+
+def market_not_open(market: Market) -> Refusal:
+    if market.status is MarketStatus.ACTIVE:
+        return Refusal(Code.MARKET_NOT_OPEN, "Market is outside its trading window")
+    return Refusal(Code.MARKET_NOT_OPEN, f"Market does not accept this while it is {market.status}")
+
+
+def account_not_found(user_id: str) -> Refusal:
+    return Refusal(Code.ACCOUNT_NOT_FOUND, f"No account for {user_id}")
+
+
+def insufficient_balance(required: int, available: int) -> Refusal:
+    return Refusal(
+        Code.INSUFFICIENT_BALANCE,
+        f"Insufficient balance: required {required} cents, available {available} cents",
+    )
+
+
+def insufficient_shares(side: Side, required: int, free: int) -> Refusal:
+    return Refusal(
+        Code.INSUFFICIENT_SHARES, f"Not enough free {side} shares: required {required}, free {free}"
+    )
+
+
+def amm_only() -> Refusal:
+    return Refusal(Code.AMM_ONLY, "Only for the market maker")
+
+
+def malformed(field: str, problem: str) -> Refusal:
+    return Refusal(
+        Code.MALFORMED,
+        f"Malformed request: {field} {problem}",
+        {"errors": [{"field": field, "problem": problem}]},
+    )

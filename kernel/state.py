@@ -1,0 +1,491 @@
+"""What the exchange is at one moment: accounts, positions, orders, markets. It decides nothing.
+
+Everything here is changed from two places only: decisions (accounts, orders, markets, privileged, clearing)
+and replay (apply). The methods below keep what is derived (indexes, totals per level) with what it is
+derived from, so that both places keep it the same way.
+"""
+
+from typing import Any
+
+import attrs
+
+from kernel.answers import OrderNow
+from kernel.book import Book, highest, lowest
+from kernel.codes import (
+    AMM_ID,
+    FEES_ID,
+    PAIR_CENTS,
+    RESERVE_ID,
+    AmmStatus,
+    BookType,
+    CancelReason,
+    Direction,
+    FrozenAssetType,
+    MarketStatus,
+    OrderStatus,
+    ResolutionResult,
+    Side,
+    StopMode,
+    TimeInForce,
+    TradeScenario,
+)
+from kernel.commands import MarketTerms
+from kernel.events import Fact, MarketAfter, MarketCreated, OrderAccepted, OrderAfter, PositionAfter
+from kernel.ids import Sequence
+from kernel.money import fee, released_cost
+
+YES, NO = Side.YES, Side.NO
+BUY, SELL = Direction.BUY, Direction.SELL
+OPEN, PARTIALLY_FILLED, FILLED = OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED
+
+
+@attrs.define(eq=False)
+class Account:
+    """Cash, and the way to everything else its holder has."""
+
+    id: str
+    owner_id: str
+    """The beneficial owner: the account itself, unless it is a sub-account."""
+    auto_netting: bool
+    opened_at: int
+    available: int = 0
+    frozen: int = 0
+    version: int = 0
+    """How many ledger entries it ever had."""
+    fence: int = 0
+    """Commands for a sub-account that carry a lower number come too late."""
+    orders: dict[str, "Order"] = attrs.field(factory=dict)
+    """Every order it ever placed, by client_order_id: what makes that id unique for ever."""
+    positions: dict[str, "Position"] = attrs.field(factory=dict)
+
+    @property
+    def is_system(self) -> bool:
+        """The exchange's own purses: they hold no shares and place no orders."""
+        return self.id in (RESERVE_ID, FEES_ID)
+
+    @property
+    def is_amm(self) -> bool:
+        return self.id == AMM_ID
+
+    @property
+    def is_escrow(self) -> bool:
+        """A sub-account: commanded only by the layer that holds its fence."""
+        return self.owner_id != self.id
+
+
+@attrs.define(eq=False)
+class Holding:
+    """The shares of one side that one account holds in one market."""
+
+    volume: int = 0
+    cost_sum: int = 0
+    """What was paid for the shares still held; never an average."""
+    pending_sell: int = 0
+    """Shares set aside for own open sells."""
+    opening: int = 0
+    """What own open buys may still add."""
+
+    @property
+    def free(self) -> int:
+        return self.volume - self.pending_sell
+
+    def take(self, quantity: int) -> int:
+        """Let `quantity` shares go, with the cost that belongs to them, which is returned."""
+        cost = released_cost(self.cost_sum, self.volume, quantity)
+        self.volume -= quantity
+        self.cost_sum -= cost
+        return cost
+
+    def clear(self) -> None:
+        """The market is over: nothing is held any more."""
+        self.volume = self.cost_sum = self.pending_sell = 0
+
+
+class OwnLevels:
+    """The prices at which one owner rests on one side, as a bitmask with counts."""
+
+    __slots__ = ("counts", "mask")
+
+    def __init__(self) -> None:
+        self.mask = 0
+        self.counts: dict[int, int] = {}
+
+    def add(self, price: int) -> None:
+        self.counts[price] = self.counts.get(price, 0) + 1
+        self.mask |= 1 << price
+
+    def discard(self, price: int) -> None:
+        left = self.counts[price] - 1
+        if left:
+            self.counts[price] = left
+        else:
+            del self.counts[price]
+            self.mask ^= 1 << price
+
+    def without(self, price: int) -> int:
+        """The mask as if one order fewer rested at `price`."""
+        return self.mask if self.counts[price] > 1 else self.mask ^ 1 << price
+
+
+@attrs.define(eq=False)
+class Presence:
+    """One beneficial owner in one market: what self-trade and position checks look at."""
+
+    positions: list["Position"] = attrs.field(factory=list)
+    bids: OwnLevels = attrs.field(factory=OwnLevels)
+    asks: OwnLevels = attrs.field(factory=OwnLevels)
+
+    def own_levels(self, order: "Order") -> OwnLevels:
+        return self.bids if order.is_bid else self.asks
+
+    def meets(self, *, is_bid: bool, book_price: int, without: "Order | None" = None) -> bool:
+        """Would an order at this price cross one of the owner's own, `without` not counted?"""
+        others = self.asks if is_bid else self.bids
+        mask = others.mask
+        if without is not None and without.is_bid != is_bid:
+            mask = others.without(without.book_price)
+        if not mask:
+            return False
+        return lowest(mask) <= book_price if is_bid else highest(mask) >= book_price
+
+
+@attrs.define(eq=False)
+class Position:
+    """One account in one market, YES and NO side by side."""
+
+    account: Account
+    market: "Market"
+    presence: Presence
+    yes: Holding = attrs.field(factory=Holding)
+    no: Holding = attrs.field(factory=Holding)
+    live: dict["Order", None] = attrs.field(factory=dict)
+    """Own live orders, in acceptance order."""
+    has_traded: bool = False
+    updated_at: int | None = None
+    """When its shares or pendings last changed; null while it never held anything."""
+
+    def holding(self, side: Side) -> Holding:
+        return self.yes if side is YES else self.no
+
+    def after(self) -> PositionAfter:
+        yes, no = self.yes, self.no
+        return PositionAfter(
+            self.account.id,
+            yes.volume,
+            yes.cost_sum,
+            yes.pending_sell,
+            no.volume,
+            no.cost_sum,
+            no.pending_sell,
+        )
+
+
+@attrs.define(eq=False)
+class Order:
+    """A limit order: the user's view of it, and the book's."""
+
+    id: str
+    client_order_id: str
+    account: Account
+    market: "Market"
+    position: Position
+    holding: Holding
+    """The shares it opens or closes: those of its original side, bought or sold."""
+    side: Side
+    direction: Direction
+    price: int
+    book_type: BookType
+    book_price: int
+    is_bid: bool
+    opens: bool
+    """A buy: it set cash aside. Otherwise it set shares aside."""
+    time_in_force: TimeInForce
+    quantity: int
+    remaining: int
+    frozen: int
+    accepted_seq: int
+    """The journal id of its acceptance: time priority."""
+    replaces: str | None
+    created_at: int
+    updated_at: int
+    status: OrderStatus = OPEN
+    cancel_reason: CancelReason | None = None
+
+    @property
+    def is_live(self) -> bool:
+        return self.status is OPEN or self.status is PARTIALLY_FILLED
+
+    @property
+    def filled(self) -> int:
+        return self.quantity - self.remaining
+
+    @property
+    def book_direction(self) -> Direction:
+        return BUY if self.is_bid else SELL
+
+    @property
+    def frozen_asset_type(self) -> FrozenAssetType:
+        if self.opens:
+            return FrozenAssetType.FUNDS
+        return FrozenAssetType.YES_SHARES if self.side is YES else FrozenAssetType.NO_SHARES
+
+    def need(self, remaining: int) -> int:
+        """What so much of it must set aside: cents, with the largest fee that could be due; or shares."""
+        return needed(self.market, self.price, remaining) if self.opens else remaining
+
+    def after(self) -> OrderAfter:
+        return OrderAfter(self.status, self.quantity - self.remaining, self.remaining, self.frozen)
+
+    def now(self) -> OrderNow:
+        return OrderNow(
+            self,
+            self.status,
+            self.quantity - self.remaining,
+            self.remaining,
+            self.frozen,
+            self.cancel_reason,
+            self.updated_at,
+        )
+
+
+def needed(market: "Market", price: int, quantity: int) -> int:
+    """Cash a buy of `quantity` at `price` sets aside: its cost, and the largest fee that could be due."""
+    value = price * quantity
+    return value + fee(value, market.freeze_bps)
+
+
+@attrs.define(eq=False)
+class AmmRun:
+    """The record that the market maker runs, or ran, in a market."""
+
+    status: AmmStatus
+    start_count: int
+    initial_budget: int
+    initial_price: int
+    config_override: dict[str, Any]
+    started_at: int
+    stopped_at: int | None = None
+    stop_mode: StopMode | None = None
+
+    def stop(self, at: int, stop_mode: StopMode | None) -> None:
+        self.status = AmmStatus.STOPPED
+        self.stopped_at = at
+        self.stop_mode = stop_mode
+
+
+@attrs.define(eq=False)
+class Market:
+    """One yes/no question, its book and its reserve."""
+
+    id: str
+    terms: MarketTerms
+    amm_authorized: bool
+    created_at: int
+    created_seq: int
+    """The journal id of its creation."""
+    updated_at: int
+    freeze_bps: int
+    """The larger of the two fee rates: what a buy must be able to pay, whichever role it ends up in."""
+    status: MarketStatus = MarketStatus.DRAFT
+    reserve: int = 0
+    pnl_pool: int = 0
+    yes_shares: int = 0
+    no_shares: int = 0
+    resolution_result: ResolutionResult | None = None
+    resolved_at: int | None = None
+    settled_at: int | None = None
+    cancelled_at_resolution: int = 0
+    unfrozen_at_resolution: int = 0
+    amm: AmmRun | None = None
+    open_breakers: list[int] = attrs.field(factory=list)
+    book: Book = attrs.field(factory=Book)
+    book_changed_at: int = 0
+    positions: dict[str, Position] = attrs.field(factory=dict)
+    presences: dict[str, Presence] = attrs.field(factory=dict)
+    last_trade_price: int | None = None
+    trades: dict[TradeScenario, int] = attrs.field(factory=lambda: dict.fromkeys(TradeScenario, 0))
+    traded_volume: int = 0
+    fees: int = 0
+
+    @property
+    def is_sound(self) -> bool:
+        """The cheap half of the audit: pairs in balance, and a reserve that pays each of them."""
+        shares = self.yes_shares
+        return shares == self.no_shares and self.reserve == PAIR_CENTS * shares and shares >= 0
+
+    def is_trading(self, at: int) -> bool:
+        """ACTIVE, and within the trading window."""
+        terms = self.terms
+        return (
+            self.status is MarketStatus.ACTIVE
+            and (terms.trading_start_at is None or terms.trading_start_at <= at)
+            and (terms.trading_end_at is None or at < terms.trading_end_at)
+        )
+
+    def has_ended(self, at: int) -> bool:
+        return self.terms.trading_end_at is not None and at >= self.terms.trading_end_at
+
+    def position(self, account: Account) -> Position:
+        """The account's position here, made on first need."""
+        position = self.positions.get(account.id)
+        if position is None:
+            presence = self.presences.get(account.owner_id)
+            if presence is None:
+                presence = self.presences[account.owner_id] = Presence()
+            position = Position(account, self, presence)
+            presence.positions.append(position)
+            self.positions[account.id] = account.positions[self.id] = position
+        return position
+
+    def live_orders(self) -> list[Order]:
+        """Every order that rests, in acceptance order."""
+        orders = [*self.book.bids.orders(), *self.book.asks.orders()]
+        orders.sort(key=lambda order: order.accepted_seq)
+        return orders
+
+    def rest(self, order: Order) -> None:
+        """What is left of an accepted order joins the book."""
+        position = order.position
+        (self.book.bids if order.is_bid else self.book.asks).add(order)
+        position.presence.own_levels(order).add(order.book_price)
+        position.live[order] = None
+        if order.opens:
+            order.holding.opening += order.remaining
+
+    def leave(self, order: Order) -> None:
+        """A resting order leaves the book, with what remains of it."""
+        position = order.position
+        (self.book.bids if order.is_bid else self.book.asks).remove(order)
+        position.presence.own_levels(order).discard(order.book_price)
+        del position.live[order]
+        if order.opens:
+            order.holding.opening -= order.remaining
+
+    def shrink(self, maker: Order, quantity: int) -> None:
+        """A resting order was filled by `quantity`; with nothing left it leaves the book."""
+        if quantity == maker.remaining:
+            self.leave(maker)
+        else:
+            (self.book.bids if maker.is_bid else self.book.asks).totals[maker.book_price] -= quantity
+            if maker.opens:
+                maker.holding.opening -= quantity
+        maker.remaining -= quantity
+
+    def count_trade(self, scenario: TradeScenario, price: int, quantity: int, fees: int) -> None:
+        self.last_trade_price = price
+        self.trades[scenario] += 1
+        self.traded_volume += quantity
+        self.fees += fees
+
+    def count_resolution_cancel(self, opens: bool, released: int) -> None:
+        """The resolution answers how many orders it cancelled and how much cash that set free."""
+        self.cancelled_at_resolution += 1
+        if opens:
+            self.unfrozen_at_resolution += released
+
+    def after(self) -> MarketAfter:
+        return MarketAfter(self.reserve, self.pnl_pool, self.yes_shares, self.no_shares)
+
+
+@attrs.define(eq=False)
+class Guard:
+    """A user's wish to have its orders cancelled when it stays disconnected."""
+
+    grace_ms: int
+    markets: tuple[str, ...] | None
+
+    def covers(self, market_id: str) -> bool:
+        return self.markets is None or market_id in self.markets
+
+
+@attrs.define(eq=False)
+class State:
+    """The whole exchange."""
+
+    now: int = 0
+    """The time of the newest fact."""
+    head: int = 0
+    """The newest journal id."""
+    ledger_head: int = 0
+    """The newest ledger entry id."""
+    breaker_head: int = 0
+    external: int = 0
+    """Deposits less withdrawals, ever: what all accounts together must hold."""
+    trade_ids: Sequence = attrs.field(factory=Sequence)
+    order_ids: Sequence = attrs.field(factory=Sequence)
+    accounts: dict[str, Account] = attrs.field(factory=dict)
+    markets: dict[str, Market] = attrs.field(factory=dict)
+    orders: dict[str, Order] = attrs.field(factory=dict)
+    """Every order ever accepted: the answer to a repeated request must be given for ever."""
+    guards: dict[str, Guard] = attrs.field(factory=dict)
+    mints: dict[str, Fact] = attrs.field(factory=dict)
+    """What each idempotency key did, for ever; mints, burns and transfers have keys of their own."""
+    burns: dict[str, Fact] = attrs.field(factory=dict)
+    transfers: dict[str, Fact] = attrs.field(factory=dict)
+
+    @property
+    def reserve(self) -> Account:
+        return self.accounts[RESERVE_ID]
+
+    @property
+    def fees(self) -> Account:
+        return self.accounts[FEES_ID]
+
+    def trader(self, user_id: str) -> Account | None:
+        """The account of somebody who may hold shares; none for the exchange's own purses."""
+        account = self.accounts.get(user_id)
+        return None if account is None or account.is_system else account
+
+    def guard(self, user_id: str, grace_ms: int | None, markets: tuple[str, ...] | None) -> None:
+        """Put a user's guard in place, or take it off."""
+        if grace_ms is None:
+            self.guards.pop(user_id, None)
+        else:
+            self.guards[user_id] = Guard(grace_ms, markets)
+
+    def open_market(self, fact: Fact, event: MarketCreated) -> None:
+        """A market comes to be, as a draft."""
+        assert fact.market_id is not None
+        terms = event.terms
+        self.markets[fact.market_id] = Market(
+            fact.market_id,
+            terms,
+            event.amm_authorized,
+            fact.at,
+            fact.id,
+            fact.at,
+            max(terms.maker_fee_bps, terms.taker_fee_bps),
+            book_changed_at=fact.at,
+        )
+
+    def open_order(self, fact: Fact, event: OrderAccepted) -> Order:
+        """An accepted order comes to be; it does not rest yet."""
+        account = self.accounts[event.user_id]
+        market = self.markets[fact.market_id or ""]
+        position = market.position(account)
+        order = Order(
+            event.order_id,
+            event.client_order_id,
+            account,
+            market,
+            position,
+            position.yes if event.original_side is YES else position.no,
+            event.original_side,
+            event.original_direction,
+            event.original_price,
+            event.book_type,
+            event.book_price,
+            event.book_direction is BUY,
+            event.original_direction is BUY,
+            event.time_in_force,
+            event.quantity,
+            event.remaining_qty,
+            event.frozen_amount,
+            fact.id,
+            event.replaces_order_id,
+            fact.at,
+            fact.at,
+        )
+        self.orders[order.id] = order
+        account.orders[order.client_order_id] = order
+        return order
