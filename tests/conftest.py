@@ -4,6 +4,9 @@ import os
 
 from hypothesis import settings
 
+# The fixtures that give a test a real PostgreSQL.
+pytest_plugins = ["tests.database"]
+
 # The same examples each time, so that a red run is the change's doing and can be repeated by anybody.
 settings.register_profile(
     "default", max_examples=50, stateful_step_count=40, derandomize=True, database=None, deadline=None

@@ -1,0 +1,274 @@
+"""The bridge: asyncpg, which speaks asyncio, for a program that speaks trio. Nothing else imports asyncpg.
+
+It knows connections, statements and bytes; it knows none of our tables.
+
+One rule keeps it honest: a connection whose caller was cancelled in the middle of a statement is closed.
+Nobody could say what state it is in, and a second statement on it might find half of the first.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+import attrs
+import trio
+import trio_asyncio  # type: ignore[import-untyped]  # it comes without types
+
+from persistence import DatabaseUnusableError, lone_errors
+
+T = TypeVar("T")
+
+OLDEST_SERVER = 14
+CONNECT_TIMEOUT = 10.0
+BORROWABLE = 8  # connections for short questions: more would only queue inside PostgreSQL instead of here
+
+
+class ConnectionLostError(Exception):
+    """A connection ended under a statement: whether the statement took effect is not known."""
+
+
+class ConstraintError(Exception):
+    """A row that the schema forbids. `constraint` is the name it has in schema.sql."""
+
+    def __init__(self, constraint: str, message: str) -> None:
+        super().__init__(message)
+        self.constraint = constraint
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str) -> AsyncIterator["Database"]:
+    """The database at `url`, for as long as the body runs."""
+    with lone_errors():
+        async with trio_asyncio.open_loop() as loop:
+            database = Database(url, loop)
+            try:
+                yield database
+            finally:
+                database.close()
+
+
+@attrs.define(eq=False)
+class Database:
+    """Where connections come from."""
+
+    url: str
+    _loop: asyncio.AbstractEventLoop
+    _idle: list["Connection"] = attrs.field(factory=list, init=False)
+    _borrowed: trio.Semaphore = attrs.field(factory=lambda: trio.Semaphore(BORROWABLE), init=False)
+
+    async def connect(self) -> "Connection":
+        """A connection of one's own, for those who keep it: the journal, the projector."""
+        where = _place(self.url)
+        try:
+            raw = await trio_asyncio.aio_as_trio(self._open, loop=self._loop)()
+        except asyncpg.InvalidCatalogNameError as trouble:
+            raise DatabaseUnusableError(
+                f"{trouble} at {where}: create it, or correct DATABASE_URL"
+            ) from trouble
+        except asyncpg.InvalidAuthorizationSpecificationError as trouble:
+            raise DatabaseUnusableError(
+                f"PostgreSQL at {where} refuses us ({trouble}): correct user and password in DATABASE_URL"
+            ) from trouble
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as trouble:
+            raise DatabaseUnusableError(
+                f"cannot use DATABASE_URL ({where}): {_one_line(trouble)}"
+            ) from trouble
+        except (OSError, TimeoutError) as trouble:
+            reason = getattr(trouble, "strerror", None) or _one_line(trouble)
+            raise DatabaseUnusableError(
+                f"no PostgreSQL answers at {where} ({reason}): start it, or correct DATABASE_URL"
+            ) from trouble
+        return Connection(raw, self._loop)
+
+    @contextlib.asynccontextmanager
+    async def borrowed(self) -> AsyncIterator["Connection"]:
+        """A connection for a short question, from a few that are kept open."""
+        async with self._borrowed:
+            connection = self._idle.pop() if self._idle else await self.connect()
+            while connection.is_closed:
+                connection = self._idle.pop() if self._idle else await self.connect()
+            try:
+                yield connection
+            finally:
+                if connection.is_at_rest:
+                    self._idle.append(connection)
+                else:
+                    connection.abandon()
+
+    def close(self) -> None:
+        for connection in self._idle:
+            connection.abandon()
+
+    async def _open(self) -> "asyncpg.Connection[Any]":
+        raw = await asyncpg.connect(
+            self.url,
+            timeout=CONNECT_TIMEOUT,
+            server_settings={"application_name": "verdict", "timezone": "UTC"},
+        )
+        major = raw.get_server_version().major
+        if major < OLDEST_SERVER:
+            raw.terminate()
+            raise DatabaseUnusableError(
+                f"PostgreSQL at {_place(self.url)} is version {major}: {OLDEST_SERVER} or newer is needed"
+            )
+        # Whoever runs the server may have chosen speed: an acknowledgement of ours means "on disk".
+        if await raw.fetchval("SHOW synchronous_commit") in ("off", "local"):
+            await raw.execute("SET synchronous_commit = on")
+        # A statement whose connection was abandoned ends within a second, where the server can notice.
+        with contextlib.suppress(asyncpg.InvalidParameterValueError):
+            await raw.execute("SET client_connection_check_interval = '1s'")
+        return raw
+
+
+@attrs.define(eq=False)
+class Connection:
+    """One connection. It does one thing at a time, for one task at a time."""
+
+    _raw: "asyncpg.Connection[Any]"
+    _loop: asyncio.AbstractEventLoop
+
+    async def execute(self, sql: str, *values: Any) -> str:
+        return await self._do(lambda: self._raw.execute(sql, *values))
+
+    async def execute_many(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
+        """One statement for many rows, in one round trip and one transaction."""
+        await self._do(lambda: self._raw.executemany(sql, rows))
+
+    async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
+        return await self._do(lambda: self._raw.fetch(sql, *values))
+
+    async def fetch_row(self, sql: str, *values: Any) -> asyncpg.Record | None:
+        return await self._do(lambda: self._raw.fetchrow(sql, *values))
+
+    async def fetch_value(self, sql: str, *values: Any) -> Any:
+        return await self._do(lambda: self._raw.fetchval(sql, *values))
+
+    async def copy_in(self, table: str, columns: tuple[str, ...], rows: bytearray) -> None:
+        """COPY rows that are packed in PostgreSQL's binary format."""
+        # asyncpg takes any buffer but bytes, which it takes for a file name; its stubs know no buffers.
+        source: Any = rows
+        await self._do(
+            lambda: self._raw.copy_to_table(table, source=source, columns=columns, format="binary")
+        )
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """All of the body or nothing of it.
+
+        When the body raises, it is rolled back; when it is cancelled, the connection is closed, which comes
+        to the same for the database and needs no waiting.
+        """
+        transaction = self._raw.transaction()
+        await self._do(transaction.start)
+        try:
+            yield
+        except trio.Cancelled:
+            self.abandon()
+            raise
+        except BaseException:
+            if not self.is_closed:
+                await self._do(transaction.rollback)
+            raise
+        await self._do(transaction.commit)
+
+    @contextlib.asynccontextmanager
+    async def cursor(self, sql: str, *values: Any) -> AsyncIterator["Cursor"]:
+        """Rows as they are asked for, of a result too large to hold."""
+        async with self.transaction():
+            raw = await self._do(lambda: self._raw.cursor(sql, *values))
+            yield Cursor(self, raw)
+
+    @contextlib.asynccontextmanager
+    async def listening(self, channel: str) -> AsyncIterator[trio.MemoryReceiveChannel[None]]:
+        """Hear of NOTIFYs: a hint to look again, at most one waiting, until the connection ends."""
+        send, receive = trio.open_memory_channel[None](1)
+
+        def heard(*_: object) -> None:
+            with contextlib.suppress(trio.WouldBlock, trio.BrokenResourceError):
+                send.send_nowait(None)
+
+        def ended(*_: object) -> None:
+            send.close()
+
+        self._raw.add_termination_listener(ended)
+        await self._do(lambda: self._raw.add_listener(channel, heard))
+        with receive:
+            try:
+                yield receive
+            finally:
+                self._raw.remove_termination_listener(ended)
+                if not self.is_closed:
+                    with trio.CancelScope(shield=True):
+                        await self._do(lambda: self._raw.remove_listener(channel, heard))
+                send.close()
+
+    @property
+    def is_closed(self) -> bool:
+        return self._raw.is_closed()
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Usable, and in no transaction."""
+        return not self._raw.is_closed() and not self._raw.is_in_transaction()
+
+    def abandon(self) -> None:
+        """Close it at once, saying nothing to the server, which rolls back what was open."""
+        self._raw.terminate()
+
+    async def close(self) -> None:
+        """Close it in good order."""
+        if not self.is_closed:
+            await self._do(self._raw.close)
+
+    async def _do(self, work: Callable[[], Awaitable[T]]) -> T:
+        try:
+            result: T = await trio_asyncio.aio_as_trio(work, loop=self._loop)()
+        except trio.Cancelled:
+            self.abandon()
+            raise
+        except asyncpg.InsufficientPrivilegeError as trouble:
+            raise DatabaseUnusableError(
+                f"the database forbids it ({_one_line(trouble)}): make the user of DATABASE_URL its owner"
+            ) from trouble
+        except asyncpg.IntegrityConstraintViolationError as trouble:
+            raise ConstraintError(trouble.constraint_name or "", _one_line(trouble)) from trouble
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as trouble:
+            if not self._has_ended(trouble):
+                raise
+            self.abandon()
+            raise ConnectionLostError(_one_line(trouble)) from trouble
+        return result
+
+    def _has_ended(self, trouble: Exception) -> bool:
+        """Whether it is the connection that failed, and not the statement."""
+        ends = (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, OSError)
+        return isinstance(trouble, ends) or self.is_closed
+
+
+@attrs.define(eq=False)
+class Cursor:
+    """A place in a result."""
+
+    _connection: Connection
+    _raw: Any
+
+    async def fetch(self, count: int) -> list[asyncpg.Record]:
+        """The next rows, at most `count`; none at the end."""
+        rows: list[asyncpg.Record] = await self._connection._do(lambda: self._raw.fetch(count))
+        return rows
+
+
+def _place(url: str) -> str:
+    """The server and database of a URL, without the password in it."""
+    parts = urlsplit(url)
+    (host,) = parse_qs(parts.query).get("host", [parts.hostname or "localhost"])[:1]
+    with contextlib.suppress(ValueError):
+        return f"{host}:{parts.port or 5432}{parts.path}"
+    return "a URL without a valid port"
+
+
+def _one_line(trouble: BaseException) -> str:
+    return " ".join(str(trouble).split()) or type(trouble).__name__

@@ -1,0 +1,77 @@
+"""What a killed process has left behind: a PostgreSQL without an owner, and the files that speak of it.
+
+Called by the owner of a data folder only, before it starts a PostgreSQL there. It knows processes and lock
+files, no data.
+"""
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+import structlog
+import trio
+
+log = structlog.get_logger(__name__)
+
+SOCKET = ".s.PGSQL.5432"
+POLL = 0.01
+STOP_PATIENCE = 60.0  # a clean stop may have two gigabytes to write
+BACKEND_PATIENCE = 5.0  # backends whose postmaster has died find out by themselves, usually at once
+
+
+async def clear(cluster: Path, sockets: Path) -> list[int]:
+    """Stop whatever PostgreSQL still works on this cluster, then remove the marks it left.
+
+    Returns the processes that would not end; then nothing is removed.
+
+    The marks must go too: PostgreSQL judges a postmaster.pid by the number in it alone, and would be kept out
+    by any process that happens to have that number today.
+    """
+    cluster = cluster.resolve()
+    left = servers_on(cluster)
+    if left:
+        log.warning("stopping a PostgreSQL that was left over", processes=left)
+        postmaster = _written_pid(cluster)
+        if postmaster in left:
+            _signal(postmaster, signal.SIGINT)
+        left = await _remaining(cluster, STOP_PATIENCE if postmaster in left else BACKEND_PATIENCE)
+    if left:
+        # Crash recovery makes up for what they could not finish.
+        for pid in left:
+            _signal(pid, signal.SIGKILL)
+        left = await _remaining(cluster, BACKEND_PATIENCE)
+    if not left:
+        for mark in (cluster / "postmaster.pid", sockets / f"{SOCKET}.lock", sockets / SOCKET):
+            mark.unlink(missing_ok=True)
+    return left
+
+
+def servers_on(cluster: Path) -> list[int]:
+    """The PostgreSQL processes that work in this folder: each of them makes it its current directory."""
+    return [int(process.name) for process in Path("/proc").glob("[0-9]*") if _works_in(process, cluster)]
+
+
+def _works_in(process: Path, cluster: Path) -> bool:
+    try:
+        return (process / "cwd").readlink() == cluster and (process / "exe").readlink().name == "postgres"
+    except OSError:  # it has ended meanwhile, or is another user's
+        return False
+
+
+def _written_pid(cluster: Path) -> int:
+    with contextlib.suppress(FileNotFoundError, ValueError, IndexError):
+        return int((cluster / "postmaster.pid").read_text().splitlines()[0])
+    return 0
+
+
+async def _remaining(cluster: Path, patience: float) -> list[int]:
+    with trio.move_on_after(patience):
+        while servers_on(cluster):
+            await trio.sleep(POLL)
+    return servers_on(cluster)
+
+
+def _signal(pid: int, what: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, what)

@@ -1,0 +1,130 @@
+"""A real PostgreSQL for the tests that need one: started once, and a fresh database for each test.
+
+With DATABASE_URL it is that server (the user must be allowed to create databases), else an embedded one that
+lives as long as the tests run. Fresh databases are copies of a template that has the schema already, which is
+quicker than making it each time. The fixtures are loaded once for all tests, by the conftest.py beside this
+file.
+"""
+
+import contextlib
+import itertools
+import os
+import queue
+import shutil
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import trio
+
+from persistence import database, embedded
+from persistence.migrate import migrate
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """The URL of a server's administrative database, for one run of the tests."""
+    if given := os.environ.get("DATABASE_URL"):
+        yield given
+        return
+    folder = Path(tempfile.mkdtemp(prefix="verdict-tests-"))
+    started: queue.Queue[str | BaseException] = queue.Queue()
+    finish = threading.Event()
+
+    async def keep() -> None:
+        async with embedded.running(folder) as url:
+            started.put(url)
+            await trio.to_thread.run_sync(finish.wait)
+
+    def run() -> None:
+        try:
+            trio.run(keep)
+        except BaseException as trouble:
+            started.put(trouble)
+            raise
+
+    keeper = threading.Thread(target=run)
+    keeper.start()
+    try:
+        url = started.get()
+        if isinstance(url, BaseException):
+            raise url
+        yield url
+    finally:
+        finish.set()
+        keeper.join()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str) -> Iterator[str]:
+    """The name of a database that has the schema and nothing else, to be copied."""
+    name = f"verdict_template_{os.getpid()}"
+
+    async def make() -> None:
+        async with _administering(server_url) as connection:
+            await connection.execute(f"CREATE DATABASE {name}")
+        async with database.opened(_at(server_url, name)) as new:
+            connection = await new.connect()
+            await migrate(connection)
+            await connection.close()
+
+    async def drop() -> None:
+        async with _administering(server_url) as connection:
+            await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    trio.run(make)
+    yield name
+    trio.run(drop)
+
+
+@contextlib.asynccontextmanager
+async def fresh(server_url: str, like: str = "template0") -> AsyncIterator[str]:
+    """The URL of a database nobody has used, copied from the one called `like`."""
+    name = f"verdict_test_{os.getpid()}_{next(_numbers)}"
+    async with _administering(server_url) as connection:
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
+    try:
+        yield _at(server_url, name)
+    finally:
+        with trio.CancelScope(shield=True):
+            async with _administering(server_url) as connection:
+                await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database_url(server_url: str, template: str) -> AsyncIterator[str]:
+    """The URL of a database with the schema, for one test."""
+    async with fresh(server_url, like=template) as url:
+        yield url
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[database.Database]:
+    async with database.opened(database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def connection(db: database.Database) -> AsyncIterator[database.Connection]:
+    connected = await db.connect()
+    yield connected
+    connected.abandon()
+
+
+@contextlib.asynccontextmanager
+async def _administering(server_url: str) -> AsyncIterator[database.Connection]:
+    async with database.opened(server_url) as administrative:
+        connection = await administrative.connect()
+        yield connection
+        await connection.close()
+
+
+def _at(url: str, name: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/{name}?{parts.query}"

@@ -1,0 +1,126 @@
+"""A database is made, raised step by step, left alone, or refused; and two programs never do it twice."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+import trio
+
+from persistence import DatabaseUnusableError, database
+from persistence.database import Connection
+from persistence.migrate import SCHEMA, UPGRADES, migrate
+from tests.database import fresh
+
+
+@pytest.fixture
+async def empty_url(server_url: str) -> AsyncIterator[str]:
+    async with fresh(server_url) as url:
+        yield url
+
+
+@pytest.fixture
+async def empty(empty_url: str) -> AsyncIterator[Connection]:
+    async with database.opened(empty_url) as db:
+        connection = await db.connect()
+        yield connection
+        connection.abandon()
+
+
+@pytest.fixture
+def upgrades(tmp_path: Path) -> Path:
+    """What a program two versions from now could bring."""
+    (tmp_path / "0002-colour.sql").write_text("ALTER TABLE markets ADD COLUMN colour TEXT;")
+    (tmp_path / "0003-shade.sql").write_text("ALTER TABLE markets ADD COLUMN shade TEXT;")
+    return tmp_path
+
+
+async def columns(connection: Connection) -> set[str]:
+    rows = await connection.fetch(
+        "SELECT column_name FROM information_schema.columns WHERE table_name = 'markets'"
+    )
+    return {row["column_name"] for row in rows} & {"id", "colour", "shade"}
+
+
+async def test_an_empty_database_gets_the_schema(empty: Connection) -> None:
+    assert await migrate(empty) == 1
+    assert await columns(empty) == {"id"}
+
+
+async def test_a_database_that_is_ready_is_left_alone(empty: Connection) -> None:
+    await migrate(empty)
+    await empty.execute("UPDATE projector_cursor SET journal_id = 5")
+    await migrate(empty)
+    assert await empty.fetch_value("SELECT journal_id FROM projector_cursor") == 5
+    assert await empty.fetch_value("SELECT count(*) FROM schema_version") == 1
+
+
+async def test_upgrades_are_applied_in_order_and_remembered(empty: Connection, upgrades: Path) -> None:
+    await migrate(empty)
+    assert await migrate(empty, upgrades=upgrades) == 3
+    assert await columns(empty) == {"id", "colour", "shade"}
+    assert await migrate(empty, upgrades=upgrades) == 3
+    rows = await empty.fetch("SELECT version FROM schema_version ORDER BY version")
+    assert [row["version"] for row in rows] == [1, 2, 3]
+
+
+async def test_an_upgrade_that_fails_leaves_the_version_before_it(empty: Connection, upgrades: Path) -> None:
+    """Not half of it: its first statement worked."""
+    (upgrades / "0003-shade.sql").write_text("ALTER TABLE markets ADD COLUMN shade TEXT; SELECT 1 / 0;")
+    await migrate(empty)
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await migrate(empty, upgrades=upgrades)
+    assert await columns(empty) == {"id", "colour"}
+    assert await empty.fetch_value("SELECT max(version) FROM schema_version") == 2
+
+
+async def test_a_newer_database_is_refused_and_not_touched(empty: Connection, upgrades: Path) -> None:
+    await migrate(empty)
+    await migrate(empty, upgrades=upgrades)
+    with pytest.raises(
+        DatabaseUnusableError, match="schema version 3, this program knows 1: start a newer Verdict"
+    ):
+        await migrate(empty)
+
+
+async def test_somebody_elses_database_is_refused_and_not_touched(empty: Connection) -> None:
+    await empty.execute("CREATE TABLE recipes (id INT)")
+    with pytest.raises(DatabaseUnusableError, match=r"somebody else's tables \(recipes\)"):
+        await migrate(empty)
+    assert await empty.fetch_value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 1
+
+
+async def test_starts_at_the_same_moment_do_the_work_once(empty_url: str, upgrades: Path) -> None:
+    """Each waits for the one before it, and finds the work done."""
+    versions = []
+
+    async def start(with_upgrades: Path) -> None:
+        async with database.opened(empty_url) as db:
+            versions.append(await migrate(await db.connect(), upgrades=with_upgrades))
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(4):
+            nursery.start_soon(start, UPGRADES)
+    async with trio.open_nursery() as nursery:
+        for _ in range(4):
+            nursery.start_soon(start, upgrades)
+    assert versions == [1] * 4 + [3] * 4
+
+
+async def test_a_user_who_may_not_make_tables_is_told_so(empty: Connection, server_url: str) -> None:
+    await empty.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    role = await empty.fetch_value("SELECT 'guest_' || pg_backend_pid()")
+    await empty.execute(f"CREATE ROLE {role}")
+    await empty.execute(f"SET ROLE {role}")
+    try:
+        with pytest.raises(DatabaseUnusableError, match="make the user of DATABASE_URL its owner"):
+            await migrate(empty)
+    finally:
+        await empty.execute("RESET ROLE")
+        await empty.execute(f"DROP ROLE {role}")
+
+
+def test_the_schema_file_is_at_the_version_the_upgrades_lead_to() -> None:
+    """Whoever writes an upgrade writes the same change into schema.sql, and its number."""
+    newest = max([1, *(int(file.name.split("-")[0]) for file in UPGRADES.glob("*.sql"))])
+    assert f"INSERT INTO schema_version (version) VALUES ({newest});" in SCHEMA.read_text()

@@ -1,0 +1,332 @@
+"""Every rule of schema.sql refuses what it is there to refuse.
+
+One good row for each table, one bad change for each rule, and a look into the catalogue for any forgotten.
+"""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from kernel import events
+from kernel.codes import AMM_ID
+from persistence.database import Connection, ConstraintError
+
+UUID_1 = "00000000-0000-7000-8000-000000000001"
+UUID_2 = "00000000-0000-7000-8000-000000000002"
+
+Row = dict[str, str]  # column to SQL literal
+
+GOOD: dict[str, Row] = {
+    "wal_events": {"id": "1", "event_type": "'JOURNAL_OPENED'", "payload": "'{}'", "created_at": "now()"},
+    "journal_batches": {"last_id": "1", "digest": "sha256('')"},
+    "snapshots": {
+        "journal_id": "1",
+        "format": "1",
+        "digest": "sha256('')",
+        "chunks": "1",
+        "created_at": "now()",
+    },
+    "snapshot_chunks": {"journal_id": "1", "number": "0", "content": "''"},
+    "users": {
+        "id": f"'{UUID_1}'",
+        "username": "'ann'",
+        "email": "'ann@example.com'",
+        "password_hash": "'x'",
+    },
+    "accounts": {"id": f"'{UUID_1}'", "user_id": "'ann'", "owner_id": "'ann'"},
+    "markets": {
+        "id": "'M'",
+        "title": "'?'",
+        "total_yes_shares": "1",
+        "total_no_shares": "1",
+        "reserve_balance": "100",
+    },
+    "amm_markets": {
+        "market_id": "'M'",
+        "status": "'STOPPED'",
+        "start_count": "1",
+        "initial_budget_cents": "1",
+        "initial_price_cents": "50",
+        "started_at": "now()",
+    },
+    "orders": {
+        "id": f"'{UUID_1}'",
+        "client_order_id": "'c1'",
+        "market_id": "'M'",
+        "user_id": "'ann'",
+        "original_side": "'YES'",
+        "original_direction": "'BUY'",
+        "original_price": "65",
+        "book_type": "'NATIVE_BUY'",
+        "book_direction": "'BUY'",
+        "book_price": "65",
+        "quantity": "10",
+        "remaining_quantity": "10",
+        "frozen_asset_type": "'FUNDS'",
+        "accepted_seq": "1",
+    },
+    "trades": {
+        "id": f"'{UUID_1}'",
+        "trade_id": "'TRD_1'",
+        "market_id": "'M'",
+        "scenario": "'MINT'",
+        "buy_order_id": f"'{UUID_1}'",
+        "sell_order_id": f"'{UUID_2}'",
+        "buy_user_id": "'ann'",
+        "sell_user_id": "'ben'",
+        "buy_book_type": "'NATIVE_BUY'",
+        "sell_book_type": "'SYNTHETIC_SELL'",
+        "price": "65",
+        "quantity": "10",
+        "maker_order_id": f"'{UUID_1}'",
+        "taker_order_id": f"'{UUID_2}'",
+        "executed_at": "now()",
+    },
+    "positions": {
+        "id": f"'{UUID_1}'",
+        "user_id": "'ann'",
+        "market_id": "'M'",
+        "yes_volume": "5",
+        "no_volume": "5",
+        "yes_pending_sell": "5",
+        "no_pending_sell": "5",
+    },
+    "ledger_entries": {
+        "id": "1",
+        "user_id": "'ann'",
+        "entry_type": "'MINT_COST'",
+        "amount": "-1",
+        "balance_after": "0",
+        "reference_type": "'AMM_MINT'",
+        "reference_id": "'key'",
+    },
+    "circuit_breaker_events": {"id": "1", "market_id": "'M'", "trigger_reason": "'MANUAL'"},
+    "schema_version": {"version": "2"},
+    "projector_cursor": {"only_row": "TRUE", "journal_id": "0"},
+}
+
+# Rule, table, and what to change in the good row so that exactly this rule is broken.
+BAD: list[tuple[str, str, Row]] = [
+    ("ck_wal_id_gte_1", "wal_events", {"id": "0"}),
+    ("ck_wal_event_type", "wal_events", {"event_type": "'ORDER_REJECTED'"}),
+    ("ck_journal_batches_digest", "journal_batches", {"digest": "'short'"}),
+    ("ck_snapshots_digest", "snapshots", {"digest": "'short'"}),
+    ("ck_snapshots_chunks", "snapshots", {"chunks": "0"}),
+    ("ck_snapshot_chunks_number", "snapshot_chunks", {"number": "-1"}),
+    ("ck_users_username_len", "users", {"username": "'al'"}),
+    ("ck_users_account_type", "users", {"account_type": "'ROOT'"}),
+    ("ck_accounts_available_gte_0", "accounts", {"available_balance": "-1"}),
+    ("ck_accounts_frozen_gte_0", "accounts", {"frozen_balance": "-1"}),
+    (
+        "ck_markets_reserve_gte_0",
+        "markets",
+        {"total_yes_shares": "-1", "total_no_shares": "-1", "reserve_balance": "-100"},
+    ),
+    ("ck_markets_yes_shares_gte_0", "markets", {"total_yes_shares": "-1"}),
+    ("ck_markets_no_shares_gte_0", "markets", {"total_no_shares": "-1"}),
+    ("ck_markets_shares_balanced", "markets", {"total_no_shares": "2"}),
+    ("ck_markets_reserve_consistency", "markets", {"reserve_balance": "99"}),
+    ("ck_markets_status", "markets", {"status": "'CLOSED'"}),
+    ("ck_markets_price_range", "markets", {"min_price_cents": "0"}),
+    ("ck_markets_price_range", "markets", {"max_price_cents": "100"}),
+    ("ck_markets_price_range", "markets", {"min_price_cents": "50", "max_price_cents": "50"}),
+    ("ck_markets_fee", "markets", {"maker_fee_bps": "-1"}),
+    ("ck_markets_fee", "markets", {"taker_fee_bps": "1001"}),
+    ("ck_markets_resolution", "markets", {"resolution_result": "'MAYBE'"}),
+    ("ck_amm_markets_status", "amm_markets", {"status": "'PAUSED'"}),
+    ("ck_amm_markets_initial_price", "amm_markets", {"initial_price_cents": "100"}),
+    ("ck_amm_markets_stop_mode", "amm_markets", {"stop_mode": "'LATER'"}),
+    ("ck_orders_original_side", "orders", {"original_side": "'MAYBE'"}),
+    ("ck_orders_original_direction", "orders", {"original_direction": "'HOLD'"}),
+    ("ck_orders_original_price", "orders", {"original_price": "100"}),
+    ("ck_orders_book_type", "orders", {"book_type": "'OTHER'"}),
+    ("ck_orders_book_direction", "orders", {"book_direction": "'HOLD'"}),
+    ("ck_orders_book_type_dir_match", "orders", {"book_direction": "'SELL'"}),
+    ("ck_orders_book_price", "orders", {"book_price": "0"}),
+    ("ck_orders_price_type", "orders", {"price_type": "'MARKET'"}),
+    ("ck_orders_tif", "orders", {"time_in_force": "'FOK'"}),
+    ("ck_orders_quantity", "orders", {"quantity": "0", "remaining_quantity": "0"}),
+    ("ck_orders_filled", "orders", {"filled_quantity": "-1", "remaining_quantity": "11"}),
+    ("ck_orders_remaining", "orders", {"filled_quantity": "11", "remaining_quantity": "-1"}),
+    ("ck_orders_fill_consistency", "orders", {"filled_quantity": "1"}),
+    ("ck_orders_frozen_amount_gte_0", "orders", {"frozen_amount": "-1"}),
+    ("ck_orders_frozen_asset_type", "orders", {"frozen_asset_type": "'GOLD'"}),
+    ("ck_orders_status", "orders", {"status": "'LOST'"}),
+    ("ck_trades_scenario", "trades", {"scenario": "'SWAP'"}),
+    ("ck_trades_buy_book_type", "trades", {"buy_book_type": "'NATIVE_SELL'"}),
+    ("ck_trades_sell_book_type", "trades", {"sell_book_type": "'NATIVE_BUY'"}),
+    ("ck_trades_price", "trades", {"price": "100"}),
+    ("ck_trades_quantity", "trades", {"quantity": "0"}),
+    ("ck_trades_fee_gte_0", "trades", {"maker_fee": "-1"}),
+    ("ck_trades_fee_gte_0", "trades", {"taker_fee": "-1"}),
+    ("ck_trades_diff_users", "trades", {"sell_user_id": "'ann'"}),
+    ("ck_trades_is_audit", "trades", {"sell_user_id": "'SYSTEM'"}),
+    ("ck_trades_is_audit", "trades", {"is_audit": "TRUE"}),
+    ("ck_positions_yes_volume_gte_0", "positions", {"yes_volume": "-1", "yes_pending_sell": "-1"}),
+    ("ck_positions_no_volume_gte_0", "positions", {"no_volume": "-1", "no_pending_sell": "-1"}),
+    ("ck_positions_yes_cost_gte_0", "positions", {"yes_cost_sum": "-1"}),
+    ("ck_positions_no_cost_gte_0", "positions", {"no_cost_sum": "-1"}),
+    ("ck_positions_yes_pending_gte_0", "positions", {"yes_pending_sell": "-1"}),
+    ("ck_positions_no_pending_gte_0", "positions", {"no_pending_sell": "-1"}),
+    ("ck_positions_yes_pending_lte_vol", "positions", {"yes_pending_sell": "6"}),
+    ("ck_positions_no_pending_lte_vol", "positions", {"no_pending_sell": "6"}),
+    ("ck_ledger_balance_gte_0", "ledger_entries", {"balance_after": "-1"}),
+    ("ck_ledger_entry_type", "ledger_entries", {"entry_type": "'GIFT'"}),
+    ("ck_projector_cursor_only_row", "projector_cursor", {"only_row": "FALSE"}),
+    ("ck_projector_cursor_journal_id", "projector_cursor", {"journal_id": "-1"}),
+]
+
+# Rule, table, and what to change in the good row so that a second row collides with it in nothing else.
+TWICE: list[tuple[str, str, Row]] = [
+    ("wal_events_pkey", "wal_events", {}),
+    ("journal_batches_pkey", "journal_batches", {}),
+    ("snapshots_pkey", "snapshots", {}),
+    ("snapshot_chunks_pkey", "snapshot_chunks", {}),
+    ("users_pkey", "users", {"username": "'ben'", "email": "'ben@example.com'"}),
+    ("uq_users_username", "users", {"id": f"'{UUID_2}'", "email": "'ben@example.com'"}),
+    ("uq_users_email", "users", {"id": f"'{UUID_2}'", "username": "'ben'"}),
+    ("accounts_pkey", "accounts", {"user_id": "'ben'"}),
+    ("uq_accounts_user_id", "accounts", {"id": f"'{UUID_2}'"}),
+    ("markets_pkey", "markets", {}),
+    ("amm_markets_pkey", "amm_markets", {}),
+    ("orders_pkey", "orders", {"client_order_id": "'c2'", "accepted_seq": "2"}),
+    ("uq_orders_user_client_order_id", "orders", {"id": f"'{UUID_2}'", "accepted_seq": "2"}),
+    ("uq_orders_accepted_seq", "orders", {"id": f"'{UUID_2}'", "client_order_id": "'c2'"}),
+    ("trades_pkey", "trades", {"trade_id": "'TRD_2'"}),
+    ("uq_trades_trade_id", "trades", {"id": f"'{UUID_2}'"}),
+    ("positions_pkey", "positions", {"market_id": "'N'"}),
+    ("uq_positions_user_market", "positions", {"id": f"'{UUID_2}'"}),
+    ("ledger_entries_pkey", "ledger_entries", {"reference_id": "'other'"}),
+    ("uq_ledger_amm_reference", "ledger_entries", {"id": "2"}),
+    ("circuit_breaker_events_pkey", "circuit_breaker_events", {}),
+    ("schema_version_pkey", "schema_version", {}),
+    ("projector_cursor_pkey", "projector_cursor", {}),
+]
+
+ALLOWED: list[tuple[str, str, Row]] = [
+    (
+        "the market maker meets itself",
+        "trades",
+        {"buy_user_id": f"'{AMM_ID}'", "sell_user_id": f"'{AMM_ID}'"},
+    ),
+    ("the record of a privileged mint", "trades", {"sell_user_id": "'SYSTEM'", "is_audit": "TRUE"}),
+    ("a ledger amount below zero", "ledger_entries", {"amount": "-5"}),
+    ("a loss in the pool", "markets", {"pnl_pool": "-120"}),
+    ("an event of no market", "wal_events", {"market_id": "NULL"}),
+    (
+        "a cancelled rest",
+        "orders",
+        {"filled_quantity": "4", "remaining_quantity": "6", "status": "'CANCELLED'"},
+    ),
+]
+
+
+async def insert(connection: Connection, table: str, change: Row | None = None) -> None:
+    row = GOOD[table] | (change or {})
+    await connection.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(row.values())})")
+
+
+@pytest.mark.parametrize(
+    ("rule", "table", "change"), BAD, ids=[f"{rule}-{change}" for rule, _, change in BAD]
+)
+async def test_a_row_that_breaks_one_rule_is_refused_by_that_rule(
+    connection: Connection, rule: str, table: str, change: Row
+) -> None:
+    """The table's other checks are taken away first: some rows break two, and each must hold alone."""
+    others = await connection.fetch(
+        "SELECT conname FROM pg_constraint "
+        "WHERE conrelid = $1::text::regclass AND contype = 'c' AND conname <> $2",
+        table,
+        rule,
+    )
+    for other in others:
+        await connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {other['conname']}")
+    with pytest.raises(ConstraintError) as refused:
+        await insert(connection, table, change)
+    assert refused.value.constraint == rule
+
+
+@pytest.mark.parametrize(("rule", "table", "change"), TWICE, ids=[rule for rule, _, _ in TWICE])
+async def test_a_second_row_that_must_be_the_only_one_is_refused(
+    connection: Connection, rule: str, table: str, change: Row
+) -> None:
+    if table != "projector_cursor":  # it has its only row from the start
+        await insert(connection, table)
+    with pytest.raises(ConstraintError) as refused:
+        await insert(connection, table, change)
+    assert refused.value.constraint == rule
+
+
+@pytest.mark.parametrize("table", [table for table in GOOD if table != "projector_cursor"])
+async def test_a_good_row_is_taken(connection: Connection, table: str) -> None:
+    """Else the tests above would show nothing."""
+    await insert(connection, table)
+
+
+@pytest.mark.parametrize(("what", "table", "change"), ALLOWED, ids=[what for what, _, _ in ALLOWED])
+async def test_what_looks_wrong_and_is_right_is_taken(
+    connection: Connection, what: str, table: str, change: Row
+) -> None:
+    await insert(connection, table, change)
+
+
+async def test_no_rule_of_the_schema_is_without_a_test(connection: Connection) -> None:
+    """Constraints, and the unique indexes that are none because they are partial."""
+    rules = await connection.fetch(
+        "SELECT conname AS name FROM pg_constraint "
+        "WHERE contype <> 'n' AND connamespace = 'public'::regnamespace "
+        "UNION SELECT relname FROM pg_index JOIN pg_class ON oid = indexrelid "
+        "WHERE indisunique AND relnamespace = 'public'::regnamespace"
+    )
+    assert {row["name"] for row in rules} == {rule for rule, _, _ in BAD + TWICE}
+
+
+async def test_the_journal_takes_exactly_the_events_of_the_kernel(connection: Connection) -> None:
+    """The list stands in schema.sql and in the kernel; here they are held together."""
+    rule = await connection.fetch_value(
+        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'ck_wal_event_type'"
+    )
+    written = {word for word in rule.split("'") if word.isupper() and word.replace("_", "").isalpha()}
+    assert written == {kind.__struct_config__.tag for kind in events.AnyEvent.__args__}
+
+
+async def test_only_users_have_triggers(connection: Connection) -> None:
+    """Elsewhere updated_at is the time of a command, which no trigger may overwrite."""
+    rows = await connection.fetch(
+        "SELECT tgrelid::regclass::text AS place FROM pg_trigger WHERE NOT tgisinternal"
+    )
+    assert [row["place"] for row in rows] == ["users"]
+
+
+async def test_a_changed_user_has_a_new_time(connection: Connection) -> None:
+    await insert(connection, "users", {"created_at": "'2026-01-01'", "updated_at": "'2026-01-01'"})
+    await connection.execute("UPDATE users SET is_active = FALSE WHERE username = 'ann'")
+    assert await connection.fetch_value("SELECT updated_at > created_at FROM users WHERE username = 'ann'")
+
+
+async def test_nobody_can_log_in_as_the_market_maker(connection: Connection) -> None:
+    """Its hash is none, so there is no password that it is the hash of."""
+    row = await connection.fetch_row("SELECT * FROM users WHERE id = $1", AMM_ID)
+    assert row is not None
+    assert (row["username"], row["email"]) == ("amm_market_maker", "amm@system.internal")
+    assert (row["account_type"], row["is_active"], row["password_hash"]) == ("SYSTEM_BOT", True, "!")
+
+
+async def test_the_journal_index_on_time_is_the_cheap_kind(connection: Connection) -> None:
+    """Anything but the primary key and a block range index costs the journal a tenth of its speed or more."""
+    rows: list[Any] = await connection.fetch(
+        "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'wal_events' ORDER BY indexname"
+    )
+    assert [row["indexname"] for row in rows] == ["idx_wal_time", "wal_events_pkey"]
+    assert "USING brin" in rows[0]["indexdef"]
+
+
+def test_the_module_of_events_has_not_grown_a_list_without_a_view() -> None:
+    """Every positional struct of the kernel's events has a view in schema.sql; a new one must get one too."""
+    positional = {
+        name
+        for name, kind in vars(events).items()
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__struct_config__.array_like
+    }
+    assert positional == {"Posting", "PositionAfter", "OrderAfter", "MarketAfter", "Trade", "AuditTrade"}
