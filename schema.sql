@@ -384,7 +384,7 @@ INSERT INTO projector_cursor (journal_id) VALUES (0);
 --
 -- Payloads hold what is many as arrays without names, since they are written at every command and read by
 -- people seldom. These views are their key: the place in the array, and what stands there. (kernel/events.py
--- has the same order; a test writes one event of each type and reads it here.)
+-- has the same order; a test writes events there and reads them here.)
 
 -- postings: [user_id, entry_type, amount, balance_after, frozen_after, order_id]
 CREATE VIEW wal_postings AS
@@ -461,32 +461,66 @@ SELECT event.id                                 AS journal_id,
 FROM wal_events event
 WHERE event.payload->>'market' IS NOT NULL;
 
--- trade: [trade_id, scenario, maker_direction, maker_fee, taker_fee, buy_realized_pnl, sell_realized_pnl]
--- The book types follow from the scenario, the users from the orders.
+-- trade of a fill: [trade_id, scenario, maker_direction, maker_fee, taker_fee, buy_realized_pnl, sell_realized_pnl]
+-- trade of a privileged mint or burn: [trade_id, order_id, realized_pnl]
+-- A fill changes the maker's position, then the taker's, so these say whose it is; where there is only one,
+-- it is the market maker's with itself. The book types follow from the scenario.
 CREATE VIEW wal_trades AS
-SELECT event.id                                                                 AS journal_id,
-       'TRD_' || (event.payload->'trade'->>0)                                   AS trade_id,
-       event.market_id,
-       event.payload->'trade'->>1                                               AS scenario,
-       (event.payload->>'trade_price')::INT                                     AS price,
-       (event.payload->>'fill_qty')::INT                                        AS quantity,
-       (event.payload->>CASE event.payload->'trade'->>2 WHEN 'BUY' THEN 'order_id'
-                        ELSE 'counterparty_order_id' END)::UUID                 AS buy_order_id,
-       (event.payload->>CASE event.payload->'trade'->>2 WHEN 'SELL' THEN 'order_id'
-                        ELSE 'counterparty_order_id' END)::UUID                 AS sell_order_id,
-       CASE WHEN event.payload->'trade'->>1 IN ('MINT', 'TRANSFER_YES')
-            THEN 'NATIVE_BUY' ELSE 'SYNTHETIC_BUY' END                          AS buy_book_type,
-       CASE WHEN event.payload->'trade'->>1 IN ('TRANSFER_YES', 'BURN')
-            THEN 'NATIVE_SELL' ELSE 'SYNTHETIC_SELL' END                        AS sell_book_type,
-       (event.payload->>'order_id')::UUID                                       AS maker_order_id,
-       (event.payload->>'counterparty_order_id')::UUID                          AS taker_order_id,
-       (event.payload->'trade'->>3)::BIGINT                                     AS maker_fee,
-       (event.payload->'trade'->>4)::BIGINT                                     AS taker_fee,
-       (event.payload->'trade'->>5)::BIGINT                                     AS buy_realized_pnl,
-       (event.payload->'trade'->>6)::BIGINT                                     AS sell_realized_pnl,
-       event.created_at                                                         AS executed_at
-FROM wal_events event
-WHERE event.event_type IN ('ORDER_PARTIALLY_FILLED', 'ORDER_MATCHED');
+WITH fill AS (
+    SELECT id, market_id, created_at, payload,
+           payload->'trade'                                                     AS trade,
+           payload->'trade'->>2 = 'BUY'                                         AS maker_buys,
+           (payload->>'order_id')::UUID                                         AS maker_order_id,
+           (payload->>'counterparty_order_id')::UUID                            AS taker_order_id,
+           payload->'positions'->0->>0                                          AS maker_user_id,
+           COALESCE(payload->'positions'->1->>0, payload->'positions'->0->>0)   AS taker_user_id
+    FROM wal_events
+    WHERE event_type IN ('ORDER_PARTIALLY_FILLED', 'ORDER_MATCHED')
+)
+SELECT id                                                                       AS journal_id,
+       'TRD_' || (trade->>0)                                                    AS trade_id,
+       market_id,
+       trade->>1                                                                AS scenario,
+       (payload->>'trade_price')::INT                                           AS price,
+       (payload->>'fill_qty')::INT                                              AS quantity,
+       CASE WHEN maker_buys THEN maker_order_id ELSE taker_order_id END         AS buy_order_id,
+       CASE WHEN maker_buys THEN taker_order_id ELSE maker_order_id END         AS sell_order_id,
+       CASE WHEN maker_buys THEN maker_user_id ELSE taker_user_id END           AS buy_user_id,
+       CASE WHEN maker_buys THEN taker_user_id ELSE maker_user_id END           AS sell_user_id,
+       CASE WHEN trade->>1 IN ('MINT', 'TRANSFER_YES') THEN 'NATIVE_BUY' ELSE 'SYNTHETIC_BUY' END   AS buy_book_type,
+       CASE WHEN trade->>1 IN ('TRANSFER_YES', 'BURN') THEN 'NATIVE_SELL' ELSE 'SYNTHETIC_SELL' END AS sell_book_type,
+       maker_order_id,
+       taker_order_id,
+       (trade->>3)::BIGINT                                                      AS maker_fee,
+       (trade->>4)::BIGINT                                                      AS taker_fee,
+       (trade->>5)::BIGINT                                                      AS buy_realized_pnl,
+       (trade->>6)::BIGINT                                                      AS sell_realized_pnl,
+       FALSE                                                                    AS is_audit,
+       created_at                                                               AS executed_at
+FROM fill
+UNION ALL
+SELECT id,
+       'TRD_' || (payload->'trade'->>0),
+       market_id,
+       CASE event_type WHEN 'SHARES_MINTED' THEN 'MINT' ELSE 'BURN' END,
+       50,
+       (payload->>'quantity')::INT,
+       (payload->'trade'->>1)::UUID,
+       (payload->'trade'->>1)::UUID,
+       CASE event_type WHEN 'SHARES_MINTED' THEN payload->>'user_id' ELSE 'SYSTEM' END,
+       CASE event_type WHEN 'SHARES_MINTED' THEN 'SYSTEM' ELSE payload->>'user_id' END,
+       CASE event_type WHEN 'SHARES_MINTED' THEN 'NATIVE_BUY' ELSE 'SYNTHETIC_BUY' END,
+       CASE event_type WHEN 'SHARES_MINTED' THEN 'SYNTHETIC_SELL' ELSE 'NATIVE_SELL' END,
+       (payload->'trade'->>1)::UUID,
+       (payload->'trade'->>1)::UUID,
+       0,
+       0,
+       NULL,
+       (payload->'trade'->>2)::BIGINT,
+       TRUE,
+       created_at
+FROM wal_events
+WHERE event_type IN ('SHARES_MINTED', 'SHARES_BURNED');
 
 -- Who asked for what, and which events came of it.
 CREATE VIEW wal_commands AS

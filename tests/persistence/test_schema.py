@@ -5,7 +5,6 @@ One good row for each table, one bad change for each rule, and a look into the c
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from kernel import events
@@ -320,13 +319,3 @@ async def test_the_journal_index_on_time_is_the_cheap_kind(connection: Connectio
     )
     assert [row["indexname"] for row in rows] == ["idx_wal_time", "wal_events_pkey"]
     assert "USING brin" in rows[0]["indexdef"]
-
-
-def test_the_module_of_events_has_not_grown_a_list_without_a_view() -> None:
-    """Every positional struct of the kernel's events has a view in schema.sql; a new one must get one too."""
-    positional = {
-        name
-        for name, kind in vars(events).items()
-        if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__struct_config__.array_like
-    }
-    assert positional == {"Posting", "PositionAfter", "OrderAfter", "MarketAfter", "Trade", "AuditTrade"}
