@@ -1,0 +1,182 @@
+"""The actors: who decides when. The one file of the kernel that knows about concurrency.
+
+Each market is a task that owns its inbox, and one more task serves what belongs to no market. All run on one
+thread and no await falls within a decision, so a decision is atomic and may touch accounts that other markets
+touch too: that is the lock. Outcomes go on to one writer, which makes them durable in groups (what gathers
+while one commit is in flight is the next one) and only then lets anybody hear of them.
+
+Every queue is bounded. When the journal is slow its backlog fills, actors wait, inboxes fill, and callers
+are refused at once: that is the only behaviour under overload.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, TypeVar
+
+import attrs
+import trio
+
+from kernel import Exchange
+from kernel.answers import MarketIs, Outcome, Refusal
+from kernel.codes import Code
+from kernel.commands import AnyCommand, CancelOrder, CreateMarket
+from kernel.journal import Decided, Journal
+
+INBOX: Final = 1024
+"""Requests that may wait for one market: some 20 ms of work when each carries one command."""
+TURN: Final = 512
+"""Commands after which an actor hands over what it has and lets others run: some 3 ms."""
+BACKLOG: Final = 16
+"""Handed-over turns that may wait for the writer: with full turns, a tenth of a second of work."""
+
+Item = TypeVar("Item")
+Listener = Callable[[Sequence[Decided]], None]
+
+
+class DecisionError(Exception):
+    """A decision met the impossible. The process stops; the journal is right, and a restart replays it."""
+
+
+@attrs.define(eq=False)
+class Request:
+    """Commands for one market, to be decided back to back, and the wish to be told."""
+
+    commands: Sequence[AnyCommand]
+    correlation_id: str
+    outcomes: list[Outcome] = attrs.field(factory=list)
+    durable: trio.Event = attrs.field(factory=trio.Event)
+
+
+class Actors:
+    """Runs an exchange: takes requests, answers when the answer is durable."""
+
+    def __init__(self, exchange: Exchange, journal: Journal) -> None:
+        self.exchange = exchange
+        self.journal = journal
+        self.durable = exchange.head
+        """The newest journal id that anybody may hear of."""
+        self.listeners: list[Listener] = []
+        """Called with every group of decided commands once it is durable, in journal order."""
+        self._committed = trio.Event()
+        self._inboxes: dict[str | None, trio.MemorySendChannel[Request]] = {}
+        self._backlog: trio.MemorySendChannel[list[Request]]
+        self._nursery: trio.Nursery
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled; `close` first to let what waits be finished."""
+        self._backlog, backlog = trio.open_memory_channel[list[Request]](BACKLOG)
+        async with trio.open_nursery() as self._nursery:
+            self._nursery.start_soon(self._write, backlog, name="journal writer")
+            self._open_inbox(None)
+            for market_id in self.exchange.markets:
+                self._open_inbox(market_id)
+            task_status.started()
+
+    async def ask(self, *commands: AnyCommand, correlation_id: str = "") -> list[Outcome]:
+        """Have commands for one market decided back to back; return when the outcomes are durable.
+
+        A caller that is cancelled only stops waiting: what it sent is decided once, all the same.
+        """
+        request = Request(commands, correlation_id)
+        try:
+            self._inboxes[self._market_of(commands[0])].send_nowait(request)
+        except (trio.WouldBlock, trio.ClosedResourceError):
+            return [overloaded(self.durable)] * len(commands)
+        await request.durable.wait()
+        return request.outcomes
+
+    async def until_durable(self, journal_id: int) -> None:
+        """Wait until what somebody has read from memory may be told."""
+        while self.durable < journal_id:
+            await self._committed.wait()
+
+    def close(self) -> None:
+        """Refuse what comes from now on; `run` returns when everything that waits is decided and durable."""
+        for inbox in self._inboxes.values():
+            inbox.close()
+        self._backlog.close()
+
+    def depths(self) -> dict[str | None, int]:
+        """How many requests wait in each inbox."""
+        return {
+            market_id: inbox.statistics().current_buffer_used for market_id, inbox in self._inboxes.items()
+        }
+
+    def backlog_depth(self) -> int:
+        return self._backlog.statistics().current_buffer_used
+
+    def _market_of(self, command: AnyCommand) -> str | None:
+        """Whose inbox a command belongs in: none of the markets' if it names no market that exists."""
+        if isinstance(command, CancelOrder):
+            order = self.exchange.orders.get(command.order_id)
+            return order.market.id if order is not None else None
+        market_id = getattr(command, "market_id", None)
+        return market_id if market_id in self._inboxes else None
+
+    def _open_inbox(self, market_id: str | None) -> None:
+        sending, receiving = trio.open_memory_channel[Request](INBOX)
+        self._inboxes[market_id] = sending
+        name = f"market {market_id}" if market_id is not None else "accounts"
+        self._nursery.start_soon(self._trade, receiving, self._backlog.clone(), name=name)
+
+    async def _trade(
+        self, inbox: trio.MemoryReceiveChannel[Request], backlog: trio.MemorySendChannel[list[Request]]
+    ) -> None:
+        """Decide what waits, hand it on. No await falls between two decisions."""
+        async with inbox, backlog:
+            async for first in inbox:
+                turn = [first]
+                commands = self._decide(first)
+                while commands < TURN and (request := next(waiting(inbox), None)) is not None:
+                    commands += self._decide(request)
+                    turn.append(request)
+                await backlog.send(turn)  # may wait: this is the back-pressure
+
+    def _decide(self, request: Request) -> int:
+        """Decide a request's commands; returns how many they are."""
+        execute, outcomes = self.exchange.execute, request.outcomes
+        for command in request.commands:
+            try:
+                outcome = execute(command)
+            except Exception as error:
+                raise DecisionError(f"while deciding {command}") from error
+            outcomes.append(outcome)
+            if type(command) is CreateMarket and isinstance(outcome.answer, MarketIs):
+                self._open_inbox(command.market_id)
+        return len(outcomes)
+
+    async def _write(self, backlog: trio.MemoryReceiveChannel[list[Request]]) -> None:
+        """Group commit: what gathers while one transaction is in flight is the next one."""
+        async with backlog:
+            async for first in backlog:
+                requests = [*first, *(request for turn in waiting(backlog) for request in turn)]
+                decided = [
+                    Decided(command, request.correlation_id, outcome)
+                    for request in requests
+                    for command, outcome in zip(request.commands, request.outcomes, strict=True)
+                ]
+                await self.journal.append(decided)  # if this fails we stop; the disk is right
+                self._release(requests, decided)
+
+    def _release(self, requests: Iterable[Request], decided: Sequence[Decided]) -> None:
+        """Only now may a reply, a feed or a table speak of it."""
+        self.durable = decided[-1].outcome.seen
+        for listen in self.listeners:
+            listen(decided)
+        for request in requests:
+            request.durable.set()
+        self._committed.set()
+        self._committed = trio.Event()
+
+
+def waiting(channel: trio.MemoryReceiveChannel[Item]) -> Iterator[Item]:
+    """What a channel holds already; never gives up the turn."""
+    while True:
+        try:
+            yield channel.receive_nowait()
+        except (trio.WouldBlock, trio.EndOfChannel):
+            return
+
+
+def overloaded(seen: int) -> Outcome:
+    """Too much waits already. Nothing was decided; the same request may be sent again."""
+    return Outcome(Refusal(Code.OVERLOADED, "Too many requests are waiting; try again shortly"), [], seen)

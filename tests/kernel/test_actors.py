@@ -1,0 +1,289 @@
+"""The actors: order, isolation, back-pressure, fail-stop, and that nobody is told before it is durable."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from kernel import Exchange
+from kernel.actors import BACKLOG, INBOX, DecisionError, Actors
+from kernel.answers import Outcome, Placed, Refusal
+from kernel.codes import Code, Direction, Side
+from kernel.commands import (
+    ActivateMarket,
+    AnyCommand,
+    CreateMarket,
+    Deposit,
+    MarketTerms,
+    OpenAccount,
+    OpenJournal,
+    PlaceOrder,
+)
+from kernel.journal import Decided, JournalError, MemoryJournal
+
+AT = 1_795_168_800_000_000
+
+
+def place(market_id: str, number: int, *, user_id: str = "ann", price: int = 40) -> PlaceOrder:
+    return PlaceOrder(
+        at=AT,
+        user_id=user_id,
+        client_order_id=f"{market_id}-{number}",
+        market_id=market_id,
+        side=Side.YES,
+        direction=Direction.BUY,
+        price=price,
+        quantity=1,
+        nonce=number,
+    )
+
+
+def create(market_id: str) -> list[AnyCommand]:
+    return [
+        CreateMarket(at=AT, market_id=market_id, terms=MarketTerms(title=market_id), by="root"),
+        ActivateMarket(at=AT, market_id=market_id, by="root"),
+    ]
+
+
+@asynccontextmanager
+async def running(*market_ids: str) -> AsyncIterator[tuple[Actors, MemoryJournal]]:
+    """An exchange with markets and a rich user, its actors at work over a journal in memory."""
+    exchange, journal = Exchange(), MemoryJournal()
+    setup: list[AnyCommand] = [
+        OpenJournal(at=AT),
+        OpenAccount(at=AT, user_id="ann"),
+        Deposit(at=AT, user_id="ann", amount=10_000_000),
+    ]
+    for market_id in market_ids:
+        setup += create(market_id)
+    await journal.append([Decided(command, "setup", exchange.execute(command)) for command in setup])
+    async with trio.open_nursery() as nursery:
+        actors = Actors(exchange, journal)
+        await nursery.start(actors.run)
+        yield actors, journal
+        nursery.cancel_scope.cancel()
+
+
+def order_ids(outcomes: Sequence[Outcome]) -> list[str]:
+    return [outcome.answer.order.order.id for outcome in outcomes if isinstance(outcome.answer, Placed)]
+
+
+async def test_commands_of_one_market_are_decided_in_the_order_they_came() -> None:
+    async with running("M") as (actors, journal):
+        answers: dict[int, list[Outcome]] = {}
+
+        async def ask(number: int) -> None:
+            answers[number] = await actors.ask(place("M", number))
+
+        async with trio.open_nursery() as nursery:
+            for number in range(50):
+                nursery.start_soon(ask, number)
+                await wait_all_tasks_blocked()
+        seen = [answers[number][0].seen for number in range(50)]
+        assert seen == sorted(seen)
+        assert len(journal.commands) == 3 + 2 + 50
+
+
+async def test_a_batch_runs_back_to_back() -> None:
+    """Two batches sent at once: the facts of each are neighbours in the journal."""
+    async with running("M") as (actors, _):
+        batches: list[list[Outcome]] = []
+
+        async def ask(start: int) -> None:
+            batches.append(await actors.ask(*[place("M", start + n) for n in range(20)]))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, 0)
+            nursery.start_soon(ask, 100)
+        for outcomes in batches:
+            ids = [outcome.facts[0].id for outcome in outcomes]
+            assert ids == list(range(ids[0], ids[0] + 20))
+
+
+async def test_markets_do_not_hear_of_each_other() -> None:
+    """One market's full inbox refuses its own callers; the next market answers as ever."""
+    async with running("A", "B") as (actors, journal):
+        journal.stall = trio.Event()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(actors.ask, place("A", 0))
+            await wait_all_tasks_blocked()
+            assert actors.exchange.markets["A"].book.best_bid == 40
+            assert actors.exchange.markets["B"].book.best_bid is None
+            nursery.start_soon(actors.ask, place("B", 0, price=30))
+            await wait_all_tasks_blocked()
+            assert actors.exchange.markets["B"].book.best_bid == 30
+            journal.stall.set()
+
+
+async def test_a_market_created_at_run_time_gets_its_actor() -> None:
+    async with running() as (actors, _):
+        for command in create("NEW"):
+            await actors.ask(command)
+        [outcome] = await actors.ask(place("NEW", 1))
+        assert isinstance(outcome.answer, Placed)
+        assert set(actors.depths()) == {None, "NEW"}
+
+
+async def test_nobody_is_answered_before_the_journal_has_it() -> None:
+    async with running("M") as (actors, journal):
+        journal.stall = trio.Event()
+        heard: list[str] = []
+        actors.listeners.append(lambda decided: heard.append("feed"))
+        rows = len(journal.rows)
+
+        async def ask() -> None:
+            await actors.ask(place("M", 1))
+            heard.append("reply")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await wait_all_tasks_blocked()
+            assert actors.exchange.head == rows + 1
+            assert (heard, actors.durable, len(journal.rows)) == ([], rows, rows)
+            journal.stall.set()
+        assert heard == ["feed", "reply"]
+        assert actors.durable == len(journal.rows) == rows + 1
+
+
+async def test_a_refusal_waits_for_what_it_saw() -> None:
+    """The second order is refused because of the first: it must not be told while the first may be lost."""
+    async with running("M") as (actors, journal):
+        journal.stall = trio.Event()
+        first, again = place("M", 1), place("M", 1, price=41)
+        outcomes: list[Outcome] = []
+
+        async def ask(command: AnyCommand) -> None:
+            outcomes.extend(await actors.ask(command))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, first)
+            await wait_all_tasks_blocked()
+            nursery.start_soon(ask, again)
+            await wait_all_tasks_blocked()
+            assert outcomes == []
+            journal.stall.set()
+        answer = outcomes[1].answer
+        assert isinstance(answer, Refusal)
+        assert answer.code is Code.CLIENT_ORDER_ID_USED
+        assert outcomes[1].seen == outcomes[0].seen
+
+
+async def test_what_is_read_from_memory_is_told_once_it_is_durable() -> None:
+    async with running("M") as (actors, journal):
+        journal.stall = trio.Event()
+        told: list[int] = []
+
+        async def read() -> None:
+            await actors.until_durable(actors.exchange.head)
+            told.append(actors.durable)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(actors.ask, place("M", 1))
+            await wait_all_tasks_blocked()
+            nursery.start_soon(read)
+            await wait_all_tasks_blocked()
+            assert told == []
+            journal.stall.set()
+        assert told == [actors.exchange.head]
+
+
+async def test_what_gathers_while_a_commit_is_in_flight_is_the_next_one() -> None:
+    async with running("M") as (actors, journal):
+        journal.stall = trio.Event()
+        groups: list[int] = []
+        actors.listeners.append(lambda decided: groups.append(len(decided)))
+        async with trio.open_nursery() as nursery:
+            for number in range(10):
+                nursery.start_soon(actors.ask, place("M", number))
+                await wait_all_tasks_blocked()
+            journal.stall.set()
+        assert groups == [1, 9]
+
+
+async def test_a_stalled_journal_fills_the_queues_and_then_callers_are_refused_at_once() -> None:
+    """The writer holds one turn, the backlog BACKLOG more, the actor one, the inbox the rest: all bounded."""
+    async with running("M") as (actors, journal):
+        journal.stall = trio.Event()
+        async with trio.open_nursery() as nursery:
+            for number in range(BACKLOG + 2):
+                nursery.start_soon(actors.ask, place("M", number))
+                await wait_all_tasks_blocked()
+            assert actors.backlog_depth() == BACKLOG
+            for number in range(INBOX):
+                nursery.start_soon(actors.ask, place("M", 1_000 + number))
+            await wait_all_tasks_blocked()
+            assert actors.depths()["M"] == INBOX
+            head = actors.exchange.head
+            [outcome] = await actors.ask(place("M", 9_999))
+            assert isinstance(outcome.answer, Refusal)
+            assert outcome.answer.code is Code.OVERLOADED
+            assert outcome.seen == actors.durable
+            assert actors.exchange.head == head
+            journal.stall.set()
+        [outcome] = await actors.ask(place("M", 9_999))
+        assert isinstance(outcome.answer, Placed)
+
+
+async def test_a_failing_journal_stops_everything_and_nobody_is_answered() -> None:
+    answered: list[Outcome] = []
+    with pytest.RaisesGroup(JournalError, flatten_subgroups=True):
+        async with running("M") as (actors, journal):
+            journal.failure = JournalError("the disk is gone")
+            answered += await actors.ask(place("M", 1))
+    assert answered == []
+
+
+async def test_an_impossible_state_stops_the_process_and_says_what_it_was_doing() -> None:
+    """The reserve's purse is emptied by hand: the next mint finds the impossible and nothing is journaled."""
+    with pytest.RaisesGroup(
+        pytest.RaisesExc(DecisionError, match="while deciding PlaceOrder"), flatten_subgroups=True
+    ):
+        async with running("M") as (actors, journal):
+            actors.exchange.accounts["ann"].frozen = -1_000
+            await actors.ask(place("M", 1))
+    assert len(journal.rows) == len(journal.commands) + 3
+
+
+async def test_a_cancelled_caller_neither_loses_nor_repeats_its_command() -> None:
+    async with running("M") as (actors, journal):
+        journal.stall = trio.Event()
+        with trio.move_on_after(0):
+            await actors.ask(place("M", 1))
+        await wait_all_tasks_blocked()
+        journal.stall.set()
+        [outcome] = await actors.ask(place("M", 1))
+        assert isinstance(outcome.answer, Placed)
+        assert outcome.answer.repeated
+        assert len(actors.exchange.accounts["ann"].orders) == 1
+
+
+async def test_after_close_what_waits_is_finished_and_the_rest_refused() -> None:
+    exchange, journal = Exchange(), MemoryJournal()
+    await journal.append([Decided(c, "", exchange.execute(c)) for c in [OpenJournal(at=AT), *create("M")]])
+    actors = Actors(exchange, journal)
+    outcomes: list[Outcome] = []
+
+    async def ask(command: AnyCommand) -> None:
+        outcomes.extend(await actors.ask(command))
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(actors.run)
+        async with trio.open_nursery() as callers:
+            callers.start_soon(ask, OpenAccount(at=AT, user_id="ben"))
+            await wait_all_tasks_blocked()
+            actors.close()
+            callers.start_soon(ask, OpenAccount(at=AT, user_id="eve"))
+    assert [isinstance(outcome.answer, Refusal) for outcome in outcomes] == [False, True]
+    assert "eve" not in exchange.accounts
+    assert await journal.head() == exchange.head
+
+
+async def test_the_journal_replays_to_the_same_exchange() -> None:
+    async with running("M") as (actors, journal):
+        await actors.ask(*[place("M", number) for number in range(10)])
+        replica = Exchange()
+        async for fact in journal.read():
+            replica.apply(fact)
+        assert replica.digest() == actors.exchange.digest()
