@@ -8,7 +8,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from kernel import Exchange
-from kernel.actors import BACKLOG, INBOX, DecisionError, Actors
+from kernel.actors import BACKLOG, INBOX, Actors, DecisionError
 from kernel.answers import Outcome, Placed, Refusal
 from kernel.codes import Code, Direction, Side
 from kernel.commands import (
