@@ -1,0 +1,195 @@
+"""What the lines of a scenario mean: a pattern for each thing one can do, and the command it stands for."""
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from kernel.codes import (
+    AMM_ID,
+    CancelScope,
+    Direction,
+    MarketStatus,
+    Side,
+    StopMode,
+    TimeInForce,
+)
+from kernel.commands import (
+    ActivateMarket,
+    AnyCommand,
+    BatchCancel,
+    BurnShares,
+    CancelByClientId,
+    Deposit,
+    HaltMarket,
+    MintShares,
+    PlaceOrder,
+    ReplaceOrder,
+    ResolveMarket,
+    ResumeMarket,
+    SettleMarket,
+    StartAmm,
+    StopAmm,
+    SuspendMarket,
+    VoidMarket,
+    Withdraw,
+)
+
+if TYPE_CHECKING:
+    from tests.kernel.trading import Trading
+
+
+def user(name: str) -> str:
+    """Everybody's name is their id, but for the market maker."""
+    return AMM_ID if name == "AMM" else name
+
+
+def command(market: "Trading", line: str) -> AnyCommand:
+    """The wish that a line puts into words."""
+    for pattern, build in GRAMMAR:
+        if (match := re.fullmatch(pattern, line)) is not None:
+            return build(market, {name: word for name, word in match.groupdict().items() if word is not None})
+    raise AssertionError(f"nobody understands {line!r}")
+
+
+def place(market: "Trading", words: dict[str, str]) -> AnyCommand:
+    return market.wish(
+        words["who"],
+        Side(words["side"]),
+        direction(words),
+        price=int(words["price"]),
+        quantity=int(words["quantity"]),
+        client_order_id=words.get("name"),
+        market_id=words.get("market", "M"),
+        time_in_force=TimeInForce(words.get("tif", "GTC")),
+        fence=fence(words),
+    )
+
+
+def replace(market: "Trading", words: dict[str, str]) -> AnyCommand:
+    wish = place(market, words)
+    assert isinstance(wish, PlaceOrder)
+    return ReplaceOrder(
+        **msgspec.structs.asdict(wish), old_order_id=market.order(words["who"], words["old"]).id
+    )
+
+
+def direction(words: dict[str, str]) -> Direction:
+    return Direction.BUY if words["verb"].startswith("buy") else Direction.SELL
+
+
+def fence(words: dict[str, str]) -> int | None:
+    return int(words["fence"]) if "fence" in words else None
+
+
+def cancel(market: "Trading", words: dict[str, str]) -> AnyCommand:
+    return CancelByClientId(
+        at=market.now,
+        user_id=user(words["who"]),
+        market_id=words.get("market", "M"),
+        client_order_id=words["name"],
+        fence=fence(words),
+    )
+
+
+def batch_cancel(market: "Trading", words: dict[str, str]) -> AnyCommand:
+    scope = {"everything": CancelScope.ALL, "buys": CancelScope.BUY_ONLY, "sells": CancelScope.SELL_ONLY}
+    return BatchCancel(
+        at=market.now,
+        user_id=user(words["who"]),
+        market_id=words.get("market", "M"),
+        scope=scope[words["scope"]],
+        fence=fence(words),
+    )
+
+
+def mint_or_burn(market: "Trading", words: dict[str, str]) -> AnyCommand:
+    market.nonce += 1
+    kind = MintShares if words["verb"] == "mints" else BurnShares
+    return kind(
+        at=market.now,
+        user_id=user(words["who"]),
+        market_id=words.get("market", "M"),
+        quantity=int(words["quantity"]),
+        idempotency_key=words.get("key", f"key-{market.nonce}"),
+        nonce=market.nonce,
+    )
+
+
+def cash(market: "Trading", words: dict[str, str]) -> AnyCommand:
+    kind = Deposit if words["verb"] == "deposits" else Withdraw
+    return kind(at=market.now, user_id=user(words["who"]), amount=int(words["quantity"]))
+
+
+def start_amm(market: "Trading", words: dict[str, str]) -> AnyCommand:
+    market.nonce += 1
+    return StartAmm(
+        at=market.now,
+        market_id=words.get("market", "M"),
+        initial_budget=int(words["budget"]),
+        initial_price=int(words["price"]),
+        nonce=market.nonce,
+        by="root",
+    )
+
+
+def stop_amm(market: "Trading", words: dict[str, str]) -> AnyCommand:
+    mode = StopMode.IMMEDIATE if "mode" in words else StopMode.GRACEFUL
+    return StopAmm(at=market.now, market_id=words.get("market", "M"), stop_mode=mode, by="root")
+
+
+def rule(market: "Trading", words: dict[str, str]) -> AnyCommand:
+    """What an administrator does to a market."""
+    at, market_id, by = market.now, words.get("market", "M"), "root"
+    match words["verb"]:
+        case "activates":
+            return ActivateMarket(at=at, market_id=market_id, by=by)
+        case "suspends":
+            return SuspendMarket(at=at, market_id=market_id, reason=words.get("why"), by=by)
+        case "halts":
+            return HaltMarket(at=at, market_id=market_id, reason=words.get("why", "look"), by=by)
+        case "resumes":
+            target = MarketStatus(words.get("target", "ACTIVE"))
+            return ResumeMarket(
+                at=at, market_id=market_id, target_status=target, resolution_note=words.get("why"), by=by
+            )
+        case "voids":
+            return VoidMarket(at=at, market_id=market_id, reason=words.get("why"), by=by)
+        case "settles":
+            return SettleMarket(at=at, market_id=market_id, by=by)
+        case verb:
+            raise AssertionError(verb)
+
+
+def resolve(market: "Trading", words: dict[str, str]) -> AnyCommand:
+    return ResolveMarket(
+        at=market.now,
+        market_id=words.get("market", "M"),
+        result=words["result"],
+        settle="later" not in words,
+        by="root",
+    )
+
+
+WHO = r"(?P<who>[\w:]+)"
+ORDER = (
+    r"(?P<quantity>-?\d+) (?P<side>YES|NO) at (?P<price>-?\d+)"
+    r"(?: (?P<tif>IOC|GTC))?(?: as (?P<name>\S+))?"
+)
+IN = r"(?: in (?P<market>\S+))?"
+TO = r"(?: to (?P<target>[A-Z]+))?"
+WHY = r"(?:: (?P<why>.+))?"
+FENCE = r"(?: with fence (?P<fence>\d+))?"
+GRAMMAR: list[tuple[str, Callable[["Trading", dict[str, str]], AnyCommand]]] = [
+    (rf"{WHO} (?P<verb>buys|sells) {ORDER}{IN}{FENCE}", place),
+    (rf"{WHO} replaces (?P<old>\S+), (?P<verb>buying|selling) {ORDER}{IN}{FENCE}", replace),
+    (rf"{WHO} cancels (?P<scope>everything|buys|sells){IN}{FENCE}", batch_cancel),
+    (rf"{WHO} cancels (?P<name>\S+){IN}{FENCE}", cancel),
+    (rf"{WHO} (?P<verb>mints|burns) (?P<quantity>\d+)(?: with key (?P<key>\S+))?{IN}", mint_or_burn),
+    (rf"{WHO} (?P<verb>deposits|withdraws) (?P<quantity>-?\d+)", cash),
+    (rf"root starts the AMM with (?P<budget>-?\d+) at (?P<price>-?\d+){IN}", start_amm),
+    (rf"root stops the AMM(?P<mode> at once)?{IN}", stop_amm),
+    (rf"root resolves (?P<result>[A-Z]+)(?P<later> without settling)?{IN}", resolve),
+    (rf"root (?P<verb>activates|suspends|halts|resumes|voids|settles){TO}{IN}{WHY}", rule),
+]

@@ -1,0 +1,272 @@
+"""The language the kernel's examples are written in: people, what they do, what they then hold.
+
+    market = Trading(ann=1_000, ben=1_000, maker_fee_bps=0, taker_fee_bps=0)
+    market.play("ann buys 10 YES at 60", "ben buys 10 NO at 40")
+    assert market.holds("ann", available=400, yes=10)
+
+Whatever is played goes to a real exchange, and after each command the same is checked: the audit is clean,
+the facts, written as JSON and read back, bring a replica to the same digest, a snapshot restores to the same
+digest, and a refusal left everything as it was.
+"""
+
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from kernel import Exchange
+from kernel.answers import Answer, Outcome, Refusal
+from kernel.codes import Code, Direction, LedgerEntryType, MarketStatus, Side, TimeInForce, TradeScenario
+from kernel.commands import (
+    ActivateMarket,
+    AnyCommand,
+    CreateMarket,
+    Deposit,
+    MarketTerms,
+    OpenAccount,
+    OpenJournal,
+    PlaceOrder,
+    RaiseFence,
+)
+from kernel.events import Fact, Fill, decode_event, encode_event, event_type
+from kernel.history import History
+from kernel.state import Market, Order, Position
+from tests.kernel.language import command, user
+
+AnswerT = TypeVar("AnswerT")
+
+NOON = 1_795_176_000_000_000
+"""When a scenario begins: 2026-11-20 12:00:00 UTC, in microseconds."""
+SECOND = 1_000_000
+TERMS = {field.name for field in msgspec.structs.fields(MarketTerms)}
+CHANGING_REFUSALS = (Code.REPLACE_PARTLY_FILLED, Code.INTERNAL)
+"""The two noes that come with facts: a partly filled order is cancelled, a broken market is halted."""
+
+
+class LedgerLine(NamedTuple):
+    """One ledger entry as the published examples print it."""
+
+    number: int
+    account: str
+    entry_type: LedgerEntryType
+    amount: int
+    balance_after: int
+
+
+class Traded(NamedTuple):
+    scenario: TradeScenario
+    price: int
+    quantity: int
+    buy_pnl: int | None
+    sell_pnl: int | None
+    maker_fee: int
+    taker_fee: int
+
+
+def ledger(table: str) -> list[LedgerLine]:
+    """A table of entries, written down as published: number, account, type, amount, balance after."""
+    lines = []
+    for row in table.strip().splitlines():
+        number, account, entry_type, amount, after = (cell.strip() for cell in row.strip(" |").split("|"))
+        lines.append(
+            LedgerLine(int(number), user(account), LedgerEntryType(entry_type), int(amount), int(after))
+        )
+    return lines
+
+
+class Trading:
+    """A market, M, where the people named in the arguments have an account with so many cents."""
+
+    def __init__(self, **words: int) -> None:
+        self.exchange = Exchange()
+        self.replica = Exchange()
+        self.history = History()
+        self.facts: list[Fact] = []
+        self.now = NOON
+        self.nonce = 0
+        self.do(OpenJournal(at=self.now))
+        for name, cents in words.items():
+            if name not in TERMS:
+                self.open(name, cents)
+        self.create("M", terms={name: value for name, value in words.items() if name in TERMS})
+
+    # The scene
+
+    def open(self, name: str, cents: int = 0) -> None:
+        """Somebody opens an account and pays in."""
+        if name != "AMM":
+            self.do(OpenAccount(at=self.now, user_id=name))
+        if cents:
+            self.do(Deposit(at=self.now, user_id=user(name), amount=cents))
+
+    def create(self, market_id: str, *, terms: dict[str, int] | None = None, activate: bool = True) -> None:
+        """A further market; trading, unless said otherwise."""
+        wished = msgspec.convert({"title": "Will it?"} | (terms or {}), MarketTerms)
+        self.do(CreateMarket(at=self.now, market_id=market_id, terms=wished, by="root"))
+        if activate:
+            self.do(ActivateMarket(at=self.now, market_id=market_id, by="root"))
+
+    def escrow(self, account_id: str, owner: str, *, fence: int = 0) -> None:
+        """A sub-account of somebody's, as the layer of market-making orders opens it."""
+        self.do(OpenAccount(at=self.now, user_id=account_id, owner_id=owner, auto_netting=False))
+        if fence:
+            self.do(RaiseFence(at=self.now, user_id=account_id, fence=fence))
+
+    # What is done
+
+    def do(self, command: AnyCommand) -> Outcome:
+        """Execute one command, and hold it to what must be true of every command."""
+        before = self.exchange.digest()
+        outcome = self.exchange.execute(command)
+        for fact in outcome.facts:
+            self.record(fact)
+        digest = self.exchange.digest()
+        if isinstance(outcome.answer, Refusal) and outcome.answer.code not in CHANGING_REFUSALS:
+            assert outcome.facts == []
+        if not outcome.facts:
+            assert digest == before, f"{command} changed the state and recorded nothing"
+        assert self.replica.digest() == digest, f"replay of {command} gives another state"
+        assert Exchange.restore(self.exchange.snapshot()).digest() == digest
+        assert self.exchange.audit(self.history) == []
+        assert outcome.seen == self.exchange.head
+        return outcome
+
+    def record(self, fact: Fact) -> None:
+        """The journal in miniature: what happened, written, read again and replayed."""
+        self.facts.append(fact)
+        self.history.add(fact)
+        event = decode_event(encode_event(fact.event))
+        assert event == fact.event
+        self.replica.apply(Fact(fact.id, fact.at, fact.market_id, event))
+
+    def play(self, *lines: str) -> None:
+        """Do what the lines say, one after the other; each must be granted."""
+        for line in lines:
+            self.grant(line)
+
+    def grant(self, line: str) -> Answer:
+        self.now += SECOND
+        answer = self.do(command(self, line)).answer
+        assert not isinstance(answer, Refusal), f"{line}: {answer.code.value} {answer.message}"
+        return answer
+
+    def answer(self, kind: type[AnswerT], line: str) -> AnswerT:
+        """Do what the line says, and have the answer it must give."""
+        answer = self.grant(line)
+        assert isinstance(answer, kind)
+        return answer
+
+    def refused(self, wish: str | AnyCommand) -> Refusal:
+        """Ask for something that must be refused, and have the refusal."""
+        wished = command(self, wish) if isinstance(wish, str) else wish
+        answer = self.do(wished).answer
+        assert isinstance(answer, Refusal), f"{wish} was granted: {answer}"
+        return answer
+
+    def wish(
+        self,
+        name: str,
+        side: Side = Side.YES,
+        direction: Direction = Direction.BUY,
+        *,
+        price: int = 50,
+        quantity: int = 1,
+        client_order_id: str | None = None,
+        market_id: str = "M",
+        time_in_force: TimeInForce = TimeInForce.GTC,
+        fence: int | None = None,
+    ) -> PlaceOrder:
+        """A placement, spelled out: for the prices and quantities that no line would speak of."""
+        self.nonce += 1
+        return PlaceOrder(
+            at=self.now,
+            user_id=user(name),
+            client_order_id=client_order_id or f"{name}-{self.nonce}",
+            market_id=market_id,
+            side=side,
+            direction=direction,
+            price=price,
+            quantity=quantity,
+            time_in_force=time_in_force,
+            nonce=self.nonce,
+            fence=fence,
+        )
+
+    # What is so
+
+    def market(self, market_id: str = "M") -> Market:
+        return self.exchange.markets[market_id]
+
+    @property
+    def reserve(self) -> int:
+        return self.market().reserve
+
+    @property
+    def pnl_pool(self) -> int:
+        return self.market().pnl_pool
+
+    @property
+    def status(self) -> MarketStatus:
+        return self.market().status
+
+    def cost_sums(self, market_id: str = "M") -> int:
+        """What the right side of I-3 adds up."""
+        positions = self.market(market_id).positions.values()
+        return sum(position.yes.cost_sum + position.no.cost_sum for position in positions)
+
+    def order(self, name: str, client_order_id: str) -> Order:
+        return self.exchange.accounts[user(name)].orders[client_order_id]
+
+    def position(self, name: str, market_id: str = "M") -> Position:
+        return self.market(market_id).positions[user(name)]
+
+    def holds(self, name: str, market_id: str = "M", **expected: int) -> bool:
+        """The account holds this; what is not named is not looked at."""
+        account = self.exchange.accounts[user(name)]
+        found = {"available": account.available, "frozen": account.frozen}
+        position = self.market(market_id).positions.get(account.id)
+        for side in Side:
+            word = side.value.lower()
+            holding = position.holding(side) if position is not None else None
+            found[word] = holding.volume if holding is not None else 0
+            found[f"{word}_cost"] = holding.cost_sum if holding is not None else 0
+            found[f"{word}_pending"] = holding.pending_sell if holding is not None else 0
+        assert {word: found[word] for word in expected} == expected
+        return True
+
+    def entries(self, first: int = 1) -> list[LedgerLine]:
+        """The ledger from one entry on."""
+        lines = []
+        for fact in self.facts:
+            for number, posting in enumerate(fact.event.postings, fact.event.ledger_id):
+                if number >= first:
+                    lines.append(
+                        LedgerLine(
+                            number, posting.user_id, posting.entry_type, posting.amount, posting.balance_after
+                        )
+                    )
+        return lines
+
+    @property
+    def trades(self) -> list[Traded]:
+        """Every trade so far, oldest first."""
+        return [
+            Traded(
+                event.trade.scenario,
+                event.trade_price,
+                event.fill_qty,
+                event.trade.buy_realized_pnl,
+                event.trade.sell_realized_pnl,
+                event.trade.maker_fee,
+                event.trade.taker_fee,
+            )
+            for event in (fact.event for fact in self.facts)
+            if isinstance(event, Fill)
+        ]
+
+    def prints(self) -> list[str]:
+        """The trades in the short: `50@55`."""
+        return [f"{trade.quantity}@{trade.price}" for trade in self.trades]
+
+    def told(self, since: int = 0) -> list[str]:
+        """The names of the facts after one journal id."""
+        return [event_type(fact.event) for fact in self.facts if fact.id > since]
