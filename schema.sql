@@ -1,7 +1,7 @@
 -- The whole database of Verdict, readable from top to bottom.
 --
---   the journal      wal_events, journal_batches, snapshots, snapshot_chunks      the only source of truth
---   its reading      wal_postings, wal_positions, wal_orders, ... (views)         the compact payloads with names
+--   the journal      wal_events, and snapshots to start from                      the only source of truth
+--   its reading      journal_batches, wal_postings, wal_trades, ... (views)       the compact payloads with names
 --   the projections  accounts, markets, amm_markets, orders, trades, positions,
 --                    ledger_entries, circuit_breaker_events                       can be dropped and rebuilt
 --   apart from both  users                                                        credentials, never journaled
@@ -22,15 +22,20 @@
 -- therefore refuses a second writer. No row is ever updated or deleted.
 CREATE TABLE wal_events (
     id          BIGINT       NOT NULL,  -- no sequence: a number that the kernel did not give would be a lie
+    created_at  TIMESTAMPTZ  NOT NULL,  -- the time of the command; never before that of an earlier row
     market_id   VARCHAR(64)  NULL,      -- null: the event belongs to no market
     event_type  VARCHAR(30)  NOT NULL,
     -- JSON and not JSONB: it keeps the bytes that the digest was taken over, and is written half as fast again.
     payload     JSON         NOT NULL,
     -- What was asked, by whom, when and under which correlation id: on the first event of each command only.
     command     JSON         NULL,
-    created_at  TIMESTAMPTZ  NOT NULL,  -- the time of the command; never before that of an earlier row
+    -- On the last event of each transaction: the SHA-256 of all events up to and with it, each taken over the
+    -- one before. A row changed, missing or moved anywhere shows in every digest after it. It stands here and
+    -- not in a table of its own so that a transaction of the journal is one COPY, one round trip.
+    digest      BYTEA        NULL,
     CONSTRAINT wal_events_pkey PRIMARY KEY (id),
     CONSTRAINT ck_wal_id_gte_1 CHECK (id >= 1),
+    CONSTRAINT ck_wal_digest CHECK (octet_length(digest) = 32),
     CONSTRAINT ck_wal_event_type CHECK (event_type IN (
         'JOURNAL_OPENED',
         'ACCOUNT_OPENED', 'FUNDS_DEPOSITED', 'FUNDS_WITHDRAWN', 'FUNDS_TRANSFERRED', 'SHARES_TRANSFERRED',
@@ -47,14 +52,8 @@ CREATE TABLE wal_events (
 -- order's events there is wal_of_order() below.
 CREATE INDEX idx_wal_time ON wal_events USING brin (created_at);
 
--- One row per transaction of the journal: the SHA-256 over all events up to and with last_id, each digest
--- taken over the one before it. A row changed, missing or moved anywhere shows in every digest after it.
-CREATE TABLE journal_batches (
-    last_id  BIGINT  NOT NULL,
-    digest   BYTEA   NOT NULL,
-    CONSTRAINT journal_batches_pkey PRIMARY KEY (last_id),
-    CONSTRAINT ck_journal_batches_digest CHECK (octet_length(digest) = 32)
-);
+-- The journal's transactions: the id each ended with, and the digest as of it.
+CREATE VIEW journal_batches AS SELECT id AS last_id, digest FROM wal_events WHERE digest IS NOT NULL;
 
 -- The whole state as of one journal id, so that a start replays only what came after. A snapshot is an
 -- optimisation: any or all may be deleted. It counts only if its digest is that of the state it restores.

@@ -85,11 +85,12 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def borrowed(self) -> AsyncIterator["Connection"]:
-        """A connection for a short question, from a few that are kept open."""
+        """A connection for a short question, from a few that are kept open. Borrow one at a time.
+
+        Who waits for a second while holding a first waits for others who do the same.
+        """
         async with self._borrowed:
-            connection = self._idle.pop() if self._idle else await self.connect()
-            while connection.is_closed:
-                connection = self._idle.pop() if self._idle else await self.connect()
+            connection = await self._usable()
             try:
                 yield connection
             finally:
@@ -97,6 +98,12 @@ class Database:
                     self._idle.append(connection)
                 else:
                     connection.abandon()
+
+    async def _usable(self) -> "Connection":
+        while self._idle:
+            if not (connection := self._idle.pop()).is_closed:
+                return connection
+        return await self.connect()
 
     def close(self) -> None:
         for connection in self._idle:
@@ -147,7 +154,7 @@ class Connection:
         return await self._do(lambda: self._raw.fetchval(sql, *values))
 
     async def copy_in(self, table: str, columns: tuple[str, ...], rows: bytearray) -> None:
-        """COPY rows that are packed in PostgreSQL's binary format."""
+        """COPY rows packed in PostgreSQL's binary format: all or none, in one round trip."""
         # asyncpg takes any buffer but bytes, which it takes for a file name; its stubs know no buffers.
         source: Any = rows
         await self._do(

@@ -11,7 +11,6 @@ PostgreSQL that has no living owner: it is left over, and the next owner stops i
 
 import contextlib
 import fcntl
-import getpass
 import hashlib
 import importlib.util
 import os
@@ -72,7 +71,7 @@ ADVICE = {
     "Disk quota exceeded": "free some disk space",
     "Permission denied": "let the user that PostgreSQL runs as read and write the folder",
     "could not create shared memory segment": "give the machine or container more shared memory",
-    "lock file": "stop the other PostgreSQL that uses it",
+    "user does not exist": "give the user id a name in /etc/passwd, or start as another user",
 }
 
 
@@ -115,7 +114,10 @@ def postmaster_pid(folder: Path) -> int | None:
         lines = (cluster_of(folder) / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
         return None
-    return int(lines[0]) if len(lines) > 7 and lines[7].strip() == "ready" else None
+    if len(lines) < 8 or lines[7].strip() != "ready":
+        return None
+    pid = int(lines[0])
+    return pid if leftovers.works_on(pid, cluster_of(folder).resolve()) else None
 
 
 def _open_lock(folder: Path) -> int:
@@ -270,7 +272,7 @@ class _Postmaster:
     def _prepare(self) -> list[str]:
         """Write what says who may connect, and give the command that starts the server."""
         cluster = cluster_of(self.folder)
-        users = {getpass.getuser(), pwd.getpwuid(cluster.stat().st_uid).pw_name}
+        users = {pwd.getpwuid(os.geteuid()).pw_name, pwd.getpwuid(cluster.stat().st_uid).pw_name}
         (cluster / "pg_hba.conf").write_text("local all all peer map=verdict\n")
         (cluster / "pg_ident.conf").write_text("".join(f"verdict {user} {ROLE}\n" for user in sorted(users)))
         sockets = _socket_folder(self.folder)
@@ -356,9 +358,8 @@ def _check_version(cluster: Path) -> None:
 
 def _explain(what: str, output: str) -> str:
     """One line out of PostgreSQL's many: what failed, its own reason, and what to do about it."""
-    reason = _last_line(output)
-    advice = next((advice for sign, advice in ADVICE.items() if sign in output), "read postgresql.log there")
-    return f"{what}: {reason}; {advice}"
+    advice = [advice for sign, advice in ADVICE.items() if sign in output]
+    return f"{what}: {_last_line(output)}; {(advice or ['or set DATABASE_URL to use another server'])[0]}"
 
 
 def _last_line(output: str) -> str:

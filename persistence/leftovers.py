@@ -48,11 +48,14 @@ async def clear(cluster: Path, sockets: Path) -> list[int]:
 
 
 def servers_on(cluster: Path) -> list[int]:
-    """The PostgreSQL processes that work in this folder: each of them makes it its current directory."""
-    return [int(process.name) for process in Path("/proc").glob("[0-9]*") if _works_in(process, cluster)]
+    """The PostgreSQL processes that work on this cluster."""
+    pids = [int(process.name) for process in Path("/proc").glob("[0-9]*")]
+    return [pid for pid in pids if works_on(pid, cluster)]
 
 
-def _works_in(process: Path, cluster: Path) -> bool:
+def works_on(pid: int, cluster: Path) -> bool:
+    """Whether this is a PostgreSQL process of the cluster: each makes that folder its current directory."""
+    process = Path("/proc") / str(pid)
     try:
         return (process / "cwd").readlink() == cluster and (process / "exe").readlink().name == "postgres"
     except OSError:  # it has ended meanwhile, or is another user's

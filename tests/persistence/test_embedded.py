@@ -169,6 +169,16 @@ async def test_a_second_start_on_the_same_folder_joins_and_leaves_it_running(fol
         kill(running)
 
 
+async def test_a_pid_file_alone_is_no_running_server(folder: Path) -> None:
+    """It outlives its server when that is killed; who came second would join nobody."""
+    async with embedded.running(folder):
+        cluster = embedded.cluster_of(folder)
+        written = (cluster / "postmaster.pid").read_text()
+        assert embedded.postmaster_pid(folder) is not None
+    (cluster / "postmaster.pid").write_text(written)
+    assert embedded.postmaster_pid(folder) is None
+
+
 async def test_files_of_another_major_version_are_refused_and_left_alone(folder: Path) -> None:
     async with embedded.running(folder):
         pass

@@ -318,6 +318,13 @@ async def test_a_command_is_found_with_its_first_and_last_event(connection: Conn
     assert [tuple(row) for row in rows] == [(1, 1), (2, 3), (4, 5)]
 
 
+async def test_the_transactions_of_the_journal_are_the_events_with_a_digest(connection: Connection) -> None:
+    await write(connection, *[accepted()] * 3)
+    await connection.execute("UPDATE wal_events SET digest = sha256('') WHERE id IN (1, 3)")
+    rows = await connection.fetch("SELECT last_id FROM journal_batches ORDER BY last_id")
+    assert [row["last_id"] for row in rows] == [1, 3]
+
+
 async def test_all_events_of_one_order_are_found_from_the_order(connection: Connection) -> None:
     """Maker or taker; within the order's own life, which is what makes it cheap."""
     await write(
