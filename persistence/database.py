@@ -242,7 +242,12 @@ class Connection:
             ) from trouble
         except asyncpg.IntegrityConstraintViolationError as trouble:
             raise ConstraintError(trouble.constraint_name or "", _one_line(trouble)) from trouble
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as trouble:
+        except (
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+            OSError,
+        ) as trouble:
             if not self._has_ended(trouble):
                 raise
             self.abandon()
@@ -251,7 +256,13 @@ class Connection:
 
     def _has_ended(self, trouble: Exception) -> bool:
         """Whether it is the connection that failed, and not the statement."""
-        ends = (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, OSError)
+        # The internal error is what asyncpg meets when the server's farewell crosses a new statement.
+        ends = (
+            asyncpg.PostgresConnectionError,
+            asyncpg.OperatorInterventionError,
+            asyncpg.InternalClientError,
+            OSError,
+        )
         return isinstance(trouble, ends) or self.is_closed
 
 
