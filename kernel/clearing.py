@@ -24,6 +24,7 @@ SCENARIOS: Final = {
 """(buy side, sell side) of the book to what their meeting is."""
 
 PARTIALLY_FILLED, FILLED = OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED
+BUY, SELL = Direction.BUY, Direction.SELL
 UNFREEZE = LedgerEntryType.ORDER_UNFREEZE
 MINT_COST, MINT_RESERVE_IN = LedgerEntryType.MINT_COST, LedgerEntryType.MINT_RESERVE_IN
 BURN_REVENUE, BURN_RESERVE_OUT = LedgerEntryType.BURN_REVENUE, LedgerEntryType.BURN_RESERVE_OUT
@@ -177,21 +178,21 @@ def fill(draft: Draft, maker: Order, taker: Order) -> None:
     draft.record(
         market.id,
         event(
-            order_id=maker.id,
-            fill_qty=quantity,
-            trade_price=price,
-            new_remaining_qty=maker.remaining,
-            counterparty_order_id=taker.id,
-            trade=Trade(
+            maker.id,
+            quantity,
+            price,
+            maker.remaining,
+            taker.id,
+            Trade(
                 snowflake(state.trade_ids),
                 scenario,
-                Direction.BUY if maker.is_bid else Direction.SELL,
+                BUY if maker.is_bid else SELL,
                 maker_fee,
                 taker_fee,
                 buy.realized,
                 sell.realized,
             ),
-            orders=(maker.after(), taker.after()),
+            (maker.after(), taker.after()),
             ledger_id=ledger_id,
             postings=postings,
             positions=[position.after() for position in positions],

@@ -8,6 +8,8 @@ TRADE_EPOCH_MS: Final = 1_700_000_000_000
 PER_MILLISECOND: Final = 4096
 """A sequence of 12 bits."""
 NONCE_BITS: Final = 62
+HEX: Final = [f"{used - 1:03x}" for used in range(PER_MILLISECOND + 1)]
+"""The sequence number within a millisecond, as an order id writes it."""
 
 
 @attrs.define(eq=False)
@@ -21,28 +23,32 @@ class Sequence:
     ms: int = 0
     used: int = 0
     """How many numbers of `ms` are taken."""
+    prefix: str = ""
+    """`ms` as an order id begins with it."""
 
     def step(self, at: int) -> None:
         """Move on to the next pair, `(ms, used - 1)`, for a command at `at` microseconds."""
         ms = at // 1000
-        if ms > self.ms:
-            self.ms = ms
-            self.used = 1
-        elif self.used < PER_MILLISECOND:
-            self.used += 1
-        else:
-            self.ms += 1
-            self.used = 1
+        if ms <= self.ms:
+            if self.used < PER_MILLISECOND:
+                self.used += 1
+                return
+            ms = self.ms + 1
+        self.resume(ms, 1)
+
+    def resume(self, ms: int, used: int) -> None:
+        """Stand at a pair: the next step goes on from there."""
+        self.ms = ms
+        self.used = used
+        self.prefix = f"{ms >> 16:08x}-{ms & 0xFFFF:04x}"
 
     def resume_trade(self, trade_id: int) -> None:
         """Replay: this trade number was the last."""
-        self.ms = (trade_id >> 22) + TRADE_EPOCH_MS
-        self.used = (trade_id & PER_MILLISECOND - 1) + 1
+        self.resume((trade_id >> 22) + TRADE_EPOCH_MS, (trade_id & PER_MILLISECOND - 1) + 1)
 
     def resume_order(self, order_id: str) -> None:
         """Replay: this order id was the last."""
-        self.ms = int(order_id[:8] + order_id[9:13], 16)
-        self.used = int(order_id[15:18], 16) + 1
+        self.resume(int(order_id[:8] + order_id[9:13], 16), int(order_id[15:18], 16) + 1)
 
 
 def snowflake(sequence: Sequence) -> int:
@@ -52,8 +58,5 @@ def snowflake(sequence: Sequence) -> int:
 
 def uuid7(sequence: Sequence, nonce: int) -> str:
     """A version 7 UUID: time, then sequence, so that ids sort as orders were accepted; then random bits."""
-    ms = sequence.ms
-    return (
-        f"{ms >> 16:08x}-{ms & 0xFFFF:04x}-7{sequence.used - 1:03x}"
-        f"-{0x8000 | nonce >> 48:04x}-{nonce & 0xFFFFFFFFFFFF:012x}"
-    )
+    tail = (1 << 63 | nonce).to_bytes(8, "big").hex()
+    return f"{sequence.prefix}-7{HEX[sequence.used]}-{tail[:4]}-{tail[4:]}"

@@ -57,7 +57,9 @@ from kernel.state import Account, Market, Order, needed
 
 YES, BUY, SELL = Side.YES, Direction.BUY, Direction.SELL
 IOC = TimeInForce.IOC
-HALTED = MarketStatus.HALTED
+CANCELLED = OrderStatus.CANCELLED
+MARKET_RESOLVED, USER_CANCELLED = CancelReason.MARKET_RESOLVED, CancelReason.USER_CANCELLED
+DRAFT, HALTED = MarketStatus.DRAFT, MarketStatus.HALTED
 FREEZE, UNFREEZE = LedgerEntryType.ORDER_FREEZE, LedgerEntryType.ORDER_UNFREEZE
 FUNDS, YES_SHARES, NO_SHARES = FrozenAssetType.FUNDS, FrozenAssetType.YES_SHARES, FrozenAssetType.NO_SHARES
 
@@ -68,6 +70,7 @@ BOOK_TYPES: Final = {
     (Side.NO, Direction.SELL): BookType.SYNTHETIC_BUY,
 }
 """How each wish enters the book: buying NO is selling YES at the rest of 100, selling NO is buying it."""
+OTHER: Final = {Direction.BUY: Direction.SELL, Direction.SELL: Direction.BUY}
 
 
 def place_order(draft: Draft, command: PlaceOrder) -> Answer | Refusal:
@@ -80,7 +83,7 @@ def place_order(draft: Draft, command: PlaceOrder) -> Answer | Refusal:
         if earlier is not None:
             return repeat_placement(earlier, command)
     market = state.markets.get(command.market_id)
-    if market is None or market.status is MarketStatus.DRAFT:
+    if market is None or market.status is DRAFT:
         return market_not_found(command.market_id)
     if not market.is_trading(draft.at):
         return market_not_open(market)
@@ -227,22 +230,22 @@ def accept(
         positions = [position.after()]
     state.order_ids.step(draft.at)
     ledger_id, postings = draft.take_postings()
-    event = OrderAccepted(
-        order_id=uuid7(state.order_ids, wish.nonce),
-        user_id=account.id,
-        client_order_id=wish.client_order_id,
-        original_side=side,
-        original_direction=direction,
-        original_price=price,
-        book_type=BOOK_TYPES[side, direction],
-        book_direction=direction if side is YES else (SELL if direction is BUY else BUY),
-        book_price=price if side is YES else PAIR_CENTS - price,
-        time_in_force=wish.time_in_force,
-        quantity=quantity,
-        remaining_qty=quantity,
-        frozen_amount=frozen,
-        frozen_asset_type=asset_type,
-        replaces_order_id=replaces,
+    event = OrderAccepted(  # by position: this is the most frequent event of all
+        uuid7(state.order_ids, wish.nonce),
+        account.id,
+        wish.client_order_id,
+        side,
+        direction,
+        price,
+        BOOK_TYPES[side, direction],
+        direction if side is YES else OTHER[direction],
+        price if side is YES else PAIR_CENTS - price,
+        wish.time_in_force,
+        quantity,
+        quantity,
+        frozen,
+        asset_type,
+        replaces,
         ledger_id=ledger_id,
         postings=postings,
         positions=positions,
@@ -273,7 +276,7 @@ def give_back(draft: Draft, order: Order, reason: CancelReason) -> int:
         order.holding.pending_sell -= released
         order.position.updated_at = draft.at
     order.frozen = 0
-    order.status = OrderStatus.CANCELLED
+    order.status = CANCELLED
     order.cancel_reason = reason
     order.updated_at = draft.at
     return released
@@ -306,17 +309,17 @@ def cancel(draft: Draft, order: Order, reason: CancelReason) -> int:
     market.leave(order)
     market.book_changed_at = draft.at
     released = give_back(draft, order, reason)
-    if reason is CancelReason.MARKET_RESOLVED:
+    if reason is MARKET_RESOLVED:
         market.count_resolution_cancel(order.opens, released)
     ledger_id, postings = draft.take_postings()
     draft.record(
         market.id,
         OrderCancelled(
-            order_id=order.id,
-            user_id=order.account.id,
-            remaining_qty=order.remaining,
-            frozen_amount=released,
-            cancel_reason=reason,
+            order.id,
+            order.account.id,
+            order.remaining,
+            released,
+            reason,
             ledger_id=ledger_id,
             postings=postings,
             positions=[] if order.opens else [order.position.after()],
@@ -354,7 +357,7 @@ def cancel_own(draft: Draft, order: Order, fence: int | None) -> Answer | Refusa
         return Refusal(Code.ORDER_CLOSED, f"Order is {order.status}: it can no longer be cancelled")
     if order.market.status is HALTED:
         return market_not_open(order.market)
-    released = cancel(draft, order, CancelReason.USER_CANCELLED)
+    released = cancel(draft, order, USER_CANCELLED)
     return Cancelled(order.now(), released, order.frozen_asset_type, netting_of(draft, order.account))
 
 
@@ -367,7 +370,7 @@ def batch_cancel(draft: Draft, command: BatchCancel) -> Answer | Refusal:
     if (refusal := check_fence(account, command.fence)) is not None:
         return refusal
     market = state.markets.get(command.market_id)
-    if market is None or market.status is MarketStatus.DRAFT:
+    if market is None or market.status is DRAFT:
         return market_not_found(command.market_id)
     if market.status is HALTED:
         return market_not_open(market)

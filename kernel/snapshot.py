@@ -257,8 +257,8 @@ def restore(state: State, image: StateImage) -> None:
     state.ledger_head = image.ledger_head
     state.breaker_head = image.breaker_head
     state.external = image.external
-    state.trade_ids.ms, state.trade_ids.used = image.trade_ids
-    state.order_ids.ms, state.order_ids.used = image.order_ids
+    state.trade_ids.resume(*image.trade_ids)
+    state.order_ids.resume(*image.order_ids)
     for account in image.accounts:
         state.accounts[account.id] = Account(**attrs.asdict(account))
     for market in image.markets:

@@ -36,7 +36,8 @@ from kernel.money import fee, released_cost
 
 YES, NO = Side.YES, Side.NO
 BUY, SELL = Direction.BUY, Direction.SELL
-OPEN, PARTIALLY_FILLED, FILLED = OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED
+OPEN, PARTIALLY_FILLED = OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED
+ACTIVE = MarketStatus.ACTIVE
 
 
 @attrs.define(eq=False)
@@ -317,7 +318,7 @@ class Market:
         """ACTIVE, and within the trading window."""
         terms = self.terms
         return (
-            self.status is MarketStatus.ACTIVE
+            self.status is ACTIVE
             and (terms.trading_start_at is None or terms.trading_start_at <= at)
             and (terms.trading_end_at is None or at < terms.trading_end_at)
         )
