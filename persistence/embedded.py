@@ -99,6 +99,8 @@ async def running(folder: Path) -> AsyncIterator[str]:
         finally:
             with trio.CancelScope(shield=True):
                 await postmaster.stop()
+            if (sockets := _socket_folder(folder)) != cluster_of(folder):
+                shutil.rmtree(sockets, ignore_errors=True)
     finally:
         os.close(lock)
 

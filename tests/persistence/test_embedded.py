@@ -212,7 +212,26 @@ async def test_a_folder_with_a_path_too_long_for_a_socket_works(folder: Path) ->
     deep = folder / ("d" * 100)
     async with embedded.running(deep) as url:
         assert await ask(url, "SELECT 1") == 1
-        assert not (embedded.cluster_of(deep) / leftovers.SOCKET).exists()
+        elsewhere = Path(url.split("host=")[1].split("&")[0])
+        assert elsewhere != embedded.cluster_of(deep)
+        assert elsewhere.stat().st_mode & 0o077 == 0
+    assert not elsewhere.exists()
+
+
+async def test_somebody_elses_folder_in_the_place_of_the_short_one_is_refused(folder: Path) -> None:
+    """Whoever put it there would own the way to the database."""
+    deep = folder / ("d" * 100)
+    async with embedded.running(deep) as url:
+        elsewhere = Path(url.split("host=")[1].split("&")[0])
+    trap = folder / "trap"
+    trap.mkdir()
+    elsewhere.symlink_to(trap)
+    try:
+        with pytest.raises(DatabaseUnusableError, match="belongs to somebody else"):
+            async with embedded.running(deep):
+                pass
+    finally:
+        elsewhere.unlink()
 
 
 async def test_files_that_are_broken_give_one_line_with_the_reason(folder: Path) -> None:
