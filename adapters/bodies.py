@@ -1,0 +1,384 @@
+"""What callers may send: every request body, as a type that decodes it strictly and becomes a command.
+
+A body says what is well-formed: an integer is a JSON integer (not 65.0, "65" or true) of 64 bits, a member
+that is null counts as absent, members nobody knows are ignored. What is allowed within that is the kernel's
+business. REST, the command stream and the published API description share these types.
+"""
+
+import functools
+import re
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from adapters.clock import Clock
+from adapters.status import RefusedError, malformed
+from kernel import commands
+from kernel.codes import CancelScope, Direction, MarketStatus, Side, StopMode, TimeInForce
+from kernel.limits import BUDGET_MAX, DEPOSIT_MAX, MINT_MAX
+
+Body = TypeVar("Body", bound=msgspec.Struct)
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+NESTING_MAX: Final = 32
+"""Levels of a free-form object: more than any configuration has, fewer than any parser minds."""
+INT64: Final = range(-(2**63), 2**63)
+
+
+def matching(pattern: str, **more: Any) -> Meta:
+    """Text that is the pattern from end to end: left to itself, Python lets `$` match before a newline."""
+    return Meta(pattern=rf"^{pattern}(?!\n)$", **more)
+
+
+Int64 = Annotated[int, Meta(ge=INT64.start, le=INT64.stop - 1)]
+Positive = Annotated[int, Meta(ge=1, le=INT64.stop - 1)]
+Text = Annotated[str, Meta(pattern=r"^[^\x00]*$")]
+"""PostgreSQL stores every character but this one."""
+MarketId = Annotated[str, Meta(min_length=1, max_length=64)]
+NewMarketId = Annotated[str, matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")]
+ClientOrderId = Annotated[str, matching(r"[!-~]+", min_length=1, max_length=64)]
+IdempotencyKey = Annotated[str, matching(r"[!-~]+", min_length=1, max_length=128)]
+Reason = Annotated[Text, Meta(min_length=1, max_length=500)]
+Time = Annotated[datetime, Meta(tz=True)]
+
+
+# Who somebody is
+
+
+class RegisterBody(msgspec.Struct, frozen=True, kw_only=True):
+    username: Annotated[str, matching(r"[A-Za-z0-9_]{3,64}")]
+    email: Annotated[str, Meta(max_length=255, extra_json_schema={"format": "email"})]
+    """Kept and compared in lower case."""
+    password: Annotated[str, Meta(min_length=8, max_length=128)]
+    """At least one upper-case letter, one lower-case letter and one digit."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+", self.email):
+            raise ValueError("email: must be an address like ann@example.org")
+        if len(self.email.lower()) > 255:
+            raise ValueError("email: must have at most 255 characters")
+        if not (
+            any(c.isupper() for c in self.password)
+            and any(c.islower() for c in self.password)
+            and any(c.isdigit() for c in self.password)
+        ):
+            raise ValueError("password: needs an upper-case letter, a lower-case letter and a digit")
+
+
+class LoginBody(msgspec.Struct, frozen=True, kw_only=True):
+    username: str
+    password: str
+
+
+class RefreshBody(msgspec.Struct, frozen=True, kw_only=True):
+    refresh_token: str
+
+
+# Cash
+
+
+class DepositBody(msgspec.Struct, frozen=True, kw_only=True):
+    amount_cents: Annotated[int, Meta(ge=1, le=DEPOSIT_MAX)]
+
+    def to_command(self, user_id: str, clock: Clock) -> commands.Deposit:
+        return commands.Deposit(at=clock.now(), user_id=user_id, amount=self.amount_cents)
+
+
+class WithdrawBody(msgspec.Struct, frozen=True, kw_only=True):
+    amount_cents: Positive
+
+    def to_command(self, user_id: str, clock: Clock) -> commands.Withdraw:
+        return commands.Withdraw(at=clock.now(), user_id=user_id, amount=self.amount_cents)
+
+
+# Orders
+
+
+class PlaceBody(msgspec.Struct, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+    market_id: MarketId
+    side: Side
+    direction: Direction
+    price_cents: Int64
+    quantity: Int64
+    time_in_force: TimeInForce | None = None
+    """GTC (default) or IOC."""
+
+    def to_command(self, user_id: str, clock: Clock) -> commands.PlaceOrder:
+        return commands.PlaceOrder(
+            at=clock.now(),
+            user_id=user_id,
+            client_order_id=self.client_order_id,
+            market_id=self.market_id,
+            side=self.side,
+            direction=self.direction,
+            price=self.price_cents,
+            quantity=self.quantity,
+            time_in_force=self.time_in_force or TimeInForce.GTC,
+            nonce=clock.nonce(),
+        )
+
+
+class ReplaceBody(msgspec.Struct, frozen=True, kw_only=True):
+    old_order_id: uuid.UUID
+    new_order: PlaceBody
+
+    def to_command(self, user_id: str, clock: Clock) -> commands.ReplaceOrder:
+        new = self.new_order
+        return commands.ReplaceOrder(
+            at=clock.now(),
+            user_id=user_id,
+            old_order_id=str(self.old_order_id),
+            client_order_id=new.client_order_id,
+            market_id=new.market_id,
+            side=new.side,
+            direction=new.direction,
+            price=new.price_cents,
+            quantity=new.quantity,
+            time_in_force=new.time_in_force or TimeInForce.GTC,
+            nonce=clock.nonce(),
+        )
+
+
+class BatchCancelBody(msgspec.Struct, frozen=True, kw_only=True):
+    market_id: MarketId
+    cancel_scope: CancelScope | None = None
+    """ALL (default), BUY_ONLY or SELL_ONLY, by the direction the user gave."""
+
+    def to_command(self, user_id: str, clock: Clock) -> commands.BatchCancel:
+        return commands.BatchCancel(
+            at=clock.now(),
+            user_id=user_id,
+            market_id=self.market_id,
+            scope=self.cancel_scope or CancelScope.ALL,
+        )
+
+
+# The market maker
+
+
+class PairsBody(msgspec.Struct, frozen=True, kw_only=True):
+    market_id: MarketId
+    quantity: Annotated[int, Meta(ge=1, le=MINT_MAX)]
+    idempotency_key: IdempotencyKey
+
+
+class MintBody(PairsBody, frozen=True, kw_only=True):
+    def to_command(self, user_id: str, clock: Clock) -> commands.MintShares:
+        return commands.MintShares(
+            at=clock.now(),
+            user_id=user_id,
+            market_id=self.market_id,
+            quantity=self.quantity,
+            idempotency_key=self.idempotency_key,
+            nonce=clock.nonce(),
+        )
+
+
+class BurnBody(PairsBody, frozen=True, kw_only=True):
+    def to_command(self, user_id: str, clock: Clock) -> commands.BurnShares:
+        return commands.BurnShares(
+            at=clock.now(),
+            user_id=user_id,
+            market_id=self.market_id,
+            quantity=self.quantity,
+            idempotency_key=self.idempotency_key,
+            nonce=clock.nonce(),
+        )
+
+
+class StartAmmBody(msgspec.Struct, frozen=True, kw_only=True):
+    market_id: MarketId
+    initial_budget_cents: Annotated[int, Meta(ge=1, le=BUDGET_MAX)]
+    initial_price_cents: Annotated[int, Meta(ge=1, le=99)]
+    config_override: dict[str, Any] | None = None
+    """Kept and handed to the bot unread."""
+
+    def __post_init__(self) -> None:
+        for value, level in within(self.config_override, 0):
+            if level > NESTING_MAX:
+                raise ValueError(f"config_override: must not be nested deeper than {NESTING_MAX} levels")
+            if isinstance(value, int) and value not in INT64:
+                raise ValueError("config_override: integers must fit 64 bits")
+            if isinstance(value, str) and "\0" in value:
+                raise ValueError("config_override: must not contain the character U+0000")
+
+    def to_command(self, by: str, clock: Clock) -> commands.StartAmm:
+        return commands.StartAmm(
+            at=clock.now(),
+            market_id=self.market_id,
+            initial_budget=self.initial_budget_cents,
+            initial_price=self.initial_price_cents,
+            config_override=self.config_override or {},
+            nonce=clock.nonce(),
+            by=by,
+        )
+
+
+def within(value: object, level: int) -> Iterator[tuple[object, int]]:
+    """A JSON value and everything in it, keys included, with how deep it lies; too deep is not entered."""
+    yield value, level
+    if level > NESTING_MAX:
+        return
+    match value:
+        case dict():
+            for key, inner in value.items():
+                yield key, level
+                yield from within(inner, level + 1)
+        case list():
+            for inner in value:
+                yield from within(inner, level + 1)
+
+
+class StopAmmBody(msgspec.Struct, frozen=True, kw_only=True):
+    market_id: MarketId
+    stop_mode: StopMode | None = None
+    """GRACEFUL (default) or IMMEDIATE: tells the bot whether to finish its cycle."""
+
+    def to_command(self, by: str, clock: Clock) -> commands.StopAmm:
+        return commands.StopAmm(
+            at=clock.now(), market_id=self.market_id, stop_mode=self.stop_mode or StopMode.GRACEFUL, by=by
+        )
+
+
+# Administration; the market is in the path
+
+
+class CreateMarketBody(msgspec.Struct, frozen=True, kw_only=True):
+    id: NewMarketId
+    title: Annotated[Text, Meta(min_length=1, max_length=500)]
+    description: Text | None = None
+    category: Annotated[Text, Meta(max_length=64)] | None = None
+    min_price_cents: Int64 | None = None
+    max_price_cents: Int64 | None = None
+    max_order_quantity: Int64 | None = None
+    max_position_per_user: Int64 | None = None
+    max_order_amount_cents: Int64 | None = None
+    maker_fee_bps: Int64 | None = None
+    taker_fee_bps: Int64 | None = None
+    trading_start_at: Time | None = None
+    trading_end_at: Time | None = None
+    resolution_date: Time | None = None
+    amm_authorized: bool | None = None
+
+    def to_command(self, by: str, clock: Clock) -> commands.CreateMarket:
+        given = {name: value for name in TERMS if (value := getattr(self, name)) is not None}
+        for name in TERM_TIMES & given.keys():
+            given[name] = microseconds(given[name])
+        authorized = self.amm_authorized
+        return commands.CreateMarket(
+            at=clock.now(),
+            market_id=self.id,
+            terms=commands.MarketTerms(**given),
+            amm_authorized=True if authorized is None else authorized,
+            by=by,
+        )
+
+
+TERMS: Final = [field.name for field in msgspec.structs.fields(commands.MarketTerms)]
+TERM_TIMES: Final = {"trading_start_at", "trading_end_at", "resolution_date"}
+
+
+def microseconds(time: datetime) -> int:
+    return (time - EPOCH) // timedelta(microseconds=1)
+
+
+class EmptyBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing is asked for; what is sent all the same must be an object."""
+
+
+class SuspendBody(msgspec.Struct, frozen=True, kw_only=True):
+    reason: Annotated[Text, Meta(max_length=500)] | None = None
+
+
+class HaltBody(msgspec.Struct, frozen=True, kw_only=True):
+    reason: Reason
+
+
+class ResumeBody(msgspec.Struct, frozen=True, kw_only=True):
+    target_status: Literal["ACTIVE", "SUSPENDED"] | None = None
+    resolution_note: Annotated[Text, Meta(max_length=500)] | None = None
+    """Required to resume from a halt."""
+
+    def to_command(self, market_id: str, by: str, clock: Clock) -> commands.ResumeMarket:
+        return commands.ResumeMarket(
+            at=clock.now(),
+            market_id=market_id,
+            target_status=MarketStatus(self.target_status or "ACTIVE"),
+            resolution_note=self.resolution_note,
+            by=by,
+        )
+
+
+class ResolveBody(msgspec.Struct, frozen=True, kw_only=True):
+    resolution_result: str
+    """YES, NO or VOID. Another string has a refusal of its own."""
+    settle: bool | None = None
+
+    def to_command(self, market_id: str, by: str, clock: Clock) -> commands.ResolveMarket:
+        return commands.ResolveMarket(
+            at=clock.now(),
+            market_id=market_id,
+            result=self.resolution_result,
+            settle=self.settle is not False,
+            by=by,
+        )
+
+
+class AuthorizationBody(msgspec.Struct, frozen=True, kw_only=True):
+    authorized: bool
+
+
+class ActiveBody(msgspec.Struct, frozen=True, kw_only=True):
+    is_active: bool
+
+
+# Reading them
+
+
+@functools.cache
+def decoder(body: type[Body]) -> msgspec.json.Decoder[Body]:
+    return msgspec.json.Decoder(body)
+
+
+def read_body(body: type[Body], data: bytes) -> Body:
+    """The body in a request's bytes, none at all meaning an empty object."""
+    try:
+        return decoder(body).decode(data or b"{}")
+    except (ValueError, RecursionError) as trouble:
+        raise explained(trouble) from None
+
+
+def read_members(body: type[Body], members: object) -> Body:
+    """The same out of an object that is decoded already: a command's, or a query string's."""
+    try:
+        converted: Body = msgspec.convert(members, body)
+    except (ValueError, RecursionError) as trouble:
+        raise explained(trouble) from None
+    return converted
+
+
+WHERE: Final = re.compile(r" - at `\$\.?(.*)`$")
+MISSING: Final = re.compile(r"Object missing required field `(.*)`$")
+NAMED: Final = re.compile(r"(\w+): (.*)$", re.DOTALL)
+
+
+def explained(trouble: Exception) -> RefusedError:
+    """The field and what is wrong with it, out of what the decoder says."""
+    if isinstance(trouble, RecursionError):
+        return malformed(("", "is nested too deeply"))
+    if not isinstance(trouble, msgspec.ValidationError):
+        return malformed(("", "is not JSON"))
+    said = str(trouble)
+    path = ""
+    if where := WHERE.search(said):
+        path, said = where[1], said[: where.start()]
+    if missing := MISSING.match(said):
+        path, said = ".".join(filter(None, (path, missing[1]))), "is required"
+    elif named := NAMED.match(said):
+        path, said = named[1], named[2]
+    return malformed((path, said))
