@@ -64,37 +64,37 @@ def server_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def template(server_url: str) -> Iterator[str]:
     """The name of a database that has the schema and nothing else, to be copied."""
-    name = f"verdict_template_{os.getpid()}"
 
-    async def make() -> None:
-        async with _administering(server_url) as connection:
-            await connection.execute(f"CREATE DATABASE {name}")
-        async with database.opened(_at(server_url, name)) as new:
+    async def make() -> str:
+        name = await create(server_url)
+        async with database.opened(url_of(server_url, name)) as new:
             connection = await new.connect()
             await migrate(connection)
             await connection.close()
+        return name
 
-    async def drop() -> None:
-        async with _administering(server_url) as connection:
-            await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-    trio.run(make)
+    name = trio.run(make)
     yield name
-    trio.run(drop)
+    trio.run(drop, server_url, name)
+
+
+@pytest.fixture(scope="module")
+def shared_url(server_url: str, template: str) -> Iterator[str]:
+    """The URL of a database with the schema for all tests of a module that leave nothing in it."""
+    name = trio.run(create, server_url, template)
+    yield url_of(server_url, name)
+    trio.run(drop, server_url, name)
 
 
 @contextlib.asynccontextmanager
 async def fresh(server_url: str, like: str = "template0") -> AsyncIterator[str]:
     """The URL of a database nobody has used, copied from the one called `like`."""
-    name = f"verdict_test_{os.getpid()}_{next(_numbers)}"
-    async with _administering(server_url) as connection:
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
+    name = await create(server_url, like)
     try:
-        yield _at(server_url, name)
+        yield url_of(server_url, name)
     finally:
         with trio.CancelScope(shield=True):
-            async with _administering(server_url) as connection:
-                await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            await drop(server_url, name)
 
 
 @pytest.fixture
@@ -117,14 +117,25 @@ async def connection(db: database.Database) -> AsyncIterator[database.Connection
     connected.abandon()
 
 
-@contextlib.asynccontextmanager
-async def _administering(server_url: str) -> AsyncIterator[database.Connection]:
+async def create(server_url: str, like: str = "template0") -> str:
+    """Make a database, and return its name."""
+    name = f"verdict_test_{os.getpid()}_{next(_numbers)}"
+    await _administer(server_url, f"CREATE DATABASE {name} TEMPLATE {like}")
+    return name
+
+
+async def drop(server_url: str, name: str) -> None:
+    await _administer(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def url_of(server_url: str, name: str) -> str:
+    """The URL of another database of the same server."""
+    parts = urlsplit(server_url)
+    return f"{parts.scheme}://{parts.netloc}/{name}?{parts.query}"
+
+
+async def _administer(server_url: str, statement: str) -> None:
     async with database.opened(server_url) as administrative:
         connection = await administrative.connect()
-        yield connection
+        await connection.execute(statement)
         await connection.close()
-
-
-def _at(url: str, name: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}/{name}?{parts.query}"

@@ -3,13 +3,14 @@
 One good row for each table, one bad change for each rule, and a look into the catalogue for any forgotten.
 """
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from kernel import events
 from kernel.codes import AMM_ID
-from persistence.database import Connection, ConstraintError
+from persistence.database import Connection, ConstraintError, opened
 
 UUID_1 = "00000000-0000-7000-8000-000000000001"
 UUID_2 = "00000000-0000-7000-8000-000000000002"
@@ -218,6 +219,16 @@ ALLOWED: list[tuple[str, str, Row]] = [
         {"filled_quantity": "4", "remaining_quantity": "6", "status": "'CANCELLED'"},
     ),
 ]
+
+
+@pytest.fixture
+async def connection(shared_url: str) -> AsyncIterator[Connection]:
+    """One database for all these tests: each works in a transaction that never commits."""
+    async with opened(shared_url) as db:
+        connected = await db.connect()
+        await connected.execute("BEGIN")
+        yield connected
+        connected.abandon()
 
 
 async def insert(connection: Connection, table: str, change: Row | None = None) -> None:
