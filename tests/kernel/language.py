@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -11,6 +11,7 @@ from kernel.codes import (
     CancelScope,
     Direction,
     MarketStatus,
+    ReferenceType,
     Side,
     StopMode,
     TimeInForce,
@@ -32,6 +33,8 @@ from kernel.commands import (
     StartAmm,
     StopAmm,
     SuspendMarket,
+    TransferFunds,
+    TransferShares,
     VoidMarket,
     Withdraw,
 )
@@ -106,20 +109,46 @@ def batch_cancel(market: "Trading", words: dict[str, str]) -> AnyCommand:
 
 def mint_or_burn(market: "Trading", words: dict[str, str]) -> AnyCommand:
     market.nonce += 1
-    kind = MintShares if words["verb"] == "mints" else BurnShares
-    return kind(
-        at=market.now,
-        user_id=user(words["who"]),
-        market_id=words.get("market", "M"),
-        quantity=int(words["quantity"]),
-        idempotency_key=words.get("key", f"key-{market.nonce}"),
-        nonce=market.nonce,
-    )
+    members: dict[str, Any] = {
+        "at": market.now,
+        "user_id": user(words["who"]),
+        "market_id": words.get("market", "M"),
+        "quantity": int(words["quantity"]),
+        "idempotency_key": words.get("key", f"key-{market.nonce}"),
+        "nonce": market.nonce,
+    }
+    return MintShares(**members) if words["verb"] == "mints" else BurnShares(**members, fence=fence(words))
 
 
 def cash(market: "Trading", words: dict[str, str]) -> AnyCommand:
     kind = Deposit if words["verb"] == "deposits" else Withdraw
     return kind(at=market.now, user_id=user(words["who"]), amount=int(words["quantity"]))
+
+
+def transfer(market: "Trading", words: dict[str, str]) -> AnyCommand:
+    market.nonce += 1
+    kind = ReferenceType(words.get("kind", "MM_PAYMENT"))
+    key = words.get("key", f"transfer-{market.nonce}")
+    giver, taker, quantity = user(words["who"]), user(words["to"]), int(words["quantity"])
+    if "side" not in words:
+        return TransferFunds(
+            at=market.now,
+            from_id=giver,
+            to_id=taker,
+            amount=quantity,
+            reference_type=kind,
+            idempotency_key=key,
+        )
+    return TransferShares(
+        at=market.now,
+        from_id=giver,
+        to_id=taker,
+        market_id=words.get("market", "M"),
+        side=Side(words["side"]),
+        quantity=quantity,
+        reference_type=kind,
+        idempotency_key=key,
+    )
 
 
 def start_amm(market: "Trading", words: dict[str, str]) -> AnyCommand:
@@ -177,6 +206,9 @@ ORDER = (
     r"(?P<quantity>-?\d+) (?P<side>YES|NO) at (?P<price>-?\d+)"
     r"(?: (?P<tif>IOC|GTC))?(?: as (?P<name>\S+))?"
 )
+TAKER = r"(?P<to>[\w:]+)"
+KIND = r"(?: for (?P<kind>[A-Z_]+))?"
+KEY = r"(?: with key (?P<key>\S+))?"
 IN = r"(?: in (?P<market>\S+))?"
 TO = r"(?: to (?P<target>[A-Z]+))?"
 WHY = r"(?:: (?P<why>.+))?"
@@ -186,8 +218,9 @@ GRAMMAR: list[tuple[str, Callable[["Trading", dict[str, str]], AnyCommand]]] = [
     (rf"{WHO} replaces (?P<old>\S+), (?P<verb>buying|selling) {ORDER}{IN}{FENCE}", replace),
     (rf"{WHO} cancels (?P<scope>everything|buys|sells){IN}{FENCE}", batch_cancel),
     (rf"{WHO} cancels (?P<name>\S+){IN}{FENCE}", cancel),
-    (rf"{WHO} (?P<verb>mints|burns) (?P<quantity>\d+)(?: with key (?P<key>\S+))?{IN}", mint_or_burn),
+    (rf"{WHO} (?P<verb>mints|burns) (?P<quantity>-?\d+){KEY}{IN}{FENCE}", mint_or_burn),
     (rf"{WHO} (?P<verb>deposits|withdraws) (?P<quantity>-?\d+)", cash),
+    (rf"{WHO} gives {TAKER} (?P<quantity>-?\d+) (?:cents|(?P<side>YES|NO)){IN}{KIND}{KEY}", transfer),
     (rf"root starts the AMM with (?P<budget>-?\d+) at (?P<price>-?\d+){IN}", start_amm),
     (rf"root stops the AMM(?P<mode> at once)?{IN}", stop_amm),
     (rf"root resolves (?P<result>[A-Z]+)(?P<later> without settling)?{IN}", resolve),
