@@ -76,13 +76,24 @@ class Actors:
 
         A caller that is cancelled only stops waiting: what it sent is decided once, all the same.
         """
+        request = self.submit(commands, correlation_id)
+        if request is None:
+            return [overloaded(self.durable)] * len(commands)
+        await request.durable.wait()
+        return request.outcomes
+
+    def submit(self, commands: Sequence[AnyCommand], correlation_id: str = "") -> Request | None:
+        """Have commands for one market decided back to back, after all that was submitted before.
+
+        None if there is no room. Who does not wait for the request hears of it as a listener, by its
+        correlation id, ahead of everybody who waits.
+        """
         request = Request(commands, correlation_id)
         try:
             self._inboxes[self._market_of(commands[0])].send_nowait(request)
         except (trio.WouldBlock, trio.ClosedResourceError):
-            return [overloaded(self.durable)] * len(commands)
-        await request.durable.wait()
-        return request.outcomes
+            return None
+        return request
 
     async def until_durable(self, journal_id: int) -> None:
         """Wait until what somebody has read from memory may be told."""

@@ -102,6 +102,18 @@ async def test_a_batch_runs_back_to_back() -> None:
             assert ids == list(range(ids[0], ids[0] + 20))
 
 
+async def test_what_one_caller_submits_is_decided_in_that_order_without_waiting() -> None:
+    """A listener hears of it by its correlation id, before anybody who waits."""
+    async with running("M") as (actors, _):
+        heard: list[str] = []
+        actors.listeners.append(lambda decided: heard.extend(one.correlation_id for one in decided))
+        requests = [actors.submit([place("M", number)], f"c-{number}") for number in range(50)]
+        last = requests[-1]
+        assert last is not None
+        await last.durable.wait()
+        assert heard == [f"c-{number}" for number in range(50)]
+
+
 async def test_markets_do_not_hear_of_each_other() -> None:
     """One market's full inbox refuses its own callers; the next market answers as ever."""
     async with running("A", "B") as (actors, journal):
