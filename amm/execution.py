@@ -20,6 +20,7 @@ CLIENT_ID_MAX = 64
 def execute(state: MarketState, decision: Decision, budget: RateBudget, now_ms: Ms) -> None:
     """Send what brings the book to the wish; leave the rest for the next cycle if it does not all fit."""
     due = _is_due(state, decision, now_ms)
+    waiting = any(state.orders.is_changing(side) for side in Side)
     steps = [step for side in Side for step in _steps(state, decision, side, due=due, now_ms=now_ms)]
     best = {side: (targets[0].price if targets else None) for side, targets in decision.targets.items()}
     rose = state.quoted is None or decision.fair.price >= state.quoted.fair
@@ -30,7 +31,7 @@ def execute(state: MarketState, decision: Decision, budget: RateBudget, now_ms: 
             _send(state, step, now_ms)
             done += 1
     if due:
-        state.refresh = done < len(steps) or any(state.orders.is_changing(side) for side in Side)
+        state.refresh = done < len(steps) or waiting
         state.awaited_holds = {side for side in state.awaited_holds if _is_held(state, side, now_ms)}
         state.quoted = Quoted(decision.fair.price, now_ms, _circumstances(state, decision, now_ms))
 

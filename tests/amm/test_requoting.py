@@ -1,0 +1,176 @@
+"""From one book to the next: what is sent after a fill, on a lost line, and when nothing is."""
+
+import pytest
+
+from amm.commands import AlertKind, Cancel, Place, Replace
+from amm.ladder import Side
+from amm.wire import Outcome
+from tests.amm.venue import Play, playing
+
+UNTOUCHED = "52x100 55x70 58x49 61x34 64x24"
+
+
+@pytest.fixture
+def play() -> Play:
+    play = playing()
+    assert (play.venue.ladder(Side.ASK), play.venue.ladder(Side.BID)) == (UNTOUCHED, UNTOUCHED)
+    return play
+
+
+def test_a_second_cycle_without_change_sends_nothing(play: Play) -> None:
+    """Refreshing what has not changed would lose the queue position of every order."""
+    play.wait(60_000)
+    assert play.orders_sent() == []
+
+
+def test_scenario_7_a_fill_first_only_cancels_what_is_too_aggressive(play: Play) -> None:
+    """40 of 277 is below the velocity limit. The new best is 53, so the rest at 52 goes, no more."""
+    play.buys(Side.ASK, 40)
+    play.wait(2_400)
+    [only] = play.orders_sent()
+    assert isinstance(only, Cancel)
+    assert play.venue.ladder(Side.ASK) == "55x70 58x49 61x34 64x24"
+    assert play.state.ledger.inventory.yes == 960
+
+
+def test_scenario_7_after_the_delay_the_ladder_moves_in_four_replaces_and_one_place(play: Play) -> None:
+    play.buys(Side.ASK, 40)
+    play.wait(2_400)
+    play.sent.clear()
+    play.wait(600)
+    *replaces, place = play.orders_sent()
+    moved = [
+        (one.new_order.price_cents, one.new_order.quantity) for one in replaces if isinstance(one, Replace)
+    ]
+    assert moved == [(65, 23), (62, 34), (59, 48), (56, 69)]
+    assert isinstance(place, Place)
+    assert (place.price_cents, place.quantity, place.side) == (53, 99, Outcome.YES)
+    assert play.venue.ladder(Side.BID) == UNTOUCHED
+    assert play.agrees()
+
+
+def test_scenario_7_a_fill_during_its_replace_is_answered_6001_and_counts_once(play: Play) -> None:
+    """20 of the 70 at 55 go while the replace is on its way: the fill event alone changes the inventory."""
+    play.buys(Side.ASK, 40)
+    play.wait(2_400)
+    cash = play.state.ledger.inventory.cash
+    play.heard = False  # the fill happens, but its event does not reach the maker yet
+    play.venue.fill(Side.ASK, 55, 20, play.now_ms)
+    play.wait(300)
+    assert play.state.orders.settling
+    play.heard = True
+    play.wait(10_000)
+    inventory = play.state.ledger.inventory
+    assert inventory.yes == 940
+    assert inventory.cash == cash + 1_100 - 2
+    assert play.venue.ladder(Side.ASK) == "53x99 56x69 59x48 62x34 65x23"
+    assert play.agrees()
+
+
+def test_a_partly_filled_order_is_moved_by_cancel_and_place_in_one_batch(play: Play) -> None:
+    """A replace would draw a 6001 every time."""
+    play.buys_at(Side.ASK, 58, 10)
+    touched = next(one.order.id for one in play.venue.live(Side.ASK) if one.order.filled_quantity)
+    play.wait(3_000)
+    sent = play.orders_sent()
+    cancelled = next(i for i, one in enumerate(sent) if isinstance(one, Cancel) and one.order_id == touched)
+    assert isinstance(sent[cancelled + 1], Place)
+    assert AlertKind.COMMAND_REFUSED not in play.kinds()
+    assert len(play.venue.live(Side.ASK)) == 5
+
+
+def test_a_place_whose_answer_was_lost_becomes_one_order(play: Play) -> None:
+    """The same client id on the next connection: the exchange answers with the order that exists."""
+    play.buys(Side.ASK, 100)
+    play.latency_ms = 50
+    play.wait(11_000)
+    sent = [one for one in play.commands() if isinstance(one, Place)]
+    play.cut()
+    play.reconnect(blind_ms=500)
+    play.wait(3_000)
+    assert len(play.venue.live(Side.ASK)) == 5
+    assert len({one.client_order_id for one in sent}) == len(sent)
+    assert play.agrees()
+
+
+def test_an_answer_lost_in_flight_is_asked_for_again(play: Play) -> None:
+    play.latency_ms = 100
+    play.drift_to(53)
+    play.wait(250)
+    assert play.state.orders.pending
+    play.cut()
+    first = [one for one in play.orders_sent() if isinstance(one, Replace)]
+    play.sent.clear()
+    play.reconnect(blind_ms=500)
+    again = [one for one in play.orders_sent() if isinstance(one, Replace)]
+    assert {one.new_order.client_order_id for one in again} == {
+        one.new_order.client_order_id for one in first
+    }
+    play.wait(3_000)
+    assert play.venue.ladder(Side.ASK) == "55x100 58x70 61x49 64x34 67x24"
+    assert play.state.orders.pending == {}
+
+
+def test_the_side_that_moves_away_goes_first(play: Play) -> None:
+    """When the price rises the asks go first: a bid raised before them could meet our own ask."""
+    play.drift_to(56)
+    play.wait(1_100)
+    sides = [one.new_order.side for one in play.orders_sent() if isinstance(one, Replace)]
+    assert sides[:5] == [Outcome.YES] * 5
+    play.sent.clear()
+    play.drift_to(50)
+    play.wait(1_100)
+    sides = [one.new_order.side for one in play.orders_sent() if isinstance(one, Replace)]
+    assert sides[:5] == [Outcome.NO] * 5
+
+
+def test_a_move_smaller_than_the_requote_limit_leaves_everything(play: Play) -> None:
+    play.state.prices.fair_override = 50_900_000
+    play.wait(5_000)
+    assert play.orders_sent() == []
+
+
+def test_a_rate_limit_stops_moving_until_the_minute_is_over(play: Play) -> None:
+    play.state.health.limited_until_ms = play.now_ms + 30_000
+    play.drift_to(53)
+    play.wait(20_000)
+    assert play.orders_sent() == []
+    play.wait(15_000)
+    assert play.venue.ladder(Side.ASK) == "55x100 58x70 61x49 64x34 67x24"
+
+
+def test_an_unknown_outcome_is_asked_again_with_the_same_id(play: Play) -> None:
+    """9003 says nothing about what happened; the client id makes the repetition harmless."""
+    play.venue.refuse["replace"] = 9003
+    play.drift_to(53)
+    play.wait(3_000)
+    assert play.venue.ladder(Side.ASK) == "55x100 58x70 61x49 64x34 67x24"
+
+
+def test_a_replace_of_a_vanished_order_is_looked_into(play: Play) -> None:
+    """4006: gone, but how much of it was filled? The side waits for a sync."""
+    victim = play.venue.live(Side.ASK)[2].order.id
+    play.heard = False
+    play.venue._close(play.venue.orders[victim], "GUARD", play.now_ms)
+    play.venue.frames.clear()
+    play.heard = True
+    play.drift_to(53)
+    play.wait(3_000)
+    assert play.venue.ladder(Side.ASK) == "55x100 58x70 61x49 64x34 67x24"
+    assert play.agrees()
+
+
+def test_a_cancel_that_nobody_asked_for_is_reported(play: Play) -> None:
+    victim = play.venue.live(Side.ASK)[2]
+    play.venue._close(victim, "USER_CANCELLED", play.now_ms)
+    play.wait(3_000)
+    assert AlertKind.FOREIGN_CANCEL in play.kinds()
+    assert play.venue.ladder(Side.ASK) == UNTOUCHED
+
+
+def test_nothing_is_sent_on_a_dead_line(play: Play) -> None:
+    play.cut()
+    play.sent.clear()
+    play.drift_to(60)
+    play.wait(3_000)
+    assert play.commands() == []
