@@ -348,9 +348,10 @@ def decoder(body: type[Body]) -> msgspec.json.Decoder[Body]:
 def read_body(body: type[Body], data: bytes) -> Body:
     """The body in a request's bytes, none at all meaning an empty object."""
     try:
-        return decoder(body).decode(data or b"{}")
+        read: Body = decoder(body).decode(data or b"{}")
     except (ValueError, RecursionError) as trouble:
         raise explained(trouble) from None
+    return read
 
 
 def read_members(body: type[Body], members: object) -> Body:
