@@ -114,13 +114,15 @@ class Venue:
     foreign_asks: dict[int, int] = attrs.field(factory=dict)
     refuse: dict[str, int] = attrs.field(factory=dict)
     """Answer the next command of an op with this code, without doing it."""
+    stuck: dict[str, int] = attrs.field(factory=dict)
+    """The same, for every command of an op."""
     operations: int = 0
 
     # What the maker asks.
 
     def execute(self, command: Command, now_ms: Ms) -> Answer:
-        op = type(command).__struct_config__.tag
-        if (code := self.refuse.pop(str(op), None)) is not None:
+        op = str(type(command).__struct_config__.tag)
+        if (code := self.stuck.get(op) or self.refuse.pop(op, None)) is not None:
             return Answer(command.ref, code, self.seq)
         match command:
             case Place():
