@@ -97,7 +97,8 @@ class Identities:
 
     async def watch(self) -> None:
         """Forget what is known whenever the table changes; runs as long as the server does."""
-        async for self._hears in self._users.changes():
+        async for hears in self._users.changes():
+            self._hears = hears
             self.forget()
 
     def forget(self) -> None:

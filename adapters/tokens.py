@@ -1,4 +1,4 @@
-"""Tokens: who somebody is, signed and with an end. Nothing here knows whether that user still may do anything."""
+"""Tokens: who somebody is, signed and with an end. Whether that user still may do anything is not known here."""
 
 import enum
 import functools
