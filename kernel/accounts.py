@@ -1,5 +1,7 @@
 """What belongs to no market: accounts, cash in and out, transfers, guards."""
 
+from typing import Final
+
 from kernel.answers import (
     Answer,
     BalanceMoved,
@@ -10,7 +12,16 @@ from kernel.answers import (
     Transferred,
 )
 from kernel.clearing import net
-from kernel.codes import AMM_ID, FEES_ID, RESERVE_ID, Code, DepositCause, LedgerEntryType, MarketStatus
+from kernel.codes import (
+    AMM_ID,
+    FEES_ID,
+    RESERVE_ID,
+    Code,
+    DepositCause,
+    LedgerEntryType,
+    MarketStatus,
+    ReferenceType,
+)
 from kernel.commands import (
     Deposit,
     OpenAccount,
@@ -60,8 +71,12 @@ def open_account(draft: Draft, command: OpenAccount) -> Answer | Refusal:
     owner_id = command.owner_id or command.user_id
     account = draft.state.accounts.get(command.user_id)
     if account is None:
-        if owner_id != command.user_id and draft.state.trader(owner_id) is None:
-            return account_not_found(owner_id)
+        if owner_id != command.user_id:
+            if command.auto_netting:
+                return malformed("auto_netting", "must be off: a sub-account keeps what it is given")
+            owner = draft.state.trader(owner_id)
+            if owner is None or owner.is_escrow:
+                return account_not_found(owner_id)
         return open_one(draft, command.user_id, owner_id, auto_netting=command.auto_netting)
     if account.owner_id != owner_id or account.auto_netting != command.auto_netting:
         return Refusal(Code.TRANSFER_KEY_USED, f"Account {command.user_id} exists with other properties")
@@ -121,15 +136,26 @@ def withdraw(draft: Draft, command: Withdraw) -> Answer | Refusal:
 # Transfers: within the exchange, between an owner's accounts or with those that reward and charge them
 
 
+WITHIN_OWNER: Final = (ReferenceType.MM_PAYMENT, ReferenceType.MM_WITHDRAW, ReferenceType.MM_REFUND)
+"""What pays a sub-account and pays back: between accounts of one beneficial owner only."""
+ACROSS_OWNERS: Final = (
+    ReferenceType.MM_VENUE_OUT,
+    ReferenceType.MM_VENUE_IN,
+    ReferenceType.MM_REWARD,
+    ReferenceType.MM_FEE,
+)
+"""What venues, campaigns and fees move: their accounts are nobody's of the trading users."""
+
+
 def transfer_funds(draft: Draft, command: TransferFunds) -> Answer | Refusal:
-    if (answer := transferred_before(draft, command)) is not None:
+    if not 1 <= command.amount <= WITHDRAW_MAX:
+        return malformed("amount", "must be 1 or more")
+    if (answer := check_kind(command) or transferred_before(draft, command)) is not None:
         return answer
     pair = both_ends(draft, command)
     if isinstance(pair, Refusal):
         return pair
     giver, taker = pair
-    if not 1 <= command.amount <= WITHDRAW_MAX:
-        return malformed("amount", "must be 1 or more")
     if command.amount > giver.available:
         return insufficient_balance(command.amount, giver.available)
     post(draft, giver, LedgerEntryType.TRANSFER_PAYMENT, -command.amount)
@@ -154,7 +180,9 @@ def transfer_funds(draft: Draft, command: TransferFunds) -> Answer | Refusal:
 def transfer_shares(draft: Draft, command: TransferShares) -> Answer | Refusal:
     """Free shares change their account; their cost goes with them and nothing is realized."""
     state = draft.state
-    if (answer := transferred_before(draft, command)) is not None:
+    if not 1 <= command.quantity <= VOLUME_MAX:
+        return malformed("quantity", f"must be 1 to {VOLUME_MAX}")
+    if (answer := check_kind(command) or transferred_before(draft, command)) is not None:
         return answer
     market = state.markets.get(command.market_id)
     if market is None or market.status is MarketStatus.DRAFT:
@@ -167,8 +195,6 @@ def transfer_shares(draft: Draft, command: TransferShares) -> Answer | Refusal:
     giver, taker = pair
     held = market.positions.get(giver.id)
     free = held.holding(command.side).free if held is not None else 0
-    if not 1 <= command.quantity <= VOLUME_MAX:
-        return malformed("quantity", f"must be 1 to {VOLUME_MAX}")
     if command.quantity > free:
         return insufficient_shares(command.side, command.quantity, free)
     assert held is not None
@@ -196,8 +222,17 @@ def transfer_shares(draft: Draft, command: TransferShares) -> Answer | Refusal:
     return Transferred(fact.id)
 
 
+def check_kind(command: TransferFunds | TransferShares) -> Refusal | None:
+    if command.reference_type in WITHIN_OWNER or command.reference_type in ACROSS_OWNERS:
+        return None
+    return malformed("reference_type", "must be that of a transfer")
+
+
 def both_ends(draft: Draft, command: TransferFunds | TransferShares) -> tuple[Account, Account] | Refusal:
-    """Both accounts exist and are two; at least one is a sub-account, or cash could wander between users."""
+    """Both accounts exist and are two; at least one is a sub-account, or cash could wander between users.
+
+    Nor may it wander through a sub-account: what one owner paid in goes back to the same owner.
+    """
     giver, taker = draft.state.trader(command.from_id), draft.state.trader(command.to_id)
     if giver is None:
         return account_not_found(command.from_id)
@@ -205,6 +240,8 @@ def both_ends(draft: Draft, command: TransferFunds | TransferShares) -> tuple[Ac
         return account_not_found(command.to_id)
     if giver is taker or not (giver.is_escrow or taker.is_escrow):
         return Refusal(Code.NOT_ALLOWED, "A transfer leads from or to a sub-account")
+    if command.reference_type in WITHIN_OWNER and giver.owner_id != taker.owner_id:
+        return Refusal(Code.NOT_ALLOWED, f"{command.reference_type} stays with one beneficial owner")
     return giver, taker
 
 
