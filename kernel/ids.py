@@ -58,5 +58,6 @@ def snowflake(sequence: Sequence) -> int:
 
 def uuid7(sequence: Sequence, nonce: int) -> str:
     """A version 7 UUID: time, then sequence, so that ids sort as orders were accepted; then random bits."""
+    assert nonce >> NONCE_BITS == 0, f"more than {NONCE_BITS} random bits: {nonce}"
     tail = (1 << 63 | nonce).to_bytes(8, "big").hex()
     return f"{sequence.prefix}-7{HEX[sequence.used]}-{tail[:4]}-{tail[4:]}"
