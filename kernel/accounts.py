@@ -44,7 +44,7 @@ from kernel.events import (
     JournalOpened,
     SharesTransferred,
 )
-from kernel.limits import DEPOSIT_MAX, GRACE_MAX_MS, VOLUME_MAX, WITHDRAW_MAX
+from kernel.limits import CENTS_MAX, DEPOSIT_MAX, FENCE_MAX, GRACE_MAX_MS, VOLUME_MAX
 from kernel.money import post
 from kernel.refusals import (
     account_not_found,
@@ -115,7 +115,7 @@ def pay_in(draft: Draft, account: Account, amount: int, cause: DepositCause) -> 
 
 def withdraw(draft: Draft, command: Withdraw) -> Answer | Refusal:
     account = draft.state.trader(command.user_id)
-    if not 1 <= command.amount <= WITHDRAW_MAX:
+    if not 1 <= command.amount <= CENTS_MAX:
         return malformed("amount_cents", "must be 1 or more")
     if account is None or account.is_escrow:
         return account_not_found(command.user_id)
@@ -148,7 +148,7 @@ ACROSS_OWNERS: Final = (
 
 
 def transfer_funds(draft: Draft, command: TransferFunds) -> Answer | Refusal:
-    if not 1 <= command.amount <= WITHDRAW_MAX:
+    if not 1 <= command.amount <= CENTS_MAX:
         return malformed("amount", "must be 1 or more")
     if (answer := check_kind(command) or transferred_before(draft, command)) is not None:
         return answer
@@ -274,6 +274,8 @@ def transferred_before(draft: Draft, command: TransferFunds | TransferShares) ->
 
 def raise_fence(draft: Draft, command: RaiseFence) -> Answer | Refusal:
     """The fence only grows: raising it to where it stands is done already, lowering it comes too late."""
+    if command.fence > FENCE_MAX:
+        return malformed("fence", f"must be at most {FENCE_MAX}")
     account = draft.state.accounts.get(command.user_id)
     if account is None or not account.is_escrow:
         return account_not_found(command.user_id)

@@ -5,7 +5,9 @@ from typing import Final
 VOLUME_MAX: Final = 2**31 - 1
 """Shares of one side that one account may hold, and that one market may have."""
 DEPOSIT_MAX: Final = 10_000_000
-WITHDRAW_MAX: Final = 2**63 - 1
+CENTS_MAX: Final = 2**63 - 1
+"""What the journal and the tables can hold of an amount; no smaller bound is set for it."""
+FENCE_MAX: Final = 2**63 - 1
 MINT_MAX: Final = 10_000_000
 """Pairs in one privileged mint or burn."""
 BUDGET_MAX: Final = 2_000_000_000

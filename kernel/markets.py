@@ -15,7 +15,7 @@ from kernel.commands import (
 )
 from kernel.draft import Draft
 from kernel.events import CircuitBreakerResolved, MarketCreated
-from kernel.limits import FEE_BPS_MAX, RESOLVED_BY_MAX, VOLUME_MAX
+from kernel.limits import CENTS_MAX, FEE_BPS_MAX, RESOLVED_BY_MAX, VOLUME_MAX
 from kernel.refusals import malformed, market_not_found
 from kernel.state import Market
 
@@ -45,8 +45,8 @@ def check_market_terms(terms: MarketTerms) -> Refusal | None:
         return malformed("max_order_quantity", f"must be 1 to {VOLUME_MAX}")
     if not 1 <= terms.max_position_per_user <= VOLUME_MAX:
         return malformed("max_position_per_user", f"must be 1 to {VOLUME_MAX}")
-    if terms.max_order_amount_cents < 1:
-        return malformed("max_order_amount_cents", "must be 1 or more")
+    if not 1 <= terms.max_order_amount_cents <= CENTS_MAX:
+        return malformed("max_order_amount_cents", f"must be 1 to {CENTS_MAX}")
     if not (0 <= terms.maker_fee_bps <= FEE_BPS_MAX and 0 <= terms.taker_fee_bps <= FEE_BPS_MAX):
         return malformed("maker_fee_bps", f"and taker_fee_bps must be 0 to {FEE_BPS_MAX}")
     start, end = terms.trading_start_at, terms.trading_end_at

@@ -334,25 +334,28 @@ def cancel(draft: Draft, order: Order, reason: CancelReason) -> int:
 
 
 def cancel_order(draft: Draft, command: CancelOrder) -> Answer | Refusal:
+    account = draft.state.trader(command.user_id)
+    if account is not None and (refusal := check_fence(account, command.fence)) is not None:
+        return refusal
     order = draft.state.orders.get(command.order_id)
     if order is None:
         return order_not_found(command.order_id)
     if order.account.id != command.user_id:
         return Refusal(Code.NOT_ALLOWED, "Not your order")
-    return cancel_own(draft, order, command.fence)
+    return cancel_own(draft, order)
 
 
 def cancel_by_client_id(draft: Draft, command: CancelByClientId) -> Answer | Refusal:
     account = draft.state.trader(command.user_id)
+    if account is not None and (refusal := check_fence(account, command.fence)) is not None:
+        return refusal
     order = account.orders.get(command.client_order_id) if account is not None else None
     if order is None or order.market.id != command.market_id:
         return order_not_found(command.client_order_id)
-    return cancel_own(draft, order, command.fence)
+    return cancel_own(draft, order)
 
 
-def cancel_own(draft: Draft, order: Order, fence: int | None) -> Answer | Refusal:
-    if (refusal := check_fence(order.account, fence)) is not None:
-        return refusal
+def cancel_own(draft: Draft, order: Order) -> Answer | Refusal:
     if not order.is_live:
         return Refusal(Code.ORDER_CLOSED, f"Order is {order.status}: it can no longer be cancelled")
     if order.market.status is HALTED:
