@@ -9,7 +9,6 @@ import hashlib
 from typing import Any, Final
 
 import attrs
-import msgspec
 from cattrs.preconf.msgspec import make_converter
 
 from kernel.codes import (
@@ -164,7 +163,7 @@ def load(data: bytes, state: State) -> None:
         raise SnapshotError(f"not a snapshot of format {SNAPSHOT_FORMAT}: it begins with {found!r}")
     try:
         restore(state, converter.loads(body, StateImage))
-    except (msgspec.DecodeError, ExceptionGroup, KeyError, ValueError, TypeError) as error:
+    except (ExceptionGroup, LookupError, ValueError, TypeError) as error:
         raise SnapshotError(f"snapshot is truncated or altered: {error}") from error
 
 

@@ -19,6 +19,7 @@ from kernel.codes import Code, Direction, LedgerEntryType, MarketStatus, Side, T
 from kernel.commands import (
     ActivateMarket,
     AnyCommand,
+    AuthorizeAmm,
     CreateMarket,
     Deposit,
     MarketTerms,
@@ -26,6 +27,7 @@ from kernel.commands import (
     OpenJournal,
     PlaceOrder,
     RaiseFence,
+    SetGuard,
 )
 from kernel.events import Fact, Fill, decode_event, encode_event, event_type
 from kernel.history import History
@@ -270,3 +272,25 @@ class Trading:
     def told(self, since: int = 0) -> list[str]:
         """The names of the facts after one journal id."""
         return [event_type(fact.event) for fact in self.facts if fact.id > since]
+
+
+def busy_day() -> Trading:
+    """A day on which everything happens that can happen: every kind of fact is among its facts."""
+    day = Trading(AMM=50_000, ann=100_000, ben=100_000)
+    day.create("N", terms={"maker_fee_bps": 5, "trading_end_at": day.now + 1_000 * SECOND})
+    day.create("V")
+    day.create("D", activate=False)
+    day.escrow("mm:1", "ann", fence=3)
+    day.play("ann buys 100 YES at 65", "ben buys 100 NO at 38", "ann gives mm:1 5000 cents with key pay")
+    day.play("ann gives mm:1 10 YES with key shares", "mm:1 sells 4 YES at 80 as q with fence 3")
+    day.play("AMM mints 100 with key m", "AMM sells 50 YES at 70 as old", "ann sells 5 YES at 90 as offer")
+    day.play("AMM replaces old, selling 50 YES at 71 as new", "ben buys 20 YES at 71", "ben withdraws 100")
+    day.play("AMM burns 10 with key b", "ann buys 3 YES at 2 IOC", "ann buys 7 NO at 30 as part in N")
+    day.play(
+        "ben buys 3 YES at 70 in N", "root starts the AMM with 5000 at 60 in N", "root stops the AMM in N"
+    )
+    day.do(SetGuard(at=day.now, user_id="ann", grace_ms=5_000, markets=("M", "N")))
+    day.do(AuthorizeAmm(at=day.now, market_id="V", authorized=False, by="root"))
+    day.play("ann buys 1 YES at 50 in V", "ben buys 1 NO at 50 in V", "root halts in V: smoke")
+    day.play("root resumes to SUSPENDED in V: toast", "root voids in V", "root halts in N: look")
+    return day
