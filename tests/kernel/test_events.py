@@ -1,0 +1,337 @@
+"""The vocabulary on the wire: every command and every event comes back as it went, under published names."""
+
+import json
+import typing
+
+import msgspec
+import pytest
+
+from kernel import DECISIONS
+from kernel.codes import (
+    CancelScope,
+    CircuitBreakerTrigger,
+    Direction,
+    LedgerEntryType,
+    MarketStatus,
+    ReferenceType,
+    Side,
+    StopMode,
+    TimeInForce,
+)
+from kernel.commands import (
+    ActivateMarket,
+    AnyCommand,
+    AuthorizeAmm,
+    BatchCancel,
+    BurnShares,
+    CancelByClientId,
+    CancelOrder,
+    Command,
+    CreateMarket,
+    Deposit,
+    FireGuard,
+    HaltMarket,
+    MarketTerms,
+    MintShares,
+    OpenAccount,
+    OpenJournal,
+    PlaceOrder,
+    RaiseFence,
+    ReplaceOrder,
+    ResolveMarket,
+    ResumeMarket,
+    SetGuard,
+    SettleMarket,
+    StartAmm,
+    StopAmm,
+    SuspendMarket,
+    Tick,
+    TransferFunds,
+    TransferShares,
+    TripBreaker,
+    VoidMarket,
+    Withdraw,
+)
+from kernel.events import AnyEvent, Event, Fact, Fill, decode_event, encode_event, event_type, reference
+from tests.kernel.trading import Trading, busy_day
+
+EVENTS = {kind.__struct_config__.tag: kind for kind in typing.get_args(AnyEvent)}
+
+OWN_MEMBERS = {
+    "JOURNAL_OPENED": "format started_at_ms",
+    "ACCOUNT_OPENED": "user_id auto_netting_enabled",
+    "FUNDS_DEPOSITED": "user_id amount_cents cause",
+    "FUNDS_WITHDRAWN": "user_id amount_cents",
+    "MARKET_CREATED": "terms amm_authorized",
+    "MARKET_STATUS_CHANGED": "previous_status new_status reason resolution_result resolved_at by",
+    "MARKET_AMM_AUTHORIZED": "amm_authorized",
+    "ORDER_ACCEPTED": (
+        "order_id user_id client_order_id original_side original_direction original_price book_type "
+        "book_direction book_price time_in_force quantity remaining_qty frozen_amount frozen_asset_type "
+        "replaces_order_id"
+    ),
+    "ORDER_PARTIALLY_FILLED": (
+        "order_id fill_qty trade_price new_remaining_qty counterparty_order_id trade orders"
+    ),
+    "ORDER_MATCHED": "order_id fill_qty trade_price new_remaining_qty counterparty_order_id trade orders",
+    "ORDER_CANCELLED": "order_id user_id remaining_qty frozen_amount cancel_reason",
+    "ORDER_EXPIRED": "order_id user_id expired_qty filled_qty frozen_amount",
+    "NETTING_EXECUTED": "user_id quantity released_cents yes_cost_released no_cost_released",
+    "SHARES_MINTED": (
+        "user_id quantity cost_cents idempotency_key new_yes_inventory new_no_inventory "
+        "remaining_balance_cents trade"
+    ),
+    "SHARES_BURNED": (
+        "user_id quantity recovered_cents idempotency_key yes_cost_released no_cost_released "
+        "new_yes_inventory new_no_inventory remaining_balance_cents trade"
+    ),
+    "POSITION_SETTLED": (
+        "user_id resolution_result yes_volume no_volume yes_cost_sum no_cost_sum payout_cents"
+    ),
+    "MARKET_SETTLED": (
+        "previous_status new_status resolution_result settled_at total_payout_cents winners_count"
+    ),
+    "AMM_STARTED": (
+        "start_count initial_budget_cents initial_price_cents initial_mint_quantity config_override"
+    ),
+    "AMM_STOPPED": "stop_mode cause cancelled_orders_count",
+    "GUARD_SET": "user_id grace_ms markets",
+    "CIRCUIT_BREAKER_TRIGGERED": "breaker_id trigger_reason context",
+    "CIRCUIT_BREAKER_RESOLVED": "breaker_ids resolved_by resolution_note target_status",
+    # Those of sub-accounts:
+    "FUNDS_TRANSFERRED": "from_user_id to_user_id amount_cents reference_type idempotency_key",
+    "SHARES_TRANSFERRED": ("from_user_id to_user_id side quantity cost_cents reference_type idempotency_key"),
+    "FENCE_RAISED": "user_id fence",
+}
+"""Every event type and the members of its own, as published. What the program adds besides is free."""
+
+COMMON_MEMBERS = ["ledger_id", "postings", "positions", "market"]
+
+
+@pytest.fixture(scope="module")
+def day() -> Trading:
+    return busy_day()
+
+
+def test_there_are_exactly_the_published_event_types() -> None:
+    """Names fit the journal's column of 30 characters."""
+    assert set(EVENTS) == set(OWN_MEMBERS)
+    assert max(map(len, OWN_MEMBERS)) <= 30
+
+
+@pytest.mark.parametrize("name", OWN_MEMBERS)
+def test_an_event_has_its_published_members(name: str) -> None:
+    """Under these names in the payload: none is renamed on its way into JSON."""
+    fields = {field.encode_name for field in msgspec.structs.fields(EVENTS[name])}
+    assert set(OWN_MEMBERS[name].split()) | set(COMMON_MEMBERS) <= fields
+
+
+@pytest.mark.parametrize("name", OWN_MEMBERS)
+def test_every_kind_of_event_comes_back_as_it_went(day: Trading, name: str) -> None:
+    events = [fact.event for fact in day.facts if event_type(fact.event) == name]
+    assert events, f"the busy day had no {name}"
+    for event in events:
+        assert decode_event(encode_event(event)) == event
+
+
+def test_a_payload_is_a_json_object_that_names_its_kind(day: Trading) -> None:
+    """A member that says nothing (no postings, no market) is left out; the others have their names."""
+    for fact in day.facts:
+        payload = json.loads(encode_event(fact.event))
+        assert payload["event"] == event_type(fact.event)
+        for field in msgspec.structs.fields(type(fact.event)):
+            value = getattr(fact.event, field.name)
+            silent = not field.required and value in (None, 0, [])
+            assert (field.name in payload) is not silent
+
+
+def test_the_members_of_a_fill_are_positional_and_complete(day: Trading) -> None:
+    """Example 1 as the journal keeps it: the parties follow from the two orders the event names."""
+    fact = next(fact for fact in day.facts if isinstance(fact.event, Fill))
+    payload = json.loads(encode_event(fact.event))
+    assert payload["trade"][1:] == ["MINT", "BUY", 7, 7, None, None]
+    assert payload["orders"] == [["FILLED", 100, 0, 0], ["FILLED", 100, 0, 0]]
+    assert payload["market"] == [10_000, 0, 100, 100]
+    assert payload["positions"] == [["ann", 100, 6_500, 0, 0, 0, 0], ["ben", 0, 0, 0, 100, 3_500, 0]]
+    assert payload["postings"][0][:5] == ["ann", "ORDER_UNFREEZE", 6_513, 93_500 + 6_500, 0]
+    assert len(payload["postings"]) == 8
+
+
+def test_events_of_one_command_follow_each_other_and_all_ids_are_contiguous(day: Trading) -> None:
+    assert [fact.id for fact in day.facts] == list(range(1, len(day.facts) + 1))
+    assert sorted(fact.at for fact in day.facts) == [fact.at for fact in day.facts]
+
+
+def test_ledger_entries_are_numbered_through(day: Trading) -> None:
+    assert [line.number for line in day.entries()] == list(range(1, day.exchange.ledger_head + 1))
+
+
+@pytest.mark.parametrize(
+    ("entry", "kind"),
+    [
+        (LedgerEntryType.DEPOSIT, ReferenceType.DEPOSIT),
+        (LedgerEntryType.WITHDRAW, ReferenceType.WITHDRAW),
+        (LedgerEntryType.ORDER_FREEZE, ReferenceType.ORDER),
+        (LedgerEntryType.FEE, ReferenceType.TRADE),
+        (LedgerEntryType.NETTING, ReferenceType.MARKET),
+        (LedgerEntryType.SETTLEMENT_VOID, ReferenceType.MARKET),
+    ],
+)
+def test_a_ledger_entry_refers_to_what_it_is_about(
+    day: Trading, entry: LedgerEntryType, kind: ReferenceType
+) -> None:
+    for fact in day.facts:
+        if any(posting.entry_type is entry and posting.order_id is None for posting in fact.event.postings):
+            told, name = reference(fact)
+            assert told is kind
+            assert (name is None) is (kind in (ReferenceType.DEPOSIT, ReferenceType.WITHDRAW))
+
+
+def test_an_unfreeze_refers_to_its_order_also_within_a_trade(day: Trading) -> None:
+    for fact in day.facts:
+        for posting in fact.event.postings:
+            if posting.entry_type is LedgerEntryType.ORDER_UNFREEZE:
+                name = posting.order_id or reference(fact)[1]
+                assert name is not None
+                order = day.exchange.orders[name]
+                assert order.account.id == posting.user_id
+
+
+def test_the_trade_of_a_fact_is_named_for_the_world(day: Trading) -> None:
+    fact = next(fact for fact in day.facts if isinstance(fact.event, Fill))
+    assert isinstance(fact.event, Fill)
+    assert reference(fact) == (ReferenceType.TRADE, f"TRD_{fact.event.trade.trade_id}")
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"event":"NO_SUCH"}',
+        b'{"event":"FENCE_RAISED","user_id":"mm:1"}',
+        b'{"event":"FENCE_RAISED","user_id":"mm:1","fence":"3"}',
+        b'{"event":"FENCE_RAISED","user_id":"mm:1","fence":3.5}',
+        b'{"event":"FENCE_RAISED","user_id":"mm:1","fence":3',
+        b'\xff{"event":"FENCE_RAISED","user_id":"mm:1","fence":3}',
+    ],
+)
+def test_what_is_no_event_is_not_read_as_one(payload: bytes) -> None:
+    with pytest.raises((msgspec.DecodeError, UnicodeDecodeError)):
+        decode_event(payload)
+
+
+# Commands
+
+AT = 1_795_176_000_000_000
+COMMANDS: list[AnyCommand] = [
+    OpenJournal(at=AT),
+    OpenAccount(at=AT, user_id="mm:1", owner_id="ann", auto_netting=False),
+    Deposit(at=AT, user_id="ann", amount=5),
+    Withdraw(at=AT, user_id="ann", amount=5),
+    TransferFunds(
+        at=AT,
+        from_id="ann",
+        to_id="mm:1",
+        amount=5,
+        reference_type=ReferenceType.MM_PAYMENT,
+        idempotency_key="k",
+    ),
+    TransferShares(
+        at=AT,
+        from_id="ann",
+        to_id="mm:1",
+        market_id="M",
+        side=Side.NO,
+        quantity=5,
+        reference_type=ReferenceType.MM_REFUND,
+        idempotency_key="k",
+    ),
+    RaiseFence(at=AT, user_id="mm:1", fence=3),
+    SetGuard(at=AT, user_id="ann", grace_ms=5, markets=("M",)),
+    FireGuard(at=AT, user_id="ann", market_id="M"),
+    PlaceOrder(
+        at=AT,
+        user_id="ann",
+        client_order_id="x",
+        market_id="M",
+        side=Side.NO,
+        direction=Direction.SELL,
+        price=40,
+        quantity=5,
+        time_in_force=TimeInForce.IOC,
+        nonce=2**62 - 1,
+        fence=2,
+    ),
+    ReplaceOrder(
+        at=AT,
+        user_id="ann",
+        client_order_id="x",
+        market_id="M",
+        side=Side.YES,
+        direction=Direction.BUY,
+        price=40,
+        quantity=5,
+        nonce=1,
+        old_order_id="o",
+    ),
+    CancelOrder(at=AT, user_id="ann", order_id="o", fence=2),
+    CancelByClientId(at=AT, user_id="ann", market_id="M", client_order_id="x"),
+    BatchCancel(at=AT, user_id="ann", market_id="M", scope=CancelScope.SELL_ONLY),
+    MintShares(at=AT, user_id="ann", market_id="M", quantity=5, idempotency_key="k", nonce=1),
+    BurnShares(at=AT, user_id="ann", market_id="M", quantity=5, idempotency_key="k", nonce=1, fence=2),
+    StartAmm(
+        at=AT,
+        market_id="M",
+        initial_budget=5,
+        initial_price=50,
+        config_override={"a": [1, 2.5, None, {"b": "ü"}]},
+        nonce=1,
+        by="root",
+    ),
+    StopAmm(at=AT, market_id="M", stop_mode=StopMode.IMMEDIATE, by="root"),
+    AuthorizeAmm(at=AT, market_id="M", authorized=False, by="root"),
+    CreateMarket(at=AT, market_id="M", terms=MarketTerms(title="?", trading_end_at=7), by="root"),
+    ActivateMarket(at=AT, market_id="M", by="root"),
+    SuspendMarket(at=AT, market_id="M", reason="lunch", by="root"),
+    HaltMarket(at=AT, market_id="M", reason="smoke", by="root"),
+    TripBreaker(at=AT, market_id="M", trigger=CircuitBreakerTrigger.CLEARING_ERROR, context={"n": 1}),
+    ResumeMarket(
+        at=AT, market_id="M", target_status=MarketStatus.SUSPENDED, resolution_note="fine", by="root"
+    ),
+    ResolveMarket(at=AT, market_id="M", result="MAYBE", settle=False, by="root"),
+    VoidMarket(at=AT, market_id="M", reason="no such event", by="root"),
+    SettleMarket(at=AT, market_id="M", by="root"),
+    Tick(at=AT, market_id="M"),
+]
+"""One of each, with every member set."""
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: type(command).__name__)
+def test_every_command_comes_back_as_it_went(command: AnyCommand) -> None:
+    """An auditor reads them from beside the events, in either form."""
+    assert msgspec.json.decode(msgspec.json.encode(command), type=AnyCommand) == command
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(command), type=AnyCommand) == command
+
+
+def test_every_command_is_decided_and_every_kind_is_tried_here() -> None:
+    kinds = set(typing.get_args(AnyCommand))
+    assert kinds == set(DECISIONS) == {type(command) for command in COMMANDS}
+    assert all(issubclass(kind, Command) for kind in kinds)
+
+
+@pytest.mark.parametrize("member", [b'"price":65.5', b'"price":"65"', b'"price":true', b'"price":null'])
+def test_a_price_that_is_no_integer_is_no_command(member: bytes) -> None:
+    good = msgspec.json.encode(COMMANDS[9])
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(good.replace(b'"price":40', member), type=AnyCommand)
+
+
+def test_facts_are_values_that_nobody_changes(day: Trading) -> None:
+    fact = day.facts[0]
+    assert isinstance(fact, Fact)
+    assert isinstance(fact.event, Event)
+    with pytest.raises(AttributeError):
+        fact.event.market = None  # type: ignore[misc] # what must fail
