@@ -70,7 +70,7 @@ class RegisterBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoginBody(msgspec.Struct, frozen=True, kw_only=True):
-    username: str
+    username: Text
     password: str
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, UnsetType
 
+from adapters.identity import AccountType
 from kernel.codes import (
     BookType,
     CancelReason,
@@ -202,7 +203,7 @@ class UserShape(Shape, frozen=True):
     user_id: Id
     username: str
     email: str
-    account_type: Literal["USER", "ADMIN", "SYSTEM_BOT"]
+    account_type: AccountType
 
 
 class LoggedInShape(Shape, frozen=True):

@@ -1,4 +1,4 @@
-"""Tokens: who somebody is, signed and with an end. Whether that user still may do anything is not known here."""
+"""Tokens: who somebody is, signed and with an end. Whether that user still may act is not known here."""
 
 import enum
 import functools

@@ -1,0 +1,163 @@
+"""Administration: the life of markets, the market maker's start and stop, users, and the audit."""
+
+from adapters import render, render_rows, shapes
+from adapters.audit import verify
+from adapters.bodies import (
+    ActiveBody,
+    AuthorizationBody,
+    CreateMarketBody,
+    EmptyBody,
+    HaltBody,
+    ResolveBody,
+    ResumeBody,
+    StartAmmBody,
+    StopAmmBody,
+    SuspendBody,
+)
+from adapters.lookups import find_market
+from adapters.paging import Page, PageQuery, bad_cursor, cursor_at, page, read_number
+from adapters.routes import Call, NoQuery, Reply
+from adapters.server import Server, refused
+from kernel import commands
+from kernel.answers import AmmRunning, AmmStoppedNow, MarketIs, Resolved
+from kernel.refusals import account_not_found
+
+
+async def create_market(
+    server: Server, call: Call[CreateMarketBody, NoQuery]
+) -> Reply[shapes.AdminMarketShape]:
+    """Create a market, as a draft; its parameters are fixed from here on."""
+    command = call.body.to_command(call.user.username, server.clock)
+    return await changed_market(server, command, call.request_id, 201)
+
+
+async def changed_market(
+    server: Server, command: commands.AnyCommand, request_id: str, status: int = 200
+) -> Reply[shapes.AdminMarketShape]:
+    """The market as it is after the command, and perhaps after later ones."""
+    answer, _ = await server.answer(command, request_id, MarketIs)
+    data = render.admin_market(server.exchange.markets[answer.market_id])
+    return Reply(data, status, await server.told(server.exchange.head))
+
+
+async def activate_market(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[shapes.AdminMarketShape]:
+    """Open a draft for trading."""
+    command = commands.ActivateMarket(
+        at=server.clock.now(), market_id=call.path["market_id"], by=call.user.username
+    )
+    return await changed_market(server, command, call.request_id)
+
+
+async def suspend_market(server: Server, call: Call[SuspendBody, NoQuery]) -> Reply[shapes.AdminMarketShape]:
+    """Take no new orders; those that rest stay, and can be cancelled."""
+    command = commands.SuspendMarket(
+        at=server.clock.now(),
+        market_id=call.path["market_id"],
+        reason=call.body.reason,
+        by=call.user.username,
+    )
+    return await changed_market(server, command, call.request_id)
+
+
+async def halt_market(server: Server, call: Call[HaltBody, NoQuery]) -> Reply[shapes.AdminMarketShape]:
+    """Pull the brake: nothing moves in the market."""
+    command = commands.HaltMarket(
+        at=server.clock.now(),
+        market_id=call.path["market_id"],
+        reason=call.body.reason,
+        by=call.user.username,
+    )
+    return await changed_market(server, command, call.request_id)
+
+
+async def resume_market(server: Server, call: Call[ResumeBody, NoQuery]) -> Reply[shapes.AdminMarketShape]:
+    """Go on trading after a suspension, or after a halt if the market's books are in order."""
+    command = call.body.to_command(call.path["market_id"], call.user.username, server.clock)
+    return await changed_market(server, command, call.request_id)
+
+
+async def authorize_amm(
+    server: Server, call: Call[AuthorizationBody, NoQuery]
+) -> Reply[shapes.AdminMarketShape]:
+    """Allow the market maker to mint in this market, or no longer."""
+    command = commands.AuthorizeAmm(
+        at=server.clock.now(),
+        market_id=call.path["market_id"],
+        authorized=call.body.authorized,
+        by=call.user.username,
+    )
+    return await changed_market(server, command, call.request_id)
+
+
+async def resolve_market(server: Server, call: Call[ResolveBody, NoQuery]) -> Reply[shapes.ResolvedShape]:
+    """Answer the question: cancel all orders and, unless told otherwise, pay out."""
+    command = call.body.to_command(call.path["market_id"], call.user.username, server.clock)
+    answer, seen = await server.answer(command, call.request_id, Resolved)
+    return Reply(render.resolved(answer), journal_id=seen)
+
+
+async def settle_market(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[shapes.ResolvedShape]:
+    """Pay out a market that was resolved without it."""
+    command = commands.SettleMarket(
+        at=server.clock.now(), market_id=call.path["market_id"], by=call.user.username
+    )
+    answer, seen = await server.answer(command, call.request_id, Resolved)
+    return Reply(render.resolved(answer), journal_id=seen)
+
+
+async def void_market(server: Server, call: Call[SuspendBody, NoQuery]) -> Reply[shapes.ResolvedShape]:
+    """Call the question off and give back what was paid."""
+    command = commands.VoidMarket(
+        at=server.clock.now(),
+        market_id=call.path["market_id"],
+        reason=call.body.reason,
+        by=call.user.username,
+    )
+    answer, seen = await server.answer(command, call.request_id, Resolved)
+    return Reply(render.resolved(answer), journal_id=seen)
+
+
+async def get_stats(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[shapes.StatsShape]:
+    """What a market has done so far, in numbers."""
+    data = render.stats(find_market(server, call))
+    return Reply(data, journal_id=await server.told(server.exchange.head))
+
+
+async def get_breakers(server: Server, call: Call[EmptyBody, PageQuery]) -> Reply[Page[shapes.BreakerShape]]:
+    """Every time the market was halted for a fault or by hand, newest first."""
+    market, query = find_market(server, call), call.query
+    before = read_number(query.cursor)
+    seen = await server.recorded(call.durable)
+    rows = await server.history.breakers(market.id, before=before, limit=query.limit + 1)
+    if rows is None:
+        raise bad_cursor()
+    data = page(rows, query.limit, render_rows.breaker_row, lambda row: cursor_at(str(row["id"])))
+    return Reply(data, journal_id=seen)
+
+
+async def start_amm(server: Server, call: Call[StartAmmBody, NoQuery]) -> Reply[shapes.AmmRunningShape]:
+    """Give the market maker a budget in a market, half of it as pairs."""
+    command = call.body.to_command(call.user.username, server.clock)
+    answer, seen = await server.answer(command, call.request_id, AmmRunning)
+    return Reply(render.amm_running(answer), 201, seen)
+
+
+async def stop_amm(server: Server, call: Call[StopAmmBody, NoQuery]) -> Reply[shapes.AmmStoppedShape]:
+    """Cancel the market maker's orders in a market and record that it stopped."""
+    command = call.body.to_command(call.user.username, server.clock)
+    answer, seen = await server.answer(command, call.request_id, AmmStoppedNow)
+    return Reply(render.amm_stopped(answer), journal_id=seen)
+
+
+async def set_user_active(server: Server, call: Call[ActiveBody, NoQuery]) -> Reply[shapes.UserActiveShape]:
+    """Let a user in, or keep it out from the next request on."""
+    user_id, is_active = call.path["user_id"], call.body.is_active
+    if not await server.users.set_active(user_id, is_active):
+        raise refused(account_not_found(user_id), call.durable)
+    server.identities.forget()
+    return Reply(shapes.UserActiveShape(user_id, is_active))
+
+
+async def verify_invariants(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[shapes.InvariantsShape]:
+    """Check every invariant of the exchange now. It reports; it halts nothing."""
+    return await verify(server)

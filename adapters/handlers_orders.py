@@ -1,0 +1,107 @@
+"""Placing, cancelling and looking at one's own orders."""
+
+from typing import Final
+
+from adapters import render, render_rows, shapes
+from adapters.bodies import EmptyBody, PlaceBody, Text
+from adapters.lookups import find_own_order, own_account
+from adapters.paging import Page, PageQuery, bad_cursor, cursor_at, one_of, page, read_cursor
+from adapters.routes import Call, NoQuery, Reply
+from adapters.server import Server
+from kernel.answers import Cancelled, OrderNow, Placed
+from kernel.codes import Direction, OrderStatus, Side
+from kernel.commands import CancelOrder
+from kernel.state import Account, Order
+
+LIVE: Final = {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED}
+
+
+async def place_order(server: Server, call: Call[PlaceBody, NoQuery]) -> Reply[shapes.PlacedShape]:
+    """Place a limit order: it trades at once with whoever meets its price; the rest waits in the book."""
+    command = call.body.to_command(call.user.user_id, server.clock)
+    outcome = await server.decide(command, call.request_id)
+    answer = outcome.answer
+    assert isinstance(answer, Placed)
+    if answer.repeated:
+        trades = await trades_of(server, answer.order, outcome.seen)
+        return Reply(render.placed(answer, trades), 200, outcome.seen)
+    trades = render.fills_of_taker(outcome.facts, answer.order.order.id)
+    return Reply(render.placed(answer, trades), 201, outcome.seen)
+
+
+async def trades_of(server: Server, now: OrderNow, seen: int) -> list[shapes.OrderTradeShape]:
+    """An order's trades as of the moment at which it was looked at, out of the tables."""
+    if now.filled_quantity == 0:
+        return []
+    await server.recorded(seen)
+    return render_rows.trades_until(await server.history.trades_of_order(now.order), now)
+
+
+async def cancel_order(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[shapes.CancelledShape]:
+    """Take what is left of an own order off the book."""
+    command = CancelOrder(at=server.clock.now(), user_id=call.user.user_id, order_id=call.path["order_id"])
+    answer, seen = await server.answer(command, call.request_id, Cancelled)
+    return Reply(render.cancelled(answer), journal_id=seen)
+
+
+class OrdersQuery(PageQuery, frozen=True, kw_only=True):
+    market_id: Text | None = None
+    status: str | None = None
+    """Names of statuses, separated by commas."""
+    side: Side | None = None
+    direction: Direction | None = None
+
+
+async def get_orders(server: Server, call: Call[EmptyBody, OrdersQuery]) -> Reply[Page[shapes.OrderShape]]:
+    """One's own orders, newest first."""
+    query = call.query
+    account = own_account(server, call)
+    statuses = one_of(OrderStatus, query.status, "status")
+    before = None
+    if query.cursor is not None:
+        before = server.exchange.orders.get(read_cursor(query.cursor).id)
+        if before is None or before.account is not account:
+            raise bad_cursor()
+    if statuses is not None and LIVE.issuperset(statuses):
+        live = live_orders(account, query, statuses, before)
+        data = page(live, query.limit, lambda order: render.order(order.now()), lambda o: cursor_at(o.id))
+        return Reply(data, journal_id=await server.told(server.exchange.head))
+    seen = await server.recorded(call.durable)
+    rows = await server.history.orders(
+        account.id,
+        market_id=query.market_id,
+        statuses=statuses,
+        side=query.side,
+        direction=query.direction,
+        before=before,
+        limit=query.limit + 1,
+    )
+    data = page(rows, query.limit, render_rows.order_row, lambda row: cursor_at(str(row["id"])))
+    return Reply(data, journal_id=seen)
+
+
+def live_orders(
+    account: Account, query: OrdersQuery, statuses: list[OrderStatus], before: Order | None
+) -> list[Order]:
+    """What rests now, newest first, out of memory: ids grow in the order of acceptance."""
+    orders = [
+        order
+        for market_id, position in account.positions.items()
+        if query.market_id in (None, market_id)
+        for order in position.live
+        if order.status in statuses
+        and query.side in (None, order.side)
+        and query.direction in (None, order.direction)
+        and (before is None or order.id < before.id)
+    ]
+    orders.sort(key=lambda order: order.id, reverse=True)
+    return orders
+
+
+async def get_order(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[shapes.OrderAndTradesShape]:
+    """One own order with its trades."""
+    now = find_own_order(server, call).now()
+    head = server.exchange.head
+    await server.told(head)
+    trades = await trades_of(server, now, head)
+    return Reply(shapes.OrderAndTradesShape(render.order(now), trades), journal_id=head)

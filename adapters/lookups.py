@@ -1,0 +1,39 @@
+"""What a path or a token names, found in the exchange's memory, or the refusal it deserves."""
+
+from typing import Any
+
+from adapters.routes import Call
+from adapters.server import Server, refused
+from adapters.status import RefusedError
+from kernel.codes import Code, MarketStatus
+from kernel.orders import order_not_found
+from kernel.refusals import account_not_found, market_not_found
+from kernel.state import Account, Market, Order
+
+
+def own_account(server: Server, call: Call[Any, Any]) -> Account:
+    user_id = call.user.user_id
+    account = server.exchange.trader(user_id)
+    if account is None:
+        raise refused(account_not_found(user_id), call.durable)
+    return account
+
+
+def find_market(server: Server, call: Call[Any, Any]) -> Market:
+    """The market in the path; a draft is there for administrators only."""
+    market_id = call.path["market_id"]
+    market = server.exchange.markets.get(market_id)
+    if market is None or (market.status is MarketStatus.DRAFT and not call.user.is_admin):
+        raise refused(market_not_found(market_id), call.durable)
+    return market
+
+
+def find_own_order(server: Server, call: Call[Any, Any]) -> Order:
+    """The order in the path, if it is the caller's."""
+    order_id = call.path["order_id"]
+    order = server.exchange.orders.get(order_id)
+    if order is None:
+        raise refused(order_not_found(order_id), call.durable)
+    if order.account.id != call.user.user_id:
+        raise RefusedError(Code.NOT_ALLOWED, "Not your order")
+    return order

@@ -1,0 +1,103 @@
+"""What a monitor may read at /metrics: counters kept as things happen, gauges looked up when asked."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from adapters.server import Projections
+from kernel.actors import Actors
+from kernel.answers import Refusal
+from kernel.journal import Decided
+
+SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+EVENTS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
+PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+
+
+class Metrics:
+    """One registry for one server."""
+
+    def __init__(self, actors: Actors, projections: Projections, websockets: Callable[[], int]) -> None:
+        self._actors = actors
+        self._projections = projections
+        self._websockets = websockets
+        self._registry = CollectorRegistry()
+        self._requests = Histogram(
+            "verdict_http_request_seconds",
+            "Time from a request's headers to its answer, by route and status.",
+            ("method", "path", "status"),
+            buckets=SECONDS,
+            registry=self._registry,
+        )
+        self._commands = Counter(
+            "verdict_commands",
+            "Decided commands by kind and result: ok, or the code they were refused with.",
+            ("kind", "result"),
+            registry=self._registry,
+        )
+        self._commits = Histogram(
+            "verdict_journal_commit_events",
+            "Events in one transaction of the journal.",
+            buckets=EVENTS,
+            registry=self._registry,
+        )
+        self._registry.register(self)
+        actors.listeners.append(self._decided)
+
+    def of_route(self, method: str, path: str) -> Callable[[int, float], None]:
+        """How a route tells its status and the seconds it took."""
+        by_status: dict[int, Histogram] = {}
+
+        def observe(status: int, seconds: float) -> None:
+            histogram = by_status.get(status)
+            if histogram is None:
+                histogram = by_status[status] = self._requests.labels(method, path, str(status))
+            histogram.observe(seconds)
+
+        return observe
+
+    def page(self) -> bytes:
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauges, as things stand; prometheus_client calls it."""
+        actors, exchange = self._actors, self._actors.exchange
+        yield gauge("verdict_journal_head", "Newest durable journal id.", actors.durable)
+        yield gauge("verdict_journal_backlog_turns", "Turns that wait for it.", actors.backlog_depth())
+        lag = max(0, actors.durable - self._projections.reached)
+        yield gauge("verdict_projector_lag_events", "Durable events that the tables do not show yet.", lag)
+        yield gauge("verdict_websocket_clients", "Open websockets.", self._websockets())
+        yield gauge("verdict_resident_bytes", "Memory of this process.", resident_bytes())
+        inbox = GaugeMetricFamily("verdict_inbox_requests", "Requests that wait.", labels=["market"])
+        for market_id, depth in actors.depths().items():
+            inbox.add_metric([market_id or ""], depth)
+        yield inbox
+        book = GaugeMetricFamily("verdict_book_shares", "Shares that rest.", labels=["market", "side"])
+        for market in exchange.markets.values():
+            for side, half in (("bid", market.book.bids), ("ask", market.book.asks)):
+                book.add_metric([market.id, side], sum(half.totals))
+        yield book
+
+    def _decided(self, group: Sequence[Decided]) -> None:
+        for one in group:
+            answer = one.outcome.answer
+            result = str(answer.code.value) if isinstance(answer, Refusal) else "ok"
+            self._commands.labels(type(one.command).__name__, result).inc()
+        events = sum(len(one.outcome.facts) for one in group)
+        if events:
+            self._commits.observe(events)
+
+
+def gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, meaning, value=value)
+
+
+def resident_bytes() -> int:
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES
+    except OSError:  # not Linux
+        return 0

@@ -1,0 +1,118 @@
+"""How often who may ask: fixed windows of one wall-clock minute, counted per bucket and principal.
+
+The counts live for one window and are forgotten together, so that nobody's flood can grow them without end.
+"""
+
+import enum
+import ipaddress
+from typing import Final
+
+import attrs
+
+from adapters.clock import MINUTE, Clock
+from adapters.identity import Principal
+from adapters.settings import Settings
+from adapters.status import Fault, RefusedError
+
+COUNTED: Final = 100_000
+"""Callers counted one by one within a minute; those who come after them share one count per bucket."""
+UNLIMITED: Final = 0
+
+
+class Bucket(enum.StrEnum):
+    """What is counted together."""
+
+    AUTH = "auth"
+    ORDERS = "orders"
+    CANCEL = "cancel"
+    ACCOUNT = "account"
+    QUERY = "query"
+    ADMIN = "admin"
+    REPLACE = "replace"
+    AMM = "amm"
+
+
+WITHOUT_SERVICE_TOKEN: Final = {Bucket.REPLACE: Bucket.ORDERS, Bucket.AMM: Bucket.ACCOUNT}
+"""The market maker with an ordinary token is a user like any other: its own buckets count as these."""
+
+
+@attrs.frozen
+class Quota:
+    """Where a caller stands after one more request."""
+
+    limit: int
+    remaining: int
+    reset: int
+    """The second at which the window ends."""
+    allowed: bool
+
+    def refusal(self) -> RefusedError:
+        return RefusedError(
+            Fault.RATE_LIMITED,
+            f"Rate limit: {self.limit} a minute; the next window begins at {self.reset}",
+            {"limit": self.limit, "remaining": self.remaining, "reset": self.reset},
+        )
+
+
+class RateLimits:
+    """Counts requests and says when it is enough."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        on = settings.rate_limits
+        self._clock = clock
+        self._users = {
+            Bucket.AUTH: settings.rate_auth if on else UNLIMITED,
+            Bucket.ORDERS: settings.rate_orders if on else UNLIMITED,
+            Bucket.CANCEL: settings.rate_cancel if on else UNLIMITED,
+            Bucket.ACCOUNT: settings.rate_account if on else UNLIMITED,
+            Bucket.QUERY: settings.rate_query if on else UNLIMITED,
+            Bucket.ADMIN: settings.rate_admin if on else UNLIMITED,
+        }
+        self._service = self._users | {
+            Bucket.ORDERS: settings.rate_amm_orders if on else UNLIMITED,
+            Bucket.REPLACE: settings.rate_amm_replace if on else UNLIMITED,
+            Bucket.CANCEL: settings.rate_amm_cancel if on else UNLIMITED,
+            Bucket.AMM: settings.rate_amm_ops if on else UNLIMITED,
+            Bucket.QUERY: settings.rate_amm_query if on else UNLIMITED,
+        }
+        self._window = 0
+        self._counts: dict[tuple[Bucket, str], int] = {}
+
+    def take(self, bucket: Bucket, principal: Principal, market_id: str = "") -> Quota | None:
+        """Count one request of a user; None where nothing is limited. Only replaces look at the market."""
+        if principal.has_service_token:
+            key = f"{principal.user_id} {market_id}" if bucket is Bucket.REPLACE else principal.user_id
+            return self._take(bucket, key, self._service[bucket])
+        bucket = WITHOUT_SERVICE_TOKEN.get(bucket, bucket)
+        return self._take(bucket, principal.user_id, self._users[bucket])
+
+    def take_for_address(self, address: str) -> Quota | None:
+        """Count one attempt to log in, register or refresh."""
+        return self._take(Bucket.AUTH, household(address), self._users[Bucket.AUTH])
+
+    def _take(self, bucket: Bucket, key: str, limit: int) -> Quota | None:
+        if limit == UNLIMITED:
+            return None
+        window = self._clock.seconds() // MINUTE
+        if window != self._window:
+            self._window = window
+            self._counts.clear()
+        counted = (bucket, key)
+        if counted not in self._counts and len(self._counts) >= COUNTED:
+            counted = (bucket, "")
+        count = self._counts.get(counted, 0) + 1
+        self._counts[counted] = count
+        return Quota(limit, max(0, limit - count), (window + 1) * MINUTE, count <= limit)
+
+
+def household(address: str) -> str:
+    """Whom an address counts as: one for IPv4; for IPv6 the network, of which anybody has a whole one."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, 64), strict=False))
