@@ -3,6 +3,9 @@
 Everything here is changed from two places only: decisions (accounts, orders, markets, privileged, clearing)
 and replay (apply). The methods below keep what is derived (indexes, totals per level) with what it is
 derived from, so that both places keep it the same way.
+
+What refers to others prints as its type alone: each leads to all the rest, and a log line or a failed
+assertion about one order would otherwise spell out the whole exchange.
 """
 
 from typing import Any
@@ -40,7 +43,7 @@ OPEN, PARTIALLY_FILLED = OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED
 ACTIVE = MarketStatus.ACTIVE
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Account:
     """Cash, and the way to everything else its holder has."""
 
@@ -128,7 +131,7 @@ class OwnLevels:
         return self.mask if self.counts[price] > 1 else self.mask ^ 1 << price
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Presence:
     """One beneficial owner in one market: what self-trade and position checks look at."""
 
@@ -150,7 +153,7 @@ class Presence:
         return lowest(mask) <= book_price if is_bid else highest(mask) >= book_price
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Position:
     """One account in one market, YES and NO side by side."""
 
@@ -181,7 +184,7 @@ class Position:
         )
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Order:
     """A limit order: the user's view of it, and the book's."""
 
@@ -274,7 +277,7 @@ class AmmRun:
         self.stop_mode = stop_mode
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Market:
     """One yes/no question, its book and its reserve."""
 
@@ -399,7 +402,7 @@ class Guard:
         return self.markets is None or market_id in self.markets
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class State:
     """The whole exchange."""
 
