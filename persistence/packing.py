@@ -1,0 +1,69 @@
+"""Rows in PostgreSQL's binary COPY format, packed by ourselves: the quickest way in from Python.
+
+It knows how values are laid out on the wire, each after its length; it knows no table.
+"""
+
+import struct
+from functools import lru_cache
+from typing import Final
+
+SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
+TRAILER: Final = struct.pack(">h", -1)
+EPOCH_US: Final = 946_684_800_000_000
+"""PostgreSQL counts its microseconds from 2000-01-01, the exchange from 1970-01-01."""
+
+null: Final = struct.pack(">i", -1)
+TRUE: Final = struct.pack(">i?", 1, True)
+FALSE: Final = struct.pack(">i?", 1, False)
+
+_INT2 = struct.Struct(">ih").pack
+_INT4 = struct.Struct(">ii").pack
+_INT8 = struct.Struct(">iq").pack
+_LENGTH = struct.Struct(">i").pack
+
+
+def table(rows: bytearray) -> bytearray:
+    """Rows as the whole of what one COPY takes."""
+    return bytearray().join((SIGNATURE, rows, TRAILER))
+
+
+def header(columns: int) -> bytes:
+    """What a row begins with."""
+    return struct.pack(">h", columns)
+
+
+def int2(value: int) -> bytes:
+    return _INT2(2, value)
+
+
+def int4(value: int) -> bytes:
+    return _INT4(4, value)
+
+
+def int8(value: int) -> bytes:
+    return _INT8(8, value)
+
+
+def int8_or_null(value: int | None) -> bytes:
+    return null if value is None else _INT8(8, value)
+
+
+def time(at: int) -> bytes:
+    """Microseconds since 1970 as a TIMESTAMPTZ."""
+    return _INT8(8, at - EPOCH_US)
+
+
+def text(value: str) -> bytes:
+    """A text. PostgreSQL has no character 0 in its texts: it is shown as the replacement character."""
+    data = value.encode()
+    if b"\0" in data:
+        data = value.replace("\0", "\ufffd").encode()
+    return _LENGTH(len(data)) + data
+
+
+name = lru_cache(maxsize=1 << 16)(text)
+"""A text that comes again and again: an account, a market, a type."""
+
+
+def uuid(value: str) -> bytes:
+    return b"\0\0\0\x10" + bytes.fromhex(value.replace("-", ""))
