@@ -39,7 +39,7 @@ async def verify(server: Server) -> Reply[shapes.InvariantsShape]:
     verified_at, head = render.time(server.clock.now()), exchange.head
     await server.told(head)
     await server.recorded(head)
-    for name, found in (await server.history.check_record()).items():
+    for name, found in (await server.check_record()).items():
         violations.setdefault(name, []).extend(found)
     checks = [
         shapes.CheckShape(

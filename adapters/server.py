@@ -4,7 +4,7 @@ It holds the two promises of reading: nothing is told before it is durable, and 
 is missing from what is told after.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 import attrs
@@ -100,9 +100,6 @@ class History(Protocol):
 
     async def breakers(self, market_id: str, *, before: int | None, limit: int) -> list[Row] | None: ...
 
-    async def check_record(self) -> dict[str, list[dict[str, Any]]]:
-        """What the ledger, the trades and the journal themselves violate, by invariant."""
-
 
 @attrs.frozen
 class Server:
@@ -118,6 +115,8 @@ class Server:
     identities: Identities
     passwords: Passwords
     rate_limits: RateLimits
+    check_record: Callable[[], Awaitable[dict[str, list[dict[str, Any]]]]]
+    """What ledger, trades and journal violate by themselves, by invariant."""
     unavailable: tuple[type[Exception], ...]
     """What is raised when the database cannot be asked just now."""
 

@@ -1,0 +1,86 @@
+"""The record's own audit: what ledger, trades and journal must say of each other, asked of the tables.
+
+The kernel's audit looks at the state and these queries look at what was written down; they share no code, and
+a fault that one of them cannot see is the other's to find.
+"""
+
+# ruff: noqa: S608 - statements are put together from what stands in this file
+
+from typing import Any, Final
+
+from persistence.database import Database
+
+FREEZES: Final = "('ORDER_FREEZE', 'ORDER_UNFREEZE')"
+
+CHECKS: Final = {
+    "ledger_chain of entries": """
+        SELECT user_id, id AS ledger_entry_id, before, amount, balance_after
+        FROM (SELECT user_id, id, amount, balance_after,
+                     LAG(balance_after, 1, 0::bigint) OVER (PARTITION BY user_id ORDER BY id) AS before
+              FROM ledger_entries) AS chain
+        WHERE before + amount <> balance_after
+        LIMIT 100""",
+    "ledger_chain of accounts": f"""
+        SELECT a.user_id, a.available_balance, a.frozen_balance, a.version,
+               COALESCE(l.amount, 0)::bigint AS ledger_amount, COALESCE(l.frozen, 0)::bigint AS ledger_frozen,
+               COALESCE(l.entries, 0) AS ledger_entries
+        FROM accounts a
+        LEFT JOIN (SELECT user_id, SUM(amount) AS amount, COUNT(*) AS entries,
+                          -SUM(amount) FILTER (WHERE entry_type IN {FREEZES}) AS frozen
+                   FROM ledger_entries GROUP BY user_id) l USING (user_id)
+        WHERE (a.available_balance, a.frozen_balance, a.version)
+              <> (COALESCE(l.amount, 0), COALESCE(l.frozen, 0), COALESCE(l.entries, 0))
+        LIMIT 100""",
+    "ledger_double_entry": f"""
+        SELECT created_at::text, SUM(amount)::bigint AS sum
+        FROM ledger_entries
+        WHERE entry_type NOT IN ('DEPOSIT', 'WITHDRAW') AND entry_type NOT IN {FREEZES}
+        GROUP BY created_at HAVING SUM(amount) <> 0
+        LIMIT 100""",
+    "fee_account": """
+        SELECT available_balance, fees
+        FROM accounts, (SELECT COALESCE(SUM(maker_fee + taker_fee), 0)::bigint AS fees FROM trades) AS taken
+        WHERE user_id = 'PLATFORM_FEE' AND available_balance <> fees""",
+    "trades_sum": """
+        SELECT o.id::text AS order_id, o.filled_quantity, COALESCE(t.quantity, 0)::bigint AS traded
+        FROM orders o
+        LEFT JOIN (SELECT order_id, SUM(quantity) AS quantity
+                   FROM (SELECT buy_order_id AS order_id, quantity FROM trades WHERE NOT is_audit
+                         UNION ALL
+                         SELECT sell_order_id, quantity FROM trades WHERE NOT is_audit) AS legs
+                   GROUP BY order_id) t ON t.order_id = o.id
+        WHERE o.filled_quantity <> COALESCE(t.quantity, 0)
+        LIMIT 100""",
+    "pnl_sum": """
+        SELECT m.id AS market_id, m.pnl_pool,
+               (COALESCE(t.pnl, 0) + COALESCE(n.pnl, 0))::bigint AS realized
+        FROM markets m
+        LEFT JOIN (SELECT market_id,
+                          SUM(COALESCE(buy_realized_pnl, 0) + COALESCE(sell_realized_pnl, 0)) AS pnl
+                   FROM trades GROUP BY market_id) t ON t.market_id = m.id
+        LEFT JOIN (SELECT market_id,
+                          SUM((payload->>'released_cents')::bigint
+                              - (payload->>'yes_cost_released')::bigint
+                              - (payload->>'no_cost_released')::bigint) AS pnl
+                   FROM wal_events, projector_cursor
+                   WHERE event_type = 'NETTING_EXECUTED' AND id <= journal_id
+                   GROUP BY market_id) n ON n.market_id = m.id
+        WHERE m.status NOT IN ('SETTLED', 'VOIDED')
+          AND m.pnl_pool <> COALESCE(t.pnl, 0) + COALESCE(n.pnl, 0)""",
+    "journal_contiguous": """
+        SELECT COUNT(*) AS rows, MIN(id) AS first, MAX(id) AS last
+        FROM wal_events, projector_cursor WHERE id <= journal_id
+        HAVING COUNT(*) <> MAX(journal_id) OR MIN(id) <> 1""",
+}
+"""Each invariant as a query for what breaks it; what follows a name tells two queries of one name apart."""
+
+
+async def check_record(database: Database) -> dict[str, list[dict[str, Any]]]:
+    """What is broken, by invariant, all as of one moment."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    async with database.borrowed() as connection, connection.transaction():
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        for name, sql in CHECKS.items():
+            if rows := await connection.fetch(sql):
+                found.setdefault(name.partition(" ")[0], []).extend(dict(row) for row in rows)
+    return found

@@ -1,0 +1,148 @@
+"""The users' table: credentials, account type, and whether somebody may come in. Never journaled.
+
+Every change tells all programs on this database that rows have changed, in the transaction that changes them,
+so that none of them goes on believing an old row.
+"""
+
+# ruff: noqa: S608 - statements are put together from what stands in this file; values go as parameters
+
+import uuid
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import attrs
+import structlog
+import trio
+
+from persistence import DatabaseUnusableError
+from persistence.database import ConnectionLostError, ConstraintError, Database
+
+log = structlog.get_logger(__name__)
+
+CHANNEL: Final = "verdict_users"
+RETRY_SECONDS: Final = 0.5
+
+COLUMNS: Final = "id, username, email, account_type, is_active, created_at"
+TAKEN: Final[dict[str, Literal["username", "email"]]] = {
+    "uq_users_username": "username",
+    "uq_users_email": "email",
+}
+
+
+@attrs.frozen
+class User:
+    """A row, without the password."""
+
+    id: str
+    username: str
+    email: str
+    account_type: str
+    is_active: bool
+    created_at: datetime
+
+
+@attrs.frozen
+class Users:
+    """Asks the table, one short question at a time."""
+
+    database: Database
+
+    async def find(self, user_id: str) -> User | None:
+        row = await self._row(f"SELECT {COLUMNS} FROM users WHERE id = $1", uuid_of(user_id))
+        return user_of(row) if row is not None else None
+
+    async def find_login(self, username: str) -> tuple[User, str] | None:
+        row = await self._row(f"SELECT {COLUMNS}, password_hash FROM users WHERE username = $1", username)
+        return (user_of(row), row["password_hash"]) if row is not None else None
+
+    async def add(
+        self, username: str, email: str, password_hash: str, account_type: str
+    ) -> User | Literal["username", "email"]:
+        """A new user, or which of its names another has."""
+        try:
+            row = await self._row(
+                "WITH told AS (SELECT pg_notify($5, '')) "
+                "INSERT INTO users (username, email, password_hash, account_type) "
+                f"SELECT $1, $2, $3, $4 FROM told RETURNING {COLUMNS}",
+                username,
+                email,
+                password_hash,
+                account_type,
+                CHANNEL,
+            )
+        except ConstraintError as trouble:
+            if trouble.constraint not in TAKEN:
+                raise
+            return TAKEN[trouble.constraint]
+        assert row is not None
+        return user_of(row)
+
+    async def set_active(self, user_id: str, is_active: bool) -> bool:
+        """Let a user in or keep it out; False if there is no such user."""
+        return await self._change(
+            "UPDATE users SET is_active = $2 WHERE id = $1", uuid_of(user_id), is_active
+        )
+
+    async def set_account_type(self, username: str, account_type: str) -> bool:
+        """Make a user an administrator, or no longer; False if there is no such user."""
+        return await self._change(
+            "UPDATE users SET account_type = $2 WHERE username = $1", username, account_type
+        )
+
+    async def has_admin(self) -> bool:
+        row = await self._row("SELECT FROM users WHERE account_type = 'ADMIN' LIMIT 1")
+        return row is not None
+
+    async def ids(self) -> list[str]:
+        """Every user there is."""
+        async with self.database.borrowed() as connection:
+            return [
+                str(row["id"]) for row in await connection.fetch("SELECT id FROM users ORDER BY created_at")
+            ]
+
+    async def changes(self) -> AsyncIterator[bool]:
+        """True whenever rows may have changed, and once when listening begins; False while deaf."""
+        while True:
+            try:
+                connection = await self.database.connect()
+                try:
+                    async with connection.listening(CHANNEL) as heard:
+                        yield True
+                        async for _ in heard:
+                            yield True
+                finally:
+                    connection.abandon()
+            except (ConnectionLostError, DatabaseUnusableError) as trouble:
+                log.warning("cannot hear of changes to users", why=str(trouble))
+            yield False
+            await trio.sleep(RETRY_SECONDS)
+
+    async def _row(self, sql: str, *values: Any) -> Any:
+        async with self.database.borrowed() as connection:
+            return await connection.fetch_row(sql, *values)
+
+    async def _change(self, sql: str, *values: Any) -> bool:
+        async with self.database.borrowed() as connection, connection.transaction():
+            changed = await connection.execute(sql, *values)
+            await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
+            return changed != "UPDATE 0"
+
+
+def user_of(row: Any) -> User:
+    return User(
+        str(row["id"]),
+        row["username"],
+        row["email"],
+        row["account_type"],
+        row["is_active"],
+        row["created_at"],
+    )
+
+
+def uuid_of(text: str) -> uuid.UUID | None:
+    """Null is no row's id, so what is no UUID names no user."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
