@@ -2,7 +2,7 @@
 
 import pytest
 
-from kernel.codes import LedgerEntryType
+from kernel.codes import LedgerEntryType, Side
 from kernel.draft import Draft
 from kernel.money import fee, post, released_cost
 from tests.kernel.trading import Trading, ledger
@@ -141,6 +141,19 @@ def test_a_cheap_no_pays_its_fee_on_its_own_price() -> None:
     market = Trading(ann=100_000, ben=100_000)
     market.play("ann buys 100 YES at 95", "ben buys 100 NO at 5")
     assert market.trades[0].taker_fee == 1
+
+
+@pytest.mark.parametrize("side", Side)
+def test_when_the_market_maker_meets_itself_it_closes_before_it_opens(side: Side) -> None:
+    """10 shares that cost 500 leave with all of it for 600, then 10 come in for 600.
+
+    Opened first they would be 20 for 1100, of which 10 take 550 along.
+    """
+    market = Trading(AMM=10_000, maker_fee_bps=0, taker_fee_bps=0)
+    market.play("AMM mints 10", f"AMM sells 10 {side} at 60", f"AMM buys 10 {side} at 60")
+    holding = market.position("AMM").holding(side)
+    assert (holding.volume, holding.cost_sum) == (10, 600)
+    assert market.pnl_pool == 100
 
 
 # The door

@@ -326,6 +326,18 @@ def test_a_start_is_refused_in_the_order_of_its_checks() -> None:
     assert market.refused(f"{start} in NOWHERE").code is Code.MARKET_NOT_FOUND
 
 
+def test_a_start_mints_no_more_than_a_volume_holds() -> None:
+    """C-3: 2500 pairs more than 31 bits hold are refused, and nothing is paid in."""
+    market = Trading(AMM=100)
+    market.play("AMM mints 1")
+    market.exchange.markets["M"].positions[AMM_ID].no.opening = 2**31 - 1 - 2_500
+    before = market.exchange.digest()
+    answer = market.exchange.execute(command(market, "root starts the AMM with 500000 at 50")).answer
+    assert isinstance(answer, Refusal)
+    assert answer.code is Code.LIMIT_EXCEEDED
+    assert market.exchange.digest() == before
+
+
 def test_a_start_keeps_to_the_trading_window() -> None:
     market = Trading()
     market.create("W", terms={"trading_end_at": market.now + 10 * SECOND})

@@ -274,6 +274,18 @@ class Trading:
         return [event_type(fact.event) for fact in self.facts if fact.id > since]
 
 
+def owned() -> Trading:
+    """Ann with a sub-account that holds 10 YES and 1000 cents; ben, who has one too, and cat."""
+    market = Trading(
+        ann=10_000, ben=10_000, cat=10_000, maker_fee_bps=0, taker_fee_bps=0, max_position_per_user=30
+    )
+    market.escrow("mm:1", "ann")
+    market.escrow("mm:2", "ben")
+    market.play("ann buys 10 YES at 50", "cat buys 10 NO at 50")
+    market.play("ann gives mm:1 10 YES", "ann gives mm:1 1000 cents", "ben gives mm:2 1000 cents")
+    return market
+
+
 def busy_day() -> Trading:
     """A day on which everything happens that can happen: every kind of fact is among its facts."""
     day = Trading(AMM=50_000, ann=100_000, ben=100_000)
