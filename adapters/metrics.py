@@ -68,8 +68,9 @@ class Metrics:
         actors, exchange = self._actors, self._actors.exchange
         yield gauge("verdict_journal_head", "Newest durable journal id.", actors.durable)
         yield gauge("verdict_journal_backlog_turns", "Turns that wait for it.", actors.backlog_depth())
-        lag = max(0, actors.durable - self._projections.reached)
-        yield gauge("verdict_projector_lag_events", "Durable events that the tables do not show yet.", lag)
+        tables = self._projections
+        yield gauge("verdict_projector_lag_events", "Durable events not in the tables.", tables.lag_events)
+        yield gauge("verdict_projector_lag_seconds", "Age of the oldest of them.", tables.lag_seconds)
         yield gauge("verdict_websocket_clients", "Open websockets.", self._websockets())
         yield gauge("verdict_resident_bytes", "Memory of this process.", resident_bytes())
         inbox = GaugeMetricFamily("verdict_inbox_requests", "Requests that wait.", labels=["market"])

@@ -41,8 +41,16 @@ class Projections(Protocol):
     def reached(self) -> int:
         """The newest journal id that the tables reflect."""
 
-    async def until(self, journal_id: int) -> None:
-        """Wait until the tables reflect it."""
+    @property
+    def lag_events(self) -> int:
+        """Durable events that the tables do not reflect."""
+
+    @property
+    def lag_seconds(self) -> float:
+        """For how long the oldest of them has been durable."""
+
+    async def until(self, journal_id: int, patience: float) -> bool:
+        """Wait until the tables reflect it; False if they do not within `patience` seconds."""
 
 
 class History(Protocol):
@@ -153,11 +161,8 @@ class Server:
 
     async def recorded(self, journal_id: int) -> int:
         """Wait until the tables reflect what was durable at `journal_id`; returns it."""
-        if self.projections.reached < journal_id:
-            with trio.move_on_after(PATIENCE) as waiting:
-                await self.projections.until(journal_id)
-            if waiting.cancelled_caught:
-                raise RefusedError(Code.OVERLOADED, "The tables are behind the journal; try again shortly")
+        if not await self.projections.until(journal_id, PATIENCE):
+            raise RefusedError(Code.OVERLOADED, "The tables are behind the journal; try again shortly")
         return journal_id
 
 
