@@ -30,6 +30,10 @@ class ConnectionLostError(Exception):
     """A connection ended under a statement: whether the statement took effect is not known."""
 
 
+class NoRoomError(Exception):
+    """The server cannot take it now: its disk is full or failing, or it only reads. Nothing took effect."""
+
+
 class ConstraintError(Exception):
     """A row that the schema forbids. `constraint` is the name it has in schema.sql."""
 
@@ -242,6 +246,12 @@ class Connection:
             ) from trouble
         except asyncpg.IntegrityConstraintViolationError as trouble:
             raise ConstraintError(trouble.constraint_name or "", _one_line(trouble)) from trouble
+        except (
+            asyncpg.InsufficientResourcesError,
+            asyncpg.PostgresSystemError,
+            asyncpg.ReadOnlySQLTransactionError,
+        ) as trouble:
+            raise NoRoomError(_one_line(trouble)) from trouble
         except (
             asyncpg.PostgresError,
             asyncpg.InterfaceError,

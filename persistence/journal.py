@@ -1,0 +1,243 @@
+"""The durable journal: one writer that files groups of facts in PostgreSQL, each group in one transaction.
+
+What keeps it true:
+
+* One writer. A session advisory lock keeps a second server out; should one slip past it, the primary key
+  refuses the rows of whoever comes second, and that one stops.
+* A group is one COPY: all of it or nothing, one statement, no timer.
+* When the connection is lost nobody knows whether the group was committed. So the writer connects again, ends
+  the session it had, takes the lock (which proves that session is over), and looks: the journal ends either
+  where it ended before, then the group is sent again, or with this very group, as its digest shows. Anything
+  else was written or taken away by somebody else, and the writer stops.
+* When PostgreSQL has no room, the group is tried again until it has. Meanwhile nothing is acknowledged, the
+  queues in front of the writer fill, and callers are refused.
+"""
+
+import contextlib
+import os
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+import attrs
+import structlog
+import trio
+
+from kernel.events import Fact
+from kernel.journal import Decided, JournalError
+from persistence import DatabaseUnusableError, lone_errors
+from persistence.database import Connection, ConnectionLostError, ConstraintError, Database, NoRoomError
+from persistence.wal import COLUMNS, GENESIS, Group, end, fact_of, pack, rows
+
+log = structlog.get_logger(__name__)
+
+WRITER_LOCK: Final = 8_653_215_572
+"""Any number that nobody else takes; who holds it writes this database's journal."""
+PAUSES: Final = (0.02, 2.0)
+"""Seconds between attempts: the first, and the longest; each is twice the one before."""
+STATEMENT_PATIENCE: Final = 60.0
+"""Seconds after which a silent connection is taken for lost."""
+TAKEOVER_PATIENCE: Final = 5.0
+"""Seconds in which the session of a server that was killed must have ended."""
+WATCH: Final = 1.0
+"""Seconds between two looks at an idle connection: with it, the lock would be lost unnoticed."""
+READERS: Final = 4
+"""Connections that stream the journal at once; more readers wait."""
+
+# A lock on a number of 64 bits is shown as two of 32.
+HOLDER: Final = """
+    SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND (classid::BIGINT << 32) | objid::BIGINT = $1
+"""
+END_OTHERS: Final = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE application_name = $1 AND pid <> pg_backend_pid() AND datname = current_database()
+"""
+
+
+@attrs.define
+class Counters:
+    """What the journal has done since it was opened."""
+
+    commits: int = 0
+    commands: int = 0
+    events: int = 0
+    bytes: int = 0
+    last_commit_seconds: float = 0.0
+    repeated: int = 0
+    """Attempts that did not succeed and were made again."""
+    reconnects: int = 0
+
+
+def _writer_name() -> str:
+    """The machine and process, for whoever looks at the server's sessions; and what makes it ours alone."""
+    return f"verdict journal {socket.gethostname()[:24]} {os.getpid()} {secrets.token_hex(4)}"
+
+
+@contextlib.asynccontextmanager
+async def opened(database: Database) -> AsyncIterator["DurableJournal"]:
+    """The journal of a database, to be written by nobody else as long as the body runs.
+
+    Raises `DatabaseUnusableError` when another server writes it.
+    """
+    journal = DurableJournal(database)
+    await journal.open()
+    try:
+        with lone_errors():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(journal.watch)
+                yield journal
+                nursery.cancel_scope.cancel()
+    finally:
+        with trio.CancelScope(shield=True):
+            await journal.close()
+
+
+@attrs.define(eq=False)
+class DurableJournal:
+    """The one writer of a database's journal."""
+
+    database: Database
+    statement_patience: float = STATEMENT_PATIENCE
+    name: str = attrs.field(factory=_writer_name)
+    """What the database server shows as the name of our session, and of nobody else's."""
+    counters: Counters = attrs.field(factory=Counters, init=False)
+    trouble: str = attrs.field(default="", init=False)
+    """Why nothing can be written just now; empty when all is well."""
+    _connection: Connection = attrs.field(init=False)
+    _head: int = attrs.field(default=0, init=False)
+    _digest: bytes = attrs.field(default=GENESIS, init=False)
+    _turn: trio.Lock = attrs.field(factory=trio.Lock, init=False)
+    """Held by whoever uses the connection: the writer, or the watch."""
+    _readers: trio.Semaphore = attrs.field(factory=lambda: trio.Semaphore(READERS), init=False)
+
+    async def open(self) -> None:
+        """Become the writer, and learn where the journal ends."""
+        connection = await self.database.connect()
+        try:
+            deadline = time.monotonic() + TAKEOVER_PATIENCE
+            while (holder := await self._lock(connection)) is not None:
+                if time.monotonic() > deadline:
+                    raise DatabaseUnusableError(
+                        f"another server writes this journal (database session {holder!r}): "
+                        "stop it first, or use another database"
+                    )
+                await trio.sleep(PAUSES[0])
+            self._head, self._digest = await end(connection)
+        except BaseException:
+            connection.abandon()
+            raise
+        self._connection = connection
+
+    async def close(self) -> None:
+        """Let go of the lock."""
+        with contextlib.suppress(ConnectionLostError):
+            await self._connection.close()
+
+    async def append(self, decided: Sequence[Decided]) -> None:
+        group = pack(decided, self._head, self._digest)
+        if group is None:
+            return
+        async with self._turn:
+            begun = time.monotonic()
+            await self._persist(group)
+        self._head, self._digest = group.last, group.digest
+        counters = self.counters
+        counters.commits += 1
+        counters.commands += group.commands
+        counters.events += group.last - group.first + 1
+        counters.bytes += len(group.rows)
+        counters.last_commit_seconds = time.monotonic() - begun
+
+    async def head(self) -> int:
+        return self._head
+
+    async def read(self, after: int = 0) -> AsyncIterator[Fact]:
+        async with self._readers:
+            connection = await self.database.connect()
+            try:
+                async with contextlib.aclosing(rows(connection, after)) as batches:
+                    async for batch in batches:
+                        for row in batch:
+                            yield fact_of(row)
+            finally:
+                connection.abandon()
+
+    async def watch(self) -> None:
+        """Look at the connection while nothing is written, and win it back when it is lost."""
+        while True:
+            await trio.sleep(WATCH)
+            async with self._turn:
+                await self._persist(None)
+
+    async def _persist(self, group: Group | None) -> None:
+        """Have a group committed, however often it is tried; without one, see to it that one could be."""
+        pause, longest = PAUSES
+        while True:
+            try:
+                with trio.fail_after(self.statement_patience):
+                    await self._try(group)
+            except ConstraintError as refused:
+                raise JournalError(f"the journal refuses what was decided: {refused}") from refused
+            except (ConnectionLostError, NoRoomError, DatabaseUnusableError, trio.TooSlowError) as trouble:
+                self._complain(str(trouble) or f"no answer for {self.statement_patience} seconds")
+                await trio.sleep(pause)
+                pause = min(2 * pause, longest)
+            else:
+                if self.trouble:
+                    log.warning("the journal is written again")
+                    self.trouble = ""
+                return
+
+    async def _try(self, group: Group | None) -> None:
+        if self._connection.is_closed and await self._reconnect(group):
+            return
+        if group is None:
+            await self._connection.execute("SELECT 1")
+        else:
+            await self._connection.copy_in("wal_events", COLUMNS, group.rows)
+
+    async def _reconnect(self, group: Group | None) -> bool:
+        """Be the writer again; returns whether the group, of which nobody could say, was committed."""
+        connection = await self.database.connect()
+        try:
+            while (holder := await self._lock(connection)) is not None:
+                if holder != self.name:
+                    raise JournalError(f"another server took the journal over (database session {holder!r})")
+                # Our own last session, which has not noticed yet. Its transaction ends with it, one way or
+                # the other, and only then is the lock free.
+                await connection.execute(END_OTHERS, self.name)
+                await trio.sleep(PAUSES[0])
+            found = await end(connection)
+        except BaseException:
+            connection.abandon()
+            raise
+        self._connection = connection
+        self.counters.reconnects += 1
+        if found == (self._head, self._digest):
+            return False
+        if group is not None and found == (group.last, group.digest):
+            return True
+        raise JournalError(
+            f"somebody else changed the journal: it ended with row {self._head}, now it ends with {found[0]}"
+        )
+
+    async def _lock(self, connection: Connection) -> str | None:
+        """Take the writer's lock; returns the name of the session that has it, if we have not."""
+        await connection.execute("SELECT set_config('application_name', $1, FALSE)", self.name)
+        while not await connection.fetch_value("SELECT pg_try_advisory_lock($1)", WRITER_LOCK):
+            holder = await connection.fetch_value(HOLDER, WRITER_LOCK)
+            if holder is not None:
+                return str(holder)
+        return None
+
+    def _complain(self, trouble: str) -> None:
+        """One line for each new trouble, not for each attempt."""
+        self.counters.repeated += 1
+        if trouble != self.trouble:
+            log.error("the journal cannot be written; trying again until it can", trouble=trouble)
+            self.trouble = trouble

@@ -1,0 +1,133 @@
+"""The rows of the journal: how facts are laid out in wal_events, and the chain of digests over them.
+
+It knows the table and neither who may write it nor when.
+
+The chain. Each transaction of the journal ends with a digest:
+
+    SHA-256( the digest before (at the beginning 32 zero bytes),
+             then for each row of the transaction, in order of id:
+                 its columns id, created_at, market_id, event_type, payload, command, digest )
+
+as PostgreSQL's binary COPY has them: 00 07 ahead of the row, then for each column four bytes of length
+(ff ff ff ff for null) and the value: integers and microseconds since 2000-01-01 big-endian, texts and JSON
+as their UTF-8 bytes. The digest column counts as null, also in the last row, which carries the result. These
+are the bytes that go over the wire anyway, so hashing them costs one pass over a buffer.
+"""
+
+import hashlib
+import struct
+from collections.abc import AsyncGenerator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from kernel.commands import AnyCommand
+from kernel.events import AnyEvent, Fact, decode_event, encode_event, event_type
+from kernel.journal import Decided, JournalError
+from persistence.database import Connection
+from persistence.packing import EPOCH_US, SIGNATURE, TRAILER, name, null
+
+COLUMNS: Final = ("id", "created_at", "market_id", "event_type", "payload", "command", "digest")
+GENESIS: Final = bytes(32)
+"""What the first transaction's digest is taken over."""
+
+READ: Final = "SELECT id, created_at, market_id, payload FROM wal_events WHERE id > $1 ORDER BY id"
+BATCH: Final = 5_000
+"""Rows that a reader holds at once: some 3 MB."""
+START: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND: Final = timedelta(microseconds=1)
+
+Record = Any  # of asyncpg, which only the bridge imports
+
+_ROW = struct.Struct(">hiqiq").pack
+_LENGTH = struct.Struct(">i").pack
+_TYPES: Final[dict[type[AnyEvent], bytes]] = {}
+
+
+class Asked(msgspec.Struct, frozen=True, gc=False):
+    """What is kept beside a command's first fact: what an auditor asks first."""
+
+    correlation_id: str
+    command: AnyCommand
+
+
+class Group(msgspec.Struct, frozen=True):
+    """One transaction of the journal, ready to be sent."""
+
+    first: int
+    last: int
+    commands: int
+    digest: bytes
+    """Of the chain, as of `last`."""
+    rows: bytearray
+    """All of what one COPY takes."""
+
+
+encode_asked = msgspec.json.Encoder().encode
+decode_asked = msgspec.json.Decoder(Asked).decode
+
+
+def pack(decided: Sequence[Decided], head: int, digest: bytes) -> Group | None:
+    """The facts of these commands as the transaction that follows `head`; None if there are no facts."""
+    parts: list[bytes] = [SIGNATURE]
+    expected, commands = head + 1, 0
+    for one in decided:
+        facts = one.outcome.facts
+        if not facts:
+            continue
+        commands += 1
+        asked = _json(encode_asked(Asked(one.correlation_id, one.command)))
+        for fact in facts:
+            if fact.id != expected:
+                raise JournalError(f"expected fact {expected}, got {fact.id}")
+            expected += 1
+            payload = encode_event(fact.event)
+            parts += (
+                _ROW(7, 8, fact.id, 8, fact.at - EPOCH_US),
+                name(fact.market_id) if fact.market_id is not None else null,
+                _TYPES.get(type(fact.event)) or _type(fact.event),
+                _LENGTH(len(payload)),
+                payload,
+                asked,
+                null,
+            )
+            asked = null
+    if not commands:
+        return None
+    rows = bytearray().join(parts)
+    chained = hashlib.sha256(digest)
+    chained.update(memoryview(rows)[len(SIGNATURE) :])
+    rows[-len(null) :] = _LENGTH(32) + chained.digest() + TRAILER
+    return Group(head + 1, expected - 1, commands, chained.digest(), rows)
+
+
+def _type(event: AnyEvent) -> bytes:
+    packed = _TYPES[type(event)] = name(event_type(event))
+    return packed
+
+
+def _json(text: bytes) -> bytes:
+    return _LENGTH(len(text)) + text
+
+
+async def end(connection: Connection) -> tuple[int, bytes]:
+    """The id and the digest of the newest row; 0 and the first digest where there is none."""
+    row = await connection.fetch_row("SELECT id, digest FROM wal_events ORDER BY id DESC LIMIT 1")
+    return (row["id"], row["digest"]) if row is not None else (0, GENESIS)
+
+
+async def rows(connection: Connection, after: int, sql: str = READ) -> AsyncGenerator[list[Record], None]:
+    """The rows with a higher id than `after`, in order, some thousand at a time."""
+    async with connection.cursor(sql, after) as cursor:
+        while batch := await cursor.fetch(BATCH):
+            yield batch
+
+
+def fact_of(row: Record) -> Fact:
+    return Fact(
+        row["id"],
+        (row["created_at"] - START) // MICROSECOND,
+        row["market_id"],
+        decode_event(row["payload"]),
+    )
