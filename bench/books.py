@@ -5,7 +5,7 @@ neither accounts nor money, so the bare book is what they compare with; the kern
 """
 
 from collections.abc import Iterable
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 # Neither of the two says what its types are.
 import lightmatchingengine.lightmatchingengine as light  # type: ignore[import-untyped]
@@ -53,8 +53,8 @@ class Bare:
         self.traded = 0
 
     def place(self, step: Step) -> None:
-        order = cast(Order, Wish(step.is_bid, step.price, step.quantity))
-        for maker in self.book.makers(order):
+        order: Any = Wish(step.is_bid, step.price, step.quantity)
+        while order.remaining and (maker := self.book.next_maker(order)) is not None:
             quantity = min(maker.remaining, order.remaining)
             order.remaining -= quantity
             half = self.book.side(maker)
@@ -76,12 +76,14 @@ class Bare:
 class Wish:
     """What the book asks of an order."""
 
-    __slots__ = ("book_price", "is_bid", "remaining")
+    __slots__ = ("ahead", "behind", "book_price", "is_bid", "remaining")
 
     def __init__(self, is_bid: bool, book_price: int, remaining: int) -> None:
         self.is_bid = is_bid
         self.book_price = book_price
         self.remaining = remaining
+        self.ahead: Wish | None = None
+        self.behind: Wish | None = None
 
 
 class LightMatchingEngine:

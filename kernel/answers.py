@@ -63,7 +63,7 @@ class GuardStands(msgspec.Struct, frozen=True):
     markets: tuple[str, ...] | None
 
 
-class Placed(msgspec.Struct, frozen=True):
+class Placed(msgspec.Struct, frozen=True, gc=False):
     """An order as the command left it; its trades are the fills among the outcome's facts."""
 
     order: OrderNow
@@ -72,14 +72,14 @@ class Placed(msgspec.Struct, frozen=True):
     """Asked for before under the same client_order_id: nothing happened now."""
 
 
-class Replaced(msgspec.Struct, frozen=True):
+class Replaced(msgspec.Struct, frozen=True, gc=False):
     old: OrderNow
     new: OrderNow
     netting: Netting | None
     repeated: bool = False
 
 
-class Cancelled(msgspec.Struct, frozen=True):
+class Cancelled(msgspec.Struct, frozen=True, gc=False):
     order: OrderNow
     unfrozen_amount: int
     unfrozen_asset_type: FrozenAssetType
@@ -167,7 +167,7 @@ Answer = (
 )
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """One command, decided: the answer, and the facts that came of it.
 
     A refusal has no facts, with two exceptions: a replacement that finds its old order partly filled

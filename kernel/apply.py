@@ -120,7 +120,9 @@ def settle_members(state: State, fact: Fact, event: AnyEvent) -> None:
 
 def accept(state: State, fact: Fact, event: OrderAccepted) -> None:
     """An order comes to be. One that may rest does so at once: its fills, if any, follow and shrink it."""
-    order = state.open_order(fact, event)
+    assert fact.market_id is not None
+    position = state.markets[fact.market_id].position(state.accounts[event.user_id])
+    order = state.open_order(position, fact, event)
     state.order_ids.resume_order(order.id)
     if order.time_in_force is GTC:
         order.market.rest(order)

@@ -6,6 +6,7 @@ with it. A clean exchange gives an empty list; otherwise each violation says wha
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -23,7 +24,7 @@ from kernel.codes import (
 )
 from kernel.history import History
 from kernel.money import fee
-from kernel.state import Market, Order, Position, Presence, State
+from kernel.state import Market, Order, Position, State
 
 INVARIANTS: Final = {
     "shares_balanced": "total_yes_shares = total_no_shares",
@@ -246,11 +247,18 @@ def audit_book(market: Market, orders: Iterable[Order]) -> Iterator[Violation]:
             "book_matches_orders", market.id, {"live_orders": len(live), "status": market.status.value}
         )
     for half, is_bid in ((market.book.bids, True), (market.book.asks, False)):
-        for price, level in enumerate(half.levels):
+        for price in range(100):
             expected = queues[is_bid, price]
+            level = list(islice(half.queue(price), len(expected) + 1))  # a damaged chain may have no end
             total = sum(order.remaining for order in expected)
             occupied = bool(half.mask >> price & 1)
-            if list(level) != expected or half.totals[price] != total or occupied != bool(expected):
+            backwards = [*(order.ahead for order in level), half.last[price]]
+            if (
+                level != expected
+                or backwards != [None, *level]
+                or half.totals[price] != total
+                or occupied != bool(expected)
+            ):
                 numbers = {
                     "side": "bids" if is_bid else "asks",
                     "price": price,
@@ -265,12 +273,10 @@ def audit_book(market: Market, orders: Iterable[Order]) -> Iterator[Violation]:
         yield Violation("book_not_crossed", market.id, {"best_bid": best_bid, "best_ask": best_ask})
     for position in market.positions.values():
         yield from audit_indexes(position, by_holder[position.account.id])
-    for presence in market.presences.values():
-        yield from audit_presence(market, presence)
 
 
 def audit_indexes(position: Position, live: list[Order]) -> Iterator[Violation]:
-    """What limits and batch cancels look at, against the orders it stands for."""
+    """What limits, self-trade prevention and batch cancels look at, against the orders it stands for."""
     opening = {side: sum(o.remaining for o in live if o.opens and o.side is side) for side in Side}
     if list(position.live) != live or any(position.holding(side).opening != opening[side] for side in Side):
         numbers = {
@@ -280,15 +286,18 @@ def audit_indexes(position: Position, live: list[Order]) -> Iterator[Violation]:
             "opening": {side.value: [position.holding(side).opening, opening[side]] for side in Side},
         }
         yield Violation("book_matches_orders", position.market.id, numbers)
-
-
-def audit_presence(market: Market, presence: Presence) -> Iterator[Violation]:
-    """What self-trade prevention looks at: the prices at which one owner rests, on each side."""
-    for levels, is_bid in ((presence.bids, True), (presence.asks, False)):
-        prices = Counter(o.book_price for p in presence.positions for o in p.live if o.is_bid is is_bid)
-        if levels.counts != prices or levels.mask != sum(1 << price for price in prices):
-            numbers = {"indexed_prices": dict(levels.counts), "live_prices": dict(prices)}
-            yield Violation("book_matches_orders", market.id, numbers)
+    for indexed, is_bid in ((position.bids, True), (position.asks, False)):
+        prices = Counter(order.book_price for order in live if order.is_bid is is_bid)
+        if indexed != prices:
+            yield Violation(
+                "book_matches_orders",
+                position.market.id,
+                {
+                    "user_id": position.account.id,
+                    "indexed_prices": dict(indexed),
+                    "live_prices": dict(prices),
+                },
+            )
 
 
 def audit_accounts(state: State) -> Iterator[Violation]:

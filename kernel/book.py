@@ -5,7 +5,6 @@ anybody: the best price is one integer instruction, and placing, cancelling and 
 ten orders rest or a million.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -26,35 +25,61 @@ def lowest(mask: int) -> int:
 
 
 class HalfBook:
-    """One side of a book: at each price a queue, oldest order first, and what they add up to."""
+    """One side of a book: at each price a queue, oldest order first, and what they add up to.
 
-    __slots__ = ("levels", "mask", "totals")
+    A queue is a chain through its orders: each knows who stands ahead of it and who behind.
+    """
+
+    __slots__ = ("first", "last", "mask", "totals")
 
     def __init__(self) -> None:
         self.mask = 0
-        self.levels: list[OrderedDict[Order, None]] = [OrderedDict() for _ in range(100)]
+        self.first: list[Order | None] = [None] * 100
+        self.last: list[Order | None] = [None] * 100
         self.totals = [0] * 100
 
     def add(self, order: "Order") -> None:
         """Join the back of the queue at the order's price."""
         price = order.book_price
-        self.levels[price][order] = None
+        ahead = self.last[price]
+        if ahead is None:
+            self.first[price] = order
+            self.mask |= 1 << price
+        else:
+            order.ahead = ahead
+            ahead.behind = order
+        self.last[price] = order
         self.totals[price] += order.remaining
-        self.mask |= 1 << price
 
     def remove(self, order: "Order") -> None:
         """Leave the queue, from wherever in it."""
         price = order.book_price
-        level = self.levels[price]
-        del level[order]
-        self.totals[price] -= order.remaining
-        if not level:
+        ahead, behind = order.ahead, order.behind
+        if ahead is None:
+            self.first[price] = behind
+        else:
+            ahead.behind = behind
+            order.ahead = None
+        if behind is None:
+            self.last[price] = ahead
+        else:
+            behind.ahead = ahead
+            order.behind = None
+        if ahead is behind:  # both None: it stood alone
             self.mask ^= 1 << price
+        self.totals[price] -= order.remaining
+
+    def queue(self, price: int) -> Iterator["Order"]:
+        """Who rests at a price, oldest first."""
+        order = self.first[price]
+        while order is not None:
+            yield order
+            order = order.behind
 
     def orders(self) -> Iterator["Order"]:
         """Everybody who rests on this side, price by price, oldest first within a price."""
         for price in PRICES:
-            yield from self.levels[price]
+            yield from self.queue(price)
 
 
 class Book:
@@ -77,20 +102,17 @@ class Book:
     def best_ask(self) -> int | None:
         return lowest(self.asks.mask) if self.asks.mask else None
 
-    def makers(self, taker: "Order") -> Iterator["Order"]:
-        """Whom `taker` trades with next: best price first, then first come.
-
-        The caller fills or removes each maker before it asks again, so no cursor can go stale.
-        """
-        limit = taker.book_price
+    def next_maker(self, taker: "Order") -> "Order | None":
+        """Whom `taker` trades with next: the best price it accepts, and there who came first."""
         if taker.is_bid:
             asks = self.asks
-            while taker.remaining and asks.mask and (price := lowest(asks.mask)) <= limit:
-                yield next(iter(asks.levels[price]))
+            if asks.mask and (price := lowest(asks.mask)) <= taker.book_price:
+                return asks.first[price]
         else:
             bids = self.bids
-            while taker.remaining and bids.mask and (price := highest(bids.mask)) >= limit:
-                yield next(iter(bids.levels[price]))
+            if bids.mask and (price := highest(bids.mask)) >= taker.book_price:
+                return bids.first[price]
+        return None
 
     def depth(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Bids from the highest price down, asks from the lowest up, as (price, total quantity)."""

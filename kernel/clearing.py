@@ -49,7 +49,7 @@ class Leg:
     def release(self) -> None:
         """Set free what backed the filled part: `frozen = need(remaining)` always, never a running sum."""
         order = self.order
-        frozen = order.need(order.remaining)
+        frozen = order.need(order.remaining) if order.remaining else 0
         self.released = order.frozen - frozen
         order.frozen = frozen
         order.status = PARTIALLY_FILLED if order.remaining else FILLED

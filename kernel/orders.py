@@ -166,13 +166,12 @@ def check_owner(
         return None
     is_yes = command.side is YES
     opens = command.direction is BUY
-    presence = market.presences.get(account.owner_id)
+    positions = market.owners.get(account.owner_id, ())
     if opens:
         exposed = 0
-        if presence is not None:
-            for position in presence.positions:
-                holding = position.yes if is_yes else position.no
-                exposed += holding.volume + holding.opening
+        for position in positions:
+            holding = position.yes if is_yes else position.no
+            exposed += holding.volume + holding.opening
         if without is not None and without.opens and without.side is command.side:
             exposed -= without.remaining
         limit = VOLUME_MAX if account.is_amm else market.terms.max_position_per_user
@@ -181,11 +180,12 @@ def check_owner(
                 Code.LIMIT_EXCEEDED,
                 f"Position limit: {exposed} held or on order, {command.quantity} more, allowed {limit}",
             )
-    if account.is_amm or presence is None:
+    if account.is_amm:
         return None
     book_price = command.price if is_yes else PAIR_CENTS - command.price
-    if presence.meets(is_bid=is_yes == opens, book_price=book_price, without=without):
-        return Refusal(Code.SELF_TRADE, "Self-trade: the order would meet an order of the same owner")
+    for position in positions:
+        if position.meets(is_yes == opens, book_price, without):
+            return Refusal(Code.SELF_TRADE, "Self-trade: the order would meet an order of the same owner")
     return None
 
 
@@ -250,13 +250,13 @@ def accept(
         postings=postings,
         positions=positions,
     )
-    return state.open_order(draft.record(market.id, event), event)
+    return state.open_order(position, draft.record(market.id, event), event)
 
 
 def trade_and_rest(draft: Draft, order: Order) -> None:
     """Meet whoever waits at an acceptable price; what is left rests, or expires at once."""
     market = order.market
-    for maker in market.book.makers(order):
+    while order.remaining and (maker := market.book.next_maker(order)) is not None:
         fill(draft, maker, order)
     if order.remaining == 0:
         return

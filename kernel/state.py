@@ -8,12 +8,13 @@ What refers to others prints as its type alone: each leads to all the rest, and 
 assertion about one order would otherwise spell out the whole exchange.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import attrs
 
 from kernel.answers import OrderNow
-from kernel.book import Book, highest, lowest
+from kernel.book import Book
 from kernel.codes import (
     AMM_ID,
     FEES_ID,
@@ -52,6 +53,11 @@ class Account:
     """The beneficial owner: the account itself, unless it is a sub-account."""
     auto_netting: bool
     opened_at: int
+    is_system: bool = attrs.field(init=False)
+    """The exchange's own purses: they hold no shares and place no orders."""
+    is_amm: bool = attrs.field(init=False)
+    is_escrow: bool = attrs.field(init=False)
+    """A sub-account: commanded only by the layer that holds its fence."""
     available: int = 0
     frozen: int = 0
     version: int = 0
@@ -62,19 +68,10 @@ class Account:
     """Every order it ever placed, by client_order_id: what makes that id unique for ever."""
     positions: dict[str, "Position"] = attrs.field(factory=dict)
 
-    @property
-    def is_system(self) -> bool:
-        """The exchange's own purses: they hold no shares and place no orders."""
-        return self.id in (RESERVE_ID, FEES_ID)
-
-    @property
-    def is_amm(self) -> bool:
-        return self.id == AMM_ID
-
-    @property
-    def is_escrow(self) -> bool:
-        """A sub-account: commanded only by the layer that holds its fence."""
-        return self.owner_id != self.id
+    def __attrs_post_init__(self) -> None:
+        self.is_system = self.id in (RESERVE_ID, FEES_ID)
+        self.is_amm = self.id == AMM_ID
+        self.is_escrow = self.owner_id != self.id
 
 
 @attrs.define(eq=False)
@@ -105,71 +102,51 @@ class Holding:
         self.volume = self.cost_sum = self.pending_sell = 0
 
 
-class OwnLevels:
-    """The prices at which one owner rests on one side, as a bitmask with counts."""
-
-    __slots__ = ("counts", "mask")
-
-    def __init__(self) -> None:
-        self.mask = 0
-        self.counts: dict[int, int] = {}
-
-    def add(self, price: int) -> None:
-        self.counts[price] = self.counts.get(price, 0) + 1
-        self.mask |= 1 << price
-
-    def discard(self, price: int) -> None:
-        left = self.counts[price] - 1
-        if left:
-            self.counts[price] = left
-        else:
-            del self.counts[price]
-            self.mask ^= 1 << price
-
-    def without(self, price: int) -> int:
-        """The mask as if one order fewer rested at `price`."""
-        return self.mask if self.counts[price] > 1 else self.mask ^ 1 << price
-
-
-@attrs.define(eq=False, repr=False)
-class Presence:
-    """One beneficial owner in one market: what self-trade and position checks look at."""
-
-    positions: list["Position"] = attrs.field(factory=list)
-    bids: OwnLevels = attrs.field(factory=OwnLevels)
-    asks: OwnLevels = attrs.field(factory=OwnLevels)
-
-    def own_levels(self, order: "Order") -> OwnLevels:
-        return self.bids if order.is_bid else self.asks
-
-    def meets(self, *, is_bid: bool, book_price: int, without: "Order | None" = None) -> bool:
-        """Would an order at this price cross one of the owner's own, `without` not counted?"""
-        others = self.asks if is_bid else self.bids
-        mask = others.mask
-        if without is not None and without.is_bid != is_bid:
-            mask = others.without(without.book_price)
-        if not mask:
-            return False
-        return lowest(mask) <= book_price if is_bid else highest(mask) >= book_price
-
-
 @attrs.define(eq=False, repr=False)
 class Position:
     """One account in one market, YES and NO side by side."""
 
     account: Account
     market: "Market"
-    presence: Presence
     yes: Holding = attrs.field(factory=Holding)
     no: Holding = attrs.field(factory=Holding)
     live: dict["Order", None] = attrs.field(factory=dict)
     """Own live orders, in acceptance order."""
+    bids: dict[int, int] = attrs.field(factory=dict)
+    """How many of them rest on the buying side of the book, by price."""
+    asks: dict[int, int] = attrs.field(factory=dict)
     has_traded: bool = False
     updated_at: int | None = None
     """When its shares or pendings last changed; null while it never held anything."""
 
     def holding(self, side: Side) -> Holding:
         return self.yes if side is YES else self.no
+
+    def rest(self, order: "Order") -> None:
+        """An own order joins the book."""
+        self.live[order] = None
+        own = self.bids if order.is_bid else self.asks
+        own[order.book_price] = own.get(order.book_price, 0) + 1
+
+    def leave(self, order: "Order") -> None:
+        """An own order is no longer in the book."""
+        del self.live[order]
+        own, price = self.bids if order.is_bid else self.asks, order.book_price
+        if own[price] == 1:
+            del own[price]
+        else:
+            own[price] -= 1
+
+    def meets(self, is_bid: bool, book_price: int, without: "Order | None") -> bool:
+        """Would an order at this price cross one of these, `without` not counted?"""
+        others = self.asks if is_bid else self.bids
+        prices: Collection[int] = others
+        if without is not None and without.position is self and without.is_bid != is_bid:
+            leaving = without.book_price
+            prices = others if others[leaving] > 1 else others.keys() - {leaving}
+        if not prices:
+            return False
+        return min(prices) <= book_price if is_bid else max(prices) >= book_price
 
     def after(self) -> PositionAfter:
         yes, no = self.yes, self.no
@@ -214,6 +191,9 @@ class Order:
     updated_at: int
     status: OrderStatus = OPEN
     cancel_reason: CancelReason | None = None
+    ahead: "Order | None" = None
+    """Its neighbours in the book's queue, while it rests."""
+    behind: "Order | None" = None
 
     @property
     def is_live(self) -> bool:
@@ -305,7 +285,8 @@ class Market:
     book: Book = attrs.field(factory=Book)
     book_changed_at: int = 0
     positions: dict[str, Position] = attrs.field(factory=dict)
-    presences: dict[str, Presence] = attrs.field(factory=dict)
+    owners: dict[str, list[Position]] = attrs.field(factory=dict)
+    """Every position of a beneficial owner: what self-trade and position limits look at."""
     last_trade_price: int | None = None
     trades: dict[TradeScenario, int] = attrs.field(factory=lambda: dict.fromkeys(TradeScenario, 0))
     traded_volume: int = 0
@@ -333,11 +314,8 @@ class Market:
         """The account's position here, made on first need."""
         position = self.positions.get(account.id)
         if position is None:
-            presence = self.presences.get(account.owner_id)
-            if presence is None:
-                presence = self.presences[account.owner_id] = Presence()
-            position = Position(account, self, presence)
-            presence.positions.append(position)
+            position = Position(account, self)
+            self.owners.setdefault(account.owner_id, []).append(position)
             self.positions[account.id] = account.positions[self.id] = position
         return position
 
@@ -349,19 +327,15 @@ class Market:
 
     def rest(self, order: Order) -> None:
         """What is left of an accepted order joins the book."""
-        position = order.position
-        (self.book.bids if order.is_bid else self.book.asks).add(order)
-        position.presence.own_levels(order).add(order.book_price)
-        position.live[order] = None
+        self.book.side(order).add(order)
+        order.position.rest(order)
         if order.opens:
             order.holding.opening += order.remaining
 
     def leave(self, order: Order) -> None:
         """A resting order leaves the book, with what remains of it."""
-        position = order.position
-        (self.book.bids if order.is_bid else self.book.asks).remove(order)
-        position.presence.own_levels(order).discard(order.book_price)
-        del position.live[order]
+        self.book.side(order).remove(order)
+        order.position.leave(order)
         if order.opens:
             order.holding.opening -= order.remaining
 
@@ -462,16 +436,14 @@ class State:
             book_changed_at=fact.at,
         )
 
-    def open_order(self, fact: Fact, event: OrderAccepted) -> Order:
+    def open_order(self, position: Position, fact: Fact, event: OrderAccepted) -> Order:
         """An accepted order comes to be; it does not rest yet."""
-        account = self.accounts[event.user_id]
-        market = self.markets[fact.market_id or ""]
-        position = market.position(account)
+        account = position.account
         order = Order(
             event.order_id,
             event.client_order_id,
             account,
-            market,
+            position.market,
             position,
             position.yes if event.original_side is YES else position.no,
             event.original_side,

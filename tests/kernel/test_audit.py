@@ -174,8 +174,20 @@ def total_off(market: Trading) -> None:
 
 def out_of_turn(market: Trading) -> None:
     market.play("ben buys 5 YES at 20 as later")
-    level = market.market().book.bids.levels[20]
-    level.move_to_end(market.order("ann", "bid"))
+    bids, order = market.market().book.bids, market.order("ann", "bid")
+    bids.remove(order)
+    bids.add(order)
+
+
+def chained_to_itself(market: Trading) -> None:
+    """A queue without an end: finding it must come to one."""
+    order = market.order("ann", "bid")
+    order.behind = order
+
+
+def chained_backwards_wrongly(market: Trading) -> None:
+    market.play("ben buys 5 YES at 20 as later")
+    market.order("ben", "later").ahead = None
 
 
 def unseen_by_limits(market: Trading) -> None:
@@ -183,7 +195,7 @@ def unseen_by_limits(market: Trading) -> None:
 
 
 def unseen_by_self_trade(market: Trading) -> None:
-    market.position("ann").presence.bids.mask = 0
+    market.position("ann").bids.clear()
 
 
 def crossed(market: Trading) -> None:
@@ -291,6 +303,8 @@ FAULTS: list[tuple[Callable[[Trading], None], set[str], dict[str, object]]] = [
     (resting_though_over, {"book_matches_orders"}, {"side": "bids", "price": 21, "live_orders": []}),
     (total_off, {"book_matches_orders"}, {"side": "asks", "price": 90, "book_total": 11, "live_total": 10}),
     (out_of_turn, {"book_matches_orders"}, {"side": "bids", "price": 20, "book_total": 10, "live_total": 10}),
+    (chained_to_itself, {"book_matches_orders"}, {"side": "bids", "price": 20}),
+    (chained_backwards_wrongly, {"book_matches_orders"}, {"side": "bids", "price": 20}),
     (unseen_by_limits, {"book_matches_orders"}, {"user_id": "ann", "opening": {"YES": [0, 5], "NO": [0, 0]}}),
     (unseen_by_self_trade, {"book_matches_orders"}, {"live_prices": {20: 1}}),
     (crossed, {"book_not_crossed", "ledger_chain"}, {"best_bid": 90, "best_ask": 90}),
