@@ -90,7 +90,7 @@ class Actors:
         """
         request = Request(commands, correlation_id)
         try:
-            self._inboxes[self._market_of(commands[0])].send_nowait(request)
+            self._inboxes[self.market_of(commands[0])].send_nowait(request)
         except (trio.WouldBlock, trio.ClosedResourceError):
             return None
         return request
@@ -115,7 +115,7 @@ class Actors:
     def backlog_depth(self) -> int:
         return self._backlog.statistics().current_buffer_used
 
-    def _market_of(self, command: AnyCommand) -> str | None:
+    def market_of(self, command: AnyCommand) -> str | None:
         """Whose inbox a command belongs in: none of the markets' if it names no market that exists."""
         if isinstance(command, CancelOrder):
             order = self.exchange.orders.get(command.order_id)

@@ -1,0 +1,87 @@
+"""A book as the world may see it: what rests at each price, pictured from durable facts alone.
+
+It is a second account of the book beside the kernel's, which is ahead of it by what is not durable yet. Of an
+order it asks only what never changes: its side, its price, and whether it may rest.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from kernel.codes import TimeInForce
+from kernel.events import Fact, Fill, OrderAccepted, OrderCancelled
+from kernel.state import Market, Order
+
+GTC = TimeInForce.GTC
+
+Levels = list[tuple[int, int]]
+"""Price and total quantity."""
+
+
+@attrs.define(eq=False)
+class BookPicture:
+    """The totals of both sides by price, and when they changed last."""
+
+    changed_at: int
+    bids: list[int] = attrs.field(factory=lambda: [0] * 100)
+    asks: list[int] = attrs.field(factory=lambda: [0] * 100)
+
+    @classmethod
+    def of(cls, market: Market) -> "BookPicture":
+        """As the kernel has it; only true while everything the kernel has is durable."""
+        picture = cls(market.book_changed_at)
+        bids, asks = market.book.depth()
+        for price, quantity in bids:
+            picture.bids[price] = quantity
+        for price, quantity in asks:
+            picture.asks[price] = quantity
+        return picture
+
+    def apply(self, facts: Iterable[Fact], orders: Mapping[str, Order]) -> tuple[Levels, Levels] | None:
+        """Take in what one command did; the levels that are different after it, None if none is."""
+        before: dict[tuple[bool, int], int] = {}
+        for fact in facts:
+            match fact.event:
+                case OrderAccepted(order_id=order_id, time_in_force=time_in_force, quantity=quantity):
+                    if time_in_force is GTC:
+                        self._change(before, orders[order_id], quantity, fact.at)
+                case Fill(order_id=maker_id, counterparty_order_id=taker_id, fill_qty=quantity):
+                    self._change(before, orders[maker_id], -quantity, fact.at)
+                    taker = orders[taker_id]
+                    if taker.time_in_force is GTC:
+                        self._change(before, taker, -quantity, fact.at)
+                case OrderCancelled(order_id=order_id, remaining_qty=remaining):
+                    self._change(before, orders[order_id], -remaining, fact.at)
+                case _:
+                    pass
+        if not before:
+            return None
+        bids = [
+            (price, self.bids[price])
+            for (is_bid, price), quantity in before.items()
+            if is_bid and self.bids[price] != quantity
+        ]
+        asks = [
+            (price, self.asks[price])
+            for (is_bid, price), quantity in before.items()
+            if not is_bid and self.asks[price] != quantity
+        ]
+        if not bids and not asks:
+            return None
+        bids.sort(reverse=True)
+        asks.sort()
+        return bids, asks
+
+    def levels(self) -> tuple[Levels, Levels]:
+        """Everything that rests: bids from the highest price down, asks from the lowest up."""
+        return (
+            [(price, self.bids[price]) for price in range(99, 0, -1) if self.bids[price]],
+            [(price, self.asks[price]) for price in range(1, 100) if self.asks[price]],
+        )
+
+    def _change(self, before: dict[tuple[bool, int], int], order: Order, quantity: int, at: int) -> None:
+        side, price = self.bids if order.is_bid else self.asks, order.book_price
+        before.setdefault((order.is_bid, price), side[price])
+        side[price] += quantity
+        self.changed_at = at
+        assert side[price] >= 0, f"level {price} of {order.market.id} below zero"

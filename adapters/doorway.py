@@ -1,0 +1,165 @@
+"""Where connections come in: HTTP goes to hypercorn, whoever asks for a websocket is taken over from it.
+
+The one module that knows hypercorn's insides, which the lock file pins. Its own way to serve websockets leads
+through ASGI, which has no word for pongs, for many frames in one write, or for leaving behind a reader who
+does not read; what the takeover gains is in docs/decisions/0090-websockets-on-the-socket.md.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol, cast
+
+import h11
+import structlog
+import trio
+from hypercorn.config import Config, Sockets
+from hypercorn.protocol import ProtocolWrapper
+from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.trio.lifespan import Lifespan
+from hypercorn.trio.task_group import TaskGroup
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import AppWrapper, ConnectionState, Framework, LifespanState
+from hypercorn.utils import parse_socket_addr, wrap_app
+
+from adapters.websocket import Upgrade
+
+WEBSOCKETS: Final = b"/ws/"
+"""Where they live; a request to upgrade anywhere else is HTTP's to refuse."""
+
+log = structlog.get_logger()
+
+
+class Websockets(Protocol):
+    """Who serves them."""
+
+    async def serve(self, stream: trio.SocketStream, upgrade: Upgrade) -> None:
+        """One websocket, from its request to its end."""
+
+    async def drain(self) -> None:
+        """No new work; return when everybody has been sent off."""
+
+
+class UpgradeAsked(Exception):  # noqa: N818 - not an error: it carries a connection from one hand to another
+    def __init__(self, upgrade: Upgrade) -> None:
+        super().__init__(upgrade.target)
+        self.upgrade = upgrade
+
+
+class HttpUntilUpgrade(H11Protocol):
+    """HTTP/1.1 as hypercorn speaks it, until somebody asks for a websocket."""
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in event.headers}
+        if (
+            event.target.startswith(WEBSOCKETS)
+            and event.method == b"GET"
+            and headers.get("upgrade", "").lower() == "websocket"
+            and "upgrade" in headers.get("connection", "").lower()
+        ):
+            assert isinstance(self.connection, h11.Connection)
+            raise UpgradeAsked(
+                Upgrade(event.target.decode("latin-1"), headers, self.connection.trailing_data[0])
+            )
+        await super()._check_protocol(event)
+
+
+class Visitor(TCPServer):
+    """One connection."""
+
+    def __init__(
+        self,
+        app: AppWrapper,
+        config: Config,
+        context: WorkerContext,
+        state: LifespanState,
+        websockets: Websockets,
+        stream: trio.SocketStream,
+    ) -> None:
+        # Annotated for TLS only; it serves both.
+        super().__init__(app, config, context, state, cast("trio.SSLStream[trio.SocketStream]", stream))
+        self.websockets = websockets
+
+    async def run(self) -> None:
+        socket = self.stream.socket
+        try:
+            client = parse_socket_addr(socket.family, socket.getpeername())
+            server = parse_socket_addr(socket.family, socket.getsockname())
+            async with TaskGroup() as self._task_group:
+                protocol = HttpUntilUpgrade(
+                    self.app,
+                    self.config,
+                    self.context,
+                    self._task_group,
+                    ConnectionState(self.state.copy()),
+                    False,
+                    client,
+                    server,
+                    self.protocol_send,
+                )
+                # It has the one method by which the wrapper, which chooses a version of HTTP, is used.
+                self.protocol = cast("ProtocolWrapper", protocol)
+                await self.idle_task.restart(self._task_group, self._idle_timeout)
+                try:
+                    await self._read_data()
+                except UpgradeAsked as asked:
+                    await self.take_over(asked.upgrade)
+        except OSError:
+            pass  # gone already
+        finally:
+            await self._close()
+
+    async def take_over(self, upgrade: Upgrade) -> None:
+        try:
+            await self.websockets.serve(cast(trio.SocketStream, self.stream), upgrade)
+        except Exception:
+            # A fault of one conversation; the exchange, and everybody else's, are as they were.
+            log.exception("a websocket failed", path=upgrade.path)
+
+
+async def serve(
+    app: Framework,
+    config: Config,
+    websockets: Websockets,
+    *,
+    sockets: Sockets,
+    shutdown_trigger: Callable[[], Awaitable[object]],
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve HTTP and websockets on listening sockets until `shutdown_trigger` returns, then end in peace.
+
+    Everybody has `config.graceful_timeout` seconds to be finished.
+    """
+    wrapped = wrap_app(app, config.wsgi_max_body_size, "asgi")
+    state: LifespanState = {}
+    lifespan = Lifespan(wrapped, config, state)
+    context = WorkerContext(None)
+    listeners = [
+        trio.SocketListener(trio.socket.from_stdlib_socket(socket)) for socket in sockets.insecure_sockets
+    ]
+
+    async def welcome(stream: trio.SocketStream) -> None:
+        await Visitor(wrapped, config, context, state, websockets, stream).run()
+
+    async with trio.open_nursery() as lifespan_nursery:
+        await lifespan_nursery.start(lifespan.handle_lifespan)
+        await lifespan.wait_for_startup()
+        async with trio.open_nursery() as visitors:
+            async with trio.open_nursery() as accepting:
+                accepting.start_soon(_accept, welcome, listeners, visitors)
+                task_status.started()
+                await shutdown_trigger()
+                accepting.cancel_scope.cancel()
+            visitors.cancel_scope.deadline = trio.current_time() + config.graceful_timeout
+            await context.terminated.set()
+            await websockets.drain()
+        await lifespan.wait_for_shutdown()
+        lifespan_nursery.cancel_scope.cancel()
+
+
+async def _accept(
+    welcome: Callable[[trio.SocketStream], Awaitable[None]],
+    listeners: list[trio.SocketListener],
+    visitors: trio.Nursery,
+) -> None:
+    """Take connections in; when that ends, nobody listens any more."""
+    await trio.serve_listeners(welcome, listeners, handler_nursery=visitors)

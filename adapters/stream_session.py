@@ -1,0 +1,592 @@
+"""One connection of the command stream: commands in, results and private events out, in their order.
+
+A result is written when its outcome is durable and not before; a connection that breaks loses the answers,
+not the commands. What must stay in order is kept per market in a lane: commands go to the market in the order
+they came, and a `sync` sees all that were sent ahead of it.
+"""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import msgspec
+import trio
+
+from adapters import render, shapes
+from adapters.clock import MICROSECONDS
+from adapters.handlers_orders import trades_of
+from adapters.identity import Principal
+from adapters.interests import Interests, bad_subscription, is_privileged, read_scope, read_topics
+from adapters.rate_limits import Bucket
+from adapters.status import STATUS, SUCCESS, Fault, RefusedError
+from adapters.stream_wire import (
+    BATCH_MAX,
+    HEARTBEAT_MS,
+    JSON,
+    MSGPACK,
+    AskPing,
+    Auth,
+    BatchCancel,
+    Burn,
+    Cancel,
+    Encoding,
+    Error,
+    Guard,
+    Heartbeat,
+    Hello,
+    Limits,
+    Mint,
+    Operation,
+    Place,
+    PrivateEvent,
+    Replace,
+    Result,
+    Resume,
+    ServerMessage,
+    Subscribe,
+    Sync,
+    UndecodableError,
+    Unreadable,
+    Unsubscribe,
+    read_frame,
+    refused,
+)
+from adapters.topics import TopicEvent, TradeExecuted
+from adapters.websocket import BAD_TOKEN, UNDECODABLE, NotUtf8Error, WebSocket
+from kernel.answers import GuardStands, Outcome, Placed, Refusal, Replaced
+from kernel.codes import Code, MarketStatus
+from kernel.commands import AnyCommand
+from kernel.refusals import account_not_found, amm_only, market_not_found
+
+if TYPE_CHECKING:
+    from adapters.stream_hub import StreamHub
+
+IN_FLIGHT_MAX: Final = 256
+"""Commands of a user that may be without a result."""
+IN_FLIGHT_MAX_AMM: Final = 1024
+AUTH_PATIENCE: Final = 5.0
+"""Seconds a connection may take to say who it is."""
+RECHECK: Final = 1.0
+"""Seconds for which a principal is believed to be what it was."""
+HEARTBEAT: Final = HEARTBEAT_MS / 1000
+FRAME_MESSAGES: Final = 256
+"""Messages of one frame, from which on the next begins."""
+
+BUCKETS: Final[dict[type[Operation], Bucket]] = {
+    Place: Bucket.ORDERS,
+    Cancel: Bucket.CANCEL,
+    Replace: Bucket.REPLACE,
+    Mint: Bucket.AMM,
+    Burn: Bucket.AMM,
+    Sync: Bucket.QUERY,
+}
+"""What counts against which limit; the others are free."""
+AMM_ONLY: Final[frozenset[type[Operation]]] = frozenset({Replace, BatchCancel, Mint, Burn})
+WITHOUT_AUTHENTICATION: Final[frozenset[type[Operation]]] = frozenset({Auth})
+
+
+class GuardShape(shapes.Shape, frozen=True):
+    grace_ms: int | None
+    markets: tuple[str, ...] | None
+
+
+class SyncShape(shapes.Shape, frozen=True):
+    as_of_seq: int
+    balance: shapes.BalanceShape
+    position: shapes.PositionShape
+    orders: list[shapes.OrderShape]
+    market: shapes.MarketShape
+
+
+class Entry(msgspec.Struct, gc=False):
+    """A command that was admitted and has no result yet."""
+
+    cid: int
+    encoding: Encoding
+    wish: AnyCommand | Sync | None = None
+    """What is to be done in its lane; None until it is admitted."""
+
+
+class Later(msgspec.Struct):
+    """The place of a result that needs the tables first; what comes after it waits."""
+
+    message: Result | None = None
+
+
+@attrs.define(eq=False)
+class Lane:
+    """One market, as one connection uses it."""
+
+    outstanding: int = 0
+    """Commands submitted and not decided."""
+    blocked: deque[Entry] = attrs.field(factory=deque)
+    """What waits behind a `sync` that waits for them."""
+
+
+class Session:
+    """One connection."""
+
+    def __init__(
+        self, hub: "StreamHub", socket: WebSocket, encoding: Encoding, principal: Principal | None, token: str
+    ) -> None:
+        self.socket = socket
+        self.principal = principal
+        self.interests = Interests()
+        self.live = True
+        """Whether events come as they happen; not while a resumption still reads the past."""
+        self.guarded = False
+        """Whether it counts as the presence that keeps its user's guard from firing."""
+        self.replayed = 0
+        """How far a resumption has come."""
+        self._hub = hub
+        self._server = hub.server
+        self._encoding = encoding
+        self._token = token
+        self._checked_at = trio.current_time()
+        self._began_at = trio.current_time()
+        self._said_at = trio.current_time()
+        self._in_flight: set[int] = set()
+        self._lanes: dict[str | None, Lane] = {}
+        self._submitted = 0
+        self._id = hub.fresh_id()
+        self._events = 0
+        self._has_resumed = False
+        self._items: list[tuple[Encoding, Any]] = []
+        self._nursery: trio.Nursery
+
+    @property
+    def is_open(self) -> bool:
+        return self.socket.is_open
+
+    async def run(self) -> None:
+        """Serve the connection until either side ends it."""
+        async with self.socket.open(), trio.open_nursery() as self._nursery:
+            self._nursery.start_soon(self._watch)
+            if self.principal is not None:
+                self._welcome(self.principal)
+            try:
+                while (received := await self.socket.receive()) is not None:
+                    await self.take(received)
+            except NotUtf8Error:
+                self._give_up(JSON, "not UTF-8")
+            self._nursery.cancel_scope.cancel()
+
+    # What comes in
+
+    async def take(self, received: str | bytes) -> None:
+        """Carry out one frame."""
+        encoding = JSON if isinstance(received, str) else MSGPACK
+        try:
+            operations = read_frame(received)
+        except UndecodableError as trouble:
+            self._give_up(encoding, str(trouble))
+            return
+        if not operations:
+            self.say(encoding, Error(Fault.BAD_BATCH, "An empty batch"))
+        await self._recheck()
+        run: list[Entry] = []
+        lane_of_run: str | None = None
+        is_too_long = len(operations) > BATCH_MAX
+        for operation in operations:
+            if self._is_unanswerable(operation, encoding):
+                continue
+            assert operation.cid is not None
+            entry = Entry(operation.cid, encoding)
+            try:
+                if is_too_long:
+                    raise RefusedError(Fault.BAD_BATCH, f"A batch of more than {BATCH_MAX} commands")
+                command = self._admit(operation)
+            except RefusedError as refusal:
+                self._refuse(entry, refusal)
+                continue
+            if command is None:
+                self._submit(lane_of_run, run)
+                run = []
+                await self._serve(entry, operation)
+                continue
+            self._in_flight.add(entry.cid)
+            entry.wish = command
+            lane = self._server.actors.market_of(command)
+            if lane != lane_of_run:
+                self._submit(lane_of_run, run)
+                run, lane_of_run = [], lane
+            run.append(entry)
+        self._submit(lane_of_run, run)
+        self.flush()
+
+    def _is_unanswerable(self, operation: Operation | Unreadable, encoding: Encoding) -> bool:
+        """Without a cid of its own a command can have no result."""
+        if operation.cid is None:
+            assert isinstance(operation, Unreadable)
+            self.say(encoding, Error(operation.refusal.code, operation.refusal.message))
+            return True
+        if operation.cid in self._in_flight:
+            self.say(encoding, Error(Fault.BAD_CID, f"cid {operation.cid} is in flight"))
+            return True
+        return False
+
+    def _admit(self, operation: Operation | Unreadable) -> AnyCommand | None:
+        """The command to the kernel, if it is one, after every check ahead of its business."""
+        kind = operation.operation if isinstance(operation, Unreadable) else type(operation)
+        principal = self.principal
+        if self._hub.is_stopping:
+            raise RefusedError(Fault.SHUTTING_DOWN, "The server is shutting down; this was not executed")
+        if principal is None and kind not in WITHOUT_AUTHENTICATION:
+            raise RefusedError(Fault.NOT_AUTHENTICATED_YET, "Send auth first")
+        if len(self._in_flight) >= self._in_flight_max:
+            raise RefusedError(
+                Fault.TOO_MANY_IN_FLIGHT, f"{self._in_flight_max} commands are without a result already"
+            )
+        if principal is not None and kind is not None:
+            if kind in AMM_ONLY and not principal.is_amm:
+                refusal = amm_only()
+                raise RefusedError(refusal.code, refusal.message)
+            self._count(kind, operation, principal)
+        if isinstance(operation, Unreadable):
+            raise operation.refusal
+        if isinstance(operation, Place | Cancel | Replace | BatchCancel | Mint | Burn | Guard):
+            assert principal is not None
+            return operation.to_command(principal.user_id, self._server.clock)
+        return None
+
+    def _count(self, kind: type[Operation], operation: Operation | Unreadable, principal: Principal) -> None:
+        bucket = BUCKETS.get(kind)
+        if bucket is None:
+            return
+        market_id = operation.new_order.market_id if isinstance(operation, Replace) else ""
+        quota = self._server.rate_limits.take(bucket, principal, market_id)
+        if quota is not None and not quota.allowed:
+            raise quota.refusal()
+
+    @property
+    def _in_flight_max(self) -> int:
+        return IN_FLIGHT_MAX_AMM if self.principal is not None and self.principal.is_amm else IN_FLIGHT_MAX
+
+    async def _serve(self, entry: Entry, operation: Operation | Unreadable) -> None:
+        """What the adapter answers by itself."""
+        try:
+            match operation:
+                case AskPing():
+                    self._done(entry, {"server_time_ms": self._server.clock.now() // 1000})
+                case Auth(token=token):
+                    await self._authenticate(entry, token)
+                case Sync():
+                    self._in_flight.add(entry.cid)
+                    entry.wish = operation
+                    self._submit(self._lane_of_sync(operation), [entry])
+                case Subscribe():
+                    self._subscribe(operation)
+                    self._done(entry, {"from": (self.replayed if not self.live else self._durable) + 1})
+                case Unsubscribe(topics=topics, markets=markets):
+                    assert self.principal is not None
+                    self.interests.remove(read_topics(topics, self.principal), markets)
+                    self._hub.index(self)
+                    self._done(entry, None)
+                case Resume():
+                    self._resume(entry, operation)
+                case _:
+                    raise AssertionError(f"nobody serves {operation}")
+        except RefusedError as refusal:
+            self._refuse(entry, refusal)
+
+    # Commands on their way to the kernel and back
+
+    def _lane_of_sync(self, operation: Sync) -> str | None:
+        return operation.market_id if operation.market_id in self._server.exchange.markets else None
+
+    def _submit(self, lane_id: str | None, run: list[Entry]) -> None:
+        if not run:
+            return
+        lane = self._lanes.setdefault(lane_id, Lane())
+        lane.blocked.extend(run)
+        self._advance(lane_id, lane)
+
+    def _advance(self, lane_id: str | None, lane: Lane) -> None:
+        """Send what is not behind a `sync`, and see to the `sync` when all ahead of it is decided."""
+        blocked = lane.blocked
+        while blocked:
+            if isinstance(sync := blocked[0].wish, Sync):
+                if lane.outstanding:
+                    return
+                self._sync(blocked.popleft(), sync)
+                continue
+            run: list[Entry] = []
+            commands: list[AnyCommand] = []
+            while blocked and (wish := blocked[0].wish) is not None and not isinstance(wish, Sync):
+                run.append(blocked.popleft())
+                commands.append(wish)
+            self._send(lane_id, lane, run, commands)
+        if not lane.outstanding:
+            del self._lanes[lane_id]
+
+    def _send(
+        self, lane_id: str | None, lane: Lane, run: list[Entry], commands: Sequence[AnyCommand]
+    ) -> None:
+        self._submitted += 1
+        correlation_id = f"{self._id}.{self._submitted}"
+        if self._server.actors.submit(commands, correlation_id) is None:
+            full = RefusedError(Code.OVERLOADED, "Too many requests are waiting; try again shortly")
+            for entry in run:
+                self._in_flight.discard(entry.cid)
+                self._refuse(entry, full)
+            return
+        lane.outstanding += len(run)
+        self._hub.expect(correlation_id, self, lane_id, run)
+
+    def answer(self, lane_id: str | None, entry: Entry, outcome: Outcome) -> None:
+        """The outcome of a command is durable."""
+        lane = self._lanes[lane_id]
+        lane.outstanding -= 1
+        self._in_flight.discard(entry.cid)
+        if self.is_open:
+            self.say(entry.encoding, self._result(entry, outcome))
+        if not lane.outstanding:
+            self._advance(lane_id, lane)
+
+    def _result(self, entry: Entry, outcome: Outcome) -> Result | Later:
+        answer = outcome.answer
+        match answer:
+            case Refusal(code=code, message=message, data=reason):
+                return refused(entry.cid, outcome.seen, code, STATUS[code], message, reason)
+            case GuardStands(grace_ms=grace_ms, markets=markets):
+                assert self.principal is not None
+                if grace_ms is not None and not self.guarded:
+                    self.guarded = True
+                    self._hub.guards.came(self.principal.user_id)
+                return Result(entry.cid, True, 200, SUCCESS, outcome.seen, GuardShape(grace_ms, markets))
+            case Placed(repeated=True) | Replaced(repeated=True):
+                later = Later()
+                self._nursery.start_soon(self._look_up, entry, outcome, later)
+                return later
+            case _:
+                status, data = render.outcome(outcome, display=False)
+                return Result(entry.cid, True, status, SUCCESS, outcome.seen, data)
+
+    async def _look_up(self, entry: Entry, outcome: Outcome, later: Later) -> None:
+        """A repeated request is answered with the trades its order had so far: they are in the tables."""
+        answer = outcome.answer
+        assert isinstance(answer, Placed | Replaced)
+        now = answer.order if isinstance(answer, Placed) else answer.new
+        server, cid, seq = self._server, entry.cid, outcome.seen
+        try:
+            trades = await trades_of(server, now, seq)
+        except RefusedError as trouble:
+            later.message = refused(cid, seq, trouble.code, trouble.status, trouble.message)
+        except server.unavailable:
+            later.message = refused(cid, seq, Code.OVERLOADED, 503, "The tables cannot be asked just now")
+        else:
+            data: msgspec.Struct
+            if isinstance(answer, Placed):
+                data = render.placed(answer, trades, display=False)
+            else:
+                data = render.replaced(answer, trades, display=False)
+            later.message = Result(cid, True, 200, SUCCESS, seq, data)
+        self.flush()
+
+    def _sync(self, entry: Entry, sync: Sync) -> None:
+        """One user's whole view of one market at one journal id, told when that id is durable."""
+        assert self.principal is not None
+        self._in_flight.discard(entry.cid)
+        exchange, user_id = self._server.exchange, self.principal.user_id
+        market = exchange.markets.get(sync.market_id)
+        account = exchange.trader(user_id)
+        if market is None or (market.status is MarketStatus.DRAFT and not self.principal.is_admin):
+            self._refuse(entry, _from_kernel(market_not_found(sync.market_id)))
+            return
+        if account is None:
+            self._refuse(entry, _from_kernel(account_not_found(user_id)))
+            return
+        held = market.positions.get(user_id)
+        data = SyncShape(
+            exchange.head,
+            render.balance(account, display=False),
+            render.position(held, display=False)
+            if held is not None
+            else render.no_position(market, display=False),
+            render.live_orders(held),
+            render.market(market, display=False),
+        )
+        result = Result(entry.cid, True, 200, SUCCESS, exchange.head, data)
+        if exchange.head <= self._durable:
+            self.say(entry.encoding, result)
+        else:
+            self._hub.tell_when_durable(exchange.head, self, entry.encoding, result)
+
+    # Who it is
+
+    async def _authenticate(self, entry: Entry, token: str) -> None:
+        try:
+            principal = await self._server.identities.holder(token)
+        except RefusedError as refusal:
+            self._refuse(entry, refusal)
+            self.flush()
+            self.socket.close(BAD_TOKEN, "not authenticated")
+            return
+        except self._server.unavailable:
+            raise RefusedError(Code.OVERLOADED, "The database does not answer; try again shortly") from None
+        known = self.principal
+        if known is not None and known.user_id != principal.user_id:
+            raise RefusedError(Code.NOT_ALLOWED, "This connection is another user's")
+        if known is None and not self._hub.join(principal):
+            raise RefusedError(Fault.RATE_LIMITED, "Too many command connections")
+        self.principal, self._token, self._checked_at = principal, token, trio.current_time()
+        self._done(entry, {"user_id": principal.user_id, "expires_at_ms": principal.expires_at * 1000})
+        if known is None:
+            self._welcome(principal)
+
+    def _welcome(self, principal: Principal) -> None:
+        self.say(
+            self._encoding,
+            Hello(
+                "pm.v1",
+                principal.user_id,
+                principal.account_type,
+                self._durable,
+                self._server.clock.now() // 1000,
+                Limits(self._in_flight_max),
+            ),
+        )
+        self.flush()
+
+    async def _recheck(self) -> None:
+        """Role and standing are what they are now, also for who connected an hour ago."""
+        now = trio.current_time()
+        if self.principal is None or now - self._checked_at < RECHECK:
+            return
+        try:
+            self.principal = await self._server.identities.holder(self._token)
+            self._checked_at = now
+        except RefusedError as refusal:
+            self.socket.close(BAD_TOKEN, refusal.message)
+        except self._server.unavailable:
+            pass  # asked again with the next frame: a database that is away makes nobody a stranger
+
+    # What it wants to hear
+
+    def _subscribe(self, wish: Subscribe | Resume) -> None:
+        principal = self.principal
+        assert principal is not None
+        topics, scope = read_topics(wish.topics, principal), read_scope(wish.scope, principal)
+        for market_id in wish.markets or ():
+            market = self._server.exchange.markets.get(market_id)
+            if market is None or (market.status is MarketStatus.DRAFT and not principal.is_admin):
+                raise bad_subscription(f"unknown market {market_id!r}")
+        if wish.markets == []:
+            raise bad_subscription("markets must name at least one, or be absent")
+        self.interests.add(topics, wish.markets, scope)
+        self._hub.index(self)
+
+    def _resume(self, entry: Entry, wish: Resume) -> None:
+        if self._has_resumed or self.interests:
+            raise bad_subscription("resume comes once, and before any subscribe")
+        head, span = self._durable, self._hub.resume_span
+        if wish.after > head or head - wish.after > span:
+            raise RefusedError(
+                Fault.CANNOT_RESUME,
+                f"Cannot resume after {wish.after}: the newest is {head}, at most {span} are told again",
+                {"head": head, "max_span": span},
+            )
+        self._subscribe(wish)
+        self._has_resumed = True
+        self._done(entry, {"from": wish.after + 1, "head": head})
+        if wish.after < head:
+            self.live = False
+            self.replayed = wish.after
+            self._nursery.start_soon(self._hub.replay, self)
+
+    def deliver(self, journal_id: int, events: Sequence[TopicEvent]) -> None:
+        """What one fact means to this connection, all of it in one frame."""
+        principal = self.principal
+        if principal is None or not self.is_open:
+            return
+        messages: list[ServerMessage] = []
+        for event in events:
+            if not self.interests.cover(event, principal.user_id):
+                continue
+            payload = event.payload
+            if isinstance(payload, TradeExecuted) and not is_privileged(principal):
+                payload = payload.seen_by(principal.user_id)
+            self._events += 1
+            messages.append(PrivateEvent(self._events, journal_id, event.topic, payload))
+        if messages:
+            self._items.append((self._encoding, messages))
+            self._hub.touch(self)
+
+    # What goes out
+
+    def say(self, encoding: Encoding, message: ServerMessage | Later) -> None:
+        """Append a message to what the next `flush` writes."""
+        self._items.append((encoding, message))
+        self._hub.touch(self)
+
+    def flush(self) -> None:
+        """Write what was said, as few frames as its kinds allow."""
+        items, self._items = self._items, []
+        messages: list[ServerMessage] = []
+        kind = self._encoding
+        for position, (encoding, said) in enumerate(items):
+            if type(said) is Later:
+                if said.message is None:
+                    self._items = items[position:]
+                    break
+                said = said.message
+            if messages and (encoding is not kind or len(messages) >= FRAME_MESSAGES):
+                self.socket.send(kind.write(messages))
+                messages = []
+            kind = encoding
+            if type(said) is list:
+                messages += said
+            else:
+                messages.append(said)
+        if messages:
+            self.socket.send(kind.write(messages))
+            self._said_at = trio.current_time()
+
+    def _done(self, entry: Entry, data: object) -> None:
+        self.say(entry.encoding, Result(entry.cid, True, 200, SUCCESS, self._durable, data))
+
+    def _refuse(self, entry: Entry, refusal: RefusedError) -> None:
+        result = refused(
+            entry.cid, self._durable, refusal.code, refusal.status, refusal.message, refusal.data
+        )
+        self.say(entry.encoding, result)
+
+    def _give_up(self, encoding: Encoding, why: str) -> None:
+        self.say(encoding, Error(Fault.UNDECODABLE, f"Undecodable frame: {why}"))
+        self.flush()
+        self.socket.close(UNDECODABLE, "undecodable frame")
+
+    @property
+    def _durable(self) -> int:
+        return self._server.actors.durable
+
+    # Time
+
+    async def _watch(self) -> None:
+        """Heartbeats, and the end of a token or of the time to send one."""
+        while self.is_open:
+            now = trio.current_time()
+            expires_in = self._expires_in(now)
+            if expires_in <= 0:
+                self.socket.close(
+                    BAD_TOKEN, "no token" if self.principal is None else "the token has expired"
+                )
+                return
+            beat_in = self._said_at + HEARTBEAT - now if self.principal is not None else math.inf
+            if beat_in <= 0:
+                seq = self._durable if self.live else self.replayed
+                self.say(self._encoding, Heartbeat(seq, self._server.clock.now() // 1000))
+                self.flush()
+                continue
+            await trio.sleep(min(beat_in, expires_in))
+
+    def _expires_in(self, now: float) -> float:
+        if self.principal is None:
+            return self._began_at + AUTH_PATIENCE - now
+        return self.principal.expires_at - self._server.clock.now() / MICROSECONDS
+
+
+def _from_kernel(refusal: Refusal) -> RefusedError:
+    return RefusedError(refusal.code, refusal.message, refusal.data)

@@ -1,0 +1,357 @@
+"""One websocket on the server's side: whole messages in, frames out, and nothing that can grow without end.
+
+It knows the protocol and the socket, and what it means to be slow or silent; nothing of what is said. It
+speaks on the socket itself: who goes by way of ASGI writes frame by frame, is told of no pongs, and cannot
+leave a reader behind who does not read.
+"""
+
+import contextlib
+import math
+import os
+import struct
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Final
+
+import attrs
+import trio
+from wsproto.connection import Connection, ConnectionState, ConnectionType
+from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
+from wsproto.utilities import LocalProtocolError, generate_accept_token, split_comma_header
+
+FRAME_MAX: Final = 1_048_576
+"""Bytes of one message from a client."""
+RECEIVE: Final = 65_536
+CHUNK: Final = 262_144
+"""Bytes handed to the socket at once: many frames, so that a busy connection costs few system calls."""
+PING_EVERY: Final = 20.0
+SILENCE_MAX: Final = 60.0
+CLOSING: Final = 5.0
+"""Seconds that a close may take: to send what is under way, and to hear the other side agree."""
+EVENTS_A_TURN: Final = 64
+"""Frames handled before others get their turn: a flood of tiny ones must not hold up the exchange."""
+
+NORMAL, GOING_AWAY = 1000, 1001
+NOT_UTF8 = 1007
+UNDECODABLE, BAD_TOKEN, SILENT, TOO_LARGE, SLOW = 4400, 4401, 4408, 4413, 4429
+
+TEXT, BINARY = 0x81, 0x82
+
+
+def frame(opcode: int, payload: bytes) -> bytes:
+    """A whole message as one frame, unmasked as a server sends it."""
+    size = len(payload)
+    if size < 126:
+        return bytes((opcode, size)) + payload
+    if size < 65_536:
+        return struct.pack("!BBH", opcode, 126, size) + payload
+    return struct.pack("!BBQ", opcode, 127, size) + payload
+
+
+class NotUtf8Error(Exception):
+    """A text frame that is none."""
+
+
+@attrs.frozen
+class Upgrade:
+    """A request to speak websocket, as HTTP asked for it."""
+
+    target: str
+    """Path and query."""
+    headers: dict[str, str]
+    trailing: bytes
+    """What came right behind the request."""
+
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
+    @property
+    def is_valid(self) -> bool:
+        return self.headers.get("sec-websocket-version") == "13" and "sec-websocket-key" in self.headers
+
+    @property
+    def protocols(self) -> list[str]:
+        return split_comma_header(self.headers.get("sec-websocket-protocol", "").encode("latin-1"))
+
+    def accepted(self, protocol: str | None) -> bytes:
+        """The answer that opens the websocket; no extensions, so that one frame can serve many readers."""
+        token = generate_accept_token(self.headers["sec-websocket-key"].encode("latin-1")).decode()
+        lines = [
+            "HTTP/1.1 101 Switching Protocols",
+            "upgrade: websocket",
+            "connection: Upgrade",
+            f"sec-websocket-accept: {token}",
+        ]
+        if protocol is not None:
+            lines.append(f"sec-websocket-protocol: {protocol}")
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+@attrs.frozen(kw_only=True)
+class Manners:
+    """What one kind of websocket asks of its clients."""
+
+    silent_code: int
+    """How a client is sent off that has not been heard for `SILENCE_MAX`."""
+    only_pongs_count: bool
+    """Whether only an answer to a ping proves that it is there."""
+    waiting_max: float = math.inf
+    """Bytes that may wait for a client that does not read."""
+    patience: float = math.inf
+    """Seconds that they may wait."""
+
+
+class WebSocket:
+    """An open websocket."""
+
+    def __init__(self, stream: trio.SocketStream, manners: Manners, trailing: bytes = b"") -> None:
+        self.manners = manners
+        self.waiting = 0
+        """Bytes that are not with the operating system yet."""
+        self._heard_at = self._ponged_at = trio.current_time()
+        self.closed_with: int | None = None
+        """The code this side closes with, once it does."""
+        self.when_drained: Callable[[], None] | None = None
+        """Called when everything that had to wait is with the operating system."""
+        self._stream = stream
+        self._protocol = Connection(ConnectionType.SERVER, trailing_data=trailing)
+        self._events: Iterator[Event] = self._protocol.events()
+        self._handled = 0
+        self._parts: list[str | bytes | bytearray] = []
+        self._size = 0
+        self._outgoing: deque[tuple[float, bytes]] = deque()
+        self._wake = trio.Event()
+        self._reading = trio.CancelScope()
+        self._sending = trio.CancelScope()
+        self._written = trio.Event()
+        self._drained = trio.Event()
+        self._gone = False
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Write what is sent and keep alive while the body reads; then close, politely but not for long."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write)
+                nursery.start_soon(self._keep_alive)
+                try:
+                    yield
+                finally:
+                    self.close(NORMAL)
+                    with trio.move_on_after(CLOSING, shield=True):
+                        await self._hear_them_out()
+                    nursery.cancel_scope.cancel()
+        finally:
+            await trio.aclose_forcefully(self._stream)
+
+    # Sending
+
+    @property
+    def is_open(self) -> bool:
+        return self.closed_with is None and not self._gone
+
+    def send(self, encoded: bytes) -> None:
+        """Have frames written as soon as the other side takes them; never waits."""
+        if not self.is_open:
+            return
+        self._enqueue(encoded)
+        if self.waiting > self.manners.waiting_max:
+            self.close(SLOW, "too much waits to be read", drop=True)
+
+    async def drained(self) -> None:
+        """Wait until nothing waits, or nobody listens any more."""
+        while self.waiting and self.is_open:
+            await self._drained.wait()
+
+    def _enqueue(self, encoded: bytes) -> None:
+        if not self.waiting:
+            # Straight to the system, which mostly takes it: no other task need wake up for a write.
+            try:
+                sent = os.write(self._stream.socket.fileno(), encoded)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self._lose()
+                return
+            if sent == len(encoded):
+                return
+            encoded = encoded[sent:]
+        self._outgoing.append((trio.current_time(), encoded))
+        self.waiting += len(encoded)
+        self._wake.set()
+
+    def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
+        """Say goodbye, after what waits or instead of it; nothing is received or sent any more."""
+        if self.closed_with is not None:
+            return
+        self.closed_with = code
+        if drop:
+            self._forget()
+        with contextlib.suppress(LocalProtocolError):  # they said goodbye first
+            self._enqueue(self._protocol.send(CloseConnection(code, reason or None)))
+        self._sending.deadline = min(self._sending.deadline, trio.current_time() + CLOSING)
+        self._reading.cancel()
+        self._wake.set()
+        self._release()
+
+    def _forget(self) -> None:
+        self.waiting -= sum(len(encoded) for _, encoded in self._outgoing)
+        self._outgoing.clear()
+
+    async def _write(self) -> None:
+        """Hand the socket what waits, many frames at once, until the goodbye is out or nobody takes it."""
+        try:
+            while not self._gone:
+                if self._outgoing:
+                    await self._write_chunk(*self._take())
+                    if not self.waiting:
+                        self._release()
+                        if self.when_drained is not None:
+                            self.when_drained()
+                elif self.closed_with is not None:
+                    return
+                else:
+                    self._wake = trio.Event()
+                    await self._wake.wait()
+        finally:
+            self._written.set()
+
+    async def _write_chunk(self, since: float, chunk: bytes) -> None:
+        view = memoryview(chunk)
+        while view and not self._gone:
+            leaving = self.closed_with is not None
+            limit = trio.current_time() + CLOSING if leaving else since + self.manners.patience
+            with trio.move_on_at(limit) as self._sending:
+                try:
+                    sent = await self._stream.socket.send(view)
+                except OSError:
+                    self._lose()
+                    return
+                view = view[sent:]
+                self.waiting -= sent
+                continue
+            if leaving:
+                self._lose()
+            else:
+                # What is under way is finished, for a frame cut short would spoil the goodbye behind it.
+                self.close(SLOW, "not read for too long", drop=True)
+
+    def _take(self) -> tuple[float, bytes]:
+        """What waits, up to a chunk, and since when the oldest of it does."""
+        since, first = self._outgoing.popleft()
+        frames, size = [first], len(first)
+        while self._outgoing and size < CHUNK:
+            _, following = self._outgoing.popleft()
+            frames.append(following)
+            size += len(following)
+        return since, b"".join(frames) if len(frames) > 1 else first
+
+    def _lose(self) -> None:
+        """Nobody is there any more, or nobody who listens."""
+        self._gone = True
+        self._reading.cancel()
+        self._wake.set()
+        self._release()
+
+    def _release(self) -> None:
+        """Who waits for what waits to be gone may look again."""
+        self._drained.set()
+        self._drained = trio.Event()
+
+    # Receiving
+
+    async def receive(self) -> str | bytes | None:
+        """The next whole message; None when there will be none."""
+        while self.is_open:
+            for event in self._events:
+                message = self._handle(event)
+                if message is not None or not self.is_open:
+                    return message
+                self._handled += 1
+                if self._handled % EVENTS_A_TURN == 0:
+                    await trio.lowlevel.checkpoint()
+            if not await self._read():
+                self._lose()
+        return None
+
+    async def _read(self) -> bool:
+        with trio.CancelScope() as self._reading:
+            try:
+                data = await self._stream.receive_some(RECEIVE)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return False
+            if not data:
+                return False
+            self._heard_at = trio.current_time()
+            self._protocol.receive_data(data)
+            self._events = self._protocol.events()
+        return True
+
+    def _handle(self, event: Event) -> str | bytes | None:
+        match event:
+            case TextMessage() | BytesMessage():
+                return self._gather(event)
+            case Ping():
+                # A client that pings without reading gets no answers beyond what it leaves unread.
+                if self.waiting < CHUNK:
+                    self._enqueue(self._protocol.send(event.response()))
+            case Pong():
+                self._ponged_at = trio.current_time()
+            case CloseConnection() if self._protocol.state is ConnectionState.REMOTE_CLOSING:
+                self._forget()
+                self._enqueue(self._protocol.send(event.response()))
+                self.closed_with = NORMAL
+            case CloseConnection(code=code) if code == NOT_UTF8:
+                raise NotUtf8Error
+            case CloseConnection(code=code, reason=reason):
+                self.close(code, reason or "")
+            case _:
+                pass
+        return None
+
+    def _gather(self, event: TextMessage | BytesMessage) -> str | bytes | None:
+        self._parts.append(event.data)
+        self._size += len(event.data)
+        if self._size > FRAME_MAX:
+            self.close(TOO_LARGE, f"more than {FRAME_MAX} bytes")
+            return None
+        if not event.message_finished:
+            return None
+        whole: str | bytes
+        if isinstance(event, TextMessage):
+            whole = "".join(part for part in self._parts if isinstance(part, str))
+            if not whole.isascii() and len(whole.encode()) > FRAME_MAX:
+                self.close(TOO_LARGE, f"more than {FRAME_MAX} bytes")
+                return None
+        else:
+            whole = b"".join(part for part in self._parts if not isinstance(part, str))
+        self._parts.clear()
+        self._size = 0
+        return whole
+
+    # Living and ending
+
+    async def _keep_alive(self) -> None:
+        """Ping, so that a live connection shows it, and send off who does not answer."""
+        while self.is_open:
+            await trio.sleep(PING_EVERY)
+            heard = self._ponged_at if self.manners.only_pongs_count else self._heard_at
+            if trio.current_time() - heard >= SILENCE_MAX:
+                self.close(self.manners.silent_code, "nothing heard", drop=True)
+            elif self.closed_with is None:
+                self._enqueue(self._protocol.send(Ping()))
+
+    async def _hear_them_out(self) -> None:
+        """Wait until the goodbye is out and answered; unread bytes would make the system reset it away."""
+        await self._written.wait()
+        while not self._gone and self._protocol.state is not ConnectionState.CLOSED:
+            try:
+                data = await self._stream.receive_some(RECEIVE)
+                if not data:
+                    return
+                self._protocol.receive_data(data)
+                for _ in self._protocol.events():
+                    pass
+            except (trio.BrokenResourceError, trio.ClosedResourceError, LocalProtocolError):
+                return

@@ -1,0 +1,228 @@
+"""Every websocket of the server: who may open which, and to whom it is handed."""
+
+import contextlib
+import secrets
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from functools import partial
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import parse_qs, unquote
+
+import msgspec
+import trio
+
+from adapters import render
+from adapters.clock import MICROSECONDS
+from adapters.feeds import Feeds
+from adapters.guards import Guards
+from adapters.identity import Principal
+from adapters.server import Server
+from adapters.status import AnyCode, Fault, RefusedError
+from adapters.stream_hub import RESUME_SPAN, StreamHub
+from adapters.stream_session import Session
+from adapters.stream_wire import JSON, PROTOCOLS
+from adapters.websocket import (
+    BAD_TOKEN,
+    GOING_AWAY,
+    NOT_UTF8,
+    SILENT,
+    Manners,
+    NotUtf8Error,
+    Upgrade,
+    WebSocket,
+)
+from kernel.codes import Code, MarketStatus
+
+COMMANDS: Final = "/ws/v1/commands"
+ORDERBOOK: Final = "/ws/v1/orderbook/"
+TRADES: Final = "/ws/v1/trades/"
+
+FEEDS_MAX: Final = 50
+"""Feed connections of one user."""
+RECHECK: Final = 30.0
+"""Seconds for which the user behind a feed is believed to be allowed to read it."""
+
+STREAM_MANNERS: Final = Manners(
+    silent_code=SILENT, only_pongs_count=False, waiting_max=8 * 1024 * 1024, patience=10.0
+)
+FEED_MANNERS: Final = Manners(silent_code=GOING_AWAY, only_pongs_count=True)
+
+Conversation = Callable[[], Awaitable[None]]
+ServeFeed = Callable[[WebSocket, str], Awaitable[None]]
+
+
+class Websockets:
+    """The command stream, the public feeds, and the guards that watch who is connected."""
+
+    def __init__(self, server: Server, *, resume_span: int = RESUME_SPAN) -> None:
+        """Before anything is decided that is not durable."""
+        self.guards = Guards(server)
+        self.hub = StreamHub(server, self.guards, resume_span=resume_span)
+        self.feeds = Feeds(server)
+        self._server = server
+        self._readers: Counter[str] = Counter()
+        self._open_feeds: set[WebSocket] = set()
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """What happens by itself: guards that fire, snapshots that are due. Until cancelled."""
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self.guards.run)
+            nursery.start_soon(self.feeds.run)
+            task_status.started()
+
+    async def drain(self) -> None:
+        """Nothing new; results for what is under way; goodbye to everybody."""
+        for socket in self._open_feeds:
+            socket.close(GOING_AWAY, "the server is shutting down", drop=True)
+        await self.hub.drain()
+
+    @property
+    def connections(self) -> dict[str, int]:
+        """How many there are of each kind."""
+        return {"commands": self.hub.sessions, "feeds": len(self._open_feeds)}
+
+    async def serve(self, stream: trio.SocketStream, upgrade: Upgrade) -> None:
+        """One websocket, from its request to its end."""
+        try:
+            converse = await self._admit(stream, upgrade)
+        except RefusedError as refusal:
+            await self._decline(stream, refusal)
+        except self._server.unavailable:
+            await self._decline(stream, RefusedError(Code.OVERLOADED, "The database does not answer"))
+        else:
+            await converse()
+
+    async def _admit(self, stream: trio.SocketStream, upgrade: Upgrade) -> Conversation:
+        """What to do with the connection, or why nothing."""
+        if self.hub.is_stopping:
+            raise RefusedError(Code.OVERLOADED, "The server is shutting down")
+        path = upgrade.path
+        if path == COMMANDS:
+            return await self._admit_commands(stream, upgrade)
+        if path.startswith(ORDERBOOK):
+            return await self._admit_reader(stream, upgrade, path[len(ORDERBOOK) :], self.feeds.serve_book)
+        if path.startswith(TRADES):
+            return await self._admit_reader(stream, upgrade, path[len(TRADES) :], self.feeds.serve_trades)
+        raise RefusedError(Fault.NO_SUCH_PATH, "No such path")
+
+    async def _admit_commands(self, stream: trio.SocketStream, upgrade: Upgrade) -> Conversation:
+        token = token_of(upgrade)
+        principal = await self._server.identities.holder(token) if token is not None else None
+        check_request(upgrade)
+        if principal is not None and not self.hub.join(principal):
+            raise RefusedError(Fault.RATE_LIMITED, "Too many command connections of this user")
+        protocol = next((name for name in upgrade.protocols if name in PROTOCOLS), None)
+        encoding = PROTOCOLS[protocol] if protocol is not None else JSON
+        socket = WebSocket(stream, STREAM_MANNERS, upgrade.trailing)
+        socket.send(upgrade.accepted(protocol))
+        return partial(self.hub.serve, Session(self.hub, socket, encoding, principal, token or ""))
+
+    async def _admit_reader(
+        self, stream: trio.SocketStream, upgrade: Upgrade, name: str, feed: ServeFeed
+    ) -> Conversation:
+        token = token_of(upgrade)
+        if token is None:
+            raise RefusedError(Fault.NOT_AUTHENTICATED, "Not authenticated: a token is needed")
+        principal = await self._server.identities.holder(token)
+        market_id = unquote(name)
+        market = self._server.exchange.markets.get(market_id)
+        if (
+            market is None
+            or not self.feeds.knows(market_id)
+            or (market.status is MarketStatus.DRAFT and not principal.is_admin)
+        ):
+            raise RefusedError(Code.MARKET_NOT_FOUND, f"Market not found: {market_id}")
+        check_request(upgrade)
+        if self._readers[principal.user_id] >= FEEDS_MAX:
+            raise RefusedError(Fault.RATE_LIMITED, f"More than {FEEDS_MAX} feed connections of this user")
+        self._readers[principal.user_id] += 1
+        socket = WebSocket(stream, FEED_MANNERS, upgrade.trailing)
+        socket.send(upgrade.accepted(None))
+        return partial(self._serve_reader, socket, principal, token, partial(feed, socket, market_id))
+
+    async def _serve_reader(
+        self, socket: WebSocket, principal: Principal, token: str, converse: Conversation
+    ) -> None:
+        self._open_feeds.add(socket)
+        try:
+            async with socket.open(), trio.open_nursery() as nursery:
+                nursery.start_soon(self._watch, socket, principal, token)
+                try:
+                    await converse()
+                except NotUtf8Error:
+                    socket.close(NOT_UTF8, "not UTF-8")
+                nursery.cancel_scope.cancel()
+        finally:
+            self._open_feeds.discard(socket)
+            self._readers[principal.user_id] -= 1
+            if not self._readers[principal.user_id]:
+                del self._readers[principal.user_id]
+
+    async def _watch(self, socket: WebSocket, principal: Principal, token: str) -> None:
+        """Close when the token ends, or its holder may no longer read."""
+        server = self._server
+        while True:
+            left = principal.expires_at - server.clock.now() / MICROSECONDS
+            await trio.sleep(min(max(left, 0), RECHECK))
+            try:
+                await server.identities.holder(token)
+            except RefusedError as refusal:
+                socket.close(BAD_TOKEN, refusal.message)
+                return
+            except server.unavailable:
+                continue  # asked again later: a database that is away makes nobody a stranger
+
+    async def _decline(self, stream: trio.SocketStream, refusal: RefusedError) -> None:
+        """Say no as HTTP, for no websocket was opened."""
+        request_id = f"req_{secrets.token_hex(6)}"
+        body = msgspec.json.encode(
+            Envelope(
+                refusal.code, refusal.message, refusal.data, render.time(self._server.clock.now()), request_id
+            )
+        )
+        lines = [
+            f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}",
+            "content-type: application/json",
+            f"content-length: {len(body)}",
+            f"x-request-id: {request_id}",
+            "connection: close",
+        ]
+        if refusal.status == HTTPStatus.UNAUTHORIZED:
+            lines.append("www-authenticate: Bearer")
+        elif refusal.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+            lines.append("retry-after: 1")
+        with trio.move_on_after(DECLINE):
+            with contextlib.suppress(trio.BrokenResourceError):
+                await stream.send_all("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+
+
+DECLINE: Final = 5.0
+"""Seconds a client has to take a no."""
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """As every answer of REST."""
+
+    code: AnyCode
+    message: str
+    data: object
+    timestamp: str
+    request_id: str
+
+
+def token_of(upgrade: Upgrade) -> str | None:
+    """From the header, or for those who cannot set one, from the query."""
+    authorization = upgrade.headers.get("authorization")
+    if authorization is not None:
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise RefusedError(Fault.NOT_AUTHENTICATED, "Not authenticated: a bearer token is needed")
+        return token
+    given = parse_qs(upgrade.target.partition("?")[2], keep_blank_values=True).get("token")
+    return given[0] if given else None
+
+
+def check_request(upgrade: Upgrade) -> None:
+    if not upgrade.is_valid:
+        raise RefusedError(Code.MALFORMED, "Not a request for a websocket of version 13")

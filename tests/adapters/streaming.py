@@ -1,0 +1,434 @@
+"""An exchange that serves its websockets on a real port, and clients that speak to it over real sockets.
+
+Its journal is kept in memory, and its users too: what they promise is tested where they live. Everything from
+the socket to the kernel is the real thing.
+"""
+
+import contextlib
+import itertools
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Literal, cast
+
+import attrs
+import msgspec
+import trio
+import trio_websocket
+from hypercorn.config import Config, Sockets
+from quart_trio import QuartTrio
+
+from adapters import doorway
+from adapters.clock import Clock
+from adapters.identity import Identities, User
+from adapters.passwords import Passwords
+from adapters.rate_limits import RateLimits
+from adapters.server import History, Projections, Server
+from adapters.settings import Settings
+from adapters.tokens import Tokens, TokenType
+from adapters.websockets import Websockets
+from kernel import Exchange
+from kernel.actors import Actors
+from kernel.codes import AMM_ID, Direction, Side
+from kernel.commands import (
+    ActivateMarket,
+    AnyCommand,
+    CreateMarket,
+    Deposit,
+    MarketTerms,
+    MintShares,
+    OpenAccount,
+    OpenJournal,
+    PlaceOrder,
+)
+from kernel.events import Fact, Fill, decode_event, trade_name
+from kernel.journal import Decided, Journal, MemoryJournal
+
+AT = 1_795_168_800_000_000
+SECRET = "a secret that is long enough for anybody"
+ANN = "0193f1c2-5a77-7c1e-9f10-000000000001"
+BEN = "0193f1c2-5a77-7c1e-9f10-000000000002"
+EVE = "0193f1c2-5a77-7c1e-9f10-000000000003"
+ROOT = "0193f1c2-5a77-7c1e-9f10-00000000000a"
+NAMES = {ANN: "ann", BEN: "ben", EVE: "eve", ROOT: "root", AMM_ID: "amm_market_maker"}
+
+_numbers = itertools.count(1)
+
+
+class WallClock(Clock):
+    """Runs with trio's clock, which a test can make jump."""
+
+    def now(self) -> int:
+        return AT + int(trio.current_time() * 1_000_000) - self._began
+
+    def __init__(self) -> None:
+        self._began = int(trio.current_time() * 1_000_000)
+
+
+@attrs.define
+class Row:
+    id: str
+    username: str
+    account_type: str
+    is_active: bool = True
+    email: str = "somebody@example.org"
+    created_at: datetime = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+class Registry:
+    """Users, kept in memory."""
+
+    def __init__(self) -> None:
+        self.rows = {
+            user_id: Row(user_id, name, {AMM_ID: "SYSTEM_BOT", ROOT: "ADMIN"}.get(user_id, "USER"))
+            for user_id, name in NAMES.items()
+        }
+
+    async def find(self, user_id: str) -> User | None:
+        return cast("User | None", self.rows.get(user_id))
+
+    async def find_login(self, username: str) -> tuple[User, str] | None:
+        return None
+
+    async def add(
+        self, username: str, email: str, password_hash: str, account_type: str
+    ) -> User | Literal["username", "email"]:
+        return "username"
+
+    async def set_active(self, user_id: str, is_active: bool) -> bool:
+        self.rows[user_id].is_active = is_active
+        return True
+
+    async def changes(self) -> AsyncIterator[bool]:
+        yield False
+        await trio.sleep_forever()
+
+
+class Tables:
+    """The past as the tables would tell it, told from the journal's facts."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.reached = 2**63
+
+    async def until(self, journal_id: int) -> None:
+        return
+
+    async def trades_of_order(self, order: Any) -> list[dict[str, Any]]:
+        return [
+            row_of(fact, fact.event, order)
+            async for fact in self._journal.read(0)
+            if isinstance(fact.event, Fill)
+            and order.id in (fact.event.order_id, fact.event.counterparty_order_id)
+        ]
+
+
+def row_of(fact: Fact, fill: Fill, order: Any) -> dict[str, Any]:
+    trade = fill.trade
+    return {
+        "trade_id": trade_name(trade.trade_id),
+        "scenario": trade.scenario,
+        "maker_order_id": fill.order_id,
+        "price": fill.trade_price,
+        "quantity": fill.fill_qty,
+        "maker_fee": trade.maker_fee,
+        "taker_fee": trade.taker_fee,
+        "buy_realized_pnl": trade.buy_realized_pnl,
+        "sell_realized_pnl": trade.sell_realized_pnl,
+        "executed_at": datetime.fromtimestamp(fact.at / 1e6, UTC),
+    }
+
+
+def founding(*market_ids: str) -> list[AnyCommand]:
+    """Three rich users, an administrator, a market maker with shares, and markets."""
+    commands: list[AnyCommand] = [OpenJournal(at=AT)]
+    for user_id in (ANN, BEN, EVE, ROOT):
+        commands += [
+            OpenAccount(at=AT, user_id=user_id),
+            Deposit(at=AT, user_id=user_id, amount=10_000_000),
+        ]
+    commands.append(Deposit(at=AT, user_id=AMM_ID, amount=10_000_000))
+    for market_id in market_ids:
+        terms = MarketTerms(title=market_id, max_order_quantity=100_000, max_position_per_user=10_000_000)
+        commands += [
+            CreateMarket(at=AT, market_id=market_id, terms=terms, by=ROOT),
+            ActivateMarket(at=AT, market_id=market_id, by=ROOT),
+            MintShares(
+                at=AT,
+                user_id=AMM_ID,
+                market_id=market_id,
+                quantity=10_000,
+                idempotency_key=f"first-{market_id}",
+                nonce=0,
+            ),
+        ]
+    return commands
+
+
+def a_place(user_id: str, market_id: str = "M", **members: Any) -> PlaceOrder:
+    number = next(_numbers)
+    given: dict[str, Any] = {
+        "at": AT,
+        "user_id": user_id,
+        "client_order_id": f"direct-{number}",
+        "market_id": market_id,
+        "side": Side.YES,
+        "direction": Direction.BUY,
+        "price": 40,
+        "quantity": 10,
+        "nonce": number,
+    }
+    return PlaceOrder(**given | members)
+
+
+async def founded(journal: Journal, *market_ids: str) -> Exchange:
+    """A new exchange, its founding in the journal."""
+    exchange = Exchange()
+    await journal.append(
+        [Decided(command, "founding", exchange.execute(command)) for command in founding(*market_ids)]
+    )
+    return exchange
+
+
+async def replayed(journal: Journal) -> Exchange:
+    """The exchange that a journal tells of, as after a crash."""
+    exchange = Exchange()
+    async for fact in journal.read(0):
+        exchange.apply(Fact(fact.id, fact.at, fact.market_id, decode_event(msgspec.json.encode(fact.event))))
+    return exchange
+
+
+@attrs.define(eq=False)
+class Venue:
+    """A running exchange."""
+
+    server: Server
+    websockets: Websockets
+    journal: Journal
+    registry: Registry
+    port: int
+    stop: trio.Event
+
+    @property
+    def exchange(self) -> Exchange:
+        return self.server.exchange
+
+    @property
+    def durable(self) -> int:
+        return self.server.actors.durable
+
+    def token(self, user_id: str, kind: TokenType = TokenType.ACCESS) -> str:
+        return self.server.tokens.issue(user_id, kind, "USER")
+
+    async def ask(self, *commands: AnyCommand) -> None:
+        """As if somebody else had sent it."""
+        await self.server.actors.ask(*commands)
+
+    @contextlib.asynccontextmanager
+    async def feed(self, path: str, user_id: str = EVE) -> AsyncIterator["Client"]:
+        async with self.connected(path, self.token(user_id)) as client:
+            yield client
+
+    @contextlib.asynccontextmanager
+    async def client(
+        self, user_id: str = ANN, *, protocol: str | None = None, kind: TokenType = TokenType.ACCESS
+    ) -> AsyncIterator["Client"]:
+        """A command connection that has been greeted."""
+        async with self.connected("/ws/v1/commands", self.token(user_id, kind), protocol) as client:
+            client.hello = await client.receive()
+            assert client.hello["t"] == "hello"
+            yield client
+
+    @contextlib.asynccontextmanager
+    async def connected(
+        self, path: str, token: str | None = None, protocol: str | None = None
+    ) -> AsyncIterator["Client"]:
+        async with trio_websocket.open_websocket(
+            "127.0.0.1",
+            self.port,
+            path,
+            use_ssl=False,
+            subprotocols=[protocol] if protocol else None,
+            extra_headers=[(b"authorization", f"Bearer {token}".encode())] if token else None,
+            max_message_size=64 * 1024 * 1024,
+            disconnect_timeout=1,
+        ) as connection:
+            yield Client(connection)
+
+
+@attrs.define(eq=False)
+class Client:
+    """One websocket from the other side."""
+
+    connection: trio_websocket.WebSocketConnection
+    hello: dict[str, Any] = attrs.field(factory=dict)
+    _waiting: list[dict[str, Any]] = attrs.field(factory=list)
+    _cids: Callable[[], int] = attrs.field(factory=lambda: itertools.count(1).__next__)
+
+    async def send(self, *commands: Any) -> None:
+        """One command as it is, several as a batch."""
+        await self.send_text(msgspec.json.encode(list(commands) if len(commands) != 1 else commands[0]))
+
+    async def send_text(self, text: bytes | str) -> None:
+        await self.connection.send_message(text if isinstance(text, str) else text.decode())
+
+    async def send_packed(self, value: Any) -> None:
+        await self.connection.send_message(msgspec.msgpack.encode(value))
+
+    async def receive_frame(self) -> list[dict[str, Any]]:
+        """The messages of the next frame."""
+        received = await self.connection.get_message()
+        decode = msgspec.msgpack.decode if isinstance(received, bytes) else msgspec.json.decode
+        value = decode(received)
+        return value if isinstance(value, list) else [value]
+
+    async def receive(self) -> dict[str, Any]:
+        """The next message, whichever frame it came in."""
+        while not self._waiting:
+            self._waiting += await self.receive_frame()
+        return self._waiting.pop(0)
+
+    async def results(self, count: int) -> list[dict[str, Any]]:
+        """So many results, in the order they came; other messages in between are passed over."""
+        found: list[dict[str, Any]] = []
+        while len(found) < count:
+            message = await self.receive()
+            if message["t"] == "result":
+                found.append(message)
+        return found
+
+    async def events(self, count: int) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while len(found) < count:
+            message = await self.receive()
+            if message["t"] == "event":
+                found.append(message)
+        return found
+
+    async def do(self, op: str, **members: Any) -> dict[str, Any]:
+        """One command, and its result."""
+        cid = self._cids()
+        await self.send({"cid": cid, "op": op, **members})
+        while True:
+            message = await self.receive()
+            if message["t"] == "result" and message["cid"] == cid:
+                return message
+
+    async def place(self, **members: Any) -> dict[str, Any]:
+        return await self.do("place", **wish(**members))
+
+    async def closing(self) -> tuple[int, str | None]:
+        """The code and reason with which the server closes."""
+        try:
+            while True:
+                await self.connection.get_message()
+        except trio_websocket.ConnectionClosed as closed:
+            assert closed.reason is not None
+            return closed.reason.code, closed.reason.reason
+
+
+def wish(**members: Any) -> dict[str, Any]:
+    """The members of an order to place."""
+    given: dict[str, Any] = {
+        "client_order_id": f"o-{next(_numbers)}",
+        "market_id": "M",
+        "side": "YES",
+        "direction": "BUY",
+        "price_cents": 40,
+        "quantity": 10,
+    }
+    return given | members
+
+
+UNLIMITED = Settings(rate_limits=False)
+
+
+@contextlib.asynccontextmanager
+async def running(
+    *market_ids: str,
+    journal: Journal | None = None,
+    exchange: Exchange | None = None,
+    settings: Settings = UNLIMITED,
+    **options: Any,
+) -> AsyncIterator[Venue]:
+    """A server with these markets; with `exchange`, one that goes on from there."""
+    journal = journal if journal is not None else MemoryJournal()
+    if exchange is None:
+        exchange = await founded(journal, *(market_ids or ("M",)))
+    clock, registry, tables = WallClock(), Registry(), Tables(journal)
+    tokens = Tokens(SECRET, clock)
+    actors = Actors(exchange, journal)
+    server = Server(
+        settings=settings,
+        clock=clock,
+        actors=actors,
+        history=cast(History, tables),
+        projections=cast(Projections, tables),
+        users=registry,
+        tokens=tokens,
+        identities=Identities(tokens, registry),
+        passwords=Passwords(),
+        rate_limits=RateLimits(settings, clock),
+        check_record=nothing_wrong,
+        unavailable=(),
+    )
+    websockets = Websockets(server, **options)
+    config = Config()
+    config.graceful_timeout = 15
+    config.errorlog = None
+    listening = socket.create_server(("127.0.0.1", 0), backlog=256)
+    stop = trio.Event()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(actors.run)
+        await nursery.start(websockets.run)
+        await nursery.start(
+            lambda task_status: doorway.serve(
+                QuartTrio("tests"),
+                config,
+                websockets,
+                sockets=Sockets([], [listening], []),
+                shutdown_trigger=stop.wait,
+                task_status=task_status,
+            )
+        )
+        yield Venue(server, websockets, journal, registry, listening.getsockname()[1], stop)
+        nursery.cancel_scope.cancel()
+
+
+async def nothing_wrong() -> dict[str, list[dict[str, Any]]]:
+    return {}
+
+
+@attrs.define
+class Refused:
+    """What a server that opened no websocket answered."""
+
+    status: int = 0
+    body: dict[str, Any] = attrs.field(factory=dict)
+    headers: dict[str, str] = attrs.field(factory=dict)
+
+    def __enter__(self) -> "Refused":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, trouble: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        rejection = next(causes(trouble), None)
+        assert rejection is not None, f"nothing was refused: {trouble!r}"
+        self.status = rejection.status_code
+        self.body = msgspec.json.decode(rejection.body or b"{}")
+        self.headers = {name.decode(): value.decode() for name, value in rejection.headers}
+        return True
+
+
+def causes(trouble: BaseException | None) -> Any:
+    if isinstance(trouble, trio_websocket.ConnectionRejected):
+        yield trouble
+    elif isinstance(trouble, BaseExceptionGroup):
+        for inner in trouble.exceptions:
+            yield from causes(inner)
+
+
+def seqs(messages: Sequence[dict[str, Any]]) -> list[int]:
+    return [message["seq"] for message in messages]
