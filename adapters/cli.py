@@ -20,6 +20,7 @@ from adapters.settings import SettingsError, show_settings
 COMMANDS: dict[str, str] = {
     "bench": "adapters.bench",
     "config": "adapters.cli",
+    "serve": "adapters.serve",
 }
 
 PYPROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"

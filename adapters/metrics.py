@@ -1,7 +1,7 @@
 """What a monitor may read at /metrics: counters kept as things happen, gauges looked up when asked."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,9 @@ PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 class Metrics:
     """One registry for one server."""
 
-    def __init__(self, actors: Actors, projections: Projections, websockets: Callable[[], int]) -> None:
+    def __init__(
+        self, actors: Actors, projections: Projections, websockets: Callable[[], Mapping[str, int]]
+    ) -> None:
         self._actors = actors
         self._projections = projections
         self._websockets = websockets
@@ -71,7 +73,10 @@ class Metrics:
         tables = self._projections
         yield gauge("verdict_projector_lag_events", "Durable events not in the tables.", tables.lag_events)
         yield gauge("verdict_projector_lag_seconds", "Age of the oldest of them.", tables.lag_seconds)
-        yield gauge("verdict_websocket_clients", "Open websockets.", self._websockets())
+        clients = GaugeMetricFamily("verdict_websocket_clients", "Open websockets.", labels=["kind"])
+        for kind, count in self._websockets().items():
+            clients.add_metric([kind], count)
+        yield clients
         yield gauge("verdict_resident_bytes", "Memory of this process.", resident_bytes())
         inbox = GaugeMetricFamily("verdict_inbox_requests", "Requests that wait.", labels=["market"])
         for market_id, depth in actors.depths().items():

@@ -202,7 +202,9 @@ class Settings:
 
     host: str = setting("VERDICT_HOST", "127.0.0.1", "address to serve on", read=read_text)
     port: int = setting("VERDICT_PORT", 8000, "port to serve on; 0 takes any free one", read=read_port)
-    data: Path = setting("VERDICT_DATA", DATA_FOLDER, "folder of the embedded PostgreSQL", read=read_folder)
+    data: Path = setting(
+        "VERDICT_DATA", DATA_FOLDER, "folder of the embedded PostgreSQL and the token key", read=read_folder
+    )
     database_url: str | None = setting(
         "DATABASE_URL",
         None,
@@ -213,7 +215,7 @@ class Settings:
     jwt_secret: str | None = setting(
         "VERDICT_JWT_SECRET",
         None,
-        "key that signs tokens; without it each start makes a new one",
+        "key that signs tokens; without it one is made and kept in the data folder",
         read=read_jwt_secret,
         show=show_secret,
     )

@@ -1,0 +1,119 @@
+"""What an exchange needs before anybody can use it: accounts, sample markets, an administrator, a secret."""
+
+import os
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+import trio
+
+from adapters.bodies import RegisterBody, microseconds
+from adapters.cli import CommandError
+from adapters.clock import Clock
+from adapters.identity import Users
+from adapters.passwords import Passwords
+from adapters.settings import Settings
+from kernel.actors import Actors
+from kernel.answers import Refusal
+from kernel.commands import ActivateMarket, AnyCommand, CreateMarket, MarketTerms, OpenAccount, OpenJournal
+
+BY: Final = "first start"
+SECRET_FILE: Final = "jwt_secret"  # noqa: S105 - the name of a file
+OPENED_AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+SAMPLES: Final = (
+    (
+        "MKT-BTC-100K-2026",
+        "Will BTC exceed $100,000 by end of 2026?",
+        "crypto",
+        datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC),
+    ),
+    (
+        "MKT-ETH-10K-2026",
+        "Will ETH exceed $10,000 by end of 2026?",
+        "crypto",
+        datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC),
+    ),
+    (
+        "MKT-FED-RATE-CUT-2026Q2",
+        "Will the Fed cut rates in Q2 2026?",
+        "economics",
+        datetime(2026, 6, 30, 23, 59, 59, tzinfo=UTC),
+    ),
+)
+
+
+async def open_exchange(actors: Actors, clock: Clock, *, sample_markets: bool) -> None:
+    """The first commands of an empty journal."""
+    await done(actors, OpenJournal(at=clock.now()))
+    for market_id, title, category, resolution_date in SAMPLES if sample_markets else ():
+        terms = MarketTerms(
+            title=title,
+            category=category,
+            trading_start_at=microseconds(OPENED_AT),
+            resolution_date=microseconds(resolution_date),
+        )
+        await done(actors, CreateMarket(at=clock.now(), market_id=market_id, terms=terms, by=BY))
+        await done(actors, ActivateMarket(at=clock.now(), market_id=market_id, by=BY))
+
+
+async def done(actors: Actors, command: AnyCommand) -> None:
+    (outcome,) = await actors.ask(command, correlation_id=BY)
+    assert not isinstance(outcome.answer, Refusal), f"{command} was refused: {outcome.answer}"
+
+
+async def open_missing_accounts(actors: Actors, clock: Clock, user_ids: list[str]) -> None:
+    """A process may have died between a user's row and the user's account."""
+    for user_id in user_ids:
+        if user_id not in actors.exchange.accounts:
+            await done(actors, OpenAccount(at=clock.now(), user_id=user_id))
+
+
+async def ensure_administrator(settings: Settings, users: Users, passwords: Passwords) -> None:
+    """The first administrator; without a configured password, with one that is shown once."""
+    password = settings.admin_password or one_time_password()
+    wanted = {"username": settings.admin_username, "email": settings.admin_email, "password": password}
+    try:
+        body = msgspec.convert(wanted, RegisterBody)
+    except msgspec.ValidationError as trouble:
+        raise CommandError(f"the first administrator cannot be made: {trouble} (VERDICT_ADMIN_...)") from None
+    password_hash = await passwords.hash(password)
+    user = await users.add(body.username, body.email.lower(), password_hash, "ADMIN")
+    if isinstance(user, str):
+        raise CommandError(
+            f"there is no administrator, and another user has the {user} of the first one: set "
+            f"VERDICT_ADMIN_{user.upper()} to a free one, or `verdict user create --role admin`"
+        )
+    if settings.admin_password is None:
+        click.echo(f"administrator  {body.username}, password {password}  (shown this once)")
+
+
+def one_time_password() -> str:
+    """Random, and of the kinds of characters that every password here must have."""
+    return f"{secrets.token_urlsafe(12)}aA1"
+
+
+async def jwt_secret(settings: Settings) -> str:
+    """The configured key, or one of our own, kept so that tokens outlive a restart."""
+    if settings.jwt_secret is not None:
+        return settings.jwt_secret
+    return await trio.to_thread.run_sync(kept_secret, settings.data / SECRET_FILE)
+
+
+def kept_secret(file: Path) -> str:
+    try:
+        return file.read_text()
+    except FileNotFoundError:
+        pass
+    secret = secrets.token_hex(32)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_suffix(".new")
+    unfinished.unlink(missing_ok=True)
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
+        output.write(secret)
+    unfinished.rename(file)
+    click.echo(f"token key      made, and kept in {file}; VERDICT_JWT_SECRET overrides it")
+    return secret

@@ -1,0 +1,227 @@
+"""`verdict serve`: where all parts meet. It opens the database, recovers, and serves until told to stop."""
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+import attrs
+import click
+import structlog
+import trio
+from hypercorn.config import Config, Sockets
+from quart_trio import QuartTrio
+
+from adapters import doorway
+from adapters.cli import CommandError, leaves, version
+from adapters.clock import Clock
+from adapters.first_start import ensure_administrator, jwt_secret, open_exchange, open_missing_accounts
+from adapters.http import make_app
+from adapters.identity import Identities
+from adapters.log import start_logging
+from adapters.metrics import Metrics
+from adapters.operations import Ready, add_operations
+from adapters.passwords import Passwords
+from adapters.rate_limits import RateLimits
+from adapters.schedule import audit_regularly, end_trading_windows
+from adapters.server import Server
+from adapters.settings import Settings, load_settings
+from adapters.tokens import Tokens
+from adapters.websockets import Websockets
+from kernel import Exchange
+from kernel.actors import Actors
+from kernel.journal import JournalError
+from persistence import DatabaseUnusableError, database, embedded, journal
+from persistence.database import ConnectionLostError, Database
+from persistence.history import History
+from persistence.migrate import migrate
+from persistence.projecting import Progress, projecting
+from persistence.record import check_record
+from persistence.users import Users
+
+log = structlog.get_logger(__name__)
+
+LAG_SECONDS_MAX: Final = 10.0
+"""Tables further behind than this make queries fail, so the server does not call itself ready."""
+GRACE_SECONDS: Final = 5.0
+"""What requests under way get to finish in when the server stops."""
+IDLE_SECONDS: Final = 20.0
+"""For a connection without a request, which includes one whose headers never end."""
+
+
+@click.command()
+def serve() -> None:
+    """Serve the exchange: HTTP, websockets, and the page at /docs."""
+    settings = load_settings(os.environ)
+    start_logging(settings.log)
+    try:
+        trio.run(until_stopped, settings)
+    except* (DatabaseUnusableError, JournalError) as group:
+        raise CommandError("\n".join(str(trouble) for trouble in leaves(group))) from group
+
+
+async def until_stopped(settings: Settings) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+
+        async def stop_asked() -> None:
+            async for _ in signals:
+                return
+
+        async with running(settings, Clock()) as exchange:
+            click.echo(f"API            {exchange.address}/api/v1")
+            click.echo(f"documentation  {exchange.address}/docs")
+            await stop_asked()
+            click.echo("stopping")
+
+
+@attrs.frozen
+class Running:
+    """An exchange that serves."""
+
+    server: Server
+    address: str
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, clock: Clock) -> AsyncIterator[Running]:
+    """The whole exchange, from its database to its sockets, for as long as the body runs."""
+    sockets = listening(settings)
+    async with database_of(settings) as db, journal.opened(db) as writer:
+        exchange = Exchange()
+        async for fact in writer.read():
+            exchange.apply(fact)
+        actors = Actors(exchange, writer)
+        progress = Progress(durable=exchange.head)
+        actors.listeners.append(lambda _decided: progress.wake(actors.durable))
+        users, passwords = Users(db), Passwords()
+        tokens = Tokens(await jwt_secret(settings), clock)
+        server = Server(
+            settings,
+            clock,
+            actors,
+            History(db),
+            progress,
+            users,
+            tokens,
+            Identities(tokens, users),
+            passwords,
+            RateLimits(settings, clock),
+            lambda: check_record(db),
+            (ConnectionLostError, DatabaseUnusableError),
+        )
+        async with trio.open_nursery() as deciding:
+            await deciding.start(actors.run)
+            if exchange.head == 0:
+                await open_exchange(actors, clock, sample_markets=settings.sample_markets)
+            if not await users.has_admin():
+                await ensure_administrator(settings, users, passwords)
+            await open_missing_accounts(actors, clock, await users.ids())
+            async with projecting(db.url, progress), trio.open_nursery() as helping:
+                progress.wake(actors.durable)
+                websockets = Websockets(server)
+                await helping.start(websockets.run)
+                helping.start_soon(server.identities.watch)
+                helping.start_soon(end_trading_windows, server)
+                helping.start_soon(audit_regularly, server)
+                app = application(server, websockets, lambda: writer.trouble)
+                async with serving(app, websockets, sockets):
+                    yield Running(server, address_of(sockets))
+                helping.cancel_scope.cancel()
+            actors.close()
+
+
+@contextlib.asynccontextmanager
+async def database_of(settings: Settings) -> AsyncIterator[Database]:
+    """The configured database or one of our own, with the schema."""
+    async with contextlib.AsyncExitStack() as stack:
+        url = settings.database_url
+        if url is None:
+            url = await stack.enter_async_context(embedded.running(settings.data))
+        db = await stack.enter_async_context(database.opened(url))
+        connection = await db.connect()
+        await migrate(connection)
+        await connection.close()
+        yield db
+
+
+def application(server: Server, websockets: Websockets, trouble: Callable[[], str]) -> QuartTrio:
+    actors, tables = server.actors, server.projections
+    metrics = Metrics(actors, tables, lambda: websockets.connections)
+
+    def readiness() -> Ready:
+        status = "ready"
+        if why := trouble():
+            status = f"the journal cannot be written: {why}"
+        elif tables.lag_seconds > LAG_SECONDS_MAX:
+            status = f"the tables are {tables.lag_seconds:.0f} seconds behind the journal"
+        return Ready(status, actors.durable, tables.lag_events)
+
+    app = make_app(server, metrics)
+    add_operations(app, metrics, version(), readiness)
+    return app
+
+
+def listening(settings: Settings) -> Sockets:
+    """The sockets, taken before anything else is started: whoever is too late finds out at once."""
+    config = configuration()
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    config.bind = [f"{host}:{settings.port}"]
+    try:
+        sockets = config.create_sockets()
+        for each in sockets.insecure_sockets:
+            each.listen(config.backlog)
+    except OSError as trouble:
+        raise CommandError(
+            f"cannot serve on {host}:{settings.port}: {trouble.strerror}; choose another address with "
+            "VERDICT_HOST and VERDICT_PORT"
+        ) from None
+    return sockets
+
+
+def address_of(sockets: Sockets) -> str:
+    first = sockets.insecure_sockets[0]
+    host, port = first.getsockname()[:2]
+    return f"http://[{host}]:{port}" if first.family is socket.AF_INET6 else f"http://{host}:{port}"
+
+
+def configuration() -> Config:
+    config = Config()
+    config.backlog = 1024
+    config.include_server_header = False
+    config.keep_alive_timeout = IDLE_SECONDS
+    config.keep_alive_max_requests = 1_000_000
+    config.graceful_timeout = GRACE_SECONDS
+    config.errorlog = logging.getLogger("hypercorn.error")
+    return config
+
+
+@contextlib.asynccontextmanager
+async def serving(app: QuartTrio, websockets: Websockets, sockets: Sockets) -> AsyncIterator[None]:
+    """Take requests while the body runs; then finish what is under way."""
+    stop = trio.Event()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve_doorway, app, websockets, sockets, stop)
+        try:
+            yield
+        finally:
+            stop.set()
+
+
+async def serve_doorway(
+    app: QuartTrio,
+    websockets: Websockets,
+    sockets: Sockets,
+    stop: trio.Event,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    await doorway.serve(
+        app,
+        configuration(),
+        websockets,
+        sockets=sockets,
+        shutdown_trigger=stop.wait,
+        task_status=task_status,
+    )
