@@ -187,6 +187,22 @@ def test_a_ledger_entry_refers_to_what_it_is_about(
             assert (name is None) is (kind in (ReferenceType.DEPOSIT, ReferenceType.WITHDRAW))
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("SHARES_MINTED", (ReferenceType.AMM_MINT, "m")),
+        ("SHARES_BURNED", (ReferenceType.AMM_BURN, "b")),
+        ("FUNDS_TRANSFERRED", (ReferenceType.MM_PAYMENT, "pay")),
+        ("POSITION_SETTLED", (ReferenceType.MARKET, "V")),
+    ],
+)
+def test_what_was_asked_for_with_a_key_refers_to_the_key(
+    day: Trading, name: str, told: tuple[ReferenceType, str]
+) -> None:
+    fact = next(fact for fact in day.facts if event_type(fact.event) == name)
+    assert reference(fact) == told
+
+
 def test_an_unfreeze_refers_to_its_order_also_within_a_trade(day: Trading) -> None:
     for fact in day.facts:
         for posting in fact.event.postings:
