@@ -230,7 +230,7 @@ def _order(state: MarketState, order: OrderView, seq: int, now_ms: Ms) -> None:
     if seq <= state.ledger.applied_seq and known is None:
         return
     if known is not None and order.status is OrderStatus.CANCELLED and seq > known.seq:
-        asked = known.pending is not None or state.sweep is not None
+        asked = known.pending is not None or state.sweep is not None or state.risk.resyncing
         if not asked and state.status is MarketStatus.ACTIVE and state.lifecycle is Lifecycle.RUNNING:
             state.unasked[order.order_id] = now_ms
         state.wake = True

@@ -7,7 +7,7 @@ from amm.arithmetic import Ms
 from amm.commands import AlertKind, BatchCancel, DropConnections, Severity, Sync
 from amm.inputs import Answer
 from amm.reconcile import Comparison, compare, drift, pairs_vanished, position_of
-from amm.state import MarketState, Purpose, Stage, Sweep
+from amm.state import Lifecycle, MarketState, Purpose, Stage, Sweep
 from amm.wire import MarketStatus, StopMode, Synced
 
 RETRY_MS: tuple[Ms, ...] = (100, 200, 400, 800, 1_000)
@@ -125,13 +125,14 @@ def _adopt(state: MarketState, sweep: Sweep, now_ms: Ms) -> None:
     synced = sweep.answered
     assert synced is not None
     verdict = compare(state.ledger, state.delivered_seq, synced, own_op=state.operation is not None)
-    expected = sweep.purpose in EXPECTED or state.operation is not None
+    new_to_us = sweep.purpose in EXPECTED or state.lifecycle is Lifecycle.STARTING
+    expected = new_to_us or state.operation is not None
     if verdict is Comparison.WAIT and now_ms < sweep.deadline_ms and not expected:
         return
     if verdict is not Comparison.SAME and not expected:
         report_drift(state, synced)
-    if verdict is not Comparison.SAME or sweep.purpose in EXPECTED:
-        complete = sweep.purpose in EXPECTED or verdict is Comparison.DIFFERENT
+    if verdict is not Comparison.SAME or new_to_us:
+        complete = new_to_us or verdict is Comparison.DIFFERENT
         state.ledger.adopt(synced.as_of_seq, position_of(synced), money_complete=complete)
     finish(state, synced, now_ms)
 
