@@ -25,6 +25,15 @@ OLDEST_SERVER = 14
 CONNECT_TIMEOUT = 10.0
 BORROWABLE = 8  # connections for short questions: more would only queue inside PostgreSQL instead of here
 
+ENDS = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    # What asyncpg meets when the server's farewell crosses a new statement.
+    asyncpg.InternalClientError,
+    OSError,
+)
+"""The errors that say of a connection that it has ended."""
+
 
 class ConnectionLostError(Exception):
     """A connection ended under a statement: whether the statement took effect is not known."""
@@ -47,6 +56,7 @@ async def opened(url: str) -> AsyncIterator["Database"]:
     """The database at `url`, for as long as the body runs."""
     with lone_errors():
         async with trio_asyncio.open_loop() as loop:
+            loop.set_exception_handler(_left_behind)
             database = Database(url, loop)
             try:
                 yield database
@@ -266,14 +276,7 @@ class Connection:
 
     def _has_ended(self, trouble: Exception) -> bool:
         """Whether it is the connection that failed, and not the statement."""
-        # The internal error is what asyncpg meets when the server's farewell crosses a new statement.
-        ends = (
-            asyncpg.PostgresConnectionError,
-            asyncpg.OperatorInterventionError,
-            asyncpg.InternalClientError,
-            OSError,
-        )
-        return isinstance(trouble, ends) or self.is_closed
+        return isinstance(trouble, ENDS) or self.is_closed
 
 
 @attrs.define(eq=False)
@@ -287,6 +290,15 @@ class Cursor:
         """The next rows, at most `count`; none at the end."""
         rows: list[asyncpg.Record] = await self._connection._do(lambda: self._raw.fetch(count))
         return rows
+
+
+def _left_behind(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What nobody waits for any more: how a connection ended that was abandoned, or lost at a bad moment.
+
+    Whoever used it has heard of it. Anything else is a bug, and stops the program.
+    """
+    if not isinstance(context.get("exception"), ENDS):
+        loop.default_exception_handler(context)
 
 
 def _place(url: str) -> str:
