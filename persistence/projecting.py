@@ -1,0 +1,132 @@
+"""The exchange's side of the projector: keeps its process alive, hints, and knows how far the tables are.
+
+A process of its own, because folding a busy journal takes half a core: inside the exchange it would take that
+from every decision. Should it die it is started again; the cursor in the database says where it was.
+"""
+
+import os
+import subprocess
+import sys
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import attrs
+import structlog
+import trio
+
+from persistence import lone_errors
+
+log = structlog.get_logger(__name__)
+
+MARKS: Final = 1_000
+MARK_EVERY: Final = 0.1
+"""The lag in seconds is known to a tenth; a thousand marks are kept, the oldest is what counts."""
+RESTART: Final = (0.1, 10.0)
+"""Seconds before a projector that died is started again: at first, and at most."""
+
+
+@attrs.define(eq=False)
+class Progress:
+    """How far the tables are behind the journal."""
+
+    durable: int = 0
+    reached: int = 0
+    _marks: deque[tuple[int, float]] = attrs.field(factory=deque, init=False)
+    """When the journal was how far, where the tables are not there yet."""
+    _hinted: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _moved: trio.Event = attrs.field(factory=trio.Event, init=False)
+
+    def wake(self, durable: int) -> None:
+        """The journal has come as far as `durable`: for the projector a hint, for the lag the measure."""
+        self.durable = durable
+        now = trio.current_time()
+        if not self._marks or (now - self._marks[-1][1] >= MARK_EVERY and len(self._marks) < MARKS):
+            self._marks.append((durable, now))
+        self._hinted.set()
+
+    def arrive(self, reached: int) -> None:
+        """The tables tell everything up to `reached`; after a crash of the database that can be less."""
+        self.reached = reached
+        while self._marks and self._marks[0][0] <= reached:
+            self._marks.popleft()
+        self._moved.set()
+        self._moved = trio.Event()
+
+    async def until(self, journal_id: int, patience: float) -> bool:
+        """Wait until the tables tell of `journal_id`; False if they do not within `patience` seconds."""
+        with trio.move_on_after(patience):
+            while self.reached < journal_id:
+                await self._moved.wait()
+        return self.reached >= journal_id
+
+    async def hinted(self) -> int:
+        """The newest hint, once there is one."""
+        await self._hinted.wait()
+        self._hinted = trio.Event()
+        return self.durable
+
+    @property
+    def lag_events(self) -> int:
+        return max(0, self.durable - self.reached)
+
+    @property
+    def lag_seconds(self) -> float:
+        """For how long the oldest fact that the tables do not tell yet has been durable."""
+        return trio.current_time() - self._marks[0][1] if self._marks and self.lag_events else 0.0
+
+
+@asynccontextmanager
+async def projecting(url: str, progress: Progress) -> AsyncIterator[None]:
+    """Keep a projector at work on the database at `url` while the body runs."""
+    with lone_errors():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_keep_alive, url, progress)
+            yield
+            nursery.cancel_scope.cancel()
+
+
+async def _keep_alive(url: str, progress: Progress) -> None:
+    pause, longest = RESTART
+    while True:
+        before = progress.reached
+        status = await _one_life(url, progress)
+        if progress.reached > before:
+            pause = RESTART[0]
+        log.error("the projector ended by itself; starting it again", status=status, after=pause)
+        await trio.sleep(pause)
+        pause = min(2 * pause, longest)
+
+
+async def _one_life(url: str, progress: Progress) -> int:
+    """Start a projector and talk with it until it ends. Cancelled, it is killed: the cursor is right."""
+    async with trio.open_nursery() as nursery:
+        process: trio.Process = await nursery.start(
+            lambda task_status: trio.run_process(
+                [sys.executable, "-m", "persistence.projector"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=os.environ | {"DATABASE_URL": url},
+                check=False,
+                task_status=task_status,
+            )
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        nursery.start_soon(_pass_hints, process.stdin, progress)
+        waiting = b""
+        async for data in process.stdout:
+            *lines, waiting = (waiting + data).split(b"\n")
+            if lines:
+                progress.arrive(int(lines[-1]))
+        nursery.cancel_scope.cancel()
+    return await process.wait()
+
+
+async def _pass_hints(stdin: trio.abc.SendStream, progress: Progress) -> None:
+    try:
+        while True:
+            await stdin.send_all(b"%d\n" % await progress.hinted())
+    except trio.BrokenResourceError:
+        pass  # it has ended, which its stdout tells as well

@@ -1,0 +1,183 @@
+"""The projector: follows the journal and keeps the tables up with it, behind everybody's back.
+
+It reads committed facts in order, folds a batch, and writes it together with its cursor in one transaction,
+so that each fact counts exactly once whatever is cut, killed or started twice. It decides nothing and nobody
+waits for it but those who ask about the past. What it does when is the cursor's business alone: a hint only
+tells it to look again.
+
+    python -m persistence.projector     is how the exchange runs it: DATABASE_URL says where; a line on stdin
+                                        is a hint (the newest durable journal id), a line on stdout tells how
+                                        far the tables are; the end of stdin is the end.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import attrs
+import structlog
+import trio
+
+from persistence import DatabaseUnusableError, lone_errors
+from persistence.database import Connection, ConnectionLostError, Database, opened
+from persistence.folding import Batch
+from persistence.projections import write
+from persistence.wal import fact_of
+
+log = structlog.get_logger(__name__)
+
+NICENESS: Final = 5
+"""The tables can wait; an acknowledgement on the same cores cannot."""
+BATCH: Final = 4_000
+"""Facts in one transaction: enough that statements cost little each, few enough to hold in 10 MB."""
+PATIENCE: Final = (0.05, 5.0)
+"""Seconds between attempts to reconnect: the first, and the longest."""
+IDLE: Final = 1.0
+"""Seconds after which it looks without a hint."""
+
+READ: Final = "SELECT id, created_at, market_id, payload FROM wal_events WHERE id > $1 ORDER BY id LIMIT $2"
+
+
+class CursorMovedError(Exception):
+    """Somebody else projects the same journal, and is further."""
+
+
+@attrs.define(eq=False)
+class Projector:
+    """One follower of one journal."""
+
+    database: Database
+    tell: Callable[[int], None] = lambda reached: None
+    """Called with the journal id that the tables have reached, when that has changed."""
+    batch: int = BATCH
+    reached: int = -1
+    """The journal id up to which the tables tell; -1 while that is not known."""
+    _hint: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _durable: int = attrs.field(default=0, init=False)
+
+    def wake(self, durable: int) -> None:
+        """There is something to read: the journal has come as far as `durable`."""
+        self._durable = max(self._durable, durable)
+        self._hint.set()
+
+    async def run(self) -> None:
+        """Follow until cancelled; a lost connection is made again, and the cursor says where to go on."""
+        pause, longest = PATIENCE
+        while True:
+            try:
+                async with self._connected() as (reading, writing):
+                    pause = PATIENCE[0]
+                    await self._follow(reading, writing)
+            except (ConnectionLostError, DatabaseUnusableError) as trouble:
+                log.warning("the projector has no database; trying again", trouble=str(trouble), after=pause)
+                await trio.sleep(pause)
+                pause = min(2 * pause, longest)
+            except CursorMovedError:
+                log.warning("another projector was here; going on from where it is")
+
+    async def catch_up(self) -> int:
+        """Project all that the journal holds now; returns how many facts that were."""
+        before = 0
+        async with self._connected() as (reading, writing):
+            before = self.reached
+            while (batch := await self._read(reading, self.reached)) is not None:
+                await self._write(writing, batch)
+        return self.reached - before
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[tuple[Connection, Connection]]:
+        reading = await self.database.connect()
+        try:
+            writing = await self.database.connect()
+            try:
+                # A crash of the server may undo the newest batches, cursor and all: they are written again.
+                await writing.execute("SET synchronous_commit = off")
+                self._arrive(await writing.fetch_value("SELECT journal_id FROM projector_cursor"))
+                yield reading, writing
+            finally:
+                writing.abandon()
+        finally:
+            reading.abandon()
+
+    async def _follow(self, reading: Connection, writing: Connection) -> None:
+        """Read and fold the next batch while PostgreSQL writes the one before."""
+        send, receive = trio.open_memory_channel[Batch](0)
+        with lone_errors():
+            async with send, receive, trio.open_nursery() as nursery:
+                nursery.start_soon(self._gather, reading, send)
+                async for batch in receive:
+                    await self._write(writing, batch)
+
+    async def _gather(self, reading: Connection, send: trio.MemorySendChannel[Batch]) -> None:
+        last = self.reached
+        while True:
+            hint = self._hint
+            batch = await self._read(reading, last)
+            if batch is None:
+                with trio.move_on_after(IDLE):
+                    await hint.wait()
+                self._hint = trio.Event()
+            else:
+                await send.send(batch)
+                last = batch.last
+
+    async def _read(self, reading: Connection, last: int) -> Batch | None:
+        """What follows `last` without a gap, folded; nothing if there is nothing."""
+        batch = Batch(last)
+        for row in await reading.fetch(READ, last, self.batch):
+            if row["id"] != batch.last + 1:
+                # Two transactions of the journal may be in flight; what is acknowledged has no gap before it.
+                if batch.last < self._durable:
+                    raise DatabaseUnusableError(
+                        f"row {batch.last + 1} of the journal is missing: run `verdict replay --verify`"
+                    )
+                break
+            batch.add(fact_of(row))
+        return batch if batch.last > last else None
+
+    async def _write(self, writing: Connection, batch: Batch) -> None:
+        async with writing.transaction():
+            cursor = await writing.fetch_value("SELECT journal_id FROM projector_cursor FOR UPDATE")
+            if cursor != batch.after:
+                raise CursorMovedError
+            await write(writing, batch)
+        self._arrive(batch.last)
+
+    def _arrive(self, reached: int) -> None:
+        if reached != self.reached:
+            self.reached = reached
+            self.tell(reached)
+
+
+async def serve(url: str, hints: trio.abc.ReceiveStream, tell: Callable[[int], None]) -> None:
+    """Project until the hints end."""
+    async with opened(url) as database, trio.open_nursery() as nursery:
+        projector = Projector(database, tell)
+        nursery.start_soon(projector.run)
+        waiting = b""
+        async for data in hints:
+            *lines, waiting = (waiting + data).split(b"\n")
+            if lines:
+                projector.wake(int(lines[-1]))
+        nursery.cancel_scope.cancel()
+
+
+def main() -> None:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    # An interrupt at the keyboard is meant for the exchange, which closes our stdin when it is done.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(NICENESS)
+    hints = trio.lowlevel.FdStream(os.dup(sys.stdin.fileno()))
+    trio.run(serve, os.environ["DATABASE_URL"], hints, say)
+
+
+def say(reached: int) -> None:
+    sys.stdout.write(f"{reached}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,367 @@
+"""Holds the tables to the kernel: every row to the state, or to the fact that it came of.
+
+It shares nothing with the projector but the facts: what a row must be is said here a second time, from the
+state that replay leads to. It changes nothing and decides nothing; it names what differs.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final
+from uuid import UUID
+
+import attrs
+
+from kernel import Exchange
+from kernel.clearing import SCENARIOS
+from kernel.codes import AUDIT_COUNTERPARTY, Direction, PriceType, ReferenceType, TradeScenario
+from kernel.events import (
+    CircuitBreakerResolved,
+    CircuitBreakerTriggered,
+    Fact,
+    Fill,
+    SharesBurned,
+    SharesMinted,
+    reference,
+    trade_name,
+)
+from kernel.state import Account, Market, Order, Position
+from persistence.database import Connection
+from persistence.projections import cleaned, moment, storable
+
+Row = dict[str, Any]
+
+CHUNK: Final = 5_000
+"""Rows looked up by one statement."""
+JSON_COLUMNS: Final = ("context", "config_override")
+SHOWN: Final = 20
+"""Differences that are told in words; the others are counted."""
+
+PARTIES: Final = {scenario: parties for parties, scenario in SCENARIOS.items()}
+
+
+@attrs.frozen
+class Table:
+    """One table: how its rows are looked up by their keys, and counted."""
+
+    name: str
+    key: str
+    kind: str = "text"
+    within: str = ""
+
+    @property
+    def look_up(self) -> str:
+        return f"SELECT * FROM {self.name} WHERE {self.key} = ANY($1::{self.kind}[]){self.within}"  # noqa: S608 - our own names
+
+    @property
+    def count(self) -> str:
+        return f"SELECT count(*) FROM {self.name}"  # noqa: S608 - the same
+
+
+ACCOUNTS: Final = Table("accounts", "user_id")
+MARKETS: Final = Table("markets", "id")
+AMM_MARKETS: Final = Table("amm_markets", "market_id")
+ORDERS: Final = Table("orders", "id", "uuid")
+TRADES: Final = Table("trades", "trade_id")
+POSITIONS: Final = Table("positions", "user_id", within=" AND market_id = $2")
+LEDGER_ENTRIES: Final = Table("ledger_entries", "id", "bigint")
+FAULTS: Final = Table("circuit_breaker_events", "id", "bigint")
+
+
+@attrs.define(eq=False)
+class Findings:
+    """What was found wrong: the first few in words, and how many in all."""
+
+    words: list[str] = attrs.field(factory=list)
+    count: int = 0
+
+    def add(self, finding: str) -> None:
+        self.count += 1
+        if self.count <= SHOWN:
+            self.words.append(finding)
+
+
+@attrs.define(eq=False)
+class Tables:
+    """The tables as one connection sees them, beside what they should hold."""
+
+    connection: Connection
+    findings: Findings
+    faults: dict[int, Row] = attrs.field(factory=dict)
+    """Circuit breakers, as the facts tell them; the state remembers the open ones only."""
+    entries: int = 0
+    trades: int = 0
+
+    async def compare_added(self, facts: Sequence[Fact]) -> None:
+        """The rows that these facts added: ledger entries and trades."""
+        entries = {row["id"]: row for fact in facts for row in entry_rows(fact)}
+        trades = {row["trade_id"]: row for fact in facts for row in trade_rows(fact)}
+        self.entries += len(entries)
+        self.trades += len(trades)
+        await self._compare(LEDGER_ENTRIES, entries)
+        await self._compare(TRADES, trades)
+        for fact in facts:
+            self._note_fault(fact)
+
+    async def compare_state(self, exchange: Exchange) -> None:
+        """Every other row, with the state as of the fact that the tables have reached; and nothing beyond."""
+        await self._compare_all(ACCOUNTS, exchange.accounts, account_row)
+        await self._compare_all(MARKETS, exchange.markets, market_row)
+        runs = {market.id: market for market in exchange.markets.values() if market.amm is not None}
+        await self._compare_all(AMM_MARKETS, runs, run_row)
+        await self._compare_all(ORDERS, exchange.orders, order_row)
+        await self._compare_all(FAULTS, self.faults, dict)
+        held = 0
+        for market in exchange.markets.values():
+            # A position that never held anything is a place to keep orders in, and no row.
+            positions = {p.account.id: p for p in market.positions.values() if p.updated_at is not None}
+            held += len(positions)
+            for part in chunks(positions):
+                rows = {user_id: position_row(positions[user_id]) for user_id in part}
+                await self._compare(POSITIONS, rows, market.id)
+        await self._count(POSITIONS, held)
+        await self._count(LEDGER_ENTRIES, self.entries)
+        await self._count(TRADES, self.trades)
+
+    async def _compare_all(
+        self, table: Table, things: Mapping[Any, Any], row_of: Callable[[Any], Row]
+    ) -> None:
+        for part in chunks(things):
+            await self._compare(table, {key: row_of(things[key]) for key in part})
+        await self._count(table, len(things))
+
+    async def _compare(self, table: Table, expected: Mapping[Any, Row], market_id: str | None = None) -> None:
+        """Each expected row, column by column, with the one that the table has under its key."""
+        if not expected:
+            return
+        within = [] if market_id is None else [market_id]
+        keys = [storable(key) if isinstance(key, str) else key for key in expected]
+        rows = await self.connection.fetch(table.look_up, keys, *within)
+        found = {str(row[table.key]) if table.kind == "uuid" else row[table.key]: row for row in rows}
+        for key, row in zip(keys, expected.values(), strict=True):
+            where = f"{table.name} {key}" + (f" in {market_id}" if market_id else "")
+            if (stored := found.get(key)) is None:
+                self.findings.add(f"{where}: the row is missing")
+                continue
+            for column, value in row.items():
+                if (is_now := plain(column, stored[column])) != value:
+                    self.findings.add(f"{where}: {column} is {is_now}, must be {value}")
+
+    async def _count(self, table: Table, expected: int) -> None:
+        rows = await self.connection.fetch_value(table.count)
+        if rows != expected:
+            self.findings.add(f"{table.name}: {rows} rows, must be {expected}")
+
+    def _note_fault(self, fact: Fact) -> None:
+        match fact.event:
+            case CircuitBreakerTriggered() as event:
+                self.faults[event.breaker_id] = {
+                    "id": event.breaker_id,
+                    "market_id": fact.market_id,
+                    "trigger_reason": event.trigger_reason,
+                    "context": cleaned(event.context),
+                    "triggered_at": moment(fact.at),
+                    "resolved_at": None,
+                    "resolved_by": None,
+                    "resolution_note": None,
+                }
+            case CircuitBreakerResolved() as event:
+                for breaker_id in event.breaker_ids:
+                    self.faults[breaker_id] |= {
+                        "resolved_at": moment(fact.at),
+                        "resolved_by": storable(event.resolved_by),
+                        "resolution_note": storable(event.resolution_note),
+                    }
+            case _:
+                pass
+
+
+def chunks(keys: Iterable[Any]) -> Iterable[tuple[Any, ...]]:
+    keys = iter(keys)
+    while part := tuple(islice(keys, CHUNK)):
+        yield part
+
+
+def plain(column: str, value: Any) -> Any:
+    """A stored value as the kernel would have it."""
+    if column in JSON_COLUMNS:
+        return json.loads(value)
+    return str(value) if isinstance(value, UUID) else value
+
+
+def entry_rows(fact: Fact) -> Iterator[Row]:
+    kind, reference_id = reference(fact)
+    for ledger_id, posting in enumerate(fact.event.postings, fact.event.ledger_id):
+        yield {
+            "id": ledger_id,
+            "user_id": storable(posting.user_id),
+            "entry_type": posting.entry_type,
+            "amount": posting.amount,
+            "balance_after": posting.balance_after,
+            "reference_type": kind if posting.order_id is None else ReferenceType.ORDER,
+            "reference_id": storable(reference_id) if posting.order_id is None else posting.order_id,
+            "market_id": fact.market_id,
+            "created_at": moment(fact.at),
+        }
+
+
+def trade_rows(fact: Fact) -> Iterator[Row]:
+    match fact.event:
+        case Fill(trade=trade, positions=positions) as event:
+            maker, taker = (
+                (event.order_id, positions[0].user_id),
+                (
+                    event.counterparty_order_id,
+                    positions[-1].user_id,
+                ),
+            )
+            buy, sell = (maker, taker) if trade.maker_direction is Direction.BUY else (taker, maker)
+            numbers: Row = {
+                "scenario": trade.scenario,
+                "price": event.trade_price,
+                "quantity": event.fill_qty,
+                "maker_fee": trade.maker_fee,
+                "taker_fee": trade.taker_fee,
+                "buy_realized_pnl": trade.buy_realized_pnl,
+                "sell_realized_pnl": trade.sell_realized_pnl,
+                "is_audit": False,
+            }
+        case SharesMinted(trade=trade, quantity=quantity, user_id=user_id):
+            buy, sell = (trade.order_id, user_id), (trade.order_id, AUDIT_COUNTERPARTY)
+            maker = taker = buy
+            numbers = audit_numbers(TradeScenario.MINT, quantity, trade.realized_pnl)
+        case SharesBurned(trade=trade, quantity=quantity, user_id=user_id):
+            buy, sell = (trade.order_id, AUDIT_COUNTERPARTY), (trade.order_id, user_id)
+            maker = taker = sell
+            numbers = audit_numbers(TradeScenario.BURN, quantity, trade.realized_pnl)
+        case _:
+            return
+    buy_book_type, sell_book_type = PARTIES[numbers["scenario"]]
+    yield numbers | {
+        "trade_id": trade_name(trade.trade_id),
+        "market_id": fact.market_id,
+        "buy_order_id": buy[0],
+        "buy_user_id": storable(buy[1]),
+        "sell_order_id": sell[0],
+        "sell_user_id": storable(sell[1]),
+        "buy_book_type": buy_book_type,
+        "sell_book_type": sell_book_type,
+        "maker_order_id": maker[0],
+        "taker_order_id": taker[0],
+        "executed_at": moment(fact.at),
+    }
+
+
+def audit_numbers(scenario: TradeScenario, quantity: int, realized_pnl: int | None) -> Row:
+    return {
+        "scenario": scenario,
+        "price": 50,
+        "quantity": quantity,
+        "maker_fee": 0,
+        "taker_fee": 0,
+        "buy_realized_pnl": None,
+        "sell_realized_pnl": realized_pnl,
+        "is_audit": True,
+    }
+
+
+def account_row(account: Account) -> Row:
+    return {
+        "user_id": storable(account.id),
+        "owner_id": storable(account.owner_id),
+        "available_balance": account.available,
+        "frozen_balance": account.frozen,
+        "auto_netting_enabled": account.auto_netting,
+        "version": account.version,
+        "created_at": moment(account.opened_at),
+    }
+
+
+def market_row(market: Market) -> Row:
+    terms = market.terms
+    return {
+        "id": market.id,
+        "title": storable(terms.title),
+        "description": storable(terms.description),
+        "category": storable(terms.category),
+        "status": market.status,
+        "min_price_cents": terms.min_price_cents,
+        "max_price_cents": terms.max_price_cents,
+        "max_order_quantity": terms.max_order_quantity,
+        "max_position_per_user": terms.max_position_per_user,
+        "max_order_amount_cents": terms.max_order_amount_cents,
+        "maker_fee_bps": terms.maker_fee_bps,
+        "taker_fee_bps": terms.taker_fee_bps,
+        "trading_start_at": moment(terms.trading_start_at),
+        "trading_end_at": moment(terms.trading_end_at),
+        "resolution_date": moment(terms.resolution_date),
+        "resolved_at": moment(market.resolved_at),
+        "settled_at": moment(market.settled_at),
+        "resolution_result": market.resolution_result,
+        "reserve_balance": market.reserve,
+        "pnl_pool": market.pnl_pool,
+        "total_yes_shares": market.yes_shares,
+        "total_no_shares": market.no_shares,
+        "amm_authorized": market.amm_authorized,
+        "created_at": moment(market.created_at),
+        "updated_at": moment(market.updated_at),
+    }
+
+
+def run_row(market: Market) -> Row:
+    run = market.amm
+    assert run is not None
+    return {
+        "market_id": market.id,
+        "status": run.status,
+        "start_count": run.start_count,
+        "initial_budget_cents": run.initial_budget,
+        "initial_price_cents": run.initial_price,
+        "config_override": cleaned(run.config_override),
+        "started_at": moment(run.started_at),
+        "stopped_at": moment(run.stopped_at),
+        "stop_mode": run.stop_mode,
+    }
+
+
+def order_row(order: Order) -> Row:
+    return {
+        "id": order.id,
+        "client_order_id": order.client_order_id,
+        "market_id": order.market.id,
+        "user_id": storable(order.account.id),
+        "original_side": order.side,
+        "original_direction": order.direction,
+        "original_price": order.price,
+        "book_type": order.book_type,
+        "book_direction": order.book_direction,
+        "book_price": order.book_price,
+        "price_type": PriceType.LIMIT,
+        "time_in_force": order.time_in_force,
+        "quantity": order.quantity,
+        "filled_quantity": order.filled,
+        "remaining_quantity": order.remaining,
+        "frozen_amount": order.frozen,
+        "frozen_asset_type": order.frozen_asset_type,
+        "status": order.status,
+        "cancel_reason": order.cancel_reason,
+        "accepted_seq": order.accepted_seq,
+        "replaces_order_id": order.replaces,
+        "created_at": moment(order.created_at),
+        "updated_at": moment(order.updated_at),
+    }
+
+
+def position_row(position: Position) -> Row:
+    yes, no = position.yes, position.no
+    return {
+        "user_id": storable(position.account.id),
+        "market_id": position.market.id,
+        "yes_volume": yes.volume,
+        "yes_cost_sum": yes.cost_sum,
+        "yes_pending_sell": yes.pending_sell,
+        "no_volume": no.volume,
+        "no_cost_sum": no.cost_sum,
+        "no_pending_sell": no.pending_sell,
+        "updated_at": moment(position.updated_at),
+    }

@@ -1,0 +1,38 @@
+"""A journal with something in it, and what the tables must then hold: for the tests of whoever reads it."""
+
+from collections.abc import Sequence
+
+from bench.workload import Flow, opening
+from kernel import Exchange
+from kernel.answers import MarketIs, Outcome
+from kernel.commands import Tick
+from kernel.events import Fact
+from kernel.journal import Decided
+from persistence import wal
+from persistence.database import Connection
+
+
+async def file(connection: Connection, decided: Sequence[Decided], *, transaction: int = 7) -> None:
+    """Write commands and what came of them, so many commands in each of the journal's transactions."""
+    head = int(await connection.fetch_value("SELECT COALESCE(MAX(id), 0) FROM wal_events"))
+    digest = await connection.fetch_value("SELECT digest FROM wal_events ORDER BY id DESC LIMIT 1")
+    for first in range(0, len(decided), transaction):
+        group = wal.pack(decided[first : first + transaction], head, digest or wal.GENESIS)
+        if group is not None:
+            await connection.copy_in("wal_events", wal.COLUMNS, group.rows)
+            head, digest = group.last, group.digest
+
+
+def decided(facts: Sequence[Fact]) -> list[Decided]:
+    """Facts as if each had come of a command of its own."""
+    return [
+        Decided(Tick(at=fact.at, market_id=fact.market_id or ""), "", Outcome(MarketIs(""), [fact], fact.id))
+        for fact in facts
+    ]
+
+
+def traded(commands: int) -> tuple[Exchange, list[Decided]]:
+    """An exchange after so many commands of the benchmarks' flow, and all that was decided."""
+    exchange = Exchange()
+    wishes = [*opening(), *Flow().commands(commands)]
+    return exchange, [Decided(wish, "", exchange.execute(wish)) for wish in wishes]

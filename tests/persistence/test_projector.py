@@ -1,0 +1,252 @@
+"""The projector: the tables hold what the journal says, each fact counted once, whatever is cut or killed."""
+
+import contextlib
+import itertools
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from kernel import Exchange
+from kernel.commands import MarketTerms
+from kernel.events import Fact, MarketCreated
+from kernel.journal import Decided
+from persistence.database import Connection, Database
+from persistence.projecting import Progress, projecting
+from persistence.projector import Projector
+from persistence.verify import Findings, Tables
+from tests.kernel.trading import NOON, Trading, busy_day
+from tests.persistence.journaled import decided, file, traded
+
+PROJECTIONS = {
+    "accounts": "user_id",
+    "markets": "id",
+    "amm_markets": "market_id",
+    "orders": "id",
+    "trades": "trade_id",
+    "positions": "user_id, market_id",
+    "ledger_entries": "id",
+    "circuit_breaker_events": "id",
+}
+SURROGATES = {"accounts", "positions"}
+"""Whose own id is drawn at random, and shown nowhere."""
+
+
+async def contents(connection: Connection) -> dict[str, list[dict[str, Any]]]:
+    """Every projection, row by row, without the ids that are shown nowhere."""
+    return {
+        table: [
+            {name: value for name, value in row.items() if not (name == "id" and table in SURROGATES)}
+            for row in await connection.fetch(f"SELECT * FROM {table} ORDER BY {key}")
+        ]
+        for table, key in PROJECTIONS.items()
+    }
+
+
+async def differences(connection: Connection, exchange: Exchange, facts: list[Fact]) -> list[str]:
+    findings = Findings()
+    tables = Tables(connection, findings)
+    await tables.compare_added(facts)
+    await tables.compare_state(exchange)
+    return findings.words
+
+
+@pytest.fixture(scope="module")
+def day() -> Trading:
+    return busy_day()
+
+
+async def test_the_tables_are_the_state_row_by_row(
+    db: Database, connection: Connection, day: Trading
+) -> None:
+    """A day with every kind of fact in it."""
+    await file(connection, decided(day.facts))
+    assert await Projector(db).catch_up() == len(day.facts)
+    assert await differences(connection, day.exchange, day.facts) == []
+
+
+ENTRY = "user_id, entry_type, amount, balance_after, reference_type, reference_id, market_id, created_at"
+TRADE = """
+    trade_id, market_id, scenario, price, quantity, buy_order_id, sell_order_id, buy_user_id, sell_user_id,
+    buy_book_type, sell_book_type, maker_order_id, taker_order_id, maker_fee, taker_fee,
+    buy_realized_pnl, sell_realized_pnl, is_audit, executed_at
+"""
+
+
+@pytest.mark.parametrize(
+    ("told", "stored"),
+    [
+        (f"SELECT ledger_id, {ENTRY} FROM wal_postings", f"SELECT id, {ENTRY} FROM ledger_entries"),
+        (f"SELECT {TRADE} FROM wal_trades", f"SELECT {TRADE} FROM trades"),
+    ],
+    ids=["ledger_entries", "trades"],
+)
+async def test_the_tables_agree_with_the_journal_as_sql_reads_it(
+    db: Database, connection: Connection, day: Trading, told: str, stored: str
+) -> None:
+    """The views were written by somebody who did not read the projector."""
+    await file(connection, decided(day.facts))
+    await Projector(db).catch_up()
+    assert await connection.fetch(stored)
+    assert await connection.fetch(f"({told} EXCEPT {stored}) UNION ALL ({stored} EXCEPT {told})") == []
+
+
+async def test_where_a_batch_is_cut_makes_no_difference(
+    db: Database, connection: Connection, day: Trading
+) -> None:
+    """One fact at a time, three, seven, or all at once: the same rows."""
+    await file(connection, decided(day.facts))
+    seen = []
+    for size in (1, 3, 7, 10_000):
+        for table in PROJECTIONS:
+            await connection.execute(f"TRUNCATE {table}")
+        await connection.execute("UPDATE projector_cursor SET journal_id = 0")
+        await Projector(db, batch=size).catch_up()
+        seen.append(await contents(connection))
+    assert seen[0]["orders"]
+    assert seen[1:] == seen[:1] * 3
+
+
+async def test_a_busy_exchange_is_followed_to_the_last_row(db: Database, connection: Connection) -> None:
+    exchange, everything = traded(3_000)
+    await file(connection, everything, transaction=100)
+    await Projector(db, batch=500).catch_up()
+    facts = [fact for one in everything for fact in one.outcome.facts]
+    assert await differences(connection, exchange, facts) == []
+
+
+def facts_of(everything: list[Decided]) -> list[Fact]:
+    return [fact for one in everything for fact in one.outcome.facts]
+
+
+async def reach(connection: Connection, head: int) -> None:
+    with trio.fail_after(60):
+        while await connection.fetch_value("SELECT journal_id FROM projector_cursor") < head:
+            await trio.sleep(0.01)
+
+
+async def test_it_goes_on_after_every_lost_connection(db: Database, connection: Connection) -> None:
+    """PostgreSQL ends its sessions again and again, between statements and in them."""
+    exchange, everything = traded(1_500)
+    await file(connection, everything, transaction=100)
+    facts = facts_of(everything)
+    cut = 0
+
+    async def cut_it() -> None:
+        nonlocal cut
+        cutter = await db.connect()
+        for number in itertools.count(1):
+            cut += await cutter.fetch_value(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            await trio.sleep(0.03 * number)
+
+    projector = Projector(db, batch=100)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(cut_it)
+        nursery.start_soon(projector.run)
+        with trio.fail_after(60):
+            while projector.reached < len(facts):
+                await trio.sleep(0.01)
+        nursery.cancel_scope.cancel()
+    assert cut > 0
+    assert await differences(await db.connect(), exchange, facts) == []
+
+
+async def test_two_at_once_count_nothing_twice(db: Database, connection: Connection) -> None:
+    """The cursor's row is locked while a batch is written; who comes second sees that it has moved."""
+    exchange, everything = traded(1_500)
+    await file(connection, everything, transaction=100)
+    facts = facts_of(everything)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(Projector(db, batch=100).run)
+        nursery.start_soon(Projector(db, batch=70).run)
+        await reach(connection, len(facts))
+        nursery.cancel_scope.cancel()
+    assert await differences(connection, exchange, facts) == []
+
+
+async def test_what_comes_behind_a_gap_has_not_happened_yet(db: Database, connection: Connection) -> None:
+    """Of two transactions in flight the later may be there first: it waits for the one ahead of it."""
+    _, everything = traded(0)
+    facts = facts_of(everything)
+    await file(connection, everything)
+    held_back = await connection.fetch("DELETE FROM wal_events WHERE id BETWEEN 11 AND 14 RETURNING *")
+    projector = Projector(db)
+    assert await projector.catch_up() == 10
+    await connection.execute_many(
+        "INSERT INTO wal_events VALUES ($1, $2, $3, $4, $5, $6, $7)", [*map(tuple, held_back)]
+    )
+    assert await projector.catch_up() == len(facts) - 10
+
+
+async def test_a_text_that_postgresql_cannot_hold_does_not_stop_it(
+    db: Database, connection: Connection
+) -> None:
+    """The character 0 is a character to JSON; in a text of PostgreSQL it is shown as the replacement."""
+    event = MarketCreated(terms=MarketTerms(title="a\0b"), amm_authorized=True, by="root")
+    await file(connection, decided([Fact(1, NOON, "M", event)]))
+    await Projector(db).catch_up()
+    assert await connection.fetch_value("SELECT title FROM markets") == "a\ufffdb"
+
+
+async def test_its_process_can_be_killed_in_the_middle_of_a_batch(
+    database_url: str, db: Database, connection: Connection
+) -> None:
+    """Killed as by the system's memory manager, before each of the tables in turn; the next one goes on."""
+    exchange, everything = traded(500)
+    facts = facts_of(everything)
+    await file(connection, everything, transaction=500)
+    progress, killed = Progress(), set[int]()
+    async with projecting(database_url, progress):
+        for table in ("orders", "trades", "ledger_entries", "projector_cursor"):
+            async with connection.transaction():
+                await connection.execute(f"LOCK TABLE {table} IN SHARE MODE")
+                killed.add(await killed_while_it_waits(db, killed))
+        progress.wake(len(facts))
+        assert await progress.until(len(facts), 60)
+        assert progress.lag_events == progress.lag_seconds == 0
+    assert projector_process() is None
+    assert await differences(connection, exchange, facts) == []
+
+
+async def killed_while_it_waits(db: Database, killed: set[int]) -> int:
+    """Kill a projector that was not killed yet, once it waits for the table; returns which it was."""
+    with trio.fail_after(30):
+        while True:
+            pid = projector_process()
+            async with db.borrowed() as asking:
+                waits = await asking.fetch_value(
+                    "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND mode = 'RowExclusiveLock')"
+                )
+            if waits and pid is not None and pid not in killed:
+                os.kill(pid, signal.SIGKILL)
+                return pid
+            await trio.sleep(0.01)
+
+
+def projector_process() -> int | None:
+    """The child of ours that projects."""
+    for task in Path("/proc/self/task").iterdir():
+        for pid in (task / "children").read_text().split():
+            with contextlib.suppress(FileNotFoundError):
+                if b"persistence.projector" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return int(pid)
+    return None
+
+
+async def test_who_waits_for_the_tables_is_told_when_they_are_there_or_that_they_are_not() -> None:
+    progress = Progress()
+    progress.wake(5)
+    assert progress.lag_events == 5
+    assert not await progress.until(5, 0.01)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(progress.until, 5, 60)
+        await trio.testing.wait_all_tasks_blocked()
+        progress.arrive(5)
+    assert progress.lag_events == 0
