@@ -12,14 +12,14 @@ import lightmatchingengine.lightmatchingengine as light  # type: ignore[import-u
 import pyorderbook  # type: ignore[import-untyped]
 
 from bench.measure import RUNS, line, parts, rate, seconds, section, settle
-from bench.workload import Flow, opened
+from bench.workload import Flow, market, opened
 from kernel import Exchange
 from kernel.book import Book
 from kernel.codes import Side
 from kernel.commands import AnyCommand, CancelOrder, PlaceOrder
 from kernel.state import Order
 
-WARM_UP: Final = 5_000
+WARM_UP: Final = 20_000
 MEASURED: Final = 50_000
 MIX: Final = {"rest": 55, "cancel": 25, "take": 20}
 
@@ -57,11 +57,10 @@ class Bare:
         while order.remaining and (maker := self.book.next_maker(order)) is not None:
             quantity = min(maker.remaining, order.remaining)
             order.remaining -= quantity
-            half = self.book.side(maker)
             if quantity == maker.remaining:
-                half.remove(maker)
+                self.book.side(maker).remove(maker)
             else:
-                half.totals[maker.book_price] -= quantity
+                self.book.side(maker).totals[maker.book_price] -= quantity
             maker.remaining -= quantity
             self.traded += quantity
         if order.remaining:
@@ -122,7 +121,6 @@ class PyOrderBook:
 
 
 def compare() -> None:
-    section("place, cancel and trade in one market, side by side")
     flow = Flow(mix=MIX, markets=1)
     commands = flow.commands(WARM_UP + MEASURED)
     steps = as_steps(commands)
@@ -137,6 +135,8 @@ def compare() -> None:
     for command in commands[:WARM_UP]:
         exchange.execute(command)
     settle()
+    resting = len(exchange.markets[market(0)].live_orders())
+    section(f"place, cancel and trade in one market, side by side; {resting:,} orders rest at the start")
     durations: dict[str, list[float]] = {name: [] for name in [*venues, "the whole kernel"]}
     for wishes, wished in zip(parts(steps[WARM_UP:]), parts(commands[WARM_UP:]), strict=True):
         for name, venue in venues.items():

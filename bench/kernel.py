@@ -233,6 +233,7 @@ def hold() -> None:
     execute(large, resting(MANY))
     weight = (resident() - before) / MANY
     line("an order at rest, with all that is kept for it", weight, "bytes", f"of {MANY:,}")
+    line("a full garbage collection, nothing frozen", seconds(collect_all) * 1000, "ms")
     settle()
     durations = defaultdict[int, list[float]](list)
     for run in parts(measured):
@@ -240,6 +241,11 @@ def hold() -> None:
             durations[count].append(seconds(execute_and_encode, exchange, run))
     for count, times in durations.items():
         line(f"the flow beside {count:,} others", rate(MEASURED // RUNS, times), "commands/s")
+
+
+def collect_all() -> None:
+    gc.unfreeze()
+    gc.collect()
 
 
 if __name__ == "__main__":
