@@ -6,10 +6,13 @@ A cursor names the last item of a page; the next page is what follows it. To cal
 import base64
 import binascii
 import enum
+import functools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 import msgspec
+import msgspec.inspect
 from msgspec import Meta
 
 from adapters.bodies import explained
@@ -20,6 +23,7 @@ Q = TypeVar("Q", bound=msgspec.Struct)
 E = TypeVar("E", bound=enum.StrEnum)
 
 LIMIT: Final = 20
+WHOLE: Final = re.compile(r"-?[0-9]{1,19}")
 
 
 class PageQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,11 +47,24 @@ def page(rows: Sequence[Any], limit: int, shape: Callable[[Any], T], cursor: Cal
 
 def read_query(query: type[Q], given: Mapping[str, str]) -> Q:
     """The parameters of a query string; those nobody knows are ignored."""
+    for name in numbers_in(query) & given.keys():
+        if not WHOLE.fullmatch(given[name]):
+            raise malformed((name, "must be a whole number"))
     try:
         read: Q = msgspec.convert(given, query, strict=False)
     except ValueError as trouble:
         raise explained(trouble) from None
     return read
+
+
+@functools.cache
+def numbers_in(query: type[msgspec.Struct]) -> frozenset[str]:
+    """The integers of a query, which the lenient conversion of texts would take from 1.0 and 1e1, too."""
+    described = msgspec.inspect.type_info(query)
+    assert isinstance(described, msgspec.inspect.StructType)
+    return frozenset(
+        field.name for field in described.fields if isinstance(field.type, msgspec.inspect.IntType)
+    )
 
 
 def one_of(kind: type[E], text: str | None, name: str) -> list[E] | None:

@@ -1,0 +1,295 @@
+"""Administration over HTTP: the life of a market, the audit, users, and what is refused."""
+
+from typing import Any
+
+import pytest
+
+from tests.adapters.serving import Venue
+from tests.adapters.test_markets_api import DETAIL
+
+
+def test_a_market_from_draft_to_payout(the_venue: Venue) -> None:
+    """Ann holds ten YES at 60, Ben ten NO at 40; YES it is, and Ann gets ten dollars."""
+    admin = the_venue.admin
+    market = the_venue.market(active=False)
+    created = admin.data(f"/markets/{market}")
+    assert created["status"] == "DRAFT"
+    activated = admin.post(f"/admin/markets/{market}/activate")
+    assert activated.status == 200
+    assert set(activated.data) == DETAIL | {"amm_authorized"}
+    assert activated.data["status"] == "ACTIVE"
+    assert admin.post(f"/admin/markets/{market}/activate").verdict == (422, 3005)
+    ann, ben = the_venue.user(10_000), the_venue.user(10_000)
+    ann.placed(market, "BUY YES 10 @60")
+    ben.placed(market, "BUY NO 10 @40")
+    ben.placed(market, "BUY YES 10 @50")
+    suspended = admin.post(f"/admin/markets/{market}/suspend", reason="the judge speaks")
+    assert suspended.data["status"] == "SUSPENDED"
+    answer = admin.post(f"/admin/markets/{market}/resolve", resolution_result="YES")
+    assert answer.status == 200
+    settled_at = answer.data["settlement"].pop("settled_at")
+    assert answer.data == {
+        "market_id": market,
+        "resolution_result": "YES",
+        "resolved_at": settled_at,
+        "settlement": {
+            "status": "COMPLETED",
+            "total_payout_cents": 1000,
+            "total_payout_display": "$10.00",
+            "winners_count": 1,
+            "cancelled_orders_count": 1,
+            "cancelled_orders_unfrozen_cents": 501,
+        },
+    }
+    over = ann.data(f"/markets/{market}")
+    assert (over["status"], over["resolution_result"], over["settled_at"]) == ("SETTLED", "YES", settled_at)
+    for path, body, verdict in (
+        ("resolve", {"resolution_result": "NO"}, (422, 3003)),
+        ("void", {}, (422, 3003)),
+        ("settle", {}, (422, 3005)),
+        ("halt", {"reason": "late"}, (422, 3005)),
+        ("suspend", {}, (422, 3005)),
+        ("resume", {}, (422, 3005)),
+        ("activate", {}, (422, 3005)),
+    ):
+        assert admin.post(f"/admin/markets/{market}/{path}", **body).verdict == verdict, path
+
+
+def test_a_market_is_resolved_first_and_settled_later(the_venue: Venue) -> None:
+    admin, market = the_venue.admin, the_venue.market()
+    ann = the_venue.user(10_000)
+    order_id = ann.placed(market, "BUY YES 10 @50")["order"]["id"]
+    assert admin.post(f"/admin/markets/{market}/settle").verdict == (422, 3005)
+    resolved = admin.post(f"/admin/markets/{market}/resolve", resolution_result="NO", settle=False)
+    assert (resolved.status, resolved.data["settlement"]) == (200, None)
+    assert ann.data(f"/orders/{order_id}")["order"]["cancel_reason"] == "MARKET_RESOLVED"
+    assert ann.post(f"/orders/{order_id}/cancel").verdict == (422, 4006)
+    settled = admin.post(f"/admin/markets/{market}/settle")
+    assert settled.data["resolved_at"] == resolved.data["resolved_at"]
+    assert settled.data["settlement"]["cancelled_orders_count"] == 1, "the counts of the resolution"
+    assert settled.data["settlement"]["cancelled_orders_unfrozen_cents"] == 501
+
+
+def test_a_void_market_gives_back_what_was_paid(the_venue: Venue) -> None:
+    admin, market = the_venue.admin, the_venue.market()
+    ann, ben = the_venue.user(10_000), the_venue.user(10_000)
+    ann.placed(market, "BUY YES 10 @60")
+    ben.placed(market, "BUY NO 10 @40")
+    answer = admin.post(f"/admin/markets/{market}/void", reason="the question made no sense")
+    assert answer.data["resolution_result"] == "VOID"
+    assert answer.data["settlement"]["total_payout_cents"] == 1000
+    assert answer.data["settlement"]["winners_count"] == 2
+    assert ann.data("/account/balance")["available_balance_cents"] == 10_000 - 1
+
+
+def test_a_halt_stands_until_it_is_explained(the_venue: Venue) -> None:
+    admin, market = the_venue.admin, the_venue.market()
+    halted = admin.post(f"/admin/markets/{market}/halt", reason="looking into it")
+    assert (halted.status, halted.data["status"]) == (200, "HALTED")
+    assert admin.post(f"/admin/markets/{market}/resume").verdict == (400, 9004), "a note is missing"
+    (row,) = admin.data(f"/admin/markets/{market}/circuit-breakers")["items"]
+    assert set(row) == {
+        *("id", "market_id", "trigger_reason", "context", "resolved_at", "resolved_by"),
+        *("resolution_note", "triggered_at"),
+    }
+    assert (row["trigger_reason"], row["context"]) == ("MANUAL", {"reason": "looking into it"})
+    assert (row["resolved_at"], row["resolved_by"]) == (None, None)
+    resumed = admin.post(
+        f"/admin/markets/{market}/resume", target_status="SUSPENDED", resolution_note="all is well"
+    )
+    assert (resumed.status, resumed.data["status"]) == (200, "SUSPENDED")
+    (row,) = admin.data(f"/admin/markets/{market}/circuit-breakers")["items"]
+    assert (row["resolved_by"], row["resolution_note"]) == ("the_admin", "all is well")
+    assert row["resolved_at"] is not None
+    assert admin.post(f"/admin/markets/{market}/resume", target_status="SUSPENDED").verdict == (422, 3005)
+    assert admin.post(f"/admin/markets/{market}/resume").data["status"] == "ACTIVE"
+
+
+def test_circuit_breakers_are_paged(the_venue: Venue) -> None:
+    admin, market = the_venue.admin, the_venue.market()
+    for number in range(3):
+        admin.post(f"/admin/markets/{market}/halt", reason=f"look {number}")
+        admin.post(f"/admin/markets/{market}/resume", resolution_note="fine")
+    page = admin.data(f"/admin/markets/{market}/circuit-breakers", limit=2)
+    assert [row["context"]["reason"] for row in page["items"]] == ["look 2", "look 1"]
+    rest = admin.data(f"/admin/markets/{market}/circuit-breakers", limit=2, cursor=page["next_cursor"])
+    assert [row["context"]["reason"] for row in rest["items"]] == ["look 0"]
+    other = the_venue.market()
+    wrong = admin.get(f"/admin/markets/{other}/circuit-breakers", cursor=page["next_cursor"])
+    assert wrong.verdict == (400, 9004), "another market's cursor"
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"id": ""},
+        {"id": "-leading"},
+        {"id": "with space"},
+        {"id": "a" * 65},
+        {"id": "new\n"},
+        {"id": 7},
+        {"id": None},
+        {"title": ""},
+        {"title": "t" * 501},
+        {"title": None},
+        {"title": "nul\0"},
+        {"description": 7},
+        {"category": "c" * 65},
+        {"min_price_cents": 0},
+        {"min_price_cents": 50, "max_price_cents": 50},
+        {"max_price_cents": 100},
+        {"max_order_quantity": 0},
+        {"max_order_quantity": 2**31},
+        {"max_position_per_user": 0},
+        {"max_order_amount_cents": 0},
+        {"maker_fee_bps": -1},
+        {"taker_fee_bps": 1001},
+        {"maker_fee_bps": 1.0},
+        {"trading_start_at": "yesterday"},
+        {"trading_start_at": "2026-01-01T00:00:00"},
+        {"trading_start_at": 1767225600},
+        {"trading_start_at": "2026-01-02T00:00:00Z", "trading_end_at": "2026-01-02T00:00:00Z"},
+        {"amm_authorized": "yes"},
+    ],
+)
+def test_what_makes_no_market(the_venue: Venue, members: dict[str, Any]) -> None:
+    asked = {"id": "MKT-NEVER", "title": "Never?"} | members
+    assert the_venue.admin.post("/admin/markets", **asked).verdict == (400, 9004)
+    assert the_venue.admin.get("/markets/MKT-NEVER").verdict == (404, 3001)
+
+
+def test_a_market_keeps_what_it_was_created_with(the_venue: Venue) -> None:
+    terms = {
+        "title": "Bis Ende des Jahres? €",
+        "description": "Every word counts.",
+        "category": "words",
+        "min_price_cents": 2,
+        "max_price_cents": 98,
+        "max_order_quantity": 2**31 - 1,
+        "max_position_per_user": 2**31 - 1,
+        "max_order_amount_cents": 2**63 - 1,
+        "maker_fee_bps": 0,
+        "taker_fee_bps": 1000,
+        "trading_start_at": "1960-01-01T00:00:00.000001Z",
+        "trading_end_at": "9999-12-31T23:59:59.999999Z",
+        "resolution_date": "2026-06-30T12:00:00.500000Z",
+        "amm_authorized": False,
+    }
+    answer = the_venue.admin.post("/admin/markets", id="MKT-WORDS", **terms)
+    assert answer.status == 201
+    assert {name: answer.data[name] for name in terms} == terms
+    assert the_venue.admin.post("/admin/markets", id="MKT-WORDS", **terms).verdict == (409, 3006)
+    offset = the_venue.admin.post(
+        "/admin/markets", id="MKT-OFFSET", title="t", resolution_date="2026-06-30T12:00:00+02:00"
+    )
+    assert offset.data["resolution_date"] == "2026-06-30T10:00:00.000000Z"
+
+
+def test_an_unknown_market_is_not_administered(the_venue: Venue) -> None:
+    admin = the_venue.admin
+    for path, body in (
+        ("activate", {}),
+        ("suspend", {}),
+        ("halt", {"reason": "r"}),
+        ("resume", {}),
+        ("resolve", {"resolution_result": "YES"}),
+        ("settle", {}),
+        ("void", {}),
+        ("amm-authorization", {"authorized": True}),
+    ):
+        assert admin.post(f"/admin/markets/nowhere/{path}", **body).verdict == (404, 3001), path
+    for path in ("stats", "circuit-breakers"):
+        assert admin.get(f"/admin/markets/nowhere/{path}").verdict == (404, 3001), path
+
+
+@pytest.mark.parametrize(
+    ("path", "members", "verdict"),
+    [
+        ("halt", {}, (400, 9004)),
+        ("halt", {"reason": ""}, (400, 9004)),
+        ("halt", {"reason": "r" * 501}, (400, 9004)),
+        ("halt", {"reason": "nul\0"}, (400, 9004)),
+        ("suspend", {"reason": "r" * 501}, (400, 9004)),
+        ("suspend", {"reason": 7}, (400, 9004)),
+        ("resume", {"target_status": "HALTED"}, (400, 9004)),
+        ("resume", {"resolution_note": 7}, (400, 9004)),
+        ("resolve", {}, (400, 9004)),
+        ("resolve", {"resolution_result": None}, (400, 9004)),
+        ("resolve", {"resolution_result": 1}, (400, 9004)),
+        ("resolve", {"resolution_result": "yes"}, (422, 3004)),
+        ("resolve", {"resolution_result": ""}, (422, 3004)),
+        ("resolve", {"resolution_result": "YES", "settle": "no"}, (400, 9004)),
+        ("amm-authorization", {}, (400, 9004)),
+        ("amm-authorization", {"authorized": 1}, (400, 9004)),
+    ],
+)
+def test_malformed_administration(
+    the_venue: Venue, path: str, members: dict[str, Any], verdict: tuple[int, int]
+) -> None:
+    market = the_venue.market()
+    assert the_venue.admin.post(f"/admin/markets/{market}/{path}", **members).verdict == verdict
+    assert the_venue.admin.data(f"/markets/{market}")["status"] == "ACTIVE"
+
+
+def test_an_invalid_result_is_told_before_an_unknown_market(the_venue: Venue) -> None:
+    answer = the_venue.admin.post("/admin/markets/nowhere/resolve", resolution_result="MAYBE")
+    assert answer.verdict == (422, 3004)
+
+
+def test_no_body_is_an_empty_body(the_venue: Venue) -> None:
+    market = the_venue.market()
+    assert the_venue.admin.request("POST", f"/admin/markets/{market}/suspend").status == 200
+    assert the_venue.admin.request("POST", f"/admin/markets/{market}/resume", content=b"{}").status == 200
+    for bad in (b"[]", b"null", b'"x"', b"{", b"{}{}", b"\xff", b"nonsense"):
+        answer = the_venue.admin.request("POST", f"/admin/markets/{market}/suspend", content=bad)
+        assert answer.verdict == (400, 9004), bad
+
+
+def test_stats_count_trades_and_leave_out_audit_records(the_venue: Venue) -> None:
+    market = the_venue.market()
+    the_venue.admin.post(
+        "/admin/amm/start", market_id=market, initial_budget_cents=100_000, initial_price_cents=50
+    )
+    ann, ben = the_venue.user(10_000), the_venue.user(10_000)
+    ann.placed(market, "BUY YES 10 @60")
+    ben.placed(market, "BUY NO 10 @40")
+    ben.placed(market, "BUY NO 5 @30")
+    stats = the_venue.admin.data(f"/admin/markets/{market}/stats")
+    assert stats == {
+        "market_id": market,
+        "status": "ACTIVE",
+        "reserve_balance_cents": 51_000,
+        "pnl_pool_cents": 0,
+        "total_yes_shares": 510,
+        "total_no_shares": 510,
+        "active_orders_count": 1,
+        "total_trades_count": 1,
+        "total_volume": 10,
+        "trades_by_scenario": {"MINT": 1, "TRANSFER_YES": 0, "TRANSFER_NO": 0, "BURN": 0},
+        "total_fees_collected_cents": 2,
+        "unique_traders": 2,
+    }
+
+
+def test_every_invariant_is_verified_by_name(the_venue: Venue) -> None:
+    answer = the_venue.admin.post("/admin/verify-invariants")
+    assert answer.status == 200
+    assert answer.data["all_passed"] is True
+    names = [check["name"] for check in answer.data["checks"]]
+    assert len(names) == 23
+    assert names[0] == "shares_balanced"
+    assert names[-1] == "journal_contiguous"
+    for check in answer.data["checks"]:
+        assert set(check) == {"name", "description", "passed", "details"}
+        assert check["passed"] is True
+        assert check["details"]["checked"]
+        assert check["details"]["violations"] == []
+
+
+def test_an_unknown_user_is_not_switched(the_venue: Venue) -> None:
+    for user_id in ("00000000-0000-4000-8000-00000000dead", "nobody", "%00"):
+        answer = the_venue.admin.post(f"/admin/users/{user_id}/active", is_active=False)
+        assert answer.verdict == (404, 2002), user_id
+    user = the_venue.user()
+    assert the_venue.admin.post(f"/admin/users/{user.user_id}/active").verdict == (400, 9004)
+    assert the_venue.admin.post(f"/admin/users/{user.user_id}/active", is_active=0).verdict == (400, 9004)

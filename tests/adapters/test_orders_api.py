@@ -1,0 +1,309 @@
+"""Orders over HTTP: every success and every refusal of placing, cancelling and looking."""
+
+import uuid
+
+import pytest
+
+from tests.adapters.serving import Venue
+
+
+def test_two_buyers_of_opposite_outcomes_mint_and_see_it_each_from_their_side(the_venue: Venue) -> None:
+    """The published first example: the maker pays 65 and 7 of fee, the taker 35 and 7, of what they froze."""
+    market = the_venue.market()
+    ann, ben = the_venue.user(100_000), the_venue.user(100_000)
+    rested = ann.placed(market, "BUY YES 100 @65")
+    assert rested["trades"] == []
+    assert rested["netting_result"] is None
+    assert rested["order"]["frozen_amount"] == 6513
+    assert rested["order"]["status"] == "OPEN"
+    taken = ben.placed(market, "BUY NO 100 @38")
+    order, (trade,) = taken["order"], taken["trades"]
+    assert (order["book_type"], order["book_direction"], order["book_price_cents"]) == (
+        "SYNTHETIC_SELL",
+        "SELL",
+        62,
+    )
+    assert (order["status"], order["filled_quantity"], order["remaining_quantity"]) == ("FILLED", 100, 0)
+    assert trade | {"trade_id": 0, "executed_at": 0} == {
+        "trade_id": 0,
+        "scenario": "MINT",
+        "counterparty_side": "BUY",
+        "price_cents": 65,
+        "quantity": 100,
+        "role": "TAKER",
+        "fee_cents": 7,
+        "realized_pnl_cents": None,
+        "executed_at": 0,
+    }
+    assert ann.data("/account/balance")["available_balance_cents"] == 93_493
+    assert ben.data("/account/balance")["available_balance_cents"] == 96_493
+    seen = ann.data(f"/orders/{rested['order']['id']}")
+    assert seen["order"]["status"] == "FILLED"
+    assert seen["trades"] == [trade | {"role": "MAKER", "counterparty_side": "SELL"}]
+    (entry,) = ben.data("/account/ledger", entry_type="FEE")["items"]
+    assert (entry["amount_cents"], entry["amount_display"], entry["reference_id"]) == (
+        -7,
+        "-$0.07",
+        trade["trade_id"],
+    )
+
+
+def test_an_order_has_the_published_members(the_venue: Venue) -> None:
+    market, ann = the_venue.market(), the_venue.user(10_000)
+    data = ann.placed(market, "BUY YES 5 @50", client_order_id="mine-1")
+    assert set(data) == {"order", "trades", "netting_result"}
+    order = data["order"]
+    assert uuid.UUID(order["id"]).version == 7
+    assert order | {"id": 0, "created_at": 0, "updated_at": 0} == {
+        "id": 0,
+        "client_order_id": "mine-1",
+        "market_id": market,
+        "original_side": "YES",
+        "original_direction": "BUY",
+        "original_price_cents": 50,
+        "book_type": "NATIVE_BUY",
+        "book_direction": "BUY",
+        "book_price_cents": 50,
+        "price_type": "LIMIT",
+        "time_in_force": "GTC",
+        "quantity": 5,
+        "filled_quantity": 0,
+        "remaining_quantity": 5,
+        "frozen_amount": 251,
+        "frozen_asset_type": "FUNDS",
+        "status": "OPEN",
+        "cancel_reason": None,
+        "created_at": 0,
+        "updated_at": 0,
+    }
+    assert ann.data(f"/orders/{order['id']}") == {"order": order, "trades": []}
+
+
+def test_a_repeated_placement_is_answered_with_the_order_as_it_is_now(the_venue: Venue) -> None:
+    """With all its trades so far, also those that came after its first answer."""
+    market = the_venue.market()
+    ann, ben, cid = the_venue.user(100_000), the_venue.user(100_000), the_venue.user(100_000)
+    first = ann.place(market, "BUY YES 30 @60", client_order_id="again")
+    ben.placed(market, "BUY NO 10 @40")
+    cid.placed(market, "BUY NO 5 @40")
+    again = ann.place(market, "BUY YES 30 @60", client_order_id="again")
+    assert (first.status, again.status) == (201, 200)
+    assert again.data["order"]["id"] == first.data["order"]["id"]
+    assert again.data["order"]["status"] == "PARTIALLY_FILLED"
+    assert [trade["quantity"] for trade in again.data["trades"]] == [10, 5]
+    assert {trade["role"] for trade in again.data["trades"]} == {"MAKER"}
+    assert again.data["netting_result"] is None
+    for wish, more in (
+        ("BUY YES 31 @60", {}),
+        ("BUY YES 30 @61", {}),
+        ("BUY NO 30 @60", {}),
+        ("SELL YES 30 @60", {}),
+        ("BUY YES 30 @60", {"time_in_force": "IOC"}),
+    ):
+        assert ann.place(market, wish, client_order_id="again", **more).verdict == (409, 4005)
+    elsewhere = the_venue.market()
+    assert ann.place(elsewhere, "BUY YES 30 @60", client_order_id="again").verdict == (409, 4005)
+    assert ben.place(market, "BUY YES 1 @10", client_order_id="again").status == 201, "ids are per user"
+
+
+def test_netting_is_told_to_whom_it_happened(the_venue: Venue) -> None:
+    market = the_venue.market()
+    ann, ben = the_venue.user(100_000), the_venue.user(100_000)
+    ann.placed(market, "BUY YES 10 @60")
+    ben.placed(market, "BUY NO 10 @40")
+    ann.placed(market, "SELL YES 10 @60")
+    data = ben.placed(market, "BUY YES 10 @60")
+    assert data["netting_result"] == {
+        "pairs_netted": 10,
+        "released_cents": 1000,
+        "released_display": "$10.00",
+    }
+
+
+def test_what_an_immediate_order_cannot_trade_is_gone(the_venue: Venue) -> None:
+    market, ann = the_venue.market(), the_venue.user(10_000)
+    order = ann.placed(market, "BUY YES 5 @50", time_in_force="IOC")["order"]
+    assert (order["status"], order["cancel_reason"], order["remaining_quantity"]) == (
+        "CANCELLED",
+        "IOC_UNFILLED",
+        5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("wish", "verdict"),
+    [
+        ("BUY YES 10 @0", (422, 4001)),
+        ("BUY YES 10 @100", (422, 4001)),
+        ("BUY YES 10 @-5", (422, 4001)),
+        ("BUY YES 10 @9223372036854775807", (422, 4001)),
+        ("BUY YES 10 @19", (422, 4001)),
+        ("BUY NO 10 @19", (422, 4001)),
+        ("BUY YES 0 @50", (422, 4002)),
+        ("BUY YES -1 @50", (422, 4002)),
+        ("BUY YES 101 @50", (422, 4002)),
+        ("BUY YES 100 @51", (422, 4002)),
+        ("BUY YES 61 @50", (422, 4002)),
+        ("BUY YES 10 @9223372036854775808", (400, 9004)),
+        ("BUY YES 10 @-9223372036854775809", (400, 9004)),
+        ("BUY YES 60 @80", (422, 2001)),
+        ("SELL YES 1 @50", (422, 5001)),
+        ("SELL NO 1 @50", (422, 5001)),
+    ],
+)
+def test_the_terms_of_a_market_bound_its_orders(
+    the_venue: Venue, wish: str, verdict: tuple[int, int]
+) -> None:
+    """Prices 20 to 80, at most 100 shares or 5000 cents an order, at most 60 shares a user."""
+    market = the_venue.market(
+        min_price_cents=20,
+        max_price_cents=80,
+        max_order_quantity=100,
+        max_order_amount_cents=5000,
+        max_position_per_user=60,
+    )
+    ann = the_venue.user(3000)
+    before = ann.data("/account/balance")
+    answer = ann.place(market, wish)
+    assert answer.verdict == verdict
+    assert ann.data("/account/balance") == before
+    assert ann.data("/orders")["items"] == []
+
+
+def test_an_own_order_is_not_met(the_venue: Venue) -> None:
+    market, ann = the_venue.market(), the_venue.user(100_000)
+    ann.placed(market, "BUY YES 10 @60")
+    assert ann.place(market, "BUY NO 10 @40").verdict == (422, 4003)
+    assert ann.place(market, "BUY NO 10 @39").status == 201
+
+
+def test_a_market_that_does_not_trade_takes_no_orders(the_venue: Venue) -> None:
+    ann = the_venue.user(100_000)
+    assert ann.place("no such market", "BUY YES 1 @50").verdict == (404, 3001)
+    assert ann.place(the_venue.market(active=False), "BUY YES 1 @50").verdict == (404, 3001)
+    closed = the_venue.market(trading_end_at="2026-01-01T00:00:00Z")
+    assert ann.place(closed, "BUY YES 1 @50").verdict == (422, 3002)
+    early = the_venue.market(trading_start_at="2126-01-01T00:00:00Z")
+    assert ann.place(early, "BUY YES 1 @50").verdict == (422, 3002)
+    market = the_venue.market()
+    resting = ann.placed(market, "BUY YES 1 @50")["order"]
+    the_venue.admin.post(f"/admin/markets/{market}/suspend")
+    assert ann.place(market, "BUY YES 1 @50").verdict == (422, 3002)
+    assert ann.post(f"/orders/{resting['id']}/cancel").status == 200, "a suspended market lets go"
+
+
+GOOD = {
+    "client_order_id": "fine",
+    "market_id": "MKT-BTC-100K-2026",
+    "side": "YES",
+    "direction": "BUY",
+    "price_cents": 50,
+    "quantity": 1,
+}
+
+
+MALFORMED: list[tuple[str, tuple[object, ...]]] = [
+    ("price_cents", (65.0, "65", True, None, [65], 1e400, 2**63)),
+    ("quantity", (1.0, "1", False, None, {}, -(2**63) - 1)),
+    ("side", ("yes", "", "BOTH", 1, None)),
+    ("direction", ("buy", "HOLD", 0, None)),
+    ("time_in_force", ("FOK", "gtc", 1)),
+    ("client_order_id", ("", "with space", "a" * 65, "é", "tab\t", "end\n", 7, None)),
+    ("market_id", ("", "m" * 65, 7, None)),
+]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [(field, value) for field, values in MALFORMED for value in values]
+)
+def test_a_malformed_member_is_named(the_venue: Venue, field: str, value: object) -> None:
+    body = GOOD | {field: value}
+    if value == 1e400:
+        content = (
+            b'{"client_order_id":"fine","market_id":"m","side":"YES","direction":"BUY","price_cents":1e400}'
+        )
+        answer = the_venue.admin.request("POST", "/orders", content=content)
+        assert answer.verdict == (400, 9004)
+        return
+    answer = the_venue.admin.post("/orders", **body)
+    assert answer.verdict == (400, 9004)
+    (error,) = answer.data["errors"]
+    assert error["field"] == field
+    assert error["problem"]
+
+
+def test_null_means_absent_and_unknown_members_are_ignored(the_venue: Venue) -> None:
+    market, ann = the_venue.market(), the_venue.user(10_000)
+    data = ann.placed(market, "BUY YES 1 @50", time_in_force=None, stop_price=3.5, note={"a": []})
+    assert data["order"]["time_in_force"] == "GTC"
+
+
+def test_a_cancel_gives_back_what_was_set_aside(the_venue: Venue) -> None:
+    """need(83) at 65 is 5395 and 11 of fee."""
+    market = the_venue.market()
+    ann, ben = the_venue.user(100_000), the_venue.user(100_000)
+    order_id = ann.placed(market, "BUY YES 100 @65")["order"]["id"]
+    ben.placed(market, "BUY NO 17 @35")
+    answer = ann.post(f"/orders/{order_id}/cancel")
+    assert (answer.status, answer.data) == (
+        200,
+        {
+            "order_id": order_id,
+            "status": "CANCELLED",
+            "unfrozen_amount": 5406,
+            "unfrozen_asset_type": "FUNDS",
+            "remaining_quantity_cancelled": 83,
+            "netting_result": None,
+        },
+    )
+    assert ann.post(f"/orders/{order_id}/cancel").verdict == (422, 4006)
+    order = ann.data(f"/orders/{order_id}")["order"]
+    assert (order["status"], order["cancel_reason"], order["frozen_amount"]) == (
+        "CANCELLED",
+        "USER_CANCELLED",
+        0,
+    )
+
+
+def test_what_cannot_be_cancelled(the_venue: Venue) -> None:
+    market = the_venue.market()
+    ann, ben = the_venue.user(10_000), the_venue.user(10_000)
+    order_id = ann.placed(market, "BUY YES 1 @50")["order"]["id"]
+    assert ben.post(f"/orders/{order_id}/cancel").verdict == (403, 1007)
+    for unknown in (str(uuid.uuid4()), "not-a-uuid", "%20", "0"):
+        assert ann.post(f"/orders/{unknown}/cancel").verdict == (404, 4004)
+        assert ann.get(f"/orders/{unknown}").verdict == (404, 4004)
+    assert ben.get(f"/orders/{order_id}").verdict == (403, 1007)
+    the_venue.admin.post(f"/admin/markets/{market}/halt", reason="looking")
+    assert ann.post(f"/orders/{order_id}/cancel").verdict == (422, 3002)
+
+
+def test_orders_are_filtered(the_venue: Venue) -> None:
+    here, there, ann = the_venue.market(), the_venue.market(), the_venue.user(100_000)
+    yes = ann.placed(here, "BUY YES 1 @10")["order"]["id"]
+    no = ann.placed(here, "BUY NO 1 @10")["order"]["id"]
+    far = ann.placed(there, "BUY YES 1 @10")["order"]["id"]
+    ann.post(f"/orders/{no}/cancel")
+
+    def found(**filters: str) -> list[str]:
+        return [order["id"] for order in ann.data("/orders", **filters)["items"]]
+
+    assert found() == [far, no, yes]
+    assert found(market_id=here) == [no, yes]
+    assert found(status="OPEN") == [far, yes]
+    assert found(status="OPEN,PARTIALLY_FILLED", market_id=here) == [yes]
+    assert found(status="CANCELLED") == [no]
+    assert found(status="CANCELLED,OPEN") == [far, no, yes]
+    assert found(side="NO") == [no]
+    assert found(side="NO", status="OPEN") == []
+    assert found(direction="SELL") == []
+    assert found(market_id="nowhere") == []
+    for wrong in (
+        {"status": "open"},
+        {"status": "OPEN,"},
+        {"status": ""},
+        {"side": "yes"},
+        {"direction": "X"},
+    ):
+        assert ann.get("/orders", **wrong).verdict == (400, 9004), wrong
+    assert the_venue.user().data("/orders") == {"items": [], "next_cursor": None, "has_more": False}
