@@ -167,6 +167,7 @@ class AnyCourseOfEvents(RuleBasedStateMachine):
     def the_line_gets_slower(self, latency: int) -> None:
         if not self.play.news:
             self.play.latency_ms = latency
+            self.play.venue.oversold = 0
 
     @rule()
     @precondition(lambda self: self.play.connected)
@@ -209,6 +210,7 @@ class AnyCourseOfEvents(RuleBasedStateMachine):
         """What it knew is gone; orders and position are at the exchange."""
         venue, now = self.play.venue, self.play.now_ms + 50
         venue.frames.clear()
+        venue.oversold = 0
         self.play = opened(venue, killed=self.play.state.risk.killed)
         self.play.now_ms = now
         self.play.state.health.heard_ms = now
@@ -221,6 +223,8 @@ class AnyCourseOfEvents(RuleBasedStateMachine):
         asks, bids = venue.live(Side.ASK), venue.live(Side.BID)
         assert venue.locked(Side.ASK) <= venue.yes
         assert venue.locked(Side.BID) <= venue.no
+        if not self.play.latency_ms:
+            assert venue.oversold == 0, "with events at once, the maker never asks for what is not there"
         if asks and bids:
             lowest = min(one.order.original_price_cents for one in asks)
             highest = max(100 - one.order.original_price_cents for one in bids)

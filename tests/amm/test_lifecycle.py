@@ -260,6 +260,31 @@ def test_scenario_5_half_of_the_loss_goes_back_to_exploration() -> None:
     assert play.state.phase.phase is Phase.EXPLORATION
 
 
+def test_a_kill_stops_the_repetition_of_a_mint() -> None:
+    venue = Venue(yes=150, no=180, yes_cost=7_500, no_cost=9_000, cash=120_000)
+    venue.stuck["mint"] = 9003
+    play = playing(venue)
+    assert play.state.operation is not None
+    play.step(Kill("operator"))
+    play.sent.clear()
+    play.wait(10_000)
+    assert not any(isinstance(one, Mint) for one in play.commands())
+
+
+def test_an_order_that_lands_after_the_cancel_is_cancelled_too() -> None:
+    """Found by the look afterwards: the exchange lists it, so everything begins again."""
+    play = playing()
+    play.latency_ms = 50
+    play.step(Kill("operator"))
+    late = Place(
+        ref=0, client_order_id="late", market_id=MARKET, side=Side.ASK.outcome, price_cents=60, quantity=5
+    )
+    play.venue.execute(late, play.now_ms)
+    play.wait(5_000)
+    assert sum(isinstance(one, BatchCancel) for one in play.commands()) == 2
+    assert play.venue.locked(Side.ASK) == 0
+
+
 def test_a_kill_that_cannot_cancel_closes_the_connections() -> None:
     """After thirty seconds the exchange's guard has to do it."""
     play = playing()

@@ -3,7 +3,7 @@
 import pytest
 
 from amm.commands import AlertKind, BatchCancel, Burn, Command, Mint, Place, Replace, Sync
-from amm.inputs import Allocate, Frame, NewConfig, Polled, Progress
+from amm.inputs import Allocate, Frame, Lost, NewConfig, Polled, Progress
 from amm.inventory import Fill, Leg
 from amm.ladder import Side
 from amm.stream import Sequencer
@@ -204,6 +204,33 @@ def test_scenario_9_a_mint_whose_answer_was_lost_is_one_mint() -> None:
     assert play.venue.operations == 1
     assert sum(isinstance(one, Mint) for one in play.commands()) == 2
     assert play.agrees()
+
+
+def test_a_mint_inside_an_adopted_position_is_not_counted_twice() -> None:
+    """The mint happened, its answer was lost, and the stream could not be resumed: all three tell of it."""
+    play = ready(rich(), latency_ms=100)
+    play.wait(250)
+    play.cut()
+    play.now_ms += 500
+    play.reconnect(blind_ms=500, resumed=False)
+    play.wait(5_000)
+    assert (play.venue.operations, play.venue.yes) == (1, 1_000)
+    assert play.agrees()
+    assert AlertKind.INVENTORY_DRIFT not in play.kinds()
+
+
+def test_a_mint_adopted_before_its_answer_is_not_counted_twice() -> None:
+    """The exchange minted but answered 9003; a resync adopts the position; the repetition then succeeds."""
+    venue = rich()
+    venue.mumble.add("mint")
+    play = ready(venue)
+    play.wait(210)
+    assert play.state.operation is not None
+    play.step(Lost())
+    play.wait(5_000)
+    assert (venue.operations, play.state.ledger.inventory.yes) == (1, 1_000)
+    assert play.agrees()
+    assert AlertKind.INVENTORY_DRIFT not in play.kinds()
 
 
 def test_a_mint_with_an_unknown_outcome_is_asked_again_with_its_key() -> None:

@@ -5,7 +5,8 @@ import pytest
 from amm.commands import AlertKind, Cancel, Place, Replace
 from amm.ladder import Side
 from amm.wire import Outcome
-from tests.amm.venue import Play, playing
+from tests.amm.parts import config
+from tests.amm.venue import Play, Venue, playing
 
 UNTOUCHED = "52x100 55x70 58x49 61x34 64x24"
 
@@ -174,3 +175,37 @@ def test_nothing_is_sent_on_a_dead_line(play: Play) -> None:
     play.drift_to(60)
     play.wait(3_000)
     assert play.commands() == []
+
+
+def test_a_price_that_moves_on_while_answers_are_on_their_way_is_followed() -> None:
+    play = playing(settings=config(defense__max_latency_ms=5_000))
+    play.latency_ms = 300
+    play.drift_to(52)
+    play.wait(250)
+    assert play.state.orders.pending
+    play.drift_to(54)
+    play.venue.trade_between_others(54, 1, play.now_ms, taker_buys=True)  # wakes a cycle
+    play.latency_ms = 0
+    play.step()
+    play.latency_ms = 300
+    play.wait(200)
+    assert play.state.orders.pending
+    play.wait(3_000)
+    assert play.venue.ladder(Side.ASK) == "56x100 59x70 62x49 65x34 69x24"
+
+
+def test_shares_of_a_closed_order_stay_bound_until_its_fills_are_booked() -> None:
+    """Of 280 YES the ladder offers 277. 6001 tells of 20 fills whose events are late: 260 are left."""
+    play = playing(Venue(yes=280, no=280, yes_cost=14_000, no_cost=14_000))
+    before = play.state.orders.bound(Side.ASK)
+    play.heard = False
+    play.venue.fill(Side.ASK, 55, 20, play.now_ms)
+    play.drift_to(53)
+    play.wait(900)
+    assert play.state.orders.settling
+    assert play.venue.oversold == 0
+    assert play.state.orders.bound(Side.ASK) <= 280
+    play.heard = True
+    play.wait(10_000)
+    assert (before, play.venue.oversold) == (277, 0)
+    assert play.agrees()

@@ -116,7 +116,11 @@ class Venue:
     """Answer the next command of an op with this code, without doing it."""
     stuck: dict[str, int] = attrs.field(factory=dict)
     """The same, for every command of an op."""
+    mumble: set[str] = attrs.field(factory=set)
+    """Do the next command of an op, but answer that something went wrong."""
     operations: int = 0
+    oversold: int = 0
+    """How often the maker asked for more shares than are free."""
 
     # What the maker asks.
 
@@ -124,6 +128,13 @@ class Venue:
         op = str(type(command).__struct_config__.tag)
         if (code := self.stuck.get(op) or self.refuse.pop(op, None)) is not None:
             return Answer(command.ref, code, self.seq)
+        answer = self._execute(command, now_ms)
+        if op in self.mumble:
+            self.mumble.remove(op)
+            return Answer(command.ref, 9003, answer.seq)
+        return answer
+
+    def _execute(self, command: Command, now_ms: Ms) -> Answer:
         match command:
             case Place():
                 return self._place(command.ref, command, now_ms, None)
@@ -149,6 +160,7 @@ class Venue:
         side = side_of(wish.side)
         freed = replacing.order.remaining_quantity if replacing else 0
         if wish.quantity > self.free(side) + freed:
+            self.oversold += 1
             return Answer(ref, 5001, self.seq)
         if replacing is not None:
             self._close(replacing, "REPLACED", now_ms)
