@@ -132,7 +132,8 @@ def accept(state: State, fact: Fact, event: OrderAccepted) -> None:
 def fill(state: State, fact: Fact, event: Fill) -> None:
     maker, taker = state.orders[event.order_id], state.orders[event.counterparty_order_id]
     market, trade = maker.market, event.trade
-    for order, after in zip((maker, taker), event.orders, strict=True):
+    maker_after, taker_after = event.orders
+    for order, after in ((maker, maker_after), (taker, taker_after)):
         if order.time_in_force is GTC or order is maker:
             market.shrink(order, event.fill_qty)
         else:

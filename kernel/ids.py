@@ -23,7 +23,7 @@ class Sequence:
     ms: int = 0
     used: int = 0
     """How many numbers of `ms` are taken."""
-    prefix: str = ""
+    prefix: str = "00000000-0000"
     """`ms` as an order id begins with it."""
 
     def step(self, at: int) -> None:
@@ -38,9 +38,10 @@ class Sequence:
 
     def resume(self, ms: int, used: int) -> None:
         """Stand at a pair: the next step goes on from there."""
-        self.ms = ms
+        if ms != self.ms:
+            self.ms = ms
+            self.prefix = f"{ms >> 16:08x}-{ms & 0xFFFF:04x}"
         self.used = used
-        self.prefix = f"{ms >> 16:08x}-{ms & 0xFFFF:04x}"
 
     def resume_trade(self, trade_id: int) -> None:
         """Replay: this trade number was the last."""
