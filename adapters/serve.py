@@ -31,7 +31,6 @@ from adapters.server import Server
 from adapters.settings import Settings, load_settings
 from adapters.tokens import Tokens
 from adapters.websockets import Websockets
-from kernel import Exchange
 from kernel.actors import Actors
 from kernel.journal import JournalError
 from persistence import DatabaseUnusableError, database, embedded, journal
@@ -40,6 +39,7 @@ from persistence.history import History
 from persistence.migrate import migrate
 from persistence.projecting import Progress, projecting
 from persistence.record import check_record
+from persistence.recovery import recover
 from persistence.users import Users
 
 log = structlog.get_logger(__name__)
@@ -90,9 +90,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Running]:
     """The whole exchange, from its database to its sockets, for as long as the body runs."""
     sockets = listening(settings)
     async with database_of(settings) as db, journal.opened(db) as writer:
-        exchange = Exchange()
-        async for fact in writer.read():
-            exchange.apply(fact)
+        exchange = await recover(db)
         actors = Actors(exchange, writer)
         progress = Progress(durable=exchange.head)
         actors.listeners.append(lambda _decided: progress.wake(actors.durable))

@@ -1,0 +1,93 @@
+"""Every route times every kind of caller, from the table the app is made of; and what no table names."""
+
+import re
+
+import pytest
+
+from adapters.route_table import ROUTES
+from adapters.routes import AnyRoute, Caller
+from adapters.tokens import Tokens, TokenType
+from kernel.codes import AMM_ID
+from tests.adapters import serving
+from tests.adapters.serving import SECRET, Venue, tokens
+from tests.adapters.test_auth_api import Elsewhen, unsigned
+
+EVERYBODY = frozenset({"user", "admin", "amm", "amm service"})
+WELCOME: dict[Caller, frozenset[str]] = {
+    Caller.PUBLIC: EVERYBODY,
+    Caller.USER: EVERYBODY,
+    Caller.AMM: frozenset({"amm", "amm service"}),
+    Caller.AMM_SERVICE: frozenset({"amm service"}),
+    Caller.AMM_OR_ADMIN: frozenset({"amm", "amm service", "admin"}),
+    Caller.ADMIN: frozenset({"admin"}),
+}
+DENIED = {
+    Caller.AMM: (403, 6099),
+    Caller.AMM_SERVICE: (403, 6099),
+    Caller.AMM_OR_ADMIN: (403, 6099),
+    Caller.ADMIN: (403, 1007),
+}
+
+
+@pytest.fixture(scope="module")
+def callers(the_venue: Venue) -> dict[str, str | None]:
+    """A token of every kind."""
+    user_id, admin_id = the_venue.user().user_id, the_venue.admin.user_id
+    disabled_id = the_venue.user().user_id
+    the_venue.admin.post(f"/admin/users/{disabled_id}/active", is_active=False)
+    past = Tokens(SECRET, Elsewhen(1_000_000_000))  # type: ignore[arg-type]  # it has all that tokens ask of it
+    return {
+        "user": tokens.issue(user_id, TokenType.ACCESS, "USER"),
+        "admin": tokens.issue(admin_id, TokenType.ACCESS, "ADMIN"),
+        "amm": tokens.issue(AMM_ID, TokenType.ACCESS, "SYSTEM_BOT"),
+        "amm service": tokens.issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT"),
+        "nobody": None,
+        "expired": past.issue(admin_id, TokenType.ACCESS, "ADMIN"),
+        "forged": Tokens("z" * 40, tokens._clock).issue(admin_id, TokenType.ACCESS, "ADMIN"),
+        "unsigned": unsigned(admin_id),
+        "refresh": tokens.issue(admin_id, TokenType.REFRESH, "ADMIN"),
+        "disabled": tokens.issue(disabled_id, TokenType.ACCESS, "USER"),
+    }
+
+
+def path_of(route: AnyRoute) -> str:
+    return re.sub(r"{\w+}", "nothing-of-this-name", route.path)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_each_route_lets_in_whom_its_row_names_and_nobody_else(
+    the_venue: Venue, callers: dict[str, str | None], route: AnyRoute
+) -> None:
+    """Whoever is let in meets the next check, with a body that is none: 400, or what comes after."""
+    for kind, token in callers.items():
+        caller = serving.Caller(the_venue.http, token)
+        content = b"[]" if route.method == "POST" else None
+        answer = caller.request(route.method, path_of(route), content=content)
+        if route.caller is Caller.PUBLIC:
+            assert answer.verdict == (400, 9004), kind
+        elif kind == "disabled":
+            assert answer.verdict == (422, 1004), kind
+        elif kind not in EVERYBODY:
+            assert answer.verdict == (401, 1006), kind
+        elif kind not in WELCOME[route.caller]:
+            assert answer.verdict == DENIED[route.caller], kind
+        elif route.method == "POST":
+            assert answer.verdict == (400, 9004), kind
+        else:
+            assert answer.status in (200, 404), kind
+
+
+def test_the_market_maker_is_no_administrator_and_an_administrator_no_market_maker() -> None:
+    assert not any(route.caller is not Caller.ADMIN for route in ROUTES if route.path.startswith("/admin")), (
+        "everything under /admin is for administrators"
+    )
+    assert {route.caller for route in ROUTES if route.path.startswith("/amm/")} <= {
+        Caller.AMM,
+        Caller.AMM_SERVICE,
+        Caller.AMM_OR_ADMIN,
+    }
+    assert {route.path for route in ROUTES if route.caller is Caller.PUBLIC} == {
+        "/auth/register",
+        "/auth/login",
+        "/auth/refresh",
+    }
