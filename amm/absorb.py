@@ -8,7 +8,7 @@ from typing import assert_never
 
 from amm import lifecycle, operations, sweep
 from amm.answers import command_answered
-from amm.arithmetic import CENT, Ms
+from amm.arithmetic import CENT, Cents, Ms
 from amm.commands import AlertKind, RequestSnapshot, Severity
 from amm.config import SigmaSource, TransportMode
 from amm.defence import Reason
@@ -102,8 +102,7 @@ def _person(
             if not lifecycle.resume(state, now_ms, override=override):
                 state.alert(AlertKind.COMMAND_REFUSED, Severity.WARNING, "resume refused")
         case Allocate(amount=amount):
-            state.ledger.flow(amount)
-            state.day.flows += amount
+            _allocate(state, amount)
         case KnownEvents(times=times):
             state.event_times = times
         case NewConfig(config=config):
@@ -116,6 +115,17 @@ def _person(
             lifecycle.crash(state, detail, now_ms)
         case _:
             assert_never(news)
+
+
+def _allocate(state: MarketState, amount: Cents) -> None:
+    """Move cash to or from the market: never more than its budget's limit, never more than it has."""
+    too_much = state.paid_in + amount > state.config.inv.budget_limit_cents
+    if too_much or state.ledger.inventory.cash + amount < 0:
+        state.alert(AlertKind.COMMAND_REFUSED, Severity.WARNING, f"allocation of {amount} cents refused")
+        return
+    state.paid_in += amount
+    state.ledger.flow(amount)
+    state.day.flows += amount
 
 
 def _frame(state: MarketState, frame: Frame, now_ms: Ms) -> None:

@@ -280,6 +280,7 @@ class MarketState:
     day: DayBook = attrs.field(factory=DayBook)
     health: Health = attrs.field(factory=Health)
     event_times: tuple[Ms, ...] = ()
+    paid_in: Cents = 0  # by people: the start's funding and what was allocated since
 
     lifecycle: Lifecycle = Lifecycle.STARTING
     failure: Failure | None = None
@@ -356,6 +357,7 @@ def open_market(
         status_ms=now_ms,
     )
     state.ledger.inventory.cash = cash
+    state.paid_in = config.initial_funding_cents
     state.orders.fill_grace_ms = config.diff.fill_grace_ms
     state.health.heard_ms = now_ms
     state.synced_ms = now_ms

@@ -272,6 +272,15 @@ def test_money_that_people_move_is_no_profit() -> None:
     assert (play.state.decision.day_pnl, play.state.ledger.inventory.cash) == (0, 150_000)
 
 
+@pytest.mark.parametrize("amount", [300_001, -100_001])
+def test_an_allocation_beyond_the_budget_or_below_nothing_is_refused(amount: int) -> None:
+    """200,000 of at most 500,000 are paid in; 100,000 of them are cash."""
+    play = playing()
+    play.step(Allocate(amount))
+    assert play.state.ledger.inventory.cash == 100_000
+    assert AlertKind.COMMAND_REFUSED in play.kinds()
+
+
 @pytest.fixture
 def messages() -> list[EventMessage]:
     event = MarketStatusChanged(NOON, MARKET, MarketStatus.ACTIVE)
