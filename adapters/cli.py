@@ -20,6 +20,10 @@ from adapters.settings import SettingsError, show_settings
 COMMANDS: dict[str, str] = {
     "bench": "adapters.bench",
     "config": "adapters.cli",
+    "export": "adapters.export",
+    "import": "adapters.export",
+    "rebuild": "adapters.rebuild",
+    "replay": "adapters.replay",
     "serve": "adapters.serve",
 }
 

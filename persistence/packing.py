@@ -67,3 +67,7 @@ name = lru_cache(maxsize=1 << 16)(text)
 
 def uuid(value: str) -> bytes:
     return b"\0\0\0\x10" + bytes.fromhex(value.replace("-", ""))
+
+
+def bytes_or_null(value: bytes | None) -> bytes:
+    return null if value is None else _LENGTH(len(value)) + value

@@ -18,7 +18,7 @@ from kernel.journal import Decided
 from persistence.database import Connection, Database
 from persistence.projecting import Progress, projecting
 from persistence.projector import Projector
-from persistence.verify import Findings, Tables
+from persistence.comparison import Findings, Tables
 from tests.kernel.trading import NOON, Trading, busy_day
 from tests.persistence.journaled import decided, file, traded
 

@@ -75,7 +75,10 @@ class Findings:
     words: list[str] = attrs.field(factory=list)
     count: int = 0
 
-    def add(self, finding: str) -> None:
+    def note(self, finding: str | None) -> None:
+        """One more, if it is one."""
+        if finding is None:
+            return
         self.count += 1
         if self.count <= SHOWN:
             self.words.append(finding)
@@ -141,16 +144,16 @@ class Tables:
         for key, row in zip(keys, expected.values(), strict=True):
             where = f"{table.name} {key}" + (f" in {market_id}" if market_id else "")
             if (stored := found.get(key)) is None:
-                self.findings.add(f"{where}: the row is missing")
+                self.findings.note(f"{where}: the row is missing")
                 continue
             for column, value in row.items():
                 if (is_now := plain(column, stored[column])) != value:
-                    self.findings.add(f"{where}: {column} is {is_now}, must be {value}")
+                    self.findings.note(f"{where}: {column} is {is_now}, must be {value}")
 
     async def _count(self, table: Table, expected: int) -> None:
         rows = await self.connection.fetch_value(table.count)
         if rows != expected:
-            self.findings.add(f"{table.name}: {rows} rows, must be {expected}")
+            self.findings.note(f"{table.name}: {rows} rows, must be {expected}")
 
     def _note_fault(self, fact: Fact) -> None:
         match fact.event:

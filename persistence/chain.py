@@ -1,0 +1,65 @@
+"""The chain of digests over the journal, followed row by row: shows where one was changed, lost or moved."""
+
+import hashlib
+from typing import Final
+
+from persistence.packing import header, int8, name, null, text, time
+from persistence.wal import COLUMNS, GENESIS, MICROSECOND, START, Record
+
+READ_ALL: Final = f"SELECT {', '.join(COLUMNS)} FROM wal_events WHERE id > $1 ORDER BY id"  # noqa: S608 - our names
+
+_ROW: Final = header(len(COLUMNS))
+
+
+class Chain:
+    """Takes the rows in order, and tells at the end of each transaction whether its digest fits."""
+
+    def __init__(self) -> None:
+        self._first = 1
+        self._last = 0
+        self._hash = hashlib.sha256(GENESIS)
+
+    def add(self, row: Record) -> str | None:
+        """One row more; what is wrong, if it ends a transaction and something is.
+
+        After a break it goes on from the digest that stands there, so that each break is told once.
+        """
+        at = (row["created_at"] - START) // MICROSECOND
+        columns = row["market_id"], row["event_type"], row["payload"], row["command"]
+        return self.follow(row["id"], packed(row["id"], at, *columns), row["digest"])
+
+    def follow(self, journal_id: int, columns: bytes, digest: bytes | None) -> str | None:
+        """The same, for a row that is packed already."""
+        self._last = journal_id
+        self._hash.update(columns)
+        self._hash.update(null)
+        if digest is None:
+            return None
+        first, fits = self._first, self._hash.digest() == digest
+        self._first, self._hash = self._last + 1, hashlib.sha256(digest)
+        if fits:
+            return None
+        return f"the digest of rows {first} to {self._last} does not fit: something in them was changed"
+
+    def end(self) -> str | None:
+        """What is wrong with the end: a transaction without its digest."""
+        if self._first > self._last:
+            return None
+        return f"rows {self._first} to {self._last} have no digest: the rows behind them were taken away"
+
+
+def packed(
+    journal_id: int, at: int, market_id: str | None, event_type: str, payload: str, command: str | None
+) -> bytes:
+    """A row as COPY takes it, and as the digest is taken over it: all but its last column, the digest."""
+    return b"".join(
+        (
+            _ROW,
+            int8(journal_id),
+            time(at),
+            null if market_id is None else name(market_id),
+            name(event_type),
+            text(payload),
+            null if command is None else text(command),
+        )
+    )

@@ -1,0 +1,189 @@
+"""The journal as a file: to keep elsewhere, to hand to an auditor, to bring to another database.
+
+One JSON value on each line, in UTF-8:
+
+    {"verdict_journal": 1}                                                  what it is, and how it is written
+    {"id", "at", "market_id", "event_type", "payload", "command", "digest"} each row of the journal, in order
+    {"rows", "sha256"}                                                      the end: how many, and the hash
+
+`at` is in microseconds since 1970; `sha256` is taken over every byte ahead of its own line; `digest` is the
+journal's own chain. Payloads and commands are, byte for byte, what the journal holds. So a file needs nothing
+beside it to be verified; neither writing nor reading one holds more than a few thousand rows.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Annotated, BinaryIO, Final
+
+import msgspec
+
+from kernel.events import decode_event, event_type
+from persistence import DatabaseUnusableError
+from persistence.chain import READ_ALL, Chain, packed
+from persistence.database import Connection
+from persistence.packing import bytes_or_null, table
+from persistence.recovery import Progress
+from persistence.wal import COLUMNS, MICROSECOND, START, Record, rows
+
+FORMAT: Final = 1
+LINE_MAX: Final = 1 << 24
+"""No row of the journal comes near it; a longer line is no row."""
+PART: Final = 5_000
+"""Rows sent to the database at once."""
+
+
+class PortableError(Exception):
+    """This is no whole and unaltered journal; the message is one line and says where."""
+
+
+class Header(msgspec.Struct, forbid_unknown_fields=True):
+    verdict_journal: int
+
+
+class Line(msgspec.Struct, forbid_unknown_fields=True):
+    id: int
+    at: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
+    market_id: Annotated[str, msgspec.Meta(max_length=64)] | None
+    event_type: str
+    payload: msgspec.Raw
+    command: msgspec.Raw
+    digest: str | None
+
+
+class Trailer(msgspec.Struct, forbid_unknown_fields=True):
+    rows: int
+    sha256: str
+
+
+encode = msgspec.json.Encoder().encode
+decode_header = msgspec.json.Decoder(Header).decode
+decode_line = msgspec.json.Decoder(Line).decode
+decode_trailer = msgspec.json.Decoder(Trailer).decode
+
+
+async def export_journal(connection: Connection, file: Path, progress: Progress) -> int:
+    """Write the journal to a file, which has its name only when it is whole; returns how many rows."""
+    unfinished = file.with_name(file.name + ".part")
+    try:
+        with unfinished.open("wb") as out:
+            count = await write_lines(connection, out, progress)
+            out.flush()
+            os.fsync(out.fileno())
+        unfinished.rename(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return count
+
+
+async def write_lines(connection: Connection, out: BinaryIO, progress: Progress) -> int:
+    head = await connection.fetch_value("SELECT COALESCE(MAX(id), 0) FROM wal_events")
+    header = encode(Header(FORMAT)) + b"\n"
+    out.write(header)
+    count, chain, written = 0, Chain(), hashlib.sha256(header)
+    async with aclosing(rows(connection, 0, READ_ALL)) as batches:
+        async for batch in batches:
+            for row in batch:
+                count += 1
+                if (broken := chain.add(row)) is not None or row["id"] != count:
+                    raise damaged(broken or f"row {count} is missing")
+                line = encode(line_of(row)) + b"\n"
+                written.update(line)
+                out.write(line)
+            progress(count, head)
+    if (broken := chain.end()) is not None:
+        raise damaged(broken)
+    out.write(encode(Trailer(count, written.hexdigest())) + b"\n")
+    return count
+
+
+def damaged(trouble: str) -> DatabaseUnusableError:
+    return DatabaseUnusableError(
+        f"the journal is damaged and was not exported ({trouble}): `verdict replay --verify` tells more"
+    )
+
+
+def line_of(row: Record) -> Line:
+    command, digest = row["command"], row["digest"]
+    return Line(
+        row["id"],
+        (row["created_at"] - START) // MICROSECOND,
+        row["market_id"],
+        row["event_type"],
+        msgspec.Raw(row["payload"].encode()),
+        msgspec.Raw(b"null" if command is None else command.encode()),
+        None if digest is None else digest.hex(),
+    )
+
+
+async def import_journal(connection: Connection, file: Path, progress: Progress) -> int:
+    """Fill an empty journal from a file: all of it, or nothing."""
+    if await connection.fetch_value("SELECT EXISTS (SELECT FROM wal_events)"):
+        raise DatabaseUnusableError(
+            "the journal is not empty: import into a new database (another VERDICT_DATA or DATABASE_URL)"
+        )
+    size, count, part = file.stat().st_size, 0, bytearray()
+    with file.open("rb") as source:
+        async with connection.transaction():
+            for row in verified_rows(source):
+                part += row
+                count += 1
+                if count % PART == 0:
+                    await connection.copy_in("wal_events", COLUMNS, table(part))
+                    part = bytearray()
+                    progress(source.tell(), size)
+            if part:
+                await connection.copy_in("wal_events", COLUMNS, table(part))
+    return count
+
+
+def verified_rows(source: BinaryIO) -> Iterator[bytes]:
+    """The rows of a file, packed for COPY; when the file is not whole, an error, at the latest at the end."""
+    seen, chain = hashlib.sha256(), Chain()
+    line = source.readline(LINE_MAX)
+    try:
+        header = decode_header(line)
+    except msgspec.DecodeError:
+        raise PortableError("it is not an export of a journal") from None
+    if header.verdict_journal != FORMAT:
+        raise PortableError(f"it is of format {header.verdict_journal}, this program reads {FORMAT}")
+    count = latest = 0
+    while True:
+        seen.update(line)
+        line = source.readline(LINE_MAX)
+        if not line.endswith(b"\n"):
+            raise PortableError(f"it is cut off after row {count}")
+        if line.startswith(b'{"rows"'):
+            break
+        count += 1
+        try:
+            row = decode_line(line)
+            known = event_type(decode_event(row.payload))
+            digest = None if row.digest is None else bytes.fromhex(row.digest)
+            payload, command = bytes(row.payload).decode(), bytes(row.command).decode()
+        except ValueError as error:
+            raise PortableError(f"row {count} is altered: {error}") from None
+        if row.id != count or row.at < latest or row.event_type != known:
+            raise PortableError(f"row {count} is altered, or rows before it are missing")
+        latest = row.at
+        asked = None if command == "null" else command
+        columns = packed(row.id, row.at, row.market_id, row.event_type, payload, asked)
+        if (broken := chain.follow(row.id, columns, digest)) is not None:
+            raise PortableError(broken)
+        yield columns + bytes_or_null(digest)
+    if (broken := chain.end()) is not None:
+        raise PortableError(broken)
+    check_end(line, count, seen.hexdigest(), source)
+
+
+def check_end(line: bytes, count: int, digest: str, source: BinaryIO) -> None:
+    try:
+        trailer = decode_trailer(line)
+    except msgspec.DecodeError as error:
+        raise PortableError(f"its last line is altered: {error}") from None
+    if trailer.rows != count or trailer.sha256 != digest:
+        raise PortableError(f"its {count} rows are not those it was written with")
+    if source.read(1):
+        raise PortableError("something follows its end")

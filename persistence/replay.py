@@ -1,0 +1,169 @@
+"""Replays the journal from its first row: to count it, to look at a moment of the past, or to verify it all.
+
+It only reads, and all of it as of one moment, so an exchange may go on beside it.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from datetime import datetime
+from typing import Final
+
+import attrs
+import msgspec
+
+from kernel import Exchange
+from kernel.events import Fact, event_type
+from kernel.history import History
+from persistence import DatabaseUnusableError
+from persistence.chain import READ_ALL, Chain
+from persistence.comparison import Findings, Tables
+from persistence.database import Connection, Database
+from persistence.recovery import Progress
+from persistence.wal import Record, fact_of, rows
+
+CHECKS: Final = (
+    "the chain of digests",
+    "the invariants",
+    "the newest snapshot",
+    "the tables",
+)
+
+
+class DamagedError(DatabaseUnusableError):
+    """A row of the journal that cannot be replayed. The message is one line, and says what to do."""
+
+
+@asynccontextmanager
+async def frozen_view(database: Database) -> AsyncIterator[Connection]:
+    """A connection to which the database stands still."""
+    connection = await database.connect()
+    try:
+        async with connection.transaction():
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield connection
+    finally:
+        connection.abandon()
+
+
+async def head_of(connection: Connection) -> int:
+    return int(await connection.fetch_value("SELECT COALESCE(MAX(id), 0) FROM wal_events"))
+
+
+async def id_at(connection: Connection, moment: datetime) -> int:
+    """The newest journal id as of a moment."""
+    newest = await connection.fetch_value("SELECT MAX(id) FROM wal_events WHERE created_at <= $1", moment)
+    if newest is None:
+        first = await connection.fetch_value("SELECT MIN(created_at) FROM wal_events")
+        begins = "is empty" if first is None else f"begins at {first:%Y-%m-%dT%H:%M:%S.%fZ}"
+        raise DatabaseUnusableError(f"{moment:%Y-%m-%dT%H:%M:%S.%fZ} is before the journal, which {begins}")
+    return int(newest)
+
+
+def fact_in(row: Record, expected: int) -> Fact:
+    """The fact of a row, which must be the next."""
+    if row["id"] != expected:
+        raise damaged(expected, "is missing")
+    try:
+        return fact_of(row)
+    except msgspec.DecodeError as error:
+        raise damaged(expected, f"cannot be read ({error})") from error
+
+
+def damaged(journal_id: int, trouble: str) -> DamagedError:
+    return DamagedError(
+        f"row {journal_id} of the journal {trouble}: restore the database from a backup, "
+        "or import an export into a new one"
+    )
+
+
+def applied(exchange: Exchange, fact: Fact) -> None:
+    """Replay one fact, or say that it cannot follow those before it."""
+    try:
+        exchange.apply(fact)
+    except (AssertionError, KeyError, ValueError) as error:
+        raise damaged(
+            fact.id, f"does not follow from those before it ({event_type(fact.event)}: {error})"
+        ) from error
+
+
+async def replay(
+    connection: Connection, to: int, progress: Progress, watch: Callable[[Fact], None] = lambda fact: None
+) -> tuple[Exchange, Counter[str]]:
+    """The exchange as of one journal id, and how many facts there were of each kind."""
+    exchange, counts = Exchange(), Counter[str]()
+    async with aclosing(rows(connection, 0)) as batches:
+        async for batch in batches:
+            for row in batch:
+                if exchange.head == to:
+                    return exchange, counts
+                fact = fact_in(row, exchange.head + 1)
+                applied(exchange, fact)
+                counts[event_type(fact.event)] += 1
+                watch(fact)
+            progress(exchange.head, to)
+    return exchange, counts
+
+
+@attrs.define(eq=False)
+class Verification:
+    """Everything that can be held against everything else, in one pass over the journal."""
+
+    connection: Connection
+    exchange: Exchange = attrs.field(factory=Exchange)
+    history: History = attrs.field(factory=History)
+    counts: Counter[str] = attrs.field(factory=Counter)
+    findings: dict[str, Findings] = attrs.field(factory=lambda: {check: Findings() for check in CHECKS})
+    notes: dict[str, str] = attrs.field(factory=dict)
+    """How far a check could go, where that is not as far as the journal."""
+
+    async def run(self, progress: Progress) -> None:
+        """Find what is wrong; `DamagedError` if it cannot even be replayed to its end."""
+        head = await head_of(self.connection)
+        reached = await self.connection.fetch_value("SELECT journal_id FROM projector_cursor")
+        snapshot = await self.connection.fetch_row(
+            "SELECT journal_id, digest FROM snapshots ORDER BY journal_id DESC LIMIT 1"
+        )
+        tables = Tables(self.connection, self.findings["the tables"])
+        if reached == 0:
+            await tables.compare_state(self.exchange)
+        chain, broken = Chain(), self.findings["the chain of digests"]
+        async with aclosing(rows(self.connection, 0, READ_ALL)) as batches:
+            async for batch in batches:
+                projected: list[Fact] = []
+                for row in batch:
+                    broken.note(chain.add(row))
+                    fact = fact_in(row, self.exchange.head + 1)
+                    applied(self.exchange, fact)
+                    self.history.add(fact)
+                    self.counts[event_type(fact.event)] += 1
+                    if fact.id <= reached:
+                        projected.append(fact)
+                    if fact.id == reached:
+                        await tables.compare_added(projected)
+                        await tables.compare_state(self.exchange)
+                        projected = []
+                    if snapshot is not None and fact.id == snapshot["journal_id"]:
+                        self._compare_snapshot(fact.id, snapshot["digest"])
+                await tables.compare_added(projected)
+                progress(self.exchange.head, head)
+        broken.note(chain.end())
+        if reached > head:
+            self.findings["the tables"].note(f"they tell of {reached} rows, the journal has {head}")
+        if reached < head:
+            self.notes["the tables"] = f" up to row {reached:,} of {head:,}, which is how far they are"
+        if snapshot is None:
+            self.notes["the newest snapshot"] = " (there is none)"
+        elif snapshot["journal_id"] > head:
+            self.findings["the newest snapshot"].note(
+                f"it is of row {snapshot['journal_id']}, the journal ends with row {head}"
+            )
+        for violation in self.exchange.audit(self.history):
+            self.findings["the invariants"].note(f"{violation.invariant}: {violation.told()}")
+
+    def _compare_snapshot(self, journal_id: int, digest: bytes) -> None:
+        replayed = self.exchange.digest()
+        if replayed != digest.hex():
+            self.findings["the newest snapshot"].note(
+                f"as of row {journal_id} it has the digest {digest.hex()}, replay gives {replayed}"
+            )
