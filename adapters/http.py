@@ -23,6 +23,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from adapters import render
 from adapters.bodies import EmptyBody, ReplaceBody, read_body
 from adapters.clock import MINUTE
+from adapters.connection import Connection, body_of
 from adapters.identity import Principal
 from adapters.metrics import Metrics
 from adapters.paging import read_query
@@ -36,9 +37,6 @@ from kernel.refusals import amm_only
 
 log = structlog.get_logger(__name__)
 
-BODY_MAX: Final = 64 * 1024
-BODY_SECONDS: Final = 10
-"""How long a client may take to send a body that fits one packet of a modem."""
 RETRY_SECONDS: Final = "1"
 
 JSON: Final = "application/json"
@@ -55,8 +53,6 @@ EXPOSED: Final = (
 HTTP_FAULTS: Final[Mapping[int, tuple[AnyCode, str]]] = {
     404: (Fault.NO_SUCH_PATH, "No such path"),
     405: (Fault.METHOD_NOT_ALLOWED, "This path has no such method"),
-    408: (Code.MALFORMED, "The request was not sent in time"),
-    413: (Fault.BODY_TOO_LARGE, f"The body is larger than {BODY_MAX} bytes"),
 }
 """What the framework finds wrong by itself."""
 
@@ -66,7 +62,8 @@ encode = msgspec.json.Encoder().encode
 def make_app(server: Server, metrics: Metrics) -> QuartTrio:
     """The API as an ASGI application."""
     app = QuartTrio("verdict", static_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=BODY_MAX, BODY_TIMEOUT=BODY_SECONDS, PROVIDE_AUTOMATIC_OPTIONS=False)
+    app.asgi_http_class = Connection
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
     front = Front(server, metrics)
     for route in ROUTES:
@@ -134,9 +131,7 @@ class Front:
         """The checks, in their order; then the handler."""
         server, headers = self._server, request.headers
         durable = server.actors.durable
-        data = b""
-        if route.method == "POST" or "Content-Length" in headers or "Transfer-Encoding" in headers:
-            data = await request.get_data(cache=False, as_text=False, parse_form_data=False)
+        data = body_of(request)
         principal = None
         if route.caller is Caller.PUBLIC:
             if route.bucket is not None:
