@@ -41,31 +41,26 @@ class BookPicture:
         """Take in what one command did; the levels that are different after it, None if none is."""
         before: dict[tuple[bool, int], int] = {}
         for fact in facts:
-            match fact.event:
-                case OrderAccepted(order_id=order_id, time_in_force=time_in_force, quantity=quantity):
-                    if time_in_force is GTC:
-                        self._change(before, orders[order_id], quantity, fact.at)
-                case Fill(order_id=maker_id, counterparty_order_id=taker_id, fill_qty=quantity):
-                    self._change(before, orders[maker_id], -quantity, fact.at)
-                    taker = orders[taker_id]
+            event = fact.event
+            match event:
+                case OrderAccepted():
+                    if event.time_in_force is GTC:
+                        self._change(before, orders[event.order_id], event.quantity, fact.at)
+                case Fill():
+                    self._change(before, orders[event.order_id], -event.fill_qty, fact.at)
+                    taker = orders[event.counterparty_order_id]
                     if taker.time_in_force is GTC:
-                        self._change(before, taker, -quantity, fact.at)
-                case OrderCancelled(order_id=order_id, remaining_qty=remaining):
-                    self._change(before, orders[order_id], -remaining, fact.at)
+                        self._change(before, taker, -event.fill_qty, fact.at)
+                case OrderCancelled():
+                    self._change(before, orders[event.order_id], -event.remaining_qty, fact.at)
                 case _:
                     pass
-        if not before:
-            return None
-        bids = [
-            (price, self.bids[price])
-            for (is_bid, price), quantity in before.items()
-            if is_bid and self.bids[price] != quantity
-        ]
-        asks = [
-            (price, self.asks[price])
-            for (is_bid, price), quantity in before.items()
-            if not is_bid and self.asks[price] != quantity
-        ]
+        bids: Levels = []
+        asks: Levels = []
+        for (is_bid, price), quantity in before.items():
+            now = (self.bids if is_bid else self.asks)[price]
+            if now != quantity:
+                (bids if is_bid else asks).append((price, now))
         if not bids and not asks:
             return None
         bids.sort(reverse=True)
@@ -81,7 +76,8 @@ class BookPicture:
 
     def _change(self, before: dict[tuple[bool, int], int], order: Order, quantity: int, at: int) -> None:
         side, price = self.bids if order.is_bid else self.asks, order.book_price
-        before.setdefault((order.is_bid, price), side[price])
-        side[price] += quantity
+        total = side[price]
+        before.setdefault((order.is_bid, price), total)
+        side[price] = total = total + quantity
         self.changed_at = at
-        assert side[price] >= 0, f"level {price} of {order.market.id} below zero"
+        assert total >= 0, f"level {price} of {order.market.id} below zero"

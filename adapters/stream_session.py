@@ -8,7 +8,7 @@ they came, and a `sync` sees all that were sent ahead of it.
 import math
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 import attrs
 import msgspec
@@ -33,7 +33,6 @@ from adapters.stream_wire import (
     Cancel,
     Encoding,
     Error,
-    Guard,
     Heartbeat,
     Hello,
     Limits,
@@ -47,6 +46,7 @@ from adapters.stream_wire import (
     ServerMessage,
     Subscribe,
     Sync,
+    Trading,
     UndecodableError,
     Unreadable,
     Unsubscribe,
@@ -74,7 +74,7 @@ HEARTBEAT: Final = HEARTBEAT_MS / 1000
 FRAME_MESSAGES: Final = 256
 """Messages of one frame, from which on the next begins."""
 
-BUCKETS: Final[dict[type[Operation], Bucket]] = {
+BUCKETS: Final[dict[type[Operation] | None, Bucket]] = {
     Place: Bucket.ORDERS,
     Cancel: Bucket.CANCEL,
     Replace: Bucket.REPLACE,
@@ -83,8 +83,8 @@ BUCKETS: Final[dict[type[Operation], Bucket]] = {
     Sync: Bucket.QUERY,
 }
 """What counts against which limit; the others are free."""
-AMM_ONLY: Final[frozenset[type[Operation]]] = frozenset({Replace, BatchCancel, Mint, Burn})
-WITHOUT_AUTHENTICATION: Final[frozenset[type[Operation]]] = frozenset({Auth})
+AMM_ONLY: Final[frozenset[type[Operation] | None]] = frozenset({Replace, BatchCancel, Mint, Burn})
+TRADING: Final = frozenset(get_args(Trading))
 
 
 class GuardShape(shapes.Shape, frozen=True):
@@ -148,6 +148,8 @@ class Session:
         self._began_at = trio.current_time()
         self._said_at = trio.current_time()
         self._in_flight: set[int] = set()
+        is_amm = principal is not None and principal.is_amm
+        self._in_flight_max = IN_FLIGHT_MAX_AMM if is_amm else IN_FLIGHT_MAX
         self._lanes: dict[str | None, Lane] = {}
         self._submitted = 0
         self._id = hub.fresh_id()
@@ -229,40 +231,30 @@ class Session:
 
     def _admit(self, operation: Operation | Unreadable) -> AnyCommand | None:
         """The command to the kernel, if it is one, after every check ahead of its business."""
-        kind = operation.operation if isinstance(operation, Unreadable) else type(operation)
+        kind = type(operation) if not isinstance(operation, Unreadable) else operation.operation
         principal = self.principal
         if self._hub.is_stopping:
             raise RefusedError(Fault.SHUTTING_DOWN, "The server is shutting down; this was not executed")
-        if principal is None and kind not in WITHOUT_AUTHENTICATION:
-            raise RefusedError(Fault.NOT_AUTHENTICATED_YET, "Send auth first")
+        if principal is None:
+            if kind is not Auth:
+                raise RefusedError(Fault.NOT_AUTHENTICATED_YET, "Send auth first")
+        elif kind in AMM_ONLY and not principal.is_amm:
+            raise _from_kernel(amm_only())
         if len(self._in_flight) >= self._in_flight_max:
             raise RefusedError(
                 Fault.TOO_MANY_IN_FLIGHT, f"{self._in_flight_max} commands are without a result already"
             )
-        if principal is not None and kind is not None:
-            if kind in AMM_ONLY and not principal.is_amm:
-                refusal = amm_only()
-                raise RefusedError(refusal.code, refusal.message)
-            self._count(kind, operation, principal)
+        if principal is not None and (bucket := BUCKETS.get(kind)) is not None:
+            market_id = operation.new_order.market_id if isinstance(operation, Replace) else ""
+            quota = self._server.rate_limits.take(bucket, principal, market_id)
+            if quota is not None and not quota.allowed:
+                raise quota.refusal()
         if isinstance(operation, Unreadable):
             raise operation.refusal
-        if isinstance(operation, Place | Cancel | Replace | BatchCancel | Mint | Burn | Guard):
+        if kind in TRADING:
             assert principal is not None
-            return operation.to_command(principal.user_id, self._server.clock)
+            return cast(Trading, operation).to_command(principal.user_id, self._server.clock)
         return None
-
-    def _count(self, kind: type[Operation], operation: Operation | Unreadable, principal: Principal) -> None:
-        bucket = BUCKETS.get(kind)
-        if bucket is None:
-            return
-        market_id = operation.new_order.market_id if isinstance(operation, Replace) else ""
-        quota = self._server.rate_limits.take(bucket, principal, market_id)
-        if quota is not None and not quota.allowed:
-            raise quota.refusal()
-
-    @property
-    def _in_flight_max(self) -> int:
-        return IN_FLIGHT_MAX_AMM if self.principal is not None and self.principal.is_amm else IN_FLIGHT_MAX
 
     async def _serve(self, entry: Entry, operation: Operation | Unreadable) -> None:
         """What the adapter answers by itself."""
@@ -350,19 +342,23 @@ class Session:
         match answer:
             case Refusal(code=code, message=message, data=reason):
                 return refused(entry.cid, outcome.seen, code, STATUS[code], message, reason)
-            case GuardStands(grace_ms=grace_ms, markets=markets):
-                assert self.principal is not None
-                if grace_ms is not None and not self.guarded:
-                    self.guarded = True
-                    self._hub.guards.came(self.principal.user_id)
-                return Result(entry.cid, True, 200, SUCCESS, outcome.seen, GuardShape(grace_ms, markets))
             case Placed(repeated=True) | Replaced(repeated=True):
                 later = Later()
                 self._nursery.start_soon(self._look_up, entry, outcome, later)
                 return later
+            case GuardStands(grace_ms=grace_ms, markets=markets):
+                self._guard(grace_ms)
+                return Result(entry.cid, True, 200, SUCCESS, outcome.seen, GuardShape(grace_ms, markets))
             case _:
                 status, data = render.outcome(outcome, display=False)
                 return Result(entry.cid, True, status, SUCCESS, outcome.seen, data)
+
+    def _guard(self, grace_ms: int | None) -> None:
+        """From now on this connection is what keeps the user's guard from firing."""
+        assert self.principal is not None
+        if grace_ms is not None and not self.guarded:
+            self.guarded = True
+            self._hub.guards.came(self.principal.user_id)
 
     async def _look_up(self, entry: Entry, outcome: Outcome, later: Later) -> None:
         """A repeated request is answered with the trades its order had so far: they are in the tables."""
@@ -434,6 +430,7 @@ class Session:
         self.principal, self._token, self._checked_at = principal, token, trio.current_time()
         self._done(entry, {"user_id": principal.user_id, "expires_at_ms": principal.expires_at * 1000})
         if known is None:
+            self._in_flight_max = IN_FLIGHT_MAX_AMM if principal.is_amm else IN_FLIGHT_MAX
             self._welcome(principal)
 
     def _welcome(self, principal: Principal) -> None:

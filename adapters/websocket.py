@@ -302,6 +302,8 @@ class WebSocket:
                 self._forget()
                 self._enqueue(self._protocol.send(event.response()))
                 self.closed_with = NORMAL
+                self._wake.set()
+                self._release()
             case CloseConnection(code=code) if code == NOT_UTF8:
                 raise NotUtf8Error
             case CloseConnection(code=code, reason=reason):

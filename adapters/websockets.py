@@ -62,7 +62,7 @@ class Websockets:
         self.feeds = Feeds(server)
         self._server = server
         self._readers: Counter[str] = Counter()
-        self._open_feeds: set[WebSocket] = set()
+        self.open_feeds: set[WebSocket] = set()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """What happens by itself: guards that fire, snapshots that are due. Until cancelled."""
@@ -73,14 +73,14 @@ class Websockets:
 
     async def drain(self) -> None:
         """Nothing new; results for what is under way; goodbye to everybody."""
-        for socket in self._open_feeds:
+        for socket in self.open_feeds:
             socket.close(GOING_AWAY, "the server is shutting down", drop=True)
         await self.hub.drain()
 
     @property
     def connections(self) -> dict[str, int]:
         """How many there are of each kind."""
-        return {"commands": self.hub.sessions, "feeds": len(self._open_feeds)}
+        return {"commands": self.hub.sessions, "feeds": len(self.open_feeds)}
 
     async def serve(self, stream: trio.SocketStream, upgrade: Upgrade) -> None:
         """One websocket, from its request to its end."""
@@ -144,7 +144,7 @@ class Websockets:
     async def _serve_reader(
         self, socket: WebSocket, principal: Principal, token: str, converse: Conversation
     ) -> None:
-        self._open_feeds.add(socket)
+        self.open_feeds.add(socket)
         try:
             async with socket.open(), trio.open_nursery() as nursery:
                 nursery.start_soon(self._watch, socket, principal, token)
@@ -154,7 +154,7 @@ class Websockets:
                     socket.close(NOT_UTF8, "not UTF-8")
                 nursery.cancel_scope.cancel()
         finally:
-            self._open_feeds.discard(socket)
+            self.open_feeds.discard(socket)
             self._readers[principal.user_id] -= 1
             if not self._readers[principal.user_id]:
                 del self._readers[principal.user_id]

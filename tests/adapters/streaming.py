@@ -6,6 +6,7 @@ the socket to the kernel is the real thing.
 
 import contextlib
 import itertools
+import math
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
@@ -14,10 +15,12 @@ from typing import Any, Literal, cast
 
 import attrs
 import msgspec
+import pytest
 import trio
 import trio_websocket
 from hypercorn.config import Config, Sockets
 from quart_trio import QuartTrio
+from trio.testing import MockClock
 
 from adapters import doorway
 from adapters.clock import Clock
@@ -59,11 +62,15 @@ _numbers = itertools.count(1)
 class WallClock(Clock):
     """Runs with trio's clock, which a test can make jump."""
 
-    def now(self) -> int:
-        return AT + int(trio.current_time() * 1_000_000) - self._began
-
     def __init__(self) -> None:
         self._began = int(trio.current_time() * 1_000_000)
+        self._shifted = 0
+
+    def now(self) -> int:
+        return AT + int(trio.current_time() * 1_000_000) - self._began + self._shifted
+
+    def shift(self, seconds: int) -> None:
+        self._shifted += seconds * 1_000_000
 
 
 @attrs.define
@@ -112,8 +119,8 @@ class Tables:
         self._journal = journal
         self.reached = 2**63
 
-    async def until(self, journal_id: int) -> None:
-        return
+    async def until(self, journal_id: int, patience: float) -> bool:
+        return True
 
     async def trades_of_order(self, order: Any) -> list[dict[str, Any]]:
         return [
@@ -279,8 +286,10 @@ class Client:
     async def receive_frame(self) -> list[dict[str, Any]]:
         """The messages of the next frame."""
         received = await self.connection.get_message()
-        decode = msgspec.msgpack.decode if isinstance(received, bytes) else msgspec.json.decode
-        value = decode(received)
+        if isinstance(received, bytes):
+            value = msgspec.msgpack.decode(received)
+        else:
+            value = msgspec.json.decode(received)
         return value if isinstance(value, list) else [value]
 
     async def receive(self) -> dict[str, Any]:
@@ -318,14 +327,16 @@ class Client:
     async def place(self, **members: Any) -> dict[str, Any]:
         return await self.do("place", **wish(**members))
 
+    async def _read_on(self) -> None:
+        while True:
+            await self.connection.get_message()
+
     async def closing(self) -> tuple[int, str | None]:
         """The code and reason with which the server closes."""
-        try:
-            while True:
-                await self.connection.get_message()
-        except trio_websocket.ConnectionClosed as closed:
-            assert closed.reason is not None
-            return closed.reason.code, closed.reason.reason
+        with pytest.raises(trio_websocket.ConnectionClosed) as closed:
+            await self._read_on()
+        assert closed.value.reason is not None
+        return closed.value.reason.code, closed.value.reason.reason
 
 
 def wish(**members: Any) -> dict[str, Any]:
@@ -342,6 +353,8 @@ def wish(**members: Any) -> dict[str, Any]:
 
 
 UNLIMITED = Settings(rate_limits=False)
+PATIENCE = 30
+"""Seconds after which a test hangs."""
 
 
 @contextlib.asynccontextmanager
@@ -379,21 +392,24 @@ async def running(
     config.errorlog = None
     listening = socket.create_server(("127.0.0.1", 0), backlog=256)
     stop = trio.Event()
-    async with trio.open_nursery() as nursery:
-        await nursery.start(actors.run)
-        await nursery.start(websockets.run)
-        await nursery.start(
-            lambda task_status: doorway.serve(
-                QuartTrio("tests"),
-                config,
-                websockets,
-                sockets=Sockets([], [listening], []),
-                shutdown_trigger=stop.wait,
-                task_status=task_status,
+    # What hangs fails; a clock that jumps ahead would make everything look hung.
+    patience = math.inf if isinstance(trio.lowlevel.current_clock(), MockClock) else PATIENCE
+    with trio.fail_after(patience):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(actors.run)
+            await nursery.start(websockets.run)
+            await nursery.start(
+                lambda task_status: doorway.serve(
+                    QuartTrio("tests"),
+                    config,
+                    websockets,
+                    sockets=Sockets([], [listening], []),
+                    shutdown_trigger=stop.wait,
+                    task_status=task_status,
+                )
             )
-        )
-        yield Venue(server, websockets, journal, registry, listening.getsockname()[1], stop)
-        nursery.cancel_scope.cancel()
+            yield Venue(server, websockets, journal, registry, listening.getsockname()[1], stop)
+            nursery.cancel_scope.cancel()
 
 
 async def nothing_wrong() -> dict[str, list[dict[str, Any]]]:
