@@ -348,6 +348,8 @@ def decoder(body: type[Body]) -> msgspec.json.Decoder[Body]:
 def read_body(body: type[Body], data: bytes) -> Body:
     """The body in a request's bytes, none at all meaning an empty object."""
     try:
+        if not data.isascii():
+            data.decode()  # also what stands in members nobody reads must be text
         read: Body = decoder(body).decode(data or b"{}")
     except (ValueError, RecursionError) as trouble:
         raise explained(trouble) from None

@@ -45,6 +45,8 @@ class Connection(TrioASGIHTTPConnection):
             body = RefusedError(Code.MALFORMED, "The body was not sent in time")
         if body is None:
             return
+        # A target like ?a=b has no path at all, which the framework does not expect.
+        self.scope["path"] = self.scope["path"] or "/"
         self.scope[BODY] = body  # type: ignore[typeddict-unknown-key]  # a key of our own
         if isinstance(body, bytes):
             await self._answer(send)

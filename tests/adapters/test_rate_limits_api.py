@@ -1,0 +1,201 @@
+"""Rate limits, against a server that has them: who is counted together, and what the headers say."""
+
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from adapters.clock import MINUTE
+from adapters.identity import AccountType, Principal
+from adapters.rate_limits import COUNTED, Bucket, RateLimits, household
+from adapters.settings import load_settings
+from adapters.tokens import TokenType
+from kernel.codes import AMM_ID
+from tests.adapters import serving
+from tests.adapters.serving import PASSWORD, Venue, database_for, tokens, venue
+
+
+@pytest.fixture(scope="module")
+def limited(
+    server_url: str, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Venue, str]]:
+    """A server with small limits; and its database, to make users in without asking it."""
+    limits = {
+        "VERDICT_RATE_LIMITS": "on",
+        "VERDICT_RATE_AUTH": "6",
+        "VERDICT_RATE_ORDERS": "3",
+        "VERDICT_RATE_CANCEL": "2",
+        "VERDICT_RATE_ACCOUNT": "2",
+        "VERDICT_RATE_QUERY": "4",
+        "VERDICT_RATE_ADMIN": "0",
+        "VERDICT_RATE_AMM_REPLACE": "2",
+        "VERDICT_RATE_AMM_ORDERS": "5",
+        "VERDICT_TRUSTED_PROXIES": "127.0.0.1",
+    }
+    with (
+        database_for(server_url, template) as url,
+        serving.serving(url, tmp_path_factory.mktemp("limited"), **limits) as server,
+        httpx.Client(base_url=server.address, timeout=30) as http,
+    ):
+        yield venue(server.address, http), url
+
+
+def wait_for_a_whole_window(seconds: int = 10) -> None:
+    """A window is a minute of the wall clock: with too little of it left, wait for the next."""
+    left = MINUTE - time.time() % MINUTE
+    if left < seconds:
+        time.sleep(left + 0.1)
+
+
+def registered(the_venue: Venue, address: str) -> serving.Caller:
+    """A user who registered from an address of its own, as its proxy tells."""
+    name = f"limited_{address.replace('.', '_')}"
+    body = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}
+    answer = the_venue.nobody.request(
+        "POST", "/auth/register", json=body, headers={"X-Forwarded-For": f"9.9.9.9, {address}"}
+    )
+    assert answer.status == 201, answer.envelope
+    user_id = answer.data["user_id"]
+    return serving.Caller(the_venue.http, tokens.issue(user_id, TokenType.ACCESS, "USER"), user_id)
+
+
+def test_the_headers_count_down_and_then_it_is_enough(limited: tuple[Venue, str]) -> None:
+    wait_for_a_whole_window()
+    ann = registered(limited[0], "10.0.0.1")
+    for remaining in (3, 2, 1, 0):
+        answer = ann.get("/account/balance")
+        assert answer.code == 0
+        assert answer.headers["X-RateLimit-Limit"] == "4"
+        assert answer.headers["X-RateLimit-Remaining"] == str(remaining)
+        assert int(answer.headers["X-RateLimit-Reset"]) % MINUTE == 0
+        assert "Retry-After" not in answer.headers
+    refused = ann.get("/markets")
+    assert refused.verdict == (429, 9001)
+    assert refused.headers["X-RateLimit-Remaining"] == "0"
+    assert 1 <= int(refused.headers["Retry-After"]) <= MINUTE
+    reset = int(refused.headers["X-RateLimit-Reset"])
+    assert refused.data == {"limit": 4, "remaining": 0, "reset": reset}
+    assert ann.post("/account/deposit", amount_cents=1).status == 200, "another bucket"
+    ben = registered(limited[0], "10.0.0.2")
+    assert ben.get("/account/balance").status == 200, "another user"
+
+
+def test_a_malformed_and_a_refused_request_count_as_well(limited: tuple[Venue, str]) -> None:
+    """The limit is judged before the body; a limit of three lets three bad ones through to their answers."""
+    wait_for_a_whole_window()
+    ann = registered(limited[0], "10.0.0.3")
+    assert ann.request("POST", "/orders", content=b"nonsense").verdict == (400, 9004)
+    assert ann.place("nowhere", "BUY YES 1 @50").verdict == (404, 3001)
+    assert ann.place("nowhere", "BUY YES 1 @50", client_order_id="same").verdict == (404, 3001)
+    assert ann.request("POST", "/orders", content=b"nonsense").verdict == (429, 9001)
+    for _ in range(2):
+        assert ann.post("/orders/none/cancel").verdict == (404, 4004)
+    assert ann.post("/orders/none/cancel").verdict == (429, 9001)
+
+
+def test_logins_are_counted_per_address_and_before_anything_is_looked_at(limited: tuple[Venue, str]) -> None:
+    """Behind a trusted proxy, by the address it names; what the client itself claims does not count."""
+    wait_for_a_whole_window()
+    nobody = limited[0].nobody
+
+    def attempt(path: str, forwarded: str) -> int:
+        headers = {"X-Forwarded-For": forwarded}
+        return nobody.request("POST", path, content=b"{}", headers=headers).code
+
+    paths = ["/auth/login", "/auth/register", "/auth/refresh"] * 2
+    assert [attempt(path, f"1.2.3.{number}, 10.0.0.7") for number, path in enumerate(paths)] == [9004] * 6
+    assert attempt("/auth/login", "1.2.3.99, 10.0.0.7") == 9001
+    assert attempt("/auth/login", "10.0.0.8") == 9004
+
+
+def test_replaces_are_counted_per_market_for_the_service_token(limited: tuple[Venue, str]) -> None:
+    wait_for_a_whole_window()
+    the_venue = limited[0]
+    order = {
+        "client_order_id": "r",
+        "side": "YES",
+        "direction": "SELL",
+        "price_cents": 50,
+        "quantity": 1,
+    }
+    old = "00000000-0000-7000-8000-000000000000"
+
+    def replace(caller: serving.Caller, market_id: str) -> int:
+        return caller.post(
+            "/amm/orders/replace", old_order_id=old, new_order=order | {"market_id": market_id}
+        ).code
+
+    btc, eth = "MKT-BTC-100K-2026", "MKT-ETH-10K-2026"
+    assert [replace(the_venue.amm, btc) for _ in range(3)] == [6002, 6002, 9001]
+    assert [replace(the_venue.amm, eth) for _ in range(3)] == [6002, 6002, 9001]
+    unknown = [replace(the_venue.amm, f"made-up-{number}") for number in range(3)]
+    assert unknown == [6002, 6002, 9001], "markets that do not exist are counted as one"
+    ordinary = serving.Caller(the_venue.http, tokens.issue(AMM_ID, TokenType.ACCESS, "SYSTEM_BOT"))
+    assert [replace(ordinary, btc) for _ in range(4)] == [6002, 6002, 6002, 9001], "they count as orders"
+    assert ordinary.place(btc, "BUY YES 1 @50").verdict == (429, 9001)
+    for _ in range(20):
+        assert the_venue.amm.post("/amm/orders/batch-cancel", market_id=btc).status == 200
+    answer = the_venue.amm.post("/amm/orders/batch-cancel", market_id=btc)
+    assert "X-RateLimit-Limit" not in answer.headers, "never limited"
+
+
+class Hand:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000 * MINUTE
+
+    def seconds(self) -> int:
+        return self.now
+
+
+def principal(user_id: str) -> Principal:
+    return Principal(user_id, "name", AccountType.USER, False, 0)
+
+
+def test_a_window_is_a_minute_of_the_wall_clock() -> None:
+    clock = Hand()
+    limits = RateLimits(load_settings({"VERDICT_RATE_ORDERS": "1"}), clock)  # type: ignore[arg-type]  # all it asks
+    ann = principal("ann")
+
+    def allowed() -> bool:
+        quota = limits.take(Bucket.ORDERS, ann)
+        assert quota is not None
+        assert quota.reset == (clock.now // MINUTE + 1) * MINUTE
+        return quota.allowed
+
+    assert [allowed(), allowed()] == [True, False]
+    clock.now += MINUTE - 1
+    assert not allowed()
+    clock.now += 1
+    assert allowed()
+
+
+def test_a_flood_of_callers_grows_no_memory_without_end() -> None:
+    """Beyond so many within a minute the rest share a count."""
+    limits = RateLimits(load_settings({"VERDICT_RATE_ORDERS": "2"}), Hand())  # type: ignore[arg-type]  # all it asks
+    for number in range(COUNTED + 10):
+        limits.take(Bucket.ORDERS, principal(str(number)))
+    assert len(limits._counts) <= COUNTED + len(Bucket)
+    last, first = (
+        limits.take(Bucket.ORDERS, principal("one more")),
+        limits.take(Bucket.ORDERS, principal("0")),
+    )
+    assert last is not None
+    assert not last.allowed
+    assert first is not None
+    assert first.allowed
+
+
+@pytest.mark.parametrize(
+    ("address", "counted_as"),
+    [
+        ("10.1.2.3", "10.1.2.3"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:10.1.2.3", "10.1.2.3"),
+        ("", ""),
+    ],
+)
+def test_an_address_of_ipv6_counts_as_its_network(address: str, counted_as: str) -> None:
+    assert household(address) == counted_as

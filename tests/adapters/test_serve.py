@@ -1,0 +1,238 @@
+"""`verdict serve` as an operator knows it: it starts, survives a restart, and stops in good order."""
+
+import json
+import re
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import httpx
+import trio
+
+from persistence import database
+from persistence.users import Users
+from tests.adapters.serving import (
+    ADMIN,
+    PASSWORD,
+    ROOT,
+    Caller,
+    Venue,
+    database_for,
+    serving,
+    until,
+    venue,
+)
+
+
+def test_health_ready_and_metrics(the_venue: Venue) -> None:
+    http = the_venue.http
+    health = http.get("/health")
+    assert (health.status_code, health.json()) == (200, {"status": "ok", "version": "0.1.0"})
+    until(lambda: http.get("/ready").json()["projector_lag"] == 0)
+    ready = http.get("/ready")
+    assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+    ann = the_venue.user(100)
+    ann.placed(the_venue.market(), "BUY YES 1 @50")
+    ann.place("nowhere", "BUY YES 1 @50")
+    metrics = http.get("/metrics").text
+    for line in (
+        r'verdict_commands_total\{kind="PlaceOrder",result="ok"\} \d',
+        r'verdict_commands_total\{kind="PlaceOrder",result="3001"\} \d',
+        r'verdict_http_request_seconds_count\{method="POST",path="/orders",status="201"\} \d',
+        r"verdict_journal_commit_events_count \d",
+        r"verdict_journal_head \d",
+        r"verdict_journal_backlog_turns 0",
+        r"verdict_projector_lag_events \d",
+        r'verdict_inbox_requests\{market="MKT-BTC-100K-2026"\} 0',
+        r'verdict_book_shares\{market="MKT-BTC-100K-2026",side="bid"\} \d',
+        r'verdict_websocket_clients\{kind="feeds"\} \d',
+        r"verdict_resident_bytes \d",
+    ):
+        assert re.search(f"^{line}", metrics, re.MULTILINE), line
+
+
+def test_the_log_tells_requests_by_their_ids_and_no_secret(the_venue: Venue, tmp_path: Path) -> None:
+    """Every line is a JSON object; tokens and passwords are in none."""
+    answer = the_venue.admin.get("/account/balance")
+    server_log = next(Path(tmp_path).parent.glob("server*/server-*.log"))
+    until(lambda: answer.envelope["request_id"] in server_log.read_text())
+    lines = [json.loads(line) for line in server_log.read_text().splitlines()]
+    (line,) = [line for line in lines if line.get("request_id") == answer.envelope["request_id"]]
+    assert (line["method"], line["path"], line["status"]) == ("GET", "/api/v1/account/balance", 200)
+    assert PASSWORD not in server_log.read_text()
+    assert str(the_venue.admin.token) not in server_log.read_text()
+
+
+def test_a_restart_keeps_everything_tokens_included(server_url: str, template: str, tmp_path: Path) -> None:
+    """Without a configured key the server makes one, which only its owner may read, and keeps it."""
+    with database_for(server_url, template) as url:
+        with (
+            serving(url, tmp_path, VERDICT_JWT_SECRET="") as server,
+            httpx.Client(base_url=server.address, timeout=30) as http,
+        ):
+            login = Caller(http).post("/auth/login", username=ADMIN, password=PASSWORD)
+            token = login.data["access_token"]
+            admin = Caller(http, token)
+            admin.deposit(1000)
+            before = admin.data("/account/balance")
+            order = admin.placed("MKT-BTC-100K-2026", "BUY YES 1 @50", client_order_id="keep")["order"]
+            assert server.stop() == 0
+        key = tmp_path / "data" / "jwt_secret"
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+        assert len(key.read_text()) == 64
+        with (
+            serving(url, tmp_path, VERDICT_JWT_SECRET="") as server,
+            httpx.Client(base_url=server.address, timeout=30) as http,
+        ):
+            admin = Caller(http, token)
+            after = admin.data("/account/balance")
+            assert after["total_balance_cents"] == before["total_balance_cents"]
+            again = admin.place("MKT-BTC-100K-2026", "BUY YES 1 @50", client_order_id="keep")
+            assert (again.status, again.data["order"]) == (200, order)
+            assert server.stop(signal.SIGINT) == 0
+
+
+def test_a_start_finishes_what_a_crash_left_half_done(server_url: str, template: str, tmp_path: Path) -> None:
+    """A user whose row is there and whose account is not gets it at the next start, or at the next login."""
+
+    async def add(url: str, name: str) -> str:
+        async with database.opened(url) as db:
+            user = await Users(db).add(name, f"{name}@example.org", "!", "USER")
+            assert not isinstance(user, str)
+            return user.id
+
+    with database_for(server_url, template) as url:
+        early = trio.run(add, url, "early")
+        with (
+            serving(url, tmp_path) as server,
+            httpx.Client(base_url=server.address, timeout=30) as http,
+        ):
+            there = venue(server.address, http)
+            accounts = there.admin.post("/admin/verify-invariants").data["checks"][0]["details"]["checked"]
+            assert accounts["accounts"] == 5, "three of the system's, the administrator, and the early user"
+            assert early
+
+
+def test_a_change_by_another_program_counts_at_once(server_url: str, template: str, tmp_path: Path) -> None:
+    """The database tells the server: nobody waits for a cache to grow old."""
+
+    async def change(url: str, user_id: str, is_active: bool) -> None:
+        async with database.opened(url) as db:
+            assert await Users(db).set_active(user_id, is_active)
+
+    async def promote(url: str, username: str) -> None:
+        async with database.opened(url) as db:
+            assert await Users(db).set_account_type(username, "ADMIN")
+
+    with (
+        database_for(server_url, template) as url,
+        serving(url, tmp_path) as server,
+        httpx.Client(base_url=server.address, timeout=30) as http,
+    ):
+        there = venue(server.address, http)
+        ann = there.user()
+        assert ann.get("/account/balance").status == 200
+        trio.run(change, url, ann.user_id, False)
+        until(lambda: ann.get("/account/balance").verdict == (422, 1004), seconds=2)
+        trio.run(change, url, ann.user_id, True)
+        until(lambda: ann.get("/account/balance").status == 200, seconds=2)
+        there.nobody.post("/auth/register", username="rising", email="r@example.org", password=PASSWORD)
+        login = there.nobody.post("/auth/login", username="rising", password=PASSWORD)
+        rising = Caller(http, login.data["access_token"])
+        assert rising.post("/admin/verify-invariants").verdict == (403, 1007)
+        trio.run(promote, url, "rising")
+        until(lambda: rising.post("/admin/verify-invariants").status == 200, seconds=2)
+
+
+def test_a_stop_under_load_loses_nothing_that_was_acknowledged(
+    server_url: str, template: str, tmp_path: Path
+) -> None:
+    """Orders stream in from four clients; the server stops with 0 and has each of them when it is back."""
+    acknowledged: list[str] = []
+
+    def trade(address: str, token: str, name: str) -> None:
+        with httpx.Client(base_url=address, timeout=30) as http:
+            caller = Caller(http, token)
+            for number in range(10_000):
+                try:
+                    answer = caller.place(
+                        "MKT-BTC-100K-2026", "BUY YES 1 @10", client_order_id=f"{name}-{number}"
+                    )
+                except (httpx.TransportError, ValueError):
+                    return
+                if answer.status != 201:
+                    return
+                acknowledged.append(f"{name}-{number}")
+
+    with database_for(server_url, template) as url:
+        with (
+            serving(url, tmp_path) as server,
+            httpx.Client(base_url=server.address, timeout=30) as http,
+        ):
+            admin = venue(server.address, http).admin
+            admin.deposit(10_000_000)
+            token = str(admin.token)
+            clients = [
+                threading.Thread(target=trade, args=(server.address, token, f"client{number}"))
+                for number in range(4)
+            ]
+            for client in clients:
+                client.start()
+            until(lambda: len(acknowledged) > 100, seconds=30)
+            assert server.stop() == 0
+            for client in clients:
+                client.join()
+        with (
+            serving(url, tmp_path) as server,
+            httpx.Client(base_url=server.address, timeout=30) as http,
+        ):
+            admin = Caller(http, token)
+            known: set[str] = set()
+            cursor: dict[str, str] = {}
+            while True:
+                page: dict[str, Any] = admin.data("/orders", status="OPEN", limit=100, **cursor)
+                known.update(order["client_order_id"] for order in page["items"])
+                if not page["has_more"]:
+                    break
+                cursor = {"cursor": page["next_cursor"]}
+            assert set(acknowledged) <= known
+            assert admin.post("/admin/verify-invariants").data["all_passed"] is True
+
+
+def test_an_address_that_is_taken_is_told_in_one_line(the_venue: Venue, tmp_path: Path) -> None:
+    port = the_venue.address.rpartition(":")[2]
+    ended = subprocess.run(
+        [sys.executable, "-m", "adapters.cli", "serve"],
+        env={"PYTHONPATH": str(ROOT), "VERDICT_PORT": port, "VERDICT_DATA": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert ended.returncode == 1
+    (line,) = [line for line in ended.stderr.splitlines() if line.startswith("verdict:")]
+    assert f"127.0.0.1:{port}" in line
+    assert "VERDICT_PORT" in line
+
+
+def test_other_origins_are_let_in_only_by_name(server_url: str, template: str, tmp_path: Path) -> None:
+    with (
+        database_for(server_url, template) as url,
+        serving(url, tmp_path, VERDICT_CORS_ORIGINS="https://friend.example") as server,
+        httpx.Client(base_url=server.address, timeout=30) as http,
+    ):
+        asked = {"Origin": "https://friend.example", "Access-Control-Request-Method": "POST"}
+        preflight = http.options("/api/v1/orders", headers=asked)
+        assert preflight.status_code == 204
+        assert preflight.headers["Access-Control-Allow-Origin"] == "https://friend.example"
+        assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
+        stranger = http.get("/api/v1/markets", headers={"Origin": "https://stranger.example"})
+        assert "Access-Control-Allow-Origin" not in stranger.headers
+        assert stranger.headers["Vary"] == "Origin"
+        friend = http.get("/api/v1/markets", headers={"Origin": "https://friend.example"})
+        assert friend.headers["Access-Control-Allow-Origin"] == "https://friend.example"
+        assert "X-Journal-Id" in friend.headers["Access-Control-Expose-Headers"]
