@@ -12,7 +12,7 @@ the same state, and the same digest, on every machine.
 from collections.abc import Callable
 from typing import Any, Final
 
-from kernel import accounts, breaker, commands, markets, orders, privileged, settlement, snapshot
+from kernel import accounts, breaker, commands, markets, orders, privileged, replacing, settlement, snapshot
 from kernel.answers import Answer, Outcome, Refusal
 from kernel.apply import apply
 from kernel.audit import Violation, audit
@@ -25,7 +25,7 @@ DECISIONS: Final[dict[type[commands.Command], Callable[[Draft, Any], Answer | Re
     commands.PlaceOrder: orders.place_order,
     commands.CancelOrder: orders.cancel_order,
     commands.CancelByClientId: orders.cancel_by_client_id,
-    commands.ReplaceOrder: orders.replace_order,
+    commands.ReplaceOrder: replacing.replace_order,
     commands.BatchCancel: orders.batch_cancel,
     commands.FireGuard: orders.fire_guard,
     commands.MintShares: privileged.mint_shares,

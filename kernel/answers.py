@@ -94,8 +94,8 @@ class BatchCancelled(msgspec.Struct, frozen=True):
     unfrozen_no_shares: int
 
 
-class Minted(msgspec.Struct, frozen=True):
-    """Pairs minted, or burned: quantity, the cash that moved, and what the account holds after."""
+class PairsMoved(msgspec.Struct, frozen=True):
+    """Pairs came to be or ceased: how many, the cash that moved, and what the account holds after."""
 
     market_id: str
     quantity: int
@@ -106,8 +106,12 @@ class Minted(msgspec.Struct, frozen=True):
     repeated: bool = False
 
 
-class Burned(Minted, frozen=True):
-    """The same, the other way."""
+class Minted(PairsMoved, frozen=True):
+    """Paid into the reserve, 100 cents a pair."""
+
+
+class Burned(PairsMoved, frozen=True):
+    """Paid out of the reserve, 100 cents a pair."""
 
 
 class AmmRunning(msgspec.Struct, frozen=True):

@@ -134,22 +134,16 @@ def change_pairs(draft: Draft, market: Market, pairs: int, entry_type: LedgerEnt
     assert market.is_sound, (
         f"{market.id}: reserve {market.reserve} for {market.yes_shares}/{market.no_shares} shares"
     )
-    post(draft, draft.state.reserve, entry_type, PAIR_CENTS * pairs)
-
-
-def realize(market: Market, pnl: int) -> None:
-    """Profit or loss of shares that are closed: the pool keeps the difference between cost and reserve."""
-    market.pnl_pool += pnl
+    post(draft, draft.state.reserve_account, entry_type, PAIR_CENTS * pairs)
 
 
 def fill(draft: Draft, maker: Order, taker: Order) -> None:
     """One meeting, cleared: at the maker's price, for what both still want."""
     market = maker.market
-    terms = market.terms
     price = maker.book_price
     quantity = min(maker.remaining, taker.remaining)
-    made = Leg(maker, price, quantity, terms.maker_fee_bps)
-    took = Leg(taker, price, quantity, terms.taker_fee_bps)
+    made = Leg(maker, price, quantity, market.terms.maker_fee_bps)
+    took = Leg(taker, price, quantity, market.terms.taker_fee_bps)
     buy, sell = (made, took) if maker.is_bid else (took, made)
     scenario = SCENARIOS[buy.order.book_type, sell.order.book_type]
 
@@ -161,13 +155,30 @@ def fill(draft: Draft, maker: Order, taker: Order) -> None:
     maker_fee, taker_fee = made.fee(), took.fee()
     post(draft, maker.account, FEE, -maker_fee)
     post(draft, taker.account, FEE, -taker_fee)
-    post(draft, draft.state.fees, FEE_REVENUE, maker_fee + taker_fee)
-    if buy.realized is not None or sell.realized is not None:
-        realize(market, (buy.realized or 0) + (sell.realized or 0))
-
-    state = draft.state
-    state.trade_ids.step(draft.at)
+    post(draft, draft.state.fee_account, FEE_REVENUE, maker_fee + taker_fee)
+    # The pool keeps the difference between what shares cost and what the reserve holds for them.
+    market.pnl_pool += (buy.realized or 0) + (sell.realized or 0)
     market.count_trade(scenario, price, quantity, maker_fee + taker_fee)
+
+    draft.state.trade_ids.step(draft.at)
+    trade = Trade(
+        snowflake(draft.state.trade_ids),
+        scenario,
+        BUY if maker.is_bid else SELL,
+        maker_fee,
+        taker_fee,
+        buy.realized,
+        sell.realized,
+    )
+    record_fill(draft, maker, taker, quantity, trade)
+    net(draft, buy.order.position)
+    if sell.order.position is not buy.order.position:
+        net(draft, sell.order.position)
+
+
+def record_fill(draft: Draft, maker: Order, taker: Order, quantity: int, trade: Trade) -> None:
+    """The fact of a fill: it tells the maker's story and carries the trade."""
+    market = maker.market
     market.book_changed_at = market.updated_at = maker.updated_at = taker.updated_at = draft.at
     positions = [maker.position] if maker.position is taker.position else [maker.position, taker.position]
     for position in positions:
@@ -180,18 +191,10 @@ def fill(draft: Draft, maker: Order, taker: Order) -> None:
         event(
             maker.id,
             quantity,
-            price,
+            maker.book_price,
             maker.remaining,
             taker.id,
-            Trade(
-                snowflake(state.trade_ids),
-                scenario,
-                BUY if maker.is_bid else SELL,
-                maker_fee,
-                taker_fee,
-                buy.realized,
-                sell.realized,
-            ),
+            trade,
             (maker.after(), taker.after()),
             ledger_id=ledger_id,
             postings=postings,
@@ -199,9 +202,6 @@ def fill(draft: Draft, maker: Order, taker: Order) -> None:
             market=market.after(),
         ),
     )
-    net(draft, buy.order.position)
-    if sell.order.position is not buy.order.position:
-        net(draft, sell.order.position)
 
 
 def net(draft: Draft, position: Position, *, even_if_off: bool = False) -> None:
@@ -215,7 +215,7 @@ def net(draft: Draft, position: Position, *, even_if_off: bool = False) -> None:
     yes_cost = position.yes.take(pairs)
     no_cost = position.no.take(pairs)
     cents = PAIR_CENTS * pairs
-    realize(market, cents - yes_cost - no_cost)
+    market.pnl_pool += cents - yes_cost - no_cost
     post(draft, position.account, LedgerEntryType.NETTING, cents)
     change_pairs(draft, market, -pairs, LedgerEntryType.NETTING_RESERVE_OUT)
     market.updated_at = position.updated_at = draft.at

@@ -1,7 +1,7 @@
 """The life of a market: created, activated, suspended, halted, resumed, resolved, settled."""
 
 from kernel.answers import Answer, MarketIs, Refusal
-from kernel.audit import audit_market
+from kernel.audit import audit_accounts, audit_market
 from kernel.breaker import because, change_status, trip
 from kernel.codes import CircuitBreakerTrigger, Code, MarketStatus, StatusReason
 from kernel.commands import (
@@ -93,7 +93,11 @@ def halt_market(draft: Draft, command: HaltMarket) -> Answer | Refusal:
 
 
 def resume_market(draft: Draft, command: ResumeMarket) -> Answer | Refusal:
-    """Back to trading, or from a halt to SUSPENDED; out of a halt only with a clean audit and a note."""
+    """Back to trading, or from a halt to SUSPENDED; out of a halt only with a clean audit and a note.
+
+    The audit is that of the market and of all accounts: a fault of both halts every market, and none may go
+    on while it stands.
+    """
     market = draft.state.markets.get(command.market_id)
     if market is None:
         return market_not_found(command.market_id)
@@ -107,7 +111,7 @@ def resume_market(draft: Draft, command: ResumeMarket) -> Answer | Refusal:
     if from_halt:
         if not command.resolution_note:
             return malformed("resolution_note", "is required to resume from a halt")
-        violations = audit_market(draft.state, market)
+        violations = [*audit_accounts(draft.state), *audit_market(draft.state, market)]
         if violations:
             return Refusal(
                 Code.INVARIANTS_BROKEN,

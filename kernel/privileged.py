@@ -3,7 +3,7 @@
 from kernel.accounts import pay_in
 from kernel.answers import AmmRunning, AmmStoppedNow, Answer, Burned, MarketIs, Minted, Refusal
 from kernel.breaker import trip_unsound
-from kernel.clearing import change_pairs, realize
+from kernel.clearing import change_pairs
 from kernel.codes import (
     AMM_ID,
     PAIR_CENTS,
@@ -131,7 +131,7 @@ def burn_shares(draft: Draft, command: BurnShares) -> Answer | Refusal:
         return insufficient_shares(Side.NO, command.quantity, position.no.free)
     quantity, cents = command.quantity, PAIR_CENTS * command.quantity
     yes_cost, no_cost = position.yes.take(quantity), position.no.take(quantity)
-    realize(market, cents - yes_cost - no_cost)
+    market.pnl_pool += cents - yes_cost - no_cost
     post(draft, account, LedgerEntryType.BURN_REVENUE, cents)
     change_pairs(draft, market, -quantity, LedgerEntryType.BURN_RESERVE_OUT)
     position.updated_at = market.updated_at = draft.at

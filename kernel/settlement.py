@@ -1,5 +1,7 @@
 """The end of a market: the question is answered, orders are cancelled, and the reserve is paid out."""
 
+from typing import Final
+
 from kernel.answers import Answer, Refusal, Resolved, Settlement
 from kernel.audit import audit_shares
 from kernel.breaker import because, change_status, trip
@@ -27,7 +29,12 @@ from kernel.refusals import market_not_found
 from kernel.state import Holding, Market, Position
 
 YES, NO, VOID = ResolutionResult.YES, ResolutionResult.NO, ResolutionResult.VOID
-RESOLVABLE = (MarketStatus.ACTIVE, MarketStatus.SUSPENDED, MarketStatus.HALTED)
+PAYOUT_ENTRY: Final = {
+    YES: LedgerEntryType.SETTLEMENT_PAYOUT,
+    NO: LedgerEntryType.SETTLEMENT_PAYOUT,
+    VOID: LedgerEntryType.SETTLEMENT_VOID,
+}
+RESOLVABLE: Final = (MarketStatus.ACTIVE, MarketStatus.SUSPENDED, MarketStatus.HALTED)
 
 
 def resolve_market(draft: Draft, command: ResolveMarket) -> Answer | Refusal:
@@ -97,6 +104,7 @@ def check_payable(draft: Draft, market: Market) -> Refusal | None:
 
 
 def settle(draft: Draft, market: Market) -> Settlement:
+    """Pay every holder, in ascending order of user ids, and close the market for good."""
     result = market.resolution_result
     assert result is not None
     positions = [market.positions[user_id] for user_id in sorted(market.positions)]
@@ -104,19 +112,25 @@ def settle(draft: Draft, market: Market) -> Settlement:
         for position in positions:
             net(draft, position, even_if_off=True)
         payouts = void_payouts(market, positions)
-        entry_type = LedgerEntryType.SETTLEMENT_VOID
     else:
         payouts = [PAIR_CENTS * winning(position, result).volume for position in positions]
-        entry_type = LedgerEntryType.SETTLEMENT_PAYOUT
     assert sum(payouts) == market.reserve, f"{market.id}: {sum(payouts)} to pay out of {market.reserve}"
     for position, payout in zip(positions, payouts, strict=True):
         if position.yes.volume or position.no.volume:
-            pay_out(draft, market, position, payout, result, entry_type)
-    market.reserve = market.pnl_pool = market.yes_shares = market.no_shares = 0
+            pay_out(draft, market, position, payout, result)
+    winners = sum(payout > 0 for payout in payouts)
+    finish(draft, market, result, sum(payouts), winners)
+    return Settlement(
+        draft.at, sum(payouts), winners, market.cancelled_at_resolution, market.unfrozen_at_resolution
+    )
+
+
+def finish(draft: Draft, market: Market, result: ResolutionResult, total_payout: int, winners: int) -> None:
+    """Nothing is held or owed any more, and the market maker has nothing left to do here."""
     previous = market.status
     market.status = MarketStatus.VOIDED if result is VOID else MarketStatus.SETTLED
+    market.reserve = market.pnl_pool = market.yes_shares = market.no_shares = 0
     market.settled_at = market.updated_at = draft.at
-    winners = sum(payout > 0 for payout in payouts)
     draft.record(
         market.id,
         MarketSettled(
@@ -124,16 +138,13 @@ def settle(draft: Draft, market: Market) -> Settlement:
             new_status=market.status,
             resolution_result=result,
             settled_at=draft.at,
-            total_payout_cents=sum(payouts),
+            total_payout_cents=total_payout,
             winners_count=winners,
             market=market.after(),
         ),
     )
     if market.amm is not None and market.amm.status is AmmStatus.RUNNING:
         record_stop(draft, market, None, AmmStopCause.MARKET_SETTLED, 0, None)
-    return Settlement(
-        draft.at, sum(payouts), winners, market.cancelled_at_resolution, market.unfrozen_at_resolution
-    )
 
 
 def winning(position: Position, result: ResolutionResult) -> Holding:
@@ -151,22 +162,15 @@ def void_payouts(market: Market, positions: list[Position]) -> list[int]:
     return payouts
 
 
-def pay_out(
-    draft: Draft,
-    market: Market,
-    position: Position,
-    payout: int,
-    result: ResolutionResult,
-    entry_type: LedgerEntryType,
-) -> None:
+def pay_out(draft: Draft, market: Market, position: Position, payout: int, result: ResolutionResult) -> None:
     """One holder gets its cents, and its shares are gone."""
     account = position.account
     before = position.after()
     position.yes.clear()
     position.no.clear()
     position.updated_at = draft.at
-    post(draft, account, entry_type, payout)
-    post(draft, draft.state.reserve, LedgerEntryType.BURN_RESERVE_OUT, -payout)
+    post(draft, account, PAYOUT_ENTRY[result], payout)
+    post(draft, draft.state.reserve_account, LedgerEntryType.BURN_RESERVE_OUT, -payout)
     ledger_id, postings = draft.take_postings()
     draft.record(
         market.id,

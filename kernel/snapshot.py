@@ -6,6 +6,7 @@ not in it.
 """
 
 import hashlib
+from collections.abc import Collection
 from typing import Any, Final
 
 import attrs
@@ -176,7 +177,10 @@ def image(state: State) -> StateImage:
         external=state.external,
         trade_ids=(state.trade_ids.ms, state.trade_ids.used),
         order_ids=(state.order_ids.ms, state.order_ids.used),
-        accounts=[account_image(state.accounts[user_id]) for user_id in sorted(state.accounts)],
+        accounts=[
+            AccountImage(**copied(state.accounts[user_id], AccountImage))
+            for user_id in sorted(state.accounts)
+        ],
         markets=[market_image(state.markets[market_id]) for market_id in sorted(state.markets)],
         orders=[order_image(order) for order in state.orders.values()],
         guards=[
@@ -189,25 +193,21 @@ def image(state: State) -> StateImage:
     )
 
 
-def account_image(account: Account) -> AccountImage:
-    return AccountImage(
-        account.id,
-        account.owner_id,
-        account.auto_netting,
-        account.opened_at,
-        account.available,
-        account.frozen,
-        account.version,
-        account.fence,
-    )
+def copied(
+    source: object, kind: type[attrs.AttrsInstance], *, without: Collection[str] = ()
+) -> dict[str, Any]:
+    """What an object and its image have in common, by name: the image's members, from either of the two."""
+    return {
+        field.name: getattr(source, field.name) for field in attrs.fields(kind) if field.name not in without
+    }
 
 
 def market_image(market: Market) -> MarketImage:
-    """The market's own fields are the image's; what refers to other objects is written out."""
-    own = {field.name: getattr(market, field.name) for field in attrs.fields(MarketImage)}
-    own["amm"] = AmmImage(**attrs.asdict(market.amm, recurse=False)) if market.amm is not None else None
-    own["positions"] = [position_image(market.positions[user_id]) for user_id in sorted(market.positions)]
-    return MarketImage(**own)
+    return MarketImage(
+        **copied(market, MarketImage, without=("amm", "positions")),
+        amm=AmmImage(**copied(market.amm, AmmImage)) if market.amm is not None else None,
+        positions=[position_image(market.positions[user_id]) for user_id in sorted(market.positions)],
+    )
 
 
 def position_image(position: Position) -> PositionImage:
@@ -225,28 +225,8 @@ def holding_image(holding: Holding) -> tuple[int, int, int]:
 
 
 def order_image(order: Order) -> OrderImage:
-    return OrderImage(
-        order.id,
-        order.client_order_id,
-        order.account.id,
-        order.market.id,
-        order.side,
-        order.direction,
-        order.price,
-        order.book_type,
-        order.book_price,
-        order.is_bid,
-        order.time_in_force,
-        order.quantity,
-        order.remaining,
-        order.frozen,
-        order.accepted_seq,
-        order.replaces,
-        order.created_at,
-        order.updated_at,
-        order.status,
-        order.cancel_reason,
-    )
+    own = copied(order, OrderImage, without=("user_id", "market_id"))
+    return OrderImage(user_id=order.account.id, market_id=order.market.id, **own)
 
 
 def restore(state: State, image: StateImage) -> None:
@@ -259,7 +239,7 @@ def restore(state: State, image: StateImage) -> None:
     state.trade_ids.resume(*image.trade_ids)
     state.order_ids.resume(*image.order_ids)
     for account in image.accounts:
-        state.accounts[account.id] = Account(**attrs.asdict(account))
+        state.accounts[account.id] = Account(**copied(account, AccountImage))
     for market in image.markets:
         restore_market(state, market)
     for order in image.orders:
@@ -272,10 +252,10 @@ def restore(state: State, image: StateImage) -> None:
 
 
 def restore_market(state: State, image: MarketImage) -> None:
-    own = attrs.asdict(image, recurse=False, filter=lambda field, _: field.name not in ("amm", "positions"))
-    market = state.markets[image.id] = Market(**own)
+    market = Market(**copied(image, MarketImage, without=("amm", "positions")))
+    state.markets[market.id] = market
     if image.amm is not None:
-        market.amm = AmmRun(**attrs.asdict(image.amm, recurse=False))
+        market.amm = AmmRun(**copied(image.amm, AmmImage))
     for held in image.positions:
         position = market.position(state.accounts[held.user_id])
         for holding, values in ((position.yes, held.yes), (position.no, held.no)):
@@ -288,29 +268,12 @@ def restore_order(state: State, image: OrderImage) -> None:
     account, market = state.accounts[image.user_id], state.markets[image.market_id]
     position = market.position(account)
     order = Order(
-        image.id,
-        image.client_order_id,
-        account,
-        market,
-        position,
-        position.holding(image.side),
-        image.side,
-        image.direction,
-        image.price,
-        image.book_type,
-        image.book_price,
-        image.is_bid,
-        image.direction is Direction.BUY,
-        image.time_in_force,
-        image.quantity,
-        image.remaining,
-        image.frozen,
-        image.accepted_seq,
-        image.replaces,
-        image.created_at,
-        image.updated_at,
-        image.status,
-        image.cancel_reason,
+        account=account,
+        market=market,
+        position=position,
+        holding=position.holding(image.side),
+        opens=image.direction is Direction.BUY,
+        **copied(image, OrderImage, without=("user_id", "market_id")),
     )
     state.orders[order.id] = order
     account.orders[order.client_order_id] = order

@@ -402,11 +402,11 @@ class State:
     transfers: dict[str, Fact] = attrs.field(factory=dict)
 
     @property
-    def reserve(self) -> Account:
+    def reserve_account(self) -> Account:
         return self.accounts[RESERVE_ID]
 
     @property
-    def fees(self) -> Account:
+    def fee_account(self) -> Account:
         return self.accounts[FEES_ID]
 
     def trader(self, user_id: str) -> Account | None:

@@ -107,7 +107,7 @@ def test_the_makers_and_the_takers_rates_are_their_own() -> None:
     market = Trading(ann=100_000, ben=100_000, maker_fee_bps=1_000, taker_fee_bps=100)
     market.play("ann buys 100 NO at 30", "ben buys 100 YES at 70")
     assert (market.trades[0].maker_fee, market.trades[0].taker_fee) == (300, 70)
-    assert market.exchange.fees.available == 370
+    assert market.exchange.fee_account.available == 370
     assert market.entries(3)[-3:] == ledger(
         """
         | 10 | ann          | FEE         | -300 | 96700 |

@@ -128,13 +128,13 @@ def test_void_leaves_not_a_cent_behind() -> None:
         line.amount for line in market.entries(start) if line.entry_type is LedgerEntryType.SETTLEMENT_VOID
     ]
     assert paid == [33, 67]  # of 100 over costs 34 and 67: 33.66 and 66.34, the rest of 1 to dan
-    assert market.exchange.reserve.available == 0
+    assert market.exchange.reserve_account.available == 0
 
 
 def test_void_keeps_fees() -> None:
     market = Trading(ann=10_000, ben=10_000)
     market.play("ann buys 100 YES at 60", "ben buys 100 NO at 40", "root voids")
-    assert market.exchange.fees.available == 6 + 8
+    assert market.exchange.fee_account.available == 6 + 8
     assert market.holds("ann", available=10_000 - 6)
     assert market.holds("ben", available=10_000 - 8)
 

@@ -291,7 +291,7 @@ def test_after_example_6_the_winners_share_the_reserve(result: str, payouts: dic
     paid = {line.account: line.amount for line in market.entries(start) if line.account != "SYSTEM_RESERVE"}
     assert paid == payouts
     assert sum(payouts.values()) == 5_000
-    assert market.exchange.reserve.available == 0
+    assert market.exchange.reserve_account.available == 0
 
 
 def test_void_after_example_1_gives_everybody_their_cost_back() -> None:
