@@ -54,6 +54,9 @@ def read_query(query: type[Q], given: Mapping[str, str]) -> Q:
         read: Q = msgspec.convert(given, query, strict=False)
     except ValueError as trouble:
         raise explained(trouble) from None
+    for name in given:
+        if getattr(read, name, "") is None:  # the lenient conversion again: of the text "null"
+            raise malformed((name, "is not a value it can have"))
     return read
 
 

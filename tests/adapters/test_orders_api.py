@@ -304,6 +304,7 @@ def test_orders_are_filtered(the_venue: Venue) -> None:
         {"status": ""},
         {"side": "yes"},
         {"direction": "X"},
+        {"side": "null"},
     ):
         assert ann.get("/orders", **wrong).verdict == (400, 9004), wrong
     assert the_venue.user().data("/orders") == {"items": [], "next_cursor": None, "has_more": False}
