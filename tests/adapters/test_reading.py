@@ -1,0 +1,108 @@
+"""The two promises of reading, with a journal and tables that are held up on purpose.
+
+Nothing is told before it is durable; and nothing that somebody was told is missing from what is told after.
+"""
+
+import contextlib
+import queue
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+import trio
+
+from persistence import database
+from tests.adapters.serving import Answer, Caller, Venue, database_for, serving, until, venue
+
+
+@pytest.fixture(scope="module")
+def held_up(
+    server_url: str, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Venue, str]]:
+    folder: Path = tmp_path_factory.mktemp("held-up")
+    with (
+        database_for(server_url, template) as url,
+        serving(url, folder) as server,
+        httpx.Client(base_url=server.address, timeout=60) as http,
+    ):
+        yield venue(server.address, http), url
+
+
+@contextlib.contextmanager
+def locked(url: str, table: str) -> Iterator[None]:
+    """Nobody writes the table while the body runs; who wants to waits."""
+    ready: queue.Queue[BaseException | None] = queue.Queue()
+    release = threading.Event()
+
+    async def hold() -> None:
+        async with database.opened(url) as db:
+            connection = await db.connect()
+            async with connection.transaction():
+                await connection.execute(f"LOCK TABLE {table} IN SHARE MODE")
+                ready.put(None)
+                await trio.to_thread.run_sync(release.wait)
+            await connection.close()
+
+    def run() -> None:
+        try:
+            trio.run(hold)
+        except BaseException as trouble:
+            ready.put(trouble)
+            raise
+
+    holder = threading.Thread(target=run)
+    holder.start()
+    try:
+        trouble = ready.get()
+        if trouble is not None:
+            raise trouble
+        yield
+    finally:
+        release.set()
+        holder.join()
+
+
+def test_nobody_hears_of_a_deposit_before_it_is_durable(held_up: tuple[Venue, str]) -> None:
+    """The journal cannot be written: the deposit waits, and so does who asks for the balance, for a while."""
+    the_venue, url = held_up
+    ann, ben = the_venue.user(100), the_venue.user(100)
+    with ThreadPoolExecutor(1) as pool, httpx.Client(base_url=the_venue.address, timeout=60) as other:
+        with locked(url, "wal_events"):
+            waiting: Future[Answer] = pool.submit(
+                Caller(other, ann.token).post, "/account/deposit", amount_cents=50
+            )
+            answers: list[Answer] = []
+            until(lambda: answers.append(ann.get("/account/balance")) or answers[-1].status != 200)
+            *early, refused = answers
+            assert all(answer.data["available_balance_cents"] == 100 for answer in early)
+            assert refused.verdict == (503, 9003)
+            assert refused.headers["Retry-After"] == "1"
+            assert not waiting.done()
+            assert ben.get("/account/ledger").status == 200, "what was durable before is still told"
+        assert waiting.result().verdict == (200, 0)
+    assert ann.data("/account/balance")["available_balance_cents"] == 150
+
+
+def test_a_list_waits_for_what_its_caller_was_told(held_up: tuple[Venue, str]) -> None:
+    """The tables cannot be written: rather nothing is said than without an acknowledged entry."""
+    the_venue, url = held_up
+    ann = the_venue.user(100)
+    with locked(url, "ledger_entries"):
+        assert ann.post("/account/deposit", amount_cents=1).status == 200
+        assert ann.get("/account/ledger").verdict == (503, 9003)
+        assert ann.data("/account/balance")["available_balance_cents"] == 101, (
+            "memory does not wait for tables"
+        )
+    amounts = [entry["amount_cents"] for entry in ann.data("/account/ledger")["items"]]
+    assert amounts == [1, 100]
+
+
+def test_every_entry_is_there_as_soon_as_it_is_acknowledged(held_up: tuple[Venue, str]) -> None:
+    ann = held_up[0].user()
+    for count in range(1, 31):
+        ann.post("/account/deposit", amount_cents=count)
+        newest = ann.data("/account/ledger", limit=1)["items"][0]
+        assert newest["amount_cents"] == count
