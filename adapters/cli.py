@@ -25,6 +25,8 @@ COMMANDS: dict[str, str] = {
     "rebuild": "adapters.rebuild",
     "replay": "adapters.replay",
     "serve": "adapters.serve",
+    "token": "adapters.token",
+    "user": "adapters.user",
 }
 
 PYPROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"

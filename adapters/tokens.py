@@ -49,9 +49,10 @@ class Tokens:
         # Of one's own per object, so that a token remembered under one secret is not known under another.
         self._claims = functools.lru_cache(maxsize=REMEMBERED)(self._verify)
 
-    def issue(self, user_id: str, kind: TokenType, role: str) -> str:
+    def issue(self, user_id: str, kind: TokenType, role: str, seconds: int | None = None) -> str:
+        """A token that is good for so many seconds, or for as long as its type may be."""
         now = self._clock.seconds()
-        claims = Claims(user_id, kind, role, now, now + LIFETIME[kind])
+        claims = Claims(user_id, kind, role, now, now + (seconds or LIFETIME[kind]))
         return jwt.encode(msgspec.to_builtins(claims), self._secret, ALGORITHM)
 
     def read(self, token: str, *kinds: TokenType) -> Claims:

@@ -90,6 +90,12 @@ class Users:
             "UPDATE users SET account_type = $2 WHERE username = $1", username, account_type
         )
 
+    async def set_password(self, username: str, password_hash: str) -> bool:
+        """False if there is no such user."""
+        return await self._change(
+            "UPDATE users SET password_hash = $2 WHERE username = $1", username, password_hash
+        )
+
     async def has_admin(self) -> bool:
         row = await self._row("SELECT FROM users WHERE account_type = 'ADMIN' LIMIT 1")
         return row is not None

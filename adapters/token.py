@@ -1,0 +1,54 @@
+"""`verdict token`: a token for the market maker, signed with the key that the server uses.
+
+It needs no database and no running server, only the key: from the environment or out of the data folder.
+"""
+
+import os
+from datetime import UTC, datetime
+from typing import Final
+
+import click
+
+from adapters.cli import CommandError
+from adapters.clock import Clock
+from adapters.duration import SPAN
+from adapters.first_start import SECRET_FILE
+from adapters.settings import Settings, load_settings
+from adapters.tokens import LIFETIME, Tokens, TokenType
+from kernel.codes import AMM_ID
+
+ROLE: Final = "SYSTEM_BOT"
+
+
+@click.command()
+@click.option("--access", is_flag=True, help="An ordinary access token, with the limits of ordinary users.")
+@click.option(
+    "--for", "seconds", type=SPAN, help="Valid for so long: 45s, 10m, 2h. Default and most: all it may."
+)
+def token(access: bool, seconds: int | None) -> None:
+    """Print a service token for the market maker."""
+    kind = TokenType.ACCESS if access else TokenType.SERVICE
+    longest = LIFETIME[kind]
+    if seconds is not None and seconds > longest:
+        raise CommandError(f"the {kind} token is good for {longest // 60} minutes at most")
+    tokens = Tokens(key_of(load_settings(os.environ)), Clock())
+    signed = tokens.issue(AMM_ID, kind, ROLE, seconds)
+    click.echo(signed)
+    until = datetime.fromtimestamp(tokens.read(signed, kind).exp, UTC)
+    # Beside the token and not with it, so that $(verdict token) is the token alone.
+    click.echo(f"{kind} token of the market maker, valid until {until:%Y-%m-%d %H:%M:%S} UTC", err=True)
+
+
+def key_of(settings: Settings) -> str:
+    if settings.jwt_secret is not None:
+        return settings.jwt_secret
+    file = settings.data / SECRET_FILE
+    try:
+        return file.read_text()
+    except FileNotFoundError:
+        raise CommandError(
+            f"there is no token key in {settings.data}: start the server once, or set VERDICT_DATA or "
+            "VERDICT_JWT_SECRET to what the server has"
+        ) from None
+    except OSError as trouble:
+        raise CommandError(f"cannot read the token key {file}: {trouble.strerror}") from None
