@@ -247,21 +247,28 @@ class Venue:
             assert client.hello["t"] == "hello"
             yield client
 
-    @contextlib.asynccontextmanager
-    async def connected(
+    def connected(
         self, path: str, token: str | None = None, protocol: str | None = None
-    ) -> AsyncIterator["Client"]:
-        async with trio_websocket.open_websocket(
-            "127.0.0.1",
-            self.port,
-            path,
-            use_ssl=False,
-            subprotocols=[protocol] if protocol else None,
-            extra_headers=[(b"authorization", f"Bearer {token}".encode())] if token else None,
-            max_message_size=64 * 1024 * 1024,
-            disconnect_timeout=1,
-        ) as connection:
-            yield Client(connection)
+    ) -> contextlib.AbstractAsyncContextManager["Client"]:
+        return connected(self.port, path, token, protocol)
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    port: int, path: str = "/ws/v1/commands", token: str | None = None, protocol: str | None = None
+) -> AsyncIterator["Client"]:
+    """A websocket to whichever server listens there."""
+    async with trio_websocket.open_websocket(
+        "127.0.0.1",
+        port,
+        path,
+        use_ssl=False,
+        subprotocols=[protocol] if protocol else None,
+        extra_headers=[(b"authorization", f"Bearer {token}".encode())] if token else None,
+        max_message_size=64 * 1024 * 1024,
+        disconnect_timeout=1,
+    ) as connection:
+        yield Client(connection)
 
 
 @attrs.define(eq=False)
