@@ -102,8 +102,6 @@ class Front:
                 response = await self._serve(route, request, path, answering)
             except RefusedError as refusal:
                 response = answering.refusal(refusal)
-            except HTTPException as trouble:
-                response = self._http_fault(trouble, answering)
             except self._server.unavailable as trouble:
                 log.warning("the database does not answer", request_id=answering.request_id, why=str(trouble))
                 response = answering.refusal(
@@ -191,7 +189,16 @@ class Front:
 
     async def http_fault(self, trouble: HTTPException) -> Response:
         """Wrong before any route was found."""
-        return self._http_fault(trouble, Answering(self._server, f"req_{secrets.token_hex(6)}"))
+        answering, request = Answering(self._server, f"req_{secrets.token_hex(6)}"), request_ctx.request
+        response = self._http_fault(trouble, answering)
+        log.info(
+            "request",
+            request_id=answering.request_id,
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+        )
+        return response
 
     def _http_fault(self, trouble: HTTPException, answering: "Answering") -> Response:
         code, message = HTTP_FAULTS.get(trouble.code or 0, (Code.MALFORMED, "Not a request that is served"))

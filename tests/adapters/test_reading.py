@@ -15,7 +15,8 @@ import pytest
 import trio
 
 from persistence import database
-from tests.adapters.serving import Answer, Caller, Venue, database_for, serving, venue
+from persistence.users import Users
+from tests.adapters.serving import Answer, Caller, Venue, database_for, serving, until, venue
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +105,29 @@ def test_every_entry_is_there_as_soon_as_it_is_acknowledged(held_up: tuple[Venue
         ann.post("/account/deposit", amount_cents=count)
         newest = ann.data("/account/ledger", limit=1)["items"][0]
         assert newest["amount_cents"] == count
+
+
+def test_a_cut_of_every_connection_is_survived(held_up: tuple[Venue, str]) -> None:
+    """Journal, projector, questions and the ear for changed users: each finds its way back."""
+    the_venue, url = held_up
+    ann = the_venue.user(100)
+
+    async def cut() -> None:
+        async with database.opened(url) as db, db.borrowed() as connection:
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+    async def disable() -> None:
+        async with database.opened(url) as db:
+            assert await Users(db).set_active(ann.user_id, False)
+
+    trio.run(cut)
+    answers = [ann.get("/account/ledger"), ann.post("/account/deposit", amount_cents=1)]
+    assert all(answer.verdict in ((200, 0), (503, 9003)) for answer in answers), answers
+    until(lambda: ann.get("/account/ledger").status == 200)
+    assert ann.post("/account/deposit", amount_cents=1).status == 200
+    until(lambda: the_venue.http.get("/ready").status_code == 200)
+    trio.run(disable)
+    until(lambda: ann.get("/account/balance").verdict == (422, 1004), seconds=3)
