@@ -15,7 +15,8 @@ from kernel import Exchange
 from kernel.events import Fact, Fill
 from persistence.comparison import Findings
 from persistence.database import Connection, Database
-from persistence.replay import DamagedError, Verification, frozen_view, head_of, id_at
+from persistence.recovery import DamagedError
+from persistence.replay import Verification, frozen_view, head_of, id_at
 from persistence.replay import replay as replay_journal
 
 Wanted = tuple[str, str]

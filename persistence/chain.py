@@ -4,9 +4,13 @@ import hashlib
 from typing import Final
 
 from persistence.packing import header, int8, name, null, text, time
-from persistence.wal import COLUMNS, GENESIS, MICROSECOND, START, Record
+from persistence.wal import COLUMNS, GENESIS, Record
 
-READ_ALL: Final = f"SELECT {', '.join(COLUMNS)} FROM wal_events WHERE id > $1 ORDER BY id"  # noqa: S608 - our names
+READ_ALL: Final = """
+    SELECT id, (extract(epoch FROM created_at) * 1000000)::BIGINT AS at, market_id, event_type,
+           payload, command, digest
+    FROM wal_events WHERE id > $1 ORDER BY id
+"""
 
 _ROW: Final = header(len(COLUMNS))
 
@@ -14,19 +18,19 @@ _ROW: Final = header(len(COLUMNS))
 class Chain:
     """Takes the rows in order, and tells at the end of each transaction whether its digest fits."""
 
-    def __init__(self) -> None:
-        self._first = 1
-        self._last = 0
-        self._hash = hashlib.sha256(GENESIS)
+    def __init__(self, after: int = 0, digest: bytes = GENESIS) -> None:
+        """Begin behind the row `after`, which ends a transaction with `digest`."""
+        self._first = after + 1
+        self._last = after
+        self._hash = hashlib.sha256(digest)
 
     def add(self, row: Record) -> str | None:
         """One row more; what is wrong, if it ends a transaction and something is.
 
         After a break it goes on from the digest that stands there, so that each break is told once.
         """
-        at = (row["created_at"] - START) // MICROSECOND
-        columns = row["market_id"], row["event_type"], row["payload"], row["command"]
-        return self.follow(row["id"], packed(row["id"], at, *columns), row["digest"])
+        columns = row["at"], row["market_id"], row["event_type"], row["payload"], row["command"]
+        return self.follow(row["id"], packed(row["id"], *columns), row["digest"])
 
     def follow(self, journal_id: int, columns: bytes, digest: bytes | None) -> str | None:
         """The same, for a row that is packed already."""

@@ -25,7 +25,7 @@ from persistence import DatabaseUnusableError, lone_errors
 from persistence.database import Connection, ConnectionLostError, Database, opened
 from persistence.folding import Batch
 from persistence.projections import write
-from persistence.wal import fact_of
+from persistence.wal import READ, fact_of
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +38,7 @@ PATIENCE: Final = (0.05, 5.0)
 IDLE: Final = 1.0
 """Seconds after which it looks without a hint."""
 
-READ: Final = "SELECT id, created_at, market_id, payload FROM wal_events WHERE id > $1 ORDER BY id LIMIT $2"
+READ_SOME: Final = f"{READ} LIMIT $2"
 
 
 class CursorMovedError(Exception):
@@ -127,7 +127,7 @@ class Projector:
     async def _read(self, reading: Connection, last: int) -> Batch | None:
         """What follows `last` without a gap, folded; nothing if there is nothing."""
         batch = Batch(last)
-        for row in await reading.fetch(READ, last, self.batch):
+        for row in await reading.fetch(READ_SOME, last, self.batch):
             if row["id"] != batch.last + 1:
                 # Two transactions of the journal may be in flight; what is acknowledged has no gap before it.
                 if batch.last < self._durable:

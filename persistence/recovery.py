@@ -1,29 +1,103 @@
-"""Start-up is replay: the newest snapshot that verifies, then the journal's tail."""
+"""Start-up is replay: the newest snapshot that verifies, then the journal's tail, checked as it is read.
 
-import contextlib
-from collections.abc import Callable
+It writes nothing, so it can be cut off anywhere and begun again.
+"""
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, contextmanager
+
+import msgspec
 
 from kernel import Exchange
-from persistence.database import Database
-from persistence.wal import fact_of, rows
+from kernel.events import Fact, event_type
+from persistence import DatabaseUnusableError, snapshots
+from persistence.chain import READ_ALL, Chain
+from persistence.database import Connection, Database
+from persistence.wal import GENESIS, Record, fact_of, rows
 
 Progress = Callable[[int, int], None]
 """Told how many facts have been applied, and of how many."""
 
 
+class DamagedError(DatabaseUnusableError):
+    """A row of the journal that cannot be replayed. The message is one line, and says what to do."""
+
+
 async def recover(database: Database, progress: Progress = lambda done, total: None) -> Exchange:
-    """The exchange as the journal tells it; an empty one for an empty journal. Writes nothing."""
-    exchange = Exchange()
+    """The exchange as the journal tells it; an empty one for an empty journal.
+
+    Raises `DamagedError` if the journal's end, or what was replayed of it, is not what was written.
+    """
     connection = await database.connect()
     try:
-        total = await connection.fetch_value("SELECT coalesce(max(id), 0) FROM wal_events") - exchange.head
-        done = 0
-        async with contextlib.aclosing(rows(connection, exchange.head)) as batches:
-            async for batch in batches:
-                for row in batch:
-                    exchange.apply(fact_of(row))
-                done += len(batch)
-                progress(done, total)
+        with undisturbed():
+            exchange = await snapshots.newest(connection) or Exchange()
+            await replay_tail(connection, exchange, progress)
     finally:
         connection.abandon()
     return exchange
+
+
+async def replay_tail(connection: Connection, exchange: Exchange, progress: Progress) -> None:
+    """Apply what the journal has after the exchange's head."""
+    head = int(await connection.fetch_value("SELECT coalesce(max(id), 0) FROM wal_events"))
+    newest = await snapshots.newest_id(connection)
+    if newest > head:
+        raise damaged(head + 1, f"is missing: a snapshot tells of row {newest}")
+    start = exchange.head
+    digest = await connection.fetch_value("SELECT digest FROM wal_events WHERE id = $1", start)
+    chain = Chain(start, digest or GENESIS)
+    async with aclosing(rows(connection, start, READ_ALL)) as batches:
+        async for batch in batches:
+            for row in batch:
+                if (broken := chain.add(row)) is not None:
+                    raise damaged(row["id"], f"is not as it was written: {broken}")
+                applied(exchange, fact_in(row, exchange.head + 1))
+            progress(exchange.head - start, head - start)
+    if (broken := chain.end()) is not None:
+        raise damaged(exchange.head, f"is not as it was written: {broken}")
+
+
+def fact_in(row: Record, expected: int) -> Fact:
+    """The fact of a row, which must be the next."""
+    if row["id"] != expected:
+        raise damaged(expected, "is missing")
+    try:
+        return fact_of(row)
+    except msgspec.DecodeError as error:
+        raise damaged(expected, f"cannot be read ({error})") from error
+
+
+def applied(exchange: Exchange, fact: Fact) -> None:
+    """Replay one fact, or say that it cannot follow those before it."""
+    try:
+        exchange.apply(fact)
+    except (AssertionError, KeyError, ValueError) as error:
+        raise damaged(
+            fact.id, f"does not follow from those before it ({event_type(fact.event)}: {error})"
+        ) from error
+
+
+def damaged(journal_id: int, trouble: str) -> DamagedError:
+    return DamagedError(
+        f"row {journal_id} of the journal {trouble}: restore the database from a backup, "
+        "or import an export into a new one"
+    )
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Keep the garbage collector away while millions of objects are made that stay.
+
+    Looking through all of them again and again would double the time. Afterwards they are frozen: a pause of
+    the collector at run time then does not grow with the size of the exchange.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Final
 
 import attrs
-import msgspec
 
 from kernel import Exchange
 from kernel.events import Fact, event_type
@@ -19,8 +18,8 @@ from persistence import DatabaseUnusableError
 from persistence.chain import READ_ALL, Chain
 from persistence.comparison import Findings, Tables
 from persistence.database import Connection, Database
-from persistence.recovery import Progress
-from persistence.wal import Record, fact_of, rows
+from persistence.recovery import Progress, applied, fact_in
+from persistence.wal import rows
 
 CHECKS: Final = (
     "the chain of digests",
@@ -28,10 +27,6 @@ CHECKS: Final = (
     "the newest snapshot",
     "the tables",
 )
-
-
-class DamagedError(DatabaseUnusableError):
-    """A row of the journal that cannot be replayed. The message is one line, and says what to do."""
 
 
 @asynccontextmanager
@@ -58,33 +53,6 @@ async def id_at(connection: Connection, moment: datetime) -> int:
         begins = "is empty" if first is None else f"begins at {first:%Y-%m-%dT%H:%M:%S.%fZ}"
         raise DatabaseUnusableError(f"{moment:%Y-%m-%dT%H:%M:%S.%fZ} is before the journal, which {begins}")
     return int(newest)
-
-
-def fact_in(row: Record, expected: int) -> Fact:
-    """The fact of a row, which must be the next."""
-    if row["id"] != expected:
-        raise damaged(expected, "is missing")
-    try:
-        return fact_of(row)
-    except msgspec.DecodeError as error:
-        raise damaged(expected, f"cannot be read ({error})") from error
-
-
-def damaged(journal_id: int, trouble: str) -> DamagedError:
-    return DamagedError(
-        f"row {journal_id} of the journal {trouble}: restore the database from a backup, "
-        "or import an export into a new one"
-    )
-
-
-def applied(exchange: Exchange, fact: Fact) -> None:
-    """Replay one fact, or say that it cannot follow those before it."""
-    try:
-        exchange.apply(fact)
-    except (AssertionError, KeyError, ValueError) as error:
-        raise damaged(
-            fact.id, f"does not follow from those before it ({event_type(fact.event)}: {error})"
-        ) from error
 
 
 async def replay(

@@ -17,7 +17,6 @@ are the bytes that go over the wire anyway, so hashing them costs one pass over 
 import hashlib
 import struct
 from collections.abc import AsyncGenerator, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -32,11 +31,13 @@ COLUMNS: Final = ("id", "created_at", "market_id", "event_type", "payload", "com
 GENESIS: Final = bytes(32)
 """What the first transaction's digest is taken over."""
 
-READ: Final = "SELECT id, created_at, market_id, payload FROM wal_events WHERE id > $1 ORDER BY id"
 BATCH: Final = 5_000
 """Rows that a reader holds at once: some 3 MB."""
-START: Final = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND: Final = timedelta(microseconds=1)
+# A number is cheaper to take over than a point in time.
+READ: Final = """
+    SELECT id, (extract(epoch FROM created_at) * 1000000)::BIGINT AS at, market_id, payload
+    FROM wal_events WHERE id > $1 ORDER BY id
+"""
 
 Record = Any  # of asyncpg, which only the bridge imports
 
@@ -127,7 +128,7 @@ async def rows(connection: Connection, after: int, sql: str = READ) -> AsyncGene
 def fact_of(row: Record) -> Fact:
     return Fact(
         row["id"],
-        (row["created_at"] - START) // MICROSECOND,
+        row["at"],
         row["market_id"],
         decode_event(row["payload"]),
     )

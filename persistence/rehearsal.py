@@ -1,0 +1,81 @@
+"""Snapshots off the hot path: now and then a process of its own rehearses a restart, and files what it finds.
+
+It does exactly what a start does (the snapshot before, then the tail of the journal, verified) and writes the
+state it arrives at as the next snapshot. The exchange gives it nothing and waits for nothing. So every
+snapshot has been restored once before it is needed, and a journal from which no restart would succeed is
+noticed while the state is still in memory.
+
+    python -m persistence.rehearsal     is how the exchange runs it: DATABASE_URL says where
+"""
+
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+import trio
+
+from persistence import DatabaseUnusableError, lone_errors, snapshots
+from persistence.database import ConnectionLostError, Database, NoRoomError, opened
+from persistence.recovery import recover
+
+log = structlog.get_logger(__name__)
+
+EVERY: Final = 1_000_000
+"""Facts between two snapshots: some ten seconds of a restart."""
+LOOK: Final = 1.0
+"""Seconds between two looks at how far the journal is."""
+NICENESS: Final = 19
+"""The exchange, the projector and PostgreSQL come first."""
+
+
+@asynccontextmanager
+async def rehearsing(database: Database, head: Callable[[], int], every: int = EVERY) -> AsyncIterator[None]:
+    """Have a snapshot written each time `head`, the newest durable id, has moved on by `every`."""
+    async with database.borrowed() as connection:
+        last = await snapshots.newest_id(connection)
+    with lone_errors():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_rehearse_regularly, database.url, head, every, last)
+            yield
+            nursery.cancel_scope.cancel()
+
+
+async def _rehearse_regularly(url: str, head: Callable[[], int], every: int, last: int) -> None:
+    while True:
+        while head() - last < every:
+            await trio.sleep(LOOK)
+        last = head()
+        # Cancelled, it is stopped: a snapshot is there as a whole or not at all.
+        rehearsal = await trio.run_process(
+            [sys.executable, "-m", "persistence.rehearsal"],
+            env=os.environ | {"DATABASE_URL": url},
+            check=False,
+        )
+        if rehearsal.returncode:
+            log.error(
+                "the rehearsal of a restart failed; what it wrote says why", status=rehearsal.returncode
+            )
+
+
+async def rehearse(url: str) -> None:
+    async with opened(url) as database:
+        await snapshots.write(database, await recover(database))
+
+
+def main() -> None:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    # An interrupt at the keyboard is meant for the exchange, which stops us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(NICENESS)
+    try:
+        trio.run(rehearse, os.environ["DATABASE_URL"])
+    except (DatabaseUnusableError, ConnectionLostError, NoRoomError) as trouble:
+        sys.exit(f"rehearsal: {trouble}")
+
+
+if __name__ == "__main__":
+    main()
