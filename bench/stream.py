@@ -9,6 +9,7 @@ counts is acknowledged, and so durable. The client counts results in what it rec
 import base64
 import contextlib
 import itertools
+import multiprocessing
 import os
 import secrets
 import select
@@ -17,10 +18,10 @@ import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -33,11 +34,12 @@ ROOT = Path(__file__).resolve().parent.parent
 MARKET = "MKT-BTC-100K-2026"
 SECONDS = 4.0
 DEPOSITS = 20
+READERS = 4
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[tuple[str, int, str, int]]:
-    """A server with an empty exchange: its host, port, a token of the market maker, and its process id."""
+def serving() -> Iterator[tuple[str, int, list[str], int]]:
+    """A server with an empty exchange: its host, port, tokens (the first the market maker's), process id."""
     secret = secrets.token_hex(32)
     with tempfile.TemporaryDirectory(prefix="verdict-bench-") as folder:
         os.chmod(folder, 0o755)  # noqa: PTH101 - PostgreSQL may run as another user
@@ -63,10 +65,19 @@ def serving() -> Iterator[tuple[str, int, str, int]]:
             with httpx.Client(base_url=f"{address}/", headers={"Authorization": f"Bearer {token}"}) as client:
                 for _ in range(DEPOSITS):
                     client.post("account/deposit", json={"amount_cents": 10_000_000}).raise_for_status()
-            yield url.host, url.port or 80, token, server.pid
+                tokens = [token, *(registered(client, number) for number in range(READERS))]
+            yield url.host, url.port or 80, tokens, server.pid
         finally:
             server.terminate()
             server.wait()
+
+
+def registered(client: httpx.Client, number: int) -> str:
+    """A token of a new user."""
+    who = {"username": f"reader_{number}", "password": "Reader-password-1"}
+    client.post("auth/register", json=who | {"email": f"reader{number}@example.org"}).raise_for_status()
+    answer = client.post("auth/login", json=who).raise_for_status().json()
+    return str(answer["data"]["access_token"])
 
 
 class Stream:
@@ -191,14 +202,15 @@ def measure(stream: Stream, batch: int, depth: int, seconds: float, pid: int) ->
     )
 
 
-def read_feeds(host: str, port: int, token: str, stop: threading.Event, lag: list[float], many: int) -> None:
-    """So many readers of the book, in one thread; one of them looks at the clock."""
-    readers = [Stream(host, port, token, f"/ws/v1/orderbook/{MARKET}") for _ in range(many)]
-    poll = select.poll()
+def read_feeds(host: str, port: int, tokens: list[str], stop: Any, told: Any) -> None:
+    """A reader of the book for each token, in a process of their own; one of them looks at the clock."""
+    readers = [Stream(host, port, token, f"/ws/v1/orderbook/{MARKET}") for token in tokens]
+    poll, lag = select.poll(), list[float]()
     by_number = {reader.socket.fileno(): reader for reader in readers}
     for number in by_number:
         poll.register(number, select.POLLIN)
     watched = readers[0].socket.fileno()
+    told.send("ready")
     while not stop.is_set():
         for number, _ in poll.poll(100):
             if number != watched:
@@ -208,27 +220,29 @@ def read_feeds(host: str, port: int, token: str, stop: threading.Event, lag: lis
                 update = msgspec.json.decode(frame)
                 if update["update_type"] == "DELTA":
                     lag.append(time.time() * 1000 - update["timestamp_ms"])
+    lag.sort()
+    told.send((lag[len(lag) // 2], lag[len(lag) * 99 // 100]))
 
 
 def main(seconds: float = SECONDS) -> None:
-    with serving() as (host, port, token, pid):
-        stream = Stream(host, port, token)
+    with serving() as (host, port, tokens, pid):
+        stream = Stream(host, port, tokens[0])
         stream.frames()
         print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
         for batch, depth in ((100, 8), (100, 4), (1, 64), (1, 1)):
             said = measure(stream, batch, depth, seconds, pid)
             print(f"{batch:4} a frame, {depth:3} frames under way: {said}")
-        for many in (1, 50):
-            stop, lag = threading.Event(), list[float]()
-            reading = threading.Thread(target=read_feeds, args=(host, port, token, stop, lag, many))
+        for many in (1, 200):
+            stop, (ours, theirs) = multiprocessing.Event(), multiprocessing.Pipe()
+            among = [tokens[n % len(tokens)] for n in range(many)]
+            reading = multiprocessing.Process(target=read_feeds, args=(host, port, among, stop, theirs))
             reading.start()
-            time.sleep(1)
+            ours.recv()
             said = measure(stream, 1, 16, seconds, pid)
             stop.set()
+            p50, p99 = ours.recv()
             reading.join()
-            lag.sort()
-            print(f"   1 a frame,  16 under way, {many:3} readers of the book: {said}")
-            p50, p99 = lag[len(lag) // 2], lag[len(lag) * 99 // 100]
+            print(f"   1 a frame,  16 frames under way, {many:3} readers of the book: {said}")
             print(f"     a delta comes p50 {p50:.1f} ms, p99 {p99:.1f} ms after its command's time")
 
 
