@@ -81,6 +81,7 @@ def test_a_restart_keeps_everything_tokens_included(server_url: str, template: s
             before = admin.data("/account/balance")
             order = admin.placed("MKT-BTC-100K-2026", "BUY YES 1 @50", client_order_id="keep")["order"]
             assert server.stop() == 0
+            assert "wrote a snapshot" in server.log.read_text()
         key = tmp_path / "data" / "jwt_secret"
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
         assert len(key.read_text()) == 64
