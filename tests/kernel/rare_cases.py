@@ -1,0 +1,187 @@
+"""A walk through what chance seldom finds, and the list of everything that has to come up.
+
+The walk uses the same moves as the property tests, on the market "plain", one after the other.
+"""
+
+import typing
+
+from kernel.answers import Answer
+from kernel.codes import (
+    AMM_ID,
+    CancelReason,
+    CancelScope,
+    CircuitBreakerTrigger,
+    Code,
+    Direction,
+    MarketStatus,
+    ReferenceType,
+    ResolutionResult,
+    Side,
+    StopMode,
+    TradeScenario,
+)
+from kernel.commands import AnyCommand
+from kernel.events import AnyEvent
+from tests.kernel.play.markets import MarketRules
+from tests.kernel.play.money import MoneyRules
+from tests.kernel.play.orders import OrderRules
+from tests.kernel.strategies import ESCROW, HOUR
+
+YES, NO, BUY, SELL = Side.YES, Side.NO, Direction.BUY, Direction.SELL
+
+HOME = 0
+PLAIN, SMALL, TIMED, FREE = range(4)
+"""Where administrators act, by number."""
+
+
+class Trading(OrderRules, MoneyRules, MarketRules):
+    """Everything that may happen, on one ground."""
+
+
+def the_market_maker_comes_and_goes(play: Trading) -> None:
+    for _ in range(2):
+        play.an_administrator_starts_the_amm(elsewhere=HOME, budget=1_000, price=50, nonce=1)
+    play.an_administrator_reins_in_the_amm(elsewhere=PLAIN, mode=StopMode.GRACEFUL, action="forbid")
+    play.the_amm_mints(AMM_ID, HOME, 5, "k1", nonce=2)
+    play.an_administrator_reins_in_the_amm(elsewhere=PLAIN, mode=StopMode.GRACEFUL, action="authorize")
+    play.place(AMM_ID, "plain", YES, BUY, 2, 1)
+    for _ in range(2):
+        play.an_administrator_reins_in_the_amm(elsewhere=PLAIN, mode=StopMode.IMMEDIATE, action="stop")
+    play.place(AMM_ID, "plain", YES, BUY, 2, 1)
+    for scope in CancelScope:
+        play.a_market_maker_pulls_its_quotes(AMM_ID, HOME, scope, fence=0)
+
+
+def pairs_are_minted_and_burned_once(play: Trading) -> None:
+    play.the_amm_mints(AMM_ID, HOME, 5, "k1", nonce=3)
+    play.a_market_maker_burns(AMM_ID, HOME, 4, "k2", nonce=4, fence=0)
+    for which in (0, 1):
+        for more in (0, 1):
+            play.somebody_repeats_a_request(which, more)
+
+
+def the_market_maker_meets_itself(play: Trading) -> None:
+    """Once in every way there is; nobody else has an order by now that could come between."""
+    for resting, arriving in (
+        ((YES, SELL, 90), (YES, BUY, 90)),
+        ((NO, SELL, 10), (NO, BUY, 10)),
+        ((YES, BUY, 90), (NO, BUY, 10)),
+        ((YES, SELL, 90), (NO, SELL, 10)),
+    ):
+        play.place(AMM_ID, "plain", *resting, 2)
+        play.place(AMM_ID, "plain", *arriving, 2)
+
+
+def shares_come_to_somebody_who_nets(play: Trading) -> None:
+    play.shares_move(ESCROW, "ann", HOME, NO, 3, ReferenceType.MM_REFUND, "k3")
+    play.shares_move(ESCROW, "cat", HOME, NO, 3, ReferenceType.MM_REFUND, "k4")
+    play.somebody_repeats_a_request(0, 0)
+    play.somebody_repeats_a_request(0, 1)
+
+
+def orders_are_replaced(play: Trading) -> None:
+    play.place(AMM_ID, "plain", YES, BUY, 3, 5)
+    order = play.world.orders[-1]
+    play.replace(order, AMM_ID, market_id="small")
+    play.replace(order, AMM_ID, price=4)
+    play.somebody_asks_again(0, {})
+    play.somebody_asks_again(0, {"quantity": 4})
+
+
+def guards_fire(play: Trading) -> None:
+    play.somebody_sets_a_guard("cat", 5_000, None)
+    play.place("cat", "plain", YES, BUY, 3, 1)
+    play.a_guard_fires("cat", 63, HOME)
+
+
+def people_get_it_wrong(play: Trading) -> None:
+    play.somebody_pays_in_or_takes_out("ann", 10_000_000, out=True, everything=False)
+    play.somebody_pays_in_or_takes_out("ann", 0, out=True, everything=True)
+    play.somebody_pays_in_or_takes_out("nobody", 1, out=False, everything=False)
+    play.a_fence_is_raised(ESCROW, 4)
+    play.somebody_cancels(0, ESCROW, own=False, fence=-1)
+    play.somebody_cancels(47, "ann", own=False, fence=0)
+    play.place("ann", "plain", YES, BUY, 100, 1)
+    play.place("ann", "plain", YES, BUY, 50, 0)
+    play.place("ann", "unknown", YES, BUY, 50, 1)
+    play.replace(play.world.orders[-1], AMM_ID, old_order_id="no-order")
+
+
+def markets_stop_and_go_on(play: Trading) -> None:
+    active, suspended = MarketStatus.ACTIVE, MarketStatus.SUSPENDED
+    for action in ("suspend", "halt", "halt"):
+        play.an_administrator_intervenes(PLAIN, action, "why")
+    play.an_administrator_resumes(0, HOME, suspended, None, "adm")
+    play.an_administrator_resumes(0, HOME, suspended, "looked", "adm")
+    play.an_administrator_resumes(0, HOME, active, None, "adm")
+    play.a_check_finds_a_fault(PLAIN, CircuitBreakerTrigger.INVARIANT_SHARES)
+    play.an_administrator_resumes(0, HOME, active, "looked", "adm")
+    play.an_administrator_intervenes(SMALL, "suspend", None)
+    play.an_administrator_intervenes(FREE, "activate", None)
+    play.an_administrator_intervenes(FREE, "halt", None)
+    play.an_administrator_creates_a_market("plain", {})
+    play.time_passes(2 * HOUR, restart=True)
+    play.an_administrator_intervenes(TIMED, "tick", None)
+
+
+def markets_end(play: Trading, result: str) -> None:
+    for market in (SMALL, FREE):
+        play.an_administrator_ends_a_market(market, "NO", False, None, "resolve")
+    play.an_administrator_ends_a_market(TIMED, "VOID", True, "a mistake", "void")
+    play.an_administrator_settles(0, HOME)
+    play.an_administrator_ends_a_market(PLAIN, "perhaps", True, None, "resolve")
+    play.an_administrator_ends_a_market(PLAIN, result, True, None, "resolve")
+    play.an_administrator_ends_a_market(PLAIN, result, True, None, "resolve")
+    play.an_administrator_settles(0, HOME)
+
+
+def walk(play: Trading, result: str) -> None:
+    play.open_the_exchange(home="plain")
+    the_market_maker_comes_and_goes(play)
+    pairs_are_minted_and_burned_once(play)
+    the_market_maker_meets_itself(play)
+    shares_come_to_somebody_who_nets(play)
+    orders_are_replaced(play)
+    guards_fire(play)
+    people_get_it_wrong(play)
+    markets_stop_and_go_on(play)
+    markets_end(play, result)
+
+
+REPEATED = ("Placed", "Replaced", "Minted", "Burned")
+ELSEWHERE = (Code.INVARIANTS_BROKEN, Code.INTERNAL, Code.OVERLOADED)
+"""Two need an exchange that is broken, the third comes from the actors."""
+NETTINGS = (
+    "PlaceOrder after ORDER_MATCHED",
+    "PlaceOrder after ORDER_PARTIALLY_FILLED",
+    "CancelOrder after ORDER_CANCELLED",
+    "TransferShares after SHARES_TRANSFERRED",
+    "ResolveMarket after ORDER_CANCELLED",
+)
+"""None follows an expiry: whoever nets has no pair when the order comes, and selling brings none."""
+TRANSITIONS = (
+    "DRAFT -> ACTIVE",
+    "ACTIVE -> SUSPENDED",
+    "SUSPENDED -> ACTIVE",
+    "ACTIVE -> HALTED",
+    "SUSPENDED -> HALTED",
+    "HALTED -> ACTIVE",
+    "HALTED -> SUSPENDED",
+    "ACTIVE -> RESOLVED",
+    "SUSPENDED -> RESOLVED",
+    "HALTED -> RESOLVED",
+)
+EVERYTHING = (
+    *(f"asked {command.__name__}" for command in typing.get_args(AnyCommand)),
+    *(f"answer {answer.__name__}" for answer in typing.get_args(Answer)),
+    *(f"repeated {name}" for name in REPEATED),
+    *(f"code {code.value}" for code in Code if code not in ELSEWHERE),
+    *(f"event {event.__struct_config__.tag}" for event in typing.get_args(AnyEvent)),
+    *(f"trade {scenario} with {whom}" for scenario in TradeScenario for whom in ("another", "itself")),
+    *(f"cancelled {reason}" for reason in CancelReason),
+    *(f"netting by {how}" for how in NETTINGS),
+    *(f"paid out {result}" for result in ResolutionResult),
+    *TRANSITIONS,
+    "restored",
+)
+"""By the names under which `SideBySide` counts what comes up."""

@@ -1,0 +1,120 @@
+"""Model and kernel, given the same commands one after the other, and held to the same outcome."""
+
+import copy
+from collections import Counter
+
+from kernel import Exchange
+from kernel.answers import Outcome, Refusal
+from kernel.commands import AnyCommand
+from kernel.events import Fact, event_type
+from kernel.history import History
+from tests.kernel.comparison import (
+    Journal,
+    compare_fact,
+    compare_states,
+    plain_answer,
+    same,
+    through_the_journal,
+)
+from tests.kernel.reference.model import Model
+
+RESTORE_EVERY = 5
+"""Commands between two restorations: each costs as much as all other comparisons together."""
+
+
+class SideBySide:
+    """One exchange, its model, and a replica that sees nothing but the journal."""
+
+    def __init__(self, seen: Counter[str]) -> None:
+        self.exchange = Exchange()
+        self.replica = Exchange()
+        self.model = Model()
+        self.journal = Journal()
+        self.history = History()
+        self.digest = self.exchange.digest()
+        self.steps = 0
+        self.seen = seen
+        """What has come up so far, over all runs."""
+
+    def copy(self) -> "SideBySide":
+        """The same situation once more; what is done to the one does not reach the other."""
+        other = SideBySide(self.seen)
+        other.exchange = Exchange.restore(self.exchange.snapshot())
+        other.replica = Exchange.restore(self.replica.snapshot())
+        other.model, other.journal, other.history = copy.deepcopy((self.model, self.journal, self.history))
+        other.digest = self.digest
+        return other
+
+    def do(self, command: AnyCommand) -> Outcome:
+        """Decide it twice; every difference stops the test."""
+        self.seen["commands"] += 1
+        world = self.model.world
+        first, trades = len(world.facts), len(world.trades)
+        expected = self.model.execute(command)
+        outcome = self.exchange.execute(command)
+        same(plain_answer(outcome.answer), expected, type(command).__name__)
+        same(len(outcome.facts), len(world.facts) - first, "number of facts")
+        for fact, model_fact in zip(outcome.facts, world.facts[first:], strict=True):
+            compare_fact(fact, model_fact)
+            self.journal.add(fact)
+            self.history.add(fact)
+            self.replica.apply(through_the_journal(fact))
+        same((outcome.seen, self.exchange.head), (len(world.facts), len(world.facts)), "newest fact")
+        same(self.journal.entries, world.entries, "ledger")
+        same(self.journal.trades, world.trades, "trades")
+        compare_states(self.exchange, world)
+        assert self.exchange.audit(self.history) == []
+        self.check_copies(outcome)
+        self.note(command, outcome, trades)
+        return outcome
+
+    def check_copies(self, outcome: Outcome) -> None:
+        """Whoever read the journal, or the snapshot, has the same state; who was refused changed nothing."""
+        before, self.digest = self.digest, self.exchange.digest()
+        if not outcome.facts:
+            assert self.digest == before
+        assert self.replica.digest() == self.digest
+        self.steps += 1
+        if self.steps % RESTORE_EVERY == 0:
+            assert Exchange.restore(self.exchange.snapshot()).digest() == self.digest
+
+    def go_on_restored(self) -> None:
+        """From here on the exchange is the one that its own snapshot gives."""
+        self.exchange = Exchange.restore(self.exchange.snapshot())
+        self.seen["restored"] += 1
+
+    def note(self, command: AnyCommand, outcome: Outcome, trades: int) -> None:
+        """Count what came up, by names that the coverage test knows."""
+        asked = type(command).__name__
+        self.seen[f"asked {asked}"] += 1
+        answer = outcome.answer
+        if isinstance(answer, Refusal):
+            self.seen[f"code {answer.code.value}"] += 1
+            self.seen[f"{asked} refused with {answer.code.value}"] += 1
+        else:
+            self.seen[f"answer {type(answer).__name__}"] += 1
+            if getattr(answer, "repeated", False):
+                self.seen[f"repeated {type(answer).__name__}"] += 1
+        for fact in outcome.facts:
+            self.seen[f"event {event_type(fact.event)}"] += 1
+        self.note_money(asked, outcome.facts, trades)
+
+    def note_money(self, asked: str, facts: list[Fact], trades: int) -> None:
+        world = self.model.world
+        for trade in world.trades[trades:]:
+            kind = "itself" if trade.buy_user_id == trade.sell_user_id else "another"
+            self.seen[f"trade {trade.scenario} with {kind}"] += 1
+        previous = ""
+        for model_fact in world.facts[len(world.facts) - len(facts) :]:
+            kind = model_fact.event_type
+            if kind == "NETTING_EXECUTED":
+                self.seen[f"netting by {asked} after {previous}"] += 1
+            else:
+                previous = kind
+            if kind in ("ORDER_CANCELLED", "ORDER_EXPIRED"):
+                reason = model_fact.fields.get("cancel_reason", "IOC_UNFILLED")
+                self.seen[f"cancelled {reason}"] += 1
+            if kind == "POSITION_SETTLED" and model_fact.fields["payout_cents"]:
+                self.seen[f"paid out {model_fact.fields['resolution_result']}"] += 1
+            if kind == "MARKET_STATUS_CHANGED":
+                self.seen[f"{model_fact.fields['previous_status']} -> {model_fact.fields['new_status']}"] += 1

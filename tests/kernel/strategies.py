@@ -1,0 +1,80 @@
+"""What the property tests draw from: few people, few markets, small numbers, so that things meet."""
+
+from typing import Final
+
+from hypothesis import strategies as st
+
+from kernel.codes import AMM_ID, Direction, ReferenceType, Side, TimeInForce
+from kernel.commands import MarketTerms
+
+START: Final = 1_790_000_000_000_000
+"""Microseconds: some day in 2026."""
+SECOND: Final = 1_000_000
+HOUR: Final = 3_600 * SECOND
+
+ESCROW: Final = "mm:1"
+"""A sub-account of ann's."""
+
+MARKETS: Final = {
+    "plain": MarketTerms(title="The default fees"),
+    "free": MarketTerms(title="No fees", maker_fee_bps=0, taker_fee_bps=0),
+    "dear": MarketTerms(title="The maker pays most", maker_fee_bps=1_000, taker_fee_bps=300),
+    "narrow": MarketTerms(
+        title="A narrow range", min_price_cents=45, max_price_cents=60, taker_fee_bps=1_000
+    ),
+    "small": MarketTerms(
+        title="Small limits",
+        max_order_quantity=15,
+        max_position_per_user=25,
+        max_order_amount_cents=700,
+        maker_fee_bps=77,
+        taker_fee_bps=33,
+    ),
+    "timed": MarketTerms(
+        title="A trading window",
+        trading_start_at=START + 10 * SECOND,
+        trading_end_at=START + HOUR,
+    ),
+}
+
+HOLDERS: Final = ("ann", "ben", "cat", ESCROW, AMM_ID)
+"""Ann and ben net their pairs, cat does not."""
+
+users = st.sampled_from([*HOLDERS, *HOLDERS, *HOLDERS, "dan", "nobody"])
+sides = st.sampled_from(Side)
+directions = st.sampled_from(Direction)
+times_in_force = st.sampled_from([TimeInForce.GTC, TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC])
+nonces = st.integers(0, 2**62 - 1)
+
+HUGE: Final = (-(2**63), -1, 0, 2**63 - 1, 2**63, 2**70)
+
+
+def mostly(usual: st.SearchStrategy[int], *odd: int) -> st.SearchStrategy[int]:
+    """One time in eight something that no sensible caller would send."""
+    return st.one_of(*[usual] * 7, st.sampled_from(odd))
+
+
+prices = mostly(st.integers(1, 99), 98, 99, 100, *HUGE)
+quantities = mostly(st.integers(1, 60), 10_000, 10_001, 2**31 - 1, 2**31, *HUGE)
+amounts = mostly(st.integers(1, 3_000), 10_000_000, 10_000_001, *HUGE)
+keys = st.sampled_from([*(f"k{number}" for number in range(9)), "amm_start_plain_1"])
+"""Few, so that they come again with the same request and with another."""
+
+transfer_types = st.sampled_from(
+    [
+        ReferenceType.MM_PAYMENT,
+        ReferenceType.MM_PAYMENT,
+        ReferenceType.MM_REFUND,
+        ReferenceType.MM_REWARD,
+        ReferenceType.MM_VENUE_OUT,
+        ReferenceType.AMM_MINT,
+    ]
+)
+
+steps_in_time = st.one_of(
+    st.integers(0, 3 * SECOND),
+    st.integers(0, 3 * SECOND),
+    st.sampled_from([-HOUR, -SECOND, -1, 1, 999, 1_000, 60 * SECOND, HOUR]),
+)
+pick = st.integers(0, 63)
+"""Which of the things there are, counted from the newest."""
