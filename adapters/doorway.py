@@ -12,6 +12,7 @@ import h11
 import structlog
 import trio
 from hypercorn.config import Config, Sockets
+from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol import ProtocolWrapper
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.lifespan import Lifespan
@@ -25,6 +26,9 @@ from adapters.websocket import Upgrade
 
 WEBSOCKETS: Final = b"/ws/"
 """Where they live; a request to upgrade anywhere else is HTTP's to refuse."""
+
+READ_SECONDS: Final = 20.0
+"""In which a client must take a piece of an answer."""
 
 log = structlog.get_logger()
 
@@ -107,6 +111,23 @@ class Visitor(TCPServer):
             pass  # gone already
         finally:
             await self._close()
+
+    async def protocol_send(self, event: Event) -> None:
+        """Write an answer, for as long as somebody reads it.
+
+        Hypercorn's own write cannot be cancelled: one client that does not read would hold up the end of the
+        whole server.
+        """
+        if not isinstance(event, RawData):
+            await super().protocol_send(event)
+            return
+        async with self.send_lock:
+            try:
+                with trio.fail_after(READ_SECONDS):
+                    await self.stream.send_all(event.data)
+            except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
+                await trio.aclose_forcefully(self.stream)
+                await self.protocol.handle(Closed())
 
     async def take_over(self, upgrade: Upgrade) -> None:
         try:

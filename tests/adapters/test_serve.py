@@ -1,8 +1,10 @@
 """`verdict serve` as an operator knows it: it starts, survives a restart, and stops in good order."""
 
+import contextlib
 import json
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -237,3 +239,20 @@ def test_other_origins_are_let_in_only_by_name(server_url: str, template: str, t
         friend = http.get("/api/v1/markets", headers={"Origin": "https://friend.example"})
         assert friend.headers["Access-Control-Allow-Origin"] == "https://friend.example"
         assert "X-Journal-Id" in friend.headers["Access-Control-Expose-Headers"]
+
+
+def test_clients_that_do_not_read_do_not_hold_up_the_end(
+    server_url: str, template: str, tmp_path: Path
+) -> None:
+    """Their answers fill every buffer on the way; the server gives everybody five seconds and goes."""
+    with database_for(server_url, template) as url, serving(url, tmp_path) as server:
+        host, _, port = server.address.removeprefix("http://").rpartition(":")
+        with contextlib.ExitStack() as clients:
+            for _ in range(3):
+                client = clients.enter_context(socket.socket())
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+                client.connect((host, int(port)))
+                client.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 40)
+            http = httpx.get(f"{server.address}/health")
+            assert http.status_code == 200, "others are served meanwhile"
+            assert server.stop() == 0
