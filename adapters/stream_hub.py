@@ -193,7 +193,7 @@ class StreamHub:
     def _keep_promises(self, journal_id: int) -> None:
         while self._promises and self._promises[0].journal_id <= journal_id:
             promise = self._promises.popleft()
-            promise.session.say(promise.encoding, promise.result)
+            promise.session.keep(promise.encoding, promise.result)
 
     def _publish(self, fact: Fact) -> None:
         audience = self._audience(fact)

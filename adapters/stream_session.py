@@ -8,19 +8,19 @@ they came, and a `sync` sees all that were sent ahead of it.
 import math
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, cast, get_args
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import msgspec
 import trio
 
-from adapters import render, shapes
+from adapters import render
 from adapters.clock import MICROSECONDS
-from adapters.handlers_orders import trades_of
 from adapters.identity import Principal
 from adapters.interests import Interests, bad_subscription, is_privileged, read_scope, read_topics
-from adapters.rate_limits import Bucket
 from adapters.status import STATUS, SUCCESS, Fault, RefusedError
+from adapters.stream_admission import admit
+from adapters.stream_answers import GuardShape, Later, repeated, view_of
 from adapters.stream_wire import (
     BATCH_MAX,
     HEARTBEAT_MS,
@@ -28,25 +28,18 @@ from adapters.stream_wire import (
     MSGPACK,
     AskPing,
     Auth,
-    BatchCancel,
-    Burn,
-    Cancel,
     Encoding,
     Error,
     Heartbeat,
     Hello,
     Limits,
-    Mint,
     Operation,
-    Place,
     PrivateEvent,
-    Replace,
     Result,
     Resume,
     ServerMessage,
     Subscribe,
     Sync,
-    Trading,
     UndecodableError,
     Unreadable,
     Unsubscribe,
@@ -58,7 +51,6 @@ from adapters.websocket import BAD_TOKEN, UNDECODABLE, NotUtf8Error, WebSocket
 from kernel.answers import GuardStands, Outcome, Placed, Refusal, Replaced
 from kernel.codes import Code, MarketStatus
 from kernel.commands import AnyCommand
-from kernel.refusals import account_not_found, amm_only, market_not_found
 
 if TYPE_CHECKING:
     from adapters.stream_hub import StreamHub
@@ -74,31 +66,6 @@ HEARTBEAT: Final = HEARTBEAT_MS / 1000
 FRAME_MESSAGES: Final = 256
 """Messages of one frame, from which on the next begins."""
 
-BUCKETS: Final[dict[type[Operation] | None, Bucket]] = {
-    Place: Bucket.ORDERS,
-    Cancel: Bucket.CANCEL,
-    Replace: Bucket.REPLACE,
-    Mint: Bucket.AMM,
-    Burn: Bucket.AMM,
-    Sync: Bucket.QUERY,
-}
-"""What counts against which limit; the others are free."""
-AMM_ONLY: Final[frozenset[type[Operation] | None]] = frozenset({Replace, BatchCancel, Mint, Burn})
-TRADING: Final = frozenset(get_args(Trading))
-
-
-class GuardShape(shapes.Shape, frozen=True):
-    grace_ms: int | None
-    markets: tuple[str, ...] | None
-
-
-class SyncShape(shapes.Shape, frozen=True):
-    as_of_seq: int
-    balance: shapes.BalanceShape
-    position: shapes.PositionShape
-    orders: list[shapes.OrderShape]
-    market: shapes.MarketShape
-
 
 class Entry(msgspec.Struct, gc=False):
     """A command that was admitted and has no result yet."""
@@ -107,12 +74,6 @@ class Entry(msgspec.Struct, gc=False):
     encoding: Encoding
     wish: AnyCommand | Sync | None = None
     """What is to be done in its lane; None until it is admitted."""
-
-
-class Later(msgspec.Struct):
-    """The place of a result that needs the tables first; what comes after it waits."""
-
-    message: Result | None = None
 
 
 @attrs.define(eq=False)
@@ -199,7 +160,8 @@ class Session:
             try:
                 if is_too_long:
                     raise RefusedError(Fault.BAD_BATCH, f"A batch of more than {BATCH_MAX} commands")
-                command = self._admit(operation)
+                self._check_room()
+                command = admit(self._server, self.principal, operation)
             except RefusedError as refusal:
                 self._refuse(entry, refusal)
                 continue
@@ -229,32 +191,13 @@ class Session:
             return True
         return False
 
-    def _admit(self, operation: Operation | Unreadable) -> AnyCommand | None:
-        """The command to the kernel, if it is one, after every check ahead of its business."""
-        kind = type(operation) if not isinstance(operation, Unreadable) else operation.operation
-        principal = self.principal
+    def _check_room(self) -> None:
         if self._hub.is_stopping:
             raise RefusedError(Fault.SHUTTING_DOWN, "The server is shutting down; this was not executed")
-        if principal is None:
-            if kind is not Auth:
-                raise RefusedError(Fault.NOT_AUTHENTICATED_YET, "Send auth first")
-        elif kind in AMM_ONLY and not principal.is_amm:
-            raise _from_kernel(amm_only())
         if len(self._in_flight) >= self._in_flight_max:
             raise RefusedError(
                 Fault.TOO_MANY_IN_FLIGHT, f"{self._in_flight_max} commands are without a result already"
             )
-        if principal is not None and (bucket := BUCKETS.get(kind)) is not None:
-            market_id = operation.new_order.market_id if isinstance(operation, Replace) else ""
-            quota = self._server.rate_limits.take(bucket, principal, market_id)
-            if quota is not None and not quota.allowed:
-                raise quota.refusal()
-        if isinstance(operation, Unreadable):
-            raise operation.refusal
-        if kind in TRADING:
-            assert principal is not None
-            return cast(Trading, operation).to_command(principal.user_id, self._server.clock)
-        return None
 
     async def _serve(self, entry: Entry, operation: Operation | Unreadable) -> None:
         """What the adapter answers by itself."""
@@ -331,9 +274,11 @@ class Session:
         """The outcome of a command is durable."""
         lane = self._lanes[lane_id]
         lane.outstanding -= 1
-        self._in_flight.discard(entry.cid)
         if self.is_open:
-            self.say(entry.encoding, self._result(entry, outcome))
+            result = self._result(entry, outcome)
+            self.say(entry.encoding, result)
+            if type(result) is not Later:
+                self._in_flight.discard(entry.cid)
         if not lane.outstanding:
             self._advance(lane_id, lane)
 
@@ -361,54 +306,29 @@ class Session:
             self._hub.guards.came(self.principal.user_id)
 
     async def _look_up(self, entry: Entry, outcome: Outcome, later: Later) -> None:
-        """A repeated request is answered with the trades its order had so far: they are in the tables."""
-        answer = outcome.answer
-        assert isinstance(answer, Placed | Replaced)
-        now = answer.order if isinstance(answer, Placed) else answer.new
-        server, cid, seq = self._server, entry.cid, outcome.seen
-        try:
-            trades = await trades_of(server, now, seq)
-        except RefusedError as trouble:
-            later.message = refused(cid, seq, trouble.code, trouble.status, trouble.message)
-        except server.unavailable:
-            later.message = refused(cid, seq, Code.OVERLOADED, 503, "The tables cannot be asked just now")
-        else:
-            data: msgspec.Struct
-            if isinstance(answer, Placed):
-                data = render.placed(answer, trades, display=False)
-            else:
-                data = render.replaced(answer, trades, display=False)
-            later.message = Result(cid, True, 200, SUCCESS, seq, data)
+        later.message = await repeated(self._server, entry.cid, outcome)
+        self._in_flight.discard(entry.cid)
         self.flush()
 
     def _sync(self, entry: Entry, sync: Sync) -> None:
-        """One user's whole view of one market at one journal id, told when that id is durable."""
+        """Draw the view as of now; tell it when now is durable."""
         assert self.principal is not None
-        self._in_flight.discard(entry.cid)
-        exchange, user_id = self._server.exchange, self.principal.user_id
-        market = exchange.markets.get(sync.market_id)
-        account = exchange.trader(user_id)
-        if market is None or (market.status is MarketStatus.DRAFT and not self.principal.is_admin):
-            self._refuse(entry, _from_kernel(market_not_found(sync.market_id)))
+        try:
+            view = view_of(self._server.exchange, self.principal, sync.market_id)
+        except RefusedError as refusal:
+            self._in_flight.discard(entry.cid)
+            self._refuse(entry, refusal)
             return
-        if account is None:
-            self._refuse(entry, _from_kernel(account_not_found(user_id)))
-            return
-        held = market.positions.get(user_id)
-        data = SyncShape(
-            exchange.head,
-            render.balance(account, display=False),
-            render.position(held, display=False)
-            if held is not None
-            else render.no_position(market, display=False),
-            render.live_orders(held),
-            render.market(market, display=False),
-        )
-        result = Result(entry.cid, True, 200, SUCCESS, exchange.head, data)
-        if exchange.head <= self._durable:
-            self.say(entry.encoding, result)
+        result = Result(entry.cid, True, 200, SUCCESS, view.as_of_seq, view)
+        if view.as_of_seq <= self._durable:
+            self.keep(entry.encoding, result)
         else:
-            self._hub.tell_when_durable(exchange.head, self, entry.encoding, result)
+            self._hub.tell_when_durable(view.as_of_seq, self, entry.encoding, result)
+
+    def keep(self, encoding: Encoding, result: Result) -> None:
+        """What was promised is durable."""
+        self._in_flight.discard(result.cid)
+        self.say(encoding, result)
 
     # Who it is
 
@@ -583,7 +503,3 @@ class Session:
         if self.principal is None:
             return self._began_at + AUTH_PATIENCE - now
         return self.principal.expires_at - self._server.clock.now() / MICROSECONDS
-
-
-def _from_kernel(refusal: Refusal) -> RefusedError:
-    return RefusedError(refusal.code, refusal.message, refusal.data)
