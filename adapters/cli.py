@@ -20,6 +20,7 @@ from adapters.settings import SettingsError, show_settings
 COMMANDS: dict[str, str] = {
     "bench": "adapters.bench",
     "config": "adapters.cli",
+    "demo": "adapters.demo",
     "export": "adapters.export",
     "import": "adapters.export",
     "rebuild": "adapters.rebuild",

@@ -1,0 +1,267 @@
+"""Simulated traders: they open accounts and trade over the public API, as anybody could.
+
+In each market the crowd has a mood, which wanders. Makers quote around it on both sides; takers have opinions
+of their own, buy what they think cheap and sell what they hold. So all four ways to trade come about.
+"""
+
+# ruff: noqa: S311 - these are whims, not secrets
+
+import contextlib
+import itertools
+import math
+import random
+import secrets
+import time
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+import attrs
+import httpx
+import msgspec
+import trio
+import trio_websocket
+
+NAME_PREFIX: Final = "demo_"
+"""By it a later demo knows the users of an earlier one."""
+MAKERS: Final = ("ann", "ben", "cleo")
+TAKERS: Final = ("dora", "eli", "fay", "gus", "hal")
+CASH: Final = 5_000_000
+POOR: Final = 500_000
+"""With less than this they pay in again, so that a demo can run for days."""
+TOKEN_SECONDS: Final = 5 * 60
+SESSION_SECONDS: Final = 20 * 60
+"""A token serves for the sessions that begin in its first minutes: they are over before it is."""
+GRACE_MS: Final = 3_000
+"""So long after a trader is gone its orders are gone, too."""
+LADDER: Final = 4
+"""Orders that a maker keeps on each side of each market."""
+PATIENCE: Final = 3
+"""Orders that a taker leaves in one market."""
+MARKETS_MAX: Final = 3
+"""What fits on a screen."""
+
+Json = dict[str, Any]
+
+
+@attrs.define
+class Tally:
+    """What the traders did, all together."""
+
+    orders: int = 0
+    cancels: int = 0
+    trades: int = 0
+    shares: int = 0
+    scenarios: Counter[str] = attrs.field(factory=Counter)
+    refusals: Counter[int] = attrs.field(factory=Counter)
+    journal_id: int = 0
+    milliseconds: deque[float] = attrs.field(factory=lambda: deque(maxlen=20_000))
+    """From a batch of commands to its last answer."""
+
+    def count(self, command: Json, result: Json) -> None:
+        self.journal_id = max(self.journal_id, result["seq"])
+        if not result["ok"]:
+            self.refusals[result["code"]] += 1
+        elif command["op"] == "cancel":
+            self.cancels += 1
+        elif command["op"] == "place":
+            self.orders += 1
+            for trade in result["data"]["trades"]:
+                self.trades += 1
+                self.shares += trade["quantity"]
+                self.scenarios[trade["scenario"]] += 1
+
+    def percentile(self, percent: int) -> float:
+        ordered = sorted(self.milliseconds)
+        return ordered[min(len(ordered) * percent // 100, len(ordered) - 1)] if ordered else 0.0
+
+
+@attrs.define
+class Mood:
+    """What the crowd thinks YES is worth, in cents."""
+
+    cents: float
+
+    def wander(self) -> None:
+        self.cents = min(max(self.cents + random.gauss(0, 0.7), 6.0), 94.0)
+
+
+@attrs.define
+class Login:
+    """A user of the exchange, and how to be it."""
+
+    http: httpx.AsyncClient
+    username: str
+    password: str
+    _token: str = ""
+    _issued_at: float = -math.inf
+
+    async def token(self) -> str:
+        """A token with a session's time left."""
+        if trio.current_time() - self._issued_at > TOKEN_SECONDS:
+            said = {"username": self.username, "password": self.password}
+            self._token = (await post(self.http, "/auth/login", said))["access_token"]
+            self._issued_at = trio.current_time()
+        return self._token
+
+    async def deposit(self) -> None:
+        await post(self.http, "/account/deposit", {"amount_cents": CASH}, await self.token())
+
+    @contextlib.asynccontextmanager
+    async def socket(self, path: str) -> AsyncIterator[trio_websocket.WebSocketConnection]:
+        header = (b"Authorization", f"Bearer {await self.token()}".encode())
+        url = self.http.base_url.copy_with(scheme="ws", path=path)
+        async with trio_websocket.open_websocket_url(str(url), extra_headers=[header]) as socket:
+            yield socket
+
+
+async def register(http: httpx.AsyncClient, name: str) -> Login:
+    """Become a user, with cash."""
+    login = Login(http, f"{NAME_PREFIX}{name}_{secrets.token_hex(2)}", f"{secrets.token_urlsafe(9)}aA1")
+    email = f"{login.username}@example.org"
+    await post(
+        http, "/auth/register", {"username": login.username, "email": email, "password": login.password}
+    )
+    await login.deposit()
+    return login
+
+
+async def open_markets(login: Login) -> list[Json]:
+    answer = await login.http.get("/api/v1/markets", headers=bearer(await login.token()))
+    answer.raise_for_status()
+    items: list[Json] = answer.json()["data"]["items"]
+    return items[:MARKETS_MAX]
+
+
+async def post(http: httpx.AsyncClient, path: str, body: Json, token: str | None = None) -> Json:
+    answer = await http.post(f"/api/v1{path}", json=body, headers=bearer(token) if token else {})
+    answer.raise_for_status()
+    data: Json = answer.json()["data"]
+    return data
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def run_traders(http: httpx.AsyncClient, markets: list[Json], tally: Tally) -> None:
+    """Open the accounts and trade until cancelled."""
+    moods = {market["id"]: Mood(random.uniform(25, 75)) for market in markets}
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wander, moods)
+        for name in MAKERS:
+            nursery.start_soon(live, http, name, moods, tally, make_markets)
+        for name in TAKERS:
+            nursery.start_soon(live, http, name, moods, tally, take)
+
+
+async def wander(moods: Mapping[str, Mood]) -> None:
+    while True:
+        for mood in moods.values():
+            mood.wander()
+        await trio.sleep(0.4)
+
+
+async def live(http: httpx.AsyncClient, name: str, moods: Mapping[str, Mood], tally: Tally, act: Any) -> None:
+    """One trader, session after session."""
+    login = await register(http, name)
+    while True:
+        with trio.move_on_after(SESSION_SECONDS):
+            async with login.socket("/ws/v1/commands") as socket:
+                trader = Trader(socket, tally, login)
+                await trader.ask({"op": "guard", "grace_ms": GRACE_MS})
+                while True:
+                    for market_id, mood in moods.items():
+                        await act(trader, market_id, mood)
+                        await trio.sleep(random.uniform(0.02, 0.2))
+
+
+@attrs.define
+class Trader:
+    """A session on the command stream: asks, and waits for the answers."""
+
+    socket: trio_websocket.WebSocketConnection
+    tally: Tally
+    login: Login
+    _numbers: "itertools.count[int]" = attrs.field(factory=itertools.count)
+
+    async def ask(self, *commands: Json) -> list[Json]:
+        """Send commands as one batch; returns a result for each."""
+        numbered = {next(self._numbers): command for command in commands}
+        batch = [{"cid": cid, **command} for cid, command in numbered.items()]
+        results: dict[int, Json] = {}
+        began = time.perf_counter()
+        await self.socket.send_message(msgspec.json.encode(batch).decode())
+        while len(results) < len(batch):
+            said = msgspec.json.decode(await self.socket.get_message())
+            for message in said if isinstance(said, list) else [said]:
+                if message["t"] == "result":
+                    results[message["cid"]] = message
+        self.tally.milliseconds.append((time.perf_counter() - began) * 1000)
+        for cid, result in results.items():
+            self.tally.count(numbered[cid], result)
+        return [results[cid] for cid in numbered]
+
+    async def look(self, market_id: str) -> Json:
+        """Our position and orders there; and pay in when the cash runs low."""
+        (result,) = await self.ask({"op": "sync", "market_id": market_id})
+        data: Json = result["data"]
+        if data["balance"]["available_balance_cents"] < POOR:
+            await self.login.deposit()
+        return data
+
+
+def place(market_id: str, direction: str, side: str, price: int, *, is_patient: bool) -> Json:
+    return {
+        "op": "place",
+        "client_order_id": secrets.token_hex(8),
+        "market_id": market_id,
+        "direction": direction,
+        "side": side,
+        "price_cents": min(max(price, 1), 99),
+        "quantity": random.randint(5, 60),
+        "time_in_force": "GTC" if is_patient else "IOC",
+    }
+
+
+async def make_markets(trader: Trader, market_id: str, mood: Mood) -> None:
+    """Offer to buy YES below the price and NO below what is left of 100; keep the orders that still fit."""
+    now = await trader.look(market_id)
+    held = now["position"]["yes"]["volume"] - now["position"]["no"]["volume"]
+    # Who holds much of one side likes it less: so no maker ends up with all of it.
+    fair = round(min(max(mood.cents + random.gauss(0, 0.6) - held / 60, 6), 94))
+    wanted = {("YES", fair - step) for step in range(1, LADDER + 1)}
+    wanted |= {("NO", 100 - fair - step) for step in range(1, LADDER + 1)}
+    wanted = {(side, price) for side, price in wanted if 1 <= price <= 99}
+    standing = {(order["original_side"], order["original_price_cents"]): order for order in now["orders"]}
+    commands = [
+        {"op": "cancel", "order_id": order["id"]} for key, order in standing.items() if key not in wanted
+    ] + [
+        place(market_id, "BUY", side, price, is_patient=True)
+        for side, price in sorted(wanted - standing.keys())
+    ]
+    if commands:
+        await trader.ask(*commands)
+
+
+async def take(trader: Trader, market_id: str, mood: Mood) -> None:
+    """Sell what is held, or buy what seems cheap."""
+    if random.random() < 0.5:
+        return
+    now = await trader.look(market_id)
+    orders = now["orders"]
+    commands: list[Json] = [
+        {"op": "cancel", "order_id": order["id"]} for order in orders[: max(len(orders) - PATIENCE, 0)]
+    ]
+    opinion = round(mood.cents + random.gauss(0, 2.5))
+    side, worth = random.choice((("YES", opinion), ("NO", 100 - opinion)))
+    free = now["position"][side.lower()]["available"]
+    is_patient = random.random() < 0.5
+    if free and random.random() < 0.6:
+        sale = place(market_id, "SELL", side, worth + (1 if is_patient else -2), is_patient=is_patient)
+        commands.append({**sale, "quantity": min(sale["quantity"], free)})
+    else:
+        commands.append(
+            place(market_id, "BUY", side, worth + (0 if is_patient else 2), is_patient=is_patient)
+        )
+    await trader.ask(*commands)

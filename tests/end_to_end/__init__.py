@@ -1,0 +1,1 @@
+"""The whole program as people meet it: started as a process, spoken to from outside."""
