@@ -43,6 +43,8 @@ TAKEOVER_PATIENCE: Final = 5.0
 """Seconds in which the session of a server that was killed must have ended."""
 WATCH: Final = 1.0
 """Seconds between two looks at an idle connection: with it, the lock would be lost unnoticed."""
+FAREWELL: Final = 5.0
+"""Seconds that closing may take."""
 READERS: Final = 4
 """Connections that stream the journal at once; more readers wait."""
 
@@ -113,6 +115,7 @@ class DurableJournal:
     _digest: bytes = attrs.field(default=GENESIS, init=False)
     _turn: trio.Lock = attrs.field(factory=trio.Lock, init=False)
     """Held by whoever uses the connection: the writer, or the watch."""
+    _has_failed: bool = attrs.field(default=False, init=False)
     _readers: trio.Semaphore = attrs.field(factory=lambda: trio.Semaphore(READERS), init=False)
 
     async def open(self) -> None:
@@ -134,8 +137,8 @@ class DurableJournal:
         self._connection = connection
 
     async def close(self) -> None:
-        """Let go of the lock."""
-        with contextlib.suppress(ConnectionLostError):
+        """Let go of the lock; a connection that does not answer is dropped."""
+        with contextlib.suppress(ConnectionLostError), trio.move_on_after(FAREWELL):
             await self._connection.close()
 
     async def append(self, decided: Sequence[Decided]) -> None:
@@ -172,6 +175,8 @@ class DurableJournal:
         while True:
             await trio.sleep(WATCH)
             async with self._turn:
+                if self._has_failed:
+                    return  # the writer knows already
                 await self._persist(None)
 
     async def _persist(self, group: Group | None) -> None:
@@ -181,10 +186,11 @@ class DurableJournal:
             try:
                 with trio.fail_after(self.statement_patience):
                     await self._try(group)
-            except ConstraintError as refused:
-                raise JournalError(f"the journal refuses what was decided: {refused}") from refused
+            except JournalError:
+                self._has_failed = True
+                raise
             except (ConnectionLostError, NoRoomError, DatabaseUnusableError, trio.TooSlowError) as trouble:
-                self._complain(str(trouble) or f"no answer for {self.statement_patience} seconds")
+                self._complain(trouble)
                 await trio.sleep(pause)
                 pause = min(2 * pause, longest)
             else:
@@ -198,8 +204,11 @@ class DurableJournal:
             return
         if group is None:
             await self._connection.execute("SELECT 1")
-        else:
+            return
+        try:
             await self._connection.copy_in("wal_events", COLUMNS, group.rows)
+        except ConstraintError as refused:
+            raise JournalError(f"the journal refuses what was decided: {refused}") from refused
 
     async def _reconnect(self, group: Group | None) -> bool:
         """Be the writer again; returns whether the group, of which nobody could say, was committed."""
@@ -235,8 +244,15 @@ class DurableJournal:
                 return str(holder)
         return None
 
-    def _complain(self, trouble: str) -> None:
+    def _complain(self, error: Exception) -> None:
         """One line for each new trouble, not for each attempt."""
+        match error:
+            case ConnectionLostError():
+                trouble = f"the connection to PostgreSQL was lost ({error})"
+            case trio.TooSlowError():
+                trouble = f"PostgreSQL gave no answer for {self.statement_patience} seconds"
+            case _:
+                trouble = str(error)
         self.counters.repeated += 1
         if trouble != self.trouble:
             log.error("the journal cannot be written; trying again until it can", trouble=trouble)

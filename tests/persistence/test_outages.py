@@ -1,0 +1,221 @@
+"""PostgreSQL dies, or its disk is full, under load: callers wait or are refused, and nothing is lost."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+import trio
+
+from kernel import Exchange
+from kernel.actors import INBOX, Actors
+from kernel.answers import Outcome, Placed, Refusal
+from kernel.codes import Code, Direction, Side
+from kernel.commands import (
+    ActivateMarket,
+    CancelOrder,
+    CreateMarket,
+    Deposit,
+    MarketTerms,
+    OpenAccount,
+    OpenJournal,
+    PlaceOrder,
+    Tick,
+)
+from kernel.events import Fact
+from persistence import database, embedded, recovery
+from persistence import journal as journals
+from persistence.database import Database
+from persistence.journal import DurableJournal
+from persistence.migrate import migrate
+
+AT = 1_795_168_800_000_000
+PATIENCE = 60
+
+
+@attrs.define(eq=False)
+class Load:
+    """Callers who place and cancel orders without a pause, and remember what they were told."""
+
+    actors: Actors
+    batch: int = 50
+    told: list[Outcome] = attrs.field(factory=list)
+    refused: int = 0
+    _number: int = 0
+
+    async def run(self, user: str) -> None:
+        while True:
+            orders = []
+            for _ in range(self.batch):
+                self._number += 1
+                orders.append(
+                    PlaceOrder(
+                        at=AT,
+                        user_id=user,
+                        client_order_id=f"o-{self._number}",
+                        market_id="M",
+                        side=Side.YES,
+                        direction=Direction.BUY,
+                        price=40,
+                        quantity=1,
+                        nonce=self._number,
+                    )
+                )
+            outcomes = await self.actors.ask(*orders)
+            self.note(outcomes)
+            placed = [
+                outcome.answer.order.order.id for outcome in outcomes if isinstance(outcome.answer, Placed)
+            ]
+            if placed:
+                cancels = [CancelOrder(at=AT, user_id=user, order_id=order_id) for order_id in placed]
+                self.note(await self.actors.ask(*cancels))
+            else:
+                await trio.sleep(0.01)  # refused: somebody has to let the clock move
+
+    def note(self, outcomes: list[Outcome]) -> None:
+        for outcome in outcomes:
+            if isinstance(outcome.answer, Refusal):
+                assert outcome.answer.code is Code.OVERLOADED
+                self.refused += 1
+            else:
+                self.told.append(outcome)
+
+    async def until_told(self, more: int) -> None:
+        wanted = len(self.told) + more
+        with trio.fail_after(PATIENCE):
+            while len(self.told) < wanted:
+                await trio.sleep(0.01)
+
+
+@attrs.frozen
+class Loaded:
+    db: Database
+    journal: DurableJournal
+    actors: Actors
+    load: Load
+    calling: trio.CancelScope
+
+    async def assert_that_all_is_there(self) -> None:
+        """Every fact that was told is in the journal as told, and the journal makes this exchange again."""
+        self.calling.cancel()
+        await self.actors.ask(Tick(at=AT, market_id="M"))  # answered after all that came before it
+        facts: dict[int, Fact] = {fact.id: fact async for fact in self.journal.read()}
+        assert list(facts) == list(range(1, self.actors.exchange.head + 1))
+        for outcome in self.load.told:
+            for fact in outcome.facts:
+                assert facts[fact.id] == fact
+        recovered = await recovery.recover(self.db)
+        assert recovered.audit() == []
+        assert recovered.digest() == self.actors.exchange.digest()
+
+
+@contextlib.asynccontextmanager
+async def loaded(url: str, callers: int = 4) -> AsyncIterator[Loaded]:
+    """A market under load on the database at `url`."""
+    async with database.opened(url) as db:
+        connection = await db.connect()
+        await migrate(connection)
+        await connection.close()
+        async with journals.opened(db) as journal, trio.open_nursery() as nursery:
+            actors = Actors(Exchange(), journal)
+            await nursery.start(actors.run)
+            await actors.ask(OpenJournal(at=AT))
+            await actors.ask(CreateMarket(at=AT, market_id="M", terms=MarketTerms(title="M"), by="root"))
+            await actors.ask(ActivateMarket(at=AT, market_id="M", by="root"))
+            load = Load(actors)
+            async with trio.open_nursery() as calling:
+                for number in range(callers):
+                    user = f"user-{number}"
+                    await actors.ask(OpenAccount(at=AT, user_id=user))
+                    await actors.ask(Deposit(at=AT, user_id=user, amount=10_000_000))
+                    calling.start_soon(load.run, user)
+                yield Loaded(db, journal, actors, load, calling.cancel_scope)
+                calling.cancel_scope.cancel()
+            actors.close()
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    """A data folder that PostgreSQL's own user can reach; pytest's folders are closed to it."""
+    folder = Path(tempfile.mkdtemp(prefix="verdict-outage-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+async def test_postgresql_is_killed_under_load_and_comes_back(data: Path) -> None:
+    """Callers notice a pause. The embedded server is started again by its keeper, the journal goes on."""
+    async with embedded.running(data) as url, loaded(url) as parts:
+        for kill in range(3):
+            await parts.load.until_told(500)
+            pid = embedded.postmaster_pid(data)
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            with trio.fail_after(PATIENCE):
+                while parts.journal.counters.reconnects <= kill:
+                    await trio.sleep(0.01)
+        await parts.load.until_told(500)
+        assert parts.journal.trouble == ""
+        await parts.assert_that_all_is_there()
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A file system of a few megabytes."""
+    folder = Path(tempfile.mkdtemp(prefix="verdict-small-"))
+    try:
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=8m", "none", folder], capture_output=True
+        )
+    except FileNotFoundError:
+        mounted = None
+    if mounted is None or mounted.returncode:
+        folder.rmdir()
+        pytest.skip("needs the right to mount a file system")
+    folder.chmod(0o777)
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+    folder.rmdir()
+
+
+async def test_while_the_disk_is_full_callers_are_refused_and_then_all_goes_on(
+    data: Path, small_disk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The journal's table on a disk of its own, which fills up; then somebody makes room."""
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(6 << 20))
+    space = small_disk / "space"
+    async with embedded.running(data) as url, loaded(url, callers=0) as parts:
+        owner = embedded.cluster_of(data).stat()
+        space.mkdir(mode=0o700)
+        os.chown(space, owner.st_uid, owner.st_gid)
+        async with parts.db.borrowed() as connection:
+            await connection.execute(f"CREATE TABLESPACE small LOCATION '{space}'")
+            await connection.execute("ALTER TABLE wal_events SET TABLESPACE small")
+        await parts.actors.ask(OpenAccount(at=AT, user_id="ann"))
+        await parts.actors.ask(Deposit(at=AT, user_id="ann", amount=10_000_000))
+        parts.load.batch = 1
+        async with trio.open_nursery() as calling:
+            for _ in range(INBOX + 500):
+                calling.start_soon(parts.load.run, "ann")
+            with trio.fail_after(PATIENCE):
+                while "No space left" not in parts.journal.trouble or not parts.load.refused:
+                    await trio.sleep(0.01)
+            told = len(parts.load.told)
+            with trio.fail_after(PATIENCE):
+                tried = parts.journal.counters.repeated
+                while parts.journal.counters.repeated < tried + 3:
+                    await trio.sleep(0.01)
+            assert len(parts.load.told) == told, "nothing is acknowledged while nothing can be written"
+            ballast.unlink()
+            await parts.load.until_told(100)
+            calling.cancel_scope.cancel()
+        await parts.assert_that_all_is_there()
+    output = capsys.readouterr().out
+    assert output.count("the journal cannot be written") == 1
+    assert output.count("the journal is written again") == 1
