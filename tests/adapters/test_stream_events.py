@@ -194,6 +194,8 @@ async def test_a_sync_then_a_resume_misses_nothing_and_repeats_nothing() -> None
         events = await ann.events(40)
         assert seqs(events) == list(range(synced["as_of_seq"] + 1, venue.durable + 1))
         assert [event["n"] for event in events] == list(range(1, 41))
+        await venue.ask(a_place(ANN))  # long after the past was told
+        assert seqs(await ann.events(1)) == [venue.durable]
 
 
 async def test_what_cannot_be_resumed() -> None:
