@@ -40,6 +40,8 @@ LONGEST_SOCKET_PATH = 107  # sun_path of a unix socket, less its final zero
 POLL = 0.01
 PATIENCE = 60.0  # for crash recovery of max_wal_size, and for another process that is starting or stopping
 
+RESTART = (0.5, 8.0)  # seconds between attempts to start it again: the first, and the longest
+
 SETTINGS = {
     # An acknowledgement means "on disk". These are the defaults; they stand here so that no edit of
     # postgresql.conf can take them away.
@@ -258,7 +260,18 @@ class _Postmaster:
             assert self.process is not None
             status = await self.process.wait()
             log.error("PostgreSQL ended by itself; starting it again", status=status, log=str(self._log()))
-            await self.start()
+            await self._start_again()
+
+    async def _start_again(self) -> None:
+        """Until it succeeds: what keeps it from starting, such as a full disk, may pass."""
+        pause, longest = RESTART
+        while True:
+            try:
+                return await self.start()
+            except (DatabaseUnusableError, OSError) as trouble:
+                log.error("PostgreSQL cannot be started again; trying until it can", trouble=str(trouble))
+            await trio.sleep(pause)
+            pause = min(2 * pause, longest)
 
     async def stop(self) -> None:
         """Stop it cleanly, or at once when that takes too long: the journal survives either."""

@@ -164,32 +164,40 @@ async def test_postgresql_is_killed_under_load_and_comes_back(data: Path) -> Non
         await parts.assert_that_all_is_there()
 
 
-@pytest.fixture
-def small_disk() -> Iterator[Path]:
-    """A file system of a few megabytes."""
+@contextlib.contextmanager
+def small_disk(megabytes: int) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="verdict-small-"))
-    try:
-        mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=8m", "none", folder], capture_output=True
-        )
-    except FileNotFoundError:
-        mounted = None
-    if mounted is None or mounted.returncode:
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
         folder.rmdir()
         pytest.skip("needs the right to mount a file system")
-    folder.chmod(0o777)
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-    folder.rmdir()
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+        folder.rmdir()
+
+
+@pytest.fixture
+def disk_of_8_mb() -> Iterator[Path]:
+    with small_disk(8) as folder:
+        yield folder
+
+
+@pytest.fixture
+def disk_of_140_mb() -> Iterator[Path]:
+    with small_disk(140) as folder:
+        yield folder
 
 
 async def test_while_the_disk_is_full_callers_are_refused_and_then_all_goes_on(
-    data: Path, small_disk: Path, capsys: pytest.CaptureFixture[str]
+    data: Path, disk_of_8_mb: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The journal's table on a disk of its own, which fills up; then somebody makes room."""
-    ballast = small_disk / "ballast"
+    ballast = disk_of_8_mb / "ballast"
     ballast.write_bytes(bytes(6 << 20))
-    space = small_disk / "space"
+    space = disk_of_8_mb / "space"
     async with embedded.running(data) as url, loaded(url, callers=0) as parts:
         owner = embedded.cluster_of(data).stat()
         space.mkdir(mode=0o700)
@@ -219,3 +227,21 @@ async def test_while_the_disk_is_full_callers_are_refused_and_then_all_goes_on(
     output = capsys.readouterr().out
     assert output.count("the journal cannot be written") == 1
     assert output.count("the journal is written again") == 1
+
+
+async def test_when_postgresql_itself_has_no_room_left_more_room_is_all_it_needs(
+    disk_of_140_mb: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without room for its own log PostgreSQL gives up, and cannot even start. The exchange outlives that."""
+    data, ballast = disk_of_140_mb / "data", disk_of_140_mb / "ballast"
+    async with embedded.running(data) as url, loaded(url) as parts:
+        ballast.write_bytes(bytes(shutil.disk_usage(disk_of_140_mb).free - (8 << 20)))
+        told = ""
+        with trio.fail_after(PATIENCE):
+            while "PostgreSQL cannot be started again" not in told:
+                await trio.sleep(0.01)
+                told += capsys.readouterr().out
+        assert "No space left on device" in told
+        ballast.unlink()
+        await parts.load.until_told(500)
+        await parts.assert_that_all_is_there()
