@@ -45,7 +45,7 @@ def verdict(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str
 
 @contextlib.contextmanager
 def demo(output: int, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
-    """It runs until it is told to end; killed if a test fails before that."""
+    """It runs until it is told to end; also when a test fails before that."""
     process = subprocess.Popen(
         [sys.executable, "-m", "adapters.cli", "demo"],
         cwd=ROOT,
@@ -57,9 +57,8 @@ def demo(output: int, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield process
     finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
+        process.terminate()
+        process.wait(timeout=SECONDS)
 
 
 def said_before_the_end(process: subprocess.Popen[bytes], output: int, sign: str) -> str:
