@@ -1,6 +1,7 @@
 """What a monitor may read at /metrics: counters kept as things happen, gauges looked up when asked."""
 
 import os
+from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -89,10 +90,11 @@ class Metrics:
         yield book
 
     def _decided(self, group: Sequence[Decided]) -> None:
-        for one in group:
-            answer = one.outcome.answer
-            result = str(answer.code.value) if isinstance(answer, Refusal) else "ok"
-            self._commands.labels(type(one.command).__name__, result).inc()
+        for (kind, code), count in Tally(
+            (type(one.command), one.outcome.answer.code if isinstance(one.outcome.answer, Refusal) else None)
+            for one in group
+        ).items():
+            self._commands.labels(kind.__name__, "ok" if code is None else str(code.value)).inc(count)
         events = sum(len(one.outcome.facts) for one in group)
         if events:
             self._commits.observe(events)
