@@ -25,7 +25,7 @@ from kernel.events import AnyEvent
 from tests.kernel.play.markets import MarketRules
 from tests.kernel.play.money import MoneyRules
 from tests.kernel.play.orders import OrderRules
-from tests.kernel.strategies import ESCROW, HOUR
+from tests.kernel.strategies import ESCROW, MARKETS
 
 YES, NO, BUY, SELL = Side.YES, Side.NO, Direction.BUY, Direction.SELL
 
@@ -58,6 +58,11 @@ def pairs_are_minted_and_burned_once(play: Trading) -> None:
     for which in (0, 1):
         for more in (0, 1):
             play.somebody_repeats_a_request(which, more)
+    for number, side in enumerate(Side):  # shares on offer are not free to burn
+        free = play.world.free(AMM_ID, "plain", side)
+        play.place(AMM_ID, "plain", side, SELL, 99, free - 3)
+        play.a_market_maker_burns(AMM_ID, HOME, 4, f"k{5 + number}", nonce=5, fence=0)
+        play.a_market_maker_pulls_its_quotes(AMM_ID, HOME, CancelScope.ALL, fence=0)
 
 
 def the_market_maker_meets_itself(play: Trading) -> None:
@@ -94,6 +99,24 @@ def guards_fire(play: Trading) -> None:
     play.a_guard_fires("cat", 63, HOME)
 
 
+def limits_are_met(play: Trading) -> None:
+    """Ben holds nothing in "small", where 17 are allowed, at 45 or more in YES and in NO."""
+    for quantity in (9, 9, 8):
+        play.place("ben", "small", YES, BUY, 46, quantity)
+    play.place("ben", "small", NO, BUY, 56, 1)
+    play.place("ben", "small", NO, BUY, 53, 1)
+
+
+def a_window_opens_and_closes(play: Trading) -> None:
+    opening, closing = MARKETS["timed"].trading_start_at, MARKETS["timed"].trading_end_at
+    assert opening is not None
+    assert closing is not None
+    for at in (opening - 1, opening, closing - 1, closing):
+        play.at = at
+        play.place("ben", "timed", YES, BUY, 46, 1)
+        play.an_administrator_intervenes(TIMED, "tick", None)
+
+
 def people_get_it_wrong(play: Trading) -> None:
     play.somebody_pays_in_or_takes_out("ann", 10_000_000, out=True, everything=False)
     play.somebody_pays_in_or_takes_out("ann", 0, out=True, everything=True)
@@ -120,13 +143,11 @@ def markets_stop_and_go_on(play: Trading) -> None:
     play.an_administrator_intervenes(FREE, "activate", None)
     play.an_administrator_intervenes(FREE, "halt", None)
     play.an_administrator_creates_a_market("plain", {})
-    play.time_passes(2 * HOUR, restart=True)
-    play.an_administrator_intervenes(TIMED, "tick", None)
 
 
 def markets_end(play: Trading, result: str) -> None:
-    for market in (SMALL, FREE):
-        play.an_administrator_ends_a_market(market, "NO", False, None, "resolve")
+    play.an_administrator_ends_a_market(SMALL, "NO", False, None, "resolve")
+    play.an_administrator_ends_a_market(FREE, "NO", True, None, "resolve")
     play.an_administrator_ends_a_market(TIMED, "VOID", True, "a mistake", "void")
     play.an_administrator_settles(0, HOME)
     play.an_administrator_ends_a_market(PLAIN, "perhaps", True, None, "resolve")
@@ -144,7 +165,10 @@ def walk(play: Trading, result: str) -> None:
     orders_are_replaced(play)
     guards_fire(play)
     people_get_it_wrong(play)
+    limits_are_met(play)
     markets_stop_and_go_on(play)
+    a_window_opens_and_closes(play)
+    play.time_passes(1, restart=True)
     markets_end(play, result)
 
 

@@ -20,12 +20,13 @@ MARKETS: Final = {
     "free": MarketTerms(title="No fees", maker_fee_bps=0, taker_fee_bps=0),
     "dear": MarketTerms(title="The maker pays most", maker_fee_bps=1_000, taker_fee_bps=300),
     "narrow": MarketTerms(
-        title="A narrow range", min_price_cents=45, max_price_cents=60, taker_fee_bps=1_000
+        title="A narrow range", min_price_cents=45, max_price_cents=57, taker_fee_bps=1_000
     ),
     "small": MarketTerms(
         title="Small limits",
+        min_price_cents=45,
         max_order_quantity=15,
-        max_position_per_user=25,
+        max_position_per_user=17,
         max_order_amount_cents=700,
         maker_fee_bps=77,
         taker_fee_bps=33,
