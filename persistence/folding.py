@@ -5,6 +5,7 @@ batch is one row, as it ended. Rows that are only ever added (trades, ledger ent
 knows what the tables hold; how they are written is the business of the projections.
 """
 
+import struct
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -77,7 +78,10 @@ AUDIT_PRICE: Final = 50
 """What a privileged mint or burn reckons each share at."""
 
 TRADE_ROW: Final = header(21)
-ENTRY_ROW: Final = header(10)
+ABOUT_ORDER: Final = name(ReferenceType.ORDER)
+entry_begin = struct.Struct(">hiq").pack
+"""A ledger entry's ten columns, and the first of them: its number."""
+entry_amounts = struct.Struct(">iqiq").pack
 
 
 @attrs.define(eq=False)
@@ -146,8 +150,9 @@ class Batch:
     """The accepted ones as they are now, and older ones that changed."""
     positions: dict[tuple[str, str], PositionNow] = attrs.field(factory=dict)
     """By market and account."""
-    trades: bytearray = attrs.field(factory=bytearray)
-    entries: bytearray = attrs.field(factory=bytearray)
+    trades: list[bytes] = attrs.field(factory=list)
+    """Rows of trades, packed, in pieces; so are the ledger entries."""
+    entries: list[bytes] = attrs.field(factory=list)
     faults: list[tuple[Fact, CircuitBreakerTriggered]] = attrs.field(factory=list)
     mended: list[tuple[Fact, CircuitBreakerResolved]] = attrs.field(factory=list)
 
@@ -178,27 +183,27 @@ class Batch:
         """Ledger entries, and the balances they lead to."""
         kind, reference_id = reference(fact)
         about = name(kind) + (null if reference_id is None else text(reference_id))
-        market_and_words = null if fact.market_id is None else name(fact.market_id)
-        market_and_words += text(described(event))
-        market_and_words += time(fact.at)
-        entries, accounts = self.entries, self.accounts
+        market = null if fact.market_id is None else name(fact.market_id)
+        where_why_when = market + text(described(event)) + time(fact.at)
+        add, accounts = self.entries.extend, self.accounts
         for ledger_id, posting in enumerate(event.postings, event.ledger_id):
+            user_id, amount, balance_after = posting.user_id, posting.amount, posting.balance_after
             of_order = posting.order_id
-            entries += ENTRY_ROW
-            entries += int8(ledger_id)
-            entries += name(posting.user_id)
-            entries += name(posting.entry_type)
-            entries += int8(posting.amount)
-            entries += int8(posting.balance_after)
-            entries += about if of_order is None else name(ReferenceType.ORDER) + text(of_order)
-            entries += market_and_words
-            account = accounts.get(posting.user_id)
-            if account is None:
-                accounts[posting.user_id] = AccountNow(
-                    posting.balance_after, posting.frozen_after, 1, fact.at
+            add(
+                (
+                    entry_begin(10, 8, ledger_id),
+                    name(user_id),
+                    name(posting.entry_type),
+                    entry_amounts(8, amount, 8, balance_after),
+                    about if of_order is None else ABOUT_ORDER + text(of_order),
+                    where_why_when,
                 )
+            )
+            account = accounts.get(user_id)
+            if account is None:
+                accounts[user_id] = AccountNow(balance_after, posting.frozen_after, 1, fact.at)
             else:
-                account.available = posting.balance_after
+                account.available = balance_after
                 account.frozen = posting.frozen_after
                 account.entries += 1
                 account.updated_at = fact.at
@@ -321,24 +326,28 @@ class Batch:
         assert fact.market_id is not None
         (buyer, seller), (price, quantity) = users, terms
         buy_book_type, sell_book_type = PARTIES[scenario]
-        trades, at = self.trades, time(fact.at)
-        trades += TRADE_ROW
-        trades += row_id(trade_id)
-        trades += text(trade_name(trade_id))
-        trades += name(fact.market_id)
-        trades += name(scenario)
-        trades += order_ids
-        trades += name(buyer)
-        trades += name(seller)
-        trades += name(buy_book_type)
-        trades += name(sell_book_type)
-        trades += int2(price)
-        trades += int4(quantity)
-        trades += maker_and_taker
-        trades += fees
-        trades += realized
-        trades += at
-        trades += at
+        at = time(fact.at)
+        self.trades.extend(
+            (
+                TRADE_ROW,
+                row_id(trade_id),
+                text(trade_name(trade_id)),
+                name(fact.market_id),
+                name(scenario),
+                order_ids,
+                name(buyer),
+                name(seller),
+                name(buy_book_type),
+                name(sell_book_type),
+                int2(price),
+                int4(quantity),
+                maker_and_taker,
+                fees,
+                realized,
+                at,
+                at,
+            )
+        )
 
     def _cancel(self, fact: Fact, event: OrderCancelled) -> None:
         self.orders[event.order_id] = OrderNow(

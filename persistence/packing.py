@@ -4,6 +4,7 @@ It knows how values are laid out on the wire, each after its length; it knows no
 """
 
 import struct
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -22,9 +23,9 @@ _INT8 = struct.Struct(">iq").pack
 _LENGTH = struct.Struct(">i").pack
 
 
-def table(rows: bytearray) -> bytearray:
-    """Rows as the whole of what one COPY takes."""
-    return bytearray().join((SIGNATURE, rows, TRAILER))
+def table(rows: Iterable[bytes]) -> bytearray:
+    """Rows, in any number of pieces, as the whole of what one COPY takes."""
+    return bytearray().join((SIGNATURE, *rows, TRAILER))
 
 
 def header(columns: int) -> bytes:

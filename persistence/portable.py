@@ -26,7 +26,7 @@ from persistence.chain import READ_ALL, Chain, packed
 from persistence.database import Connection
 from persistence.packing import bytes_or_null, table
 from persistence.recovery import Progress
-from persistence.wal import COLUMNS, MICROSECOND, START, Record, rows
+from persistence.wal import COLUMNS, Record, rows
 
 FORMAT: Final = 1
 LINE_MAX: Final = 1 << 24
@@ -109,7 +109,7 @@ def line_of(row: Record) -> Line:
     command, digest = row["command"], row["digest"]
     return Line(
         row["id"],
-        (row["created_at"] - START) // MICROSECOND,
+        row["at"],
         row["market_id"],
         row["event_type"],
         msgspec.Raw(row["payload"].encode()),
@@ -124,15 +124,16 @@ async def import_journal(connection: Connection, file: Path, progress: Progress)
         raise DatabaseUnusableError(
             "the journal is not empty: import into a new database (another VERDICT_DATA or DATABASE_URL)"
         )
-    size, count, part = file.stat().st_size, 0, bytearray()
+    size, count = file.stat().st_size, 0
+    part: list[bytes] = []
     with file.open("rb") as source:
         async with connection.transaction():
             for row in verified_rows(source):
-                part += row
+                part.append(row)
                 count += 1
                 if count % PART == 0:
                     await connection.copy_in("wal_events", COLUMNS, table(part))
-                    part = bytearray()
+                    part = []
                     progress(source.tell(), size)
             if part:
                 await connection.copy_in("wal_events", COLUMNS, table(part))

@@ -239,7 +239,7 @@ async def write_faults(connection: Connection, batch: Batch) -> None:
 async def write_orders(connection: Connection, batch: Batch) -> None:
     """Orders accepted in this batch are new rows, as they ended it; the others are older, and changed."""
     if batch.accepted:
-        rows = bytearray()
+        rows: list[bytes] = []
         for order_id, (fact, event) in batch.accepted.items():
             rows += order_row(fact, event, batch.orders[order_id])
         await connection.copy_in("orders", ORDER_COLUMNS, table(rows))
@@ -257,35 +257,33 @@ async def write_orders(connection: Connection, batch: Batch) -> None:
         )
 
 
-def order_row(fact: Fact, event: OrderAccepted, now: OrderNow) -> bytes:
+def order_row(fact: Fact, event: OrderAccepted, now: OrderNow) -> tuple[bytes, ...]:
     assert fact.market_id is not None
-    return b"".join(
-        (
-            ORDER_ROW,
-            uuid(event.order_id),
-            text(event.client_order_id),
-            name(fact.market_id),
-            name(event.user_id),
-            name(event.original_side),
-            name(event.original_direction),
-            int2(event.original_price),
-            name(event.book_type),
-            name(event.book_direction),
-            int2(event.book_price),
-            name(PriceType.LIMIT),
-            name(event.time_in_force),
-            int4(event.quantity),
-            int4(event.quantity - now.remaining),
-            int4(now.remaining),
-            int8(now.frozen),
-            name(event.frozen_asset_type),
-            name(now.status),
-            null if now.cancel_reason is None else name(now.cancel_reason),
-            int8(fact.id),
-            null if event.replaces_order_id is None else uuid(event.replaces_order_id),
-            time(fact.at),
-            time(now.updated_at),
-        )
+    return (
+        ORDER_ROW,
+        uuid(event.order_id),
+        text(event.client_order_id),
+        name(fact.market_id),
+        name(event.user_id),
+        name(event.original_side),
+        name(event.original_direction),
+        int2(event.original_price),
+        name(event.book_type),
+        name(event.book_direction),
+        int2(event.book_price),
+        name(PriceType.LIMIT),
+        name(event.time_in_force),
+        int4(event.quantity),
+        int4(event.quantity - now.remaining),
+        int4(now.remaining),
+        int8(now.frozen),
+        name(event.frozen_asset_type),
+        name(now.status),
+        null if now.cancel_reason is None else name(now.cancel_reason),
+        int8(fact.id),
+        null if event.replaces_order_id is None else uuid(event.replaces_order_id),
+        time(fact.at),
+        time(now.updated_at),
     )
 
 

@@ -13,7 +13,7 @@ tells it to look again.
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -21,8 +21,8 @@ import attrs
 import structlog
 import trio
 
-from persistence import DatabaseUnusableError, lone_errors
-from persistence.database import Connection, ConnectionLostError, Database, opened
+from persistence import DatabaseUnusableError
+from persistence.database import Connection, ConnectionLostError, Database, NoRoomError, opened
 from persistence.folding import Batch
 from persistence.projections import write
 from persistence.wal import READ, fact_of
@@ -71,11 +71,13 @@ class Projector:
                 async with self._connected() as (reading, writing):
                     pause = PATIENCE[0]
                     await self._follow(reading, writing)
-            except (ConnectionLostError, DatabaseUnusableError) as trouble:
-                log.warning("the projector has no database; trying again", trouble=str(trouble), after=pause)
+            # Groups, because reading and writing may lose their connections in the same moment.
+            except* (ConnectionLostError, DatabaseUnusableError, NoRoomError) as troubles:
+                trouble = str(next(leaves(troubles)))
+                log.warning("the projector cannot write; trying again", trouble=trouble, after=pause)
                 await trio.sleep(pause)
                 pause = min(2 * pause, longest)
-            except CursorMovedError:
+            except* CursorMovedError:
                 log.warning("another projector was here; going on from where it is")
 
     async def catch_up(self) -> int:
@@ -105,11 +107,10 @@ class Projector:
     async def _follow(self, reading: Connection, writing: Connection) -> None:
         """Read and fold the next batch while PostgreSQL writes the one before."""
         send, receive = trio.open_memory_channel[Batch](0)
-        with lone_errors():
-            async with send, receive, trio.open_nursery() as nursery:
-                nursery.start_soon(self._gather, reading, send)
-                async for batch in receive:
-                    await self._write(writing, batch)
+        async with send, receive, trio.open_nursery() as nursery:
+            nursery.start_soon(self._gather, reading, send)
+            async for batch in receive:
+                await self._write(writing, batch)
 
     async def _gather(self, reading: Connection, send: trio.MemorySendChannel[Batch]) -> None:
         last = self.reached
@@ -150,6 +151,14 @@ class Projector:
         if reached != self.reached:
             self.reached = reached
             self.tell(reached)
+
+
+def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for inner in group.exceptions:
+        if isinstance(inner, BaseExceptionGroup):
+            yield from leaves(inner)
+        else:
+            yield inner
 
 
 async def serve(url: str, hints: trio.abc.ReceiveStream, tell: Callable[[int], None]) -> None:

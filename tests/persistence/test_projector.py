@@ -15,10 +15,10 @@ from kernel import Exchange
 from kernel.commands import MarketTerms
 from kernel.events import Fact, MarketCreated
 from kernel.journal import Decided
+from persistence.comparison import Findings, Tables
 from persistence.database import Connection, Database
 from persistence.projecting import Progress, projecting
 from persistence.projector import Projector
-from persistence.comparison import Findings, Tables
 from tests.kernel.trading import NOON, Trading, busy_day
 from tests.persistence.journaled import decided, file, traded
 
