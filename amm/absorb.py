@@ -155,7 +155,7 @@ def _frame(state: MarketState, frame: Frame, now_ms: Ms) -> None:
         _order(state, order, frame.seq, now_ms)
     _delivered(state, frame.seq, now_ms)
     for side in Side:
-        if state.ledger.inventory.held(side) < state.orders.bound(side):
+        if state.ledger.inventory.held(side) < state.orders.promised(side):
             _broken(state, f"more {side.outcome.value} is in orders than we have")
 
 

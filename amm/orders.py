@@ -95,13 +95,18 @@ class OwnOrders:
 
     def bound(self, side: Side) -> Shares:
         """Return how many shares of a side cannot be promised again."""
+        coming = sum(self._added(pending) for pending in self.pending.values() if pending.side is side)
+        return self.promised(side) + coming
+
+    def promised(self, side: Side) -> Shares:
+        """Return the shares that the exchange has in orders, or has sold without our having booked it.
+
+        What is still to come may take the place of what is still to go, so only this can never be more than
+        we have.
+        """
         resting = sum(order.bound for order in self.on(side))
         closed = sum(one.outstanding for one in self.settling.values() if one.side is side)
-        return (
-            resting
-            + closed
-            + sum(self._added(pending) for pending in self.pending.values() if pending.side is side)
-        )
+        return resting + closed
 
     def _added(self, pending: PendingCommand) -> Shares:
         """A replace holds the larger of old and new, since only one of the two can exist."""

@@ -209,3 +209,18 @@ def test_shares_of_a_closed_order_stay_bound_until_its_fills_are_booked() -> Non
     play.wait(10_000)
     assert (before, play.venue.oversold) == (277, 0)
     assert play.agrees()
+
+
+def test_what_is_to_come_and_what_is_to_go_may_be_more_than_we_have() -> None:
+    """335 YES, of which 272 are offered: moving a touched order of 95 adds 99 before the 95 are seen to go.
+
+    Answers and events come one after the other. Between them is no moment at which the books are broken.
+    """
+    play = playing(Venue(yes=340, no=340, yes_cost=17_000, no_cost=17_000))
+    play.buys_at(Side.ASK, 52, 5)
+    play.latency_ms = 5
+    play.drift_to(47)
+    play.wait(20_000)
+    assert play.alerts == []
+    assert play.venue.ladder(Side.ASK).startswith("50x99 ")
+    assert play.agrees()
