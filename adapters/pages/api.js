@@ -4,6 +4,14 @@
 let token = null;
 let description = null;
 
+// What a newcomer can send as it stands: a sample market, and values that the rules allow.
+const SAMPLES = {
+  username: "ann", email: "ann@example.org", password: "Correct1horse", amount_cents: 100000,
+  market_id: "MKT-BTC-100K-2026", client_order_id: "mine-1", side: "YES", price_cents: 50, quantity: 10,
+};
+
+const plain = (text) => text.replaceAll("`", "");
+
 const make = (tag, text, kind) => {
   const node = document.createElement(tag);
   if (text !== undefined) node.textContent = text;
@@ -26,7 +34,8 @@ const example = (schema, depth = 0) => {
   if (schema.type === "array") return [example(schema.items, depth + 1)];
   if (schema.properties) {
     return Object.fromEntries(
-      Object.entries(schema.properties).map(([name, member]) => [name, example(member, depth + 1)]));
+      Object.entries(schema.properties).map(([name, member]) =>
+        [name, name in SAMPLES ? SAMPLES[name] : example(member, depth + 1)]));
   }
   if (schema.type === "integer") return Math.max(schema.minimum > 0 ? schema.minimum : 1, 1);
   if (schema.type === "boolean") return true;
@@ -38,8 +47,12 @@ const send = async (method, path, body) => {
   const headers = {};
   if (token) headers.Authorization = "Bearer " + token;
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  const answer = await fetch(path, { method, headers, body });
-  return [answer.status, await answer.text()];
+  try {
+    const answer = await fetch(path, { method, headers, body });
+    return [answer.status, await answer.text()];
+  } catch (trouble) {
+    return ["no answer", String(trouble)];
+  }
 };
 
 const pretty = (text) => {
@@ -50,7 +63,7 @@ const show = (method, path, operation) => {
   const box = make("details");
   const head = make("summary");
   head.append(make("span", method, "method " + method), make("span", path, "path"),
-    make("span", operation.summary, "quiet"));
+    make("span", plain(operation.summary), "quiet"));
   box.append(head);
   box.addEventListener("toggle", () => {
     if (box.open && box.children.length === 1) box.append(inside(method, path, operation));
@@ -60,12 +73,13 @@ const show = (method, path, operation) => {
 
 const inside = (method, path, operation) => {
   const inner = make("div");
-  inner.append(make("p", operation.description));
+  inner.append(make("p", plain(operation.description)));
   const fields = operation.parameters.map((parameter) => {
     const line = make("p");
     const input = make("input");
     input.placeholder = parameter.name;
     input.setAttribute("aria-label", parameter.name);
+    if (parameter.required && parameter.name in SAMPLES) input.value = SAMPLES[parameter.name];
     line.append(input, make("span", "  " + parameter.in + (parameter.required ? ", required" : ""), "quiet"));
     inner.append(line);
     return [parameter, input];
@@ -110,15 +124,15 @@ const inside = (method, path, operation) => {
 document.getElementById("login").addEventListener("submit", async (event) => {
   event.preventDefault();
   const [username, password] = ["username", "password"].map((id) => document.getElementById(id).value);
-  const [, text] = await send("POST", "/api/v1/auth/login", JSON.stringify({ username, password }));
-  const answer = JSON.parse(text);
+  const [status, text] = await send("POST", "/api/v1/auth/login", JSON.stringify({ username, password }));
+  const answer = status === "no answer" ? { message: text } : JSON.parse(text);
   token = answer.data && answer.data.access_token;
-  document.getElementById("who").textContent = token ? answer.data.user.username : answer.message;
+  document.getElementById("who").textContent = token ? "logged in as " + answer.data.user.username : answer.message;
 });
 
 fetch("/openapi.json").then((answer) => answer.json()).then((received) => {
   description = received;
-  document.getElementById("about").textContent = received.info.description.replaceAll("`", "");
+  document.getElementById("about").textContent = plain(received.info.description);
   const main = document.getElementById("operations");
   let tag = null;
   for (const [path, methods] of Object.entries(received.paths)) {
