@@ -16,6 +16,7 @@ from amm.inputs import (
     Allocate,
     Answer,
     Book,
+    CashRead,
     Connected,
     Crashed,
     Disconnected,
@@ -81,6 +82,8 @@ def absorb(state: MarketState, news: Input, now_ms: Ms) -> None:
             _lost(state, "an event is missing")
         case StatusSeen(status=status):
             lifecycle.status_changed(state, status, now_ms)
+        case CashRead():
+            operations.compare_cash(state, news)
         case Reference(price=price):
             _reference(state, price, now_ms)
         case _:
@@ -147,7 +150,8 @@ def _frame(state: MarketState, frame: Frame, now_ms: Ms) -> None:
                 burn, within = state.config.life.burn_on_stop, state.config.life.stop_drain_ms
                 lifecycle.stop(state, mode or StopMode.GRACEFUL, now_ms, burn=burn, within_ms=within)
             case AmmStarted():
-                pass  # the supervisor begins a new market; this one's start is what made us
+                if state.stopping is not None:
+                    state.stopping.burn = False  # the pairs are the next start's now
             case _:
                 assert_never(event)
     _book_fills(state, frame.seq, fills, now_ms)
@@ -287,6 +291,8 @@ def _disconnected(state: MarketState, now_ms: Ms) -> None:
 def _connected(state: MarketState, news: Connected, now_ms: Ms) -> None:
     """Go on if nothing was lost and it did not take long; otherwise everything is removed first."""
     state.health.connected = True
+    # A new connection was made with a token that the exchange took.
+    state.risk.latched.discard(Reason.NOT_RECOGNISED)
     state.wake = True
     state.book.snapshot_ms = (
         None if news.blind_ms >= state.config.defense.book_stale_ms else state.book.snapshot_ms

@@ -67,7 +67,7 @@ class ConfigInvalidError(Exception):
     """The configuration as a whole is refused; the running one stays."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("; ".join(problems))
+        super().__init__("\n".join(problems))
         self.problems = list(problems)
 
 
@@ -127,6 +127,25 @@ def build(start: Start, layers: Sequence[Layer], version: int = 1) -> Config:
     if problems:
         raise ConfigInvalidError(problems)
     return config
+
+
+def check_file(file: ConfigFile) -> None:
+    """Raise `ConfigInvalidError` for what is wrong whatever the market: unknown keys, values out of range."""
+    problems: list[str] = []
+    _read_layer(Layer("file", file.defaults), problems)
+    for market_id, section in file.markets.items():
+        _read_layer(Layer(f"file, market {market_id}", section), problems)
+    if problems:
+        raise ConfigInvalidError(problems)
+
+
+def shared(file: ConfigFile, key: str) -> int:
+    """Return a whole number that holds for all markets together, and so is read from the file's defaults."""
+    section, _, name = key.partition(".")
+    default = getattr(attrs.fields(SECTIONS[section]), name).default
+    value = _read_layer(Layer("file", file.defaults), []).get(key, default)
+    assert isinstance(value, int)
+    return value
 
 
 def amend(start: Start, layers: Sequence[Layer], running: Config) -> Config:

@@ -111,6 +111,13 @@ class Crashed(msgspec.Struct, frozen=True):
     detail: str
 
 
+class CashRead(msgspec.Struct, frozen=True):
+    """What the exchange's own ledger says this market's cash is, allocations apart, as of a journal id."""
+
+    seq: int
+    cash: Cents
+
+
 class StatusSeen(msgspec.Struct, frozen=True):
     """The market's status as a query answered it (without a stream there is no event for it)."""
 
@@ -135,5 +142,6 @@ Input: TypeAlias = (
     | NewConfig
     | Stop
     | Crashed
+    | CashRead
     | StatusSeen
 )

@@ -201,6 +201,12 @@ class Ledger:
         self.inventory.cash += cents
         self._checkpoint(self.applied_seq, (), 0)
 
+    def correct_cash(self, cents: Cents) -> None:
+        """Mend the cash, and what we remember of it: it was wrong by the same all along."""
+        self.inventory.cash += cents
+        for checkpoint in self.history:
+            checkpoint.after.cash += cents
+
     def as_of(self, seq: int) -> Inventory:
         """Return the inventory as it was after `seq`, as far as we know."""
         for checkpoint in reversed(self.history):

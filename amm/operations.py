@@ -7,7 +7,7 @@ gives the exact volumes and cost sums, as the exchange rounded them.
 from amm.arithmetic import Ms
 from amm.commands import AlertKind, Burn, Cancel, Mint, Severity, Sync
 from amm.defence import Reason
-from amm.inputs import Answer
+from amm.inputs import Answer, CashRead
 from amm.orders import PendingCommand, side_of
 from amm.policy import Kind, Operation, idempotency_key
 from amm.reconcile import Comparison, compare, compare_orders, position_of
@@ -141,6 +141,24 @@ def _settle_orders(state: MarketState, synced: Synced, now_ms: Ms) -> None:
     for order_id in differences.ghosts:
         state.orders.live.pop(order_id)
         state.alert(AlertKind.GHOST_ORDER, Severity.WARNING, f"{order_id} is not at the exchange any more")
+
+
+def compare_cash(state: MarketState, read: CashRead) -> None:
+    """Take the ledger's word for our cash, if it contradicts us twice by the same amount.
+
+    Once proves nothing: a fill, or an allocation, may just be on its way to one of the two.
+    """
+    oldest = state.ledger.history[0].seq if state.ledger.history else read.seq
+    if read.seq < oldest or state.ledger.cash_seq < state.ledger.applied_seq:
+        return  # from before what we remember, or money of adopted shares is still to come
+    allocated = state.paid_in - state.config.initial_funding_cents
+    difference = read.cash + allocated - state.ledger.as_of(read.seq).cash
+    if difference != 0 and difference == state.cash_doubt:
+        state.ledger.correct_cash(difference)
+        state.alert(AlertKind.INVENTORY_DRIFT, Severity.CRITICAL, f"cash_cents {difference:+}")
+        state.counts["drift"] += 1
+        difference = 0
+    state.cash_doubt = difference
 
 
 def due_again(state: MarketState, now_ms: Ms) -> None:

@@ -299,6 +299,7 @@ class MarketState:
     sync_wanted: bool = False
     sync_after_ms: Ms = 0  # not before: the last one was refused
     synced_ms: Ms = 0
+    cash_doubt: Cents = 0  # by how much the ledger's last word on our cash exceeded ours
     blocked: set[Side] = attrs.field(factory=set)  # no quoting there until a sync
     set_aside: int = 0  # pairs that are to be burned and must come free of orders
     unasked: dict[str, Ms] = attrs.field(factory=dict)  # own orders that somebody else cancelled, and when
@@ -345,8 +346,13 @@ def open_market(
     boot_id: str,
     start_count: int = 1,
     killed: bool = False,
+    allocated: Cents = 0,
 ) -> MarketState:
-    """Begin with a market. `cash` is what belongs to it; `killed` is a latch that an earlier process left."""
+    """Begin with a market.
+
+    `cash` is what belongs to it, with what people `allocated` since the start; `killed` is a latch that an
+    earlier process left.
+    """
     state = MarketState(
         facts=facts,
         config=config,
@@ -357,7 +363,7 @@ def open_market(
         status_ms=now_ms,
     )
     state.ledger.inventory.cash = cash
-    state.paid_in = config.initial_funding_cents
+    state.paid_in = config.initial_funding_cents + allocated
     state.orders.fill_grace_ms = config.diff.fill_grace_ms
     state.health.heard_ms = now_ms
     state.synced_ms = now_ms

@@ -1,0 +1,415 @@
+"""Which markets run: as many as the exchange says, each for itself, begun, watched and ended from here.
+
+A market that fails is cancelled and begun again, a few times; the others do not notice. It knows no prices.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from enum import Enum
+from typing import Any
+
+import attrs
+import structlog
+import trio
+
+from amm.arithmetic import Cents, Ms
+from amm.backoff import Backoff
+from amm.cash import read_tally
+from amm.commands import Alert, AlertKind, Severity
+from amm.config_layers import ConfigFile, ConfigInvalidError, Layer, Start, amend, shared
+from amm.inputs import (
+    Answer,
+    CashRead,
+    Connected,
+    Disconnected,
+    Frame,
+    Input,
+    Kill,
+    Lost,
+    NewConfig,
+    Pong,
+    Stop,
+)
+from amm.keep import KeepError
+from amm.market import LiveMarket, Surroundings, tell_people
+from amm.opening import cancel_everything, layers_of, open_run
+from amm.reconcile import cash_difference
+from amm.rest import Exchange, RefusedError, UnreachableError
+from amm.state import Lifecycle, MarketState
+from amm.wire import AmmMarket, AmmStarted, AmmStopped, StopMode
+
+log = structlog.get_logger(__name__)
+
+CONCURRENT_MARKETS_MAX = 50
+RESTARTS_MAX = 3
+RESTART_WINDOW_MS: Ms = 600_000
+LOOK_EVERY = 30.0
+"""Seconds between two looks at what should run, beside those that events ask for."""
+LAST_CANCEL_SECONDS = 2.0
+CASH_EVERY = 60.0
+CASH_AGAIN = 5.0
+"""After a first contradiction between our cash and the ledger."""
+RUNNING = "RUNNING"
+
+
+class Trouble(Enum):
+    """Why a market is not quoted although the exchange says that it should be."""
+
+    CONFIG_INVALID = "CONFIG_INVALID"
+    TASK_CRASHED = "TASK_CRASHED"
+    TOO_MANY_MARKETS = "TOO_MANY_MARKETS"
+    STATE_UNREADABLE = "STATE_UNREADABLE"
+    REFUSED = "REFUSED"
+
+
+@attrs.define(eq=False)
+class Run:
+    """One start of the market maker in one market."""
+
+    line: AmmMarket
+    early: list[Input] = attrs.field(factory=list)
+    """News from before the market was open."""
+    market: LiveMarket | None = None
+    trouble: Trouble | None = None
+    detail: str = ""
+    over: bool = False
+    crashes: deque[Ms] = attrs.field(factory=deque)
+    restarts: int = 0
+    overlay: dict[str, Any] = attrs.field(factory=dict)
+    overlay_until_ms: Ms | None = None
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+
+    @property
+    def market_id(self) -> str:
+        return self.line.market_id
+
+    @property
+    def state(self) -> MarketState | None:
+        return None if self.market is None else self.market.state
+
+    @property
+    def start(self) -> Start:
+        """What the configuration is built on, for a market that is open."""
+        assert self.state is not None
+        line, fee = self.line, self.state.facts.maker_fee_bps
+        return Start(line.market_id, line.initial_budget_cents, line.initial_price_cents, fee)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it is certain that no order of ours is left."""
+        state = self.state
+        return self.over and (state is None or not (state.orders.live or state.orders.pending))
+
+    def tell(self, news: Input, *, wake: bool = True) -> None:
+        if self.market is not None:
+            self.market.tell(news, wake=wake)
+        else:
+            self.early.append(news)
+
+
+@attrs.define(eq=False)
+class Supervisor:
+    exchange: Exchange
+    around: Surroundings
+    file: ConfigFile
+    feed_url: Callable[[str], str]
+    boot_id: str
+    after_turn: Callable[[MarketState], None]
+    runs: dict[str, Run] = attrs.field(factory=dict)
+    looked: bool = False
+    """Whether it is known what should run."""
+    unallocated: Cents = 0
+    """The account's cash that belongs to no market."""
+    _look: trio.Event = attrs.field(factory=trio.Event)
+    _ended: trio.Event = attrs.field(factory=trio.Event)
+    _stopping: bool = False
+
+    # What the command stream tells.
+
+    def frame(self, market_id: str, frame: Frame) -> None:
+        run = self.runs.get(market_id)
+        if any(isinstance(event, AmmStarted | AmmStopped) for event in frame.events):
+            self._look.set()
+        if run is None or run.over:
+            return
+        if run.market is not None:
+            run.market.hear(frame)
+        else:
+            run.early.append(frame)
+
+    def answer(self, market_id: str, answer: Answer) -> None:
+        run = self.runs.get(market_id)
+        if run is not None:
+            run.tell(answer)
+
+    def pong(self, round_trip_ms: Ms) -> None:
+        for run in self.alive():
+            run.tell(Pong(round_trip_ms), wake=False)
+
+    def lost(self) -> None:
+        for run in self.alive():
+            run.tell(Lost())
+
+    def down(self) -> None:
+        for run in self.alive():
+            run.tell(Disconnected())
+
+    def up(self, blind_ms: Ms, *, resumed: bool) -> None:
+        for run in self.alive():
+            run.tell(Connected(blind_ms, resumed))
+        self._look.set()
+
+    def alive(self) -> Iterator[Run]:
+        return (run for run in self.runs.values() if not run.over)
+
+    # Running.
+
+    async def run(self, stop: trio.Event) -> bool:
+        """Quote until told to stop. Return whether every order is known to be gone."""
+        async with trio.open_nursery() as markets:
+            async with trio.open_nursery() as watching:
+                watching.start_soon(self._watch_starts, markets)
+                watching.start_soon(self._watch_losses)
+                watching.start_soon(self._watch_cash)
+                watching.start_soon(self._watch_overrides)
+                await stop.wait()
+                self._stopping = True
+                watching.cancel_scope.cancel()
+            await self._stop_all()
+            markets.cancel_scope.cancel()
+        return all(run.is_quiet for run in self.runs.values())
+
+    async def _watch_starts(self, markets: trio.Nursery) -> None:
+        backoff = Backoff()
+        while True:
+            self._look = trio.Event()
+            if self.around.stream.connected:
+                try:
+                    self._compare(await self.exchange.amm_markets(), markets)
+                    self.looked = True
+                    backoff.reset()
+                except (UnreachableError, RefusedError) as trouble:
+                    log.warning("cannot learn what should run", why=str(trouble))
+                    await trio.sleep(backoff.next())
+                    continue
+            with trio.move_on_after(LOOK_EVERY):
+                await self._look.wait()
+
+    def _compare(self, lines: list[AmmMarket], markets: trio.Nursery) -> None:
+        """Begin what should run and does not, end what runs and should not."""
+        for line in lines:
+            run = self.runs.get(line.market_id)
+            if run is None or run.over:
+                if line.status == RUNNING and (run is None or run.line.started_at != line.started_at):
+                    self._begin(line, markets)
+            elif line.status != RUNNING:
+                self._see_stopped(run, line.stop_mode or StopMode.GRACEFUL)
+            elif run.line.started_at != line.started_at:
+                self._see_stopped(run, StopMode.IMMEDIATE)  # what it would burn is the new start's
+
+    def _begin(self, line: AmmMarket, markets: trio.Nursery) -> None:
+        run = self.runs[line.market_id] = Run(line)
+        if sum(1 for _ in self.alive()) > CONCURRENT_MARKETS_MAX:
+            self._give_up(run, Trouble.TOO_MANY_MARKETS, f"{CONCURRENT_MARKETS_MAX} are running already")
+            run.over = True
+            return
+        self.around.budget.markets.add(line.market_id)
+        markets.start_soon(self._keep_running, run)
+
+    def _see_stopped(self, run: Run, mode: StopMode) -> None:
+        state = run.state
+        if state is None or state.stopping is None:
+            event = AmmStopped(self.around.clock(), run.market_id, mode)
+            run.tell(Frame(0, (event,)))
+
+    async def _keep_running(self, run: Run) -> None:
+        """One market, from its start to its end, whatever happens in it."""
+        with run.scope:
+            try:
+                while not await self._run_once(run):
+                    run.restarts += 1
+            finally:
+                self.around.budget.markets.discard(run.market_id)
+        run.over = True
+        self._ended.set()
+        self._look.set()
+
+    async def _run_once(self, run: Run) -> bool:
+        """Return whether this was the end of it; otherwise it has to be begun again."""
+        try:
+            market = await self._open(run)
+            if market is not None:
+                run.market, run.early = market, []
+                await market.run()
+                log.info("market stopped", market=run.market_id, failure=str(market.state.failure))
+        except Exception as fault:  # whatever it is, it is this market's alone
+            return await self._crashed(run, fault)
+        return True
+
+    async def _open(self, run: Run) -> LiveMarket | None:
+        line, backoff = run.line, Backoff()
+        while True:
+            try:
+                opened = await open_run(
+                    self.exchange,
+                    self.around.keep,
+                    self.file,
+                    line,
+                    self.boot_id,
+                    self.around.clock(),
+                )
+            except UnreachableError as trouble:
+                log.warning("cannot begin yet", market=run.market_id, why=str(trouble))
+                await trio.sleep(backoff.next())
+                continue
+            except ConfigInvalidError as trouble:
+                await cancel_everything(self.exchange, run.market_id)
+                self._give_up(run, Trouble.CONFIG_INVALID, "; ".join(trouble.problems))
+                return None
+            except KeepError as trouble:
+                self._give_up(run, Trouble.STATE_UNREADABLE, str(trouble))
+                return None
+            except RefusedError as trouble:
+                if trouble.status == 429:
+                    await trio.sleep(backoff.next())
+                    continue
+                self._give_up(run, Trouble.REFUSED, str(trouble))
+                return None
+            break
+        if not self.around.stream.connected:
+            run.early.append(Disconnected())
+        log.info("market opened", market=run.market_id, cash_cents=opened.state.ledger.inventory.cash)
+        return LiveMarket(
+            opened.state,
+            self.around,
+            opened.kept,
+            self.feed_url(run.market_id),
+            self.exchange.credentials,
+            run.early,
+            self.after_turn,
+        )
+
+    def _give_up(self, run: Run, trouble: Trouble, detail: str) -> None:
+        run.trouble, run.detail = trouble, detail
+        log.error("market cannot be quoted", market=run.market_id, failure=trouble.value, why=detail)
+
+    async def _crashed(self, run: Run, fault: Exception) -> bool:
+        log.error("market failed", market=run.market_id, exc_info=fault)
+        tell_people(Alert(run.market_id, AlertKind.CRASHED, Severity.CRITICAL, repr(fault)))
+        run.market, run.early = None, []
+        now = self.around.clock()
+        run.crashes.append(now)
+        while run.crashes[0] <= now - RESTART_WINDOW_MS:
+            run.crashes.popleft()
+        backoff = Backoff()
+        while True:
+            try:
+                await cancel_everything(self.exchange, run.market_id)
+                break
+            except (UnreachableError, RefusedError) as trouble:
+                log.error("cannot cancel", market=run.market_id, why=str(trouble))
+                await trio.sleep(backoff.next())
+        if len(run.crashes) > RESTARTS_MAX:
+            self._give_up(run, Trouble.TASK_CRASHED, repr(fault))
+            return True
+        return False
+
+    # Overrides.
+
+    def override(self, run: Run, patch: dict[str, Any], ttl_ms: Ms | None) -> int:
+        """Lay changed keys over a running market's configuration, for a while or for good.
+
+        Raise `ConfigInvalidError`, and change nothing, if the whole does not hold together.
+        """
+        state = run.state
+        assert state is not None
+        overlay = {**run.overlay, **patch}
+        config = amend(run.start, [*layers_of(run.line, self.file), Layer("override", overlay)], state.config)
+        run.overlay = overlay
+        run.overlay_until_ms = None if ttl_ms is None else self.around.clock() + ttl_ms
+        run.tell(NewConfig(config))
+        return config.version
+
+    async def _watch_overrides(self) -> None:
+        """Take overrides back whose time is over."""
+        while True:
+            now = self.around.clock()
+            for run in self.alive():
+                if run.overlay_until_ms is not None and now >= run.overlay_until_ms and run.state is not None:
+                    run.overlay, run.overlay_until_ms = {}, None
+                    run.tell(NewConfig(amend(run.start, layers_of(run.line, self.file), run.state.config)))
+                    log.info("override over", market=run.market_id)
+            await trio.sleep(1)
+
+    # Stopping.
+
+    async def _stop_all(self) -> None:
+        """Ask every market to end, all at once; what does not in time is cancelled from outside."""
+        within = 0
+        for run in list(self.alive()):
+            if run.state is None:
+                run.scope.cancel()  # not open yet: it has no orders that the last cancel would not find
+            else:
+                within = max(within, run.state.config.life.shutdown_timeout_ms)
+                run.tell(Stop())
+        with trio.move_on_after(within / 1_000):
+            while any(self.alive()):
+                self._ended = trio.Event()
+                await self._ended.wait()
+        async with trio.open_nursery() as nursery:
+            for run in self.runs.values():
+                if not run.is_quiet or run.state is None:
+                    nursery.start_soon(self._last_cancel, run)
+
+    async def _last_cancel(self, run: Run) -> None:
+        with trio.move_on_after(LAST_CANCEL_SECONDS):
+            try:
+                if await cancel_everything(self.exchange, run.market_id) and run.state is not None:
+                    run.state.orders.live.clear()
+                    run.state.orders.pending.clear()
+                    run.over = True
+            except (UnreachableError, RefusedError) as trouble:
+                log.error("orders may be left", market=run.market_id, why=str(trouble))
+
+    # Watching.
+
+    async def _watch_losses(self) -> None:
+        """Kill everything when all markets together have lost too much today."""
+        limit = shared(self.file, "defense.global_daily_loss_limit_cents")
+        while limit:
+            decisions = [run.state.decision for run in self.alive() if run.state is not None]
+            lost = -sum(decision.day_pnl for decision in decisions if decision is not None)
+            if lost >= limit:
+                for run in self.alive():
+                    if run.state is not None and not run.state.risk.killed:
+                        run.tell(Kill("GLOBAL_DAILY_LOSS"))
+            await trio.sleep(1)
+
+    async def _watch_cash(self) -> None:
+        """Hold every market's cash to the account's ledger, and all of them to the account."""
+        while True:
+            doubts = any(run.state is not None and run.state.cash_doubt for run in self.alive())
+            await trio.sleep(CASH_AGAIN if doubts else CASH_EVERY)
+            try:
+                await self._read_cash()
+            except (UnreachableError, RefusedError) as trouble:
+                log.warning("the ledger could not be read", why=str(trouble))
+
+    async def _read_cash(self) -> None:
+        for run in list(self.alive()):
+            market = run.market
+            if market is None or market.state.lifecycle not in (Lifecycle.RUNNING, Lifecycle.EMERGENCY):
+                continue
+            tally, seq = await read_tally(self.exchange, run.market_id, market.kept.tally)
+            if tally.start_key != market.kept.tally_key:
+                continue  # a newer start: this one is about to end
+            if tally != market.kept.tally:
+                market.kept.note(tally)
+                self.around.keep.write(market.kept)
+            run.tell(CashRead(seq, run.line.initial_budget_cents + tally.sum_cents), wake=False)
+        await self.read_account()
+
+    async def read_account(self) -> None:
+        total, _seq = await self.exchange.account_total()
+        cash = [run.state.ledger.inventory.cash for run in self.alive() if run.state is not None]
+        self.unallocated = cash_difference(total, cash, 0)
