@@ -36,12 +36,13 @@ from kernel import Exchange
 from kernel.actors import Actors
 from kernel.journal import JournalError
 from persistence import DatabaseUnusableError, database, embedded, journal, snapshots
-from persistence.database import ConnectionLostError, Database
+from persistence.database import ConnectionLostError, Database, NoRoomError
 from persistence.history import History
 from persistence.migrate import migrate
 from persistence.projecting import Progress, projecting
 from persistence.record import check_record
 from persistence.recovery import recover
+from persistence.rehearsal import rehearsing
 from persistence.users import Users
 
 log = structlog.get_logger(__name__)
@@ -123,7 +124,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Running]:
             passwords,
             RateLimits(settings, clock),
             lambda: check_record(db),
-            (ConnectionLostError, DatabaseUnusableError),
+            (ConnectionLostError, DatabaseUnusableError, NoRoomError),
         )
         async with trio.open_nursery() as deciding:
             await deciding.start(actors.run)
@@ -132,7 +133,11 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Running]:
             if not await users.has_admin():
                 await ensure_administrator(settings, users, passwords)
             await open_missing_accounts(actors, clock, await users.ids())
-            async with projecting(db.url, progress), trio.open_nursery() as helping:
+            async with (
+                projecting(db.url, progress),
+                rehearsing(db, lambda: actors.durable),
+                trio.open_nursery() as helping,
+            ):
                 progress.wake(actors.durable)
                 websockets = Websockets(server)
                 await helping.start(websockets.run)
@@ -151,7 +156,7 @@ async def leave_snapshot(db: Database, exchange: Exchange) -> None:
     """So that the next start has nothing to replay. Without it, that start only takes longer."""
     try:
         await snapshots.write(db, exchange)
-    except (ConnectionLostError, DatabaseUnusableError) as trouble:
+    except (ConnectionLostError, DatabaseUnusableError, NoRoomError) as trouble:
         log.warning("no snapshot could be written", why=str(trouble))
 
 
