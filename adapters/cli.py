@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "demo": "adapters.demo",
     "export": "adapters.export",
     "import": "adapters.export",
+    "lab": "adapters.lab",
     "rebuild": "adapters.rebuild",
     "replay": "adapters.replay",
     "serve": "adapters.serve",

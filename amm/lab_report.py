@@ -1,0 +1,159 @@
+"""The report: one HTML file that needs nothing else. No time of day, no name of a machine, nothing by chance."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from amm.arithmetic import CENT
+from amm.defence import Level
+from amm.lab_measure import Point, Result
+from amm.lab_plot import Band, Line, Mark, Plot
+from amm.lab_scenario import START_MS, Scenario
+from amm.lab_table import COLUMNS, DOLLAR, dollars, rows
+
+STYLE = """
+body { font: 14px/1.5 system-ui, sans-serif; max-width: 1040px; margin: 2em auto; padding: 0 1em;
+  color: #1b1f24; background: #fff }
+h1 { font-size: 1.5em } h2 { font-size: 1.15em; margin-top: 2em } h3 { font-size: 1em; margin: 1em 0 0 }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; display: block; overflow-x: auto }
+th, td { padding: .2em .6em; text-align: right; border-bottom: 1px solid #d8dee4; white-space: nowrap }
+th:first-child, td:first-child { text-align: left } dt { font-weight: 600 } dd { margin: 0 0 .3em 1.5em }
+svg { width: 100%; height: auto } .legend { font-size: 12px } .legend span { margin-right: 1em }
+.grid { stroke: #e6e9ec } .line { fill: none; stroke-width: 1.3 }
+text { font-size: 11px; fill: #57606a } .value { text-anchor: end; dominant-baseline: middle }
+.time { text-anchor: middle }
+"""
+BLUE, ORANGE, GREEN, RED, GREY = "#0969da", "#bc4c00", "#1a7f37", "#cf222e", "#6e7781"
+ALARM = {
+    Level.WIDEN: "#fff1c2",
+    Level.ONE_SIDE: "#ffd8a8",
+    Level.AMM_PAUSE: "#d0d7de",
+    Level.KILL_SWITCH: "#ffc9c9",
+}
+
+
+def report(scenario: Scenario, results: Sequence[Result]) -> str:
+    body = [
+        f"<h1>The laboratory: {escape(scenario.name)}</h1>",
+        f"<p>{escape(scenario.says.capitalize())}. {scenario.hours} simulated hours, seeds "
+        f"{min(one.seed for one in results)} to {max(one.seed for one in results)}, "
+        f"a maker with {dollars(scenario.funding * CENT)} dollars.</p>",
+        table([column.title for column in COLUMNS], rows(results)),
+        "<dl>",
+        *(f"<dt>{escape(column.title)}</dt><dd>{escape(column.says)}</dd>" for column in COLUMNS),
+        "</dl>",
+        *(part for result in results if result.points for part in course(scenario, result)),
+    ]
+    return "\n".join(
+        [
+            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+            f"<title>Laboratory: {escape(scenario.name)}</title>",
+            f"<style>{STYLE}</style></head><body>",
+            *body,
+            "</body></html>\n",
+        ]
+    )
+
+
+def course(scenario: Scenario, result: Result) -> Iterable[str]:
+    """How one run went."""
+    yield f"<h2>{escape(result.maker)}, {result.informed / 10_000:g}% informed, seed {result.seed}</h2>"
+    ledger = dollars(result.settled_cents * CENT)
+    yield (
+        f"<p>Gained {dollars(result.split.gain)} dollars at the truth; the market came out {result.outcome}, "
+        f"and by the exchange's ledger it was {ledger}. Largest fall from a high: {dollars(result.drawdown)}. "
+        f"Largest skew: {result.most_skewed / 10_000:.0f}%. A minute after each fill, {markout(result)} cents "
+        "a share were left.</p>"
+    )
+    yield table(
+        ["who traded with it", "spread and adverse $"],
+        [[trader, dollars(gain)] for trader, gain in result.by_trader.items()],
+    )
+    counts = {**result.commands, **result.notes}
+    yield f"<p>{escape(', '.join(f'{name} {count:,}' for name, count in counts.items()))}.</p>"
+    for plot in plots(scenario, result):
+        yield f'<h3>{escape(plot.title)}</h3><div class="legend">{plot.legend()}</div>'
+        yield plot.svg()
+
+
+def markout(result: Result) -> str:
+    return f"{result.markout / CENT / result.shares:.2f}" if result.shares else "no"
+
+
+def plots(scenario: Scenario, result: Result) -> list[Plot]:
+    points, begin, end = result.points, START_MS, scenario.end_ms
+    marks = [Mark(at, price * CENT, GREEN if quantity > 0 else RED) for at, price, quantity in result.marks]
+
+    def line(name: str, colour: str, values: Iterable[int | None]) -> Line:
+        return Line(name, colour, list(zip((point.at_ms for point in points), values, strict=True)))
+
+    return [
+        Plot(
+            "Price against truth, in cents; dots are fills, green where the maker sold YES, red NO",
+            CENT,
+            begin,
+            end,
+            [
+                line("ask", GREY, (None if one.ask is None else one.ask * CENT for one in points)),
+                line("bid", GREY, (None if one.bid is None else one.bid * CENT for one in points)),
+                line("fair price", BLUE, (one.fair for one in points)),
+                line("truth", ORANGE, (one.truth for one in points)),
+            ],
+            marks,
+        ),
+        Plot(
+            "Inventory, in shares",
+            1,
+            begin,
+            end,
+            [
+                line("YES", GREEN, (one.yes for one in points)),
+                line("NO", RED, (one.no for one in points)),
+            ],
+        ),
+        Plot(
+            "Gain and where it comes from, in dollars",
+            DOLLAR,
+            begin,
+            end,
+            [
+                line("gain", BLUE, (one.split.gain for one in points)),
+                line("spread earned", GREEN, (one.split.spread for one in points)),
+                line("adverse selection", RED, (one.split.adverse for one in points)),
+                line("inventory", ORANGE, (one.split.inventory for one in points)),
+                line("fees", GREY, (-one.split.fees for one in points)),
+            ],
+        ),
+        Plot(
+            "Quoted spread, in cents; yellow to red: wider, one side, paused, killed",
+            1,
+            begin,
+            end,
+            [line("spread", BLUE, (width(one) for one in points))],
+            bands=alarms(points, end),
+        ),
+    ]
+
+
+def width(point: Point) -> int | None:
+    return None if point.bid is None or point.ask is None else point.ask - point.bid
+
+
+def alarms(points: Sequence[Point], end_ms: int) -> list[Band]:
+    """Where the maker was alarmed, one band for each stretch of the same level."""
+    bands: list[Band] = []
+    ends = [*(point.at_ms for point in points[1:]), end_ms]
+    for point, until in zip(points, ends, strict=True):
+        colour = ALARM.get(point.level)
+        if colour is None:
+            continue
+        if bands and bands[-1].end == point.at_ms and bands[-1].colour == colour:
+            bands[-1] = Band(bands[-1].begin, until, colour)
+        else:
+            bands.append(Band(point.at_ms, until, colour))
+    return bands
+
+
+def table(titles: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(title)}</th>" for title in titles)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>" for line in lines)
+    return f"<table><tr>{head}</tr>{body}</table>"

@@ -1,0 +1,120 @@
+"""What a run is made of: how the hidden truth moves, and who trades how often. Numbers, nothing that acts.
+
+Every scenario is one line of changes to `calm`, so what a line does not name is the same in all of them.
+"""
+
+import attrs
+
+from amm.arithmetic import CENT, Cents, Ms, Ppm, Shares, Uc
+
+HOUR_MS: Ms = 3_600_000
+SECOND_MS: Ms = 1_000
+START_MS: Ms = 1_795_132_800_000
+"""When every run begins: 20 November 2026, 00:00 UTC. Six hours later it is still the same day."""
+
+
+@attrs.frozen
+class Move:
+    """A jump of the truth, or a whale's order: when, as a share of the run, and how much."""
+
+    at: Ppm
+    size: int
+
+
+@attrs.frozen
+class Scenario:
+    name: str
+    says: str
+    hours: int = 6
+    lifetime_hours: int = 720
+    """From the start of the run to the end of trading."""
+    funding: Cents = 200_000
+    price: Cents = 50
+    """What the maker is told at the start, and where the truth begins."""
+    maker_fee_bps: int = 10
+    taker_fee_bps: int = 20
+
+    drift: Cents = 0
+    """Of the truth over the whole run; up or down is a matter of the seed."""
+    volatility: Uc = CENT // 100
+    """Standard deviation of a second's step."""
+    jumps: tuple[Move, ...] = ()
+    """News: in cents, up or down by the seed."""
+
+    arrival_ms: Ms = 20_000
+    """Mean gap between ordinary traders; each is informed with probability `informed`."""
+    informed: Ppm = 0
+    informed_max: Shares = 20
+    informed_edge: Uc = CENT
+    """What an informed trader wants to gain on a share before it moves."""
+    noise_max: Shares = 20
+    noise_width: Cents = 15
+    """How far from the public's idea of the truth the uninformed still trade."""
+    public_lag_ms: Ms = 60_000
+    """By how much that idea is older than the truth."""
+    momentum_ms: Ms | None = None
+    """Mean gap between looks of those who follow the last price changes."""
+    momentum_max: Shares = 10
+    whale: Move | None = None
+    """In shares, YES or NO by the seed."""
+    rival: bool = False
+    """Somebody else quotes, too: at a fixed distance around the public's idea."""
+    suspended: tuple[Ppm, Ppm] | None = None
+    """The market is suspended from one share of the run to another."""
+
+    command_ms: Ms = 5
+    feed_ms: Ms = 5
+    """How long a command takes to the exchange, and news from it."""
+
+    @property
+    def end_ms(self) -> Ms:
+        return START_MS + self.hours * HOUR_MS
+
+    def moment(self, share: Ppm) -> Ms:
+        """The time at a share of the run, on a full second."""
+        return START_MS + self.hours * 3_600 * share // 1_000_000 * SECOND_MS
+
+
+CALM = Scenario("calm", "the truth hardly moves")
+HALF = 500_000
+
+SCENARIOS: dict[str, Scenario] = {
+    one.name: one
+    for one in (
+        CALM,
+        attrs.evolve(
+            CALM,
+            name="mixed",
+            says="everybody: informed, momentum, a whale, and news that moves the truth by 10 cents",
+            volatility=CENT // 50,
+            informed=100_000,
+            momentum_ms=120_000,
+            whale=Move(250_000, 400),
+            jumps=(Move(600_000, 10),),
+        ),
+        attrs.evolve(CALM, name="trend", says="the truth drifts by 30 cents", drift=30, informed=HALF),
+        attrs.evolve(
+            CALM, name="shock", says="the truth jumps by 20 cents", jumps=(Move(HALF, 20),), informed=HALF
+        ),
+        attrs.evolve(
+            CALM, name="expiry", says="the last 48 hours before the end", lifetime_hours=48, hours=47
+        ),
+        attrs.evolve(CALM, name="thin", says="somebody comes every five minutes", arrival_ms=300_000),
+        attrs.evolve(CALM, name="whale", says="one order for 1,000 shares", whale=Move(HALF, 1_000)),
+        attrs.evolve(CALM, name="rival", says="somebody else quotes, too", rival=True),
+        attrs.evolve(
+            CALM, name="status", says="suspended for a tenth of the time", suspended=(HALF, HALF + 100_000)
+        ),
+        attrs.evolve(
+            CALM,
+            name="busy",
+            says="twenty small traders a second",
+            hours=1,
+            arrival_ms=50,
+            noise_max=2,
+            informed_max=2,
+            funding=2_000_000,
+        ),
+    )
+}
+"""By name."""
