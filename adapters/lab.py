@@ -8,7 +8,6 @@ import attrs
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from adapters.cli import CommandError
 from amm.config_layers import ConfigInvalidError, Layer, read_toml
@@ -35,9 +34,7 @@ class Seeds(click.ParamType[range]):
         match = re.fullmatch(r"(?:(\d{1,9})-)?(\d{1,9})", value)
         seeds = range(int(match[1] or 1), int(match[2]) + 1) if match else range(0)
         if not 1 <= len(seeds) <= SEEDS_MAX:
-            self.fail(
-                f"{value!r} is neither a number from 1 to {SEEDS_MAX} nor a range like 7-12", param, ctx
-            )
+            self.fail(f"{value!r} is no number from 1 to {SEEDS_MAX}, and no range like 7-12", param, ctx)
         return seeds
 
 
@@ -220,14 +217,11 @@ def run(jobs: list[Job], workers: int | None) -> list[Result]:
 
 
 def show(results: list[Result]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for number, column in enumerate(COLUMNS):
-        table.add_column(column.title, justify="right" if number else "left", overflow="fold")
-    for row in rows(results):
-        table.add_row(*row)
-    console = Console()
-    # Into a file or a pipe it goes unbroken, however wide.
-    console.print(table, width=None if console.is_terminal else 200)
+    lines = [[column.title for column in COLUMNS], *rows(results)]
+    widths = [max(len(line[number]) for line in lines) for number in range(len(COLUMNS))]
+    for first, *rest in lines:
+        cells = [cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)]
+        click.echo("  ".join([first.ljust(widths[0]), *cells]))
 
 
 def write(path: Path, text: str) -> None:

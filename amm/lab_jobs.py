@@ -1,4 +1,4 @@
-"""Many runs: which there are to do, and doing them on several cores. What comes back is in the order asked."""
+"""Many runs: which there are to do, and doing them on several cores. Results come in the order asked."""
 
 import multiprocessing
 import os

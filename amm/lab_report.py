@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs nothing else. No time of day, no name of a machine, nothing by chance."""
+"""The report: one HTML file that needs nothing else. No time of day, no name of a machine, no chance."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -32,11 +32,14 @@ ALARM = {
 
 
 def report(scenario: Scenario, results: Sequence[Result]) -> str:
+    seeds = [one.seed for one in results]
+    lead = (
+        f"{scenario.says.capitalize()}. {scenario.hours} simulated hours, seeds {min(seeds)} to {max(seeds)}, "
+        f"a maker with {dollars(scenario.funding * CENT)} dollars."
+    )
     body = [
         f"<h1>The laboratory: {escape(scenario.name)}</h1>",
-        f"<p>{escape(scenario.says.capitalize())}. {scenario.hours} simulated hours, seeds "
-        f"{min(one.seed for one in results)} to {max(one.seed for one in results)}, "
-        f"a maker with {dollars(scenario.funding * CENT)} dollars.</p>",
+        f"<p>{escape(lead)}</p>",
         table([column.title for column in COLUMNS], rows(results)),
         "<dl>",
         *(f"<dt>{escape(column.title)}</dt><dd>{escape(column.says)}</dd>" for column in COLUMNS),
@@ -60,9 +63,9 @@ def course(scenario: Scenario, result: Result) -> Iterable[str]:
     ledger = dollars(result.settled_cents * CENT)
     yield (
         f"<p>Gained {dollars(result.split.gain)} dollars at the truth; the market came out {result.outcome}, "
-        f"and by the exchange's ledger it was {ledger}. Largest fall from a high: {dollars(result.drawdown)}. "
-        f"Largest skew: {result.most_skewed / 10_000:.0f}%. A minute after each fill, {markout(result)} cents "
-        "a share were left.</p>"
+        f"and by the exchange's ledger it was {ledger}. Largest fall from a high: "
+        f"{dollars(result.drawdown)}. Largest skew: {result.most_skewed / 10_000:.0f}%. A minute after each "
+        f"fill, {markout(result)} cents a share were left.</p>"
     )
     yield table(
         ["who traded with it", "spread and adverse $"],
