@@ -13,7 +13,7 @@ import random
 import secrets
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import attrs
@@ -24,8 +24,6 @@ import trio_websocket
 
 NAME_PREFIX: Final = "demo_"
 """By it a later demo knows the users of an earlier one."""
-MAKERS: Final = ("ann", "ben", "cleo")
-TAKERS: Final = ("dora", "eli", "fay", "gus", "hal")
 CASH: Final = 5_000_000
 POOR: Final = 500_000
 """With less than this they pay in again, so that a demo can run for days."""
@@ -149,10 +147,10 @@ async def run_traders(http: httpx.AsyncClient, markets: list[Json], tally: Tally
     moods = {market["id"]: Mood(random.uniform(25, 75)) for market in markets}
     async with trio.open_nursery() as nursery:
         nursery.start_soon(wander, moods)
-        for name in MAKERS:
-            nursery.start_soon(live, http, name, moods, tally, make_markets)
-        for name in TAKERS:
-            nursery.start_soon(live, http, name, moods, tally, take)
+        for name, act in ROLES.items():
+            # One after the other: passwords take a while to hash, and the first can trade already.
+            login = await register(http, name)
+            nursery.start_soon(live, login, moods, tally, act)
 
 
 async def wander(moods: Mapping[str, Mood]) -> None:
@@ -162,9 +160,8 @@ async def wander(moods: Mapping[str, Mood]) -> None:
         await trio.sleep(0.4)
 
 
-async def live(http: httpx.AsyncClient, name: str, moods: Mapping[str, Mood], tally: Tally, act: Any) -> None:
+async def live(login: Login, moods: Mapping[str, Mood], tally: Tally, act: "Act") -> None:
     """One trader, session after session."""
-    login = await register(http, name)
     while True:
         with trio.move_on_after(SESSION_SECONDS):
             async with login.socket("/ws/v1/commands") as socket:
@@ -265,3 +262,17 @@ async def take(trader: Trader, market_id: str, mood: Mood) -> None:
             place(market_id, "BUY", side, worth + (0 if is_patient else 2), is_patient=is_patient)
         )
     await trader.ask(*commands)
+
+
+Act = Callable[[Trader, str, Mood], Awaitable[None]]
+
+ROLES: Final[dict[str, Act]] = {
+    "ann": make_markets,
+    "dora": take,
+    "ben": make_markets,
+    "eli": take,
+    "fay": take,
+    "cleo": make_markets,
+    "gus": take,
+    "hal": take,
+}
