@@ -34,8 +34,8 @@ ALARM = {
 def report(scenario: Scenario, results: Sequence[Result]) -> str:
     seeds = [one.seed for one in results]
     lead = (
-        f"{scenario.says.capitalize()}. {scenario.hours} simulated hours, seeds {min(seeds)} to {max(seeds)}, "
-        f"a maker with {dollars(scenario.funding * CENT)} dollars."
+        f"{scenario.says.capitalize()}. {scenario.hours} simulated hours, "
+        f"seeds {min(seeds)} to {max(seeds)}, a maker with {dollars(scenario.funding * CENT)} dollars."
     )
     body = [
         f"<h1>The laboratory: {escape(scenario.name)}</h1>",
