@@ -3,16 +3,14 @@
 import hashlib
 from typing import Final
 
-from persistence.packing import header, int8, name, null, text, time
-from persistence.wal import COLUMNS, GENESIS, Record
+from persistence.packing import name, null, text
+from persistence.wal import GENESIS, Record, length, row_head
 
 READ_ALL: Final = """
     SELECT id, (extract(epoch FROM created_at) * 1000000)::BIGINT AS at, market_id, event_type,
            payload, command, digest
     FROM wal_events WHERE id > $1 ORDER BY id
 """
-
-_ROW: Final = header(len(COLUMNS))
 
 
 class Chain:
@@ -22,7 +20,8 @@ class Chain:
         """Begin behind the row `after`, which ends a transaction with `digest`."""
         self._first = after + 1
         self._last = after
-        self._hash = hashlib.sha256(digest)
+        self._digest = digest
+        self._rows: list[bytes] = []
 
     def add(self, row: Record) -> str | None:
         """One row more; what is wrong, if it ends a transaction and something is.
@@ -35,12 +34,12 @@ class Chain:
     def follow(self, journal_id: int, columns: bytes, digest: bytes | None) -> str | None:
         """The same, for a row that is packed already."""
         self._last = journal_id
-        self._hash.update(columns)
-        self._hash.update(null)
+        self._rows += columns, null
         if digest is None:
             return None
-        first, fits = self._first, self._hash.digest() == digest
-        self._first, self._hash = self._last + 1, hashlib.sha256(digest)
+        first, fits = self._first, hashlib.sha256(b"".join((self._digest, *self._rows))).digest() == digest
+        self._first, self._digest = self._last + 1, digest
+        self._rows.clear()
         if fits:
             return None
         return f"the digest of rows {first} to {self._last} does not fit: something in them was changed"
@@ -56,14 +55,14 @@ def packed(
     journal_id: int, at: int, market_id: str | None, event_type: str, payload: str, command: str | None
 ) -> bytes:
     """A row as COPY takes it, and as the digest is taken over it: all but its last column, the digest."""
+    content = payload.encode()
     return b"".join(
         (
-            _ROW,
-            int8(journal_id),
-            time(at),
+            row_head(journal_id, at),
             null if market_id is None else name(market_id),
             name(event_type),
-            text(payload),
+            length(len(content)),
+            content,
             null if command is None else text(command),
         )
     )

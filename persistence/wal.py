@@ -41,8 +41,8 @@ READ: Final = """
 
 Record = Any  # of asyncpg, which only the bridge imports
 
-_ROW = struct.Struct(">hiqiq").pack
-_LENGTH = struct.Struct(">i").pack
+length: Final = struct.Struct(">i").pack
+_HEAD = struct.Struct(">hiqiq").pack
 _TYPES: Final[dict[type[AnyEvent], bytes]] = {}
 
 
@@ -85,10 +85,10 @@ def pack(decided: Sequence[Decided], head: int, digest: bytes) -> Group | None:
             expected += 1
             payload = encode_event(fact.event)
             parts += (
-                _ROW(7, 8, fact.id, 8, fact.at - EPOCH_US),
+                row_head(fact.id, fact.at),
                 name(fact.market_id) if fact.market_id is not None else null,
                 _TYPES.get(type(fact.event)) or _type(fact.event),
-                _LENGTH(len(payload)),
+                length(len(payload)),
                 payload,
                 asked,
                 null,
@@ -99,8 +99,13 @@ def pack(decided: Sequence[Decided], head: int, digest: bytes) -> Group | None:
     rows = bytearray().join(parts)
     chained = hashlib.sha256(digest)
     chained.update(memoryview(rows)[len(SIGNATURE) :])
-    rows[-len(null) :] = _LENGTH(32) + chained.digest() + TRAILER
+    rows[-len(null) :] = length(32) + chained.digest() + TRAILER
     return Group(head + 1, expected - 1, commands, chained.digest(), rows)
+
+
+def row_head(journal_id: int, at: int) -> bytes:
+    """What a row begins with: seven columns, of which the first two are the id and the time."""
+    return _HEAD(7, 8, journal_id, 8, at - EPOCH_US)
 
 
 def _type(event: AnyEvent) -> bytes:
@@ -109,7 +114,7 @@ def _type(event: AnyEvent) -> bytes:
 
 
 def _json(text: bytes) -> bytes:
-    return _LENGTH(len(text)) + text
+    return length(len(text)) + text
 
 
 async def end(connection: Connection) -> tuple[int, bytes]:
