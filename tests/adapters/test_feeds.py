@@ -250,7 +250,9 @@ async def test_a_reader_that_falls_behind_gets_a_new_snapshot_and_no_queue() -> 
             b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
             b"Authorization: Bearer " + venue.token(EVE).encode() + b"\r\n\r\n"
         )
-        await trio.sleep(0.1)
+        with trio.fail_after(PATIENCE):
+            while len(list(venue.websockets.open_feeds)) < 2:
+                await trio.sleep(0.01)
         follower, changes = Follower(), 25_000
         async with trio.open_nursery() as nursery:
 
@@ -265,33 +267,40 @@ async def test_a_reader_that_falls_behind_gets_a_new_snapshot_and_no_queue() -> 
                 follower.take(await prompt.receive())
         waiting = max(socket.waiting for socket in venue.websockets.open_feeds)
         assert waiting < BEHIND + 300_000
-        slow = Follower()
-        for message in messages_of(await read_on(stream, venue)):
-            slow.take(message)
-        assert slow.depth() == venue.exchange.markets["M"].book.depth()
+        slow = await follow_until(stream, venue.exchange.markets["M"].book.depth())
         assert follower.gaps == slow.gaps == 0
         await stream.aclose()
 
 
-async def read_on(stream: trio.SocketStream, venue: Venue) -> bytes:
-    """Everything on its way, until it is quiet."""
+PATIENCE = 60  # seconds, of a machine with much else to do
+
+
+async def follow_until(stream: trio.SocketStream, depth: object) -> Follower:
+    """Read on, from the start of the answer, until what was read amounts to this book."""
     received = b""
-    while True:
-        with trio.move_on_after(0.5) as quiet:
+    with trio.fail_after(PATIENCE):
+        while True:
             received += await stream.receive_some()
-        if quiet.cancelled_caught:
-            return received.partition(b"\r\n\r\n")[2]
+            follower = Follower()
+            for message in messages_of(received.partition(b"\r\n\r\n")[2]):
+                follower.take(message)
+            if follower.depth() == depth:
+                return follower
 
 
 def messages_of(received: bytes) -> list[dict[str, Any]]:
+    """The text frames that have arrived whole."""
     found, position = [], 0
-    while position < len(received):
+    while position + 4 <= len(received):
         size, head = received[position + 1] & 127, 2
         if size == 126:
             size, head = int.from_bytes(received[position + 2 : position + 4], "big"), 4
+        end = position + head + size
+        if end > len(received):
+            break
         if received[position] == 0x81:
-            found.append(msgspec.json.decode(received[position + head : position + head + size]))
-        position += head + size
+            found.append(msgspec.json.decode(received[position + head : end]))
+        position = end
     return found
 
 
