@@ -261,6 +261,8 @@ class Connection:
             asyncpg.PostgresSystemError,
             asyncpg.ReadOnlySQLTransactionError,
         ) as trouble:
+            if isinstance(trouble, asyncpg.ReadOnlySQLTransactionError):
+                self.abandon()  # this session will never write; another may
             raise NoRoomError(_one_line(trouble)) from trouble
         except (
             asyncpg.PostgresError,

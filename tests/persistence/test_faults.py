@@ -110,6 +110,24 @@ async def test_while_nothing_answers_the_writer_waits_and_says_so_once(
     assert 1 <= told.count("the journal cannot be written") <= 2
 
 
+async def test_a_database_that_only_reads_is_waited_for(
+    proxy: Proxy, journal: DurableJournal, db: Database, connection: Connection
+) -> None:
+    """As after a failover to a standby, or when a provider protects a full disk."""
+    exchange = Exchange()
+    await journal.append(decide(exchange, opening()))
+    name = await connection.fetch_value("SELECT current_database()")
+    await connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    await proxy.cut_all()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(journal.append, decide(exchange, deposits(5)))
+        with trio.fail_after(20):
+            while "read-only" not in journal.trouble:
+                await trio.sleep(0.01)
+        await connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = off")
+    assert (await recovery.recover(db)).digest() == exchange.digest()
+
+
 async def test_a_connection_lost_while_nothing_is_written_is_won_back(proxy: Proxy, db: Database) -> None:
     """With it went the lock; it must not wait for the next command to be taken again."""
     async with database.opened(proxy.url) as behind_proxy, journals.opened(behind_proxy) as journal:
