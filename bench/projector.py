@@ -10,8 +10,9 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,7 @@ from bench.measure import heading, line, section, settle
 from bench.workload import START_US, Flow, market, opening
 from kernel import Exchange
 from kernel.actors import Actors, Request
-from kernel.commands import AnyCommand, Tick
+from kernel.commands import AnyCommand, CreateMarket, Tick
 from kernel.events import Fact
 from kernel.journal import Decided
 from persistence import database, embedded, journal, wal
@@ -176,8 +177,8 @@ async def load(requests: Sequence[Sequence[AnyCommand]], rate: int, *, projected
             actors.listeners.append(lambda _decided: progress.wake(actors.durable))
         async with trio.open_nursery() as nursery:
             await nursery.start(actors.run)
-            for command in opening():
-                await actors.ask(command)
+            for wishes in by_inbox(opening()):
+                await actors.ask(*wishes)
             if projected:
                 assert await progress.until(actors.durable, 60)
             settle()
@@ -200,6 +201,15 @@ async def load(requests: Sequence[Sequence[AnyCommand]], rate: int, *, projected
         waits.sort()
         p50, p99 = waits[len(waits) // 2], waits[len(waits) * 99 // 100]
         return Seen(p50, p99, took, actors.durable - before, behind, lag, caught_up)
+
+
+def by_inbox(commands: Sequence[AnyCommand]) -> Iterator[list[AnyCommand]]:
+    """What makes the exchange ready, in as few requests as may be: runs of commands for the same inbox."""
+    for _, run in groupby(commands, lambda command: getattr(command, "market_id", None)):
+        wishes = list(run)
+        if isinstance(wishes[0], CreateMarket):
+            yield [wishes.pop(0)]
+        yield wishes
 
 
 async def await_it(request: Request, due: float, waits: list[float]) -> None:
