@@ -391,11 +391,11 @@ class Supervisor:
             doubts = any(run.state is not None and run.state.cash_doubt for run in self.alive())
             await trio.sleep(CASH_AGAIN if doubts else CASH_EVERY)
             try:
-                await self._read_cash()
+                await self.read_cash()
             except (UnreachableError, RefusedError) as trouble:
                 log.warning("the ledger could not be read", why=str(trouble))
 
-    async def _read_cash(self) -> None:
+    async def read_cash(self) -> None:
         for run in list(self.alive()):
             market = run.market
             if market is None or market.state.lifecycle not in (Lifecycle.RUNNING, Lifecycle.EMERGENCY):

@@ -1,0 +1,270 @@
+"""The program around the brain: isolation of markets, what keeps it from beginning, Redis, metrics."""
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import httpx
+import pytest
+import structlog
+import trio
+
+from adapters.tokens import TokenType
+from amm.arithmetic import Ms
+from amm.budget import RateBudget
+from amm.commands import Action
+from amm.credentials import BadTokenError
+from amm.inputs import Frame, Input
+from amm.program import CannotBeginError, MarketMaker, Wishes
+from amm.state import MarketState
+from amm.strategy import decide
+from amm.wire import TradeExecuted
+from tests.adapters.serving import ServerProcess, Venue, database_for, serving, tokens, until, venue
+from tests.end_to_end.making import Quoted, environment, making, quoted, service_token
+
+REDIS = shutil.which("redis-server")
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """A maker in this process would log for a person at a terminal, with every variable of a traceback."""
+    with structlog.testing.capture_logs():
+        yield
+
+
+@pytest.fixture(scope="module")
+def server(
+    server_url: str, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    with (
+        database_for(server_url, template) as url,
+        serving(url, tmp_path_factory.mktemp("exchange")) as process,
+    ):
+        yield process
+
+
+@pytest.fixture(scope="module")
+def exchange(server: ServerProcess) -> Iterator[Venue]:
+    with httpx.Client(base_url=server.address, timeout=30) as http:
+        yield venue(server.address, http)
+
+
+async def eventually(condition: object, seconds: float = 15.0) -> None:
+    """Let a thread look, so that the maker in this loop goes on meanwhile."""
+    await trio.to_thread.run_sync(until, condition, seconds)
+
+
+async def test_a_market_that_fails_again_and_again_is_given_up_and_the_others_go_on(
+    exchange: Venue, tmp_path: Path
+) -> None:
+    """It is cancelled, begun again three times, then left alone; its neighbour never loses an order."""
+    sick, well = quoted(exchange), quoted(exchange)
+
+    def think(state: MarketState, news: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
+        if state.market_id == sick.market_id and state.orders.live:
+            raise ZeroDivisionError("a strategy with a mistake in it")
+        return decide(state, news, now_ms, budget)
+
+    maker = MarketMaker(
+        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path), think=think
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(maker.run, lambda _line: None)
+        await eventually(lambda: well.is_quoted())
+        untouched = {order["id"] for order in well.own_orders()}
+        await eventually(lambda: (run := maker.supervisor.runs.get(sick.market_id)) is not None and run.over)
+        run = maker.supervisor.runs[sick.market_id]
+        assert run.trouble is not None
+        assert (run.trouble.value, run.restarts) == ("TASK_CRASHED", 3)
+        assert not sick.own_orders()
+        assert {order["id"] for order in well.own_orders()} == untouched
+        maker.stop.set()
+    assert not well.own_orders()
+
+
+async def test_cash_that_contradicts_the_ledger_twice_is_mended_and_told(
+    exchange: Venue, tmp_path: Path
+) -> None:
+    """A maker whose memory is off by a dollar takes the ledger's word, once it is sure."""
+    market = quoted(exchange)
+    maker = MarketMaker(Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(maker.run, lambda _line: None)
+        await eventually(market.is_quoted)
+        state = maker.supervisor.runs[market.market_id].state
+        assert state is not None
+        state.ledger.correct_cash(100)
+        for _ in range(2):
+            await maker.supervisor.read_cash()
+            await trio.sleep(1.1)  # longer than a quote interval: the market has had a turn
+        assert state.ledger.inventory.cash == market.cash()
+        assert state.counts["alert INVENTORY_DRIFT"] == 1
+        maker.stop.set()
+
+
+async def test_money_that_came_while_events_were_lost_for_good_is_found_in_the_ledger(
+    exchange: Venue, tmp_path: Path
+) -> None:
+    """A frame that never arrives leaves its shares to the sync and its cents to the ledger."""
+    market = quoted(exchange)
+    swallowed: list[Frame] = []
+
+    def think(state: MarketState, news: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
+        def is_lost(one: Input) -> bool:
+            trade = isinstance(one, Frame) and any(isinstance(event, TradeExecuted) for event in one.events)
+            return trade and state.market_id == market.market_id
+
+        swallowed.extend(one for one in news if isinstance(one, Frame) and is_lost(one))
+        return decide(state, [one for one in news if not is_lost(one)], now_ms, budget)
+
+    maker = MarketMaker(
+        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path), think=think
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(maker.run, lambda _line: None)
+        await eventually(market.is_quoted)
+        exchange.user(100_000).placed(market.market_id, "BUY YES 10 @55")
+        run = maker.supervisor.runs[market.market_id]
+        state = run.state
+        assert state is not None
+        await eventually(lambda: bool(swallowed))
+        state.sync_wanted = True
+        await eventually(lambda: state.ledger.inventory.yes == 2_490)
+        for _ in range(2):
+            await maker.supervisor.read_cash()
+            await trio.sleep(1.1)
+        inventory = state.ledger.inventory
+        assert (inventory.yes, inventory.no, inventory.yes_cost, inventory.no_cost) == market.position()
+        assert inventory.cash == market.cash()
+        maker.stop.set()
+
+
+# What keeps it from beginning: one line, and what to do.
+
+
+def told_by(address: str, folder: Path, config: str = "", **settings: str) -> str:
+    """What `verdict amm` says when it does not begin."""
+    (folder / "amm.toml").write_text(config)
+    done = subprocess.run(
+        [sys.executable, "-m", "adapters.cli", "amm", "--config", str(folder / "amm.toml")],
+        env=environment(address, folder, **settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("verdict:")]
+    return line
+
+
+def test_what_is_wrong_at_the_start_is_told_in_one_line(exchange: Venue, tmp_path: Path) -> None:
+    forged = service_token()[:-6] + "AAAAAA"
+    assert "does not accept the token" in told_by(exchange.address, tmp_path, AMM_TOKEN=forged)
+    typo = told_by(exchange.address, tmp_path, "[stabilization]\nspred = 2\n")
+    assert "stabilization.spred is not a parameter; did you mean stabilization.spread?" in typo
+
+
+async def why_not(exchange: Venue, folder: Path, token: str, config: str = "") -> str:
+    """Why a maker with these wishes does not begin."""
+    wishes = Wishes(url=exchange.address, token=token, state_folder=folder, config_text=config)
+    with pytest.raises(CannotBeginError) as refused:
+        await MarketMaker(wishes).run(lambda _line: None)
+    return str(refused.value)
+
+
+async def test_somebody_elses_token_and_an_unknown_market_are_named(exchange: Venue, tmp_path: Path) -> None:
+    user = tokens.issue(exchange.user().user_id, TokenType.ACCESS, "USER")
+    assert "not the market maker's" in await why_not(exchange, tmp_path, user)
+    nowhere = '[market."MKT-NOWHERE".ladder]\nlevel_qty = 10\n'
+    assert "a market that is not there" in await why_not(exchange, tmp_path, service_token(), nowhere)
+    with pytest.raises(BadTokenError, match="three parts"):
+        MarketMaker(Wishes(url=exchange.address, token="abc", state_folder=tmp_path))
+
+
+def test_a_budget_too_small_to_quote_is_told(exchange: Venue, tmp_path: Path) -> None:
+    market = Quoted(exchange, exchange.market(amm_authorized=True))
+    market.start(budget=150)
+    with making(exchange.address, tmp_path) as maker:
+        until(lambda: maker.state(market.market_id).get("failure_code") == "CONFIG_INVALID")
+        assert "150 does not pay one pair" in maker.state(market.market_id)["failure_detail"]
+
+
+# Redis.
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    if REDIS is None:
+        pytest.skip("redis-server is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [REDIS, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)],
+        stdout=subprocess.DEVNULL,
+    )
+    yield f"redis://127.0.0.1:{port}/0"
+    process.kill()
+    process.wait()
+
+
+def ask_redis(url: str, *words: str) -> list[str]:
+    """Speak to Redis as redis-cli would, so that the reader is not the writer."""
+    port = int(url.rsplit(":", 1)[1].split("/")[0])
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        request = f"*{len(words)}\r\n" + "".join(f"${len(word)}\r\n{word}\r\n" for word in words)
+        connection.sendall(request.encode())
+        with connection.makefile("rb") as file:
+            head = file.readline()
+            if head.startswith(b"*"):
+                return [text_of(file.readline(), file) for _ in range(int(head[1:]))]
+            return [text_of(head, file)]
+
+
+def text_of(head: bytes, file: BinaryIO) -> str:
+    """The text whose length `head` tells."""
+    return file.read(int(head[1:]) + 2)[:-2].decode()
+
+
+def test_redis_has_a_copy_of_inventory_orders_and_state(
+    exchange: Venue, tmp_path: Path, redis_url: str
+) -> None:
+    with making(exchange.address, tmp_path, REDIS_URL=redis_url) as maker:
+        market = quoted(exchange, maker)
+
+        def inventory() -> dict[str, str]:
+            words = ask_redis(redis_url, "HGETALL", f"amm:inventory:{market.market_id}")
+            return dict(zip(words[::2], words[1::2], strict=True))
+
+        until(lambda: inventory().get("yes_available") == str(2_500 - 175))
+        assert inventory()["cash_cents"] == "250000"
+        orders = ask_redis(redis_url, "HKEYS", f"amm:orders:{market.market_id}")
+        assert set(orders) == {order["id"] for order in market.own_orders()}
+        assert ask_redis(redis_url, "HGET", f"amm:state:{market.market_id}", "kill_switch") == ["OFF"]
+        maker.stop()
+
+
+def test_without_its_redis_the_maker_trades_on_and_says_so_once(exchange: Venue, tmp_path: Path) -> None:
+    with making(exchange.address, tmp_path, REDIS_URL="redis://127.0.0.1:1/0") as maker:
+        quoted(exchange, maker)
+        time.sleep(1)
+        assert sum("REDIS_DOWN" in alert for alert in maker.alerts()) == 1
+        assert maker.stop() == 0
+
+
+def test_metrics_tell_of_every_market(exchange: Venue, tmp_path: Path) -> None:
+    with making(exchange.address, tmp_path) as maker:
+        market = quoted(exchange, maker)
+        label = f'{{market="{market.market_id}"}}'
+        until(lambda: maker.metric(f"amm_open_orders{label}") == 10)
+        assert maker.metric(f"amm_inventory_yes{label}") == 2_500
+        until(lambda: maker.metric(f"amm_spread_current_cents{label}") == 10)
+        assert maker.metric("amm_up") == 1
+        assert maker.metric('amm_commands_total{op="place",result="ok"}') >= 10
+        assert httpx.get(f"{maker.control}/health").json() == {"status": "ok"}
