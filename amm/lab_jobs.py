@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
@@ -65,16 +66,24 @@ def do_all(jobs: Sequence[Job], on_done: Callable[[], None], workers: int | None
         return list(_one_by_one(jobs, on_done))
     # Spawned, not forked: a child that inherits threads and locks of its parent may never wake up.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_alone) as pool:
         futures = [pool.submit(do, job) for job in jobs]
         try:
             for future in as_completed(futures):
                 future.result()
                 on_done()
         except BaseException:
+            # Whoever stops waiting does not want to wait for what has begun, either.
             pool.shutdown(wait=False, cancel_futures=True)
+            for child in multiprocessing.active_children():
+                child.terminate()
             raise
         return [future.result() for future in futures]
+
+
+def _leave_interrupts_alone() -> None:
+    """A keyboard interrupt reaches every process of the terminal; the parent ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _one_by_one(jobs: Sequence[Job], on_done: Callable[[], None]) -> Iterator[Result]:

@@ -55,8 +55,10 @@ class Run:
         self.at(START_MS, self._second)
         agenda, inbox = self.agenda, self.inbox
         now, due = START_MS, self._due(START_MS)
-        while now < end_ms:
+        while True:
             wake = inbox[0][0] if inbox and inbox[0][0] < due else due
+            if min(wake, agenda[0][0]) >= end_ms:
+                break
             if wake <= agenda[0][0]:
                 now = wake
                 self._call(now)

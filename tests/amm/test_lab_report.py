@@ -1,0 +1,110 @@
+"""The report's parts: axes, paths, gaps, rows; and the command's own manners."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+import pytest
+
+from amm.lab_jobs import Contender, do, plan
+from amm.lab_plot import Line, Plot, shown, tenths, tick
+from amm.lab_report import report
+from amm.lab_scenario import CALM
+from amm.lab_table import COLUMNS, dollars, rows
+
+
+@pytest.mark.parametrize(
+    ("span", "unit", "step"), [(5, 1, 1), (6, 1, 2), (1_000, 1, 200), (700, 100, 200), (3, 1_000, 10)]
+)
+def test_axes_are_cut_at_round_numbers(span: int, unit: int, step: int) -> None:
+    assert tick(span, unit) == step
+
+
+def test_numbers_are_written_from_whole_ones() -> None:
+    assert [tenths(value) for value in (0, 7, 123, -4)] == ["0.0", "0.7", "12.3", "-0.4"]
+    assert [shown(value, 100) for value in (0, 150, 5_000, -25, 123_456_700)] == [
+        "0",
+        "1.5",
+        "50",
+        "-0.25",
+        "1,234,567",
+    ]
+    assert dollars(-1.0) == "0.00"
+
+
+def test_a_gap_in_a_series_is_a_gap_in_its_line() -> None:
+    line = Line("bid", "#000", [(0, 1), (1, 2), (2, None), (3, 4), (4, 5)])
+    drawn = Plot("t", 1, 0, 4, [line]).svg()
+    path = drawn[drawn.index('class="line"') :]
+    assert (path.count("M"), path.count("L")) == (2, 2)
+
+
+def test_a_report_needs_nothing_else_and_says_what_the_table_says() -> None:
+    scenario = attrs.evolve(CALM, hours=1)
+    results = [do(job) for job in plan([Contender("a <b>", "naive")], scenario, [0, 100_000], [1, 2])]
+    page = report(scenario, results)
+    assert "a &lt;b&gt;" in page
+    assert page.count("<svg") == 2 * 4  # four plots for the first seed of each informed share
+    assert not any(outside in page for outside in ("http", "src=", "<link", "<script"))
+    table = rows(results)
+    assert [line[:2] for line in table] == [["a <b>", "0%"], ["a <b>", "10%"]]
+    assert all(len(line) == len(COLUMNS) for line in table)
+    assert all(cell.replace("<", "&lt;").replace(">", "&gt;") in page for line in table for cell in line)
+
+
+def lab(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "adapters.cli", "lab", "--hours", "1", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_two_configurations_meet_the_same_flow(tmp_path: Path) -> None:
+    narrow, wide, page = tmp_path / "narrow.toml", tmp_path / "wide.toml", tmp_path / "page.html"
+    narrow.write_text("[exploration]\nspread = 3\n")
+    wide.write_text("[exploration]\nspread = 9\n")
+    done = lab("--scenario", "thin", "--compare", str(narrow), str(wide), "--report", str(page))
+    assert done.returncode == 0, done.stderr
+    head, *lines, last = done.stdout.splitlines()
+    assert head.split()[:2] == ["maker", "informed"]
+    assert [line.split()[0] for line in lines] == [str(narrow), str(wide)]
+    assert last == f"report: {page}"
+    assert page.read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--config", "nowhere.toml"], "verdict: cannot read nowhere.toml: No such file or directory"),
+        (["--sweep", "as.gamma_lng=1,2"], "as.gamma_lng is not a parameter; did you mean as.gamma_long?"),
+        (["--sweep", "as.gamma_long"], "--sweep 'as.gamma_long' is not like as.gamma_long=0.4,0.8,1.6"),
+        (["--sweep", "as.gamma_long=x"], "--sweep: as.gamma_long = x is not valid TOML"),
+        (["--seeds", "0"], "'0' is no number from 1 to 10000, and no range like 7-12"),
+        (["--seeds", "9-3"], "'9-3' is no number from 1 to 10000"),
+        (["--informed", "101"], "'101' is no list of percentages like 0,10,30"),
+        (["--maker", "nobody"], "'nobody' is none of verdict, static, naive, lmsr, all"),
+        (["--scenario", "storm"], "'storm' is not one of"),
+        (["--seed", "1", "--seeds", "2"], "--seed and --seeds say the same thing"),
+        (["--scenario", "expiry", "--hours", "48"], "expiry ends after 48 hours: --hours must be less"),
+        (["--no-report", "--sweep", "as.gamma_long=9"], "as.gamma_long must be at most 2, not 9"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(arguments: list[str], complaint: str) -> None:
+    done = lab(*arguments)
+    assert done.returncode != 0
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_configuration_says_everything_that_is_wrong_with_it(tmp_path: Path) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text("[as]\ngamma_long = 9\n[ladder]\nlevl_qty = 3\n")
+    done = lab("--config", str(file))
+    assert done.stderr.splitlines() == [
+        f"verdict: {file}: as.gamma_long must be at most 2, not 9",
+        f"verdict: {file}: ladder.levl_qty is not a parameter; did you mean ladder.level_qty?",
+    ]
