@@ -163,6 +163,7 @@ PREFIXED = [
     ("amm_fills", "Fills, by side.", "side", "fills "),
     ("amm_filled_shares", "Shares, by side.", "side", "filled shares "),
     ("amm_kill_switch", "Kills, by reason.", "reason", "kill "),
+    ("amm_defense_transitions", "Changes of the defence level, from and to.", "change", "defence "),
     ("amm_alerts", "Alerts, by kind.", "kind", "alert "),
     ("amm_sanitizer_rejects", "Targets refused at the last gate.", "rule", "sanitizer "),
 ]

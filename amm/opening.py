@@ -6,8 +6,8 @@ import attrs
 
 from amm.arithmetic import Ms
 from amm.cash import read_tally
-from amm.config import Config
-from amm.config_layers import ConfigFile, Layer, Start, build
+from amm.config import Config, TransportMode
+from amm.config_layers import ConfigFile, ConfigInvalidError, Layer, Start, build
 from amm.keep import Keep, Kept
 from amm.rest import Exchange, RefusedError
 from amm.state import MarketFacts, MarketState, open_market
@@ -34,6 +34,8 @@ async def open_run(
     """Raise `ConfigInvalidError` if this market cannot be quoted as it was asked for."""
     market = await exchange.market(line.market_id)
     config = build(start_of(line, market), layers_of(line, file))
+    if config.sync.transport is not TransportMode.STREAM:
+        raise ConfigInvalidError(["sync.transport: a live market is quoted over the STREAM only"])
     kept = keep.read(line.market_id)
     if config.life.cancel_on_start:
         # Nothing may be filled between reading the ledger and the brain's own look at the position.

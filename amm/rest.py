@@ -124,9 +124,8 @@ class Exchange:
             envelope = msgspec.json.decode(response.content, type=Envelope)
             if envelope.code != 0:
                 raise RefusedError(response.status_code, envelope.code, envelope.message)
-            return msgspec.json.decode(envelope.data, type=kind), int(response.headers["X-Journal-Id"] or 0)
-        except KeyError:
-            return msgspec.json.decode(envelope.data, type=kind), 0
+            seq = int(response.headers.get("X-Journal-Id", "0"))
+            return msgspec.json.decode(envelope.data, type=kind), seq
         except msgspec.MsgspecError as trouble:
             raise NotUsableError(
                 f"{response.url} does not answer like an exchange: {trouble} (status {response.status_code})"

@@ -24,6 +24,7 @@ from amm.program import CannotBeginError, MarketMaker, Wishes
 from amm.state import MarketState
 from amm.strategy import decide
 from amm.wire import TradeExecuted
+from kernel.codes import AMM_ID
 from tests.adapters.serving import ServerProcess, Venue, database_for, serving, tokens, until, venue
 from tests.end_to_end.making import Quoted, environment, making, quoted, service_token
 
@@ -194,6 +195,19 @@ def test_a_budget_too_small_to_quote_is_told(exchange: Venue, tmp_path: Path) ->
     with making(exchange.address, tmp_path) as maker:
         until(lambda: maker.state(market.market_id).get("failure_code") == "CONFIG_INVALID")
         assert "150 does not pay one pair" in maker.state(market.market_id)["failure_detail"]
+
+
+def test_a_token_is_renewed_before_it_ends_without_a_new_connection(exchange: Venue, tmp_path: Path) -> None:
+    """Good for six seconds: after nearly five the maker gets another one, and the line outlives the first."""
+    brief = tokens.issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT", 6)
+    began = time.monotonic()
+    with making(exchange.address, tmp_path, AMM_TOKEN=brief) as maker:
+        market = quoted(exchange, maker)
+        until(lambda: time.monotonic() - began > 8)
+        assert "the token was renewed" in maker.log.read_text()
+        assert maker.metric("amm_up") == 1
+        assert maker.metric("amm_reconnects_total") == 0
+        assert market.is_quoted()
 
 
 # Redis.
