@@ -8,6 +8,8 @@ Nobody could say what state it is in, and a second statement on it might find ha
 
 import asyncio
 import contextlib
+import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -23,6 +25,7 @@ T = TypeVar("T")
 
 OLDEST_SERVER = 14
 CONNECT_TIMEOUT = 10.0
+SO_SNDBUFFORCE = 32  # Linux: beyond the limit that the system sets for all, where we may
 BORROWABLE = 8  # connections for short questions: more would only queue inside PostgreSQL instead of here
 
 ENDS = (
@@ -225,6 +228,18 @@ class Connection:
                     with trio.CancelScope(shield=True):
                         await self._do(lambda: self._raw.remove_listener(channel, heard))
                 send.close()
+
+    def buffer_writes(self, size: int) -> None:
+        """Have the operating system take so much at once, as far as it lets us.
+
+        What it does not take has to wait until this thread is idle for a moment, again and again.
+        """
+        transport: asyncio.Transport = self._raw._transport  # type: ignore[attr-defined]  # nothing public
+        raw: socket.socket = transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):  # we may not, or it has ended, which the next statement tells
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
+            if sys.platform == "linux":
+                raw.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, size)
 
     @property
     def is_closed(self) -> bool:

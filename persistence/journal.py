@@ -43,6 +43,8 @@ TAKEOVER_PATIENCE: Final = 5.0
 """Seconds in which the session of a server that was killed must have ended."""
 WATCH: Final = 1.0
 """Seconds between two looks at an idle connection: with it, the lock would be lost unnoticed."""
+WRITE_BUFFER: Final = 8 << 20
+"""Bytes of a group that leave this process in one go: thousands of events."""
 FAREWELL: Final = 5.0
 """Seconds that closing may take."""
 READERS: Final = 4
@@ -243,6 +245,7 @@ class DurableJournal:
 
     async def _lock(self, connection: Connection) -> str | None:
         """Take the writer's lock; returns the name of the session that has it, if we have not."""
+        connection.buffer_writes(WRITE_BUFFER)
         await connection.execute(INTRODUCE, self.name)
         while not await connection.fetch_value("SELECT pg_try_advisory_lock($1)", WRITER_LOCK):
             holder = await connection.fetch_value(HOLDER, WRITER_LOCK)

@@ -80,6 +80,17 @@ async def test_rows_packed_by_ourselves_are_copied_in(table: Connection) -> None
     assert await numbers(table) == [7, 8]
 
 
+async def test_the_operating_system_takes_more_at_once_when_asked_to(connection: Connection) -> None:
+    def taken() -> int:
+        raw = connection._raw._transport.get_extra_info("socket")  # type: ignore[attr-defined]  # nothing public
+        size: int = raw.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        return size
+
+    before = taken()
+    connection.buffer_writes(8 << 20)
+    assert taken() > before
+
+
 async def test_a_large_result_comes_in_pieces(connection: Connection) -> None:
     seen = []
     async with connection.cursor("SELECT n FROM generate_series(1, $1::int) n", 25) as cursor:
