@@ -16,7 +16,9 @@ body { font: 14px/1.5 system-ui, sans-serif; max-width: 1040px; margin: 2em auto
 h1 { font-size: 1.5em } h2 { font-size: 1.15em; margin-top: 2em } h3 { font-size: 1em; margin: 1em 0 0 }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; display: block; overflow-x: auto }
 th, td { padding: .2em .6em; text-align: right; border-bottom: 1px solid #d8dee4; white-space: nowrap }
-th:first-child, td:first-child { text-align: left } dt { font-weight: 600 } dd { margin: 0 0 .3em 1.5em }
+th:first-child, td:first-child { text-align: left }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1em; font-size: 12px }
+dt { font-weight: 600 } dd { margin: 0 }
 svg { width: 100%; height: auto } .legend { font-size: 12px } .legend span { margin-right: 1em }
 .grid { stroke: #e6e9ec } .line { fill: none; stroke-width: 1.3 }
 text { font-size: 11px; fill: #57606a } .value { text-anchor: end; dominant-baseline: middle }
