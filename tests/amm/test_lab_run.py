@@ -131,7 +131,7 @@ def over(scenario: Scenario, maker: str = "verdict") -> Iterable[Result]:
 
 
 def test_the_maker_survives_calm_days_and_always_quotes() -> None:
-    """The long version, over fifty seeds, is in the guide with the command that repeats it."""
+    """A first look: `verdict lab --scenario calm --seeds 50` is the long one."""
     for result in over(attrs.evolve(CALM, hours=1)):
         assert not result.killed
         assert result.both >= 0.95 * result.seconds
