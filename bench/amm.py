@@ -10,14 +10,11 @@ orders a side. A requote is acknowledged when its last order is durable.
 import os
 import platform
 import resource
-import secrets
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
@@ -25,10 +22,8 @@ import httpx
 import msgspec
 import trio
 
-from adapters.clock import Clock
 from adapters.log import start_logging
 from adapters.settings import LogLevel
-from adapters.tokens import Tokens, TokenType
 from amm.arithmetic import CENT, Ms
 from amm.budget import RateBudget
 from amm.commands import Action
@@ -36,15 +31,14 @@ from amm.inputs import Input
 from amm.program import MarketMaker, Wishes
 from amm.state import MarketState
 from amm.strategy import decide
+from bench.exchange import PASSWORD, ROOT, cpu_of, logged_in, serving
 from bench.measure import line, section
-from kernel.codes import AMM_ID
 
-ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 20.0
 MARKETS = 50
 WARM_SECONDS = 5.0
 FAIR = (47 * CENT, 53 * CENT)
-PASSWORD = "Benchmark-admin-1"
+ADMIN = "bench_admin"
 CONFIG = """
 [limits]
 replace_rate_limit = 2000
@@ -134,51 +128,7 @@ def used() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def used_by(pid: int) -> float:
-    """CPU seconds of another process, without its children."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-@contextmanager
-def exchange(markets: int) -> Iterator[tuple[str, str, int, Path]]:
-    """A server with that many markets in which the maker was started: address, token, process id, folder."""
-    secret = secrets.token_hex(32)
-    with tempfile.TemporaryDirectory(prefix="verdict-bench-") as folder:
-        os.chmod(folder, 0o755)  # noqa: PTH101 - PostgreSQL may run as another user
-        environment = os.environ | {
-            "VERDICT_DATA": f"{folder}/data",
-            "VERDICT_PORT": "0",
-            "VERDICT_RATE_LIMITS": "0",
-            "VERDICT_JWT_SECRET": secret,
-            "VERDICT_LOG": "error",
-            "VERDICT_ADMIN_USERNAME": "bench_admin",
-            "VERDICT_ADMIN_PASSWORD": PASSWORD,
-            "VERDICT_SAMPLE_MARKETS": "0",
-        }
-        server = subprocess.Popen(
-            [sys.executable, "-c", "from adapters.cli import main; main()", "serve"],
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            assert server.stdout is not None
-            address = next(one for one in server.stdout if one.startswith("API")).split()[1]
-            with httpx.Client(base_url=f"{address}/", timeout=30) as client:
-                begin_markets(client, markets)
-            token = Tokens(secret, Clock()).issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT")
-            yield address.removesuffix("/api/v1"), token, server.pid, Path(folder)
-        finally:
-            server.terminate()
-            server.wait()
-
-
 def begin_markets(client: httpx.Client, markets: int) -> None:
-    who = {"username": "bench_admin", "password": PASSWORD}
-    token = client.post("auth/login", json=who).raise_for_status().json()["data"]["access_token"]
-    client.headers["Authorization"] = f"Bearer {token}"
     for number in range(markets):
         market_id = f"MKT-{number}"
         terms = {"id": market_id, "title": f"Will {number} be?", "amm_authorized": True}
@@ -190,19 +140,29 @@ def begin_markets(client: httpx.Client, markets: int) -> None:
 
 def measured(markets: int, seconds: float) -> tuple[Report, float]:
     """The maker's report, and the server's CPU seconds in the same time."""
-    with exchange(markets) as (address, token, server, folder):
+    wanted = {
+        "VERDICT_ADMIN_USERNAME": ADMIN,
+        "VERDICT_ADMIN_PASSWORD": PASSWORD,
+        "VERDICT_SAMPLE_MARKETS": "0",
+    }
+    with serving(**wanted) as served:
+        with served.client(logged_in(served, ADMIN)) as client:
+            begin_markets(client, markets)
         maker = subprocess.Popen(
-            [sys.executable, "-m", "bench.amm", "--make", address, str(folder), str(markets), str(seconds)],
+            [
+                *(sys.executable, "-m", "bench.amm", "--make"),
+                *(served.address, str(served.data.parent), str(markets), str(seconds)),
+            ],
             cwd=ROOT,
-            env=os.environ | {"AMM_TOKEN": token},
+            env=os.environ | {"AMM_TOKEN": served.amm_token},
             stdout=subprocess.PIPE,
             text=True,
         )
         assert maker.stdout is not None
         assert maker.stdout.readline() == "begin\n"
-        cpu = used_by(server)
+        cpu = cpu_of(served.pid)
         assert maker.stdout.readline() == "end\n"
-        cpu = used_by(server) - cpu
+        cpu = cpu_of(served.pid) - cpu
         report = msgspec.json.decode(maker.stdout.readline(), type=Report)
         assert maker.wait(timeout=60) == 0
     return report, cpu

@@ -7,7 +7,6 @@ counts is acknowledged, and so durable. The client counts results in what it rec
 """
 
 import base64
-import contextlib
 import itertools
 import multiprocessing
 import os
@@ -15,69 +14,18 @@ import secrets
 import select
 import socket
 import struct
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 
-from adapters.clock import Clock
-from adapters.tokens import Tokens, TokenType
-from kernel.codes import AMM_ID
+from bench.exchange import MARKET, cpu_of, deposit, registered, serving
 
-ROOT = Path(__file__).resolve().parent.parent
-MARKET = "MKT-BTC-100K-2026"
 SECONDS = 4.0
 DEPOSITS = 20
 READERS = 4
-
-
-@contextlib.contextmanager
-def serving() -> Iterator[tuple[str, int, list[str], int]]:
-    """A server with an empty exchange: its host, port, tokens (the first the market maker's), process id."""
-    secret = secrets.token_hex(32)
-    with tempfile.TemporaryDirectory(prefix="verdict-bench-") as folder:
-        os.chmod(folder, 0o755)  # noqa: PTH101 - PostgreSQL may run as another user
-        environment = os.environ | {
-            "VERDICT_DATA": f"{folder}/data",
-            "VERDICT_PORT": "0",
-            "VERDICT_RATE_LIMITS": "0",
-            "VERDICT_JWT_SECRET": secret,
-            "VERDICT_LOG": "error",
-        }
-        server = subprocess.Popen(
-            [sys.executable, "-c", "from adapters.cli import main; main()", "serve"],
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            assert server.stdout is not None
-            address = next(line for line in server.stdout if line.startswith("API")).split()[1]
-            url = httpx.URL(address)
-            token = Tokens(secret, Clock()).issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT")
-            with httpx.Client(base_url=f"{address}/", headers={"Authorization": f"Bearer {token}"}) as client:
-                for _ in range(DEPOSITS):
-                    client.post("account/deposit", json={"amount_cents": 10_000_000}).raise_for_status()
-                tokens = [token, *(registered(client, number) for number in range(READERS))]
-            yield url.host, url.port or 80, tokens, server.pid
-        finally:
-            server.terminate()
-            server.wait()
-
-
-def registered(client: httpx.Client, number: int) -> str:
-    """A token of a new user."""
-    who = {"username": f"reader_{number}", "password": "Reader-password-1"}
-    client.post("auth/register", json=who | {"email": f"reader{number}@example.org"}).raise_for_status()
-    answer = client.post("auth/login", json=who).raise_for_status().json()
-    return str(answer["data"]["access_token"])
 
 
 class Stream:
@@ -163,11 +111,6 @@ def commands() -> Iterator[bytes]:
         )
 
 
-def cpu_of(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def measure(stream: Stream, batch: int, depth: int, seconds: float, pid: int) -> str:
     """Keep `depth` frames of `batch` commands under way; how many a second are acknowledged."""
     source = commands()
@@ -225,8 +168,11 @@ def read_feeds(host: str, port: int, tokens: list[str], stop: Any, told: Any) ->
 
 
 def main(seconds: float = SECONDS) -> None:
-    with serving() as (host, port, tokens, pid):
-        stream = Stream(host, port, tokens[0])
+    with serving() as served:
+        host, port, pid = served.host, served.port, served.pid
+        deposit(served, served.amm_token, DEPOSITS)
+        tokens = [served.amm_token, *(registered(served, f"reader_{number}") for number in range(READERS))]
+        stream = Stream(host, port, served.amm_token)
         stream.frames()
         print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
         for batch, depth in ((100, 8), (100, 4), (1, 64), (1, 1)):
