@@ -24,9 +24,6 @@ from hypercorn.utils import parse_socket_addr, wrap_app
 
 from adapters.websocket import Upgrade
 
-WEBSOCKETS: Final = b"/ws/"
-"""Where they live; a request to upgrade anywhere else is HTTP's to refuse."""
-
 READ_SECONDS: Final = 20.0
 """In which a client must take a piece of an answer."""
 
@@ -53,10 +50,17 @@ class HttpUntilUpgrade(H11Protocol):
     """HTTP/1.1 as hypercorn speaks it, until somebody asks for a websocket."""
 
     async def _check_protocol(self, event: h11.Request) -> None:
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in event.headers}
+        """Instead of hypercorn's own, which leaves HTTP/1.1 for whoever asks for HTTP/2: nobody serves that.
+
+        Nor does the framework serve websockets, so whatever hypercorn would take for one is taken over: it
+        strips what it reads, and its methods have no case.
+        """
+        headers = {
+            name.decode("latin-1").strip().lower(): value.decode("latin-1").strip()
+            for name, value in event.headers
+        }
         if (
-            event.target.startswith(WEBSOCKETS)
-            and event.method == b"GET"
+            event.method.upper() == b"GET"
             and headers.get("upgrade", "").lower() == "websocket"
             and "upgrade" in headers.get("connection", "").lower()
         ):
@@ -64,7 +68,6 @@ class HttpUntilUpgrade(H11Protocol):
             raise UpgradeAsked(
                 Upgrade(event.target.decode("latin-1"), headers, self.connection.trailing_data[0])
             )
-        await super()._check_protocol(event)
 
 
 class Visitor(TCPServer):
@@ -107,8 +110,11 @@ class Visitor(TCPServer):
                     await self._read_data()
                 except UpgradeAsked as asked:
                     await self.take_over(asked.upgrade)
-        except OSError:
+        except* OSError:
             pass  # gone already
+        except* Exception:
+            # A fault of one connection must not be the end of everybody's.
+            log.exception("a connection failed")
         finally:
             await self._close()
 

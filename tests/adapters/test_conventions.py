@@ -224,6 +224,21 @@ def test_an_odd_target_is_answered_in_the_envelope(the_venue: Venue, request_lin
 
 
 @pytest.mark.parametrize(
+    ("offer", "status"),
+    [
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"404"),
+        (b"GET /health HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n", b"200"),
+        (b"GET /health HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", b"404"),
+        (b"get /health HTTP/1.1\r\nHost: x\r\nUpgrade: WebSocket\x85\r\nConnection: upgrade\r\n\r\n", b"404"),
+    ],
+)
+def test_an_offer_of_another_protocol_is_let_lie(the_venue: Venue, offer: bytes, status: bytes) -> None:
+    """HTTP/2 is nobody's business here, and a websocket is only below /ws/; the server goes on as it was."""
+    assert spoken(the_venue.address, offer).split()[1] == status
+    assert the_venue.admin.get("/account/balance").code == 0
+
+
+@pytest.mark.parametrize(
     "garbage",
     [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
