@@ -2,15 +2,16 @@
 
 An image holds plain values in a fixed order (accounts and markets by id, orders by acceptance), so equal
 states have equal bytes, on every machine. What can be recomputed (the book, its totals, who rests where) is
-not in it.
+not in it. An image knows its original by the names of its attributes alone, which are also its own.
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, Final
 
-import attrs
-from cattrs.preconf.msgspec import make_converter
+import msgspec
+from msgspec.structs import asdict
 
 from kernel.codes import (
     AmmStatus,
@@ -29,7 +30,7 @@ from kernel.commands import MarketTerms
 from kernel.events import Fact
 from kernel.state import Account, AmmRun, Guard, Holding, Market, Order, Position, State
 
-SNAPSHOT_FORMAT: Final = 1
+SNAPSHOT_FORMAT: Final = 2
 HEADER: Final = b"VERDICT SNAPSHOT %d\n"
 
 
@@ -37,8 +38,11 @@ class SnapshotError(ValueError):
     """These bytes are no snapshot that this program can read; the message says why."""
 
 
-@attrs.frozen
-class AccountImage:
+class Image(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
+    """Part of the state as plain values; nothing in it leads back, which spares the garbage collector."""
+
+
+class AccountImage(Image, frozen=True):
     id: str
     owner_id: str
     auto_netting: bool
@@ -49,8 +53,7 @@ class AccountImage:
     fence: int
 
 
-@attrs.frozen
-class PositionImage:
+class PositionImage(Image, frozen=True):
     user_id: str
     yes: tuple[int, int, int]
     no: tuple[int, int, int]
@@ -58,8 +61,7 @@ class PositionImage:
     updated_at: int | None
 
 
-@attrs.frozen
-class AmmImage:
+class AmmImage(Image, frozen=True):
     status: AmmStatus
     start_count: int
     initial_budget: int
@@ -70,8 +72,7 @@ class AmmImage:
     stop_mode: StopMode | None
 
 
-@attrs.frozen
-class MarketImage:
+class MarketImage(Image, frozen=True):
     id: str
     terms: MarketTerms
     amm_authorized: bool
@@ -99,8 +100,7 @@ class MarketImage:
     fees: int
 
 
-@attrs.frozen
-class OrderImage:
+class OrderImage(Image, frozen=True):
     id: str
     client_order_id: str
     user_id: str
@@ -123,8 +123,7 @@ class OrderImage:
     cancel_reason: CancelReason | None
 
 
-@attrs.frozen
-class StateImage:
+class StateImage(Image, frozen=True):
     now: int
     head: int
     ledger_head: int
@@ -141,12 +140,13 @@ class StateImage:
     transfers: list[tuple[str, Fact]]
 
 
-converter = make_converter()
+encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder(StateImage).decode
 
 
 def dump(state: State) -> bytes:
     """The state as bytes."""
-    return HEADER % SNAPSHOT_FORMAT + converter.dumps(image(state))
+    return HEADER % SNAPSHOT_FORMAT + encode(image(state))
 
 
 def digest(state: State) -> str:
@@ -163,8 +163,8 @@ def load(data: bytes, state: State) -> None:
         found = header[:40].decode("ascii", "replace")
         raise SnapshotError(f"not a snapshot of format {SNAPSHOT_FORMAT}: it begins with {found!r}")
     try:
-        restore(state, converter.loads(body, StateImage))
-    except (ExceptionGroup, LookupError, ValueError, TypeError) as error:
+        restore(state, decode(body))
+    except (LookupError, ValueError) as error:
         raise SnapshotError(f"snapshot is truncated or altered: {error}") from error
 
 
@@ -178,11 +178,10 @@ def image(state: State) -> StateImage:
         trade_ids=(state.trade_ids.ms, state.trade_ids.used),
         order_ids=(state.order_ids.ms, state.order_ids.used),
         accounts=[
-            AccountImage(**copied(state.accounts[user_id], AccountImage))
-            for user_id in sorted(state.accounts)
+            AccountImage(*account_values(state.accounts[user_id])) for user_id in sorted(state.accounts)
         ],
         markets=[market_image(state.markets[market_id]) for market_id in sorted(state.markets)],
-        orders=[order_image(order) for order in state.orders.values()],
+        orders=[OrderImage(*order_values(order)) for order in state.orders.values()],
         guards=[
             (user_id, guard.grace_ms, list(guard.markets) if guard.markets is not None else None)
             for user_id, guard in sorted(state.guards.items())
@@ -193,19 +192,21 @@ def image(state: State) -> StateImage:
     )
 
 
-def copied(
-    source: object, kind: type[attrs.AttrsInstance], *, without: Collection[str] = ()
-) -> dict[str, Any]:
-    """What an object and its image have in common, by name: the image's members, from either of the two."""
-    return {
-        field.name: getattr(source, field.name) for field in attrs.fields(kind) if field.name not in without
-    }
+def reader(kind: type[Image], **elsewhere: str) -> Callable[[Any], tuple[Any, ...]]:
+    """Takes from an original what its image holds, by name; `elsewhere` says what goes by another."""
+    return attrgetter(*(elsewhere.get(name, name) for name in kind.__struct_fields__))
+
+
+account_values = reader(AccountImage)
+amm_values = reader(AmmImage)
+market_values = reader(MarketImage)
+order_values = reader(OrderImage, user_id="account.id", market_id="market.id")
 
 
 def market_image(market: Market) -> MarketImage:
-    return MarketImage(
-        **copied(market, MarketImage, without=("amm", "positions")),
-        amm=AmmImage(**copied(market.amm, AmmImage)) if market.amm is not None else None,
+    return msgspec.structs.replace(
+        MarketImage(*market_values(market)),
+        amm=AmmImage(*amm_values(market.amm)) if market.amm is not None else None,
         positions=[position_image(market.positions[user_id]) for user_id in sorted(market.positions)],
     )
 
@@ -224,11 +225,6 @@ def holding_image(holding: Holding) -> tuple[int, int, int]:
     return holding.volume, holding.cost_sum, holding.pending_sell
 
 
-def order_image(order: Order) -> OrderImage:
-    own = copied(order, OrderImage, without=("user_id", "market_id"))
-    return OrderImage(user_id=order.account.id, market_id=order.market.id, **own)
-
-
 def restore(state: State, image: StateImage) -> None:
     """Build the objects again, then let the live orders rest in acceptance order."""
     state.now = image.now
@@ -239,7 +235,7 @@ def restore(state: State, image: StateImage) -> None:
     state.trade_ids.resume(*image.trade_ids)
     state.order_ids.resume(*image.order_ids)
     for account in image.accounts:
-        state.accounts[account.id] = Account(**copied(account, AccountImage))
+        state.accounts[account.id] = Account(**asdict(account))
     for market in image.markets:
         restore_market(state, market)
     for order in image.orders:
@@ -252,10 +248,9 @@ def restore(state: State, image: StateImage) -> None:
 
 
 def restore_market(state: State, image: MarketImage) -> None:
-    market = Market(**copied(image, MarketImage, without=("amm", "positions")))
+    amm = AmmRun(**asdict(image.amm)) if image.amm is not None else None
+    market = Market(**asdict(image) | {"amm": amm, "positions": {}})
     state.markets[market.id] = market
-    if image.amm is not None:
-        market.amm = AmmRun(**copied(image.amm, AmmImage))
     for held in image.positions:
         position = market.position(state.accounts[held.user_id])
         for holding, values in ((position.yes, held.yes), (position.no, held.no)):
@@ -265,7 +260,8 @@ def restore_market(state: State, image: MarketImage) -> None:
 
 
 def restore_order(state: State, image: OrderImage) -> None:
-    account, market = state.accounts[image.user_id], state.markets[image.market_id]
+    values = asdict(image)
+    account, market = state.accounts[values.pop("user_id")], state.markets[values.pop("market_id")]
     position = market.position(account)
     order = Order(
         account=account,
@@ -273,7 +269,7 @@ def restore_order(state: State, image: OrderImage) -> None:
         position=position,
         holding=position.holding(image.side),
         opens=image.direction is Direction.BUY,
-        **copied(image, OrderImage, without=("user_id", "market_id")),
+        **values,
     )
     state.orders[order.id] = order
     account.orders[order.client_order_id] = order

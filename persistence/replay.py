@@ -14,7 +14,7 @@ import attrs
 from kernel import Exchange
 from kernel.events import Fact, event_type
 from kernel.history import History
-from persistence import DatabaseUnusableError
+from persistence import DatabaseUnusableError, snapshots
 from persistence.chain import READ_ALL, Chain
 from persistence.comparison import Findings, Tables
 from persistence.database import Connection, Database
@@ -90,7 +90,8 @@ class Verification:
         head = await head_of(self.connection)
         reached = await self.connection.fetch_value("SELECT journal_id FROM projector_cursor")
         snapshot = await self.connection.fetch_row(
-            "SELECT journal_id, digest FROM snapshots ORDER BY journal_id DESC LIMIT 1"
+            "SELECT journal_id, digest FROM snapshots WHERE format = $1 ORDER BY journal_id DESC LIMIT 1",
+            snapshots.FORMAT,
         )
         tables = Tables(self.connection, self.findings["the tables"])
         if reached == 0:

@@ -17,8 +17,8 @@ from persistence.database import Connection, Database
 
 log = structlog.get_logger(__name__)
 
-FORMAT: Final = 1
-"""What the kernel wrote, cut into pieces, each compressed with zlib."""
+FORMAT: Final = 2
+"""The kernel's format 2, cut into pieces, each compressed with zlib. Format 1 named all members."""
 PIECE: Final = 8 << 20
 COMPRESSION: Final = 1
 """The quickest: an eighth of the size at 100 MB/s; a higher level gains a tenth."""

@@ -90,6 +90,7 @@ DAMAGE = {
     "WHERE journal_id = $1",
     "a piece is lost": "DELETE FROM snapshot_chunks WHERE journal_id = $1",
     "its digest is altered": "UPDATE snapshots SET digest = sha256('') WHERE journal_id = $1",
+    "its format is of yesterday": "UPDATE snapshots SET format = 1 WHERE journal_id = $1",
     "its format is of tomorrow": "UPDATE snapshots SET format = 99 WHERE journal_id = $1",
     "it claims to be another's": "UPDATE snapshots SET chunks = 2 WHERE journal_id = $1",
     "it stands within a transaction": "UPDATE wal_events SET digest = NULL WHERE id = $1",
@@ -110,7 +111,7 @@ async def test_a_damaged_snapshot_is_passed_over_for_the_one_before(
 async def test_well_made_pieces_of_another_state_are_found_out(db: Database, connection: Connection) -> None:
     """The bytes are whole and readable, and yet not those that were filed."""
     exchange = await filed(connection, db, 60, at=[6_080])
-    forged = exchange.snapshot().replace(b'"available":', b'"available":1', 1)
+    forged = exchange.snapshot().replace(b",true,", b",false,", 1)
     await connection.execute("UPDATE snapshot_chunks SET content = $1", zlib.compress(forged))
     assert await stands_at(connection) is None
 
