@@ -8,7 +8,6 @@ orders a side. A requote is acknowledged when its last order is durable.
 """
 
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -32,7 +31,7 @@ from amm.program import MarketMaker, Wishes
 from amm.state import MarketState
 from amm.strategy import decide
 from bench.exchange import PASSWORD, ROOT, cpu_of, logged_in, serving
-from bench.measure import line, section
+from bench.measure import line, machine, section
 
 SECONDS = 20.0
 MARKETS = 50
@@ -169,8 +168,7 @@ def measured(markets: int, seconds: float) -> tuple[Report, float]:
 
 
 def main(seconds: float, markets: int) -> None:
-    python = f"{platform.python_implementation()} {platform.python_version()}"
-    print(f"{markets} markets on {python}; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    print(f"{markets} markets on {machine()}")
     report, server_cpu = measured(markets, seconds)
     section(f"over {report.seconds:.0f} s")
     centiles = statistics.quantiles(report.requotes_ms, n=100)

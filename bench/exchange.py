@@ -33,6 +33,8 @@ class Served:
     port: int
     pid: int
     data: Path
+    secret: str
+    """What signs its tokens."""
     amm_token: str
     """The market maker's, which may do all that a bot can want."""
 
@@ -69,8 +71,7 @@ def serving(**settings: str) -> Iterator[Served]:
         try:
             assert server.stdout is not None
             url = httpx.URL(next(line for line in server.stdout if line.startswith("API")).split()[1])
-            token = Tokens(secret, Clock()).issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT")
-            yield Served(url.host, url.port or 80, server.pid, data, token)
+            yield Served(url.host, url.port or 80, server.pid, data, secret, amm_token(secret))
         finally:
             server.terminate()
             server.wait()
@@ -80,6 +81,11 @@ def environment(data: Path, **settings: str) -> dict[str, str]:
     """What a server is started with."""
     quiet = {"VERDICT_DATA": str(data), "VERDICT_RATE_LIMITS": "0", "VERDICT_LOG": "error"}
     return os.environ | quiet | settings
+
+
+def amm_token(secret: str) -> str:
+    """A service token of the market maker's."""
+    return Tokens(secret, Clock()).issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT")
 
 
 def registered(served: Served, name: str) -> str:
@@ -107,3 +113,24 @@ def cpu_of(pid: int, *, reaped: bool = False) -> float:
     """CPU seconds of a process; of its children only those that have ended, and only if `reaped`."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
     return sum(map(int, fields[11 : 15 if reaped else 13])) / TICKS
+
+
+def descendants(pid: int) -> list[int]:
+    """A process, its children, theirs, and so on."""
+    parents = {
+        int(stat.parent.name): int(text.rpartition(") ")[2].split()[1])
+        for stat in Path("/proc").glob("[0-9]*/stat")
+        if (text := read(stat))
+    }
+    found = [pid]
+    for each in found:
+        found += [child for child, parent in parents.items() if parent == each]
+    return found
+
+
+def read(file: Path) -> str:
+    """Of a process that may just have ended."""
+    try:
+        return file.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""

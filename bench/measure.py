@@ -48,9 +48,14 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def heading(title: str) -> None:
+def machine() -> str:
+    """The interpreter and the load, without which a figure says nothing."""
     python = f"{platform.python_implementation()} {platform.python_version()}, {platform.python_compiler()}"
-    print(f"{title} on {python}; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    return f"{python}; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+
+
+def heading(title: str) -> None:
+    print(f"{title} on {machine()}")
     print(f"medians of {RUNS} runs, by CPU time; garbage collection on, what was made ready is frozen")
 
 

@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 
 from bench.exchange import MARKET, cpu_of, deposit, registered, serving
+from bench.measure import machine
 
 SECONDS = 4.0
 DEPOSITS = 20
@@ -174,7 +175,7 @@ def main(seconds: float = SECONDS) -> None:
         tokens = [served.amm_token, *(registered(served, f"reader_{number}") for number in range(READERS))]
         stream = Stream(host, port, served.amm_token)
         stream.frames()
-        print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+        print(f"command stream on {machine()}")
         for batch, depth in ((100, 8), (100, 4), (1, 64), (1, 1)):
             said = measure(stream, batch, depth, seconds, pid)
             print(f"{batch:4} a frame, {depth:3} frames under way: {said}")
