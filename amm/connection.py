@@ -5,7 +5,7 @@ What any of it means for a market it does not know.
 """
 
 import ssl
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import Any, Final, Protocol, TypeAlias
@@ -121,10 +121,11 @@ class InFlight:
 class Observed:
     """What has been seen on the stream, for the metrics."""
 
-    commands: dict[tuple[str, str], int] = attrs.field(factory=dict)
-    """By op and outcome: `ok` or the code."""
-    events: dict[str, int] = attrs.field(factory=dict)
-    latency: Callable[[str, float], None] = lambda _op, _ms: None
+    commands: Counter[tuple[str, str, str]] = attrs.field(factory=Counter)
+    """By market, op and outcome: `ok` or the code."""
+    events: Counter[tuple[str, str]] = attrs.field(factory=Counter)
+    """By market and kind."""
+    latency: Callable[[str, str, float], None] = lambda _market_id, _op, _ms: None
     reconnects: int = 0
     gaps: int = 0
 
@@ -352,12 +353,11 @@ class CommandStream:
             by_market: dict[str, list[Event]] = {}
             for message in group:
                 event = message.data
-                kind = type(event).__name__
-                self.seen.events[kind] = self.seen.events.get(kind, 0) + 1
                 # A replay also brings other people's orders.
                 if not isinstance(event, OrderStatusChanged) or event.order.user_id == AMM_USER_ID:
                     by_market.setdefault(event.market_id, []).append(event)
             for market_id, events in by_market.items():
+                self.seen.events.update((market_id, type(event).__name__) for event in events)
                 self.markets.frame(market_id, Frame(seq, tuple(events)))
             self.delivered = max(self.delivered, seq)
 
@@ -369,8 +369,8 @@ class CommandStream:
         if flying is None:
             return
         outcome = "ok" if result.ok else str(result.code)
-        self.seen.commands[flying.op, outcome] = self.seen.commands.get((flying.op, outcome), 0) + 1
-        self.seen.latency(flying.op, (trio.current_time() - flying.sent_at) * 1_000)
+        self.seen.commands[flying.market_id, flying.op, outcome] += 1
+        self.seen.latency(flying.market_id, flying.op, (trio.current_time() - flying.sent_at) * 1_000)
         kind = SUCCESS_DATA[flying.op] if result.ok else REFUSAL_DATA.get(result.code)
         data = None if kind is None else msgspec.json.decode(result.data, type=kind)
         self.markets.answer(flying.market_id, Answer(flying.ref, result.code, result.seq, data))

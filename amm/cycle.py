@@ -182,7 +182,9 @@ def _judge(state: MarketState, facts: Facts, now_ms: Ms) -> None:
     risk.findings = findings
     risk.stance.settle(findings, facts.q, config.defense)
     if risk.stance.level is not before:
-        state.counts[f"defence {before.name} {risk.stance.level.name}"] += 1
+        worst = max(findings, key=lambda finding: finding.level, default=None)
+        reason = "CLEARED" if worst is None else worst.reason.value
+        state.counts[f"defence {before.name} {risk.stance.level.name} {reason}"] += 1
     killing = [finding.reason for finding in findings if finding.level is Level.KILL_SWITCH]
     if killing and state.lifecycle is Lifecycle.RUNNING:
         lifecycle.kill(state, killing, now_ms)

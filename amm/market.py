@@ -30,6 +30,7 @@ from amm.feed import BookFeed
 from amm.inputs import Allocate, Book, Frame, Input, Progress
 from amm.keep import Keep, Kept
 from amm.ladder import Side
+from amm.markout import Markouts
 from amm.presence import Presence
 from amm.state import Lifecycle, MarketState
 from amm.strategy import next_call_ms
@@ -51,8 +52,10 @@ class Surroundings:
     clock: Callable[[], Ms]
     think: Think
     renew_token: Callable[[], None]
-    took: Callable[[float], None]
-    """Told of each turn's seconds, for the metrics."""
+    took: Callable[[str, float], None]
+    """Told of each turn's market and seconds, for the metrics."""
+    marked_out: Callable[[str, Ms, float], None]
+    """Told of each fill's markout at each horizon, in cents."""
     tls: ssl.SSLContext | None
 
 
@@ -67,6 +70,7 @@ class LiveMarket:
     """What arrived while the market was being opened is in it already."""
     after_turn: Callable[[MarketState], None]
     presence: Presence = attrs.field(factory=Presence)
+    markouts: Markouts = attrs.field(factory=Markouts)
     feed: BookFeed = attrs.field(init=False)
     _awake: trio.Event = attrs.field(factory=trio.Event)
 
@@ -113,7 +117,9 @@ class LiveMarket:
         self.presence.note(
             self.around.clock(), both_sides=all(any(self.state.orders.on(side)) for side in Side)
         )
-        self.around.took(trio.current_time() - began)
+        for horizon_ms, cents in self.markouts.due(self.state, self.around.clock()):
+            self.around.marked_out(self.state.market_id, horizon_ms, cents)
+        self.around.took(self.state.market_id, trio.current_time() - began)
 
     def _carry_out(self, actions: list[Action]) -> None:
         """What is kept is kept before anything is sent; all commands go out as one batch."""

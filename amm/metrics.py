@@ -1,6 +1,7 @@
 """What Prometheus gets: read from the markets' states when it asks, so that quoting pays nothing for it.
 
-Only what is gone when it has happened, durations and latencies, is counted as it happens.
+Only what is gone when it has happened, durations and latencies, is counted as it happens. Everything carries
+the market's id, except what belongs to the one command stream and the one account of the process.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,15 +11,17 @@ import attrs
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from amm.arithmetic import CENT, ONE
+from amm.arithmetic import CENT, ONE, Ms
 from amm.connection import CommandStream
 from amm.ladder import Side
+from amm.markout import HORIZONS
 from amm.phases import Phase
 from amm.state import Lifecycle, MarketState
 from amm.supervisor import Supervisor
 
 LATENCY_MS = (1, 2, 5, 10, 20, 50, 100, 250, 500, 1_000, 2_500, 5_000)
 CYCLE_MS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+MARKOUT_CENTS = (-20, -10, -5, -3, -2, -1, 0, 1, 2, 3, 5, 10, 20)
 LIFECYCLES = list(Lifecycle)
 
 Values: TypeAlias = Mapping[Any, float]
@@ -32,28 +35,44 @@ class Metrics:
     stream: CommandStream = attrs.field(init=False)
     _latency: Histogram = attrs.field(init=False)
     _cycles: Histogram = attrs.field(init=False)
+    _markouts: Histogram = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._latency = Histogram(
             "amm_command_latency_ms",
             "From sending a command to its answer.",
-            ["op"],
+            ["market", "op"],
             buckets=LATENCY_MS,
             registry=self.registry,
         )
         self._cycles = Histogram(
-            "amm_quote_cycle_ms", "One turn of one market.", buckets=CYCLE_MS, registry=self.registry
+            "amm_quote_cycle_ms",
+            "One turn of one market.",
+            ["market"],
+            buckets=CYCLE_MS,
+            registry=self.registry,
+        )
+        self._markouts = Histogram(
+            "amm_markout_cents",
+            "What a share sold was worth to us beyond the fair price some time later.",
+            ["market", "horizon"],
+            buckets=MARKOUT_CENTS,
+            registry=self.registry,
         )
 
     def watch(self, supervisor: Supervisor, stream: CommandStream) -> None:
         self.supervisor, self.stream = supervisor, stream
         self.registry.register(self)
 
-    def answered(self, op: str, milliseconds: float) -> None:
-        self._latency.labels(op).observe(milliseconds)
+    def answered(self, market_id: str, op: str, milliseconds: float) -> None:
+        self._latency.labels(market_id, op).observe(milliseconds)
 
-    def turned(self, seconds: float) -> None:
-        self._cycles.observe(seconds * 1_000)
+    def turned(self, market_id: str, seconds: float) -> None:
+        self._cycles.labels(market_id).observe(seconds * 1_000)
+
+    def marked_out(self, market_id: str, horizon_ms: Ms, cents: float) -> None:
+        """One share's markout; the horizon is written as it is named, in seconds."""
+        self._markouts.labels(market_id, HORIZONS[horizon_ms]).observe(cents)
 
     def exposition(self) -> bytes:
         return generate_latest(self.registry)
@@ -82,12 +101,11 @@ class Metrics:
 
     def _of_the_stream(self) -> Iterator[Metric]:
         seen = self.stream.seen
-        commands = {key: float(count) for key, count in seen.commands.items()}
-        yield counter("amm_commands", "Answers, by command and outcome.", commands, ("op", "result"))
-        events = {(kind,): float(count) for kind, count in seen.events.items()}
-        yield counter("amm_events_applied", "Private events, by kind.", events, ("kind",))
-        yield counter("amm_reconnects", "Connections after the first.", {(): float(seen.reconnects)}, ())
-        yield counter("amm_stream_gaps", "Events that never came.", {(): float(seen.gaps)}, ())
+        labels = ("market", "op", "result")
+        yield counter("amm_commands", "Answers, by command and outcome.", seen.commands, labels)
+        ours = {key: count for key, count in seen.events.items() if key[0] in self.supervisor.runs}
+        yield counter("amm_events_applied", "Private events, by kind.", ours, ("market", "kind"))
+        yield counter("amm_reconnects", "Connections after the first.", {(): seen.reconnects}, ())
 
 
 def gauge(name: str, meaning: str, values: Values, labels: tuple[str, ...]) -> GaugeMetricFamily:
@@ -156,26 +174,30 @@ COUNTERS: list[Reading] = [
     ("amm_duplicate_events", "Fills that came again.", lambda state: state.ledger.duplicates),
     ("amm_mint_pairs", "Pairs minted.", lambda state: state.counts["mint pairs"]),
     ("amm_burn_pairs", "Pairs burned.", lambda state: state.counts["burn pairs"]),
-    ("amm_reconcile_drift", "Differences that were healed.", lambda state: state.counts["drift"]),
+    ("amm_stream_gaps", "Events that never came.", lambda state: state.counts["stream gaps"]),
 ]
 
-PREFIXED = [
-    ("amm_fills", "Fills, by side.", "side", "fills "),
-    ("amm_filled_shares", "Shares, by side.", "side", "filled shares "),
-    ("amm_kill_switch", "Kills, by reason.", "reason", "kill "),
-    ("amm_defense_transitions", "Changes of the defence level, from and to.", "change", "defence "),
-    ("amm_alerts", "Alerts, by kind.", "kind", "alert "),
-    ("amm_sanitizer_rejects", "Targets refused at the last gate.", "rule", "sanitizer "),
+PREFIXED: list[tuple[str, str, tuple[str, ...], str]] = [
+    ("amm_fills", "Fills, by side.", ("side",), "fills "),
+    ("amm_filled_shares", "Shares, by side.", ("side",), "filled shares "),
+    ("amm_kill_switch", "Kills, by reason.", ("reason",), "kill "),
+    ("amm_defense_transitions", "Changes of the defence level.", ("from", "to", "reason"), "defence "),
+    ("amm_alerts", "Alerts, by kind.", ("kind",), "alert "),
+    ("amm_sanitizer_rejects", "Targets refused at the last gate.", ("rule",), "sanitizer "),
+    ("amm_reconcile", "Comparisons with the exchange, by what they found.", ("result",), "reconcile "),
 ]
 
 
 def _by_label(states: list[MarketState]) -> Iterator[Metric]:
-    """Counts that the brain keeps under a prefix and a name."""
-    for name, meaning, label, prefix in PREFIXED:
+    """Counts that the brain keeps under a prefix and a word for each label."""
+    for name, meaning, labels, prefix in PREFIXED:
         values = {
-            (state.market_id, key.removeprefix(prefix)): float(count)
+            (state.market_id, *key.removeprefix(prefix).split(" ", len(labels) - 1)): count
             for state in states
             for key, count in state.counts.items()
             if key.startswith(prefix)
         }
-        yield counter(name, meaning, values, ("market", label))
+        yield counter(name, meaning, values, ("market", *labels))
+    drifted = {(one.market_id, field): by for one in states for field, by in one.drifted.items()}
+    said = "By how much the exchange's values exceeded ours when they last differed; gone once they agree."
+    yield gauge("amm_reconcile_drift", said, drifted, ("market", "field"))

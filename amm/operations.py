@@ -57,6 +57,7 @@ def answered(state: MarketState, answer: Answer, now_ms: Ms) -> bool:
             settle(state, now_ms)
         else:
             state.sync, state.sync_wanted, state.sync_after_ms = None, True, now_ms + RETRY_MS[-1]
+            state.counts["reconcile refused"] += 1
             _finish(state)
         return True
     return False
@@ -105,7 +106,8 @@ def settle(state: MarketState, now_ms: Ms) -> None:
     if verdict is Comparison.SAME:
         if sync.after_operation:
             state.ledger.adopt(synced.as_of_seq, position_of(synced), money_complete=True)
-        _settle_orders(state, synced, now_ms)
+        state.drifted.clear()
+        state.counts[f"reconcile {'ok' if _settle_orders(state, synced, now_ms) else 'orders'}"] += 1
     else:
         repeated = state.operation is not None and state.operation.attempts > 1
         if not repeated:
@@ -125,7 +127,8 @@ def _finish(state: MarketState) -> None:
         state.operation = None
 
 
-def _settle_orders(state: MarketState, synced: Synced, now_ms: Ms) -> None:
+def _settle_orders(state: MarketState, synced: Synced, now_ms: Ms) -> bool:
+    """Make the exchange's open orders ours. Return whether they were already."""
     differences = compare_orders(state.orders, synced)
     coming = {getattr(one.command, "client_order_id", None) for one in state.orders.pending.values()}
     for order in differences.orphans:
@@ -141,6 +144,7 @@ def _settle_orders(state: MarketState, synced: Synced, now_ms: Ms) -> None:
     for order_id in differences.ghosts:
         state.orders.live.pop(order_id)
         state.alert(AlertKind.GHOST_ORDER, Severity.WARNING, f"{order_id} is not at the exchange any more")
+    return not (differences.orphans or differences.ghosts)
 
 
 def compare_cash(state: MarketState, read: CashRead) -> None:
@@ -156,7 +160,8 @@ def compare_cash(state: MarketState, read: CashRead) -> None:
     if difference != 0 and difference == state.cash_doubt:
         state.ledger.correct_cash(difference)
         state.alert(AlertKind.INVENTORY_DRIFT, Severity.CRITICAL, f"cash_cents {difference:+}")
-        state.counts["drift"] += 1
+        state.drifted["cash_cents"] = difference
+        state.counts["reconcile drift"] += 1
         difference = 0
     state.cash_doubt = difference
 

@@ -145,6 +145,7 @@ class MarketMaker:
             think=self.think,
             renew_token=self._renewal_wanted,
             took=metrics.turned,
+            marked_out=metrics.marked_out,
             tls=tls,
         )
         self.supervisor = Supervisor(

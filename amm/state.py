@@ -300,6 +300,8 @@ class MarketState:
     sync_after_ms: Ms = 0  # not before: the last one was refused
     synced_ms: Ms = 0
     cash_doubt: Cents = 0  # by how much the ledger's last word on our cash exceeded ours
+    drifted: dict[str, int] = attrs.field(factory=dict)
+    """By how much the exchange's values exceeded ours in the last look that found a difference."""
     blocked: set[Side] = attrs.field(factory=set)  # no quoting there until a sync
     set_aside: int = 0  # pairs that are to be burned and must come free of orders
     unasked: dict[str, Ms] = attrs.field(factory=dict)  # own orders that somebody else cancelled, and when

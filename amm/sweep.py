@@ -157,6 +157,7 @@ def report_drift(state: MarketState, synced: Synced) -> None:
     differences = drift(state.ledger, synced)
     detail = ", ".join(f"{name} {value:+}" for name, value in differences.items())
     state.alert(AlertKind.INVENTORY_DRIFT, Severity.CRITICAL, detail)
-    state.counts["drift"] += 1
+    state.drifted = dict(differences)
+    state.counts["reconcile drift"] += 1
     if pairs_vanished(differences):
         state.alert(AlertKind.NETTING_OVERRIDE, Severity.CRITICAL, "pairs vanished without a burn of ours")

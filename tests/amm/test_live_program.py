@@ -270,15 +270,3 @@ def test_without_its_redis_the_maker_trades_on_and_says_so_once(exchange: Venue,
         time.sleep(1)
         assert sum("REDIS_DOWN" in alert for alert in maker.alerts()) == 1
         assert maker.stop() == 0
-
-
-def test_metrics_tell_of_every_market(exchange: Venue, tmp_path: Path) -> None:
-    with making(exchange.address, tmp_path) as maker:
-        market = quoted(exchange, maker)
-        label = f'{{market="{market.market_id}"}}'
-        until(lambda: maker.metric(f"amm_open_orders{label}") == 10)
-        assert maker.metric(f"amm_inventory_yes{label}") == 2_500
-        until(lambda: maker.metric(f"amm_spread_current_cents{label}") == 10)
-        assert maker.metric("amm_up") == 1
-        assert maker.metric('amm_commands_total{op="place",result="ok"}') >= 10
-        assert httpx.get(f"{maker.control}/health").json() == {"status": "ok"}
