@@ -232,7 +232,8 @@ def _filled(state: MarketState, leg: Leg, now_ms: Ms) -> None:
     state.counts[f"filled shares {leg.side.value}"] += leg.quantity
     state.counts["taker fills"] += leg.is_taker
     resting = state.orders.pending_sell(leg.side)
-    if state.informed.own_fill(state.config.lvr, leg.side, leg.quantity, resting, now_ms):
+    whole = 0 if state.decision is None else state.decision.whole_side
+    if state.informed.own_fill(state.config.lvr, leg.side, leg.quantity, resting, whole, now_ms):
         state.risk.latched.add(Reason.VELOCITY)
     state.awaited_holds |= {side for side in Side if state.informed.sides[side].is_held(now_ms)}
     state.refresh = state.refresh or not state.awaited_holds

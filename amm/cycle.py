@@ -12,7 +12,7 @@ from amm.commands import AlertKind, Severity
 from amm.config import JumpResume, SigmaSource
 from amm.defence import Facts, Finding, Level, Reason, evaluate, extreme_stop
 from amm.informed import in_event_window
-from amm.ladder import Side
+from amm.ladder import Side, whole_side
 from amm.measures import sigma
 from amm.phases import (
     ROLLBACK_WINDOW_MS,
@@ -300,6 +300,7 @@ def _decide(
         equity=facts.equity,
         day_pnl=facts.day_pnl,
         targets=targets,
+        whole_side=whole_side(config.ladder, phase_shape.gradient, phase_shape.levels, phase_shape.qty_ratio),
     )
 
 

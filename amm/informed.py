@@ -37,8 +37,12 @@ class InformedFlow:
     sides: dict[Side, Guarded] = attrs.field(factory=lambda: {side: Guarded() for side in Side})
     velocity_events: deque[Ms] = attrs.field(factory=deque)
 
-    def own_fill(self, config: Lvr, side: Side, quantity: Shares, resting: Shares, now_ms: Ms) -> bool:
-        """Note a fill of ours; `resting` is what that side still holds. True if it must kill.
+    def own_fill(
+        self, config: Lvr, side: Side, quantity: Shares, resting: Shares, whole: Shares, now_ms: Ms
+    ) -> bool:
+        """Note a fill of ours. True if it must kill.
+
+        `resting` is what that side still holds, `whole` what it is meant to hold.
 
         The hold is renewed by each fill but ends `post_fill_max_hold_ms` after the first of the streak:
         a stream of tiny trades must not freeze the quotes.
@@ -51,15 +55,18 @@ class InformedFlow:
             guarded.held_until_ms = max(
                 guarded.held_until_ms, min(now_ms + config.post_fill_delay_ms, latest)
             )
-        return self._velocity(config, side, quantity, resting, now_ms)
+        return self._velocity(config, side, quantity, resting, whole, now_ms)
 
-    def _velocity(self, config: Lvr, side: Side, quantity: Shares, resting: Shares, now_ms: Ms) -> bool:
+    def _velocity(
+        self, config: Lvr, side: Side, quantity: Shares, resting: Shares, whole: Shares, now_ms: Ms
+    ) -> bool:
         guarded = self.sides[side]
         guarded.fills.append((now_ms, quantity))
         while guarded.fills[0][0] <= now_ms - config.velocity_window_ms:
             guarded.fills.popleft()
         taken = sum(filled for _, filled in guarded.fills)
-        if taken * ONE <= config.velocity_kill_ratio * (resting + taken):
+        # A side that is nearly sold out is small: an ordinary order takes much of it, and little is at stake.
+        if taken * ONE <= config.velocity_kill_ratio * max(resting + taken, whole):
             return False
         # One order that sweeps three levels is one event: nobody could have reacted between its fills.
         burst = guarded.burst_at_ms

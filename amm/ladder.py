@@ -83,6 +83,12 @@ def ladder(
     return targets
 
 
+def whole_side(config: Ladder, gradient: Gradient, levels: int, phase: Ppm) -> Shares:
+    """Return what one side adds up to while nothing makes it smaller: no lack of shares, no skew, no end."""
+    size = Size(phase=phase, skew=ONE, maturity=ONE, event=ONE)
+    return sum(_quantity(config, gradient, level, size) for level in range(levels))
+
+
 def _prices(config: Ladder, gradient: Gradient, levels: int, best: Cents) -> Iterator[Cents]:
     """Yield strictly rising prices. Geometric ones come from the best, so roundings do not add up."""
     previous = best - 1

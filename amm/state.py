@@ -11,7 +11,7 @@ from enum import Enum
 
 import attrs
 
-from amm.arithmetic import CENT, DAY_MS, Cents, Ms, Ppm, Uc
+from amm.arithmetic import CENT, DAY_MS, Cents, Ms, Ppm, Shares, Uc
 from amm.book import PublicBook
 from amm.commands import Action, Alert, AlertKind, Command, Severity
 from amm.config import Config
@@ -252,6 +252,8 @@ class Decision:
     equity: Cents
     day_pnl: Cents
     targets: dict[Side, list[Target]]
+    whole_side: Shares
+    """What a side would add up to if no lack of shares, no skew and no maturity cut it."""
 
 
 @attrs.define

@@ -151,7 +151,7 @@ def test_a_big_fill_locks_its_side_and_the_third_kills(settings: Config) -> None
     flow = InformedFlow()
     kills = []
     for now in (0, 20_000, 40_000):
-        kills.append(flow.own_fill(settings.lvr, Side.ASK, 100, resting=177, now_ms=now))
+        kills.append(flow.own_fill(settings.lvr, Side.ASK, 100, resting=177, whole=277, now_ms=now))
         assert flow.sides[Side.ASK].is_locked(now + 9_999)
         assert not flow.sides[Side.BID].is_locked(now)
     assert kills == [False, False, True]
@@ -159,15 +159,38 @@ def test_a_big_fill_locks_its_side_and_the_third_kills(settings: Config) -> None
 
 def test_big_fills_far_apart_do_not_kill(settings: Config) -> None:
     flow = InformedFlow()
-    assert not any(flow.own_fill(settings.lvr, Side.ASK, 100, 177, now) for now in range(0, 300_000, 31_000))
+    times = range(0, 300_000, 31_000)
+    assert not any(flow.own_fill(settings.lvr, Side.ASK, 100, 177, 277, now) for now in times)
 
 
 def test_exactly_the_ratio_is_not_too_fast(settings: Config) -> None:
     flow = InformedFlow()
-    flow.own_fill(settings.lvr, Side.ASK, 20, resting=80, now_ms=0)
+    flow.own_fill(settings.lvr, Side.ASK, 20, resting=80, whole=100, now_ms=0)
     assert not flow.sides[Side.ASK].is_locked(0)
-    flow.own_fill(settings.lvr, Side.ASK, 1, resting=79, now_ms=400)
+    flow.own_fill(settings.lvr, Side.ASK, 1, resting=79, whole=100, now_ms=400)
     assert flow.sides[Side.ASK].is_locked(400)
+
+
+def test_a_side_that_is_nearly_sold_out_is_not_taken_too_fast_by_an_ordinary_order(settings: Config) -> None:
+    """17 of the last 73 are more than a fifth, but 6% of the 277 that a side is meant to hold."""
+    flow = InformedFlow()
+    flow.own_fill(settings.lvr, Side.ASK, 17, resting=56, whole=277, now_ms=0)
+    assert not flow.sides[Side.ASK].is_locked(0)
+    flow.own_fill(settings.lvr, Side.ASK, 38, resting=18, whole=277, now_ms=100)
+    assert not flow.sides[Side.ASK].is_locked(100), "55 of 277 are less than a fifth"
+    flow.own_fill(settings.lvr, Side.ASK, 1, resting=17, whole=277, now_ms=200)
+    assert flow.sides[Side.ASK].is_locked(200)
+
+
+def test_the_strategy_knows_what_a_side_is_meant_to_hold() -> None:
+    """100 + 70 + 49 + 34 + 24 would be 277; only 150 are left, of which 50 are taken: more than a fifth."""
+    play = playing(Venue(yes=150))
+    assert play.venue.ladder(Side.ASK) == "59x77 62x54 66x19"
+    play.buys(Side.ASK, 50)
+    play.wait(1_000)
+    assert play.state.decision is not None
+    assert play.state.decision.whole_side == 277
+    assert not play.state.informed.sides[Side.ASK].is_locked(play.now_ms)
 
 
 def test_one_sweep_through_the_ladder_is_one_event(settings: Config) -> None:
@@ -175,7 +198,7 @@ def test_one_sweep_through_the_ladder_is_one_event(settings: Config) -> None:
     resting = 277
     for part in (100, 70, 49, 34):
         resting -= part
-        assert not flow.own_fill(settings.lvr, Side.ASK, part, resting, now_ms=1_000)
+        assert not flow.own_fill(settings.lvr, Side.ASK, part, resting, 277, now_ms=1_000)
     assert len(flow.velocity_events) == 1
 
 
@@ -183,7 +206,7 @@ def test_tiny_trades_cannot_hold_a_side_for_ever(settings: Config) -> None:
     """Each fill renews the 2.5 seconds, but the streak ends ten seconds after its first."""
     flow = InformedFlow()
     for now in range(0, 10_000, 1_000):
-        flow.own_fill(settings.lvr, Side.ASK, 1, 276, now)
+        flow.own_fill(settings.lvr, Side.ASK, 1, 276, 277, now)
     assert flow.sides[Side.ASK].held_until_ms == 10_000
     assert flow.next_release_ms(9_500) == 10_000
 
@@ -191,7 +214,7 @@ def test_tiny_trades_cannot_hold_a_side_for_ever(settings: Config) -> None:
 def test_a_fill_may_hold_both_sides(settings: Config) -> None:
     both = config(lvr__post_fill_scope="MARKET")
     flow = InformedFlow()
-    flow.own_fill(both.lvr, Side.ASK, 1, 276, 0)
+    flow.own_fill(both.lvr, Side.ASK, 1, 276, 277, 0)
     assert flow.sides[Side.BID].is_held(2_499)
     assert not flow.sides[Side.BID].is_held(2_500)
 
