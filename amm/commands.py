@@ -96,7 +96,7 @@ class AlertKind(Enum):
     NOT_ACTIVE = "NOT_ACTIVE"
     STREAM_GAP = "STREAM_GAP"
     UNCONFIRMED_CANCELS = "UNCONFIRMED_CANCELS"
-    CRASHED = "CRASHED"
+    CRASHED = "TASK_CRASHED"
 
 
 class Alert(msgspec.Struct, frozen=True):

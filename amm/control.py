@@ -20,13 +20,14 @@ from quart_trio import QuartTrio
 from amm.arithmetic import Cents, Ms
 from amm.config_layers import ConfigInvalidError
 from amm.connection import CommandStream
-from amm.inputs import Allocate, Input, Kill, KnownEvents, Resume
+from amm.inputs import Allocate, Input, KnownEvents, Resume
 from amm.metrics import Metrics
 from amm.mirror import Mirror
 from amm.opening import milliseconds
 from amm.rest import RefusedError, UnreachableError
+from amm.run import Run
 from amm.state import Lifecycle
-from amm.supervisor import Run, Supervisor
+from amm.supervisor import Supervisor
 from amm.view import state_of
 
 log = structlog.get_logger(__name__)
@@ -188,15 +189,20 @@ class Control:
 
     async def kill(self, market_id: str, body: bytes) -> dict[str, Any]:
         reason = msgspec.json.decode(body, type=KillBody).reason
-        runs = list(self.supervisor.alive()) if market_id == ALL else [self._open(market_id)]
+        runs = list(self.supervisor.alive()) if market_id == ALL else [self._living(market_id)]
         for run in runs:
-            run.tell(Kill(reason))
+            self.supervisor.kill(run, reason)
         return {"killed": [run.market_id for run in runs]}
 
     async def resume(self, market_id: str, body: bytes) -> dict[str, Any]:
         wish = msgspec.json.decode(body, type=ResumeBody)
-        run = self._open(market_id)
-        await self._told(run, Resume(wish.override))
+        run = self._living(market_id)
+        if self.supervisor.lost_too_much and not wish.override:
+            raise NoError(422, "cannot resume: all markets together have lost too much today")
+        if run.has_crashed:
+            run.resumed.set()
+            return {"resumed": market_id}
+        await self._told(self._open(market_id), Resume(wish.override))
         state = run.state
         if state is None or state.lifecycle is not Lifecycle.RUNNING:
             raise NoError(422, "cannot resume: the market is not ACTIVE, or a reason to stop still holds")
@@ -240,9 +246,16 @@ class Control:
             raise NoError(404, f"the market maker was not started in {market_id}")
         return run
 
-    def _open(self, market_id: str) -> Run:
+    def _living(self, market_id: str) -> Run:
+        """A run that goes on or can: one that waits for a person counts, one that is being opened, too."""
         run = self._run(market_id)
-        if run.over or run.state is None:
+        if run.over:
+            raise NoError(422, f"{market_id} is not being quoted")
+        return run
+
+    def _open(self, market_id: str) -> Run:
+        run = self._living(market_id)
+        if run.state is None:
             raise NoError(422, f"{market_id} is not being quoted")
         return run
 

@@ -94,6 +94,8 @@ class Metrics:
         }
         said = "For how much of the last hour both sides were quoted."
         yield gauge("amm_quote_presence_ratio", said, presence, ("market",))
+        stages = {(run.market_id,): LIFECYCLES.index(run.lifecycle) for run in self.supervisor.runs.values()}
+        yield gauge("amm_lifecycle", "0 STARTING to 4 STOPPED.", stages, ("market",))
         restarts = {(run.market_id,): float(run.restarts) for run in self.supervisor.runs.values()}
         yield counter("amm_task_restarts", "Markets begun again after a failure.", restarts, ("market",))
         unallocated = {(): float(self.supervisor.unallocated)}
@@ -158,7 +160,6 @@ GAUGES: list[Reading] = [
     ("amm_spread_current_cents", "Between our best two targets.", _spread),
     ("amm_open_orders", "Orders that rest.", lambda state: len(state.orders.live)),
     ("amm_defense_level", "0 NORMAL to 4 KILL_SWITCH.", lambda state: int(state.risk.level)),
-    ("amm_lifecycle", "0 STARTING to 4 STOPPED.", lambda state: LIFECYCLES.index(state.lifecycle)),
     (
         "amm_phase",
         "0 EXPLORATION, 1 STABILIZATION.",

@@ -3,27 +3,24 @@
 A market that fails is cancelled and begun again, a few times; the others do not notice. It knows no prices.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from enum import Enum
 from typing import Any
 
 import attrs
 import structlog
 import trio
 
-from amm.arithmetic import Cents, Ms
+from amm.arithmetic import DAY_MS, Cents, Ms
 from amm.backoff import Backoff
 from amm.cash import read_tally
 from amm.commands import Alert, AlertKind, Severity
-from amm.config_layers import ConfigFile, ConfigInvalidError, Layer, Start, amend, shared
+from amm.config_layers import ConfigFile, ConfigInvalidError, Layer, amend
 from amm.inputs import (
     Answer,
     CashRead,
     Connected,
     Disconnected,
     Frame,
-    Input,
     Kill,
     Lost,
     NewConfig,
@@ -35,6 +32,7 @@ from amm.market import LiveMarket, Surroundings, tell_people
 from amm.opening import cancel_everything, layers_of, open_run
 from amm.reconcile import cash_difference
 from amm.rest import Exchange, RefusedError, UnreachableError
+from amm.run import Run, Trouble
 from amm.state import Lifecycle, MarketState
 from amm.wire import AmmMarket, AmmStarted, AmmStopped, StopMode
 
@@ -50,61 +48,6 @@ CASH_EVERY = 60.0
 CASH_AGAIN = 5.0
 """After a first contradiction between our cash and the ledger."""
 RUNNING = "RUNNING"
-
-
-class Trouble(Enum):
-    """Why a market is not quoted although the exchange says that it should be."""
-
-    CONFIG_INVALID = "CONFIG_INVALID"
-    TASK_CRASHED = "TASK_CRASHED"
-    TOO_MANY_MARKETS = "TOO_MANY_MARKETS"
-    STATE_UNREADABLE = "STATE_UNREADABLE"
-    REFUSED = "REFUSED"
-
-
-@attrs.define(eq=False)
-class Run:
-    """One start of the market maker in one market."""
-
-    line: AmmMarket
-    early: list[Input] = attrs.field(factory=list)
-    """News from before the market was open."""
-    market: LiveMarket | None = None
-    trouble: Trouble | None = None
-    detail: str = ""
-    over: bool = False
-    crashes: deque[Ms] = attrs.field(factory=deque)
-    restarts: int = 0
-    overlay: dict[str, Any] = attrs.field(factory=dict)
-    overlay_until_ms: Ms | None = None
-    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
-
-    @property
-    def market_id(self) -> str:
-        return self.line.market_id
-
-    @property
-    def state(self) -> MarketState | None:
-        return None if self.market is None else self.market.state
-
-    @property
-    def start(self) -> Start:
-        """What the configuration is built on, for a market that is open."""
-        assert self.state is not None
-        line, fee = self.line, self.state.facts.maker_fee_bps
-        return Start(line.market_id, line.initial_budget_cents, line.initial_price_cents, fee)
-
-    @property
-    def is_quiet(self) -> bool:
-        """Whether it is certain that no order of ours is left."""
-        state = self.state
-        return self.over and (state is None or not (state.orders.live or state.orders.pending))
-
-    def tell(self, news: Input, *, wake: bool = True) -> None:
-        if self.market is not None:
-            self.market.tell(news, wake=wake)
-        else:
-            self.early.append(news)
 
 
 @attrs.define(eq=False)
@@ -135,7 +78,7 @@ class Supervisor:
         if run.market is not None:
             run.market.hear(frame)
         else:
-            run.early.append(frame)
+            run.tell(frame)
 
     def answer(self, market_id: str, answer: Answer) -> None:
         run = self.runs.get(market_id)
@@ -218,7 +161,10 @@ class Supervisor:
 
     def _see_stopped(self, run: Run, mode: StopMode) -> None:
         state = run.state
-        if state is None or state.stopping is None:
+        if run.has_crashed:
+            run.trouble, run.detail = None, ""
+            run.scope.cancel()  # its orders were cancelled when it failed
+        elif state is None or state.stopping is None:
             event = AmmStopped(self.around.clock(), run.market_id, mode)
             run.tell(Frame(0, (event,)))
 
@@ -311,7 +257,9 @@ class Supervisor:
                 await trio.sleep(backoff.next())
         if len(run.crashes) > RESTARTS_MAX:
             self._give_up(run, Trouble.TASK_CRASHED, repr(fault))
-            return True
+            await run.resumed.wait()
+            run.resumed, run.trouble, run.detail = trio.Event(), None, ""
+            run.crashes.clear()
         return False
 
     # Overrides.
@@ -339,6 +287,47 @@ class Supervisor:
                     run.overlay, run.overlay_until_ms = {}, None
                     run.tell(NewConfig(amend(run.start, layers_of(run.line, self.file), run.state.config)))
                     log.info("override over", market=run.market_id)
+            await trio.sleep(1)
+
+    # Killing.
+
+    def kill(self, run: Run, reason: str) -> None:
+        """Kill one market, open or not: a market that failed must not begin again as if nothing had been."""
+        if run.has_crashed:
+            kept = self.around.keep.read(run.market_id)
+            kept.killed = [reason]
+            self.around.keep.write(kept)
+        run.tell(Kill(reason))
+
+    @property
+    def lost_too_much(self) -> bool:
+        """Whether all markets together have lost more today than the strictest of them allows."""
+        limits = [
+            limit
+            for run in self.alive()
+            if run.state is not None and (limit := run.state.config.defense.global_daily_loss_limit_cents)
+        ]
+        return bool(limits) and self._lost_today() >= min(limits)
+
+    def _lost_today(self) -> Cents:
+        """Markets that have ended today count as they stood at their last cycle."""
+        today = self.around.clock() // DAY_MS
+        states = [run.state for run in self.runs.values() if run.state is not None]
+        decisions = [state.decision for state in states if state.decision is not None]
+        return -sum(one.day_pnl for one in decisions if one.at_ms // DAY_MS == today)
+
+    async def _watch_losses(self) -> None:
+        """Kill everything when all markets together have lost too much; what is resumed stays so."""
+        told: set[str] = set()
+        while True:
+            if not self.lost_too_much:
+                told.clear()
+            for run in list(self.alive()) if self.lost_too_much else ():
+                if run.market_id not in told:
+                    told.add(run.market_id)
+                    why = f"all markets together lost {self._lost_today()} cents today"
+                    tell_people(Alert(run.market_id, AlertKind.KILL_SWITCH, Severity.CRITICAL, why))
+                    self.kill(run, "GLOBAL_DAILY_LOSS")
             await trio.sleep(1)
 
     # Stopping.
@@ -372,18 +361,6 @@ class Supervisor:
                 log.error("orders may be left", market=run.market_id, why=str(trouble))
 
     # Watching.
-
-    async def _watch_losses(self) -> None:
-        """Kill everything when all markets together have lost too much today."""
-        limit = shared(self.file, "defense.global_daily_loss_limit_cents")
-        while limit:
-            decisions = [run.state.decision for run in self.alive() if run.state is not None]
-            lost = -sum(decision.day_pnl for decision in decisions if decision is not None)
-            if lost >= limit:
-                for run in self.alive():
-                    if run.state is not None and not run.state.risk.killed:
-                        run.tell(Kill("GLOBAL_DAILY_LOSS"))
-            await trio.sleep(1)
 
     async def _watch_cash(self) -> None:
         """Hold every market's cash to the account's ledger, and all of them to the account."""

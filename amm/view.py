@@ -4,8 +4,8 @@ from typing import Any
 
 from amm.arithmetic import CENT, ONE, Ms, rdiv
 from amm.ladder import Side
+from amm.run import Run
 from amm.state import Decision, MarketState
-from amm.supervisor import Run
 
 
 def decimal(value: int, unit: int) -> str:
@@ -23,13 +23,10 @@ def state_of(run: Run, stream_connected: bool) -> dict[str, Any]:
         "task_restarts": run.restarts,
     }
     state = run.state
-    if state is None:
-        return seen | {"lifecycle": "STOPPED" if run.over else "STARTING"}
-    seen |= view(state)
-    seen["guard"] = "ON" if stream_connected else "COUNTING"
-    if run.over:
-        seen["lifecycle"] = "STOPPED"
-    return seen
+    if state is not None:
+        seen |= view(state)
+        seen["guard"] = "ON" if stream_connected else "COUNTING"
+    return seen | {"lifecycle": run.lifecycle.value}
 
 
 def view(state: MarketState) -> dict[str, Any]:

@@ -15,14 +15,15 @@ import structlog
 import trio
 
 from adapters.tokens import TokenType
-from amm.arithmetic import Ms
+from amm.arithmetic import CENT, Ms
 from amm.budget import RateBudget
 from amm.commands import Action
 from amm.credentials import BadTokenError
-from amm.inputs import Frame, Input
+from amm.inputs import Frame, Input, Resume
 from amm.program import CannotBeginError, MarketMaker, Wishes
-from amm.state import MarketState
+from amm.state import Lifecycle, MarketState
 from amm.strategy import decide
+from amm.view import state_of
 from amm.wire import TradeExecuted
 from kernel.codes import AMM_ID
 from tests.adapters.serving import ServerProcess, Venue, database_for, serving, tokens, until, venue
@@ -63,11 +64,12 @@ async def eventually(condition: object, seconds: float = 15.0) -> None:
 async def test_a_market_that_fails_again_and_again_is_given_up_and_the_others_go_on(
     exchange: Venue, tmp_path: Path
 ) -> None:
-    """It is cancelled, begun again three times, then left alone; its neighbour never loses an order."""
+    """It is cancelled, begun again three times, then waits for a person; its neighbour loses no order."""
     sick, well = quoted(exchange), quoted(exchange)
+    ill = {sick.market_id}
 
     def think(state: MarketState, news: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
-        if state.market_id == sick.market_id and state.orders.live:
+        if state.market_id in ill and state.orders.live:
             raise ZeroDivisionError("a strategy with a mistake in it")
         return decide(state, news, now_ms, budget)
 
@@ -78,14 +80,104 @@ async def test_a_market_that_fails_again_and_again_is_given_up_and_the_others_go
         nursery.start_soon(maker.run, lambda _line: None)
         await eventually(lambda: well.is_quoted())
         untouched = {order["id"] for order in well.own_orders()}
-        await eventually(lambda: (run := maker.supervisor.runs.get(sick.market_id)) is not None and run.over)
-        run = maker.supervisor.runs[sick.market_id]
-        assert run.trouble is not None
-        assert (run.trouble.value, run.restarts) == ("TASK_CRASHED", 3)
+        runs = maker.supervisor.runs
+        await eventually(lambda: sick.market_id in runs and runs[sick.market_id].has_crashed)
+        run = runs[sick.market_id]
+        seen = state_of(run, stream_connected=True)
+        assert (seen["lifecycle"], seen["failure_code"]) == ("EMERGENCY", "TASK_CRASHED")
+        assert run.restarts == 3
         assert not sick.own_orders()
         assert {order["id"] for order in well.own_orders()} == untouched
+        ill.clear()
+        run.resumed.set()
+        await eventually(lambda: sick.is_quoted())
+        assert run.lifecycle is Lifecycle.RUNNING
         maker.stop.set()
     assert not well.own_orders()
+
+
+async def test_a_market_that_was_given_up_stays_killed_and_stops_when_its_start_does(
+    exchange: Venue, tmp_path: Path
+) -> None:
+    """A kill while it waits for a person outlives the resume; the exchange's stop ends the waiting."""
+    market = quoted(exchange)
+    ill = {market.market_id}
+
+    def think(state: MarketState, news: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
+        if state.market_id in ill:
+            raise ZeroDivisionError("a strategy with a mistake in it")
+        return decide(state, news, now_ms, budget)
+
+    maker = MarketMaker(
+        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path), think=think
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(maker.run, lambda _line: None)
+        await eventually(lambda: hasattr(maker, "supervisor"))
+        runs = maker.supervisor.runs
+        await eventually(lambda: market.market_id in runs and runs[market.market_id].has_crashed)
+        run = runs[market.market_id]
+        maker.supervisor.kill(run, "not before I have looked")
+        ill.clear()
+        run.resumed.set()
+        await eventually(lambda: run.state is not None and run.lifecycle is Lifecycle.EMERGENCY)
+        assert run.state is not None
+        assert run.state.risk.killed
+        assert not market.own_orders()
+        ill.add(market.market_id)
+        await eventually(lambda: run.has_crashed)
+        exchange.admin.post("/admin/amm/stop", market_id=market.market_id)
+        await eventually(lambda: run.lifecycle is Lifecycle.STOPPED)
+        maker.stop.set()
+
+
+async def test_a_loss_of_all_markets_together_kills_every_one_of_them(
+    exchange: Venue, tmp_path: Path
+) -> None:
+    """Ten YES sold at 55 while YES comes to be worth 95: 400 cents lost, less what the sale brought.
+
+    No market has lost its own limit of 1,000. Both are killed, a restart finds them killed, and a person may
+    only resume by overriding the loss.
+    """
+    losing, other = quoted(exchange), quoted(exchange)
+    fair: dict[str, int] = {}
+
+    def think(state: MarketState, news: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
+        state.prices.fair_override = fair.get(state.market_id)
+        return decide(state, news, now_ms, budget)
+
+    wishes = Wishes(
+        url=exchange.address,
+        token=service_token(),
+        state_folder=tmp_path,
+        config_text="[defense]\nglobal_daily_loss_limit_cents = 300\n",
+    )
+    ours = {losing.market_id, other.market_id}
+    maker = MarketMaker(wishes, think=think)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(maker.run, lambda _line: None)
+        await eventually(lambda: losing.is_quoted() and other.is_quoted())
+        exchange.user(100_000).placed(losing.market_id, "BUY YES 10 @55")
+        runs = {market_id: maker.supervisor.runs[market_id] for market_id in ours}
+        states = [run.state for run in runs.values() if run.state is not None]
+        await trio.sleep(1.5)
+        assert not any(state.risk.killed for state in states)
+        fair[losing.market_id] = 95 * CENT
+        await eventually(lambda: all(state.risk.killed for state in states))
+        await eventually(lambda: not losing.own_orders() and not other.own_orders())
+        assert maker.supervisor.lost_too_much
+        runs[other.market_id].tell(Resume(override=True))
+        await eventually(lambda: other.is_quoted())
+        await trio.sleep(1.5)  # a look at the losses later it is still quoted
+        assert other.is_quoted()
+        maker.stop.set()
+    again = MarketMaker(wishes)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(again.run, lambda _line: None)
+        await eventually(lambda: other.is_quoted())
+        await eventually(lambda: again.supervisor.runs[losing.market_id].lifecycle is Lifecycle.EMERGENCY)
+        assert not losing.own_orders()
+        again.stop.set()
 
 
 async def test_cash_that_contradicts_the_ledger_twice_is_mended_and_told(

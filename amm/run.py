@@ -1,0 +1,86 @@
+"""One start of the market maker in one market, as the process sees it: open, failing or over."""
+
+from collections import deque
+from enum import Enum
+from typing import Any
+
+import attrs
+import trio
+
+from amm.arithmetic import Ms
+from amm.config_layers import Start
+from amm.inputs import Input
+from amm.market import LiveMarket
+from amm.state import Lifecycle, MarketState
+from amm.wire import AmmMarket
+
+
+class Trouble(Enum):
+    """Why a market is not quoted although the exchange says that it should be."""
+
+    CONFIG_INVALID = "CONFIG_INVALID"
+    TASK_CRASHED = "TASK_CRASHED"
+    TOO_MANY_MARKETS = "TOO_MANY_MARKETS"
+    STATE_UNREADABLE = "STATE_UNREADABLE"
+    REFUSED = "REFUSED"
+
+
+@attrs.define(eq=False)
+class Run:
+    """One start of the market maker in one market."""
+
+    line: AmmMarket
+    early: list[Input] = attrs.field(factory=list)
+    """News from before the market was open."""
+    market: LiveMarket | None = None
+    trouble: Trouble | None = None
+    detail: str = ""
+    over: bool = False
+    crashes: deque[Ms] = attrs.field(factory=deque)
+    restarts: int = 0
+    resumed: trio.Event = attrs.field(factory=trio.Event)
+    """Set when a person lets a market that failed too often begin again."""
+    overlay: dict[str, Any] = attrs.field(factory=dict)
+    overlay_until_ms: Ms | None = None
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+
+    @property
+    def market_id(self) -> str:
+        return self.line.market_id
+
+    @property
+    def state(self) -> MarketState | None:
+        return None if self.market is None else self.market.state
+
+    @property
+    def has_crashed(self) -> bool:
+        """Whether it waits for a person, after it failed too often."""
+        return self.trouble is Trouble.TASK_CRASHED
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """As people see it: whatever the market itself believes, a run that is over has stopped."""
+        if self.has_crashed:
+            return Lifecycle.EMERGENCY
+        if self.over:
+            return Lifecycle.STOPPED
+        return Lifecycle.STARTING if self.state is None else self.state.lifecycle
+
+    @property
+    def start(self) -> Start:
+        """What the configuration is built on, for a market that is open."""
+        assert self.state is not None
+        line, fee = self.line, self.state.facts.maker_fee_bps
+        return Start(line.market_id, line.initial_budget_cents, line.initial_price_cents, fee)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it is certain that no order of ours is left."""
+        state = self.state
+        return self.over and (state is None or not (state.orders.live or state.orders.pending))
+
+    def tell(self, news: Input, *, wake: bool = True) -> None:
+        if self.market is not None:
+            self.market.tell(news, wake=wake)
+        elif not self.has_crashed:
+            self.early.append(news)
