@@ -12,7 +12,7 @@ import h11
 import structlog
 import trio
 from hypercorn.config import Config, Sockets
-from hypercorn.events import Closed, Event, RawData
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol import ProtocolWrapper
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.lifespan import Lifespan
@@ -85,6 +85,8 @@ class Visitor(TCPServer):
         # Annotated for TLS only; it serves both.
         super().__init__(app, config, context, state, cast("trio.SSLStream[trio.SocketStream]", stream))
         self.websockets = websockets
+        self.has_ended = False
+        """Whether the client will send nothing more. What is under way is answered all the same."""
 
     async def run(self) -> None:
         socket = self.stream.socket
@@ -110,6 +112,9 @@ class Visitor(TCPServer):
                     await self._read_data()
                 except UpgradeAsked as asked:
                     await self.take_over(asked.upgrade)
+                # Hypercorn would keep the socket of everybody who has gone until its idle time is over.
+                self.has_ended = True
+                await self.idle_task.stop()
         except* OSError:
             pass  # gone already
         except* Exception:
@@ -125,13 +130,19 @@ class Visitor(TCPServer):
         whole server.
         """
         if not isinstance(event, RawData):
-            await super().protocol_send(event)
+            if not (self.has_ended and isinstance(event, Updated)):
+                await super().protocol_send(event)
             return
         async with self.send_lock:
             try:
                 with trio.fail_after(READ_SECONDS):
                     await self.stream.send_all(event.data)
-            except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
+            except (
+                trio.BrokenResourceError,
+                trio.BusyResourceError,  # hung up in this very moment: the rest of the body was nonsense
+                trio.ClosedResourceError,
+                trio.TooSlowError,
+            ):
                 await trio.aclose_forcefully(self.stream)
                 await self.protocol.handle(Closed())
 

@@ -17,8 +17,10 @@ import structlog
 from quart import Response
 from quart.globals import request_ctx
 from quart.wrappers import Request
+from quart.wrappers.base import BaseRequestWebsocket
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.routing import MapAdapter
 
 from adapters import render
 from adapters.bodies import EmptyBody, ReplaceBody, read_body
@@ -59,9 +61,18 @@ HTTP_FAULTS: Final[Mapping[int, tuple[AnyCode, str]]] = {
 encode = msgspec.json.Encoder().encode
 
 
+class Application(QuartTrio):
+    """The framework's, but for what a client calls us: it parses that, and stumbles over what is no name."""
+
+    def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
+        if request is None:
+            return None
+        return self.url_map.bind("exchange", path_info=request.path, default_method=request.method)
+
+
 def make_app(server: Server, metrics: Metrics) -> QuartTrio:
     """The API as an ASGI application."""
-    app = QuartTrio("verdict", static_folder=None)
+    app = Application("verdict", static_folder=None)
     app.asgi_http_class = Connection
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False

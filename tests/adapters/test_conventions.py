@@ -266,6 +266,19 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing_behind(the_venue: Ven
     assert the_venue.admin.get("/account/balance").code == 0
 
 
+def test_who_has_gone_is_let_go_at_once(the_venue: Venue) -> None:
+    """Not when the idle time is over: until then each would cost the server a socket."""
+    host, _, port = the_venue.address.removeprefix("http://").rpartition(":")
+    for sent in (b"", b"GET /heal", b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"):
+        with socket.create_connection((host, int(port)), timeout=5) as connection:
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
+            received = b""
+            while data := connection.recv(65_536):
+                received += data
+            assert received.startswith(b"HTTP/1.1 200") == sent.endswith(b"\r\n\r\n")
+
+
 def test_a_body_that_never_ends_is_not_waited_for(the_venue: Venue) -> None:
     """The request is refused after ten seconds, and the connection closed."""
     host, _, port = the_venue.address.removeprefix("http://").rpartition(":")
