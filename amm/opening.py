@@ -1,6 +1,7 @@
 """Beginning with a market: what it is, how it is to be quoted, and what of the account's cash is its own."""
 
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import attrs
 
@@ -49,7 +50,7 @@ async def open_run(
 def _state(
     line: AmmMarket, market: Market, config: Config, kept: Kept, boot_id: str, now_ms: Ms
 ) -> MarketState:
-    return open_market(
+    state = open_market(
         facts_of(line, market),
         config,
         market.status,
@@ -60,6 +61,8 @@ def _state(
         killed=kept.killed is not None,
         allocated=kept.allocated_cents,
     )
+    state.beat = int.from_bytes(sha256(line.market_id.encode()).digest()[:4], "big")
+    return state
 
 
 async def cancel_everything(exchange: Exchange, market_id: str) -> bool:

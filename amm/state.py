@@ -317,6 +317,7 @@ class MarketState:
     gamma: Ppm | None = None
     glided_ms: Ms | None = None
     cycle_ms: Ms | None = None
+    beat: int | None = None  # cycles fall on this, modulo the quote interval
     wake: bool = True
 
     next_ref: int = 1

@@ -46,7 +46,7 @@ def decide(state: MarketState, news: Iterable[Input], now_ms: Ms, budget: RateBu
 
 def next_call_ms(state: MarketState, now_ms: Ms) -> Ms:
     """Return when `decide` wants to be called again even without news."""
-    times = [(state.cycle_ms or now_ms) + state.config.quote_interval_ms]
+    times = [_regular_ms(state, now_ms)]
     if state.wake:
         times.append((state.cycle_ms or now_ms) + state.config.min_requote_gap_ms)
     if state.sweep is not None:
@@ -64,8 +64,23 @@ def _cycle_is_due(state: MarketState, now_ms: Ms) -> bool:
         return False
     if state.cycle_ms is None:
         return True
-    gap = state.config.min_requote_gap_ms if _is_awake(state, now_ms) else state.config.quote_interval_ms
-    return now_ms - state.cycle_ms >= gap
+    if _is_awake(state, now_ms):
+        return now_ms - state.cycle_ms >= state.config.min_requote_gap_ms
+    return now_ms >= _regular_ms(state, now_ms)
+
+
+def _regular_ms(state: MarketState, now_ms: Ms) -> Ms:
+    """Return when the next cycle is due without a reason: an interval after the last one, or at its own beat.
+
+    Where many markets share a process each keeps to a beat of its own, or one reconnection would leave all of
+    them requoting at the same moment from then on. A cycle in between moves the next by half an interval at
+    most.
+    """
+    last, interval = state.cycle_ms or now_ms, state.config.quote_interval_ms
+    if state.beat is None:
+        return last + interval
+    ahead = interval - (last - state.beat) % interval
+    return last + (ahead if ahead >= interval // 2 else ahead + interval)
 
 
 def _is_awake(state: MarketState, now_ms: Ms) -> bool:

@@ -224,3 +224,17 @@ def test_what_is_to_come_and_what_is_to_go_may_be_more_than_we_have() -> None:
     assert play.alerts == []
     assert play.venue.ladder(Side.ASK).startswith("50x99 ")
     assert play.agrees()
+
+
+def test_many_markets_keep_to_a_beat_of_their_own() -> None:
+    """Whatever woke them all at once, each falls back to its own moment of the second."""
+    moments = []
+    for beat in (130, 700):
+        play = playing()
+        play.state.beat = beat
+        play.wait(3_000)
+        play.state.wake = True
+        play.wait(2_500)
+        assert play.state.cycle_ms is not None
+        moments.append(play.state.cycle_ms % 1_000)
+    assert moments == [130, 700]
