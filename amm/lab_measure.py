@@ -22,8 +22,13 @@ from amm.lab_venue import Met, Venue
 from amm.skew import inventory_skew
 from kernel.codes import Side
 
-HORIZON_MS: Ms = 60_000
+MINUTE_MS: Ms = 60_000
+HORIZON_MS: Ms = MINUTE_MS
 """How long after a fill the markout looks."""
+LAGS_MIN = (0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60)
+"""Delays, in minutes, at which the truth is held against the quote: the best one is how late it follows."""
+LAG_EVERY = 10
+"""Seconds between two looks at those."""
 POINTS = 720
 """How many moments of a run the plots show."""
 
@@ -88,6 +93,12 @@ class Result:
     """From the middle of the quote to the truth, over the seconds that had one."""
     still_sum: Uc
     """From where it all began to the truth, over the same seconds: what a maker is off that never learns."""
+    followed: int
+    """The quote's way from where it began times the truth's, over the same seconds, in uc squared."""
+    strayed: int
+    """The truth's way from there, squared: how far of it the quote went is `followed` over this."""
+    late: tuple[Uc, ...]
+    """From the middle of the quote to where the truth was so many minutes before, for each of `LAGS_MIN`."""
     most_skewed: int
     killed: bool
     commands: dict[str, int]
@@ -116,6 +127,8 @@ class Measure:
         self.markout: Uc = 0
         self.seconds = self.both = self.either = self.spread_sum = 0
         self.distance_sum = self.still_sum = self.most_skewed = 0
+        self.followed = self.strayed = 0
+        self.late = [0] * len(LAGS_MIN)
         self.worst = self.best = self.drawdown = 0
         self.killed = False
         self.points: list[Point] = []
@@ -157,8 +170,7 @@ class Measure:
         if bid is not None and ask is not None:
             self.both += 1
             self.spread_sum += ask - bid
-            self.distance_sum += abs((bid + ask) * CENT - 2 * self.valued) // 2
-            self.still_sum += abs(self.scenario.price * CENT - self.valued)
+            self._follow((bid + ask) * (CENT // 2), now_ms)
         self.either += bid is not None or ask is not None
         gain = self.split.gain
         self.worst, self.best = min(self.worst, gain), max(self.best, gain)
@@ -172,6 +184,18 @@ class Measure:
             parts = attrs.evolve(self.split)
             fair = self.maker.fair
             self.points.append(Point(now_ms, self.valued, fair, bid, ask, yes, no, q, level, parts))
+
+    def _follow(self, middle: Uc, now_ms: Ms) -> None:
+        """Hold the middle of the quote against the truth, and against where the truth was before."""
+        start = self.scenario.price * CENT
+        moved = self.valued - start
+        self.distance_sum += abs(middle - self.valued)
+        self.still_sum += abs(moved)
+        self.followed += (middle - start) * moved
+        self.strayed += moved * moved
+        if self.seconds % LAG_EVERY == 0:
+            for number, minutes in enumerate(LAGS_MIN):
+                self.late[number] += abs(middle - self.truth.at(now_ms - minutes * MINUTE_MS))
 
     def value_of_holdings(self, now_ms: Ms) -> Uc:
         """Cash and shares at the truth, by the kernel's own books."""

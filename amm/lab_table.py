@@ -7,7 +7,7 @@ from statistics import fmean, stdev
 import attrs
 
 from amm.arithmetic import CENT
-from amm.lab_measure import Result
+from amm.lab_measure import LAGS_MIN, Result
 
 DOLLAR = 100 * CENT
 
@@ -34,6 +34,10 @@ COLUMNS = (
     Column("width c", "ask less bid while there were both, in cents"),
     Column("off c", "distance from the middle of the quote to the truth, in cents"),
     Column("still c", "the same for a quote that never leaves its first price"),
+    Column(
+        "follows", "of each cent that the truth went from where it began, how many the quote went with it"
+    ),
+    Column("late min", "by how many minutes the truth has to be put off to lie nearest to the quote"),
     Column("killed", "seeds in which the kill switch tripped"),
 )
 
@@ -63,8 +67,21 @@ def row(group: Sequence[Result]) -> list[str]:
         f"{sum(one.spread_sum for one in group) / quoted:.2f}" if quoted else "-",
         f"{sum(one.distance_sum for one in group) / quoted / CENT:.2f}" if quoted else "-",
         f"{sum(one.still_sum for one in group) / quoted / CENT:.2f}" if quoted else "-",
+        follows(group),
+        late(group),
         f"{sum(one.killed for one in group)}/{len(group)}",
     ]
+
+
+def follows(group: Sequence[Result]) -> str:
+    strayed = sum(one.strayed for one in group)
+    return f"{sum(one.followed for one in group) / strayed:.2f}" if strayed else "-"
+
+
+def late(group: Sequence[Result]) -> str:
+    """The delay that fits best over all seeds; a minute that nothing speaks for is none."""
+    totals = [sum(column) for column in zip(*(one.late for one in group), strict=True)]
+    return str(LAGS_MIN[totals.index(min(totals))]) if any(totals) else "-"
 
 
 def dollars(uc: float) -> str:

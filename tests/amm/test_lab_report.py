@@ -53,6 +53,16 @@ def test_a_report_needs_nothing_else_and_says_what_the_table_says() -> None:
     assert all(cell.replace("<", "&lt;").replace(">", "&gt;") in page for line in table for cell in line)
 
 
+def test_how_far_and_how_late_a_quote_follows_is_that_of_all_seeds_together() -> None:
+    """One seed went 3 of 4 on the truth's way, the other 1 of 4; both are nearest to it 2 minutes later."""
+    result = do(plan([Contender("naive", "naive")], attrs.evolve(CALM, hours=1), [0], [1])[0])
+    late = (9, 8, 1, *[9] * 9)
+    group = [attrs.evolve(result, followed=way, strayed=4, late=late) for way in (3, 1)]
+    titles = [column.title for column in COLUMNS]
+    line = dict(zip(titles, rows(group)[0], strict=True))
+    assert (line["follows"], line["late min"]) == ("0.50", "2")
+
+
 def lab(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "adapters.cli", "lab", "--hours", "1", *arguments],

@@ -138,9 +138,19 @@ def test_the_maker_survives_calm_days_and_always_quotes() -> None:
         assert result.worst > -40_000 * CENT  # a fifth of the funding
 
 
+def way_of(results: Iterable[Result]) -> float:
+    """Of each cent that the truth went, how many the middle of the quote went with it."""
+    pairs = [(one.followed, one.strayed) for one in results]
+    return sum(way for way, _ in pairs) / sum(truth for _, truth in pairs)
+
+
 def test_the_quote_follows_the_truth_when_somebody_knows_it() -> None:
     """The truth drifts by 15 cents in an hour; a quote that stayed behind would be off by half of that."""
     scenario = attrs.evolve(SCENARIOS["trend"], hours=1, drift=15)
-    for result in over(scenario):
+    results = list(over(scenario))
+    for result in results:
         assert result.distance_sum < result.still_sum
         assert result.worst > -40_000 * CENT
+    # The anchor fades within this hour, so it goes only part of the way; with its price held, a fifth of it.
+    assert 0.45 < way_of(results) < 1
+    assert way_of(over(scenario, "static")) < 0.3
