@@ -70,6 +70,7 @@ class Kind(Enum):
     RATIO = "a decimal number"
     FLAG = "true or false"
     CHOICE = "one of a few words"
+    ADDRESS = "an http or https address"
 
 
 @attrs.frozen
@@ -98,6 +99,11 @@ def flag(default: bool, change: Change) -> Any:
 
 def choice(default: Enum, change: Change) -> Any:
     return _field(default, Parameter(Kind.CHOICE, change, choices=type(default)))
+
+
+def address(change: Change) -> Any:
+    """Declare an address of the web; by default there is none."""
+    return _field("", Parameter(Kind.ADDRESS, change))
 
 
 def _field(default: object, parameter: Parameter) -> Any:
@@ -240,7 +246,10 @@ class Lvr:
 
 @attrs.frozen
 class Oracle:
+    """A price from outside, to follow and to be warned by."""
+
     enabled: bool = flag(False, WARM)
+    url: str = address(WARM)  # {market_id} in it stands for the market
     max_oracle_lag_ms: Ms = whole(3_000, 500, 60_000, WARM)
     min_deviation_threshold_cents: Cents = whole(2, 1, 30, WARM)
     deviation_multiplier: Ppm = ratio("2.0", "1", "5", WARM)

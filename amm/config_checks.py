@@ -49,6 +49,8 @@ def _defences(config: Config) -> Iterator[str]:
         yield "defense.spread_multiplier_warning must be below defense.spread_multiplier_danger"
     if defense.extreme_price_kill >= defense.extreme_price_halt:
         yield "defense.extreme_price_kill must be below defense.extreme_price_halt"
+    if config.oracle.enabled and not config.oracle.url:
+        yield "oracle.enabled needs oracle.url, the address that answers with the price"
     if config.vol.sigma_min_cents >= config.vol.sigma_max_cents:
         yield "vol.sigma_min_cents must be below vol.sigma_max_cents"
     if config.lvr.post_fill_delay_ms > config.lvr.post_fill_max_hold_ms:

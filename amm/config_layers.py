@@ -225,7 +225,7 @@ def _nearest(written: str) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def convert(parameter: Parameter, raw: object) -> int | bool | Enum:
+def convert(parameter: Parameter, raw: object) -> int | bool | str | Enum:
     """Return `raw` in stored units, or raise ValueError with what is wrong about it."""
     match parameter.kind:
         case Kind.FLAG:
@@ -238,6 +238,10 @@ def convert(parameter: Parameter, raw: object) -> int | bool | Enum:
             if raw not in words:
                 raise ValueError(f"must be one of {', '.join(words)}, not {raw!r}")
             return parameter.choices(raw)
+        case Kind.ADDRESS:
+            if not isinstance(raw, str) or not raw.startswith(("http://", "https://")):
+                raise ValueError(f"must be an http or https address, not {raw!r}")
+            return raw
         case Kind.WHOLE:
             # A boolean is not an integer, and 2.0 is not one either.
             if not isinstance(raw, int) or isinstance(raw, bool):

@@ -160,11 +160,13 @@ def _inventory(config: Defense, facts: Facts) -> Iterator[Finding]:
 
 
 def _oracle(config: Oracle, facts: Facts) -> Iterator[Finding]:
-    """Judge a reference feed. That there is none is not staleness."""
-    if not config.enabled or facts.oracle is None or facts.oracle_age_ms is None:
+    """Judge a reference feed. That there is none is not staleness; that it never answered is."""
+    if not config.enabled or facts.oracle_age_ms is None:
         return
     if facts.oracle_age_ms > config.max_oracle_lag_ms:
         yield Finding(Reason.ORACLE_STALE, Level.WIDEN, config.oracle_stale_multiplier)
+    if facts.oracle is None:
+        return
     allowed = max(
         config.min_deviation_threshold_cents * CENT * ONE, config.deviation_multiplier * facts.sigma
     )

@@ -32,6 +32,7 @@ from amm.keep import Keep, Kept
 from amm.ladder import Side
 from amm.markout import Markouts
 from amm.presence import Presence
+from amm.reference import follow
 from amm.state import Lifecycle, MarketState
 from amm.strategy import next_call_ms
 from amm.wire import BookUpdate, OrderStatusChanged, UpdateType
@@ -94,6 +95,7 @@ class LiveMarket:
         """Think whenever there is reason to, until this market is done with."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.feed.run)
+            nursery.start_soon(follow, self.state, self.around.clock, self.tell)
             while self.state.lifecycle is not Lifecycle.STOPPED:
                 self._awake = trio.Event()
                 self.turn()

@@ -61,15 +61,23 @@ def view(state: MarketState) -> dict[str, Any]:
         "transport": state.config.sync.transport.value,
         "start_count": state.start_count,
         "boot_id": state.boot_id,
-        "lvr_cooldown_until": cooldown_until(state),
+        "cooldown_until_ask_ms": cooldown_until(state, Side.ASK),
+        "cooldown_until_bid_ms": cooldown_until(state, Side.BID),
         **({} if state.decision is None else thoughts(state.decision)),
     }
 
 
 def thoughts(decision: Decision) -> dict[str, Any]:
     asks, bids = decision.targets[Side.ASK], decision.targets[Side.BID]
+    fair = decision.fair
     return {
-        "fair_price_cents": min(99, max(1, rdiv(decision.fair.price, CENT))),
+        "fair_price_cents": min(99, max(1, rdiv(fair.price, CENT))),
+        "layer1_anchor_cents": decimal(fair.anchor, CENT),
+        "layer2_micro_cents": None if fair.micro is None else decimal(fair.micro, CENT),
+        "layer3_posterior_cents": decimal(fair.posterior, CENT),
+        "layer1_weight": decimal(fair.anchor_weight, ONE),
+        "layer2_weight": decimal(fair.micro_weight, ONE),
+        "layer3_weight": decimal(ONE - fair.anchor_weight - fair.micro_weight, ONE),
         "sigma_cents": decimal(decision.sigma, CENT),
         "gamma": decimal(decision.gamma, ONE),
         "tau": decimal(decision.tau, ONE),
@@ -84,6 +92,7 @@ def thoughts(decision: Decision) -> dict[str, Any]:
     }
 
 
-def cooldown_until(state: MarketState) -> Ms:
-    """When the later of the two sides may be quoted again after a fill; 0 for now."""
-    return max(max(side.held_until_ms, side.locked_until_ms) for side in state.informed.sides.values())
+def cooldown_until(state: MarketState, side: Side) -> Ms:
+    """When a side may be quoted again after a fill; 0 if nothing has held it yet."""
+    guarded = state.informed.sides[side]
+    return max(guarded.held_until_ms, guarded.locked_until_ms)

@@ -20,7 +20,12 @@ from amm.phases import PhaseFacts, PhaseReason, leave_exploration, roll_back
 from tests.amm.parts import HOUR, config, facts
 from tests.amm.venue import Venue, playing
 
-FED = config(budget=500_000, oracle__enabled=True, defense__min_asset_floor_cents=100_000)
+FED = config(
+    budget=500_000,
+    oracle__enabled=True,
+    oracle__url="http://feed.test",
+    defense__min_asset_floor_cents=100_000,
+)
 
 CONDITIONS = [
     (Reason.DAILY_LOSS, Level.KILL_SWITCH, facts(day_pnl=-100_000), facts(day_pnl=-99_999)),

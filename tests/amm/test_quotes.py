@@ -278,7 +278,7 @@ def test_a_nearly_empty_inventory_does_not_look_lopsided() -> None:
 
 def test_an_oracle_gap_and_a_heavy_side_can_leave_nothing_to_quote() -> None:
     """An upward jump makes our asks stale; too much YES allows only asks: neither side is left."""
-    settings = config(oracle__enabled=True)
+    settings = config(oracle__enabled=True, oracle__url="http://feed.test")
     findings = evaluate(
         settings, facts(q=850_000, oracle=50 * CENT, oracle_age_ms=0, oracle_gap_only=Side.BID)
     )
