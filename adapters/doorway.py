@@ -5,6 +5,9 @@ through ASGI, which has no word for pongs, for many frames in one write, or for 
 does not read; what the takeover gains is in docs/decisions/0090-websockets-on-the-socket.md.
 """
 
+import contextlib
+import math
+import os
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, cast
 
@@ -24,8 +27,11 @@ from hypercorn.utils import parse_socket_addr, wrap_app
 
 from adapters.websocket import Upgrade
 
+RECEIVE: Final = 65_536
 READ_SECONDS: Final = 20.0
 """In which a client must take a piece of an answer."""
+
+HttpPart = h11.Response | h11.InformationalResponse | h11.Data | h11.EndOfMessage
 
 log = structlog.get_logger()
 
@@ -48,6 +54,21 @@ class UpgradeAsked(Exception):  # noqa: N818 - not an error: it carries a connec
 
 class HttpUntilUpgrade(H11Protocol):
     """HTTP/1.1 as hypercorn speaks it, until somebody asks for a websocket."""
+
+    _unsent = b""
+    """The beginning of an answer that is not whole yet."""
+
+    async def _send_h11_event(self, event: HttpPart) -> None:
+        """Send an answer in one piece: ours are whole when they begin."""
+        try:
+            self._unsent += self.connection.send(event)
+        except h11.LocalProtocolError:
+            if self.connection.their_state is not h11.ERROR:
+                raise
+        else:
+            if not isinstance(event, (h11.Response, h11.Data)):
+                whole, self._unsent = self._unsent, b""
+                await self.send(RawData(data=whole))
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Instead of hypercorn's own, which leaves HTTP/1.1 for whoever asks for HTTP/2: nobody serves that.
@@ -87,6 +108,9 @@ class Visitor(TCPServer):
         self.websockets = websockets
         self.has_ended = False
         """Whether the client will send nothing more. What is under way is answered all the same."""
+        self.is_idle = True
+        """Whether no request is under way."""
+        self._idle = trio.CancelScope()
 
     async def run(self) -> None:
         socket = self.stream.socket
@@ -107,14 +131,14 @@ class Visitor(TCPServer):
                 )
                 # It has the one method by which the wrapper, which chooses a version of HTTP, is used.
                 self.protocol = cast("ProtocolWrapper", protocol)
-                await self.idle_task.restart(self._task_group, self._idle_timeout)
+                self._task_group.spawn(self._end_idleness)
                 try:
                     await self._read_data()
                 except UpgradeAsked as asked:
                     await self.take_over(asked.upgrade)
                 # Hypercorn would keep the socket of everybody who has gone until its idle time is over.
                 self.has_ended = True
-                await self.idle_task.stop()
+                self._idle.cancel()
         except* OSError:
             pass  # gone already
         except* Exception:
@@ -123,20 +147,42 @@ class Visitor(TCPServer):
         finally:
             await self._close()
 
+    async def _read_data(self) -> None:
+        data: bytes | bytearray | None = None
+        while data != b"":
+            try:
+                data = await self.stream.receive_some(RECEIVE)
+            except (trio.ClosedResourceError, trio.BrokenResourceError):
+                break
+            await self.protocol.handle(RawData(bytes(data)))
+        await self.protocol.handle(Closed())
+
     async def protocol_send(self, event: Event) -> None:
+        match event:
+            case RawData(data=data):
+                await self._write(data)
+            case Updated(idle=idle):
+                self.is_idle = idle
+                self._idle.deadline = self._end_of_idleness()
+            case _:
+                await super().protocol_send(event)
+
+    async def _write(self, data: bytes) -> None:
         """Write an answer, for as long as somebody reads it.
 
         Hypercorn's own write cannot be cancelled: one client that does not read would hold up the end of the
         whole server.
         """
-        if not isinstance(event, RawData):
-            if not (self.has_ended and isinstance(event, Updated)):
-                await super().protocol_send(event)
+        if not self.send_lock.locked():
+            # Straight to the system, which mostly takes it; what it does not take, or why, is seen below.
+            with contextlib.suppress(OSError):
+                data = data[os.write(self.stream.socket.fileno(), data) :]
+        if not data:
             return
         async with self.send_lock:
             try:
                 with trio.fail_after(READ_SECONDS):
-                    await self.stream.send_all(event.data)
+                    await self.stream.send_all(data)
             except (
                 trio.BrokenResourceError,
                 trio.BusyResourceError,  # hung up in this very moment: the rest of the body was nonsense
@@ -145,6 +191,23 @@ class Visitor(TCPServer):
             ):
                 await trio.aclose_forcefully(self.stream)
                 await self.protocol.handle(Closed())
+
+    async def _end_idleness(self) -> None:
+        """Hang up on who asks nothing for too long, or when the server ends.
+
+        Hypercorn starts a task for this behind each answer, and ends it with the next request.
+        """
+        terminated = self.context.terminated
+        while not self.has_ended and not terminated.is_set():
+            with trio.CancelScope(deadline=self._end_of_idleness()) as self._idle:
+                await terminated.wait()
+            if self.is_idle:
+                with trio.CancelScope(shield=True):
+                    await self._initiate_server_close()
+                return
+
+    def _end_of_idleness(self) -> float:
+        return trio.current_time() + self.config.keep_alive_timeout if self.is_idle else math.inf
 
     async def take_over(self, upgrade: Upgrade) -> None:
         try:
