@@ -5,43 +5,61 @@ that is null counts as absent, members nobody knows are ignored. What is allowed
 business. REST, the command stream and the published API description share these types.
 """
 
-import functools
 import re
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from adapters.clock import Clock
-from adapters.status import RefusedError, malformed
 from kernel import commands
 from kernel.codes import CancelScope, Direction, MarketStatus, Side, StopMode, TimeInForce
 from kernel.limits import BUDGET_MAX, DEPOSIT_MAX, MINT_MAX
-
-Body = TypeVar("Body", bound=msgspec.Struct)
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 NESTING_MAX: Final = 32
 """Levels of a free-form object: more than any configuration has, fewer than any parser minds."""
 INT64: Final = range(-(2**63), 2**63)
+CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+"""What no text holds; line breaks and tabs are for texts of several lines."""
 
 
-def matching(pattern: str, **more: Any) -> Meta:
+WORDS: Final[dict[str, str]] = {}
+"""What a pattern asks for, in words: which of them the text was not is told to whoever sent it."""
+
+
+def matching(pattern: str, words: str, **more: Any) -> Meta:
     """Text that is the pattern from end to end: left to itself, Python lets `$` match before a newline."""
-    return Meta(pattern=rf"^{pattern}(?!\n)$", **more)
+    whole = rf"^{pattern}(?!\n)$"
+    WORDS[repr(whole)] = words
+    return Meta(pattern=whole, **more)
 
 
 Int64 = Annotated[int, Meta(ge=INT64.start, le=INT64.stop - 1)]
 Positive = Annotated[int, Meta(ge=1, le=INT64.stop - 1)]
-Text = Annotated[str, Meta(pattern=r"^[^\x00]*$")]
-"""PostgreSQL stores every character but this one."""
-MarketId = Annotated[str, Meta(min_length=1, max_length=64)]
-NewMarketId = Annotated[str, matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")]
-ClientOrderId = Annotated[str, matching(r"[!-~]+", min_length=1, max_length=64)]
-IdempotencyKey = Annotated[str, matching(r"[!-~]+", min_length=1, max_length=128)]
+Text = Annotated[str, matching(r"[^\x00-\x1f\x7f-\x9f]*", "must not contain control characters")]
+"""PostgreSQL's JSON cannot say U+0000, and no log, table or terminal is the better for the others."""
+Paragraphs = Annotated[
+    str,
+    matching(
+        r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*",
+        "must not contain control characters other than line breaks and tabs",
+    ),
+]
+MarketId = Annotated[Text, Meta(min_length=1, max_length=64)]
+NewMarketId = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
+        "must be 1 to 64 letters, digits, dots, underscores and hyphens, the first a letter or digit",
+    ),
+]
+PRINTABLE: Final = "must be printable ASCII characters without spaces"
+ClientOrderId = Annotated[str, matching(r"[!-~]+", PRINTABLE, min_length=1, max_length=64)]
+IdempotencyKey = Annotated[str, matching(r"[!-~]+", PRINTABLE, min_length=1, max_length=128)]
 Reason = Annotated[Text, Meta(min_length=1, max_length=500)]
 Time = Annotated[datetime, Meta(tz=True)]
 
@@ -50,23 +68,34 @@ Time = Annotated[datetime, Meta(tz=True)]
 
 
 class RegisterBody(msgspec.Struct, frozen=True, kw_only=True):
-    username: Annotated[str, matching(r"[A-Za-z0-9_]{3,64}")]
-    email: Annotated[str, Meta(max_length=255, extra_json_schema={"format": "email"})]
+    username: Annotated[
+        str, matching(r"[A-Za-z0-9_]{3,64}", "must be 3 to 64 letters, digits and underscores")
+    ]
+    email: Annotated[
+        str,
+        matching(
+            r"[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+",
+            "must be an address like ann@example.org",
+            max_length=255,
+            extra_json_schema={"format": "email"},
+        ),
+    ]
     """Kept and compared in lower case."""
     password: Annotated[str, Meta(min_length=8, max_length=128)]
     """At least one upper-case letter, one lower-case letter and one digit."""
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+", self.email):
-            raise ValueError("email: must be an address like ann@example.org")
+        problems = []
         if len(self.email.lower()) > 255:
-            raise ValueError("email: must have at most 255 characters")
+            problems.append("email: must have at most 255 characters")
         if not (
             any(c.isupper() for c in self.password)
             and any(c.islower() for c in self.password)
             and any(c.isdigit() for c in self.password)
         ):
-            raise ValueError("password: needs an upper-case letter, a lower-case letter and a digit")
+            problems.append("password: needs an upper-case letter, a lower-case letter and a digit")
+        if problems:
+            raise ValueError("\n".join(problems))
 
 
 class LoginBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,8 +233,8 @@ class StartAmmBody(msgspec.Struct, frozen=True, kw_only=True):
                 raise ValueError(f"config_override: must not be nested deeper than {NESTING_MAX} levels")
             if isinstance(value, int) and value not in INT64:
                 raise ValueError("config_override: integers must fit 64 bits")
-            if isinstance(value, str) and "\0" in value:
-                raise ValueError("config_override: must not contain the character U+0000")
+            if isinstance(value, str) and CONTROL.search(value):
+                raise ValueError("config_override: must not contain control characters")
 
     def to_command(self, by: str, clock: Clock) -> commands.StartAmm:
         return commands.StartAmm(
@@ -251,7 +280,7 @@ class StopAmmBody(msgspec.Struct, frozen=True, kw_only=True):
 class CreateMarketBody(msgspec.Struct, frozen=True, kw_only=True):
     id: NewMarketId
     title: Annotated[Text, Meta(min_length=1, max_length=500)]
-    description: Text | None = None
+    description: Paragraphs | None = None
     category: Annotated[Text, Meta(max_length=64)] | None = None
     min_price_cents: Int64 | None = None
     max_price_cents: Int64 | None = None
@@ -335,53 +364,3 @@ class AuthorizationBody(msgspec.Struct, frozen=True, kw_only=True):
 
 class ActiveBody(msgspec.Struct, frozen=True, kw_only=True):
     is_active: bool
-
-
-# Reading them
-
-
-@functools.cache
-def decoder(body: type[Body]) -> msgspec.json.Decoder[Body]:
-    return msgspec.json.Decoder(body)
-
-
-def read_body(body: type[Body], data: bytes) -> Body:
-    """The body in a request's bytes, none at all meaning an empty object."""
-    try:
-        if not data.isascii():
-            data.decode()  # also what stands in members nobody reads must be text
-        read: Body = decoder(body).decode(data or b"{}")
-    except (ValueError, RecursionError) as trouble:
-        raise explained(trouble) from None
-    return read
-
-
-def read_members(body: type[Body], members: object) -> Body:
-    """The same out of an object that is decoded already: a command's, or a query string's."""
-    try:
-        converted: Body = msgspec.convert(members, body)
-    except (ValueError, RecursionError) as trouble:
-        raise explained(trouble) from None
-    return converted
-
-
-WHERE: Final = re.compile(r" - at `\$\.?(.*)`$")
-MISSING: Final = re.compile(r"Object missing required field `(.*)`$")
-NAMED: Final = re.compile(r"(\w+): (.*)$", re.DOTALL)
-
-
-def explained(trouble: Exception) -> RefusedError:
-    """The field and what is wrong with it, out of what the decoder says."""
-    if isinstance(trouble, RecursionError):
-        return malformed(("", "is nested too deeply"))
-    if not isinstance(trouble, msgspec.ValidationError):
-        return malformed(("", "is not JSON"))
-    said = str(trouble)
-    path = ""
-    if where := WHERE.search(said):
-        path, said = where[1], said[: where.start()]
-    if missing := MISSING.match(said):
-        path, said = ".".join(filter(None, (path, missing[1]))), "is required"
-    elif named := NAMED.match(said):
-        path, said = named[1], named[2]
-    return malformed((path, said))

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 import click
-import msgspec
 import trio
 
 from adapters.bodies import RegisterBody, microseconds
@@ -15,7 +14,9 @@ from adapters.cli import CommandError
 from adapters.clock import Clock
 from adapters.identity import Users
 from adapters.passwords import Passwords
+from adapters.reading import read_members
 from adapters.settings import Settings
+from adapters.status import RefusedError
 from kernel.actors import Actors
 from kernel.answers import Refusal
 from kernel.commands import ActivateMarket, AnyCommand, CreateMarket, MarketTerms, OpenAccount, OpenJournal
@@ -77,9 +78,11 @@ async def ensure_administrator(settings: Settings, users: Users, passwords: Pass
     password = settings.admin_password or one_time_password()
     wanted = {"username": settings.admin_username, "email": settings.admin_email, "password": password}
     try:
-        body = msgspec.convert(wanted, RegisterBody)
-    except msgspec.ValidationError as trouble:
-        raise CommandError(f"the first administrator cannot be made: {trouble} (VERDICT_ADMIN_...)") from None
+        body = read_members(RegisterBody, wanted)
+    except RefusedError as trouble:
+        raise CommandError(
+            f"the first administrator cannot be made: {trouble.message} (VERDICT_ADMIN_...)"
+        ) from None
     password_hash = await passwords.hash(password)
     user = await users.add(body.username, body.email.lower(), password_hash, "ADMIN")
     if isinstance(user, str):

@@ -23,13 +23,14 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import MapAdapter
 
 from adapters import render
-from adapters.bodies import EmptyBody, ReplaceBody, read_body
+from adapters.bodies import EmptyBody, ReplaceBody
 from adapters.clock import MINUTE
 from adapters.connection import Connection, body_of
 from adapters.identity import Principal
 from adapters.metrics import Metrics
 from adapters.paging import read_query
 from adapters.rate_limits import Bucket, Quota
+from adapters.reading import read_body
 from adapters.route_table import BASE, ROUTES
 from adapters.routes import AnyRoute, Call, Caller, NoQuery, Reply
 from adapters.server import Server

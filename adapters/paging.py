@@ -15,7 +15,7 @@ import msgspec
 import msgspec.inspect
 from msgspec import Meta
 
-from adapters.bodies import explained
+from adapters.reading import read_members
 from adapters.status import RefusedError, malformed
 
 T = TypeVar("T")
@@ -50,10 +50,7 @@ def read_query(query: type[Q], given: Mapping[str, str]) -> Q:
     for name in numbers_in(query) & given.keys():
         if not WHOLE.fullmatch(given[name]):
             raise malformed((name, "must be a whole number"))
-    try:
-        read: Q = msgspec.convert(given, query, strict=False)
-    except ValueError as trouble:
-        raise explained(trouble) from None
+    read = read_members(query, given, strict=False)
     for name in given:
         if getattr(read, name, "") is None:  # the lenient conversion again: of the text "null"
             raise malformed((name, "is not a value it can have"))

@@ -112,10 +112,9 @@ class RefusedError(Exception):
 
 
 def malformed(*errors: tuple[str, str]) -> RefusedError:
-    """What is wrong with which field of a request."""
-    field, problem = errors[0]
+    """What is wrong with which members of a request; no name stands for all of it."""
     return RefusedError(
         Code.MALFORMED,
-        f"Malformed request: {field or 'body'} {problem}",
+        "Malformed request: " + "; ".join(f"{field or 'body'} {problem}" for field, problem in errors),
         {"errors": [{"field": field, "problem": problem} for field, problem in errors]},
     )

@@ -20,9 +20,9 @@ from adapters.bodies import (
     MintBody,
     PlaceBody,
     ReplaceBody,
-    read_members,
 )
 from adapters.clock import Clock
+from adapters.reading import read_members
 from adapters.status import AnyCode, Fault, RefusedError, malformed
 from adapters.topics import Payload, Topic
 from adapters.websocket import BINARY, FRAME_MAX, TEXT, frame

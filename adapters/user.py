@@ -8,13 +8,14 @@ import sys
 from collections.abc import Awaitable, Callable
 
 import click
-import msgspec
 
 from adapters.bodies import RegisterBody
 from adapters.cli import CommandError
 from adapters.first_start import one_time_password
 from adapters.passwords import Passwords
+from adapters.reading import read_members
 from adapters.rebuild import on_database
+from adapters.status import RefusedError
 from adapters.users_api import RESERVED
 from persistence.database import Database
 from persistence.users import Users
@@ -133,9 +134,9 @@ def ask_password() -> tuple[str, bool]:
 def accept(username: str, password: str, email: str = "ann@example.org") -> None:
     """Go on if they may register so; whoever keeps the address they have gives none."""
     try:
-        msgspec.convert({"username": username, "email": email, "password": password}, RegisterBody)
-    except msgspec.ValidationError as trouble:
-        raise CommandError(f"this cannot be: {trouble}") from None
+        read_members(RegisterBody, {"username": username, "email": email, "password": password})
+    except RefusedError as trouble:
+        raise CommandError(f"this cannot be: {trouble.message}") from None
 
 
 def show(password: str, is_made: bool) -> None:
