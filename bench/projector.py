@@ -33,7 +33,7 @@ from persistence.migrate import migrate
 from persistence.projecting import Progress, projecting
 from persistence.projector import Projector
 from persistence.rebuild import TABLES
-from persistence.wal import fact_of, rows
+from persistence.wal import rows
 
 BURST: Final = 50
 """Commands in one request."""
@@ -74,7 +74,7 @@ async def part_one() -> None:
         facts: list[Fact] = []
         begun = time.process_time()
         async for found in rows(connection, 0):
-            facts += map(fact_of, found)
+            facts += [row.fact() for row in found]
         read = time.process_time() - begun
         begun = time.process_time()
         for first in range(0, head, 4_000):

@@ -141,6 +141,8 @@ class Database:
         # Whoever runs the server may have chosen speed: an acknowledgement of ours means "on disk".
         if await raw.fetchval("SHOW synchronous_commit") in ("off", "local"):
             await raw.execute("SET synchronous_commit = on")
+        # A market maker has half of all rows, most users a handful: no plan is right for both.
+        await raw.execute("SET plan_cache_mode = force_custom_plan")
         # A statement whose connection was abandoned ends within a second, where the server can notice.
         with contextlib.suppress(asyncpg.InvalidParameterValueError):
             await raw.execute("SET client_connection_check_interval = '1s'")
@@ -178,6 +180,16 @@ class Connection:
             lambda: self._raw.copy_to_table(table, source=source, columns=columns, format="binary")
         )
 
+    async def copy_out(self, sql: str) -> bytes:
+        """COPY what a query finds, in PostgreSQL's binary format; the query takes no parameters."""
+        pieces: list[bytes] = []
+
+        async def take(piece: bytes) -> None:
+            pieces.append(piece)
+
+        await self._do(lambda: self._raw.copy_from_query(sql, output=take, format="binary"))
+        return b"".join(pieces)
+
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
         """All of the body or nothing of it.
@@ -197,13 +209,6 @@ class Connection:
                 await self._do(transaction.rollback)
             raise
         await self._do(transaction.commit)
-
-    @contextlib.asynccontextmanager
-    async def cursor(self, sql: str, *values: Any) -> AsyncIterator["Cursor"]:
-        """Rows as they are asked for, of a result too large to hold."""
-        async with self.transaction():
-            raw = await self._do(lambda: self._raw.cursor(sql, *values))
-            yield Cursor(self, raw)
 
     @contextlib.asynccontextmanager
     async def listening(self, channel: str) -> AsyncIterator[trio.MemoryReceiveChannel[None]]:
@@ -294,19 +299,6 @@ class Connection:
     def _has_ended(self, trouble: Exception) -> bool:
         """Whether it is the connection that failed, and not the statement."""
         return isinstance(trouble, ENDS) or self.is_closed
-
-
-@attrs.define(eq=False)
-class Cursor:
-    """A place in a result."""
-
-    _connection: Connection
-    _raw: Any
-
-    async def fetch(self, count: int) -> list[asyncpg.Record]:
-        """The next rows, at most `count`; none at the end."""
-        rows: list[asyncpg.Record] = await self._connection._do(lambda: self._raw.fetch(count))
-        return rows
 
 
 def _left_behind(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ from kernel.events import Fact
 from kernel.journal import Decided, JournalError
 from persistence import DatabaseUnusableError, lone_errors
 from persistence.database import Connection, ConnectionLostError, ConstraintError, Database, NoRoomError
-from persistence.wal import COLUMNS, GENESIS, Group, end, fact_of, pack, rows
+from persistence.wal import COLUMNS, GENESIS, Group, end, pack, rows
 
 log = structlog.get_logger(__name__)
 
@@ -171,10 +171,10 @@ class DurableJournal:
         async with self._readers:
             connection = await self.database.connect()
             try:
-                async with contextlib.aclosing(rows(connection, after)) as batches:
+                async with contextlib.aclosing(rows(connection, after, self._head)) as batches:
                     async for batch in batches:
                         for row in batch:
-                            yield fact_of(row)
+                            yield row.fact()
             finally:
                 connection.abandon()
 

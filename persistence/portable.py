@@ -22,11 +22,11 @@ import msgspec
 
 from kernel.events import decode_event, event_type
 from persistence import DatabaseUnusableError
-from persistence.chain import READ_ALL, Chain, packed
+from persistence.chain import Chain, packed
 from persistence.database import Connection
 from persistence.packing import bytes_or_null, table
 from persistence.recovery import Progress
-from persistence.wal import COLUMNS, Record, rows
+from persistence.wal import COLUMNS, Row, rows
 
 FORMAT: Final = 1
 LINE_MAX: Final = 1 << 24
@@ -83,11 +83,12 @@ async def write_lines(connection: Connection, out: BinaryIO, progress: Progress)
     header = encode(Header(FORMAT)) + b"\n"
     out.write(header)
     count, chain, written = 0, Chain(), hashlib.sha256(header)
-    async with aclosing(rows(connection, 0, READ_ALL)) as batches:
+    async with aclosing(rows(connection, 0, head)) as batches:
         async for batch in batches:
             for row in batch:
                 count += 1
-                if (broken := chain.add(row)) is not None or row["id"] != count:
+                broken = chain.add(row.id, row.columns, row.digest)
+                if broken is not None or row.id != count:
                     raise damaged(broken or f"row {count} is missing")
                 line = encode(line_of(row)) + b"\n"
                 written.update(line)
@@ -105,16 +106,15 @@ def damaged(trouble: str) -> DatabaseUnusableError:
     )
 
 
-def line_of(row: Record) -> Line:
-    command, digest = row["command"], row["digest"]
+def line_of(row: Row) -> Line:
     return Line(
-        row["id"],
-        row["at"],
-        row["market_id"],
-        row["event_type"],
-        msgspec.Raw(row["payload"].encode()),
-        msgspec.Raw(b"null" if command is None else command.encode()),
-        None if digest is None else digest.hex(),
+        row.id,
+        row.at,
+        row.market_id,
+        row.event_type,
+        msgspec.Raw(row.payload),
+        msgspec.Raw(b"null" if row.command is None else row.command),
+        None if row.digest is None else row.digest.hex(),
     )
 
 
@@ -171,7 +171,7 @@ def verified_rows(source: BinaryIO) -> Iterator[bytes]:
         latest = row.at
         asked = None if command == "null" else command
         columns = packed(row.id, row.at, row.market_id, row.event_type, payload, asked)
-        if (broken := chain.follow(row.id, columns, digest)) is not None:
+        if (broken := chain.add(row.id, columns, digest)) is not None:
             raise PortableError(broken)
         yield columns + bytes_or_null(digest)
     if (broken := chain.end()) is not None:

@@ -12,9 +12,9 @@ import msgspec
 from kernel import Exchange
 from kernel.events import Fact, event_type
 from persistence import DatabaseUnusableError, snapshots
-from persistence.chain import READ_ALL, Chain
+from persistence.chain import Chain
 from persistence.database import Connection, Database
-from persistence.wal import GENESIS, Record, fact_of, rows
+from persistence.wal import GENESIS, Row, rows
 
 Progress = Callable[[int, int], None]
 """Told how many facts have been applied, and of how many."""
@@ -48,23 +48,23 @@ async def replay_tail(connection: Connection, exchange: Exchange, progress: Prog
     start = exchange.head
     digest = await connection.fetch_value("SELECT digest FROM wal_events WHERE id = $1", start)
     chain = Chain(start, digest or GENESIS)
-    async with aclosing(rows(connection, start, READ_ALL)) as batches:
+    async with aclosing(rows(connection, start, head)) as batches:
         async for batch in batches:
             for row in batch:
-                if (broken := chain.add(row)) is not None:
-                    raise damaged(row["id"], f"is not as it was written: {broken}")
+                if (broken := chain.add(row.id, row.columns, row.digest)) is not None:
+                    raise damaged(row.id, f"is not as it was written: {broken}")
                 applied(exchange, fact_in(row, exchange.head + 1))
             progress(exchange.head - start, head - start)
     if (broken := chain.end()) is not None:
         raise damaged(exchange.head, f"is not as it was written: {broken}")
 
 
-def fact_in(row: Record, expected: int) -> Fact:
+def fact_in(row: Row, expected: int) -> Fact:
     """The fact of a row, which must be the next."""
-    if row["id"] != expected:
+    if row.id != expected:
         raise damaged(expected, "is missing")
     try:
-        return fact_of(row)
+        return row.fact()
     except msgspec.DecodeError as error:
         raise damaged(expected, f"cannot be read ({error})") from error
 

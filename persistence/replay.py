@@ -15,7 +15,7 @@ from kernel import Exchange
 from kernel.events import Fact, event_type
 from kernel.history import History
 from persistence import DatabaseUnusableError, snapshots
-from persistence.chain import READ_ALL, Chain
+from persistence.chain import Chain
 from persistence.comparison import Findings, Tables
 from persistence.database import Connection, Database
 from persistence.recovery import Progress, applied, fact_in
@@ -60,11 +60,9 @@ async def replay(
 ) -> tuple[Exchange, Counter[str]]:
     """The exchange as of one journal id, and how many facts there were of each kind."""
     exchange, counts = Exchange(), Counter[str]()
-    async with aclosing(rows(connection, 0)) as batches:
+    async with aclosing(rows(connection, 0, to)) as batches:
         async for batch in batches:
             for row in batch:
-                if exchange.head == to:
-                    return exchange, counts
                 fact = fact_in(row, exchange.head + 1)
                 applied(exchange, fact)
                 counts[event_type(fact.event)] += 1
@@ -97,11 +95,11 @@ class Verification:
         if reached == 0:
             await tables.compare_state(self.exchange)
         chain, broken = Chain(), self.findings["the chain of digests"]
-        async with aclosing(rows(self.connection, 0, READ_ALL)) as batches:
+        async with aclosing(rows(self.connection, 0)) as batches:
             async for batch in batches:
                 projected: list[Fact] = []
                 for row in batch:
-                    broken.note(chain.add(row))
+                    broken.note(chain.add(row.id, row.columns, row.digest))
                     fact = fact_in(row, self.exchange.head + 1)
                     applied(self.exchange, fact)
                     self.history.add(fact)

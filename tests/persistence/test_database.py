@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 import trio
 
-from persistence import DatabaseUnusableError, database, embedded
+from persistence import DatabaseUnusableError, database, embedded, packing
 from persistence.database import Connection, ConnectionLostError, ConstraintError, Database
 
 
@@ -91,19 +91,12 @@ async def test_the_operating_system_takes_more_at_once_when_asked_to(connection:
     assert taken() > before
 
 
-async def test_a_large_result_comes_in_pieces(connection: Connection) -> None:
-    seen = []
-    async with connection.cursor("SELECT n FROM generate_series(1, $1::int) n", 25) as cursor:
-        while rows := await cursor.fetch(10):
-            seen.append([row["n"] for row in rows])
-    assert [len(piece) for piece in seen] == [10, 10, 5]
-    assert connection.is_at_rest
-
-
-async def test_a_cursor_left_early_leaves_the_connection_at_rest(connection: Connection) -> None:
-    async with connection.cursor("SELECT n FROM generate_series(1, 1000) n") as cursor:
-        await cursor.fetch(1)
-    assert await connection.fetch_value("SELECT 1") == 1
+async def test_a_result_comes_out_as_the_bytes_that_would_go_in(table: Connection) -> None:
+    """Larger than what one read of the socket takes, so it has come in pieces."""
+    await table.execute("INSERT INTO numbers SELECT n FROM generate_series(1, 100000) n")
+    data = await table.copy_out("SELECT n FROM numbers ORDER BY n")
+    assert data == packing.table(packing.header(1) + packing.int4(n) for n in range(1, 100_001))
+    assert table.is_at_rest
 
 
 async def test_a_statement_whose_caller_is_cancelled_closes_the_connection(
