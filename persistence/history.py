@@ -1,7 +1,8 @@
 """The past, page by page, out of the tables: orders, trades, ledger entries, circuit breakers.
 
 Newest first, unless it says otherwise. A page begins after the row that its caller saw last, so rows added
-meanwhile move nothing. Rows are sorted by time first, because the indexes are; by number within a time.
+meanwhile move nothing; without such a row it begins at the end of time, so that an index can be entered there
+either way. Rows are sorted by time first, because the indexes are; by number within a time.
 """
 
 # ruff: noqa: S608 - statements are put together from what stands in this file; values go as parameters
@@ -20,9 +21,18 @@ Row = Mapping[str, Any]
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 NUMBER: Final = "substr(trade_id, 5)::BIGINT"
 """A trade's number, behind its TRD_."""
+NUMBER_MAX: Final = 2**63 - 1
+"""Beyond every number that there is; so is its time, in the database's word for it."""
 
 
-ORDERS: Final = """
+def before(time: str, number: str, parameter: int) -> str:
+    """Where a row comes before the edge, two parameters: time and number, or null for the end of time."""
+    at = f"COALESCE(${parameter}::timestamptz, 'infinity')"
+    # The first half is what an index can be entered by; it knows nothing of rows within one time.
+    return f"{time} <= {at} AND ({time}, {number}) < ({at}, COALESCE(${parameter + 1}::bigint, {NUMBER_MAX}))"
+
+
+ORDERS: Final = f"""
     SELECT id, client_order_id, market_id, original_side, original_direction, original_price, book_type,
            book_direction, book_price, time_in_force, quantity, filled_quantity, remaining_quantity,
            frozen_amount, frozen_asset_type, status, cancel_reason, created_at, updated_at
@@ -32,8 +42,8 @@ ORDERS: Final = """
       AND ($3::text[] IS NULL OR status = ANY($3))
       AND ($4::text IS NULL OR original_side = $4)
       AND ($5::text IS NULL OR original_direction = $5)
-      AND ($6::timestamptz IS NULL OR (created_at, id) < ($6, $7::uuid))
-    ORDER BY created_at DESC, id DESC
+      AND {before("created_at", "accepted_seq", 6)}
+    ORDER BY created_at DESC, accepted_seq DESC
     LIMIT $8
 """
 
@@ -61,37 +71,35 @@ def trades_of_user(edge: str, order: str) -> str:
                ORDER BY executed_at {order}, {NUMBER} {order} LIMIT $7"""
 
 
-TRADES: Final = trades_of_user(
-    f"($5::timestamptz IS NULL OR (executed_at, {NUMBER}) < ($5, $6::bigint))", "DESC"
-)
+TRADES: Final = trades_of_user(before("executed_at", NUMBER, 5), "DESC")
 TRADES_SINCE: Final = trades_of_user(f"executed_at >= $5 AND {NUMBER} > $6", "ASC")
 TRADE_PLACE: Final = "SELECT executed_at FROM trades WHERE trade_id = 'TRD_' || $1::bigint"
 
 MARKET_TRADES: Final = f"""
     SELECT {TRADE_COLUMNS} FROM trades
     WHERE market_id = $1 AND NOT is_audit
-      AND ($2::timestamptz IS NULL OR (executed_at, {NUMBER}) < ($2, $3::bigint))
+      AND {before("executed_at", NUMBER, 2)}
     ORDER BY executed_at DESC, {NUMBER} DESC
     LIMIT $4
 """
 
-LEDGER: Final = """
+LEDGER: Final = f"""
     SELECT id, entry_type, amount, balance_after, reference_type, reference_id, market_id, description,
            created_at
     FROM ledger_entries
     WHERE user_id = $1
       AND ($2::text[] IS NULL OR entry_type = ANY($2))
       AND ($3::text IS NULL OR market_id = $3)
-      AND ($4::timestamptz IS NULL OR (created_at, id) < ($4, $5::bigint))
+      AND {before("created_at", "id", 4)}
     ORDER BY created_at DESC, id DESC
     LIMIT $6
 """
 
-BREAKERS: Final = """
+BREAKERS: Final = f"""
     SELECT id, market_id, trigger_reason, context::text AS context, resolved_at, resolved_by, resolution_note,
            triggered_at
     FROM circuit_breaker_events
-    WHERE market_id = $1 AND ($2::timestamptz IS NULL OR (triggered_at, id) < ($2, $3::bigint))
+    WHERE market_id = $1 AND {before("triggered_at", "id", 2)}
     ORDER BY triggered_at DESC, id DESC
     LIMIT $4
 """
@@ -122,7 +130,7 @@ class History:
             side,
             direction,
             None if before is None else stored(before.created_at),
-            None if before is None else before.id,
+            None if before is None else before.accepted_seq,
             limit,
         )
 
@@ -172,11 +180,12 @@ class History:
         side = "buy" if order.is_bid else "sell"
         return await self._rows(
             f"SELECT {TRADE_COLUMNS} FROM trades "
-            f"WHERE {side}_user_id = $1 AND {side}_order_id = $2::uuid AND executed_at >= $3 "
+            f"WHERE {side}_user_id = $1 AND {side}_order_id = $2::uuid AND executed_at BETWEEN $3 AND $4 "
             f"ORDER BY executed_at, {NUMBER}",
             order.account.id,
             order.id,
             stored(order.created_at),
+            stored(order.updated_at),
         )
 
     async def ledger(

@@ -1,7 +1,7 @@
 """The users' table: credentials, account type, and whether somebody may come in. Never journaled.
 
-Every change tells all programs on this database that rows have changed, in the transaction that changes them,
-so that none of them goes on believing an old row.
+Every change, whoever makes it, tells all programs on this database that rows have changed: a trigger does, in
+the transaction that changes them. So none of them goes on believing an old row.
 """
 
 # ruff: noqa: S608 - statements are put together from what stands in this file; values go as parameters
@@ -21,6 +21,7 @@ from persistence.database import ConnectionLostError, ConstraintError, Database
 log = structlog.get_logger(__name__)
 
 CHANNEL: Final = "verdict_users"
+"""On which the trigger of schema.sql tells."""
 RETRY_SECONDS: Final = 0.5
 
 COLUMNS: Final = "id, username, email, account_type, is_active, created_at"
@@ -62,14 +63,12 @@ class Users:
         """A new user, or which of its names another has."""
         try:
             row = await self._row(
-                "WITH told AS (SELECT pg_notify($5, '')) "
                 "INSERT INTO users (username, email, password_hash, account_type) "
-                f"SELECT $1, $2, $3, $4 FROM told RETURNING {COLUMNS}",
+                f"VALUES ($1, $2, $3, $4) RETURNING {COLUMNS}",
                 username,
                 email,
                 password_hash,
                 account_type,
-                CHANNEL,
             )
         except ConstraintError as trouble:
             if trouble.constraint not in TAKEN:
@@ -129,10 +128,8 @@ class Users:
             return await connection.fetch_row(sql, *values)
 
     async def _change(self, sql: str, *values: Any) -> bool:
-        async with self.database.borrowed() as connection, connection.transaction():
-            changed = await connection.execute(sql, *values)
-            await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
-            return changed != "UPDATE 0"
+        async with self.database.borrowed() as connection:
+            return await connection.execute(sql, *values) != "UPDATE 0"
 
 
 def user_of(row: Any) -> User:

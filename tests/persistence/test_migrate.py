@@ -30,8 +30,8 @@ async def empty(empty_url: str) -> AsyncIterator[Connection]:
 @pytest.fixture
 def upgrades(tmp_path: Path) -> Path:
     """What a program two versions from now could bring."""
-    (tmp_path / "0002-colour.sql").write_text("ALTER TABLE markets ADD COLUMN colour TEXT;")
-    (tmp_path / "0003-shade.sql").write_text("ALTER TABLE markets ADD COLUMN shade TEXT;")
+    (tmp_path / "0003-colour.sql").write_text("ALTER TABLE markets ADD COLUMN colour TEXT;")
+    (tmp_path / "0004-shade.sql").write_text("ALTER TABLE markets ADD COLUMN shade TEXT;")
     return tmp_path
 
 
@@ -43,7 +43,7 @@ async def columns(connection: Connection) -> set[str]:
 
 
 async def test_an_empty_database_gets_the_schema(empty: Connection) -> None:
-    assert await migrate(empty) == 1
+    assert await migrate(empty) == 2
     assert await columns(empty) == {"id"}
 
 
@@ -57,28 +57,71 @@ async def test_a_database_that_is_ready_is_left_alone(empty: Connection) -> None
 
 async def test_upgrades_are_applied_in_order_and_remembered(empty: Connection, upgrades: Path) -> None:
     await migrate(empty)
-    assert await migrate(empty, upgrades=upgrades) == 3
+    assert await migrate(empty, upgrades=upgrades) == 4
     assert await columns(empty) == {"id", "colour", "shade"}
-    assert await migrate(empty, upgrades=upgrades) == 3
+    assert await migrate(empty, upgrades=upgrades) == 4
     rows = await empty.fetch("SELECT version FROM schema_version ORDER BY version")
-    assert [row["version"] for row in rows] == [1, 2, 3]
+    assert [row["version"] for row in rows] == [2, 3, 4]
+
+
+SHAPE = (
+    """
+    SELECT table_name, column_name, ordinal_position, data_type, character_maximum_length, column_default,
+           is_nullable
+    FROM information_schema.columns WHERE table_schema = 'public'
+""",
+    """
+    SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+""",
+    """
+    SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+""",
+    """
+    SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+""",
+    """
+    SELECT proname, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+""",
+    """
+    SELECT relname, relkind, reloptions::text, CASE relkind WHEN 'v' THEN pg_get_viewdef(oid) END
+    FROM pg_class WHERE relnamespace = 'public'::regnamespace
+""",
+)
+
+
+async def shape(connection: Connection) -> list[list[str]]:
+    """All that a schema is made of, in the catalogue's own words."""
+    return [sorted(str(tuple(row)) for row in await connection.fetch(query)) for query in SHAPE]
+
+
+async def test_an_older_database_is_raised_to_what_a_new_one_is(empty: Connection, server_url: str) -> None:
+    """From the first version on, with what was in it."""
+    await empty.execute((Path(__file__).parent / "schema-0001.sql").read_text())
+    await empty.execute("UPDATE projector_cursor SET journal_id = 5")
+    await migrate(empty)
+    assert await empty.fetch_value("SELECT journal_id FROM projector_cursor") == 5
+    async with fresh(server_url) as url, database.opened(url) as db:
+        new = await db.connect()
+        await migrate(new)
+        assert await shape(empty) == await shape(new)
 
 
 async def test_an_upgrade_that_fails_leaves_the_version_before_it(empty: Connection, upgrades: Path) -> None:
     """Not half of it: its first statement worked."""
-    (upgrades / "0003-shade.sql").write_text("ALTER TABLE markets ADD COLUMN shade TEXT; SELECT 1 / 0;")
+    (upgrades / "0004-shade.sql").write_text("ALTER TABLE markets ADD COLUMN shade TEXT; SELECT 1 / 0;")
     await migrate(empty)
     with pytest.raises(asyncpg.DivisionByZeroError):
         await migrate(empty, upgrades=upgrades)
     assert await columns(empty) == {"id", "colour"}
-    assert await empty.fetch_value("SELECT max(version) FROM schema_version") == 2
+    assert await empty.fetch_value("SELECT max(version) FROM schema_version") == 3
 
 
 async def test_a_newer_database_is_refused_and_not_touched(empty: Connection, upgrades: Path) -> None:
     await migrate(empty)
     await migrate(empty, upgrades=upgrades)
     with pytest.raises(
-        DatabaseUnusableError, match="schema version 3, this program knows 1: start a newer Verdict"
+        DatabaseUnusableError, match="schema version 4, this program knows 2: start a newer Verdict"
     ):
         await migrate(empty)
 
@@ -104,7 +147,7 @@ async def test_starts_at_the_same_moment_do_the_work_once(empty_url: str, upgrad
     async with trio.open_nursery() as nursery:
         for _ in range(4):
             nursery.start_soon(start, upgrades)
-    assert versions == [1] * 4 + [3] * 4
+    assert versions == [2] * 4 + [4] * 4
 
 
 async def test_a_user_who_may_not_make_tables_is_told_so(empty: Connection, server_url: str) -> None:

@@ -1,0 +1,543 @@
+-- The whole database of Verdict, readable from top to bottom.
+--
+--   the journal      wal_events, and snapshots to start from                      the only source of truth
+--   its reading      journal_batches, wal_postings, wal_trades, ... (views)       the compact payloads with names
+--   the projections  accounts, markets, amm_markets, orders, trades, positions,
+--                    ledger_entries, circuit_breaker_events                       can be dropped and rebuilt
+--   apart from both  users                                                        credentials, never journaled
+--   the house        projector_cursor, schema_version
+--
+-- Enumerations are VARCHAR with a CHECK, so that a new value is a line here and no ALTER TYPE. There are no
+-- foreign keys: projections are written in bulk, in whatever order is fastest, and every link in them follows
+-- from the journal. Money is in cents, BIGINT; quantities are shares, INT; prices are cents of the pair's 100.
+-- Apart from users, every created_at, updated_at and executed_at is the time of a command, not of this server.
+--
+-- The CHECKs say again what the kernel guarantees. That is their point: they are a second auditor, who shares
+-- no line of code with the first.
+
+
+-- The journal ------------------------------------------------------------------------------------------------
+
+-- One row per event. The kernel numbers them, without a gap, in the order in which it decided; the primary key
+-- therefore refuses a second writer. No row is ever updated or deleted.
+CREATE TABLE wal_events (
+    id          BIGINT       NOT NULL,  -- no sequence: a number that the kernel did not give would be a lie
+    created_at  TIMESTAMPTZ  NOT NULL,  -- the time of the command; never before that of an earlier row
+    market_id   VARCHAR(64)  NULL,      -- null: the event belongs to no market
+    event_type  VARCHAR(30)  NOT NULL,
+    -- JSON and not JSONB: it keeps the bytes that the digest was taken over, and is written half as fast again.
+    payload     JSON         NOT NULL,
+    -- What was asked, by whom, when and under which correlation id: on the first event of each command only.
+    command     JSON         NULL,
+    -- On the last event of each transaction: the SHA-256 of all events up to and with it, each taken over the
+    -- one before. A row changed, missing or moved anywhere shows in every digest after it. It stands here and
+    -- not in a table of its own so that a transaction of the journal is one COPY, one round trip.
+    digest      BYTEA        NULL,
+    CONSTRAINT wal_events_pkey PRIMARY KEY (id),
+    CONSTRAINT ck_wal_id_gte_1 CHECK (id >= 1),
+    CONSTRAINT ck_wal_digest CHECK (octet_length(digest) = 32),
+    CONSTRAINT ck_wal_event_type CHECK (event_type IN (
+        'JOURNAL_OPENED',
+        'ACCOUNT_OPENED', 'FUNDS_DEPOSITED', 'FUNDS_WITHDRAWN', 'FUNDS_TRANSFERRED', 'SHARES_TRANSFERRED',
+        'FENCE_RAISED', 'GUARD_SET',
+        'MARKET_CREATED', 'MARKET_STATUS_CHANGED', 'MARKET_AMM_AUTHORIZED', 'MARKET_SETTLED',
+        'ORDER_ACCEPTED', 'ORDER_PARTIALLY_FILLED', 'ORDER_MATCHED', 'ORDER_CANCELLED', 'ORDER_EXPIRED',
+        'NETTING_EXECUTED', 'SHARES_MINTED', 'SHARES_BURNED', 'POSITION_SETTLED',
+        'AMM_STARTED', 'AMM_STOPPED', 'CIRCUIT_BREAKER_TRIGGERED', 'CIRCUIT_BREAKER_RESOLVED'
+    ))
+);
+
+-- Time rises with the id, so a block range index finds "as of noon", and costs nothing that can be measured.
+-- A B-tree would cost a seventh of the journal's speed, a GIN index on the order id as much again; for one
+-- order's events there is wal_of_order() below.
+CREATE INDEX idx_wal_time ON wal_events USING brin (created_at);
+
+-- The journal's transactions: the id each ended with, and the digest as of it.
+CREATE VIEW journal_batches AS SELECT id AS last_id, digest FROM wal_events WHERE digest IS NOT NULL;
+
+-- The whole state as of one journal id, so that a start replays only what came after. A snapshot is an
+-- optimisation: any or all may be deleted. It counts only if its digest is that of the state it restores.
+CREATE TABLE snapshots (
+    journal_id  BIGINT       NOT NULL,
+    format      SMALLINT     NOT NULL,  -- how the chunks are encoded
+    digest      BYTEA        NOT NULL,  -- of the state, as the kernel computes it
+    chunks      INT          NOT NULL,
+    created_at  TIMESTAMPTZ  NOT NULL,
+    CONSTRAINT snapshots_pkey PRIMARY KEY (journal_id),
+    CONSTRAINT ck_snapshots_digest CHECK (octet_length(digest) = 32),
+    CONSTRAINT ck_snapshots_chunks CHECK (chunks >= 1)
+);
+
+-- In pieces, so that neither side ever holds one value of a gigabyte.
+CREATE TABLE snapshot_chunks (
+    journal_id  BIGINT  NOT NULL,
+    number      INT     NOT NULL,
+    content     BYTEA   NOT NULL,
+    CONSTRAINT snapshot_chunks_pkey PRIMARY KEY (journal_id, number),
+    CONSTRAINT ck_snapshot_chunks_number CHECK (number >= 0)
+);
+
+
+-- Users ------------------------------------------------------------------------------------------------------
+
+CREATE TABLE users (
+    id             UUID          NOT NULL DEFAULT gen_random_uuid(),
+    username       VARCHAR(64)   NOT NULL,
+    email          VARCHAR(255)  NOT NULL,
+    password_hash  VARCHAR(255)  NOT NULL,
+    account_type   VARCHAR(20)   NOT NULL DEFAULT 'USER',
+    is_active      BOOLEAN       NOT NULL DEFAULT TRUE,
+    created_at     TIMESTAMPTZ   NOT NULL DEFAULT NOW(),
+    updated_at     TIMESTAMPTZ   NOT NULL DEFAULT NOW(),
+    CONSTRAINT users_pkey PRIMARY KEY (id),
+    CONSTRAINT uq_users_username UNIQUE (username),
+    CONSTRAINT uq_users_email UNIQUE (email),
+    CONSTRAINT ck_users_username_len CHECK (length(username) >= 3),
+    CONSTRAINT ck_users_account_type CHECK (account_type IN ('USER', 'ADMIN', 'SYSTEM_BOT'))
+);
+CREATE INDEX idx_users_email ON users (email);
+
+CREATE FUNCTION fn_update_timestamp() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.updated_at = NOW();
+    RETURN NEW;
+END;
+$$;
+CREATE TRIGGER trg_users_updated_at BEFORE UPDATE ON users
+    FOR EACH ROW EXECUTE FUNCTION fn_update_timestamp();
+
+-- The market maker. Its hash is no hash, so no password is its password.
+INSERT INTO users (id, username, email, password_hash, account_type)
+VALUES ('00000000-0000-4000-a000-000000000001', 'amm_market_maker', 'amm@system.internal', '!', 'SYSTEM_BOT');
+
+
+-- Accounts and markets ---------------------------------------------------------------------------------------
+
+CREATE TABLE accounts (
+    id                    UUID         NOT NULL DEFAULT gen_random_uuid(),  -- shown nowhere
+    user_id               VARCHAR(64)  NOT NULL,
+    owner_id              VARCHAR(64)  NOT NULL,  -- of a sub-account, whose it is; else the user_id
+    available_balance     BIGINT       NOT NULL DEFAULT 0,
+    frozen_balance        BIGINT       NOT NULL DEFAULT 0,  -- set aside for the account's own open buy orders
+    auto_netting_enabled  BOOLEAN      NOT NULL DEFAULT TRUE,
+    version               BIGINT       NOT NULL DEFAULT 0,  -- how many ledger entries it has
+    created_at            TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
+    updated_at            TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
+    CONSTRAINT accounts_pkey PRIMARY KEY (id),
+    CONSTRAINT uq_accounts_user_id UNIQUE (user_id),
+    CONSTRAINT ck_accounts_available_gte_0 CHECK (available_balance >= 0),
+    CONSTRAINT ck_accounts_frozen_gte_0 CHECK (frozen_balance >= 0)
+);
+
+CREATE TABLE markets (
+    id                      VARCHAR(64)   NOT NULL,
+    title                   VARCHAR(500)  NOT NULL,
+    description             TEXT          NULL,
+    category                VARCHAR(64)   NULL,
+    status                  VARCHAR(20)   NOT NULL DEFAULT 'DRAFT',
+    min_price_cents         SMALLINT      NOT NULL DEFAULT 1,
+    max_price_cents         SMALLINT      NOT NULL DEFAULT 99,
+    max_order_quantity      INT           NOT NULL DEFAULT 10000,
+    max_position_per_user   INT           NOT NULL DEFAULT 25000,
+    max_order_amount_cents  BIGINT        NOT NULL DEFAULT 1000000,
+    maker_fee_bps           SMALLINT      NOT NULL DEFAULT 10,
+    taker_fee_bps           SMALLINT      NOT NULL DEFAULT 20,
+    trading_start_at        TIMESTAMPTZ   NULL,
+    trading_end_at          TIMESTAMPTZ   NULL,
+    resolution_date         TIMESTAMPTZ   NULL,
+    resolved_at             TIMESTAMPTZ   NULL,
+    settled_at              TIMESTAMPTZ   NULL,
+    resolution_result       VARCHAR(10)   NULL,
+    reserve_balance         BIGINT        NOT NULL DEFAULT 0,  -- 100 for each pair that exists
+    pnl_pool                BIGINT        NOT NULL DEFAULT 0,  -- realized profit and loss so far; may be negative
+    total_yes_shares        BIGINT        NOT NULL DEFAULT 0,
+    total_no_shares         BIGINT        NOT NULL DEFAULT 0,
+    amm_authorized          BOOLEAN       NOT NULL DEFAULT TRUE,
+    created_at              TIMESTAMPTZ   NOT NULL DEFAULT NOW(),
+    updated_at              TIMESTAMPTZ   NOT NULL DEFAULT NOW(),
+    CONSTRAINT markets_pkey PRIMARY KEY (id),
+    CONSTRAINT ck_markets_reserve_gte_0 CHECK (reserve_balance >= 0),
+    CONSTRAINT ck_markets_yes_shares_gte_0 CHECK (total_yes_shares >= 0),
+    CONSTRAINT ck_markets_no_shares_gte_0 CHECK (total_no_shares >= 0),
+    CONSTRAINT ck_markets_shares_balanced CHECK (total_yes_shares = total_no_shares),
+    CONSTRAINT ck_markets_reserve_consistency CHECK (reserve_balance = total_yes_shares * 100),
+    CONSTRAINT ck_markets_status CHECK (status IN (
+        'DRAFT', 'ACTIVE', 'SUSPENDED', 'HALTED', 'RESOLVED', 'SETTLED', 'VOIDED')),
+    CONSTRAINT ck_markets_price_range CHECK (
+        min_price_cents >= 1 AND max_price_cents <= 99 AND min_price_cents < max_price_cents),
+    CONSTRAINT ck_markets_fee CHECK (maker_fee_bps BETWEEN 0 AND 1000 AND taker_fee_bps BETWEEN 0 AND 1000),
+    CONSTRAINT ck_markets_resolution CHECK (resolution_result IN ('YES', 'NO', 'VOID'))
+);
+CREATE INDEX idx_markets_status ON markets (status);
+
+-- Where the market maker runs, or ran.
+CREATE TABLE amm_markets (
+    market_id             VARCHAR(64)  NOT NULL,
+    status                VARCHAR(10)  NOT NULL,
+    start_count           INT          NOT NULL,
+    initial_budget_cents  BIGINT       NOT NULL,
+    initial_price_cents   SMALLINT     NOT NULL,
+    config_override       JSONB        NOT NULL DEFAULT '{}',
+    started_at            TIMESTAMPTZ  NOT NULL,
+    stopped_at            TIMESTAMPTZ  NULL,
+    stop_mode             VARCHAR(10)  NULL,  -- null while it runs, and when settlement stopped it
+    CONSTRAINT amm_markets_pkey PRIMARY KEY (market_id),
+    CONSTRAINT ck_amm_markets_status CHECK (status IN ('RUNNING', 'STOPPED')),
+    CONSTRAINT ck_amm_markets_initial_price CHECK (initial_price_cents BETWEEN 1 AND 99),
+    CONSTRAINT ck_amm_markets_stop_mode CHECK (stop_mode IN ('GRACEFUL', 'IMMEDIATE'))
+);
+
+
+-- Orders and trades ------------------------------------------------------------------------------------------
+
+-- The original columns are the user's own view; the book columns are the same wish in the one book, which is
+-- quoted in YES.
+CREATE TABLE orders (
+    id                  UUID          NOT NULL DEFAULT gen_random_uuid(),
+    client_order_id     VARCHAR(64)   NOT NULL,
+    market_id           VARCHAR(64)   NOT NULL,
+    user_id             VARCHAR(64)   NOT NULL,
+    original_side       VARCHAR(10)   NOT NULL,
+    original_direction  VARCHAR(10)   NOT NULL,
+    original_price      SMALLINT      NOT NULL,
+    book_type           VARCHAR(20)   NOT NULL,
+    book_direction      VARCHAR(10)   NOT NULL,
+    book_price          SMALLINT      NOT NULL,
+    price_type          VARCHAR(20)   NOT NULL DEFAULT 'LIMIT',
+    time_in_force       VARCHAR(10)   NOT NULL DEFAULT 'GTC',
+    quantity            INT           NOT NULL,
+    filled_quantity     INT           NOT NULL DEFAULT 0,
+    remaining_quantity  INT           NOT NULL,  -- of a cancelled order: what was cancelled
+    frozen_amount       BIGINT        NOT NULL DEFAULT 0,  -- cents for FUNDS, else shares
+    frozen_asset_type   VARCHAR(20)   NOT NULL,
+    status              VARCHAR(20)   NOT NULL DEFAULT 'NEW',
+    cancel_reason       VARCHAR(100)  NULL,
+    accepted_seq        BIGINT        NOT NULL,  -- journal id of its ORDER_ACCEPTED: its place in time priority
+    replaces_order_id   UUID          NULL,
+    created_at          TIMESTAMPTZ   NOT NULL DEFAULT NOW(),
+    updated_at          TIMESTAMPTZ   NOT NULL DEFAULT NOW(),
+    CONSTRAINT orders_pkey PRIMARY KEY (id),
+    CONSTRAINT uq_orders_user_client_order_id UNIQUE (user_id, client_order_id),
+    CONSTRAINT uq_orders_accepted_seq UNIQUE (accepted_seq),
+    CONSTRAINT ck_orders_original_side CHECK (original_side IN ('YES', 'NO')),
+    CONSTRAINT ck_orders_original_direction CHECK (original_direction IN ('BUY', 'SELL')),
+    CONSTRAINT ck_orders_original_price CHECK (original_price BETWEEN 1 AND 99),
+    CONSTRAINT ck_orders_book_type CHECK (book_type IN (
+        'NATIVE_BUY', 'NATIVE_SELL', 'SYNTHETIC_BUY', 'SYNTHETIC_SELL')),
+    CONSTRAINT ck_orders_book_direction CHECK (book_direction IN ('BUY', 'SELL')),
+    CONSTRAINT ck_orders_book_type_dir_match CHECK (
+        (book_type IN ('NATIVE_BUY', 'SYNTHETIC_BUY') AND book_direction = 'BUY')
+        OR (book_type IN ('NATIVE_SELL', 'SYNTHETIC_SELL') AND book_direction = 'SELL')),
+    CONSTRAINT ck_orders_book_price CHECK (book_price BETWEEN 1 AND 99),
+    CONSTRAINT ck_orders_price_type CHECK (price_type IN ('LIMIT')),
+    CONSTRAINT ck_orders_tif CHECK (time_in_force IN ('GTC', 'IOC')),
+    CONSTRAINT ck_orders_quantity CHECK (quantity > 0),
+    CONSTRAINT ck_orders_filled CHECK (filled_quantity BETWEEN 0 AND quantity),
+    CONSTRAINT ck_orders_remaining CHECK (remaining_quantity BETWEEN 0 AND quantity),
+    CONSTRAINT ck_orders_fill_consistency CHECK (filled_quantity + remaining_quantity = quantity),
+    CONSTRAINT ck_orders_frozen_amount_gte_0 CHECK (frozen_amount >= 0),
+    CONSTRAINT ck_orders_frozen_asset_type CHECK (frozen_asset_type IN ('FUNDS', 'YES_SHARES', 'NO_SHARES')),
+    CONSTRAINT ck_orders_status CHECK (status IN (
+        'NEW', 'OPEN', 'PARTIALLY_FILLED', 'FILLED', 'CANCELLED', 'REJECTED'))
+);
+CREATE INDEX idx_orders_user_status ON orders (user_id, status, created_at DESC);
+CREATE INDEX idx_orders_market_active ON orders (market_id, created_at)
+    WHERE status IN ('OPEN', 'PARTIALLY_FILLED');
+CREATE INDEX idx_orders_self_trade ON orders (market_id, user_id, book_direction)
+    WHERE status IN ('OPEN', 'PARTIALLY_FILLED');
+
+-- Buy and sell are the sides of the book, not the users' intents.
+CREATE TABLE trades (
+    id                 UUID         NOT NULL DEFAULT gen_random_uuid(),  -- shown nowhere
+    trade_id           VARCHAR(64)  NOT NULL,
+    market_id          VARCHAR(64)  NOT NULL,
+    scenario           VARCHAR(20)  NOT NULL,
+    buy_order_id       UUID         NOT NULL,
+    sell_order_id      UUID         NOT NULL,
+    buy_user_id        VARCHAR(64)  NOT NULL,
+    sell_user_id       VARCHAR(64)  NOT NULL,
+    buy_book_type      VARCHAR(20)  NOT NULL,
+    sell_book_type     VARCHAR(20)  NOT NULL,
+    price              SMALLINT     NOT NULL,  -- in cents of YES
+    quantity           INT          NOT NULL,
+    maker_order_id     UUID         NOT NULL,
+    taker_order_id     UUID         NOT NULL,
+    maker_fee          BIGINT       NOT NULL DEFAULT 0,
+    taker_fee          BIGINT       NOT NULL DEFAULT 0,
+    buy_realized_pnl   BIGINT       NULL,  -- null: that side opened its position; 0: closed at cost
+    sell_realized_pnl  BIGINT       NULL,
+    is_audit           BOOLEAN      NOT NULL DEFAULT FALSE,  -- the record of a privileged mint or burn
+    executed_at        TIMESTAMPTZ  NOT NULL,
+    created_at         TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
+    CONSTRAINT trades_pkey PRIMARY KEY (id),
+    CONSTRAINT uq_trades_trade_id UNIQUE (trade_id),
+    CONSTRAINT ck_trades_scenario CHECK (scenario IN ('MINT', 'TRANSFER_YES', 'TRANSFER_NO', 'BURN')),
+    CONSTRAINT ck_trades_buy_book_type CHECK (buy_book_type IN ('NATIVE_BUY', 'SYNTHETIC_BUY')),
+    CONSTRAINT ck_trades_sell_book_type CHECK (sell_book_type IN ('NATIVE_SELL', 'SYNTHETIC_SELL')),
+    CONSTRAINT ck_trades_price CHECK (price BETWEEN 1 AND 99),
+    CONSTRAINT ck_trades_quantity CHECK (quantity > 0),
+    CONSTRAINT ck_trades_fee_gte_0 CHECK (maker_fee >= 0 AND taker_fee >= 0),
+    -- Only the market maker may meet itself.
+    CONSTRAINT ck_trades_diff_users CHECK (
+        buy_user_id <> sell_user_id OR buy_user_id = '00000000-0000-4000-a000-000000000001'),
+    CONSTRAINT ck_trades_is_audit CHECK (is_audit = (buy_user_id = 'SYSTEM' OR sell_user_id = 'SYSTEM'))
+);
+CREATE INDEX idx_trades_buy_user ON trades (buy_user_id, executed_at DESC);
+CREATE INDEX idx_trades_sell_user ON trades (sell_user_id, executed_at DESC);
+CREATE INDEX idx_trades_market_time ON trades (market_id, executed_at DESC);
+CREATE INDEX idx_trades_scenario ON trades (market_id, scenario);
+
+
+-- Positions and the ledger -----------------------------------------------------------------------------------
+
+-- One row for each user and market, YES and NO side by side. Cost sums, never averages: no cent is rounded away.
+CREATE TABLE positions (
+    id                UUID         NOT NULL DEFAULT gen_random_uuid(),  -- shown nowhere
+    user_id           VARCHAR(64)  NOT NULL,
+    market_id         VARCHAR(64)  NOT NULL,
+    yes_volume        INT          NOT NULL DEFAULT 0,
+    no_volume         INT          NOT NULL DEFAULT 0,
+    yes_cost_sum      BIGINT       NOT NULL DEFAULT 0,
+    no_cost_sum       BIGINT       NOT NULL DEFAULT 0,
+    yes_pending_sell  INT          NOT NULL DEFAULT 0,  -- set aside for the user's own open sell orders
+    no_pending_sell   INT          NOT NULL DEFAULT 0,
+    created_at        TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
+    updated_at        TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
+    CONSTRAINT positions_pkey PRIMARY KEY (id),
+    CONSTRAINT uq_positions_user_market UNIQUE (user_id, market_id),
+    CONSTRAINT ck_positions_yes_volume_gte_0 CHECK (yes_volume >= 0),
+    CONSTRAINT ck_positions_no_volume_gte_0 CHECK (no_volume >= 0),
+    CONSTRAINT ck_positions_yes_cost_gte_0 CHECK (yes_cost_sum >= 0),
+    CONSTRAINT ck_positions_no_cost_gte_0 CHECK (no_cost_sum >= 0),
+    CONSTRAINT ck_positions_yes_pending_gte_0 CHECK (yes_pending_sell >= 0),
+    CONSTRAINT ck_positions_no_pending_gte_0 CHECK (no_pending_sell >= 0),
+    CONSTRAINT ck_positions_yes_pending_lte_vol CHECK (yes_pending_sell <= yes_volume),
+    CONSTRAINT ck_positions_no_pending_lte_vol CHECK (no_pending_sell <= no_volume)
+);
+CREATE INDEX idx_positions_user ON positions (user_id);
+
+-- A chain for each account: amount is the change of its available balance, balance_after what it is then.
+CREATE TABLE ledger_entries (
+    id              BIGINT        NOT NULL,  -- the kernel's number, without a gap
+    user_id         VARCHAR(64)   NOT NULL,
+    entry_type      VARCHAR(30)   NOT NULL,
+    amount          BIGINT        NOT NULL,
+    balance_after   BIGINT        NOT NULL,
+    reference_type  VARCHAR(30)   NULL,
+    reference_id    VARCHAR(128)  NULL,
+    market_id       VARCHAR(64)   NULL,
+    description     VARCHAR(500)  NULL,
+    created_at      TIMESTAMPTZ   NOT NULL DEFAULT NOW(),
+    CONSTRAINT ledger_entries_pkey PRIMARY KEY (id),
+    CONSTRAINT ck_ledger_balance_gte_0 CHECK (balance_after >= 0),
+    CONSTRAINT ck_ledger_entry_type CHECK (entry_type IN (
+        'DEPOSIT', 'WITHDRAW', 'ORDER_FREEZE', 'ORDER_UNFREEZE',
+        'MINT_COST', 'MINT_RESERVE_IN', 'BURN_REVENUE', 'BURN_RESERVE_OUT',
+        'TRANSFER_PAYMENT', 'TRANSFER_RECEIPT', 'NETTING', 'NETTING_RESERVE_OUT',
+        'FEE', 'FEE_REVENUE', 'SETTLEMENT_PAYOUT', 'SETTLEMENT_VOID'))
+);
+CREATE INDEX idx_ledger_user_time ON ledger_entries (user_id, created_at DESC);
+CREATE INDEX idx_ledger_reference ON ledger_entries (reference_type, reference_id) WHERE reference_id IS NOT NULL;
+CREATE INDEX idx_ledger_type ON ledger_entries (entry_type, created_at);
+CREATE INDEX idx_ledger_market ON ledger_entries (market_id, id);
+-- A key mints once and burns once.
+CREATE UNIQUE INDEX uq_ledger_amm_reference ON ledger_entries (reference_type, reference_id, entry_type)
+    WHERE reference_type IN ('AMM_MINT', 'AMM_BURN');
+
+CREATE TABLE circuit_breaker_events (
+    id               BIGINT       NOT NULL,  -- the kernel's number
+    market_id        VARCHAR(64)  NOT NULL,
+    trigger_reason   VARCHAR(50)  NOT NULL,
+    context          JSONB        NOT NULL DEFAULT '{}',
+    resolved_at      TIMESTAMPTZ  NULL,
+    resolved_by      VARCHAR(50)  NULL,
+    resolution_note  TEXT         NULL,
+    triggered_at     TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
+    CONSTRAINT circuit_breaker_events_pkey PRIMARY KEY (id)
+);
+CREATE INDEX idx_cb_market ON circuit_breaker_events (market_id, triggered_at DESC);
+
+
+-- The house --------------------------------------------------------------------------------------------------
+
+-- Which version of this file the database has, and had. The program upgrades an older one, refuses a newer one.
+CREATE TABLE schema_version (
+    version     INT          NOT NULL,
+    applied_at  TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
+    CONSTRAINT schema_version_pkey PRIMARY KEY (version)
+);
+INSERT INTO schema_version (version) VALUES (1);
+
+-- How far the projections are. It moves in the transaction that writes them: so each event counts once.
+CREATE TABLE projector_cursor (
+    only_row    BOOLEAN  NOT NULL DEFAULT TRUE,
+    journal_id  BIGINT   NOT NULL,
+    CONSTRAINT projector_cursor_pkey PRIMARY KEY (only_row),
+    CONSTRAINT ck_projector_cursor_only_row CHECK (only_row),
+    CONSTRAINT ck_projector_cursor_journal_id CHECK (journal_id >= 0)
+);
+INSERT INTO projector_cursor (journal_id) VALUES (0);
+
+
+-- The journal with names -------------------------------------------------------------------------------------
+--
+-- Payloads hold what is many as arrays without names, since they are written at every command and read by
+-- people seldom. These views are their key: the place in the array, and what stands there. (kernel/events.py
+-- has the same order; a test writes events there and reads them here.)
+
+-- postings: [user_id, entry_type, amount, balance_after, frozen_after, order_id]
+CREATE VIEW wal_postings AS
+SELECT event.id                                                 AS journal_id,
+       (event.payload->>'ledger_id')::BIGINT + place - 1        AS ledger_id,
+       posting->>0                                              AS user_id,
+       posting->>1                                              AS entry_type,
+       (posting->>2)::BIGINT                                    AS amount,
+       (posting->>3)::BIGINT                                    AS balance_after,
+       (posting->>4)::BIGINT                                    AS frozen_after,
+       -- An entry refers to the order it names, else to what the event is about.
+       CASE WHEN posting->>5 IS NOT NULL THEN 'ORDER'
+            ELSE CASE event.event_type
+                 WHEN 'ORDER_ACCEPTED' THEN 'ORDER'
+                 WHEN 'ORDER_CANCELLED' THEN 'ORDER'
+                 WHEN 'ORDER_EXPIRED' THEN 'ORDER'
+                 WHEN 'ORDER_PARTIALLY_FILLED' THEN 'TRADE'
+                 WHEN 'ORDER_MATCHED' THEN 'TRADE'
+                 WHEN 'FUNDS_DEPOSITED' THEN 'DEPOSIT'
+                 WHEN 'FUNDS_WITHDRAWN' THEN 'WITHDRAW'
+                 WHEN 'FUNDS_TRANSFERRED' THEN event.payload->>'reference_type'
+                 WHEN 'SHARES_MINTED' THEN 'AMM_MINT'
+                 WHEN 'SHARES_BURNED' THEN 'AMM_BURN'
+                 ELSE 'MARKET' END
+            END                                                 AS reference_type,
+       COALESCE(
+            posting->>5,
+            CASE WHEN event.event_type IN ('FUNDS_DEPOSITED', 'FUNDS_WITHDRAWN') THEN NULL
+                 ELSE COALESCE(
+                    'TRD_' || CASE WHEN event.event_type IN ('ORDER_PARTIALLY_FILLED', 'ORDER_MATCHED')
+                                   THEN event.payload->'trade'->>0 END,
+                    event.payload->>'idempotency_key',
+                    event.payload->>'order_id',
+                    event.market_id) END)                       AS reference_id,
+       event.market_id,
+       event.created_at
+FROM wal_events event, json_array_elements(event.payload->'postings') WITH ORDINALITY AS list (posting, place);
+
+-- positions: [user_id, yes_volume, yes_cost_sum, yes_pending_sell, no_volume, no_cost_sum, no_pending_sell]
+CREATE VIEW wal_positions AS
+SELECT event.id                 AS journal_id,
+       event.market_id,
+       position->>0             AS user_id,
+       (position->>1)::INT      AS yes_volume,
+       (position->>2)::BIGINT   AS yes_cost_sum,
+       (position->>3)::INT      AS yes_pending_sell,
+       (position->>4)::INT      AS no_volume,
+       (position->>5)::BIGINT   AS no_cost_sum,
+       (position->>6)::INT      AS no_pending_sell,
+       event.created_at
+FROM wal_events event, json_array_elements(event.payload->'positions') AS list (position);
+
+-- orders: the maker's [status, filled_quantity, remaining_quantity, frozen_amount], then the taker's
+CREATE VIEW wal_orders AS
+SELECT event.id                                                                  AS journal_id,
+       event.market_id,
+       (event.payload->>CASE place WHEN 1 THEN 'order_id' ELSE 'counterparty_order_id' END)::UUID AS order_id,
+       after->>0                                                                 AS status,
+       (after->>1)::INT                                                          AS filled_quantity,
+       (after->>2)::INT                                                          AS remaining_quantity,
+       (after->>3)::BIGINT                                                       AS frozen_amount,
+       event.created_at
+FROM wal_events event, json_array_elements(event.payload->'orders') WITH ORDINALITY AS list (after, place);
+
+-- market: [reserve_balance, pnl_pool, total_yes_shares, total_no_shares]
+CREATE VIEW wal_markets AS
+SELECT event.id                                 AS journal_id,
+       event.market_id,
+       (event.payload->'market'->>0)::BIGINT    AS reserve_balance,
+       (event.payload->'market'->>1)::BIGINT    AS pnl_pool,
+       (event.payload->'market'->>2)::BIGINT    AS total_yes_shares,
+       (event.payload->'market'->>3)::BIGINT    AS total_no_shares,
+       event.created_at
+FROM wal_events event
+WHERE event.payload->>'market' IS NOT NULL;
+
+-- trade of a fill: [trade_id, scenario, maker_direction, maker_fee, taker_fee, buy_realized_pnl, sell_realized_pnl]
+-- trade of a privileged mint or burn: [trade_id, order_id, realized_pnl]
+-- A fill changes the maker's position, then the taker's, so these say whose it is; where there is only one,
+-- it is the market maker's with itself. The book types follow from the scenario.
+CREATE VIEW wal_trades AS
+WITH fill AS (
+    SELECT id, market_id, created_at, payload,
+           payload->'trade'                                                     AS trade,
+           payload->'trade'->>2 = 'BUY'                                         AS maker_buys,
+           (payload->>'order_id')::UUID                                         AS maker_order_id,
+           (payload->>'counterparty_order_id')::UUID                            AS taker_order_id,
+           payload->'positions'->0->>0                                          AS maker_user_id,
+           COALESCE(payload->'positions'->1->>0, payload->'positions'->0->>0)   AS taker_user_id
+    FROM wal_events
+    WHERE event_type IN ('ORDER_PARTIALLY_FILLED', 'ORDER_MATCHED')
+)
+SELECT id                                                                       AS journal_id,
+       'TRD_' || (trade->>0)                                                    AS trade_id,
+       market_id,
+       trade->>1                                                                AS scenario,
+       (payload->>'trade_price')::INT                                           AS price,
+       (payload->>'fill_qty')::INT                                              AS quantity,
+       CASE WHEN maker_buys THEN maker_order_id ELSE taker_order_id END         AS buy_order_id,
+       CASE WHEN maker_buys THEN taker_order_id ELSE maker_order_id END         AS sell_order_id,
+       CASE WHEN maker_buys THEN maker_user_id ELSE taker_user_id END           AS buy_user_id,
+       CASE WHEN maker_buys THEN taker_user_id ELSE maker_user_id END           AS sell_user_id,
+       CASE WHEN trade->>1 IN ('MINT', 'TRANSFER_YES') THEN 'NATIVE_BUY' ELSE 'SYNTHETIC_BUY' END   AS buy_book_type,
+       CASE WHEN trade->>1 IN ('TRANSFER_YES', 'BURN') THEN 'NATIVE_SELL' ELSE 'SYNTHETIC_SELL' END AS sell_book_type,
+       maker_order_id,
+       taker_order_id,
+       (trade->>3)::BIGINT                                                      AS maker_fee,
+       (trade->>4)::BIGINT                                                      AS taker_fee,
+       (trade->>5)::BIGINT                                                      AS buy_realized_pnl,
+       (trade->>6)::BIGINT                                                      AS sell_realized_pnl,
+       FALSE                                                                    AS is_audit,
+       created_at                                                               AS executed_at
+FROM fill
+UNION ALL
+SELECT id,
+       'TRD_' || (payload->'trade'->>0),
+       market_id,
+       CASE event_type WHEN 'SHARES_MINTED' THEN 'MINT' ELSE 'BURN' END,
+       50,
+       (payload->>'quantity')::INT,
+       (payload->'trade'->>1)::UUID,
+       (payload->'trade'->>1)::UUID,
+       CASE event_type WHEN 'SHARES_MINTED' THEN payload->>'user_id' ELSE 'SYSTEM' END,
+       CASE event_type WHEN 'SHARES_MINTED' THEN 'SYSTEM' ELSE payload->>'user_id' END,
+       CASE event_type WHEN 'SHARES_MINTED' THEN 'NATIVE_BUY' ELSE 'SYNTHETIC_BUY' END,
+       CASE event_type WHEN 'SHARES_MINTED' THEN 'SYNTHETIC_SELL' ELSE 'NATIVE_SELL' END,
+       (payload->'trade'->>1)::UUID,
+       (payload->'trade'->>1)::UUID,
+       0,
+       0,
+       NULL,
+       (payload->'trade'->>2)::BIGINT,
+       TRUE,
+       created_at
+FROM wal_events
+WHERE event_type IN ('SHARES_MINTED', 'SHARES_BURNED');
+
+-- Who asked for what, and which events came of it.
+CREATE VIEW wal_commands AS
+SELECT event.id AS first,
+       COALESCE((SELECT MIN(later.id) FROM wal_events later WHERE later.id > event.id AND later.command IS NOT NULL),
+                (SELECT MAX(id) + 1 FROM wal_events)) - 1 AS last,
+       event.command,
+       event.created_at
+FROM wal_events event
+WHERE event.command IS NOT NULL;
+
+-- Every event that names an order, oldest first. The order's own times bound what must be read.
+CREATE FUNCTION wal_of_order(wanted UUID) RETURNS SETOF wal_events LANGUAGE sql STABLE AS $$
+    SELECT event.*
+    FROM orders
+    JOIN wal_events event ON event.id >= orders.accepted_seq
+                         AND event.created_at BETWEEN orders.created_at AND orders.updated_at
+    WHERE orders.id = wanted
+      AND wanted::TEXT IN (event.payload->>'order_id', event.payload->>'counterparty_order_id')
+    ORDER BY event.id
+$$;
