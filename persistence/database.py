@@ -143,8 +143,6 @@ class Database:
             await raw.execute("SET synchronous_commit = on")
         # A market maker has half of all rows, most users a handful: no plan is right for both.
         await raw.execute("SET plan_cache_mode = force_custom_plan")
-        # A market maker has half of all rows, most users a handful: no plan is right for both.
-        await raw.execute("SET plan_cache_mode = force_custom_plan")
         # A statement whose connection was abandoned ends within a second, where the server can notice.
         with contextlib.suppress(asyncpg.InvalidParameterValueError):
             await raw.execute("SET client_connection_check_interval = '1s'")
