@@ -1,12 +1,13 @@
 """Recovery: events a second from the journal, from a snapshot and a tail, and how much memory that takes.
 
-A journal of the flow of bench/workload.py is made first; then an exchange is recovered from all of it, a
-snapshot is written, and one is recovered from that. Each recovery is a process of its own, for its memory.
+A journal of the flow of bench/workload.py is made first, as the flow itself decides it; then an exchange is
+recovered from all of it, a snapshot is written, and one is recovered from that. With --after the journal goes
+on behind the snapshot, and one is recovered from both. Each recovery is a process of its own, for its memory.
 """
 
 import argparse
+import functools
 import multiprocessing
-import resource
 import shutil
 import statistics
 import tempfile
@@ -16,9 +17,12 @@ from typing import Final
 
 import trio
 
+from bench import workload
 from bench.measure import heading, line, resident, section
-from bench.workload import Flow, opening, resting
+from bench.workload import Flow, opening
 from kernel import Exchange
+from kernel.answers import Outcome
+from kernel.commands import AnyCommand
 from kernel.journal import Decided
 from persistence import database, embedded, snapshots, wal
 from persistence.database import Connection
@@ -35,26 +39,30 @@ def main() -> None:
     asked.add_argument("--events", type=int, default=300_000, help="in the journal")
     asked.add_argument("--resting", type=int, default=100_000, help="orders in the snapshot that is measured")
     asked.add_argument("--rounds", type=int, default=3, help="recoveries, of which the median counts")
+    asked.add_argument(
+        "--after", type=int, default=0, help="events behind the snapshot: 1000000 takes two minutes more"
+    )
     arguments = asked.parse_args()
     heading("recovery")
     folder = Path(tempfile.mkdtemp(prefix="verdict-bench-"))
     try:
-        trio.run(measure, folder, arguments.events, arguments.resting, arguments.rounds)
+        trio.run(functools.partial(measure, folder, **vars(arguments)))
     finally:
         shutil.rmtree(folder)
 
 
-async def measure(folder: Path, events: int, orders: int, rounds: int) -> None:
+async def measure(folder: Path, events: int, resting: int, rounds: int, after: int) -> None:
     async with embedded.running(folder) as url, database.opened(url) as db:
         connection = await db.connect()
         await migrate(connection)
-        head = await fill(connection, events)
+        filling = Filling(connection)
+        head = await filling.until(events)
         section(f"{head:,} events, no snapshot")
         await tell(url, head, rounds)
 
-        section(f"a snapshot of {orders:,} resting orders")
+        section(f"a snapshot of {resting:,} resting orders")
         exchange = Exchange()
-        for command in [*opening(), *resting(orders)]:
+        for command in [*opening(), *workload.resting(resting)]:
             exchange.execute(command)
         begun = time.perf_counter()
         data = exchange.snapshot()
@@ -71,6 +79,13 @@ async def measure(folder: Path, events: int, orders: int, rounds: int) -> None:
         section(f"{head:,} events, and a snapshot of all of them")
         line("dumped and written in", written, "s", f"{size / 1e6:,.1f} MB compressed")
         await tell(url, head, rounds)
+
+        if after:
+            begun = time.perf_counter()
+            tail = await filling.until(head + after) - head
+            section(f"that snapshot, and {tail:,} events behind it")
+            line("(written in", time.perf_counter() - begun, "s)")
+            await tell(url, tail, rounds)
 
 
 async def tell(url: str, head: int, rounds: int) -> None:
@@ -100,20 +115,49 @@ def recover_and_tell(url: str, there: "multiprocessing.connection.Connection[obj
             return time.perf_counter() - begun
 
     seconds = trio.run(run)
-    there.send((seconds, resident(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
+    there.send((seconds, resident(), most_resident()))
 
 
-async def fill(connection: Connection, events: int) -> int:
-    """Put so many events of the flow into the journal; returns its newest id."""
-    exchange, flow = Exchange(), Flow(burst=BURST)
-    head, digest, waiting = 0, wal.GENESIS, opening()
-    while head < events:
-        decided = [Decided(command, "", exchange.execute(command)) for command in waiting]
-        group = wal.pack(decided, head, digest)
-        assert group is not None
-        await connection.copy_in("wal_events", wal.COLUMNS, group.rows)
-        head, digest, waiting = group.last, group.digest, flow.commands(GROUP)
-    return head
+def most_resident() -> int:
+    """Bytes of memory that this process had in use at most; rusage would tell of the one that started it."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+class Noted(Exchange):
+    """An exchange that keeps what it decides until somebody takes it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.decided: list[Decided] = []
+
+    def execute(self, command: AnyCommand) -> Outcome:
+        outcome = super().execute(command)
+        self.decided.append(Decided(command, "", outcome))
+        return outcome
+
+
+class Filling:
+    """A journal in the making. The flow decides everything once, to know what it may ask next."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.exchange = Noted()
+        for command in opening():
+            self.exchange.execute(command)
+        self.flow = Flow(burst=BURST, exchange=self.exchange)
+        self.head, self.digest = 0, wal.GENESIS
+
+    async def until(self, events: int) -> int:
+        """Fill it up to so many events, or a few more; returns its newest id."""
+        while self.head < events:
+            group = wal.pack(self.exchange.decided, self.head, self.digest)
+            assert group is not None
+            await self.connection.copy_in("wal_events", wal.COLUMNS, group.rows)
+            self.head, self.digest = group.last, group.digest
+            self.exchange.decided = []
+            self.flow.commands(GROUP)
+        return self.head
 
 
 if __name__ == "__main__":

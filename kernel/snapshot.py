@@ -158,12 +158,12 @@ def load(data: bytes, state: State) -> None:
 
     Raises `SnapshotError` if the bytes are not whole or of another format; the state is then of no use.
     """
-    header, newline, body = data.partition(b"\n")
-    if not newline or header + newline != HEADER % SNAPSHOT_FORMAT:
-        found = header[:40].decode("ascii", "replace")
+    header = HEADER % SNAPSHOT_FORMAT
+    if not data.startswith(header):
+        found = data[:40].partition(b"\n")[0].decode("ascii", "replace")
         raise SnapshotError(f"not a snapshot of format {SNAPSHOT_FORMAT}: it begins with {found!r}")
     try:
-        restore(state, decode(body))
+        restore(state, decode(memoryview(data)[len(header) :]))
     except (LookupError, ValueError) as error:
         raise SnapshotError(f"snapshot is truncated or altered: {error}") from error
 
