@@ -25,6 +25,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, ConnectionState, Framework, LifespanState
 from hypercorn.utils import parse_socket_addr, wrap_app
 
+from adapters.gate import Gate
 from adapters.websocket import Upgrade
 
 RECEIVE: Final = 65_536
@@ -86,9 +87,9 @@ class HttpUntilUpgrade(H11Protocol):
             and "upgrade" in headers.get("connection", "").lower()
         ):
             assert isinstance(self.connection, h11.Connection)
-            raise UpgradeAsked(
-                Upgrade(event.target.decode("latin-1"), headers, self.connection.trailing_data[0])
-            )
+            target, trailing = event.target.decode("latin-1"), self.connection.trailing_data[0]
+            peer = self.client[0] if self.client is not None else ""
+            raise UpgradeAsked(Upgrade(target, headers, trailing, peer))
 
 
 class Visitor(TCPServer):
@@ -223,6 +224,7 @@ async def serve(
     websockets: Websockets,
     *,
     sockets: Sockets,
+    gate: Gate,
     shutdown_trigger: Callable[[], Awaitable[object]],
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -238,8 +240,11 @@ async def serve(
         trio.SocketListener(trio.socket.from_stdlib_socket(socket)) for socket in sockets.insecure_sockets
     ]
 
-    async def welcome(stream: trio.SocketStream) -> None:
+    async def visit(stream: trio.SocketStream) -> None:
         await Visitor(wrapped, config, context, state, websockets, stream).run()
+
+    async def welcome(stream: trio.SocketStream) -> None:
+        await gate.through(stream, visit)
 
     async with trio.open_nursery() as lifespan_nursery:
         await lifespan_nursery.start(lifespan.handle_lifespan)

@@ -5,7 +5,6 @@ limit, body, business. They are plain calls in one function and not layers aroun
 read, and a request pays for nothing it does not use.
 """
 
-import ipaddress
 import secrets
 import sys
 import time
@@ -23,6 +22,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import MapAdapter
 
 from adapters import render
+from adapters.addresses import caller_address
 from adapters.bodies import EmptyBody, ReplaceBody
 from adapters.clock import MINUTE
 from adapters.connection import Connection, body_of
@@ -181,21 +181,9 @@ class Front:
         return body
 
     def address(self, request: Request) -> str:
-        """Who is at the other end. Proxies we trust are asked for whom they speak, from the nearest on."""
+        """Who is at the other end."""
         peer: str = (request.scope.get("client") or ("", 0))[0]
-        if not self._proxies:
-            return peer
-        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
-        while hops and self._is_proxy(peer):
-            peer = hops.pop()
-        return peer
-
-    def _is_proxy(self, address: str) -> bool:
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self._proxies)
+        return caller_address(peer, request.headers.get("X-Forwarded-For", ""), self._proxies)
 
     # What went wrong
 

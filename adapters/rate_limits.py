@@ -4,11 +4,11 @@ The counts live for one window and are forgotten together, so that nobody's floo
 """
 
 import enum
-import ipaddress
 from typing import Final
 
 import attrs
 
+from adapters.addresses import household
 from adapters.clock import MINUTE, Clock
 from adapters.identity import Principal
 from adapters.settings import Settings
@@ -103,16 +103,3 @@ class RateLimits:
         count = self._counts.get(counted, 0) + 1
         self._counts[counted] = count
         return Quota(limit, max(0, limit - count), (window + 1) * MINUTE, count <= limit)
-
-
-def household(address: str) -> str:
-    """Whom an address counts as: one for IPv4; for IPv6 the network, of which anybody has a whole one."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return address
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, 64), strict=False))

@@ -20,6 +20,7 @@ from adapters import doorway
 from adapters.cli import CommandError, leaves, version
 from adapters.clock import Clock
 from adapters.first_start import ensure_administrator, jwt_secret, open_exchange, open_missing_accounts
+from adapters.gate import Gate
 from adapters.http import make_app
 from adapters.identity import Identities
 from adapters.log import start_logging
@@ -145,7 +146,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Running]:
                 helping.start_soon(end_trading_windows, server)
                 helping.start_soon(audit_regularly, server)
                 app = application(server, websockets, lambda: writer.trouble)
-                async with serving(app, websockets, sockets):
+                async with serving(app, websockets, sockets, Gate(settings, clock)):
                     yield Running(server, address_of(sockets))
                 helping.cancel_scope.cancel()
             actors.close()
@@ -226,11 +227,13 @@ def configuration() -> Config:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: QuartTrio, websockets: Websockets, sockets: Sockets) -> AsyncIterator[None]:
+async def serving(
+    app: QuartTrio, websockets: Websockets, sockets: Sockets, gate: Gate
+) -> AsyncIterator[None]:
     """Take requests while the body runs; then finish what is under way."""
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
-        await nursery.start(serve_doorway, app, websockets, sockets, stop)
+        await nursery.start(serve_doorway, app, websockets, sockets, gate, stop)
         try:
             yield
         finally:
@@ -241,6 +244,7 @@ async def serve_doorway(
     app: QuartTrio,
     websockets: Websockets,
     sockets: Sockets,
+    gate: Gate,
     stop: trio.Event,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -249,6 +253,7 @@ async def serve_doorway(
         configuration(),
         websockets,
         sockets=sockets,
+        gate=gate,
         shutdown_trigger=stop.wait,
         task_status=task_status,
     )

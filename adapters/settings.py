@@ -72,6 +72,12 @@ def read_rate(text: str) -> int:
     return int(text)
 
 
+def read_count(text: str) -> int:
+    if not is_whole_number(text):
+        raise ValueError("must be a whole number (0 is unlimited)")
+    return int(text)
+
+
 def is_whole_number(text: str) -> bool:
     # The length keeps int() from being handed a book; isdigit alone would admit digits of other scripts.
     return text.isascii() and text.isdigit() and len(text) <= 9
@@ -241,6 +247,12 @@ class Settings:
     )
     trusted_proxies: tuple[Network, ...] = setting(
         "VERDICT_TRUSTED_PROXIES", (), "proxies whose forwarded headers are believed", read=read_networks
+    )
+    connections: int = setting(
+        "VERDICT_CONNECTIONS", 4096, "connections at once, websockets among them", read=read_count
+    )
+    connections_per_address: int = setting(
+        "VERDICT_CONNECTIONS_PER_ADDRESS", 512, "of them from one address; 0 is unlimited", read=read_count
     )
     rate_limits: bool = setting(
         "VERDICT_RATE_LIMITS", True, "0 switches every limit below off", read=read_switch

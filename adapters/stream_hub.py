@@ -12,6 +12,7 @@ from typing import Final, cast
 import attrs
 import trio
 
+from adapters.addresses import household
 from adapters.guards import Guards
 from adapters.identity import Principal
 from adapters.server import Server
@@ -34,6 +35,9 @@ from kernel.journal import Decided
 
 CONNECTIONS_MAX: Final = 8
 CONNECTIONS_MAX_AMM: Final = 32
+STRANGERS_MAX: Final = 256
+STRANGERS_MAX_EACH: Final = 16
+"""Connections, in all and of one address, that may wait for their `auth`, each for some seconds."""
 RESUME_SPAN: Final = 5_000_000
 """Journal ids that are told again; who was away for longer looks at the state instead."""
 REPLAY_AHEAD: Final = 1_048_576
@@ -73,6 +77,8 @@ class StreamHub:
         self.is_stopping = False
         self._sessions: set[Session] = set()
         self._connections: Counter[str] = Counter()
+        self._strangers: dict[Session, str] = {}
+        """Who has not said who it is, or had not when somebody looked last, and from where it came."""
         self._pending: dict[str, Asked] = {}
         self._promises: deque[Promise] = deque()
         self._own: dict[str, set[Session]] = {}
@@ -104,13 +110,25 @@ class StreamHub:
         self._connections[principal.user_id] += 1
         return True
 
-    async def serve(self, session: Session) -> None:
+    def has_room_for_stranger(self, address: str) -> bool:
+        """Whether one more may come from there that does not say who it is at once."""
+        self._strangers = {
+            session: at for session, at in self._strangers.items() if session.principal is None
+        }
+        of = household(address)
+        of_it = sum(at == of for at in self._strangers.values())
+        return len(self._strangers) < STRANGERS_MAX and of_it < STRANGERS_MAX_EACH
+
+    async def serve(self, session: Session, address: str) -> None:
         """One connection, which has joined if it is known whose it is."""
         self._sessions.add(session)
+        if session.principal is None:
+            self._strangers[session] = household(address)
         try:
             await session.run()
         finally:
             self._sessions.discard(session)
+            self._strangers.pop(session, None)
             self._forget(session)
 
     def _forget(self, session: Session) -> None:

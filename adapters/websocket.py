@@ -61,6 +61,8 @@ class Upgrade:
     headers: dict[str, str]
     trailing: bytes
     """What came right behind the request."""
+    peer: str
+    """The address of whoever is at the other end of the connection."""
 
     @property
     def path(self) -> str:

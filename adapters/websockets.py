@@ -1,24 +1,21 @@
 """Every websocket of the server: who may open which, and to whom it is handed."""
 
-import contextlib
-import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
-from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qs, unquote
 
-import msgspec
 import trio
 
-from adapters import render
+from adapters.addresses import caller_address
 from adapters.clock import MICROSECONDS
+from adapters.decline import decline
 from adapters.feeds import Feeds
 from adapters.guards import Guards
 from adapters.identity import Principal
 from adapters.server import Server
-from adapters.status import AnyCode, Fault, RefusedError
+from adapters.status import Fault, RefusedError
 from adapters.stream_hub import RESUME_SPAN, StreamHub
 from adapters.stream_session import Session
 from adapters.stream_wire import JSON, PROTOCOLS
@@ -87,9 +84,10 @@ class Websockets:
         try:
             converse = await self._admit(stream, upgrade)
         except RefusedError as refusal:
-            await self._decline(stream, refusal)
+            await decline(stream, refusal, self._server.clock)
         except self._server.unavailable:
-            await self._decline(stream, RefusedError(Code.OVERLOADED, "The database does not answer"))
+            trouble = RefusedError(Code.OVERLOADED, "The database does not answer")
+            await decline(stream, trouble, self._server.clock)
         else:
             await converse()
 
@@ -110,13 +108,20 @@ class Websockets:
         token = token_of(upgrade)
         principal = await self._server.identities.holder(token) if token is not None else None
         check_request(upgrade)
+        forwarded_for = upgrade.headers.get("x-forwarded-for", "")
+        at = caller_address(upgrade.peer, forwarded_for, self._server.settings.trusted_proxies)
+        if principal is None and not self.hub.has_room_for_stranger(at):
+            raise RefusedError(
+                Code.OVERLOADED,
+                "Too many connections have not said who they are: send the token with the request",
+            )
         if principal is not None and not self.hub.join(principal):
             raise RefusedError(Fault.RATE_LIMITED, "Too many command connections of this user")
         protocol = next((name for name in upgrade.protocols if name in PROTOCOLS), None)
         encoding = PROTOCOLS[protocol] if protocol is not None else JSON
         socket = WebSocket(stream, STREAM_MANNERS, upgrade.trailing)
         socket.send(upgrade.accepted(protocol))
-        return partial(self.hub.serve, Session(self.hub, socket, encoding, principal, token or ""))
+        return partial(self.hub.serve, Session(self.hub, socket, encoding, principal, token or ""), at)
 
     async def _admit_reader(
         self, stream: trio.SocketStream, upgrade: Upgrade, name: str, feed: ServeFeed
@@ -172,43 +177,6 @@ class Websockets:
                 return
             except server.unavailable:
                 continue  # asked again later: a database that is away makes nobody a stranger
-
-    async def _decline(self, stream: trio.SocketStream, refusal: RefusedError) -> None:
-        """Say no as HTTP, for no websocket was opened."""
-        request_id = f"req_{secrets.token_hex(6)}"
-        body = msgspec.json.encode(
-            Envelope(
-                refusal.code, refusal.message, refusal.data, render.time(self._server.clock.now()), request_id
-            )
-        )
-        lines = [
-            f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}",
-            "content-type: application/json",
-            f"content-length: {len(body)}",
-            f"x-request-id: {request_id}",
-            "connection: close",
-        ]
-        if refusal.status == HTTPStatus.UNAUTHORIZED:
-            lines.append("www-authenticate: Bearer")
-        elif refusal.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
-            lines.append("retry-after: 1")
-        with trio.move_on_after(DECLINE):
-            with contextlib.suppress(trio.BrokenResourceError):
-                await stream.send_all("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
-
-
-DECLINE: Final = 5.0
-"""Seconds a client has to take a no."""
-
-
-class Envelope(msgspec.Struct, frozen=True):
-    """As every answer of REST."""
-
-    code: AnyCode
-    message: str
-    data: object
-    timestamp: str
-    request_id: str
 
 
 def token_of(upgrade: Upgrade) -> str | None:

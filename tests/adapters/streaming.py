@@ -24,6 +24,7 @@ from trio.testing import MockClock
 
 from adapters import doorway
 from adapters.clock import Clock
+from adapters.gate import Gate
 from adapters.identity import Identities, User
 from adapters.passwords import Passwords
 from adapters.rate_limits import RateLimits
@@ -63,6 +64,7 @@ class WallClock(Clock):
     """Runs with trio's clock, which a test can make jump."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._began = int(trio.current_time() * 1_000_000)
         self._shifted = 0
 
@@ -411,6 +413,7 @@ async def running(
                     config,
                     websockets,
                     sockets=Sockets([], [listening], []),
+                    gate=Gate(settings, clock),
                     shutdown_trigger=stop.wait,
                     task_status=task_status,
                 )

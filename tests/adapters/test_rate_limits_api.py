@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from adapters.addresses import household
 from adapters.clock import MINUTE
 from adapters.identity import AccountType, Principal
-from adapters.rate_limits import COUNTED, Bucket, RateLimits, household
+from adapters.rate_limits import COUNTED, Bucket, RateLimits
 from adapters.settings import load_settings
 from adapters.tokens import TokenType
 from kernel.codes import AMM_ID
