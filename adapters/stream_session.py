@@ -439,8 +439,9 @@ class Session:
         self._hub.touch(self)
 
     def flush(self) -> None:
-        """Write what was said, as few frames as its kinds allow."""
+        """Write what was said, as few frames as its kinds allow, and all of them at once."""
         items, self._items = self._items, []
+        frames: list[bytes] = []
         messages: list[ServerMessage] = []
         kind = self._encoding
         for position, (encoding, said) in enumerate(items):
@@ -450,7 +451,7 @@ class Session:
                     break
                 said = said.message
             if messages and (encoding is not kind or len(messages) >= FRAME_MESSAGES):
-                self.socket.send(kind.write(messages))
+                frames.append(kind.write(messages))
                 messages = []
             kind = encoding
             if type(said) is list:
@@ -458,7 +459,9 @@ class Session:
             else:
                 messages.append(said)
         if messages:
-            self.socket.send(kind.write(messages))
+            frames.append(kind.write(messages))
+        if frames:
+            self.socket.send(b"".join(frames))
             self._said_at = trio.current_time()
 
     def _done(self, entry: Entry, data: object) -> None:
