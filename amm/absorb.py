@@ -36,6 +36,7 @@ from amm.inputs import (
 )
 from amm.inventory import Fill, Leg
 from amm.ladder import Side
+from amm.polled import attribute, close_filled
 from amm.pricing import RECENT_MS, learn, learning_rate
 from amm.state import Lifecycle, MarketState
 from amm.wire import (
@@ -66,7 +67,8 @@ def absorb(state: MarketState, news: Input, now_ms: Ms) -> None:
         case Progress(seq=seq):
             _delivered(state, seq, now_ms)
         case Polled(fills=fills):
-            _book_fills(state, None, list(fills), now_ms)
+            _book_fills(state, None, [attribute(state, fill) for fill in fills], now_ms)
+            close_filled(state, now_ms)
         case Book(update=update):
             if not state.book.take(update, now_ms):
                 state.outbox.append(RequestSnapshot(state.market_id))

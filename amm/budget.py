@@ -37,12 +37,15 @@ class RateBudget:
     markets: set[str] = attrs.field(factory=set)
     minute: int = -1
     used: Counter[tuple[Bucket, str]] = attrs.field(factory=Counter)
+    replaces_are_orders: bool = False
+    """As with an ordinary token: a replace is a place to the exchange's count."""
 
     def spend(self, bucket: Bucket, market_id: str, now_ms: Ms) -> bool:
         """Take one token, or say that there is none."""
         if now_ms // MINUTE_MS != self.minute:
             self.minute = now_ms // MINUTE_MS
             self.used.clear()
+        bucket = self._counted(bucket)
         if self._left(bucket, market_id, now_ms) <= 0:
             return False
         self.used[bucket, market_id] += 1
@@ -50,7 +53,10 @@ class RateBudget:
 
     def refund(self, bucket: Bucket, market_id: str) -> None:
         """Give back a token that was taken for a command which is not sent after all."""
-        self.used[bucket, market_id] -= 1
+        self.used[self._counted(bucket), market_id] -= 1
+
+    def _counted(self, bucket: Bucket) -> Bucket:
+        return Bucket.ORDERS if bucket is Bucket.REPLACES and self.replaces_are_orders else bucket
 
     def _left(self, bucket: Bucket, market_id: str, now_ms: Ms) -> int:
         mine = self.used[bucket, market_id]

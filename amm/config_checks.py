@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 
-from amm.arithmetic import CENT, ONE, Cents, Uc, cdiv
-from amm.config import Config
+from amm.arithmetic import CENT, ONE, Cents, Ms, Uc, cdiv
+from amm.config import Config, TransportMode
+
+POLLED_QUOTE_MS: Ms = 2_000
+"""Without the stream news comes late; quoting faster than it comes would be quoting blind."""
 
 
 def fee_half_spread(maker_fee_bps: int, max_half_spread: Cents) -> Uc:
@@ -51,6 +54,8 @@ def _defences(config: Config) -> Iterator[str]:
         yield "defense.extreme_price_kill must be below defense.extreme_price_halt"
     if config.oracle.enabled and not config.oracle.url:
         yield "oracle.enabled needs oracle.url, the address that answers with the price"
+    if config.sync.transport is TransportMode.POLL and config.quote_interval_ms < POLLED_QUOTE_MS:
+        yield f"quote_interval_ms must be at least {POLLED_QUOTE_MS} with sync.transport = POLL"
     if config.vol.sigma_min_cents >= config.vol.sigma_max_cents:
         yield "vol.sigma_min_cents must be below vol.sigma_max_cents"
     if config.lvr.post_fill_delay_ms > config.lvr.post_fill_max_hold_ms:

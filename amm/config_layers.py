@@ -14,8 +14,8 @@ from typing import Any
 import attrs
 
 from amm.arithmetic import ONE, Cents
-from amm.config import Change, Config, Kind, Parameter
-from amm.config_checks import violations
+from amm.config import Change, Config, Kind, Parameter, TransportMode
+from amm.config_checks import POLLED_QUOTE_MS, violations
 
 SECTIONS = {
     field.name.rstrip("_"): field.type
@@ -63,6 +63,20 @@ LOCKED_KEYS = (
 )
 
 
+SHARED_KEYS = frozenset(
+    {
+        "limits.amm_rate_limit",
+        "limits.replace_rate_limit",
+        "limits.cancel_rate_limit",
+        "limits.max_in_flight",
+        "sync.dead_man_ms",
+        "sync.transport",
+        "sync.trade_poll_interval_ms",
+    }
+)
+"""What belongs to the account and its one connection: no market can have its own."""
+
+
 class ConfigInvalidError(Exception):
     """The configuration as a whole is refused; the running one stays."""
 
@@ -77,6 +91,8 @@ class Layer:
 
     name: str
     values: Mapping[str, Any]
+    is_shared: bool = True
+    """Whether it holds for all markets of the process."""
 
 
 @attrs.frozen
@@ -89,8 +105,11 @@ class ConfigFile:
     def layers(self, market_id: str) -> list[Layer]:
         return [
             Layer("file", self.defaults),
-            Layer(f"file, market {market_id}", self.markets.get(market_id, {})),
+            self.section(market_id),
         ]
+
+    def section(self, market_id: str) -> Layer:
+        return Layer(f"file, market {market_id}", self.markets.get(market_id, {}), is_shared=False)
 
 
 @attrs.frozen
@@ -133,19 +152,18 @@ def check_file(file: ConfigFile) -> None:
     """Raise `ConfigInvalidError` for what is wrong whatever the market: unknown keys, values out of range."""
     problems: list[str] = []
     _read_layer(Layer("file", file.defaults), problems)
-    for market_id, section in file.markets.items():
-        _read_layer(Layer(f"file, market {market_id}", section), problems)
+    for market_id in file.markets:
+        _read_layer(file.section(market_id), problems)
     if problems:
         raise ConfigInvalidError(problems)
 
 
-def shared(file: ConfigFile, key: str) -> int:
-    """Return a whole number that holds for all markets together, and so is read from the file's defaults."""
+def shared(file: ConfigFile, key: str) -> Any:
+    """Return what holds for all markets together, and so is read from the file's defaults."""
+    assert key in SHARED_KEYS
     section, _, name = key.partition(".")
     default = getattr(attrs.fields(SECTIONS[section]), name).default
-    value = _read_layer(Layer("file", file.defaults), []).get(key, default)
-    assert isinstance(value, int)
-    return value
+    return _read_layer(Layer("file", file.defaults), []).get(key, default)
 
 
 def amend(start: Start, layers: Sequence[Layer], running: Config) -> Config:
@@ -171,6 +189,7 @@ def value_of(config: Config, key: str) -> Any:
 def derived(funding: Cents, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the defaults that follow from the funding, and from the loss limit where that is given."""
     pairs = max(1, funding // 200)
+    polled = given.get("sync.transport") is TransportMode.POLL
     limit = given.get("defense.daily_loss_limit", min(100_000, funding // 5))
     return {
         "q_reference": pairs,
@@ -179,7 +198,7 @@ def derived(funding: Cents, given: Mapping[str, Any]) -> dict[str, Any]:
         "rollback.pnl_rollback_threshold": limit // 2,
         "inv.position_limit": max(5_000, 2 * pairs),
         "inv.budget_limit_cents": max(500_000, funding),
-    }
+    } | ({"quote_interval_ms": POLLED_QUOTE_MS} if polled else {})
 
 
 def _start_problems(start: Start) -> Iterator[str]:
@@ -198,6 +217,8 @@ def _read_layer(layer: Layer, problems: list[str]) -> dict[str, Any]:
             problems.append(f"{layer.name}: {written} is fixed by the start command")
         elif (parameter := PARAMETERS.get(key)) is None:
             problems.append(f"{layer.name}: {written} is not a parameter{_nearest(written)}")
+        elif key in SHARED_KEYS and not layer.is_shared:
+            problems.append(f"{layer.name}: {written} holds for all markets; it belongs outside of any")
         elif key in values:
             problems.append(f"{layer.name}: {key} is given twice")
         else:

@@ -19,8 +19,8 @@ from quart_trio import QuartTrio
 
 from amm.arithmetic import Cents, Ms
 from amm.config_layers import ConfigInvalidError
-from amm.connection import CommandStream
 from amm.inputs import Allocate, Input, KnownEvents, Resume
+from amm.line import Transport
 from amm.metrics import Metrics
 from amm.mirror import Mirror
 from amm.opening import milliseconds
@@ -76,7 +76,7 @@ Handler = Callable[[str, bytes], Awaitable[dict[str, Any]]]
 @attrs.define(eq=False)
 class Control:
     supervisor: Supervisor
-    stream: CommandStream
+    stream: Transport
     metrics: Metrics
     mirror: Mirror
     _done: OrderedDict[tuple[str, str, str | None], dict[str, Any]] = attrs.field(factory=OrderedDict)

@@ -24,12 +24,12 @@ from amm.commands import (
     SaveLatch,
     Severity,
 )
-from amm.connection import CommandStream
 from amm.credentials import Credentials
 from amm.feed import BookFeed
 from amm.inputs import Allocate, Book, Frame, Input, Progress
 from amm.keep import Keep, Kept
 from amm.ladder import Side
+from amm.line import Transport
 from amm.markout import Markouts
 from amm.presence import Presence
 from amm.reference import follow
@@ -47,7 +47,7 @@ Think: TypeAlias = Callable[[MarketState, list[Input], Ms, RateBudget], list[Act
 class Surroundings:
     """What all markets of a process share."""
 
-    stream: CommandStream
+    stream: Transport
     budget: RateBudget
     keep: Keep
     clock: Callable[[], Ms]

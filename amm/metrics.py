@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from amm.arithmetic import CENT, ONE, Ms
-from amm.connection import CommandStream
 from amm.ladder import Side
+from amm.line import Transport
 from amm.markout import HORIZONS
 from amm.phases import Phase
 from amm.state import Lifecycle, MarketState
@@ -32,7 +32,7 @@ Values: TypeAlias = Mapping[Any, float]
 class Metrics:
     registry: CollectorRegistry = attrs.field(factory=CollectorRegistry)
     supervisor: Supervisor = attrs.field(init=False)
-    stream: CommandStream = attrs.field(init=False)
+    stream: Transport = attrs.field(init=False)
     _latency: Histogram = attrs.field(init=False)
     _cycles: Histogram = attrs.field(init=False)
     _markouts: Histogram = attrs.field(init=False)
@@ -60,7 +60,7 @@ class Metrics:
             registry=self.registry,
         )
 
-    def watch(self, supervisor: Supervisor, stream: CommandStream) -> None:
+    def watch(self, supervisor: Supervisor, stream: Transport) -> None:
         self.supervisor, self.stream = supervisor, stream
         self.registry.register(self)
 

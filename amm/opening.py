@@ -8,7 +8,7 @@ import attrs
 from amm.arithmetic import Ms
 from amm.cash import read_tally
 from amm.config import Config, TransportMode
-from amm.config_layers import ConfigFile, ConfigInvalidError, Layer, Start, build
+from amm.config_layers import ConfigFile, Layer, Start, build
 from amm.keep import Keep, Kept
 from amm.rest import Exchange, RefusedError
 from amm.state import MarketFacts, MarketState, open_market
@@ -26,7 +26,7 @@ def start_of(line: AmmMarket, market: Market) -> Start:
 
 
 def layers_of(line: AmmMarket, file: ConfigFile) -> list[Layer]:
-    return [*file.layers(line.market_id), Layer("start", line.config_override or {})]
+    return [*file.layers(line.market_id), Layer("start", line.config_override or {}, is_shared=False)]
 
 
 async def open_run(
@@ -35,11 +35,10 @@ async def open_run(
     """Raise `ConfigInvalidError` if this market cannot be quoted as it was asked for."""
     market = await exchange.market(line.market_id)
     config = build(start_of(line, market), layers_of(line, file))
-    if config.sync.transport is not TransportMode.STREAM:
-        raise ConfigInvalidError(["sync.transport: a live market is quoted over the STREAM only"])
     kept = keep.read(line.market_id)
-    if config.life.cancel_on_start:
-        # Nothing may be filled between reading the ledger and the brain's own look at the position.
+    if config.life.cancel_on_start or config.sync.transport is TransportMode.POLL:
+        # Nothing may be filled between reading the ledger and the brain's own look at the position; and
+        # without the stream there is no guard that would have removed what an earlier process left.
         await cancel_everything(exchange, line.market_id)
     tally, _seq = await read_tally(exchange, line.market_id, kept.tally)
     kept.note(tally)

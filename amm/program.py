@@ -17,21 +17,29 @@ import trio
 from amm.arithmetic import Ms
 from amm.backoff import Backoff
 from amm.budget import RateBudget
-from amm.config import Limits
+from amm.config import Limits, TransportMode
 from amm.config_layers import ConfigFile, check_file, read_toml, shared
 from amm.connection import CommandStream
 from amm.control import Control
 from amm.credentials import Credentials
 from amm.keep import Keep
+from amm.line import Transport
 from amm.market import Surroundings, Think
 from amm.metrics import Metrics
 from amm.mirror import Mirror
+from amm.polling import Polling
 from amm.rest import TIMEOUT_SECONDS, Exchange, NotUsableError, RefusedError, UnreachableError
 from amm.strategy import decide
 from amm.supervisor import Supervisor
 
 log = structlog.get_logger(__name__)
 
+LOOK_EVERY = 30.0
+"""Seconds between two looks at what should run; the stream's events ask for one in between."""
+LOOK_EVERY_POLLED = 1.0
+"""Where no event asks."""
+ORDINARY_LIMITS = {"amm_rate_limit": 30, "replace_rate_limit": 30, "cancel_rate_limit": 60}
+"""Those of any user. A service token's are configurable at the exchange, and taken at the file's word."""
 RENEW_AGAIN = 60.0
 """Seconds after a renewal that was refused."""
 
@@ -66,7 +74,7 @@ class MarketMaker:
     credentials: Credentials = attrs.field(init=False)
     stop: trio.Event = attrs.field(factory=trio.Event)
     supervisor: Supervisor = attrs.field(init=False)
-    stream: CommandStream = attrs.field(init=False)
+    stream: Transport = attrs.field(init=False)
     _renewal: trio.Event = attrs.field(factory=trio.Event)
 
     def __attrs_post_init__(self) -> None:
@@ -119,27 +127,27 @@ class MarketMaker:
             told("this is no service token: ordinary limits hold, and it cannot be renewed")
 
     def _assemble(self, exchange: Exchange, keep: Keep, metrics: Metrics, mirror: Mirror) -> None:
-        limits = Limits(
-            amm_rate_limit=shared(self.file, "limits.amm_rate_limit"),
-            replace_rate_limit=shared(self.file, "limits.replace_rate_limit"),
-            cancel_rate_limit=shared(self.file, "limits.cancel_rate_limit"),
-            max_in_flight=shared(self.file, "limits.max_in_flight"),
-        )
+        limits = self._limits()
         websockets = self.wishes.url.replace("http", "ws", 1).rstrip("/")
         tls = ssl.create_default_context() if websockets.startswith("wss") else None
-        dead_man_ms = shared(self.file, "sync.dead_man_ms")
-        self.stream = CommandStream(
-            url=f"{websockets}/ws/v1/commands",
-            credentials=self.credentials,
-            clock=wall_clock,
-            grace_ms=dead_man_ms,
-            in_flight_max=limits.max_in_flight,
-            tls=tls,
-        )
+        polled = shared(self.file, "sync.transport") is TransportMode.POLL
+        stream: Transport
+        if polled:
+            stream = Polling(exchange, wall_clock, shared(self.file, "sync.trade_poll_interval_ms"))
+        else:
+            stream = CommandStream(
+                url=f"{websockets}/ws/v1/commands",
+                credentials=self.credentials,
+                clock=wall_clock,
+                grace_ms=shared(self.file, "sync.dead_man_ms"),
+                in_flight_max=limits.max_in_flight,
+                tls=tls,
+            )
+        self.stream = stream
         self.stream.seen.latency = metrics.answered
         around = Surroundings(
             stream=self.stream,
-            budget=RateBudget(limits),
+            budget=RateBudget(limits, replaces_are_orders=not self.credentials.is_service_token),
             keep=keep,
             clock=wall_clock,
             think=self.think,
@@ -155,9 +163,18 @@ class MarketMaker:
             feed_url=lambda market_id: f"{websockets}/ws/v1/orderbook/{market_id}",
             boot_id=secrets.token_hex(4),
             after_turn=mirror.note,
+            look_every=LOOK_EVERY_POLLED if polled else LOOK_EVERY,
         )
         self.stream.markets = self.supervisor
         metrics.watch(self.supervisor, self.stream)
+
+    def _limits(self) -> Limits:
+        """What is configured, but never more than the token is good for."""
+        names = [field.name for field in attrs.fields(Limits)]
+        wanted = {name: shared(self.file, f"limits.{name}") for name in names}
+        if not self.credentials.is_service_token:
+            wanted |= {name: min(wanted[name], most) for name, most in ORDINARY_LIMITS.items()}
+        return Limits(**wanted)
 
     def _renewal_wanted(self) -> None:
         self._renewal.set()

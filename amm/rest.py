@@ -3,19 +3,23 @@
 It knows paths, envelopes and what an answer without success means; it decides nothing.
 """
 
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import attrs
 import httpx
 import msgspec
 
-from amm.arithmetic import Cents
+from amm.arithmetic import Cents, Shares
 from amm.credentials import Credentials
-from amm.wire import AmmMarket, Market
+from amm.inventory import Fill, Leg
+from amm.ladder import Side
+from amm.polled import UNNAMED
+from amm.wire import AmmMarket, Balance, Market, Order, Position
 
 T = TypeVar("T")
 
 PAGE = 100
+NO_TRADE = "TRD_0"
 TIMEOUT_SECONDS = 10.0
 
 
@@ -34,6 +38,8 @@ class RefusedError(Exception):
     status: int
     code: int
     message: str
+    data: bytes = b"null"
+    seq: int = 0
 
     def __str__(self) -> str:
         return f"{self.message} (code {self.code})"
@@ -60,6 +66,46 @@ class LedgerPage(msgspec.Struct, frozen=True):
     next_cursor: str | None = None
 
 
+class OwnTrade(msgspec.Struct, frozen=True):
+    """A trade of ours as its list tells it: without the order, but with all that books it."""
+
+    trade_id: str
+    market_id: str
+    my_side: str
+    """Of the book: BUY, SELL, or BOTH where we met ourselves."""
+    price_cents: Cents
+    quantity: Shares
+    role: str
+    fee_cents: Cents
+
+    def fill(self) -> Fill:
+        sides = {"SELL": (Side.ASK,), "BUY": (Side.BID,), "BOTH": (Side.ASK, Side.BID)}[self.my_side]
+        fees = (self.fee_cents, 0)
+        return Fill(
+            self.trade_id,
+            tuple(
+                Leg(side, UNNAMED, side.own_price(self.price_cents), self.quantity, fee, self.role == "TAKER")
+                for side, fee in zip(sides, fees, strict=False)
+            ),
+        )
+
+
+class PublicTrade(msgspec.Struct, frozen=True):
+    trade_id: str
+    price_cents: Cents
+    quantity: Shares
+    aggressor_side: str
+
+    @property
+    def taker_buys(self) -> bool:
+        return self.aggressor_side == "BUY"
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    items: list[T]
+    next_cursor: str | None = None
+
+
 class AccountBalance(msgspec.Struct, frozen=True):
     total_balance_cents: Cents
 
@@ -82,6 +128,39 @@ class Exchange:
     async def market(self, market_id: str) -> Market:
         answer, _seq = await self._ask(Market, "GET", f"/markets/{market_id}")
         return answer
+
+    async def latest_trade(self) -> str:
+        """The id of our newest trade, or one that is older than any."""
+        page, _seq = await self._ask(Page[OwnTrade], "GET", "/trades", params={"limit": "1"})
+        return page.items[0].trade_id if page.items else NO_TRADE
+
+    async def own_trades(self, since: str | None) -> tuple[Page[OwnTrade], int]:
+        """Our trades in all markets after one, oldest first."""
+        parameters = {"since": since or NO_TRADE, "limit": str(PAGE)}
+        return await self._ask(Page[OwnTrade], "GET", "/trades", params=parameters)
+
+    async def public_trades(self, market_id: str) -> list[PublicTrade]:
+        """Everybody's last trades in a market, newest first."""
+        path, parameters = f"/markets/{market_id}/trades", {"limit": str(PAGE)}
+        page, _seq = await self._ask(Page[PublicTrade], "GET", path, params=parameters)
+        return page.items
+
+    async def open_orders(self, market_id: str) -> list[Order]:
+        """Our orders that rest; the ladder has fewer than a page."""
+        parameters = {"market_id": market_id, "limit": str(PAGE), "status": "OPEN,PARTIALLY_FILLED"}
+        page, _seq = await self._ask(Page[Order], "GET", "/orders", params=parameters)
+        return page.items
+
+    async def position(self, market_id: str) -> Position:
+        position, _seq = await self._ask(Position, "GET", f"/positions/{market_id}")
+        return position
+
+    async def balance(self) -> Balance:
+        balance, _seq = await self._ask(Balance, "GET", "/account/balance")
+        return balance
+
+    async def command(self, kind: type[T], path: str, body: dict[str, Any]) -> tuple[T, int]:
+        return await self._ask(kind, "POST", path, json=body)
 
     async def account_total(self) -> tuple[Cents, int]:
         """The account's cash, free and frozen, and the journal id that it stands for."""
@@ -122,9 +201,11 @@ class Exchange:
             raise UnreachableError(f"{type(trouble).__name__}: {trouble}") from None
         try:
             envelope = msgspec.json.decode(response.content, type=Envelope)
-            if envelope.code != 0:
-                raise RefusedError(response.status_code, envelope.code, envelope.message)
             seq = int(response.headers.get("X-Journal-Id", "0"))
+            if envelope.code != 0:
+                raise RefusedError(
+                    response.status_code, envelope.code, envelope.message, bytes(envelope.data), seq
+                )
             return msgspec.json.decode(envelope.data, type=kind), seq
         except msgspec.MsgspecError as trouble:
             raise NotUsableError(

@@ -24,9 +24,12 @@ from amm.inputs import (
     Kill,
     Lost,
     NewConfig,
+    Polled,
     Pong,
+    StatusSeen,
     Stop,
 )
+from amm.inventory import Fill
 from amm.keep import KeepError
 from amm.market import LiveMarket, Surroundings, tell_people
 from amm.opening import cancel_everything, layers_of, open_run
@@ -34,15 +37,13 @@ from amm.reconcile import cash_difference
 from amm.rest import Exchange, RefusedError, UnreachableError
 from amm.run import Run, Trouble
 from amm.state import Lifecycle, MarketState
-from amm.wire import AmmMarket, AmmStarted, AmmStopped, StopMode
+from amm.wire import AmmMarket, AmmStarted, AmmStopped, MarketStatus, StopMode
 
 log = structlog.get_logger(__name__)
 
 CONCURRENT_MARKETS_MAX = 50
 RESTARTS_MAX = 3
 RESTART_WINDOW_MS: Ms = 600_000
-LOOK_EVERY = 30.0
-"""Seconds between two looks at what should run, beside those that events ask for."""
 LAST_CANCEL_SECONDS = 2.0
 CASH_EVERY = 60.0
 CASH_AGAIN = 5.0
@@ -58,6 +59,8 @@ class Supervisor:
     feed_url: Callable[[str], str]
     boot_id: str
     after_turn: Callable[[MarketState], None]
+    look_every: float
+    """Seconds between two looks at what should run, beside those that events ask for."""
     runs: dict[str, Run] = attrs.field(factory=dict)
     looked: bool = False
     """Whether it is known what should run."""
@@ -102,6 +105,19 @@ class Supervisor:
             run.tell(Connected(blind_ms, resumed))
         self._look.set()
 
+    def running(self) -> list[str]:
+        return [run.market_id for run in self.alive() if run.market is not None]
+
+    def filled(self, market_id: str, fills: tuple[Fill, ...]) -> None:
+        run = self.runs.get(market_id)
+        if run is not None and not run.over:
+            run.tell(Polled(fills))
+
+    def status(self, market_id: str, status: MarketStatus) -> None:
+        state = self.runs[market_id].state
+        if state is not None and state.status is not status:
+            self.runs[market_id].tell(StatusSeen(status))
+
     def alive(self) -> Iterator[Run]:
         return (run for run in self.runs.values() if not run.over)
 
@@ -135,7 +151,7 @@ class Supervisor:
                     log.warning("cannot learn what should run", why=str(trouble))
                     await trio.sleep(backoff.next())
                     continue
-            with trio.move_on_after(LOOK_EVERY):
+            with trio.move_on_after(self.look_every):
                 await self._look.wait()
 
     def _compare(self, lines: list[AmmMarket], markets: trio.Nursery) -> None:
@@ -272,7 +288,8 @@ class Supervisor:
         state = run.state
         assert state is not None
         overlay = {**run.overlay, **patch}
-        config = amend(run.start, [*layers_of(run.line, self.file), Layer("override", overlay)], state.config)
+        layers = [*layers_of(run.line, self.file), Layer("override", overlay, is_shared=False)]
+        config = amend(run.start, layers, state.config)
         run.overlay = overlay
         run.overlay_until_ms = None if ttl_ms is None else self.around.clock() + ttl_ms
         run.tell(NewConfig(config))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from amm.arithmetic import CENT, ONE, Ms, rdiv
+from amm.config import TransportMode
 from amm.ladder import Side
 from amm.run import Run
 from amm.state import Decision, MarketState
@@ -25,7 +26,8 @@ def state_of(run: Run, stream_connected: bool) -> dict[str, Any]:
     state = run.state
     if state is not None:
         seen |= view(state)
-        seen["guard"] = "ON" if stream_connected else "COUNTING"
+        polled = state.config.sync.transport is TransportMode.POLL
+        seen["guard"] = "OFF" if polled else "ON" if stream_connected else "COUNTING"
     return seen | {"lifecycle": run.lifecycle.value}
 
 

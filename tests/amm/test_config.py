@@ -1,5 +1,6 @@
 """From TOML and overrides to one checked configuration; all that is wrong is said at once."""
 
+import ast
 from decimal import Decimal
 
 import pytest
@@ -10,14 +11,18 @@ from amm.config_checks import fee_half_spread
 from amm.config_layers import (
     ALIASES,
     PARAMETERS,
+    SHARED_KEYS,
+    ConfigFile,
     ConfigInvalidError,
     Layer,
     Start,
     amend,
     build,
+    check_file,
     read_toml,
     value_of,
 )
+from tests.adapters.serving import ROOT
 from tests.amm.parts import MARKET, config
 
 START = Start(MARKET, 500_000, 50, 10)
@@ -173,3 +178,38 @@ def test_every_default_lies_in_its_own_range() -> None:
         assert parameter.high is None or value <= parameter.high, key
     assert settings.defense.price_jump_resume is JumpResume.AUTO
     assert settings.exploration.spread * CENT == 5_000_000
+
+
+@pytest.mark.parametrize("key", sorted(SHARED_KEYS))
+def test_what_holds_for_all_markets_is_not_taken_from_one(key: str) -> None:
+    """The account has one connection and one count of its commands: a market's own would do nothing."""
+    file = ConfigFile({}, {MARKET: {key: 10}})
+    with pytest.raises(ConfigInvalidError, match="holds for all markets"):
+        check_file(file)
+    assert "holds for all markets" in problems(Layer("start", {key: 10}, is_shared=False))[0]
+
+
+def test_polling_is_slower_by_default_and_may_not_be_as_fast_as_the_stream() -> None:
+    polled = build(START, [Layer("file", {"sync.transport": "POLL"})])
+    assert polled.quote_interval_ms == 2_000
+    found = problems(Layer("file", {"sync.transport": "POLL", "quote_interval_ms": 1_000}))
+    assert "quote_interval_ms must be at least 2000" in found[0]
+
+
+def test_a_reference_price_needs_an_address() -> None:
+    assert "oracle.enabled needs oracle.url" in problems(Layer("file", {"oracle.enabled": True}))[0]
+    assert "an http or https address" in problems(Layer("file", {"oracle.url": "localhost"}))[0]
+
+
+def test_no_parameter_is_accepted_and_then_forgotten() -> None:
+    """Something besides the table reads each of them, or names it where it holds for all markets."""
+    table = {"config.py", "config_layers.py"}
+    files = [path for path in (ROOT / "amm").glob("*.py") if path.name not in table]
+    live = [path.read_text() for path in files if not path.name.startswith("lab_")]
+    attributes = {
+        node.attr for text in live for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute)
+    }
+    words = "\n".join(live)
+    for key in PARAMETERS:
+        name = key.rpartition(".")[2]
+        assert name in attributes or f'"{key}"' in words, key
