@@ -4,35 +4,71 @@ import os
 from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+import attrs
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from adapters.gate import Gate
 from adapters.server import Projections
 from kernel.actors import Actors
 from kernel.answers import Refusal
 from kernel.journal import Decided
+
+# A series beside each counter that says since when it counts: since the process began, all of them.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the one function there without types
 
 SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 EVENTS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
 
+class JournalCounters(Protocol):
+    """What the journal counts of itself."""
+
+    commits: int
+    bytes: int
+    last_commit_seconds: float
+    repeated: int
+    reconnects: int
+
+
+@attrs.frozen
+class Sources:
+    """Where the numbers are."""
+
+    actors: Actors
+    projections: Projections
+    journal: JournalCounters
+    trouble: Callable[[], str]
+    """Why the journal cannot be written, if it cannot."""
+    websockets: Callable[[], Mapping[str, int]]
+    gate: Gate
+
+
 class Metrics:
     """One registry for one server."""
 
-    def __init__(
-        self, actors: Actors, projections: Projections, websockets: Callable[[], Mapping[str, int]]
-    ) -> None:
-        self._actors = actors
-        self._projections = projections
-        self._websockets = websockets
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
         self._registry = CollectorRegistry()
         self._requests = Histogram(
             "verdict_http_request_seconds",
             "Time from a request's headers to its answer, by route and status.",
             ("method", "path", "status"),
+            buckets=SECONDS,
+            registry=self._registry,
+        )
+        self._submissions = Histogram(
+            "verdict_stream_submission_seconds",
+            "Time from commands on a stream, those that were submitted together, to the last result.",
             buckets=SECONDS,
             registry=self._registry,
         )
@@ -42,14 +78,24 @@ class Metrics:
             ("kind", "result"),
             registry=self._registry,
         )
-        self._commits = Histogram(
+        self._commit_seconds = Histogram(
+            "verdict_journal_commit_seconds",
+            "Time that a transaction of the journal took, repetitions included.",
+            buckets=SECONDS,
+            registry=self._registry,
+        )
+        self._commit_events = Histogram(
             "verdict_journal_commit_events",
             "Events in one transaction of the journal.",
             buckets=EVENTS,
             registry=self._registry,
         )
         self._registry.register(self)
-        actors.listeners.append(self._decided)
+        sources.actors.listeners.append(self._decided)
+
+    def of_submission(self, seconds: float) -> None:
+        """How the command stream tells what a submission took."""
+        self._submissions.observe(seconds)
 
     def of_route(self, method: str, path: str) -> Callable[[int, float], None]:
         """How a route tells its status and the seconds it took."""
@@ -68,23 +114,31 @@ class Metrics:
 
     def collect(self) -> Iterator[Metric]:
         """The gauges, as things stand; prometheus_client calls it."""
-        actors, exchange = self._actors, self._actors.exchange
+        actors, tables = self._sources.actors, self._sources.projections
+        journal, gate = self._sources.journal, self._sources.gate
         yield gauge("verdict_journal_head", "Newest durable journal id.", actors.durable)
         yield gauge("verdict_journal_backlog_turns", "Turns that wait for it.", actors.backlog_depth())
-        tables = self._projections
+        yield gauge("verdict_journal_writable", "1, or 0 in an outage.", 0 if self._sources.trouble() else 1)
+        yield counter("verdict_journal_commits", "Transactions.", journal.commits)
+        yield counter("verdict_journal_bytes", "Bytes handed to PostgreSQL in them.", journal.bytes)
+        yield counter("verdict_journal_repeated", "Attempts that were made again.", journal.repeated)
+        yield counter("verdict_journal_reconnects", "Connections won back.", journal.reconnects)
         yield gauge("verdict_projector_lag_events", "Durable events not in the tables.", tables.lag_events)
         yield gauge("verdict_projector_lag_seconds", "Age of the oldest of them.", tables.lag_seconds)
+        yield gauge("verdict_connections", "Open connections, websockets among them.", gate.room.here)
+        yield counter("verdict_connections_turned_away", "Connections without room.", gate.turned_away)
         clients = GaugeMetricFamily("verdict_websocket_clients", "Open websockets.", labels=["kind"])
-        for kind, count in self._websockets().items():
+        for kind, count in self._sources.websockets().items():
             clients.add_metric([kind], count)
         yield clients
         yield gauge("verdict_resident_bytes", "Memory of this process.", resident_bytes())
+        yield gauge("verdict_orders", "Orders in memory, final ones among them.", len(actors.exchange.orders))
         inbox = GaugeMetricFamily("verdict_inbox_requests", "Requests that wait.", labels=["market"])
         for market_id, depth in actors.depths().items():
             inbox.add_metric([market_id or ""], depth)
         yield inbox
         book = GaugeMetricFamily("verdict_book_shares", "Shares that rest.", labels=["market", "side"])
-        for market in exchange.markets.values():
+        for market in actors.exchange.markets.values():
             for side, half in (("bid", market.book.bids), ("ask", market.book.asks)):
                 book.add_metric([market.id, side], sum(half.totals))
         yield book
@@ -97,11 +151,16 @@ class Metrics:
             self._commands.labels(kind.__name__, "ok" if code is None else str(code.value)).inc(count)
         events = sum(len(one.outcome.facts) for one in group)
         if events:
-            self._commits.observe(events)
+            self._commit_events.observe(events)
+            self._commit_seconds.observe(self._sources.journal.last_commit_seconds)
 
 
 def gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, meaning, value=value)
+
+
+def counter(name: str, meaning: str, value: float) -> CounterMetricFamily:
+    return CounterMetricFamily(name, meaning, value=value)
 
 
 def resident_bytes() -> int:

@@ -24,7 +24,7 @@ from adapters.gate import Gate
 from adapters.http import make_app
 from adapters.identity import Identities
 from adapters.log import start_logging
-from adapters.metrics import Metrics
+from adapters.metrics import Metrics, Sources
 from adapters.operations import Ready, add_operations
 from adapters.passwords import Passwords
 from adapters.rate_limits import RateLimits
@@ -145,8 +145,9 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Running]:
                 helping.start_soon(server.identities.watch)
                 helping.start_soon(end_trading_windows, server)
                 helping.start_soon(audit_regularly, server)
-                app = application(server, websockets, lambda: writer.trouble)
-                async with serving(app, websockets, sockets, Gate(settings, clock)):
+                gate = Gate(settings, clock)
+                app = application(server, websockets, gate, writer)
+                async with serving(app, websockets, sockets, gate):
                     yield Running(server, address_of(sockets))
                 helping.cancel_scope.cancel()
             actors.close()
@@ -175,13 +176,18 @@ async def database_of(settings: Settings) -> AsyncIterator[Database]:
         yield db
 
 
-def application(server: Server, websockets: Websockets, trouble: Callable[[], str]) -> QuartTrio:
+def application(
+    server: Server, websockets: Websockets, gate: Gate, writer: journal.DurableJournal
+) -> QuartTrio:
     actors, tables = server.actors, server.projections
-    metrics = Metrics(actors, tables, lambda: websockets.connections)
+    metrics = Metrics(
+        Sources(actors, tables, writer.counters, lambda: writer.trouble, lambda: websockets.connections, gate)
+    )
+    websockets.hub.observe = metrics.of_submission
 
     def readiness() -> Ready:
         status = "ready"
-        if why := trouble():
+        if why := writer.trouble:
             status = f"the journal cannot be written: {why}"
         elif tables.lag_seconds > LAG_SECONDS_MAX:
             status = f"the tables are {tables.lag_seconds:.0f} seconds behind the journal"

@@ -5,7 +5,7 @@ behind its own result, in journal order, without a task that waits for each.
 """
 
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Final, cast
 
@@ -55,6 +55,7 @@ class Asked:
     session: Session
     lane_id: str | None
     entries: deque[Entry]
+    since: float
 
 
 @attrs.frozen
@@ -89,6 +90,8 @@ class StreamHub:
         self._touched: dict[Session, None] = {}
         self._settled = trio.Event()
         self._numbers = 0
+        self.observe: Callable[[float], None] = lambda seconds: None
+        """Told how long each submission took, from its arrival to its last result."""
         server.actors.listeners.append(self.hear)
 
     @property
@@ -170,7 +173,7 @@ class StreamHub:
     def expect(
         self, correlation_id: str, session: Session, lane_id: str | None, entries: Sequence[Entry]
     ) -> None:
-        self._pending[correlation_id] = Asked(session, lane_id, deque(entries))
+        self._pending[correlation_id] = Asked(session, lane_id, deque(entries), trio.current_time())
 
     def tell_when_durable(
         self, journal_id: int, session: Session, encoding: Encoding, result: Result
@@ -196,6 +199,7 @@ class StreamHub:
                 entry = asked.entries.popleft()
                 if not asked.entries:
                     del pending[one.correlation_id]
+                    self.observe(trio.current_time() - asked.since)
                 asked.session.answer(asked.lane_id, entry, outcome)
             if self._subscribed:
                 for fact in facts:

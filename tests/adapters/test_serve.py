@@ -28,6 +28,7 @@ from tests.adapters.serving import (
     until,
     venue,
 )
+from tests.adapters.streaming import connected
 
 
 def test_health_ready_and_metrics(the_venue: Venue) -> None:
@@ -55,6 +56,26 @@ def test_health_ready_and_metrics(the_venue: Venue) -> None:
         r"verdict_resident_bytes \d",
     ):
         assert re.search(f"^{line}", metrics, re.MULTILINE), line
+
+
+async def test_the_page_about_monitoring_names_every_number_there_is(the_venue: Venue) -> None:
+    """Each by the name under which a monitor finds it, and none that is not there."""
+    async with connected(int(the_venue.address.rpartition(":")[2]), token=the_venue.admin.token) as stream:
+        await stream.receive()
+        assert (await stream.place(market_id="MKT-BTC-100K-2026", price_cents=1, quantity=1))["cid"]
+    page = (ROOT / "docs" / "operations" / "monitoring.md").read_text()
+    told = the_venue.http.get("/metrics").text
+    assert re.findall(r"^\| `(verdict_\w+)` ", page, re.MULTILINE)
+    assert set(re.findall(r"^\| `(verdict_\w+)` ", page, re.MULTILINE)) == set(
+        re.findall(r"^# TYPE (\w+) ", told, re.MULTILINE)
+    )
+    numbers = {line.split()[0]: float(line.split()[1]) for line in told.splitlines() if line[0] != "#"}
+    assert numbers["verdict_stream_submission_seconds_count"] >= 1
+    assert numbers["verdict_journal_commits_total"] >= numbers["verdict_journal_commit_seconds_count"] >= 1
+    assert numbers["verdict_journal_bytes_total"] > 100 * numbers["verdict_journal_commits_total"]
+    assert numbers["verdict_journal_writable"] == 1
+    assert numbers["verdict_connections"] >= 2
+    assert numbers["verdict_orders"] >= 1
 
 
 def test_the_log_tells_requests_by_their_ids_and_no_secret(the_venue: Venue, tmp_path: Path) -> None:
