@@ -160,6 +160,8 @@ def _frame(state: MarketState, frame: Frame, now_ms: Ms) -> None:
     for order in views:
         _order(state, order, frame.seq, now_ms)
     _delivered(state, frame.seq, now_ms)
+    if not fills and not views:
+        return
     for side in Side:
         if state.ledger.inventory.held(side) < state.orders.promised(side):
             _broken(state, f"more {side.outcome.value} is in orders than we have")

@@ -39,7 +39,7 @@ def fdiv(a: int, b: int) -> int:
 
 
 def clamp(value: int, low: int, high: int) -> int:
-    return max(low, min(high, value))
+    return low if value < low else min(value, high)
 
 
 def sign(value: int) -> int:

@@ -12,7 +12,7 @@ from amm.commands import AlertKind, Severity
 from amm.config import JumpResume, SigmaSource
 from amm.defence import Facts, Finding, Level, Reason, evaluate, extreme_stop
 from amm.informed import in_event_window
-from amm.ladder import Side, whole_side
+from amm.ladder import Side, Target, whole_side
 from amm.measures import sigma
 from amm.phases import (
     ROLLBACK_WINDOW_MS,
@@ -25,11 +25,11 @@ from amm.phases import (
     shape,
 )
 from amm.pricing import Fair, fair_price
-from amm.quote import Situation, quote
+from amm.quote import Quote, Situation, quote
 from amm.sanitizer import Rules, sanitize
 from amm.skew import inventory_skew, risk_aversion, time_factor
 from amm.spread import Bounds, maturity
-from amm.state import Decision, Lifecycle, MarketState
+from amm.state import Decision, Lifecycle, MarketState, Thought
 from amm.wire import MarketStatus
 
 HEALTH_MS: Ms = 60_000
@@ -274,12 +274,7 @@ def _decide(
         max_quantity=state.facts.max_order_quantity,
         maker_fee_bps=state.facts.maker_fee_bps,
     )
-    wish = quote(config, situation)
-    rules = Rules(bounds, state.facts.max_order_quantity, free, situation.allowed)
-    targets, rejected = sanitize(wish.targets, rules)
-    for one in rejected:
-        state.counts[f"sanitizer {one.rule}"] += 1
-        state.alert(AlertKind.SANITIZER, Severity.CRITICAL, f"{one.side.value} {one.target}: {one.rule}")
+    wish, targets = _wish(state, situation)
     return Decision(
         at_ms=now_ms,
         fair=fair,
@@ -302,6 +297,21 @@ def _decide(
         targets=targets,
         whole_side=whole_side(config.ladder, phase_shape.gradient, phase_shape.levels, phase_shape.qty_ratio),
     )
+
+
+def _wish(state: MarketState, situation: Situation) -> tuple[Quote, dict[Side, list[Target]]]:
+    """Think of a quote, or have it again: in a quiet market nothing that it depends on has changed."""
+    last = state.thought
+    if last is not None and last.config is state.config and last.situation == situation:
+        return last.wish, last.targets
+    wish = quote(state.config, situation)
+    rules = Rules(situation.bounds, situation.max_quantity, situation.free, situation.allowed)
+    targets, rejected = sanitize(wish.targets, rules)
+    for one in rejected:
+        state.counts[f"sanitizer {one.rule}"] += 1
+        state.alert(AlertKind.SANITIZER, Severity.CRITICAL, f"{one.side.value} {one.target}: {one.rule}")
+    state.thought = None if rejected else Thought(state.config, situation, wish, targets)
+    return wish, targets
 
 
 def _shape(state: MarketState, now_ms: Ms) -> Shape:

@@ -22,18 +22,26 @@ def execute(state: MarketState, decision: Decision, budget: RateBudget, now_ms: 
     due = _is_due(state, decision, now_ms)
     waiting = any(state.orders.is_changing(side) for side in Side)
     steps = [step for side in Side for step in _steps(state, decision, side, due=due, now_ms=now_ms)]
+    sent = _send_all(state, decision, steps, budget, now_ms) if steps else 0
+    if due:
+        state.refresh = sent < len(steps) or waiting
+        state.awaited_holds = {side for side in state.awaited_holds if _is_held(state, side, now_ms)}
+        state.quoted = Quoted(decision.fair.price, now_ms, _circumstances(state, decision, now_ms))
+
+
+def _send_all(
+    state: MarketState, decision: Decision, steps: list[Step], budget: RateBudget, now_ms: Ms
+) -> int:
+    """Send the steps that fit, in a safe order; return how many did."""
     best = {side: (targets[0].price if targets else None) for side, targets in decision.targets.items()}
     rose = state.quoted is None or decision.fair.price >= state.quoted.fair
     rehearsal = _rehearsal(state)
-    done = 0
+    sent = 0
     for step in in_order(steps, best, fair_rose=rose):
         if rehearsal.passes(step) and _afford(state, step, budget, now_ms):
             _send(state, step, now_ms)
-            done += 1
-    if due:
-        state.refresh = done < len(steps) or waiting
-        state.awaited_holds = {side for side in state.awaited_holds if _is_held(state, side, now_ms)}
-        state.quoted = Quoted(decision.fair.price, now_ms, _circumstances(state, decision, now_ms))
+            sent += 1
+    return sent
 
 
 def _is_held(state: MarketState, side: Side, now_ms: Ms) -> bool:

@@ -81,8 +81,9 @@ class InformedFlow:
 
     def next_release_ms(self, now_ms: Ms) -> Ms | None:
         """Return when the next hold or lock ends."""
-        ends = (end for one in self.sides.values() for end in (one.held_until_ms, one.locked_until_ms))
-        return min((end for end in ends if end > now_ms), default=None)
+        ends = [one.held_until_ms for one in self.sides.values() if one.held_until_ms > now_ms]
+        ends += [one.locked_until_ms for one in self.sides.values() if one.locked_until_ms > now_ms]
+        return min(ends, default=None)
 
 
 def in_event_window(config: Lvr, event_times: Iterable[Ms], now_ms: Ms) -> bool:

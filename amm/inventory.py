@@ -49,6 +49,11 @@ class Inventory:
     realized_pnl: Cents = 0
     fees_paid: Cents = 0
 
+    def copy(self) -> "Inventory":
+        return Inventory(
+            self.yes, self.no, self.yes_cost, self.no_cost, self.cash, self.realized_pnl, self.fees_paid
+        )
+
     def held(self, side: Side) -> Shares:
         return self.yes if side is Side.ASK else self.no
 
@@ -177,7 +182,7 @@ class Ledger:
             self.seen.popitem(last=False)
 
     def _checkpoint(self, seq: int, fills: tuple[Fill, ...], minted: Shares) -> None:
-        self.history.append(Checkpoint(seq, attrs.evolve(self.inventory), fills, minted))
+        self.history.append(Checkpoint(seq, self.inventory.copy(), fills, minted))
 
     def mint(self, seq: int, pairs: Shares) -> None:
         """Book the answer to our own mint; a burn is a negative mint. No event will tell of it."""

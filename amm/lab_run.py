@@ -20,6 +20,7 @@ from amm.lab_scenario import SECOND_MS, START_MS, Scenario
 from amm.lab_traders import TRADERS, Trader, gather
 from amm.lab_truth import Truth, draw_truth
 from amm.lab_venue import BY, MARKET, Venue, open_venue
+from amm.wire import OrderStatusChanged
 from kernel import commands
 from kernel.answers import Refusal
 
@@ -41,6 +42,8 @@ class Run:
         self.agenda: list[tuple[Ms, int, Callable[[Ms], None]]] = []
         self.entered = 0
         self.inbox: deque[tuple[Ms, Input]] = deque()
+        self.rings: deque[Ms] = deque()
+        """When what is in the inbox wakes the maker; the rest waits until it looks."""
         self.pinged_ms = START_MS
         self.pictured_ms = START_MS
         self.picture_due = False
@@ -53,10 +56,10 @@ class Run:
         self._interrupt()
         self._picture(START_MS)
         self.at(START_MS, self._second)
-        agenda, inbox = self.agenda, self.inbox
+        agenda, rings = self.agenda, self.rings
         now, due = START_MS, self._due(START_MS)
         while True:
-            wake = inbox[0][0] if inbox and inbox[0][0] < due else due
+            wake = rings[0] if rings and rings[0] < due else due
             if min(wake, agenda[0][0]) >= end_ms:
                 break
             if wake <= agenda[0][0]:
@@ -111,17 +114,27 @@ class Run:
             if self.crowd.momentum is not None:
                 self.crowd.momentum.see(venue.prices)
             venue.prices.clear()
-        if venue.frames:
-            arrives = now_ms + self.scenario.feed_ms
-            self.inbox.extend([(arrives, frame) for frame in venue.frames])
-            venue.frames.clear()
+        self._deliver(now_ms)
         if not self.picture_due:
             self.picture_due = True
             self.at(max(now_ms, self.pictured_ms + PICTURE_GAP_MS), self._picture)
 
+    def _deliver(self, now_ms: Ms) -> None:
+        """Send the maker the private events that there are: it wakes for all but those of its own orders."""
+        arrives = now_ms + self.scenario.feed_ms
+        for frame in self.venue.frames:
+            self.inbox.append((arrives, frame))
+            if any(not isinstance(event, OrderStatusChanged) for event in frame.events):
+                self.rings.append(arrives)
+        self.venue.frames.clear()
+
     def _picture(self, now_ms: Ms) -> None:
+        """Show the maker the book. It looks when it is awake, and it is woken for the regular ones."""
+        arrives = now_ms + self.scenario.feed_ms
+        if not self.picture_due:
+            self.rings.append(arrives)
         self.picture_due, self.pictured_ms = False, now_ms
-        self.inbox.append((now_ms + self.scenario.feed_ms, self.venue.picture(now_ms)))
+        self.inbox.append((arrives, self.venue.picture(now_ms)))
 
     def _second(self, now_ms: Ms) -> None:
         self.measure.second(now_ms)
@@ -141,6 +154,8 @@ class Run:
         news: list[Input] = []
         while inbox and inbox[0][0] <= now_ms:
             news.append(inbox.popleft()[1])
+        while self.rings and self.rings[0] <= now_ms:
+            self.rings.popleft()
         if now_ms - self.pinged_ms >= PING_MS:
             self.pinged_ms = now_ms
             news.append(Pong(self.scenario.command_ms + self.scenario.feed_ms))
@@ -152,13 +167,11 @@ class Run:
     def _carry_out(self, wishes: list[Command], now_ms: Ms) -> None:
         """One batch of the maker's: answered and told in the order in which it happened."""
         arrives = now_ms + self.scenario.feed_ms
-        venue = self.venue
         for wish in wishes:
             self.sent[type(wish).__name__] += 1
-            answer = venue.carry_out(wish, now_ms)
-            self.inbox.append((arrives, answer))
-            self.inbox.extend([(arrives, frame) for frame in venue.frames])
-            venue.frames.clear()
+            self.inbox.append((arrives, self.venue.carry_out(wish, now_ms)))
+            self._deliver(now_ms)
+        self.rings.append(arrives)
         self._spread(now_ms)
 
     # The end

@@ -20,7 +20,8 @@ class Truth:
 
     def at(self, now_ms: Ms) -> Uc:
         """The truth at a time; before the start it is what it was there, after the end what it became."""
-        return self.path[clamp((now_ms - START_MS) // SECOND_MS, 0, len(self.path) - 1)]
+        second = (now_ms - START_MS) // SECOND_MS
+        return self.path[second] if 0 <= second < len(self.path) else self.path[0 if second < 0 else -1]
 
 
 def draw_truth(scenario: Scenario, seed: int) -> Truth:

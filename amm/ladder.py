@@ -4,12 +4,13 @@ A ladder is made in terms of the price of the share that is sold (YES for asks, 
 sides are one piece of code and exchanging the names YES and NO changes nothing.
 """
 
-from collections.abc import Iterator
 from enum import Enum
+from functools import lru_cache
 
 import attrs
+import msgspec
 
-from amm.arithmetic import ONE, Cents, Ppm, Shares, cdiv, fdiv, rdiv
+from amm.arithmetic import ONE, Cents, Ppm, Shares, cdiv, rdiv
 from amm.config import Gradient, Ladder
 from amm.wire import Outcome
 
@@ -19,6 +20,9 @@ class Side(Enum):
 
     ASK = "ASK"
     BID = "BID"
+
+    __hash__ = object.__hash__
+    """There is one of each; an enum's own hash is that of its name, worked out anew each time it is asked."""
 
     @property
     def outcome(self) -> Outcome:
@@ -33,8 +37,7 @@ class Side(Enum):
         return yes_price if self is Side.ASK else 100 - yes_price
 
 
-@attrs.frozen
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """One order we want to have: `price` is that of the share sold."""
 
     price: Cents
@@ -74,8 +77,9 @@ def ladder(
     """Build one side outward from `best`, cut to the inventory that is still unassigned."""
     unassigned = inventory - config.reserve_shares
     targets: list[Target] = []
-    for level, price in enumerate(_prices(config, gradient, levels, best)):
-        quantity = min(_quantity(config, gradient, level, size), unassigned, max_quantity)
+    prices = _prices(gradient, config.linear_step, config.geometric_ratio, levels, best)
+    for price, wanted in zip(prices, _quantities(config, gradient, levels, size), strict=True):
+        quantity = min(wanted, unassigned, max_quantity)
         if price > highest or quantity <= 0:
             break
         unassigned -= quantity
@@ -86,26 +90,32 @@ def ladder(
 def whole_side(config: Ladder, gradient: Gradient, levels: int, phase: Ppm) -> Shares:
     """Return what one side adds up to while nothing makes it smaller: no lack of shares, no skew, no end."""
     size = Size(phase=phase, skew=ONE, maturity=ONE, event=ONE)
-    return sum(_quantity(config, gradient, level, size) for level in range(levels))
+    return sum(_quantities(config, gradient, levels, size))
 
 
-def _prices(config: Ladder, gradient: Gradient, levels: int, best: Cents) -> Iterator[Cents]:
-    """Yield strictly rising prices. Geometric ones come from the best, so roundings do not add up."""
-    previous = best - 1
+@lru_cache(maxsize=1024)
+def _prices(gradient: Gradient, step: Cents, ratio: Ppm, levels: int, best: Cents) -> tuple[Cents, ...]:
+    """Return strictly rising prices. Geometric ones come from the best, so roundings do not add up."""
+    prices: list[Cents] = []
     for level in range(levels):
         if gradient is Gradient.LINEAR:
-            price = best + level * config.linear_step
+            price = best + level * step
         else:
-            price = cdiv(best * config.geometric_ratio**level, ONE**level)
-        previous = max(price, previous + 1)
-        yield previous
+            price = cdiv(best * ratio**level, ONE**level)
+        prices.append(max(price, prices[-1] + 1) if prices else price)
+    return tuple(prices)
 
 
-def _quantity(config: Ladder, gradient: Gradient, level: int, size: Size) -> Shares:
+def _quantities(config: Ladder, gradient: Gradient, levels: int, size: Size) -> list[Shares]:
     """Multiply everything exactly and round down once."""
+    product = config.level_qty * size.phase * size.skew * size.maturity * size.event
+    factors = _factors(gradient, config.linear_qty_increase, config.qty_decay, levels)
+    return [max(1, product * factor // unit) for factor, unit in factors]
+
+
+@lru_cache(maxsize=64)
+def _factors(gradient: Gradient, increase: Ppm, decay: Ppm, levels: int) -> tuple[tuple[int, int], ...]:
+    """Return for each level a factor, and by what a product with it and `Size`'s four has to be divided."""
     if gradient is Gradient.LINEAR:
-        factor, unit = ONE + level * config.linear_qty_increase, ONE
-    else:
-        factor, unit = config.qty_decay**level, ONE**level
-    product = config.level_qty * size.phase * size.skew * factor * size.maturity * size.event
-    return max(1, fdiv(product, ONE**4 * unit))
+        return tuple((ONE + level * increase, ONE**5) for level in range(levels))
+    return tuple((decay**level, ONE ** (4 + level)) for level in range(levels))

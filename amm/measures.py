@@ -34,20 +34,27 @@ def sigma(config: Volatility, samples: Iterable[Uc], fair: Uc) -> Uc:
 class Flow:
     """The last public trades, for VPIN: how one-sided the takers have been."""
 
-    trades: deque[tuple[bool, Shares]] = attrs.field(factory=deque)
+    trades: deque[Shares] = attrs.field(factory=deque)
+    """The quantity of each, negative where the taker sold."""
+    total: Shares = 0
+    balance: Shares = 0
+    """Bought by takers less sold by them."""
 
     def add(self, *, taker_sells: bool, quantity: Shares, window: int) -> None:
-        self.trades.append((taker_sells, quantity))
+        self._count(-quantity if taker_sells else quantity, 1)
+        self.trades.append(-quantity if taker_sells else quantity)
         while len(self.trades) > window:
-            self.trades.popleft()
+            self._count(self.trades.popleft(), -1)
+
+    def _count(self, signed: Shares, times: int) -> None:
+        self.total += times * abs(signed)
+        self.balance += times * signed
 
     def vpin(self, window: int) -> Ppm:
         """Return |sold - bought| / total over the window; 0 until the window is full."""
-        if len(self.trades) < window:
+        if len(self.trades) < window or not self.total:
             return 0
-        total = sum(quantity for _, quantity in self.trades)
-        sold = sum(quantity for taker_sells, quantity in self.trades if taker_sells)
-        return rdiv(abs(2 * sold - total) * ONE, total) if total else 0
+        return rdiv(abs(self.balance) * ONE, self.total)
 
 
 @attrs.define

@@ -91,7 +91,7 @@ class OwnOrders:
         return levels
 
     def pending_sell(self, side: Side) -> Shares:
-        return sum(order.remaining for order in self.on(side))
+        return sum([order.remaining for order in self.live.values() if order.side is side])
 
     def bound(self, side: Side) -> Shares:
         """Return how many shares of a side cannot be promised again."""
@@ -104,9 +104,10 @@ class OwnOrders:
         What is still to come may take the place of what is still to go, so only this can never be more than
         we have.
         """
-        resting = sum(order.bound for order in self.on(side))
-        closed = sum(one.outstanding for one in self.settling.values() if one.side is side)
-        return resting + closed
+        resting = sum([order.quantity - order.booked for order in self.live.values() if order.side is side])
+        if not self.settling:
+            return resting
+        return resting + sum(one.outstanding for one in self.settling.values() if one.side is side)
 
     def _added(self, pending: PendingCommand) -> Shares:
         """A replace holds the larger of old and new, since only one of the two can exist."""

@@ -68,5 +68,7 @@ def _crossing(targets: Mapping[Side, list[Target]]) -> set[tuple[Side, Target]]:
         return (side.own_price(target.price) for target in targets[side])
 
     lowest_ask, highest_bid = min(yes_prices(Side.ASK), default=100), max(yes_prices(Side.BID), default=0)
+    if lowest_ask > highest_bid:
+        return set()
     asks = {(Side.ASK, t) for t in targets[Side.ASK] if t.price <= highest_bid}
     return asks | {(Side.BID, t) for t in targets[Side.BID] if 100 - t.price >= lowest_ask}

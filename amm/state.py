@@ -24,6 +24,7 @@ from amm.orders import OwnOrders
 from amm.phases import Phase, PhaseReason
 from amm.policy import Operation
 from amm.pricing import Fair
+from amm.quote import Quote, Situation
 from amm.spread import Maturity
 from amm.wire import MarketStatus, StopMode, Synced
 
@@ -256,6 +257,16 @@ class Decision:
     """What a side would add up to if no lack of shares, no skew and no maturity cut it."""
 
 
+@attrs.frozen
+class Thought:
+    """The last quote that was thought of, and what it came from."""
+
+    config: Config
+    situation: Situation
+    wish: Quote
+    targets: dict[Side, list[Target]]
+
+
 @attrs.define
 class Quoted:
     """The circumstances of the last look at the quotes: a change of any is a reason to look again."""
@@ -310,6 +321,7 @@ class MarketState:
     delivered_seq: int = 0
 
     decision: Decision | None = None
+    thought: Thought | None = None
     quoted: Quoted | None = None
     refresh: bool = True  # a trigger of the next cycle
     awaited_holds: set[Side] = attrs.field(factory=set)  # sides whose hold will end

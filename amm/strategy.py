@@ -6,6 +6,7 @@ commands of one call in one batch, in order) and calls it again at `next_call_ms
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import sha256
 
 from amm import lifecycle, operations, sweep
@@ -53,7 +54,8 @@ def next_call_ms(state: MarketState, now_ms: Ms) -> Ms:
         times.append(state.sweep.retry_at_ms if state.sweep.ref is None else now_ms + 1_000)
     if (release := state.informed.next_release_ms(now_ms)) is not None:
         times.append(release)
-    times += [one.retry_at_ms for one in state.orders.pending.values() if one.retry_at_ms is not None]
+    if state.orders.pending:
+        times += [one.retry_at_ms for one in state.orders.pending.values() if one.retry_at_ms is not None]
     if state.operation is not None and state.operation.retry_at_ms is not None:
         times.append(state.operation.retry_at_ms)
     return max(now_ms + 1, min(times))
@@ -162,5 +164,10 @@ def _reconcile_if_due(state: MarketState, now_ms: Ms) -> None:
 def _interval(state: MarketState) -> Ms:
     """Return the time between reconciliations, a little different in each market so that they spread out."""
     base = state.config.sync.reconciliation_interval_ms
-    digit = sha256(state.market_id.encode()).digest()[0]
-    return base * 9 // 10 + base * digit // (5 * 255)
+    return base * 9 // 10 + base * _digit(state.market_id) // (5 * 255)
+
+
+@lru_cache(maxsize=64)
+def _digit(market_id: str) -> int:
+    """Return a market's own number from 0 to 255."""
+    return sha256(market_id.encode()).digest()[0]

@@ -147,10 +147,11 @@ def test_too_few_samples_give_the_default_and_a_still_price_the_minimum() -> Non
 @pytest.mark.parametrize(("sold", "expected"), [(425, 700_000), (426, 704_000)])
 def test_scenario_5_vpin_of_500_shares(sold: int, expected: int) -> None:
     flow = Flow()
-    for i in range(50):
-        flow.add(taker_sells=i < 42, quantity=10, window=50)
-    flow.trades[42] = (True, sold - 420)
-    flow.trades[43] = (False, 20 - (sold - 420))
+    flow.add(taker_sells=True, quantity=10**6, window=50)  # leaves the window and counts no more
+    for quantity in [*[10] * 42, sold - 420]:
+        flow.add(taker_sells=True, quantity=quantity, window=50)
+    for quantity in [20 - (sold - 420), *[10] * 6]:
+        flow.add(taker_sells=False, quantity=quantity, window=50)
     assert flow.vpin(50) == expected
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from amm.commands import AlertKind, Cancel, Place, Replace
+from amm.inputs import NewConfig
 from amm.ladder import Side
 from amm.wire import Outcome
 from tests.amm.parts import config
@@ -16,6 +17,24 @@ def play() -> Play:
     play = playing()
     assert (play.venue.ladder(Side.ASK), play.venue.ladder(Side.BID)) == (UNTOUCHED, UNTOUCHED)
     return play
+
+
+def test_a_quiet_market_is_thought_of_once_and_a_changed_one_again() -> None:
+    """The same situation gives the same quote without working it out; a parameter or a fill does not."""
+    play = playing()
+    play.wait(1_000)
+    before = play.state.thought
+    play.wait(3_000)
+    assert play.state.thought is before
+    play.step(NewConfig(config(ladder__level_qty=50)))
+    play.wait(3_000)
+    assert before is not None
+    assert play.state.thought is not None
+    assert [one.quantity for one in play.state.thought.targets[Side.ASK]] == [50, 35, 24, 17, 12]
+    after = play.state.thought
+    play.buys(Side.ASK, 1)
+    play.wait(1_000)
+    assert play.state.thought is not after
 
 
 def test_a_second_cycle_without_change_sends_nothing(play: Play) -> None:
