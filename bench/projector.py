@@ -1,11 +1,13 @@
 """The projector: how fast it fills the tables, how far it falls behind, and what it costs the exchange.
 
-The flow is that of bench/workload.py, through the real journal on an embedded PostgreSQL of its own. Part
-one projects a journal that is there already. Part two paces commands through actors and journal, without and
-with a projector, and looks at what acknowledgements wait, each from the moment its request was due.
+The flow is that of bench/workload.py, through the real journal on an embedded PostgreSQL of its own. Part one
+projects a journal that is there already. Parts two and three pace commands through actors and journal: two at
+a third and at half of full load, without and with a projector in turn, to see what acknowledgements wait, from
+when each request was due; three at half load for longer, to see how far the tables fall behind.
 """
 
 import argparse
+import os
 import shutil
 import statistics
 import tempfile
@@ -31,7 +33,7 @@ from persistence.database import Connection, Database
 from persistence.folding import Batch
 from persistence.migrate import migrate
 from persistence.projecting import Progress, projecting
-from persistence.projector import Projector
+from persistence.projector import BATCH, Projector
 from persistence.rebuild import TABLES
 from persistence.wal import rows
 
@@ -39,17 +41,25 @@ BURST: Final = 50
 """Commands in one request."""
 JOURNALED: Final = 60_000
 """Commands in the journal of part one."""
+SPELL: Final = 5.0
+"""Seconds that each load of part two lasts."""
+SAMPLE: Final = 0.1
+"""Seconds between looks at how far behind the tables are."""
 
 
 def main() -> None:
     asked = argparse.ArgumentParser(prog="verdict bench projector", description=__doc__)
-    asked.add_argument("--rate", type=int, default=20_000, help="commands a second in part two")
-    asked.add_argument("--seconds", type=float, default=15, help="how long each load lasts")
-    asked.add_argument("--rounds", type=int, default=3, help="how often with and without are compared")
+    asked.add_argument("--full", type=int, default=37_000, help="full load, in commands a second")
+    asked.add_argument("--rounds", type=int, default=2, help="how often with and without are compared")
+    asked.add_argument("--seconds", type=float, default=10, help="how long part three lasts")
     arguments = asked.parse_args()
     heading("projector")
     trio.run(part_one)
-    trio.run(part_two, arguments.rate, arguments.seconds, arguments.rounds)
+    third, half = (arguments.full // share // BURST * BURST for share in (3, 2))
+    requests = bursts(int(half * max(SPELL, arguments.seconds)))
+    for rate in (third, half):
+        trio.run(part_two, requests[: int(rate * SPELL) // BURST], rate, arguments.rounds)
+    trio.run(part_three, requests[: int(half * arguments.seconds) // BURST], half)
 
 
 @asynccontextmanager
@@ -77,9 +87,9 @@ async def part_one() -> None:
             facts += [row.fact() for row in found]
         read = time.process_time() - begun
         begun = time.process_time()
-        for first in range(0, head, 4_000):
+        for first in range(0, head, BATCH):
             batch = Batch(first)
-            for fact in facts[first : first + 4_000]:
+            for fact in facts[first : first + BATCH]:
                 batch.add(fact)
         fold = time.process_time() - begun
         del facts
@@ -89,8 +99,9 @@ async def part_one() -> None:
             nursery.start_soon(Projector(db).run)
             while await connection.fetch_value("SELECT journal_id FROM projector_cursor") < head:
                 await trio.sleep(0.02)
+            taken, cpu = time.perf_counter() - begun, time.process_time() - cpu
+            _, sessions = await processor_time(db)
             nursery.cancel_scope.cancel()
-        taken, cpu = time.perf_counter() - begun, time.process_time() - cpu
         written = 0
         for table in TABLES:
             written += await connection.fetch_value(f"SELECT count(*) FROM {table}")
@@ -99,6 +110,7 @@ async def part_one() -> None:
         line("of the projector's own time", 1e6 * cpu / head, "us/event")
         line("  reading and decoding", 1e6 * read / head, "us/event")
         line("  folding", 1e6 * fold / head, "us/event")
+        line("of PostgreSQL's time, on its behalf", 1e6 * sessions / head, "us/event")
         connection.abandon()
 
 
@@ -119,27 +131,34 @@ async def file(connection: Connection, commands: int) -> int:
     return head
 
 
-@attrs.frozen
+@attrs.define
 class Seen:
     """What one load showed."""
 
-    p50: float
-    p99: float
-    took: float
+    waits: list[float] = attrs.field(factory=list)
+    """Of each request, from when it was due to its acknowledgement, in order."""
+    took: float = 0.0
     """Seconds from the first request to the last acknowledgement."""
-    events: int
-    behind: int = 0
-    """Events that the tables did not have when the load ended."""
-    lag: float = 0.0
-    """How old the oldest of them was, in seconds."""
+    events: int = 0
+    behind: list[tuple[int, float]] = attrs.field(factory=list)
+    """From look to look: events that the tables did not have, and how old the oldest of them was."""
     caught_up: float = 0.0
     """Seconds after the load until the tables had all."""
+    cpu: tuple[float, float] = (0.0, 0.0)
+    """Seconds of processor time: of the projector's own process, and of its sessions in PostgreSQL."""
+
+    @property
+    def p50(self) -> float:
+        return self.waits[len(self.waits) // 2]
+
+    @property
+    def p99(self) -> float:
+        return self.waits[len(self.waits) * 99 // 100]
 
 
-async def part_two(rate: int, seconds: float, rounds: int) -> None:
-    section(f"{rate:,} commands/s in requests of {BURST}, for {seconds:g} s; {rounds} rounds, in turn")
+async def part_two(requests: Sequence[Sequence[AnyCommand]], rate: int, rounds: int) -> None:
+    section(f"{rate:,} commands/s in requests of {BURST}, for {SPELL:g} s; {rounds} rounds, in turn")
     alone, beside = [], []
-    requests = bursts(int(rate * seconds))
     for _ in range(rounds):
         alone.append(await load(requests, rate, projected=False))
         beside.append(await load(requests, rate, projected=True))
@@ -147,12 +166,25 @@ async def part_two(rate: int, seconds: float, rounds: int) -> None:
         without, by = (median(seen, quantile) for seen in (alone, beside))
         line(f"acknowledgement {quantile}, no projector", 1e3 * without, "ms")
         line(f"acknowledgement {quantile}, with projector", 1e3 * by, "ms", f"{by / without:.2f} times")
-    line("the load took, no projector", median(alone, "took"), "s")
-    line("the load took, with projector", median(beside, "took"), "s")
-    line("events in it", median(beside, "events"), "events")
-    line("behind at its end", median(beside, "behind"), "events")
-    line("behind at its end", median(beside, "lag"), "s")
-    line("caught up after", median(beside, "caught_up"), "s")
+
+
+async def part_three(requests: Sequence[Sequence[AnyCommand]], rate: int) -> None:
+    section(f"{rate:,} commands/s with a projector, for {len(requests) * BURST / rate:g} s")
+    seen = await load(requests, rate, projected=True)
+    events, ages = zip(*seen.behind, strict=True)
+    line("the load took", seen.took, "s")
+    line("events in it", seen.events / seen.took, "events/s")
+    line("behind, in the middle of looks", statistics.median(events), "events")
+    line("behind, in the middle of looks", 1e3 * statistics.median(ages), "ms")
+    line("behind, at worst", max(events), "events")
+    line("behind, at worst", 1e3 * max(ages), "ms")
+    line("behind at its end", events[-1], "events")
+    line("caught up after", 1e3 * seen.caught_up, "ms")
+    line("acknowledgement p50", 1e3 * seen.p50, "ms")
+    line("acknowledgement p99", 1e3 * seen.p99, "ms")
+    own, sessions = seen.cpu
+    line("of the projector's own time", 1e6 * own / seen.events, "us/event")
+    line("of PostgreSQL's time, on its behalf", 1e6 * sessions / seen.events, "us/event")
 
 
 def median(seen: Sequence[Seen], name: str) -> float:
@@ -168,6 +200,7 @@ def bursts(commands: int) -> list[list[AnyCommand]]:
 
 async def load(requests: Sequence[Sequence[AnyCommand]], rate: int, *, projected: bool) -> Seen:
     """Pace requests through an exchange, with a projector beside it or without."""
+    seen = Seen()
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(somewhere())
         writer = await stack.enter_async_context(journal.opened(db))
@@ -181,26 +214,50 @@ async def load(requests: Sequence[Sequence[AnyCommand]], rate: int, *, projected
                 await actors.ask(*wishes)
             if projected:
                 assert await progress.until(actors.durable, 60)
+                nursery.start_soon(watch, progress, seen)
             settle()
-            before, waits, begun = actors.durable, list[float](), trio.current_time()
+            before, spent, begun = actors.durable, await processor_time(db), trio.current_time()
             async with trio.open_nursery() as asking:
                 for number, commands in enumerate(requests):
                     due = begun + number * BURST / rate
                     await trio.sleep_until(due)
                     # Handed over here: tasks that begin together begin in any order, and the flow has one.
-                    request = actors.submit(commands)
-                    if request is None:
-                        raise SystemExit("the exchange is overloaded: this machine needs a lower --rate")
-                    asking.start_soon(await_it, request, due, waits)
-            took = trio.current_time() - begun
-            behind, lag = (progress.lag_events, progress.lag_seconds) if projected else (0, 0.0)
+                    while (request := actors.submit(commands)) is None:
+                        await trio.sleep(SAMPLE / 100)  # more than this machine can do just now
+                    asking.start_soon(await_it, request, due, seen.waits)
+            seen.took, seen.events = trio.current_time() - begun, actors.durable - before
             if projected:
+                seen.behind.append((progress.lag_events, progress.lag_seconds))
                 assert await progress.until(actors.durable, 600)
-            caught_up = trio.current_time() - begun - took
+                seen.caught_up = trio.current_time() - begun - seen.took
+                own, sessions = await processor_time(db)
+                seen.cpu = own - spent[0], sessions - spent[1]
             actors.close()
-        waits.sort()
-        p50, p99 = waits[len(waits) // 2], waits[len(waits) * 99 // 100]
-        return Seen(p50, p99, took, actors.durable - before, behind, lag, caught_up)
+            nursery.cancel_scope.cancel()
+    seen.waits.sort()
+    return seen
+
+
+async def watch(progress: Progress, seen: Seen) -> None:
+    while True:
+        seen.behind.append((progress.lag_events, progress.lag_seconds))
+        await trio.sleep(SAMPLE)
+
+
+async def processor_time(db: Database) -> tuple[float, float]:
+    """Seconds so far: of the projector's own process, and of its sessions in PostgreSQL."""
+    async with db.borrowed() as connection:
+        sessions = await connection.fetch(
+            "SELECT pid FROM pg_stat_activity WHERE application_name = 'verdict projector'"
+        )
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    own = [pid for pid in children if b"persistence.projector" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return sum(map(spent_by, own)), sum(spent_by(row["pid"]) for row in sessions)
+
+
+def spent_by(pid: int | str) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def by_inbox(commands: Sequence[AnyCommand]) -> Iterator[list[AnyCommand]]:

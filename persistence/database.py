@@ -89,7 +89,12 @@ class Database:
             raise DatabaseUnusableError(
                 f"PostgreSQL at {where} refuses us ({trouble}): correct user and password in DATABASE_URL"
             ) from trouble
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as trouble:
+        except (
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,  # see ENDS
+            ValueError,
+        ) as trouble:
             raise DatabaseUnusableError(
                 f"cannot use DATABASE_URL ({where}): {_one_line(trouble)}"
             ) from trouble

@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 MARKS: Final = 1_000
 MARK_EVERY: Final = 0.1
 """The lag in seconds is known to a tenth; a thousand marks are kept, the oldest is what counts."""
+PACE: Final = 0.1
+"""Seconds between hints while nobody waits: the larger a batch, the less each fact in it costs."""
 RESTART: Final = (0.1, 10.0)
 """Seconds before a projector that died is started again: at first, and at most."""
 
@@ -33,9 +35,14 @@ class Progress:
 
     durable: int = 0
     reached: int = 0
+    wanted: int = 0
+    """The journal id for which somebody waits, or has waited."""
     _marks: deque[tuple[int, float]] = attrs.field(factory=deque, init=False)
     """When the journal was how far, where the tables are not there yet."""
-    _hinted: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _hinted: int = attrs.field(default=0, init=False)
+    """What the projector has been told of."""
+    _news: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _wish: trio.Event = attrs.field(factory=trio.Event, init=False)
     _moved: trio.Event = attrs.field(factory=trio.Event, init=False)
 
     def wake(self, durable: int) -> None:
@@ -44,7 +51,7 @@ class Progress:
         now = trio.current_time()
         if not self._marks or (now - self._marks[-1][1] >= MARK_EVERY and len(self._marks) < MARKS):
             self._marks.append((durable, now))
-        self._hinted.set()
+        self._news.set()
 
     def arrive(self, reached: int) -> None:
         """The tables tell everything up to `reached`; after a crash of the database that can be less."""
@@ -56,15 +63,23 @@ class Progress:
 
     async def until(self, journal_id: int, patience: float) -> bool:
         """Wait until the tables tell of `journal_id`; False if they do not within `patience` seconds."""
+        if journal_id > self.wanted:
+            self.wanted = journal_id
+            self._wish.set()
         with trio.move_on_after(patience):
             while self.reached < journal_id:
                 await self._moved.wait()
         return self.reached >= journal_id
 
-    async def hinted(self) -> int:
-        """The newest hint, once there is one."""
-        await self._hinted.wait()
-        self._hinted = trio.Event()
+    async def hint(self) -> int:
+        """What to tell the projector when there is something new: soon, or at once if somebody waits."""
+        await self._news.wait()
+        with trio.move_on_after(PACE):
+            while self.wanted <= self._hinted:
+                self._wish = trio.Event()
+                await self._wish.wait()
+        self._news = trio.Event()
+        self._hinted = self.durable
         return self.durable
 
     @property
@@ -127,6 +142,6 @@ async def _one_life(url: str, progress: Progress) -> int:
 async def _pass_hints(stdin: trio.abc.SendStream, progress: Progress) -> None:
     try:
         while True:
-            await stdin.send_all(b"%d\n" % await progress.hinted())
+            await stdin.send_all(b"%d\n" % await progress.hint())
     except trio.BrokenResourceError:
         pass  # it has ended, which its stdout tells as well

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from kernel.events import Fact, MarketCreated
 from kernel.journal import Decided
 from persistence.comparison import Findings, Tables
 from persistence.database import Connection, Database
-from persistence.projecting import Progress, projecting
-from persistence.projector import Projector
+from persistence.projecting import PACE, Progress, projecting
+from persistence.projections import HOLD_POSITIONS, UPDATE_ACCOUNTS, UPDATE_MARKETS, UPDATE_ORDERS
+from persistence.projector import NICENESS, SESSION, Projector, give_way
 from tests.kernel.trading import NOON, Trading, busy_day
 from tests.persistence.journaled import decided, file, traded
 
@@ -238,6 +240,56 @@ def projector_process() -> int | None:
                 if b"persistence.projector" in Path(f"/proc/{pid}/cmdline").read_bytes():
                     return int(pid)
     return None
+
+
+async def test_sessions_on_this_machine_give_way_to_everybody_elses(connection: Connection) -> None:
+    """To the journal's above all: on a machine with few cores acknowledgements would wait for the tables."""
+    if await connection.fetch_value("SELECT inet_server_addr() IS NOT NULL"):
+        pytest.skip("the server may be on another machine")
+    pid = await connection.fetch_value("SELECT pg_backend_pid()")
+    before = os.getpriority(os.PRIO_PROCESS, pid)
+    await give_way(connection)
+    assert os.getpriority(os.PRIO_PROCESS, pid) == NICENESS > before
+
+
+@pytest.mark.parametrize("statement", [UPDATE_ORDERS, UPDATE_ACCOUNTS, HOLD_POSITIONS, UPDATE_MARKETS])
+async def test_what_changed_is_found_by_its_key_in_tables_of_any_size(
+    connection: Connection, statement: str
+) -> None:
+    """A database that believes its tables to be small would read them from end to end, at every batch."""
+    await connection.execute(SESSION)
+    columns = max(int(number) for number in re.findall(r"\$(\d+)::", statement))
+    plan = await connection.fetch(f"EXPLAIN {statement}", *[[]] * columns)
+    told = "\n".join(row["QUERY PLAN"] for row in plan)
+    assert "Index" in told or "Conflict Arbiter" in told
+    assert "Seq Scan" not in told
+
+
+async def test_the_projector_is_told_ten_times_a_second_or_at_once_if_somebody_waits(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """The larger a batch, the less each fact costs; who asks about the past is not to wait for that."""
+    progress, told = Progress(), list[tuple[float, int]]()
+
+    async def listen() -> None:
+        while True:
+            told.append((trio.current_time() - begun, await progress.hint()))
+
+    async with trio.open_nursery() as nursery:
+        begun = trio.current_time()
+        nursery.start_soon(listen)
+        for durable in range(1, 11):
+            await trio.sleep(0.3 * PACE)
+            progress.wake(durable)
+        await trio.sleep(10 * PACE)
+        assert [durable for _, durable in told] == [4, 8, 10], "what came meanwhile is one hint"
+        progress.wake(11)
+        await trio.testing.wait_all_tasks_blocked()
+        assert told[-1][1] == 10
+        nursery.start_soon(progress.until, 11, 60)
+        await trio.testing.wait_all_tasks_blocked()
+        assert told[-1][1] == 11
+        nursery.cancel_scope.cancel()
 
 
 async def test_who_waits_for_the_tables_is_told_when_they_are_there_or_that_they_are_not() -> None:
