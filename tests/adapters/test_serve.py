@@ -74,7 +74,7 @@ async def test_the_page_about_monitoring_names_every_number_there_is(the_venue: 
     assert numbers["verdict_journal_commits_total"] >= numbers["verdict_journal_commit_seconds_count"] >= 1
     assert numbers["verdict_journal_bytes_total"] > 100 * numbers["verdict_journal_commits_total"]
     assert numbers["verdict_journal_writable"] == 1
-    assert numbers["verdict_connections"] >= 2
+    assert numbers["verdict_connections"] >= 1
     assert numbers["verdict_orders"] >= 1
 
 
