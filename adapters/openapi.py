@@ -25,7 +25,7 @@ PARTLY: Final = "Answers name the journal id they reflect in X-Journal-Id."
 DESCRIPTION: Final = """\
 Every answer is an envelope: `code` (0 for success), `message` for people, `data`, `timestamp`, `request_id`.
 Money is in cents and quantities are whole shares, always as JSON integers. A member ending `_display` says
-the same for people. Send the access token that `/auth/login` gives you as `Authorization: Bearer ...`.\
+the same for people. Send the access token that `/auth/login` gives you as `Authorization: Bearer TOKEN`.\
 """
 
 

@@ -80,7 +80,8 @@ const inside = (method, path, operation) => {
     input.placeholder = parameter.name;
     input.setAttribute("aria-label", parameter.name);
     if (parameter.required && parameter.name in SAMPLES) input.value = SAMPLES[parameter.name];
-    line.append(input, make("span", "  " + parameter.in + (parameter.required ? ", required" : ""), "quiet"));
+    const needed = parameter.required ? ", required" : "";
+    line.append(input, make("span", `  ${parameter.name}, in the ${parameter.in}${needed}`, "quiet"));
     inner.append(line);
     return [parameter, input];
   });
