@@ -2,8 +2,8 @@
 
 The flow is that of bench/workload.py, through the real journal on an embedded PostgreSQL of its own. Part one
 projects a journal that is there already. Parts two and three pace commands through actors and journal: two at
-a third and at half of full load, without and with a projector in turn, to see what acknowledgements wait, from
-when each request was due; three at half load for longer, to see how far the tables fall behind.
+a third and at half of full load, without and with a projector in turn, to see what acknowledgements wait,
+from when each request was due; three at half load for longer, to see how far the tables fall behind.
 """
 
 import argparse
