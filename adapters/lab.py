@@ -1,6 +1,7 @@
 """`verdict lab`: the market maker against the exchange in process, among traders who do not exist."""
 
 import re
+from concurrent.futures.process import BrokenProcessPool
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -134,6 +135,8 @@ def lab(
         if hours > chosen.lifetime_hours - 1:
             raise CommandError(f"{scenario} ends after {chosen.lifetime_hours} hours: --hours must be less")
         chosen = attrs.evolve(chosen, hours=hours)
+    if not no_report and not Path(report_file).parent.is_dir():
+        raise CommandError(f"cannot write {report_file}: no such directory")
     contenders = contenders_of(makers, config_file, compare, sweep)
     check(contenders, chosen)
     jobs = plan(
@@ -211,9 +214,15 @@ def run(jobs: list[Job], workers: int | None) -> list[Result]:
         transient=True,
         disable=len(jobs) == 1,
     )
-    with progress:
-        task = progress.add_task("", total=len(jobs))
-        return do_all(jobs, lambda: progress.advance(task), workers)
+    try:
+        with progress:
+            task = progress.add_task("", total=len(jobs))
+            return do_all(jobs, lambda: progress.advance(task), workers)
+    except BrokenProcessPool as error:
+        # Killed from outside, most often by a machine that ran out of memory: no run is to blame.
+        raise CommandError(
+            "a worker process was killed: no report; fewer --workers need less memory"
+        ) from error
 
 
 def show(results: list[Result]) -> None:

@@ -1,12 +1,17 @@
 """The report's parts: axes, paths, gaps, rows; and the command's own manners."""
 
+import multiprocessing
 import subprocess
 import sys
+import time
 from pathlib import Path
+from threading import Thread
 
 import attrs
 import pytest
 
+from adapters.cli import CommandError
+from adapters.lab import run
 from amm.lab_jobs import Contender, do, plan
 from amm.lab_plot import Line, Plot, shown, tenths, tick
 from amm.lab_report import report
@@ -108,6 +113,27 @@ def test_what_cannot_be_done_is_said_in_one_line(arguments: list[str], complaint
     assert done.returncode != 0
     assert complaint in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_report_that_could_not_be_written_is_refused_before_hours_of_work(tmp_path: Path) -> None:
+    done = lab("--seeds", "10000", "--report", str(tmp_path / "nowhere" / "page.html"))
+    assert done.stderr == f"verdict: cannot write {tmp_path}/nowhere/page.html: no such directory\n"
+
+
+def test_a_worker_that_was_killed_is_said_in_one_line() -> None:
+    """The machine may kill one for its memory: nothing in our own code is to blame, so no traceback."""
+
+    def kill_one() -> None:
+        while not multiprocessing.active_children():
+            time.sleep(0.01)
+        multiprocessing.active_children()[0].kill()
+
+    jobs = plan([Contender("naive", "naive")], attrs.evolve(CALM, hours=1), [0], range(1, 5))
+    killer = Thread(target=kill_one)
+    killer.start()
+    with pytest.raises(CommandError, match=r"^a worker process was killed: no report; fewer --workers"):
+        run(jobs, workers=2)
+    killer.join()
 
 
 def test_a_configuration_says_everything_that_is_wrong_with_it(tmp_path: Path) -> None:
