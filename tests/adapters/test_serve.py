@@ -60,9 +60,10 @@ def test_health_ready_and_metrics(the_venue: Venue) -> None:
 
 async def test_the_page_about_monitoring_names_every_number_there_is(the_venue: Venue) -> None:
     """Each by the name under which a monitor finds it, and none that is not there."""
-    async with connected(int(the_venue.address.rpartition(":")[2]), token=the_venue.admin.token) as stream:
-        await stream.receive()
-        assert (await stream.place(market_id="MKT-BTC-100K-2026", price_cents=1, quantity=1))["cid"]
+    ann = the_venue.user(1000)
+    async with connected(int(the_venue.address.rpartition(":")[2]), token=ann.token) as stream:
+        placed = await stream.place(market_id="MKT-BTC-100K-2026", price_cents=1, quantity=1)
+        assert placed["status"] == 201
     page = (ROOT / "docs" / "operations" / "monitoring.md").read_text()
     told = the_venue.http.get("/metrics").text
     assert re.findall(r"^\| `(verdict_\w+)` ", page, re.MULTILINE)
