@@ -97,6 +97,7 @@ class AlertKind(Enum):
     STREAM_GAP = "STREAM_GAP"
     UNCONFIRMED_CANCELS = "UNCONFIRMED_CANCELS"
     CRASHED = "TASK_CRASHED"
+    CONFIG_REFUSED = "CONFIG_REFUSED"
 
 
 class Alert(msgspec.Struct, frozen=True):

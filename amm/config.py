@@ -326,6 +326,7 @@ class Config:
     q_reference: Shares = whole(None, 1, None, COLD)
     quote_interval_ms: Ms = whole(1_000, 200, 10_000, HOT)
     min_requote_gap_ms: Ms = whole(200, 50, 2_000, HOT)
+    config_reload_interval_ms: Ms = whole(30_000, 1_000, 600_000, HOT)  # overrides in Redis
     force: bool = flag(False, COLD)  # accept a daily loss limit above half of the funding
 
     pricing: Pricing = attrs.field(kw_only=True)

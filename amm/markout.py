@@ -37,9 +37,14 @@ class Markouts:
                     yield horizon, above if side is Side.ASK else -above
 
     def _take_new(self, state: MarketState, now_ms: Ms) -> None:
-        fresh = list(takewhile(lambda trade_id: trade_id != self._latest, reversed(state.ledger.seen)))
-        for trade_id in reversed(fresh):
+        fresh = newer(state, self._latest)
+        for trade_id in fresh:
             for leg in state.ledger.seen[trade_id]:
                 for horizon, waiting in self._waiting.items():
                     waiting.append((now_ms + horizon, leg.side, leg.side.own_price(leg.price)))
-        self._latest = fresh[0] if fresh else self._latest
+        self._latest = fresh[-1] if fresh else self._latest
+
+
+def newer(state: MarketState, latest: str | None) -> list[str]:
+    """Return the trades that were booked after one, oldest first."""
+    return list(takewhile(lambda trade_id: trade_id != latest, reversed(state.ledger.seen)))[::-1]

@@ -1,11 +1,13 @@
-"""A copy of what the maker knows, in Redis, for operators and their tools. Nothing is ever read back from it.
+"""A copy of what the maker knows, in Redis, for operators, their tools, and the next process's first prices.
 
 Quoting never waits for Redis: a turn leaves a note, and one task writes what was noted. If Redis is away, one
-alert says so, and when it is back every market is written whole.
+alert says so, and when it is back every market is written whole. Two things are read: an operator's
+overrides, checked like any other, and, once, what a process that has just ended thought the price was.
 """
 
 from collections.abc import Callable
-from typing import Any
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypeAlias
 
 import attrs
 import coredis
@@ -14,30 +16,45 @@ import msgspec
 import structlog
 import trio
 
-from amm.arithmetic import Ms
+from amm.arithmetic import CENT, Ms, Uc, clamp
 from amm.backoff import Backoff
 from amm.ladder import Side
+from amm.markout import newer
 from amm.orders import OwnOrder
+from amm.overrides import Overrides, snapshot
 from amm.state import MarketState
 from amm.view import view
 from amm.wire import Direction
 
 log = structlog.get_logger(__name__)
 
+Redis: TypeAlias = "coredis.Redis[str]"
+
 WRITE_EVERY = 0.2
 """Seconds between two writes of one market: as often as it may requote."""
 FAILURES = (coredis.exceptions.RedisError, OSError, trio.TooSlowError)
 ANSWER_SECONDS = 5.0
+WARM_SECONDS = 1.0
+"""A market that begins does not wait for Redis longer than this."""
+WARM_MAX_AGE_MS: Ms = 60_000
+"""An older price than this is none."""
+PROCESSED_SECONDS = 86_400
 
 
 @attrs.define(eq=False)
 class Mirror:
     url: str | None
     clock: Callable[[], Ms]
+    overrides: Overrides = attrs.field(init=False)
     connected: bool = False
     _noted: dict[str, MarketState] = attrs.field(factory=dict)
     _known: dict[str, MarketState] = attrs.field(factory=dict)
     _something: trio.Event = attrs.field(factory=trio.Event)
+    _versions: dict[str, int] = attrs.field(factory=dict)
+    """Of the configuration that was last written."""
+    _processed: dict[str, str] = attrs.field(factory=dict)
+    """The last trade that was written."""
+    _read_at: dict[str, Ms] = attrs.field(factory=dict)
 
     def note(self, state: MarketState) -> None:
         """This market has had a turn."""
@@ -61,45 +78,103 @@ class Mirror:
                 self.connected = False
             await trio.sleep(backoff.next())
 
-    async def _copy(self, redis: "coredis.Redis[str]", backoff: Backoff) -> None:
+    async def _copy(self, redis: Redis, backoff: Backoff) -> None:
         self._noted = dict(self._known)  # what was missed is written again
+        self._versions.clear()
+        self._processed.clear()
+        self._read_at.clear()
         while True:
             await self._something.wait()
             self._something = trio.Event()
             noted, self._noted = self._noted, {}
             with trio.fail_after(ANSWER_SECONDS):
                 for state in noted.values():
-                    await write(redis, state, self.clock())
+                    await self._read_override(redis, state)
+                    await self._write(redis, state)
             self.connected = True
             backoff.reset()
             await trio.sleep(WRITE_EVERY)
 
+    async def _read_override(self, redis: Redis, state: MarketState) -> None:
+        """Before a market is written for the first time, and now and then: it may hold an operator's word."""
+        market_id, now_ms = state.market_id, self.clock()
+        if now_ms < self._read_at.get(market_id, 0) + state.config.config_reload_interval_ms:
+            return
+        self._read_at[market_id] = now_ms
+        text, until = await redis.hmget(f"amm:config:{market_id}", ["override_json", "override_expires_ms"])
+        if text is not None:
+            self.overrides.take(market_id, text, until or "", now_ms)
 
-async def write(redis: "coredis.Redis[str]", state: MarketState, now_ms: Ms) -> None:
-    """Write one market's three keys in one round trip; orders that are gone go with the whole key."""
-    market_id, inventory = state.market_id, state.ledger.inventory
-    async with redis.pipeline(transaction=True) as pipe:
-        pipe.hset(
-            f"amm:inventory:{market_id}",
-            strings(
-                {
-                    "yes_volume": inventory.yes,
-                    "no_volume": inventory.no,
-                    "yes_available": inventory.yes - state.orders.pending_sell(Side.ASK),
-                    "no_available": inventory.no - state.orders.pending_sell(Side.BID),
-                    "yes_cost_sum_cents": inventory.yes_cost,
-                    "no_cost_sum_cents": inventory.no_cost,
-                    "cash_cents": inventory.cash,
-                    "applied_seq": state.ledger.applied_seq,
-                    "updated_at_ms": now_ms,
-                }
-            ),
-        )
-        pipe.delete([f"amm:orders:{market_id}"])
-        if state.orders.live:
-            orders = {order_id: order_json(order) for order_id, order in state.orders.live.items()}
-            pipe.hset(f"amm:orders:{market_id}", orders)
-        pipe.hset(f"amm:state:{market_id}", strings(view(state)))
+    async def _write(self, redis: Redis, state: MarketState) -> None:
+        """Write one market's keys in one round trip; orders that are gone go with the whole key."""
+        market_id, now_ms = state.market_id, self.clock()
+        version = state.config.version  # it may have changed when the writing is done
+        fresh = newer(state, self._processed.get(market_id))
+        async with redis.pipeline(transaction=True) as pipe:
+            pipe.hset(f"amm:inventory:{market_id}", strings(inventory_fields(state, now_ms)))
+            pipe.delete([f"amm:orders:{market_id}"])
+            if orders := order_fields(state):
+                pipe.hset(f"amm:orders:{market_id}", orders)
+            pipe.hset(f"amm:state:{market_id}", strings(view(state)))
+            if self._versions.get(market_id) != version:
+                pipe.hset(f"amm:config:{market_id}", self.overrides.fields(market_id, state, now_ms))
+                pipe.set(f"amm:config:{market_id}:snapshot", snapshot(state))
+            if fresh:
+                pipe.sadd(f"amm:processed:{market_id}", fresh)
+                pipe.expire(f"amm:processed:{market_id}", PROCESSED_SECONDS)
+        self._versions[market_id] = version
+        if fresh:
+            self._processed[market_id] = fresh[-1]
+
+    async def warm_up(self, state: MarketState) -> None:
+        """Let a market go on from the prices that a process which has just ended had learned."""
+        if self.url is None:
+            return
+        names = ["start_count", "decided_at_ms", "layer1_anchor_cents", "layer3_posterior_cents"]
+        try:
+            with trio.fail_after(WARM_SECONDS):
+                async with coredis.Redis.from_url(self.url, decode_responses=True) as redis:
+                    found = await redis.hmget(f"amm:state:{state.market_id}", names)
+            if not all(found):
+                return
+            start, decided_ms, anchor, posterior = (Decimal(str(each)) for each in found)
+        except* (*FAILURES, InvalidOperation) as failures:
+            why = repr(failures.exceptions[0])
+            log.info("begins without earlier prices", market=state.market_id, why=why)
+        else:
+            young = 0 <= self.clock() - decided_ms <= WARM_MAX_AGE_MS
+            if young and start == state.start_count:
+                state.prices.anchor = kept_within(anchor)
+                state.prices.posterior = kept_within(posterior)
+                log.info("goes on from earlier prices", market=state.market_id)
+
+
+def kept_within(price: Decimal) -> Uc:
+    return clamp(int(price * CENT), CENT, 99 * CENT)
+
+
+def inventory_fields(state: MarketState, now_ms: Ms) -> dict[str, int]:
+    inventory = state.ledger.inventory
+    return {
+        "yes_volume": inventory.yes,
+        "no_volume": inventory.no,
+        "yes_available": inventory.yes - state.orders.pending_sell(Side.ASK),
+        "no_available": inventory.no - state.orders.pending_sell(Side.BID),
+        "yes_cost_sum_cents": inventory.yes_cost,
+        "no_cost_sum_cents": inventory.no_cost,
+        "cash_cents": inventory.cash,
+        "applied_seq": state.ledger.applied_seq,
+        "updated_at_ms": now_ms,
+    }
+
+
+def order_fields(state: MarketState) -> dict[str, str]:
+    """Each order by its id, with its slot: 0 is the best of its side."""
+    return {
+        order.order_id: order_json(order, slot)
+        for side in Side
+        for slot, order in enumerate(sorted(state.orders.on(side), key=lambda order: order.price))
+    }
 
 
 def strings(values: dict[str, Any]) -> dict[str, str]:
@@ -114,7 +189,7 @@ def strings(values: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def order_json(order: OwnOrder) -> str:
+def order_json(order: OwnOrder, slot: int) -> str:
     shown = {
         "side": order.side.outcome.value,
         "direction": Direction.SELL.value,
@@ -122,6 +197,7 @@ def order_json(order: OwnOrder) -> str:
         "qty": order.quantity,
         "remaining": order.remaining,
         "book_type": "NATIVE_SELL" if order.side is Side.ASK else "SYNTHETIC_BUY",
+        "slot": slot,
         "created_ms": order.created_ms,
     }
     return msgspec.json.encode(shown).decode()

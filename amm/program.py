@@ -27,6 +27,7 @@ from amm.line import Transport
 from amm.market import Surroundings, Think
 from amm.metrics import Metrics
 from amm.mirror import Mirror
+from amm.overrides import Overrides
 from amm.polling import Polling
 from amm.rest import TIMEOUT_SECONDS, Exchange, NotUsableError, RefusedError, UnreachableError
 from amm.strategy import decide
@@ -163,9 +164,11 @@ class MarketMaker:
             feed_url=lambda market_id: f"{websockets}/ws/v1/orderbook/{market_id}",
             boot_id=secrets.token_hex(4),
             after_turn=mirror.note,
+            warm_up=mirror.warm_up,
             look_every=LOOK_EVERY_POLLED if polled else LOOK_EVERY,
         )
         self.stream.markets = self.supervisor
+        mirror.overrides = Overrides(self.supervisor)
         metrics.watch(self.supervisor, self.stream)
 
     def _limits(self) -> Limits:

@@ -25,6 +25,15 @@ class Trouble(Enum):
     REFUSED = "REFUSED"
 
 
+@attrs.frozen
+class Overlay:
+    """Changed keys laid over a market's configuration while it runs, for a while or for good."""
+
+    values: dict[str, Any] = attrs.field(factory=dict)
+    until_ms: Ms | None = None
+    by: str = "start"
+
+
 @attrs.define(eq=False)
 class Run:
     """One start of the market maker in one market."""
@@ -40,8 +49,7 @@ class Run:
     restarts: int = 0
     resumed: trio.Event = attrs.field(factory=trio.Event)
     """Set when a person lets a market that failed too often begin again."""
-    overlay: dict[str, Any] = attrs.field(factory=dict)
-    overlay_until_ms: Ms | None = None
+    overlay: Overlay = attrs.field(factory=Overlay)
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
 
     @property

@@ -3,7 +3,7 @@
 A market that fails is cancelled and begun again, a few times; the others do not notice. It knows no prices.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import attrs
@@ -35,7 +35,7 @@ from amm.market import LiveMarket, Surroundings, tell_people
 from amm.opening import cancel_everything, layers_of, open_run
 from amm.reconcile import cash_difference
 from amm.rest import Exchange, RefusedError, UnreachableError
-from amm.run import Run, Trouble
+from amm.run import Overlay, Run, Trouble
 from amm.state import Lifecycle, MarketState
 from amm.wire import AmmMarket, AmmStarted, AmmStopped, MarketStatus, StopMode
 
@@ -59,6 +59,8 @@ class Supervisor:
     feed_url: Callable[[str], str]
     boot_id: str
     after_turn: Callable[[MarketState], None]
+    warm_up: Callable[[MarketState], Awaitable[None]]
+    """Told of each market before it begins: what is known of its prices from before may be put in."""
     look_every: float
     """Seconds between two looks at what should run, beside those that events ask for."""
     runs: dict[str, Run] = attrs.field(factory=dict)
@@ -240,6 +242,7 @@ class Supervisor:
             break
         if not self.around.stream.connected:
             run.early.append(Disconnected())
+        await self.warm_up(opened.state)
         log.info("market opened", market=run.market_id, cash_cents=opened.state.ledger.inventory.cash)
         return LiveMarket(
             opened.state,
@@ -281,17 +284,20 @@ class Supervisor:
     # Overrides.
 
     def override(self, run: Run, patch: dict[str, Any], ttl_ms: Ms | None) -> int:
-        """Lay changed keys over a running market's configuration, for a while or for good.
+        """Change some keys on top of what was changed before; return the new version."""
+        until_ms = None if ttl_ms is None else self.around.clock() + ttl_ms
+        return self.lay(run, Overlay({**run.overlay.values, **patch}, until_ms, "control"))
+
+    def lay(self, run: Run, overlay: Overlay) -> int:
+        """Lay changed keys over a running market's configuration instead of those before.
 
         Raise `ConfigInvalidError`, and change nothing, if the whole does not hold together.
         """
         state = run.state
         assert state is not None
-        overlay = {**run.overlay, **patch}
-        layers = [*layers_of(run.line, self.file), Layer("override", overlay, is_shared=False)]
+        layers = [*layers_of(run.line, self.file), Layer("override", overlay.values, is_shared=False)]
         config = amend(run.start, layers, state.config)
         run.overlay = overlay
-        run.overlay_until_ms = None if ttl_ms is None else self.around.clock() + ttl_ms
         run.tell(NewConfig(config))
         return config.version
 
@@ -300,9 +306,9 @@ class Supervisor:
         while True:
             now = self.around.clock()
             for run in self.alive():
-                if run.overlay_until_ms is not None and now >= run.overlay_until_ms and run.state is not None:
-                    run.overlay, run.overlay_until_ms = {}, None
-                    run.tell(NewConfig(amend(run.start, layers_of(run.line, self.file), run.state.config)))
+                until_ms = run.overlay.until_ms
+                if until_ms is not None and now >= until_ms and run.state is not None:
+                    self.lay(run, Overlay(by="time"))
                     log.info("override over", market=run.market_id)
             await trio.sleep(1)
 

@@ -1,5 +1,6 @@
 """The program around the brain: isolation of markets, what keeps it from beginning, Redis, metrics."""
 
+import json
 import shutil
 import socket
 import subprocess
@@ -27,7 +28,7 @@ from amm.view import state_of
 from amm.wire import TradeExecuted
 from kernel.codes import AMM_ID
 from tests.adapters.serving import ServerProcess, Venue, database_for, serving, tokens, until, venue
-from tests.end_to_end.making import Quoted, environment, making, quoted, service_token
+from tests.end_to_end.making import CONFIG, Quoted, environment, making, quoted, service_token
 
 REDIS = shutil.which("redis-server")
 
@@ -328,6 +329,8 @@ def ask_redis(url: str, *words: str) -> list[str]:
         connection.sendall(request.encode())
         with connection.makefile("rb") as file:
             head = file.readline()
+            if head[:1] in b":+":
+                return [head[1:-2].decode()]
             if head.startswith(b"*"):
                 return [text_of(file.readline(), file) for _ in range(int(head[1:]))]
             return [text_of(head, file)]
@@ -353,7 +356,75 @@ def test_redis_has_a_copy_of_inventory_orders_and_state(
         orders = ask_redis(redis_url, "HKEYS", f"amm:orders:{market.market_id}")
         assert set(orders) == {order["id"] for order in market.own_orders()}
         assert ask_redis(redis_url, "HGET", f"amm:state:{market.market_id}", "kill_switch") == ["OFF"]
+        exchange.user(100_000).placed(market.market_id, "BUY YES 10 @55")
+        trades = f"amm:processed:{market.market_id}"
+        until(lambda: len(ask_redis(redis_url, "SMEMBERS", trades)) == 1)
         maker.stop()
+    slots = ask_redis(redis_url, "HVALS", f"amm:orders:{market.market_id}")
+    assert slots == []  # gone with the orders
+
+
+def fields_of(url: str, key: str) -> dict[str, str]:
+    words = ask_redis(url, "HGETALL", key)
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def test_the_slots_of_the_copied_orders_count_from_the_best(
+    exchange: Venue, tmp_path: Path, redis_url: str
+) -> None:
+    with making(exchange.address, tmp_path, REDIS_URL=redis_url) as maker:
+        market = quoted(exchange, maker)
+        key = f"amm:orders:{market.market_id}"
+        until(lambda: len(fields_of(redis_url, key)) == 10)
+        orders = [json.loads(text) for text in fields_of(redis_url, key).values()]
+        asks = sorted((one["slot"], one["price"]) for one in orders if one["book_type"] == "NATIVE_SELL")
+        assert asks == [(0, 55), (1, 56), (2, 57), (3, 58), (4, 59)]
+
+
+def test_an_operators_override_in_redis_is_taken_checked_and_outlives_the_process(
+    exchange: Venue, tmp_path: Path, redis_url: str
+) -> None:
+    """A typo changes nothing and is told once; a control request is written down with its version."""
+    config = f"config_reload_interval_ms = 1000\n{CONFIG}"
+    with making(exchange.address, tmp_path, config, REDIS_URL=redis_url) as maker:
+        market = quoted(exchange, maker)
+        key = f"amm:config:{market.market_id}"
+        until(lambda: fields_of(redis_url, key).get("config_version") == "1")
+        ask_redis(redis_url, "HSET", key, "override_json", '{"exploration.levles": 3}')
+        until(lambda: any("CONFIG_REFUSED" in alert for alert in maker.alerts()))
+        assert "did you mean exploration.levels" in maker.alerts()[-1]
+        assert len(market.own_orders()) == 10
+        ask_redis(redis_url, "HSET", key, "override_json", '{"exploration.levels": 3}')
+        until(lambda: len(market.own_orders()) == 6)
+        until(lambda: fields_of(redis_url, key)["updated_by"] == "redis")
+        assert fields_of(redis_url, key)["config_version"] == "2"
+        (snapshot,) = ask_redis(redis_url, "GET", f"{key}:snapshot")
+        assert json.loads(snapshot)["exploration.levels"] == 3
+        assert maker.stop() == 0
+    with making(exchange.address, tmp_path, config, REDIS_URL=redis_url) as maker:
+        until(lambda: len(market.own_orders()) == 6)
+        past = str(int(time.time() * 1_000) - 1)
+        ask_redis(redis_url, "HSET", key, "override_expires_ms", past)
+        until(lambda: len(market.own_orders()) == 10)
+
+
+def test_a_new_process_goes_on_from_the_price_that_the_last_one_had_learned(
+    exchange: Venue, tmp_path: Path, redis_url: str
+) -> None:
+    """Only within a minute, and only for the same start: a copy that is older is none."""
+    with making(exchange.address, tmp_path, REDIS_URL=redis_url) as maker:
+        market = quoted(exchange, maker)
+        exchange.user(100_000).placed(market.market_id, "BUY YES 10 @55")
+        key = f"amm:state:{market.market_id}"
+        until(lambda: fields_of(redis_url, key).get("layer3_posterior_cents", "50.000000") != "50.000000")
+        learned = fields_of(redis_url, key)["layer3_posterior_cents"]
+        assert maker.stop() == 0
+    with making(exchange.address, tmp_path, REDIS_URL=redis_url) as maker:
+        until(lambda: maker.state(market.market_id).get("layer3_posterior_cents") == learned)
+        assert maker.stop() == 0
+    ask_redis(redis_url, "HSET", key, "decided_at_ms", str(int(time.time() * 1_000) - 61_000))
+    with making(exchange.address, tmp_path, REDIS_URL=redis_url) as maker:
+        until(lambda: maker.state(market.market_id).get("layer3_posterior_cents") == "50.000000")
 
 
 def test_without_its_redis_the_maker_trades_on_and_says_so_once(exchange: Venue, tmp_path: Path) -> None:

@@ -1,0 +1,76 @@
+"""Parameters that operators change in Redis: what lies there is laid over a market's configuration.
+
+Redis has no types and no permissions of its own, so everything is checked as if a stranger had written it.
+"""
+
+from typing import Any
+
+import attrs
+import msgspec
+
+from amm.arithmetic import Ms
+from amm.commands import Alert, AlertKind, Severity
+from amm.config_layers import PARAMETERS, ConfigInvalidError, value_of
+from amm.market import tell_people
+from amm.run import Overlay
+from amm.state import MarketState
+from amm.supervisor import Supervisor
+
+
+@attrs.define(eq=False)
+class Overrides:
+    """What is in force for each market, as Redis writes it down, and the way back."""
+
+    supervisor: Supervisor
+    _seen: dict[str, tuple[str, str]] = attrs.field(factory=dict)
+    """What was last written or read for each market: the override, and until when."""
+
+    def fields(self, market_id: str, state: MarketState, now_ms: Ms) -> dict[str, str]:
+        """The hash that says which version is in force, and why."""
+        overlay = self.supervisor.runs[market_id].overlay
+        text, until = written(overlay)
+        self._seen[market_id] = text, until
+        return {
+            "config_version": str(state.config.version),
+            "updated_at": str(now_ms),
+            "updated_by": overlay.by,
+            "override_json": text,
+            "override_expires_ms": until,
+        }
+
+    def take(self, market_id: str, text: str, until: str, now_ms: Ms) -> None:
+        """Look at what lies in Redis. What is refused is told once and left alone."""
+        run = self.supervisor.runs.get(market_id)
+        if run is None or run.over or run.state is None:
+            return
+        if self._seen.get(market_id, written(run.overlay)) == (text, until):
+            return
+        self._seen[market_id] = text, until
+        try:
+            values = msgspec.json.decode(text or "{}", type=dict[str, Any])
+            until_ms = int(until) if until else None
+            if until_ms is not None and until_ms <= now_ms:
+                values, until_ms = {}, None
+            self.supervisor.lay(run, Overlay(values, until_ms, "redis"))
+        except (ConfigInvalidError, msgspec.MsgspecError, ValueError) as trouble:
+            why = "; ".join(str(trouble).splitlines())
+            tell_people(Alert(market_id, AlertKind.CONFIG_REFUSED, Severity.WARNING, why))
+
+
+def written(overlay: Overlay) -> tuple[str, str]:
+    until = "" if overlay.until_ms is None else str(overlay.until_ms)
+    return msgspec.json.encode(overlay.values).decode(), until
+
+
+def snapshot(state: MarketState) -> str:
+    """The whole merged configuration, in stored units: ratios in millionths."""
+    config = state.config
+    values = {key: plain(value_of(config, key)) for key in PARAMETERS}
+    given = {"market_id": config.market_id, "initial_funding_cents": config.initial_funding_cents}
+    return msgspec.json.encode(
+        given | {"initial_price_cents": config.initial_price_cents, "version": config.version} | values
+    ).decode()
+
+
+def plain(value: Any) -> Any:
+    return getattr(value, "value", value)
