@@ -18,8 +18,10 @@ from adapters.lookups import find_market
 from adapters.paging import Page, PageQuery, bad_cursor, cursor_at, page, read_number
 from adapters.routes import Call, NoQuery, Reply
 from adapters.server import Server, refused
+from adapters.status import RefusedError
 from kernel import commands
 from kernel.answers import AmmRunning, AmmStoppedNow, MarketIs, Resolved
+from kernel.codes import AMM_ID, Code
 from kernel.refusals import account_not_found
 
 
@@ -151,11 +153,25 @@ async def stop_amm(server: Server, call: Call[StopAmmBody, NoQuery]) -> Reply[sh
 
 async def set_user_active(server: Server, call: Call[ActiveBody, NoQuery]) -> Reply[shapes.UserActiveShape]:
     """Let a user in, or keep it out from the next request on."""
-    user_id, is_active = call.path["user_id"], call.body.is_active
+    user_id, is_active = call.path["user_id"].lower(), call.body.is_active
+    if not is_active:
+        spare_who_must_stay(user_id, call.user.user_id)
     if not await server.users.set_active(user_id, is_active):
         raise refused(account_not_found(user_id), call.durable)
     server.identities.forget()
     return Reply(shapes.UserActiveShape(user_id, is_active))
+
+
+def spare_who_must_stay(user_id: str, caller_id: str) -> None:
+    """Whoever asks stays, and with it always one administrator; the command line may do what this may not."""
+    if user_id == caller_id:
+        raise RefusedError(
+            Code.NOT_ALLOWED, "Nobody shuts itself out: another administrator may, or `verdict user disable`"
+        )
+    if user_id == AMM_ID:
+        raise RefusedError(
+            Code.NOT_ALLOWED, "Stop the market maker in its markets; `verdict user disable` shuts it out"
+        )
 
 
 async def verify_invariants(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[shapes.InvariantsShape]:

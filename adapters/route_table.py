@@ -424,6 +424,7 @@ ROUTES: Final[list[AnyRoute]] = [
         Bucket.ADMIN,
         shapes.UserActiveShape,
         bodies.ActiveBody,
+        Code.NOT_ALLOWED,
         NO_ACCOUNT,
     ),
 ]

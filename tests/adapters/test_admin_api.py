@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from kernel.codes import AMM_ID
 from tests.adapters.serving import Venue
 from tests.adapters.test_markets_api import DETAIL
 
@@ -284,6 +285,18 @@ def test_every_invariant_is_verified_by_name(the_venue: Venue) -> None:
         assert check["passed"] is True
         assert check["details"]["checked"]
         assert check["details"]["violations"] == []
+
+
+def test_nobody_shuts_itself_out_nor_the_market_maker(the_venue: Venue) -> None:
+    """So whoever can shut others out is still there afterwards, and with it an administrator."""
+    admin_id = the_venue.admin.user_id
+    for user_id in (admin_id, admin_id.upper(), AMM_ID):
+        answer = the_venue.admin.post(f"/admin/users/{user_id}/active", is_active=False)
+        assert answer.verdict == (403, 1007)
+        assert "verdict user disable" in answer.envelope["message"]
+        assert the_venue.admin.post(f"/admin/users/{user_id}/active", is_active=True).status == 200
+    assert the_venue.admin.get("/account/balance").status == 200
+    assert the_venue.amm.get("/account/balance").status == 200
 
 
 def test_an_unknown_user_is_not_switched(the_venue: Venue) -> None:
