@@ -1,12 +1,16 @@
 """What a killed process has left behind: a PostgreSQL without an owner, and the files that speak of it.
 
-Called by the owner of a data folder only, before it starts a PostgreSQL there. It knows processes and lock
-files, no data.
+Called by the owner of a data folder, before it starts a PostgreSQL there; or by whoever makes such folders
+for a while, to clear away those without an owner. It knows processes and lock files, no data.
 """
 
 import contextlib
+import fcntl
 import os
+import shutil
 import signal
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import structlog
@@ -17,6 +21,7 @@ log = structlog.get_logger(__name__)
 SOCKET = ".s.PGSQL.5432"
 POLL = 0.01
 STOP_PATIENCE = 60.0  # a clean stop may have two gigabytes to write
+YOUNG = 60.0  # seconds for which a lock that nobody holds may be one that somebody is about to take
 BACKEND_PATIENCE = 5.0  # backends whose postmaster has died find out by themselves, usually at once
 
 
@@ -45,6 +50,38 @@ async def clear(cluster: Path, sockets: Path) -> list[int]:
         for mark in (cluster / "postmaster.pid", sockets / f"{SOCKET}.lock", sockets / SOCKET):
             mark.unlink(missing_ok=True)
     return left
+
+
+async def sweep(place: Path, kind: str) -> list[Path]:
+    """Clear away the folders of one kind in `place` whose owner has died; returns which these were.
+
+    For folders that nobody means to keep: of tests and benchmarks that were killed before they could tidy up.
+    """
+    swept = []
+    for folder in place.glob(f"{kind}*"):
+        for lock in (folder / "lock", folder / "data" / "lock"):
+            with _abandoned(lock) as is_abandoned:
+                if is_abandoned and not await clear(lock.parent / "postgresql", lock.parent / "postgresql"):
+                    shutil.rmtree(folder, ignore_errors=True)
+                    swept.append(folder)
+    return swept
+
+
+@contextlib.contextmanager
+def _abandoned(lock: Path) -> Iterator[bool]:
+    """Whether nobody holds this lock, nor has made it just now; if so, it is held here meanwhile."""
+    try:
+        handle = os.open(lock, os.O_RDWR)
+    except OSError:  # there is none, or it is somebody else's
+        yield False
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield time.time() - os.fstat(handle).st_mtime > YOUNG
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(handle)
 
 
 def servers_on(cluster: Path) -> list[int]:

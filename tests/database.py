@@ -1,9 +1,9 @@
 """A real PostgreSQL for the tests that need one: started once, and a fresh database for each test.
 
 With DATABASE_URL it is that server (the user must be allowed to create databases), else an embedded one that
-lives as long as the tests run. Fresh databases are copies of a template that has the schema already, which is
-quicker than making it each time. The fixtures are loaded once for all tests, by the conftest.py beside this
-file.
+lives as long as the tests run; what an earlier run left behind when it was killed is cleared away. Fresh
+databases are copies of a template that has the schema already, which is quicker than making it each time. The
+fixtures are loaded once for all tests, by the conftest.py beside this file.
 """
 
 import contextlib
@@ -21,6 +21,7 @@ import pytest
 import trio
 
 from persistence import database, embedded
+from persistence.leftovers import sweep
 from persistence.migrate import migrate
 
 _numbers = itertools.count(1)
@@ -32,6 +33,7 @@ def server_url() -> Iterator[str]:
     if given := os.environ.get("DATABASE_URL"):
         yield given
         return
+    trio.run(sweep, Path(tempfile.gettempdir()), "verdict-")
     folder = Path(tempfile.mkdtemp(prefix="verdict-tests-"))
     started: queue.Queue[str | BaseException] = queue.Queue()
     finish = threading.Event()
