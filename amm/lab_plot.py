@@ -35,6 +35,7 @@ class Mark:
 class Band:
     """A stretch of time with a colour behind it."""
 
+    name: str
     begin: int
     end: int
     colour: str
@@ -64,9 +65,9 @@ class Plot:
         return "\n".join(parts)
 
     def legend(self) -> str:
-        return " ".join(
-            f'<span style="color:{line.colour}">&#9632; {escape(line.name)}</span>' for line in self.lines
-        )
+        lines = [f'color:{line.colour}">&#9632; {escape(line.name)}' for line in self.lines]
+        bands = {f'background:{band.colour}">&nbsp;{escape(band.name)}&nbsp;': None for band in self.bands}
+        return " ".join(f'<span style="{entry}</span>' for entry in (*lines, *bands))
 
     def _range(self) -> tuple[int, int]:
         values = [value for line in self.lines for _, value in line.values if value is not None]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from itertools import cycle, groupby
 
 from amm.arithmetic import CENT
 from amm.defence import Level
@@ -11,25 +12,29 @@ from amm.lab_scenario import START_MS, Scenario
 from amm.lab_table import COLUMNS, DOLLAR, dollars, rows
 
 STYLE = """
-body { font: 14px/1.5 system-ui, sans-serif; max-width: 1040px; margin: 2em auto; padding: 0 1em;
+body { font: 14px/1.5 system-ui, sans-serif; max-width: 1200px; margin: 2em auto; padding: 0 1em;
   color: #1b1f24; background: #fff }
 h1 { font-size: 1.5em } h2 { font-size: 1.15em; margin-top: 2em } h3 { font-size: 1em; margin: 1em 0 0 }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; display: block; overflow-x: auto }
-th, td { padding: .2em .6em; text-align: right; border-bottom: 1px solid #d8dee4; white-space: nowrap }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 12px;
+  display: block; overflow-x: auto }
+th, td { padding: .25em .5em; text-align: right; border-bottom: 1px solid #d8dee4; white-space: nowrap }
 th:first-child, td:first-child { text-align: left }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1em; font-size: 12px }
 dt { font-weight: 600 } dd { margin: 0 }
+details { font-size: 12px; margin: 1em 0 } summary { cursor: pointer; color: #57606a }
 svg { width: 100%; height: auto } .legend { font-size: 12px } .legend span { margin-right: 1em }
 .grid { stroke: #e6e9ec } .line { fill: none; stroke-width: 1.3 }
 text { font-size: 11px; fill: #57606a } .value { text-anchor: end; dominant-baseline: middle }
 .time { text-anchor: middle }
 """
 BLUE, ORANGE, GREEN, RED, GREY = "#0969da", "#bc4c00", "#1a7f37", "#cf222e", "#6e7781"
+COLOURS = (BLUE, ORANGE, GREEN, RED, GREY, "#8250df", "#bf3989", "#9a6700")
+"""Of the lines that stand for makers; more than these begin again."""
 ALARM = {
-    Level.WIDEN: "#fff1c2",
-    Level.ONE_SIDE: "#ffd8a8",
-    Level.AMM_PAUSE: "#d0d7de",
-    Level.KILL_SWITCH: "#ffc9c9",
+    Level.WIDEN: ("wider", "#fff1c2"),
+    Level.ONE_SIDE: ("one side", "#ffd8a8"),
+    Level.AMM_PAUSE: ("paused", "#d0d7de"),
+    Level.KILL_SWITCH: ("killed", "#ffc9c9"),
 }
 
 
@@ -43,9 +48,10 @@ def report(scenario: Scenario, results: Sequence[Result]) -> str:
         f"<h1>The laboratory: {escape(scenario.name)}</h1>",
         f"<p>{escape(lead)}</p>",
         table([column.title for column in COLUMNS], rows(results)),
-        "<dl>",
+        "<details><summary>What the columns mean</summary><dl>",
         *(f"<dt>{escape(column.title)}</dt><dd>{escape(column.says)}</dd>" for column in COLUMNS),
-        "</dl>",
+        "</dl></details>",
+        *(part for plot in side_by_side(scenario, results) for part in drawn(plot)),
         *(part for result in results if result.points for part in course(scenario, result)),
     ]
     return "\n".join(
@@ -57,6 +63,26 @@ def report(scenario: Scenario, results: Sequence[Result]) -> str:
             "</body></html>\n",
         ]
     )
+
+
+def side_by_side(scenario: Scenario, results: Sequence[Result]) -> Iterable[Plot]:
+    """The gain of each maker on the same flow, where there is more than one of them."""
+    shown = [one for one in results if one.points]
+    for informed, group in groupby(shown, key=lambda one: one.informed):
+        rivals = list(group)
+        if len(rivals) > 1:
+            flow = f"{informed / 10_000:g}% informed, seed {rivals[0].seed}"
+            title = f"Gain in dollars, side by side on the same flow: {flow}"
+            lines = [
+                Line(one.maker, colour, [(point.at_ms, point.split.gain) for point in one.points])
+                for one, colour in zip(rivals, cycle(COLOURS), strict=False)
+            ]
+            yield Plot(title, DOLLAR, START_MS, scenario.end_ms, lines)
+
+
+def drawn(plot: Plot) -> Iterable[str]:
+    yield f'<h3>{escape(plot.title)}</h3><div class="legend">{plot.legend()}</div>'
+    yield plot.svg()
 
 
 def course(scenario: Scenario, result: Result) -> Iterable[str]:
@@ -74,10 +100,10 @@ def course(scenario: Scenario, result: Result) -> Iterable[str]:
         [[trader, dollars(gain)] for trader, gain in result.by_trader.items()],
     )
     counts = {**result.commands, **result.notes}
-    yield f"<p>{escape(', '.join(f'{name} {count:,}' for name, count in counts.items()))}.</p>"
+    listed = escape(", ".join(f"{name} {count:,}" for name, count in counts.items()))
+    yield f"<details><summary>Commands sent, and what else was counted</summary>{listed}.</details>"
     for plot in plots(scenario, result):
-        yield f'<h3>{escape(plot.title)}</h3><div class="legend">{plot.legend()}</div>'
-        yield plot.svg()
+        yield from drawn(plot)
 
 
 def markout(result: Result) -> str:
@@ -129,7 +155,7 @@ def plots(scenario: Scenario, result: Result) -> list[Plot]:
             ],
         ),
         Plot(
-            "Quoted spread, in cents; yellow to red: wider, one side, paused, killed",
+            "Quoted spread, in cents, and behind it the level of defence",
             1,
             begin,
             end,
@@ -148,13 +174,13 @@ def alarms(points: Sequence[Point], end_ms: int) -> list[Band]:
     bands: list[Band] = []
     ends = [*(point.at_ms for point in points[1:]), end_ms]
     for point, until in zip(points, ends, strict=True):
-        colour = ALARM.get(point.level)
-        if colour is None:
+        if point.level not in ALARM:
             continue
+        name, colour = ALARM[point.level]
         if bands and bands[-1].end == point.at_ms and bands[-1].colour == colour:
-            bands[-1] = Band(bands[-1].begin, until, colour)
+            bands[-1] = Band(name, bands[-1].begin, until, colour)
         else:
-            bands.append(Band(point.at_ms, until, colour))
+            bands.append(Band(name, point.at_ms, until, colour))
     return bands
 
 

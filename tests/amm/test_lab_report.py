@@ -13,7 +13,7 @@ import pytest
 from adapters.cli import CommandError
 from adapters.lab import run
 from amm.lab_jobs import Contender, do, plan
-from amm.lab_plot import Line, Plot, shown, tenths, tick
+from amm.lab_plot import Band, Line, Plot, shown, tenths, tick
 from amm.lab_report import report
 from amm.lab_scenario import CALM
 from amm.lab_table import COLUMNS, dollars, rows
@@ -56,6 +56,23 @@ def test_a_report_needs_nothing_else_and_says_what_the_table_says() -> None:
     assert [line[:2] for line in table] == [["a <b>", "0%"], ["a <b>", "10%"]]
     assert all(len(line) == len(COLUMNS) for line in table)
     assert all(cell.replace("<", "&lt;").replace(">", "&gt;") in page for line in table for cell in line)
+
+
+def test_makers_on_the_same_flow_are_drawn_side_by_side() -> None:
+    scenario = attrs.evolve(CALM, hours=1)
+    contenders = [Contender("naive", "naive"), Contender("<lmsr>", "lmsr")]
+    page = report(scenario, [do(job) for job in plan(contenders, scenario, [0, 100_000], [1])])
+    assert page.count("<svg") == 2 * (1 + 2 * 4)  # for each informed share, one of both and four of each
+    assert page.count("side by side on the same flow: 10% informed, seed 1</h3>") == 1
+    both = page[page.index("side by side") :]
+    assert both[: both.index("</svg>")].count('class="line"') == 2
+
+
+def test_each_level_of_alarm_is_named_once_and_drawn_where_it_was() -> None:
+    bands = [Band("wider", 0, 2, "#fff1c2"), Band("paused", 2, 3, "#d0d7de"), Band("wider", 3, 4, "#fff1c2")]
+    plot = Plot("t", 1, 0, 4, [], bands=bands)
+    assert plot.legend().count("wider") == plot.legend().count("paused") == 1
+    assert plot.svg().count("<rect") == 3
 
 
 def test_how_far_and_how_late_a_quote_follows_is_that_of_all_seeds_together() -> None:
