@@ -270,6 +270,38 @@ async def test_a_server_killed_under_load_comes_back_with_all_it_acknowledged(
     assert sum(told.answer == "PLACED" for told in record.acknowledged.values()) > 100
 
 
+@pytest.mark.parametrize("table", ["snapshots", "wal_events"])
+async def test_a_server_killed_while_it_recovers_recovers_the_next_time(
+    database_url: str, folder: Path, table: str
+) -> None:
+    """Held fast in the middle of recovery, by a lock on what it is about to read: recovery writes nothing."""
+    server, record, chance = Server(folder, database_url), Record(), random.Random(1)
+    try:
+        server.start()
+        await open_exchange(server)
+        with trio.move_on_after(0.5):
+            await load(server, record, seed=1)
+        assert record.acknowledged
+        server.kill()
+        async with database.opened(database_url) as db:
+            holder = await db.connect()
+            for _ in range(3):
+                async with holder.transaction():
+                    await holder.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+                    server.start()
+                    with trio.fail_after(START_PATIENCE):
+                        while not await holder.fetch_value(WAITS, table):
+                            await trio.sleep(0.01)
+                    server.kill()
+            holder.abandon()
+        await check(server, record, chance)
+    finally:
+        server.kill()
+
+
+WAITS = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = $1::text::regclass)"
+
+
 @pytest.mark.parametrize("_journal", range(JOURNALS))
 async def test_a_server_killed_together_with_its_postgresql_comes_back(folder: Path, _journal: int) -> None:
     record = await be_killed(Server(folder, None), KILLS_WITH_POSTGRESQL)
