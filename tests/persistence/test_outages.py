@@ -34,6 +34,8 @@ from persistence import journal as journals
 from persistence.database import Database
 from persistence.journal import DurableJournal
 from persistence.migrate import migrate
+from persistence.projector import Projector
+from persistence.record import check_record
 
 AT = 1_795_168_800_000_000
 PATIENCE = 60
@@ -227,6 +229,38 @@ async def test_while_the_disk_is_full_callers_are_refused_and_then_all_goes_on(
     output = capsys.readouterr().out
     assert output.count("the journal cannot be written") == 1
     assert output.count("the journal is written again") == 1
+
+
+async def test_without_room_for_the_tables_commands_go_on_and_the_tables_follow_later(
+    data: Path, disk_of_8_mb: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The ledger on a disk of its own, which is full: nobody waits for it but who asks about the past."""
+    ballast, space = disk_of_8_mb / "ballast", disk_of_8_mb / "space"
+    async with embedded.running(data) as url, loaded(url) as parts, trio.open_nursery() as nursery:
+        owner = embedded.cluster_of(data).stat()
+        space.mkdir(mode=0o700)
+        os.chown(space, owner.st_uid, owner.st_gid)
+        async with parts.db.borrowed() as connection:
+            await connection.execute(f"CREATE TABLESPACE small LOCATION '{space}'")
+            await connection.execute("ALTER TABLE ledger_entries SET TABLESPACE small")
+        ballast.write_bytes(bytes(shutil.disk_usage(disk_of_8_mb).free - (64 << 10)))
+        projector = Projector(parts.db)
+        nursery.start_soon(projector.run)
+        told = ""
+        with trio.fail_after(PATIENCE):
+            while "the projector cannot write" not in told:
+                await trio.sleep(0.01)
+                told += capsys.readouterr().out
+        assert "No space left on device" in told
+        await parts.load.until_told(500)
+        parts.calling.cancel()
+        ballast.unlink()
+        await parts.actors.until_durable(parts.actors.exchange.head)
+        with trio.fail_after(PATIENCE):
+            while projector.reached < parts.actors.exchange.head:
+                await trio.sleep(0.01)
+        assert await check_record(parts.db) == {}
+        nursery.cancel_scope.cancel()
 
 
 async def test_when_postgresql_itself_has_no_room_left_more_room_is_all_it_needs(
