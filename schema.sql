@@ -393,6 +393,15 @@ INSERT INTO projector_cursor (journal_id) VALUES (0);
 -- people seldom. These views are their key: the place in the array, and what stands there. (kernel/events.py
 -- has the same order; a test writes events there and reads them here.)
 
+-- A text of PostgreSQL cannot hold the character 0, which a JSON string can, escaped. One such row would end each
+-- query that takes payloads apart; as in the projections, it is shown as the replacement character.
+CREATE FUNCTION fn_readable(payload JSON) RETURNS JSON LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN strpos(payload::TEXT, '\u0000') = 0 THEN payload
+           ELSE regexp_replace(payload::TEXT, '(?<!\\)((?:\\\\)*)\\u0000', '\1\\ufffd', 'g')::JSON END
+$$;
+CREATE VIEW wal_readable AS
+SELECT id, created_at, market_id, event_type, fn_readable(payload) AS payload FROM wal_events;
+
 -- postings: [user_id, entry_type, amount, balance_after, frozen_after, order_id]
 CREATE VIEW wal_postings AS
 SELECT event.id                                                 AS journal_id,
@@ -428,7 +437,7 @@ SELECT event.id                                                 AS journal_id,
                     event.market_id) END)                       AS reference_id,
        event.market_id,
        event.created_at
-FROM wal_events event, json_array_elements(event.payload->'postings') WITH ORDINALITY AS list (posting, place);
+FROM wal_readable event, json_array_elements(event.payload->'postings') WITH ORDINALITY AS list (posting, place);
 
 -- positions: [user_id, yes_volume, yes_cost_sum, yes_pending_sell, no_volume, no_cost_sum, no_pending_sell]
 CREATE VIEW wal_positions AS
@@ -442,7 +451,7 @@ SELECT event.id                 AS journal_id,
        (position->>5)::BIGINT   AS no_cost_sum,
        (position->>6)::INT      AS no_pending_sell,
        event.created_at
-FROM wal_events event, json_array_elements(event.payload->'positions') AS list (position);
+FROM wal_readable event, json_array_elements(event.payload->'positions') AS list (position);
 
 -- orders: the maker's [status, filled_quantity, remaining_quantity, frozen_amount], then the taker's
 CREATE VIEW wal_orders AS
@@ -454,7 +463,7 @@ SELECT event.id                                                                 
        (after->>2)::INT                                                          AS remaining_quantity,
        (after->>3)::BIGINT                                                       AS frozen_amount,
        event.created_at
-FROM wal_events event, json_array_elements(event.payload->'orders') WITH ORDINALITY AS list (after, place);
+FROM wal_readable event, json_array_elements(event.payload->'orders') WITH ORDINALITY AS list (after, place);
 
 -- market: [reserve_balance, pnl_pool, total_yes_shares, total_no_shares]
 CREATE VIEW wal_markets AS
@@ -465,7 +474,7 @@ SELECT event.id                                 AS journal_id,
        (event.payload->'market'->>2)::BIGINT    AS total_yes_shares,
        (event.payload->'market'->>3)::BIGINT    AS total_no_shares,
        event.created_at
-FROM wal_events event
+FROM wal_readable event
 WHERE event.payload->>'market' IS NOT NULL;
 
 -- trade of a fill: [trade_id, scenario, maker_direction, maker_fee, taker_fee, buy_realized_pnl, sell_realized_pnl]
@@ -481,7 +490,7 @@ WITH fill AS (
            (payload->>'counterparty_order_id')::UUID                            AS taker_order_id,
            payload->'positions'->0->>0                                          AS maker_user_id,
            COALESCE(payload->'positions'->1->>0, payload->'positions'->0->>0)   AS taker_user_id
-    FROM wal_events
+    FROM wal_readable
     WHERE event_type IN ('ORDER_PARTIALLY_FILLED', 'ORDER_MATCHED')
 )
 SELECT id                                                                       AS journal_id,
@@ -526,7 +535,7 @@ SELECT id,
        (payload->'trade'->>2)::BIGINT,
        TRUE,
        created_at
-FROM wal_events
+FROM wal_readable
 WHERE event_type IN ('SHARES_MINTED', 'SHARES_BURNED');
 
 -- Who asked for what, and which events came of it.
@@ -546,6 +555,6 @@ CREATE FUNCTION wal_of_order(wanted UUID) RETURNS SETOF wal_events LANGUAGE sql 
     JOIN wal_events event ON event.id >= orders.accepted_seq
                          AND event.created_at BETWEEN orders.created_at AND orders.updated_at
     WHERE orders.id = wanted
-      AND wanted::TEXT IN (event.payload->>'order_id', event.payload->>'counterparty_order_id')
+      AND wanted::TEXT IN (fn_readable(event.payload)->>'order_id', fn_readable(event.payload)->>'counterparty_order_id')
     ORDER BY event.id
 $$;

@@ -1,5 +1,6 @@
 """A database is made, raised step by step, left alone, or refused; and two programs never do it twice."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -90,9 +91,14 @@ SHAPE = (
 )
 
 
+CASTS = re.compile(r"::character varying|::text(\[\])?|[()]")
+
+
 async def shape(connection: Connection) -> list[list[str]]:
-    """All that a schema is made of, in the catalogue's own words."""
-    return [sorted(str(tuple(row)) for row in await connection.fetch(query)) for query in SHAPE]
+    """All that a schema is made of, in the catalogue's own words but for its casts and brackets."""
+    return [
+        sorted(CASTS.sub("", str(tuple(row))) for row in await connection.fetch(query)) for query in SHAPE
+    ]
 
 
 async def test_an_older_database_is_raised_to_what_a_new_one_is(empty: Connection, server_url: str) -> None:
@@ -104,7 +110,8 @@ async def test_an_older_database_is_raised_to_what_a_new_one_is(empty: Connectio
     async with fresh(server_url) as url, database.opened(url) as db:
         new = await db.connect()
         await migrate(new)
-        assert await shape(empty) == await shape(new)
+        for raised, made in zip(await shape(empty), await shape(new), strict=True):
+            assert raised == made
 
 
 async def test_an_upgrade_that_fails_leaves_the_version_before_it(empty: Connection, upgrades: Path) -> None:

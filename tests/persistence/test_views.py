@@ -348,3 +348,31 @@ async def test_all_events_of_one_order_are_found_from_the_order(connection: Conn
     )
     rows = await connection.fetch("SELECT id FROM wal_of_order($1)", MAKER)
     assert [row["id"] for row in rows] == [2, 3]
+
+
+async def test_a_character_0_in_a_text_ends_no_query(connection: Connection) -> None:
+    """JSON can hold it and a text of PostgreSQL cannot. A backslash that somebody wrote stays what it is."""
+    key = "a\0\0b\\u0000c\\\0"
+    await write(
+        connection,
+        SharesMinted(
+            user_id=AMM_ID,
+            quantity=1,
+            cost_cents=100,
+            idempotency_key=key,
+            new_yes_inventory=1,
+            new_no_inventory=1,
+            remaining_balance_cents=0,
+            trade=AuditTrade(1, MAKER, None),
+            ledger_id=1,
+            postings=[posting()],
+            positions=[PositionAfter(AMM_ID, 1, 50, 0, 1, 50, 0)],
+            market=MarketAfter(100, 0, 1, 1),
+        ),
+    )
+    (entry,) = await read(connection, "wal_postings", ["reference_id"])
+    assert entry["reference_id"] == "a\ufffd\ufffdb\\u0000c\\\ufffd"
+    for view in ("wal_positions", "wal_markets", "wal_trades"):
+        assert len(await connection.fetch(f"SELECT * FROM {view}")) == 1
+    assert await connection.fetch("SELECT * FROM wal_orders") == []
+    assert await connection.fetch("SELECT * FROM wal_of_order($1)", MAKER) == []
