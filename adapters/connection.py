@@ -53,17 +53,19 @@ class Connection(TrioASGIHTTPConnection):
             return
         async with trio.open_nursery() as nursery:
             nursery.start_soon(read_on, receive)
-            await self._answer(send)
+            # Without a word the client would take the connection for its next request.
+            await self._answer(send, (b"connection", b"close"))
             nursery.cancel_scope.cancel()
 
-    async def _answer(self, send: ASGISendCallable) -> None:
+    async def _answer(self, send: ASGISendCallable, *more: tuple[bytes, bytes]) -> None:
         response = await self.app.handle_request(self._create_request_from_scope(send))
         assert isinstance(response, Response)
+        headers = [(name.lower().encode(), value.encode()) for name, value in response.headers]
         await send(
             {
                 "type": "http.response.start",
                 "status": response.status_code,
-                "headers": [(name.lower().encode(), value.encode()) for name, value in response.headers],
+                "headers": [*headers, *more],
             }
         )
         body = await response.get_data(as_text=False)

@@ -9,12 +9,12 @@ import secrets
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 import structlog
 from quart import Response
-from quart.globals import request_ctx
+from quart import request as current
 from quart.wrappers import Request
 from quart.wrappers.base import BaseRequestWebsocket
 from quart_trio import QuartTrio
@@ -60,6 +60,12 @@ HTTP_FAULTS: Final[Mapping[int, tuple[AnyCode, str]]] = {
 """What the framework finds wrong by itself."""
 
 encode = msgspec.json.Encoder().encode
+
+
+def current_request() -> Request:
+    """The request itself, and not what stands for it: that would be looked up at each use."""
+    request: Request = cast(Any, current)._get_current_object()  # its home differs by version of Quart
+    return request
 
 
 class Application(QuartTrio):
@@ -108,7 +114,7 @@ class Front:
 
         async def serve(**path: str) -> Response:
             started = time.perf_counter()
-            request = request_ctx.request
+            request = current_request()
             answering = Answering(self._server, f"req_{secrets.token_hex(6)}")
             try:
                 response = await self._serve(route, request, path, answering)
@@ -189,7 +195,7 @@ class Front:
 
     async def http_fault(self, trouble: HTTPException) -> Response:
         """Wrong before any route was found."""
-        answering, request = Answering(self._server, f"req_{secrets.token_hex(6)}"), request_ctx.request
+        answering, request = Answering(self._server, f"req_{secrets.token_hex(6)}"), current_request()
         response = self._http_fault(trouble, answering)
         log.info(
             "request",
@@ -218,7 +224,7 @@ class Front:
 
     async def preflight(self) -> Response | None:
         """What a browser asks before it lets another origin's page call us."""
-        request = request_ctx.request
+        request = current_request()
         if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
             return None
         return Response(
@@ -232,7 +238,7 @@ class Front:
         )
 
     async def share(self, response: Response) -> Response:
-        origin = request_ctx.request.headers.get("Origin")
+        origin = current.headers.get("Origin")
         response.headers["Vary"] = "Origin"
         if origin in self._origins:
             response.headers["Access-Control-Allow-Origin"] = origin
