@@ -21,7 +21,7 @@ from amm.budget import RateBudget
 from amm.commands import Action
 from amm.credentials import BadTokenError
 from amm.inputs import Frame, Input, Resume
-from amm.program import CannotBeginError, MarketMaker, Wishes
+from amm.program import MarketMaker, Wishes
 from amm.state import Lifecycle, MarketState
 from amm.strategy import decide
 from amm.view import state_of
@@ -263,23 +263,15 @@ def test_what_is_wrong_at_the_start_is_told_in_one_line(exchange: Venue, tmp_pat
     assert "does not accept the token" in told_by(exchange.address, tmp_path, AMM_TOKEN=forged)
     typo = told_by(exchange.address, tmp_path, "[stabilization]\nspred = 2\n")
     assert "stabilization.spred is not a parameter; did you mean stabilization.spread?" in typo
-
-
-async def why_not(exchange: Venue, folder: Path, token: str, config: str = "") -> str:
-    """Why a maker with these wishes does not begin."""
-    wishes = Wishes(url=exchange.address, token=token, state_folder=folder, config_text=config)
-    with pytest.raises(CannotBeginError) as refused:
-        await MarketMaker(wishes).run(lambda _line: None)
-    return str(refused.value)
-
-
-async def test_somebody_elses_token_and_an_unknown_market_are_named(exchange: Venue, tmp_path: Path) -> None:
     user = tokens.issue(exchange.user().user_id, TokenType.ACCESS, "USER")
-    assert "not the market maker's" in await why_not(exchange, tmp_path, user)
-    nowhere = '[market."MKT-NOWHERE".ladder]\nlevel_qty = 10\n'
-    assert "a market that is not there" in await why_not(exchange, tmp_path, service_token(), nowhere)
+    assert "the token is not the market maker's" in told_by(exchange.address, tmp_path, AMM_TOKEN=user)
+    nowhere = told_by(exchange.address, tmp_path, '[market."MKT-NOWHERE".ladder]\nlevel_qty = 10\n')
+    assert "a market that is not there" in nowhere
+
+
+def test_what_is_no_token_at_all_is_told_before_anybody_is_asked(tmp_path: Path) -> None:
     with pytest.raises(BadTokenError, match="three parts"):
-        MarketMaker(Wishes(url=exchange.address, token="abc", state_folder=tmp_path))
+        MarketMaker(Wishes(url="http://127.0.0.1:1", token="abc", state_folder=tmp_path))
 
 
 def test_a_budget_too_small_to_quote_is_told(exchange: Venue, tmp_path: Path) -> None:

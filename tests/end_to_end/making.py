@@ -175,13 +175,35 @@ class Quoted:
         ours = (*(state[name] for name in names), state["cash_cents"])
         return ours == (*self.position(), self.cash())
 
-    def assert_sane(self) -> None:
-        """No quote crosses another or leaves 1..99, and no more is promised than there is."""
-        book, orders, position = self.book(), self.own_orders(), self.position()
-        if book["bids"] and book["asks"]:
-            assert book["bids"][0][0] < book["asks"][0][0]
-        assert all(1 <= order["original_price_cents"] <= 99 for order in orders)
-        assert all(order["original_direction"] == "SELL" for order in orders)
+    def every_order(self) -> list[Any]:
+        """All that the maker ever placed here, whatever became of it."""
+        orders: list[Any] = []
+        cursor: dict[str, str] = {}
+        while True:
+            page = self.venue.amm.data("/orders", market_id=self.market_id, limit=100, **cursor)
+            orders += page["items"]
+            if page["next_cursor"] is None:
+                return orders
+            cursor = {"cursor": page["next_cursor"]}
+
+    def assert_sane(self, maker: MakerProcess | None = None) -> None:
+        """No quote ever crossed another or left 1..99, no limit was passed, and the audit is clean.
+
+        Crossing quotes would have traded with each other, and a limit of the exchange answers with 9001.
+        """
+        every, orders, position = self.every_order(), self.own_orders(), self.position()
+        assert all(1 <= order["original_price_cents"] <= 99 for order in every)
+        assert all(order["original_direction"] == "SELL" for order in every)
+        trades = self.venue.amm.data("/trades", market_id=self.market_id, limit=100)["items"]
+        assert [one for one in trades if one["my_side"] == "BOTH"] == []
+        checks = self.venue.admin.post("/admin/verify-invariants").data["checks"]
+        assert [one for one in checks if not one["passed"]] == []
+        if maker is not None:
+            market = f'market="{self.market_id}"'
+            assert maker.metric(f"amm_rate_limited_total{{{market}}}") == 0
+            assert maker.metric(f'amm_reconcile_total{{{market},result="drift"}}') == 0
+            assert maker.metric(f"amm_pnl_daily_cents{{{market}}}") > -100_000
+            assert not [alert for alert in maker.alerts() if "SANITIZER" in alert or "SELF_TRADE" in alert]
         for side, held in (("YES", position[0]), ("NO", position[1])):
             promised = sum(one["remaining_quantity"] for one in orders if one["original_side"] == side)
             assert promised <= held

@@ -59,6 +59,18 @@ def trade(market: Quoted, trader: Caller, *wishes: str) -> None:
         trader.placed(market.market_id, wish)
 
 
+def test_what_an_administrator_asks_in_vain_is_refused_with_its_code(floor: Floor) -> None:
+    """Already running 6007, not authorised 6009, not running 6008; the running market does not notice."""
+    market = quoted(floor.venue, floor.maker)
+    start = {"market_id": market.market_id, "initial_budget_cents": 500_000, "initial_price_cents": 50}
+    assert floor.venue.admin.post("/admin/amm/start", **start).verdict == (409, 6007)
+    assert market.position()[:2] == (2_500, 2_500)
+    private = floor.venue.market(amm_authorized=False)
+    assert floor.venue.admin.post("/admin/amm/start", **start | {"market_id": private}).verdict == (422, 6009)
+    assert floor.venue.admin.post("/admin/amm/stop", market_id=private).verdict == (422, 6008)
+    assert market.is_quoted()
+
+
 def test_a_started_market_shows_the_ladder_of_its_price_and_budget(floor: Floor) -> None:
     """500,000 at 50: 2,500 pairs, 250,000 in cash, ten orders around 50 at five cents' distance."""
     market = quoted(floor.venue, floor.maker)
@@ -81,7 +93,7 @@ def test_what_traders_take_is_booked_to_the_share_and_the_cent(floor: Floor) -> 
     trade(market, ann, "SELL YES 2 @35")
     until(lambda: market.agrees(floor.maker))
     assert floor.maker.state(market.market_id)["total_fills_today"] >= 4
-    market.assert_sane()
+    market.assert_sane(floor.maker)
     until(market.is_quoted)
 
 
@@ -93,6 +105,7 @@ def test_a_suspended_market_has_no_quotes_and_is_quoted_again_when_it_trades(flo
     market.admin("resume")
     until(market.is_quoted)
     assert market.agrees(floor.maker)
+    market.assert_sane(floor.maker)
 
 
 def test_a_halted_market_is_cancelled_first_and_quoted_when_a_person_says_so(floor: Floor) -> None:
@@ -228,6 +241,23 @@ def stage(server_url: str, template: str, tmp_path_factory: pytest.TempPathFacto
         yield Stage(url, folder, line, server, venue(server.address, http))
 
 
+def test_a_maker_killed_in_the_middle_of_trading_comes_back_to_every_share_and_cent(stage: Stage) -> None:
+    """Traders buy before it dies, while nobody watches, and after; each takes what is still quoted then."""
+    ann, ben, cas = (stage.venue.user(100_000) for _ in range(3))
+    with stage.making() as maker:
+        market = quoted(stage.venue, maker)
+        trade(market, ann, "BUY YES 10 @55", "BUY NO 5 @55")
+        maker.stop(signal.SIGKILL)
+    trade(market, ben, "BUY YES 4 @60")
+    left = {order["id"] for order in market.own_orders()}
+    with stage.making() as maker:
+        until(lambda: market.is_quoted() and not left & {order["id"] for order in market.own_orders()})
+        trade(market, cas, "BUY NO 2 @65")
+        until(lambda: market.position()[1] == 2_493)
+        until(lambda: market.agrees(maker))
+        market.assert_sane(maker)
+
+
 def test_a_killed_maker_leaves_no_quotes_and_comes_back_to_the_same(stage: Stage) -> None:
     """The guard cancels after the dead-man time; a new process quotes the same and mints nothing."""
     with stage.making() as maker:
@@ -241,6 +271,7 @@ def test_a_killed_maker_leaves_no_quotes_and_comes_back_to_the_same(stage: Stage
         until(lambda: market.book() == LADDER)
         assert market.position()[:2] == (2_500, 2_500)
         assert market.agrees(maker)
+        market.assert_sane(maker)
 
 
 def test_a_stopped_maker_leaves_nothing_behind(stage: Stage) -> None:
@@ -280,7 +311,7 @@ def test_after_a_short_cut_the_quotes_still_stand_and_no_fill_is_missing(stage: 
         assert market.position()[:2] == (2_490, 2_495)
         assert before & {order["id"] for order in market.own_orders()}
         assert maker.metric("amm_reconnects_total") == 1
-        market.assert_sane()
+        market.assert_sane(maker)
 
 
 @thorough
@@ -294,6 +325,7 @@ def test_after_a_long_cut_the_guard_has_cancelled_and_quoting_goes_on(stage: Sta
         until(market.is_quoted, 15)
         until(lambda: market.agrees(maker))
         assert market.position()[:2] == (2_490, 2_500)
+        market.assert_sane(maker)
 
 
 def test_a_killed_server_comes_back_and_is_quoted_without_a_share_or_cent_lost(stage: Stage) -> None:
@@ -309,7 +341,7 @@ def test_a_killed_server_comes_back_and_is_quoted_without_a_share_or_cent_lost(s
             trade(market, again.user(100_000), "BUY NO 5 @60")
             until(lambda: market.agrees(maker))
             assert market.position()[:2] == (2_490, 2_495)
-            market.assert_sane()
+            market.assert_sane(maker)
 
 
 @thorough
@@ -325,3 +357,4 @@ def test_both_killed_at_once_the_guard_still_holds(stage: Stage) -> None:
         with stage.making() as maker:
             until(lambda: market.book() == LADDER)
             assert market.agrees(maker)
+            market.assert_sane(maker)
