@@ -32,6 +32,9 @@ RECEIVE: Final = 65_536
 READ_SECONDS: Final = 20.0
 """In which a client must take a piece of an answer."""
 
+LINGER: Final = 2.0
+"""Seconds in which a client may finish what it was sending when we hung up."""
+
 HttpPart = h11.Response | h11.InformationalResponse | h11.Data | h11.EndOfMessage
 
 log = structlog.get_logger()
@@ -109,6 +112,9 @@ class Visitor(TCPServer):
         self.websockets = websockets
         self.has_ended = False
         """Whether the client will send nothing more. What is under way is answered all the same."""
+        self.has_hung_up = False
+        """Whether we send nothing more. What still comes is read and forgotten."""
+        self._reading = trio.CancelScope()
         self.is_idle = True
         """Whether no request is under way."""
         self._idle = trio.CancelScope()
@@ -150,12 +156,14 @@ class Visitor(TCPServer):
 
     async def _read_data(self) -> None:
         data: bytes | bytearray | None = None
-        while data != b"":
-            try:
-                data = await self.stream.receive_some(RECEIVE)
-            except (trio.ClosedResourceError, trio.BrokenResourceError):
-                break
-            await self.protocol.handle(RawData(bytes(data)))
+        with self._reading:
+            while data != b"":
+                try:
+                    data = await self.stream.receive_some(RECEIVE)
+                except (trio.ClosedResourceError, trio.BrokenResourceError):
+                    break
+                if not self.has_hung_up:
+                    await self.protocol.handle(RawData(bytes(data)))
         await self.protocol.handle(Closed())
 
     async def protocol_send(self, event: Event) -> None:
@@ -166,7 +174,16 @@ class Visitor(TCPServer):
                 self.is_idle = idle
                 self._idle.deadline = self._end_of_idleness()
             case _:
-                await super().protocol_send(event)
+                await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        """Say that nothing more comes, and let them finish: what is not read when a socket is closed has the
+        system take back the answer that is still on its way."""
+        self.has_hung_up = True
+        with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
+            await self.stream.send_eof()
+        self._reading.deadline = trio.current_time() + LINGER
+        await self.protocol.handle(Closed())
 
     async def _write(self, data: bytes) -> None:
         """Write an answer, for as long as somebody reads it.

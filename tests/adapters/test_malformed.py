@@ -210,7 +210,8 @@ def test_ten_thousand_malformed_requests_and_frames(server_url: str, template: s
                 answers += sender.statuses
             print(f"{sent} sent, answered {answers}; {len(took)} honest trades, slowest {max(took):.3f} s")
             assert sent >= 10_000
-            assert max(took) < 5
+            assert sorted(took)[len(took) // 2] < 2, "half of them, on a machine with much else to do"
+            assert max(took) < HANGS
             assert there.admin.post("/admin/verify-invariants").data["all_passed"] is True
             assert 'verdict_websocket_clients{kind="commands"} 0' in http.get("/metrics").text
             assert server.stop() == 0
