@@ -42,6 +42,7 @@ def second(seconds: int) -> str:
     return (EPOCH + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat()
 
 
+@functools.lru_cache(maxsize=64)  # one moment is told several times: made, changed, answered
 def time(microseconds: int) -> str:
     """RFC 3339, always with six digits and Z."""
     seconds, rest = divmod(microseconds, MICROSECONDS)
