@@ -48,6 +48,8 @@ LAST_CANCEL_SECONDS = 2.0
 CASH_EVERY = 60.0
 CASH_AGAIN = 5.0
 """After a first contradiction between our cash and the ledger."""
+DOWN_SECONDS = 5.0
+LOOK_AT_LINE_EVERY = 0.5
 RUNNING = "RUNNING"
 
 
@@ -133,6 +135,7 @@ class Supervisor:
                 watching.start_soon(self._watch_losses)
                 watching.start_soon(self._watch_cash)
                 watching.start_soon(self._watch_overrides)
+                watching.start_soon(self._watch_line)
                 await stop.wait()
                 self._stopping = True
                 watching.cancel_scope.cancel()
@@ -311,6 +314,20 @@ class Supervisor:
                     self.lay(run, Overlay(by="time"))
                     log.info("override over", market=run.market_id)
             await trio.sleep(1)
+
+    async def _watch_line(self) -> None:
+        """Tell people once when nothing has been heard of the exchange for a while."""
+        down_since: float | None = None
+        while True:
+            now, stream = trio.current_time(), self.around.stream
+            if stream.connected:
+                down_since = None
+            elif down_since is None:
+                down_since = now
+            elif now - down_since >= DOWN_SECONDS:
+                log.error("alert", kind="STREAM_DOWN", severity="CRITICAL", why=stream.why)
+                down_since = float("inf")  # once for each time that it is down
+            await trio.sleep(LOOK_AT_LINE_EVERY)
 
     # Killing.
 

@@ -16,6 +16,7 @@ import structlog
 import trio
 
 from adapters.tokens import TokenType
+from amm import supervisor
 from amm.arithmetic import CENT, Ms
 from amm.budget import RateBudget
 from amm.commands import Action
@@ -28,7 +29,7 @@ from amm.view import state_of
 from amm.wire import TradeExecuted
 from kernel.codes import AMM_ID
 from tests.adapters.serving import ServerProcess, Venue, database_for, serving, tokens, until, venue
-from tests.end_to_end.making import CONFIG, Quoted, environment, making, quoted, service_token
+from tests.end_to_end.making import CONFIG, Quoted, a_line_to, environment, making, quoted, service_token
 
 REDIS = shutil.which("redis-server")
 
@@ -293,6 +294,36 @@ def test_a_token_is_renewed_before_it_ends_without_a_new_connection(exchange: Ve
         assert maker.metric("amm_up") == 1
         assert maker.metric("amm_reconnects_total") == 0
         assert market.is_quoted()
+
+
+def test_a_line_that_stays_down_is_told_once(exchange: Venue, tmp_path: Path) -> None:
+    with a_line_to(exchange.address) as line, making(line.address, tmp_path) as maker:
+        quoted(exchange, maker)
+        line.cut()
+        until(lambda: any("STREAM_DOWN" in alert for alert in maker.alerts()), 15)
+        time.sleep(1)
+        assert sum("STREAM_DOWN" in alert for alert in maker.alerts()) == 1
+
+
+async def test_one_market_too_many_is_refused_and_the_others_are_quoted(
+    exchange: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fifty by default; here the room is what is quoted already."""
+    market = quoted(exchange)
+    maker = MarketMaker(Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(maker.run, lambda _line: None)
+        await eventually(market.is_quoted)
+        await trio.sleep(1)  # whatever else was started in this exchange has begun as well
+        monkeypatch.setattr(supervisor, "CONCURRENT_MARKETS_MAX", len(list(maker.supervisor.alive())))
+        one_more = quoted(exchange)
+        runs = maker.supervisor.runs
+        await eventually(lambda: one_more.market_id in runs and runs[one_more.market_id].over)
+        seen = state_of(runs[one_more.market_id], stream_connected=True)
+        assert (seen["lifecycle"], seen["failure_code"]) == ("STOPPED", "TOO_MANY_MARKETS")
+        assert not one_more.own_orders()
+        assert market.is_quoted()
+        maker.stop.set()
 
 
 # Redis.

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import attrs
@@ -188,6 +189,28 @@ def test_a_changed_parameter_is_quoted_at_once_and_one_that_does_not_fit_is_refu
     assert "did you mean exploration.levels" in refused.json()["problems"][0]
     assert control(floor, market, "config", patch={"exploration.levels": 3}).json() == {"config_version": 2}
     until(lambda: len(market.own_orders()) == 6)
+
+
+def test_a_control_request_is_done_once_and_a_parameter_may_be_changed_for_a_while(floor: Floor) -> None:
+    """The same request id again is the same answer; after its time the override is taken back."""
+    market = quoted(floor.venue, floor.maker)
+    url = f"{floor.maker.control}/control/{market.market_id}/config"
+    headers = {"Authorization": f"Bearer {floor.venue.admin.token}", "X-Request-Id": f"r-{market.market_id}"}
+    body = {"patch": {"exploration.levels": 3}, "ttl_ms": 2_000}
+    first, again = (httpx.patch(url, json=body, headers=headers) for _ in range(2))
+    assert first.json() == again.json() == {"config_version": 2}
+    until(lambda: len(market.own_orders()) == 6)
+    until(lambda: len(market.own_orders()) == 10)
+    assert floor.maker.state(market.market_id)["config_version"] == 3
+
+
+def test_known_news_make_the_quotes_wide_and_thin(floor: Floor) -> None:
+    """Half-spread 5 times 5, cut to 15 cents; a twentieth of the quantity."""
+    market = quoted(floor.venue, floor.maker)
+    assert control(floor, market, "events", times=["tomorrow"]).status_code == 400
+    soon = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
+    assert control(floor, market, "events", times=[soon]).status_code == 200
+    until(lambda: market.book()["asks"][:2] == [(65, 1), (66, 1)])
 
 
 def test_money_of_no_market_can_be_given_to_one_but_not_invented(floor: Floor) -> None:
