@@ -31,7 +31,9 @@ from adapters.rate_limits import RateLimits
 from adapters.schedule import audit_regularly, end_trading_windows
 from adapters.server import Server
 from adapters.settings import Settings, load_settings
+from adapters.stream_hub import DRAIN
 from adapters.tokens import Tokens
+from adapters.websocket import CLOSING
 from adapters.websockets import Websockets
 from kernel import Exchange
 from kernel.actors import Actors
@@ -50,8 +52,8 @@ log = structlog.get_logger(__name__)
 
 LAG_SECONDS_MAX: Final = 10.0
 """Tables further behind than this make queries fail, so the server does not call itself ready."""
-GRACE_SECONDS: Final = 5.0
-"""What requests under way get to finish in when the server stops."""
+GRACE_SECONDS: Final = DRAIN + CLOSING
+"""What is under way gets to finish in when the server stops: the stream's commands, and then the goodbyes."""
 IDLE_SECONDS: Final = 20.0
 """For a connection without a request, which includes one whose headers never end."""
 

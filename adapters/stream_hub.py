@@ -44,7 +44,7 @@ REPLAY_AHEAD: Final = 1_048_576
 """Bytes a resumption may have waiting for its reader before it reads on."""
 REPLAY_TURN: Final = 256
 """Facts of a resumption after which the exchange gets its turn."""
-DRAIN: Final = 10.0
+DRAIN: Final = 5.0
 """Seconds that commands under way get at shutdown."""
 
 

@@ -17,7 +17,7 @@ import attrs
 import trio
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
-from wsproto.utilities import LocalProtocolError, generate_accept_token, split_comma_header
+from wsproto.utilities import LocalProtocolError, generate_accept_token
 
 FRAME_MAX: Final = 1_048_576
 """Bytes of one message from a client."""
@@ -74,7 +74,7 @@ class Upgrade:
 
     @property
     def protocols(self) -> list[str]:
-        return split_comma_header(self.headers.get("sec-websocket-protocol", "").encode("latin-1"))
+        return [name.strip() for name in self.headers.get("sec-websocket-protocol", "").split(",")]
 
     def accepted(self, protocol: str | None) -> bytes:
         """The answer that opens the websocket; no extensions, so that one frame can serve many readers."""

@@ -266,7 +266,7 @@ def test_other_origins_are_let_in_only_by_name(server_url: str, template: str, t
 def test_clients_that_do_not_read_do_not_hold_up_the_end(
     server_url: str, template: str, tmp_path: Path
 ) -> None:
-    """Their answers fill every buffer on the way; the server gives everybody five seconds and goes."""
+    """Their answers fill every buffer on the way; the server gives everybody ten seconds and goes."""
     with database_for(server_url, template) as url, serving(url, tmp_path) as server:
         host, _, port = server.address.removeprefix("http://").rpartition(":")
         with contextlib.ExitStack() as clients:

@@ -9,6 +9,7 @@ import trio_websocket
 from trio.testing import MockClock
 
 from adapters.settings import Settings
+from adapters.stream_hub import CONNECTIONS_MAX
 from adapters.tokens import TokenType
 from adapters.websocket import FRAME_MAX
 from kernel.codes import AMM_ID
@@ -340,3 +341,20 @@ async def test_a_client_that_vanishes_leaves_nothing_behind() -> None:
             await trio.lowlevel.checkpoint()
         with pytest.raises(trio_websocket.ConnectionClosed):
             await ann.do("ping")
+
+
+async def test_an_odd_list_of_protocols_neither_fails_nor_takes_a_place() -> None:
+    """More of them than a user may have connections; each opens one, in JSON, and goes."""
+    async with running("M") as venue:
+        for _ in range(CONNECTIONS_MAX + 1):
+            stream = await trio.open_tcp_stream("127.0.0.1", venue.port)
+            async with stream:
+                await stream.send_all(
+                    b"GET /ws/v1/commands HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
+                    b"Sec-WebSocket-Protocol: pm.v1\x85.json\r\n"
+                    b"Authorization: Bearer " + venue.token(ANN).encode() + b"\r\n\r\n"
+                )
+                assert (await stream.receive_some()).startswith(b"HTTP/1.1 101")
+            while venue.websockets.hub.sessions:
+                await trio.sleep(0.01)

@@ -109,6 +109,72 @@ def test_what_was_told_before_a_kill_is_told_again_and_what_was_acknowledged_is_
             ]
 
 
+def test_a_stop_under_load_tells_what_was_done_and_then_goodbye(
+    server_url: str, template: str, tmp_path: Path
+) -> None:
+    """What was carried out is there after the restart; what came too late was refused with 7008."""
+    results: dict[int, dict[str, Any]] = {}
+
+    async def hold(port: int, token: str, market_id: str, server: ServerProcess) -> int:
+        async with connected(port, token=token) as client, trio.open_nursery() as nursery:
+            await client.receive()
+
+            async def send() -> None:
+                try:
+                    for number in range(10_000):
+                        while number * BATCH > len(results) + 3 * BATCH:
+                            await trio.sleep(0.001)
+                        if number == 12:
+                            server.process.send_signal(signal.SIGTERM)
+                        batch = [Conversation()._command(market_id, number, n) for n in range(BATCH)]
+                        await client.send(*batch)
+                except trio_websocket.ConnectionClosed:
+                    pass
+
+            nursery.start_soon(send)
+            try:
+                while True:
+                    for message in await client.receive_frame():
+                        if message["t"] == "result":
+                            assert message["cid"] not in results
+                            results[message["cid"]] = message
+            except trio_websocket.ConnectionClosed as closed:
+                nursery.cancel_scope.cancel()
+                reason = closed.reason
+        return reason.code if reason is not None else 0
+
+    with database_for(server_url, template) as url:
+        with serving(url, tmp_path) as server, httpx.Client(base_url=server.address, timeout=30) as http:
+            user, market_id = trader(server, http)
+            token = user.token or ""
+            assert with_patience(hold, port_of(server), token, market_id, server) == 1001
+            assert server.process.wait(timeout=30) == 0
+            assert "wrote a snapshot" in server.log.read_text()
+        done = [cid for cid, result in results.items() if result["status"] == 201]
+        assert len(done) >= 12 * BATCH - 3 * BATCH
+        assert {result["code"] for result in results.values()} <= {0, 7008}
+        with serving(url, tmp_path) as server, httpx.Client(base_url=server.address, timeout=30) as http:
+            again = Caller(http, token)
+            for cid in (done[0], done[len(done) // 2], done[-1]):
+                side = "YES" if (cid - 1_000) % BATCH % 2 else "NO"
+                wished = {"market_id": market_id, "side": side, "price_cents": 49, "quantity": 1}
+                answer = again.post("/orders", client_order_id=f"c-{cid}", direction="BUY", **wished)
+                assert answer.status == 200, "known by its name: it was carried out"
+            assert {f"c-{cid}" for cid in done} <= placed_ids(again)
+
+
+def placed_ids(caller: Caller) -> set[str]:
+    """The names of all orders there are, page by page."""
+    names: set[str] = set()
+    cursor: dict[str, str] = {}
+    while True:
+        page = caller.data("/orders", limit=100, **cursor)
+        names.update(order["client_order_id"] for order in page["items"])
+        if not page["has_more"]:
+            return names
+        cursor = {"cursor": page["next_cursor"]}
+
+
 def with_patience(what: Any, *arguments: Any) -> Any:
     async def patiently() -> Any:
         with trio.fail_after(30):
