@@ -350,7 +350,8 @@ async def test_an_odd_list_of_protocols_neither_fails_nor_takes_a_place() -> Non
             stream = await trio.open_tcp_stream("127.0.0.1", venue.port)
             async with stream:
                 await stream.send_all(
-                    b"GET /ws/v1/commands HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                    b"GET /ws/v1/commands HTTP/1.1\r\nHost: x\r\n"
+                    b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
                     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
                     b"Sec-WebSocket-Protocol: pm.v1\x85.json\r\n"
                     b"Authorization: Bearer " + venue.token(ANN).encode() + b"\r\n\r\n"
