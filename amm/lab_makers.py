@@ -6,6 +6,7 @@ one batch that cancels everything and places the new quote.
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Protocol
@@ -66,20 +67,25 @@ class StrategyMaker:
     """The strategy, as it runs live. `static` holds its fair price and volatility where they began."""
 
     def __init__(self, scenario: Scenario, config: Config, *, static: bool) -> None:
-        end_ms = START_MS + scenario.lifetime_hours * HOUR_MS
-        facts = MarketFacts(MARKET, 1, 99, 1_000_000, scenario.maker_fee_bps, START_MS, end_ms, end_ms)
-        self.budget = RateBudget(config.limits, {MARKET})
-        self.state: MarketState = open_market(
-            facts,
-            config,
-            MarketStatus.ACTIVE,
-            now_ms=START_MS,
-            cash=scenario.funding - 100 * config.initial_mint,
-            boot_id="lab",
-        )
+        self.scenario, self.config, self.static = scenario, config, static
         self.alerts = 0
-        if static:
-            self.state.prices.fair_override = scenario.price * CENT
+        self.ended: Counter[str] = Counter()
+        """What earlier processes counted."""
+        self.state: MarketState
+        self.begin(scenario.funding - 100 * config.initial_mint, START_MS)
+
+    def begin(self, cash: Cents, now_ms: Ms) -> None:
+        """A process starts, and knows what belongs to its market and nothing else."""
+        end_ms = START_MS + self.scenario.lifetime_hours * HOUR_MS
+        facts = MarketFacts(MARKET, 1, 99, 1_000_000, self.scenario.maker_fee_bps, START_MS, end_ms, end_ms)
+        if now_ms > START_MS:
+            self.ended.update(self.state.counts)
+        self.budget = RateBudget(self.config.limits, {MARKET})
+        self.state = open_market(
+            facts, self.config, MarketStatus.ACTIVE, now_ms=now_ms, cash=cash, boot_id=f"lab {now_ms}"
+        )
+        if self.static:
+            self.state.prices.fair_override = self.scenario.price * CENT
             self.state.prices.sigma_override = STATIC_SIGMA
 
     @property
@@ -98,7 +104,7 @@ class StrategyMaker:
                 case Alert():
                     self.alerts += 1
                 case SaveLatch() | ClearLatch():
-                    pass  # nobody restarts here
+                    pass  # no latch outlives a run
                 case RequestSnapshot() | DropConnections() | RenewToken():
                     raise AssertionError(f"nothing here is ever lost or refused for good: {action}")
                 case _:
@@ -109,7 +115,7 @@ class StrategyMaker:
         return next_call_ms(self.state, now_ms)
 
     def notes(self) -> dict[str, int]:
-        return {"alerts": self.alerts, **self.state.counts}
+        return {"alerts": self.alerts, **(self.ended + self.state.counts)}
 
 
 @attrs.define(eq=False)

@@ -3,7 +3,7 @@
 Same scenario, seed, maker and configuration, same run: nothing here reads a clock or draws a number.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from heapq import heappop, heappush
 
@@ -12,23 +12,26 @@ import attrs
 from amm.arithmetic import CENT, Ms
 from amm.commands import Command
 from amm.config import Config
-from amm.inputs import Input, Pong, Progress
+from amm.inputs import Pong, Progress
 from amm.lab_chance import Chance
-from amm.lab_makers import Maker, make
+from amm.lab_line import Line
+from amm.lab_makers import Maker, StrategyMaker, make
 from amm.lab_measure import Measure, Result
 from amm.lab_scenario import SECOND_MS, START_MS, Scenario
 from amm.lab_traders import TRADERS, Trader, gather
 from amm.lab_truth import Truth, draw_truth
 from amm.lab_venue import BY, MARKET, Venue, open_venue
-from amm.wire import OrderStatusChanged
 from kernel import commands
 from kernel.answers import Refusal
+from kernel.codes import AMM_ID
 
 PICTURE_GAP_MS: Ms = 100
 """The book feed sends no two pictures within this."""
 PICTURE_DUE_MS: Ms = 30_000
 """And one at least this often."""
 PING_MS: Ms = 2_000
+GUARD_MS: Ms = 5_000
+"""After so long without its maker the exchange removes the maker's orders."""
 
 
 class Run:
@@ -41,9 +44,10 @@ class Run:
         self.measure = Measure(scenario, self.truth, self.venue, self.maker, config.q_reference)
         self.agenda: list[tuple[Ms, int, Callable[[Ms], None]]] = []
         self.entered = 0
-        self.inbox: deque[tuple[Ms, Input]] = deque()
-        self.rings: deque[Ms] = deque()
-        """When what is in the inbox wakes the maker; the rest waits until it looks."""
+        self.line = Line(scenario.feed_ms)
+        self.luck = Chance(seed, "line")
+        self.due_ms: Ms = START_MS
+        """When the maker wants to be called even without news."""
         self.pinged_ms = START_MS
         self.pictured_ms = START_MS
         self.picture_due = False
@@ -54,18 +58,19 @@ class Run:
         for trader in self.crowd.traders:
             self._expect(trader)
         self._interrupt()
+        self._break()
         self._picture(START_MS)
         self.at(START_MS, self._second)
-        agenda, rings = self.agenda, self.rings
-        now, due = START_MS, self._due(START_MS)
+        agenda = self.agenda
+        self.due_ms = self._due(START_MS)
         while True:
-            wake = rings[0] if rings and rings[0] < due else due
+            rings = self.line.rings
+            wake = rings[0] if rings and rings[0] < self.due_ms else self.due_ms
             if min(wake, agenda[0][0]) >= end_ms:
                 break
             if wake <= agenda[0][0]:
-                now = wake
-                self._call(now)
-                due = self._due(now)
+                self._call(wake)
+                self.due_ms = self._due(wake)
             else:
                 now, _, act = heappop(agenda)
                 act(now)
@@ -102,6 +107,45 @@ class Run:
         self.at(begin, order(commands.SuspendMarket(at=begin * 1_000, market_id=MARKET, by=BY)))
         self.at(end, order(commands.ResumeMarket(at=end * 1_000, market_id=MARKET, by=BY)))
 
+    def _break(self) -> None:
+        """Break the line to the strategy, or end its process; the plain makers know no such trouble."""
+        maker = self.maker
+        if not isinstance(maker, StrategyMaker):
+            return
+        for cut in self.scenario.cuts:
+            self._break_once(self.scenario.moment(cut.at), cut.size, self.line.mend)
+        if self.scenario.killed is not None:
+            begin, away_ms = self.scenario.moment(self.scenario.killed.at), self.scenario.killed.size
+            self._break_once(begin, away_ms, lambda now_ms: self._rise(maker, now_ms))
+            self.at(begin, self._die)
+
+    def _break_once(self, begin: Ms, away_ms: Ms, end: Callable[[Ms], None]) -> None:
+        guard = commands.SetGuard(at=begin * 1_000, user_id=AMM_ID, grace_ms=GUARD_MS, markets=(MARKET,))
+        self.at(begin, lambda now_ms: self._ask(guard, now_ms))
+        self.at(begin, self.line.cut)
+        if away_ms >= GUARD_MS:
+            fires = begin + GUARD_MS
+            fire = commands.FireGuard(at=fires * 1_000, user_id=AMM_ID, market_id=MARKET)
+            self.at(fires, lambda now_ms: self._ask(fire, now_ms))
+        self.at(begin + away_ms, end)
+        self.at(begin + away_ms, self._picture)
+
+    def _ask(self, command: commands.AnyCommand, now_ms: Ms) -> None:
+        self.venue.execute(command)
+        self._spread(now_ms)
+
+    def _die(self, now_ms: Ms) -> None:
+        """Nobody notices that the line is cut, and nobody is called."""
+        self.line.forget()
+        self.due_ms = self.scenario.end_ms
+
+    def _rise(self, maker: StrategyMaker, now_ms: Ms) -> None:
+        """A new process knows nothing of what was: it asks."""
+        account = self.venue.maker.account
+        maker.begin(account.available + account.frozen, now_ms)
+        self.line = Line(self.scenario.feed_ms)
+        self.due_ms = now_ms
+
     # News
 
     def _spread(self, now_ms: Ms) -> None:
@@ -120,21 +164,13 @@ class Run:
             self.at(max(now_ms, self.pictured_ms + PICTURE_GAP_MS), self._picture)
 
     def _deliver(self, now_ms: Ms) -> None:
-        """Send the maker the private events that there are: it wakes for all but those of its own orders."""
-        arrives = now_ms + self.scenario.feed_ms
-        for frame in self.venue.frames:
-            self.inbox.append((arrives, frame))
-            if any(not isinstance(event, OrderStatusChanged) for event in frame.events):
-                self.rings.append(arrives)
+        self.line.frames(self.venue.frames, now_ms)
         self.venue.frames.clear()
 
     def _picture(self, now_ms: Ms) -> None:
         """Show the maker the book. It looks when it is awake, and it is woken for the regular ones."""
-        arrives = now_ms + self.scenario.feed_ms
-        if not self.picture_due:
-            self.rings.append(arrives)
+        self.line.send([self.venue.picture(now_ms)], now_ms, wake=not self.picture_due)
         self.picture_due, self.pictured_ms = False, now_ms
-        self.inbox.append((arrives, self.venue.picture(now_ms)))
 
     def _second(self, now_ms: Ms) -> None:
         self.measure.second(now_ms)
@@ -150,28 +186,27 @@ class Run:
         return self.scenario.end_ms if due is None else due
 
     def _call(self, now_ms: Ms) -> None:
-        inbox = self.inbox
-        news: list[Input] = []
-        while inbox and inbox[0][0] <= now_ms:
-            news.append(inbox.popleft()[1])
-        while self.rings and self.rings[0] <= now_ms:
-            self.rings.popleft()
-        if now_ms - self.pinged_ms >= PING_MS:
+        news = self.line.take(now_ms)
+        if now_ms - self.pinged_ms >= PING_MS and self.line.cut_ms is None:
             self.pinged_ms = now_ms
             news.append(Pong(self.scenario.command_ms + self.scenario.feed_ms))
-            if not inbox:
+            if not self.line.inbox:
                 news.append(Progress(self.venue.exchange.head))
         if wishes := self.maker.call(news, now_ms):
             self.at(now_ms + self.scenario.command_ms, lambda at_ms: self._carry_out(wishes, at_ms))
 
     def _carry_out(self, wishes: list[Command], now_ms: Ms) -> None:
-        """One batch of the maker's: answered and told in the order in which it happened."""
-        arrives = now_ms + self.scenario.feed_ms
+        """One batch of the maker's: answered and told in the order in which it happened.
+
+        What a break finds on its way arrives or does not; its answer is lost in any case.
+        """
+        if self.line.cut_ms is not None and self.luck.sign() < 0:
+            return
         for wish in wishes:
             self.sent[type(wish).__name__] += 1
-            self.inbox.append((arrives, self.venue.carry_out(wish, now_ms)))
+            self.line.send([self.venue.carry_out(wish, now_ms)], now_ms, wake=False)
             self._deliver(now_ms)
-        self.rings.append(arrives)
+        self.line.send((), now_ms, wake=True)
         self._spread(now_ms)
 
     # The end

@@ -15,7 +15,7 @@ START_MS: Ms = 1_795_132_800_000
 
 @attrs.frozen
 class Move:
-    """A jump of the truth, or a whale's order: when, as a share of the run, and how much."""
+    """Something that happens once: when, as a share of the run, and how much of it."""
 
     at: Ppm
     size: int
@@ -62,6 +62,13 @@ class Scenario:
     suspended: tuple[Ppm, Ppm] | None = None
     """The market is suspended from one share of the run to another."""
 
+    spoof_ms: Ms | None = None
+    """Mean gap between large orders that somebody shows and takes back."""
+    cuts: tuple[Move, ...] = ()
+    """The strategy's line to the exchange breaks, for so many milliseconds."""
+    killed: Move | None = None
+    """The strategy's process is killed, and there is a new one after so many milliseconds."""
+
     command_ms: Ms = 5
     feed_ms: Ms = 5
     """How long a command takes to the exchange, and news from it."""
@@ -104,6 +111,29 @@ SCENARIOS: dict[str, Scenario] = {
         attrs.evolve(CALM, name="rival", says="somebody else quotes, too", rival=True),
         attrs.evolve(
             CALM, name="status", says="suspended for a tenth of the time", suspended=(HALF, HALF + 100_000)
+        ),
+        attrs.evolve(
+            CALM,
+            name="spoof",
+            says="somebody shows large orders and takes them back, beside a rival",
+            rival=True,
+            spoof_ms=60_000,
+        ),
+        attrs.evolve(
+            CALM, name="restart", says="the process is killed, for ten seconds", killed=Move(HALF, 10_000)
+        ),
+        attrs.evolve(
+            CALM,
+            name="net",
+            says="the line breaks ten times, for a tenth of a second to a minute",
+            cuts=tuple(
+                Move(at, ms)
+                for at, ms in zip(
+                    range(90_000, 990_000, 90_000),
+                    (100, 500, 1_000, 2_000, 2_900, 3_100, 4_900, 5_100, 20_000, 60_000),
+                    strict=True,
+                )
+            ),
         ),
         attrs.evolve(
             CALM,

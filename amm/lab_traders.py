@@ -18,7 +18,8 @@ from amm.lab_venue import Venue
 from kernel.codes import Side
 
 NOISE, INFORMED, MOMENTUM, WHALE, RIVAL = "noise", "informed", "momentum", "whale", "rival"
-TRADERS = [NOISE, INFORMED, MOMENTUM, WHALE, RIVAL]
+SPOOFER = "spoofer"
+TRADERS = [NOISE, INFORMED, MOMENTUM, WHALE, RIVAL, SPOOFER]
 """Their accounts, and how the report calls them."""
 
 MOMENTUM_CHANGES = 3
@@ -27,6 +28,10 @@ MOMENTUM_REACH: Cents = 3
 RIVAL_HALF_SPREAD: Cents = 4
 RIVAL_QUANTITY: Shares = 30
 RIVAL_INTERVAL_MS: Ms = 30_000
+SPOOF_QUANTITY: Shares = 100_000
+SPOOF_DISTANCE: Cents = 12
+"""Beyond what the uninformed still trade at less the maker's spread: nobody is meant to take it."""
+SPOOF_MS: Ms = 15_000
 
 
 class Trader(Protocol):
@@ -171,6 +176,27 @@ class Rival:
         return True
 
 
+class Spoofer:
+    """Shows a large order far behind the best, for everybody to see, and takes it back before it is met."""
+
+    def __init__(self, mean_ms: Ms, seed: int, truth: Truth, lag_ms: Ms) -> None:
+        self.chance = Chance(seed, SPOOFER)
+        self.arrivals = Poisson(Chance(seed, "spoofer arrivals"), mean_ms)
+        self.due_ms = self.arrivals.following()
+        self.public = Public(truth, lag_ms)
+        self.shown: str | None = None
+
+    def act(self, venue: Venue, now_ms: Ms) -> bool:
+        if self.shown is not None:
+            venue.withdraw(SPOOFER, self.shown, now_ms)
+            self.shown, self.due_ms = None, max(now_ms, self.arrivals.following())
+            return True
+        limit = self.public.limit(drawn := drawn_side(self.chance), -SPOOF_DISTANCE, now_ms)
+        self.shown = venue.rest(SPOOFER, drawn, limit, SPOOF_QUANTITY, now_ms)
+        self.due_ms = now_ms + SPOOF_MS
+        return True
+
+
 @attrs.define(eq=False)
 class Crowd:
     """Everybody who trades in a scenario."""
@@ -191,6 +217,8 @@ def gather(scenario: Scenario, seed: int, truth: Truth) -> Crowd:
         others.append(Whale(scenario, scenario.whale, seed, truth))
     if scenario.rival:
         others.append(Rival(scenario, truth))
+    if scenario.spoof_ms is not None:
+        others.append(Spoofer(scenario.spoof_ms, seed, truth, scenario.public_lag_ms))
     momentum = None
     if scenario.momentum_ms is not None:
         momentum = Momentum(scenario.momentum_ms, scenario.momentum_max, seed)
