@@ -20,7 +20,7 @@ from typing import Annotated, BinaryIO, Final
 
 import msgspec
 
-from kernel.events import decode_event, event_type
+from kernel.events import JOURNAL_FORMAT, JournalOpened, decode_event, event_type
 from persistence import DatabaseUnusableError
 from persistence.chain import Chain, packed
 from persistence.database import Connection
@@ -161,12 +161,14 @@ def verified_rows(source: BinaryIO) -> Iterator[bytes]:
         count += 1
         try:
             row = decode_line(line)
-            known = event_type(decode_event(row.payload))
+            event = decode_event(row.payload)
             digest = None if row.digest is None else bytes.fromhex(row.digest)
             payload, command = bytes(row.payload).decode(), bytes(row.command).decode()
         except ValueError as error:
             raise PortableError(f"row {count} is altered: {error}") from None
-        if row.id != count or row.at < latest or row.event_type != known:
+        if isinstance(event, JournalOpened) and event.format != JOURNAL_FORMAT:
+            raise PortableError(f"its journal has format {event.format}, this program reads {JOURNAL_FORMAT}")
+        if row.id != count or row.at < latest or row.event_type != event_type(event):
             raise PortableError(f"row {count} is altered, or rows before it are missing")
         latest = row.at
         asked = None if command == "null" else command

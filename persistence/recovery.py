@@ -14,7 +14,7 @@ from kernel.events import Fact, event_type
 from persistence import DatabaseUnusableError, snapshots
 from persistence.chain import Chain
 from persistence.database import Connection, Database
-from persistence.wal import GENESIS, Row, rows
+from persistence.wal import GENESIS, Row, check_format, rows
 
 Progress = Callable[[int, int], None]
 """Told how many facts have been applied, and of how many."""
@@ -27,10 +27,12 @@ class DamagedError(DatabaseUnusableError):
 async def recover(database: Database, progress: Progress = lambda done, total: None) -> Exchange:
     """The exchange as the journal tells it; an empty one for an empty journal.
 
-    Raises `DamagedError` if the journal's end, or what was replayed of it, is not what was written.
+    Raises `DamagedError` if the journal's end, or what was replayed of it, is not what was written, and
+    `DatabaseUnusableError` if it was written in a format of another program.
     """
     connection = await database.connect()
     try:
+        await check_format(connection)
         with undisturbed():
             exchange = await snapshots.newest(connection) or Exchange()
             await replay_tail(connection, exchange, progress)

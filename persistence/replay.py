@@ -19,7 +19,7 @@ from persistence.chain import Chain
 from persistence.comparison import Findings, Tables
 from persistence.database import Connection, Database
 from persistence.recovery import Progress, applied, fact_in
-from persistence.wal import rows
+from persistence.wal import check_format, rows
 
 CHECKS: Final = (
     "the chain of digests",
@@ -36,6 +36,7 @@ async def frozen_view(database: Database) -> AsyncIterator[Connection]:
     try:
         async with connection.transaction():
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            await check_format(connection)
             yield connection
     finally:
         connection.abandon()

@@ -23,8 +23,9 @@ from typing import Any, Final
 import msgspec
 
 from kernel.commands import AnyCommand
-from kernel.events import AnyEvent, Fact, decode_event, encode_event, event_type
+from kernel.events import JOURNAL_FORMAT, AnyEvent, Fact, decode_event, encode_event, event_type
 from kernel.journal import Decided, JournalError
+from persistence import DatabaseUnusableError
 from persistence.database import Connection
 from persistence.packing import EPOCH_US, SIGNATURE, TRAILER, name, null
 
@@ -148,6 +149,19 @@ async def end(connection: Connection) -> tuple[int, bytes]:
     """The id and the digest of the newest row; 0 and the first digest where there is none."""
     row = await connection.fetch_row("SELECT id, digest FROM wal_events ORDER BY id DESC LIMIT 1")
     return (row["id"], row["digest"]) if row is not None else (0, GENESIS)
+
+
+async def check_format(connection: Connection) -> None:
+    """Refuse a journal whose payloads are laid out in another way than this program reads.
+
+    A first row that does not tell is no matter of formats: whoever replays it finds out what is wrong.
+    """
+    found = await connection.fetch_value("SELECT payload->>'format' FROM wal_events WHERE id = 1")
+    if found not in (None, str(JOURNAL_FORMAT)):
+        raise DatabaseUnusableError(
+            f"the journal has format {found}, this program reads {JOURNAL_FORMAT}: "
+            "start the Verdict that wrote it, or a newer one"
+        )
 
 
 async def rows(connection: Connection, after: int, last: int = LAST) -> AsyncGenerator[list[Row], None]:

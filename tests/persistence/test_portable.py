@@ -94,6 +94,11 @@ def from_the_future(lines: list[str]) -> str:
     return "".join(['{"verdict_journal":2}\n', *lines[1:]])
 
 
+def a_journal_from_the_future(lines: list[str]) -> str:
+    """The file is as ever, what it holds is not."""
+    return "".join(lines).replace('"format":1', '"format":2', 1)
+
+
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
@@ -107,6 +112,7 @@ def from_the_future(lines: list[str]) -> str:
         (something_added, "something follows"),
         (not_ours, "not an export"),
         (from_the_future, "format 2"),
+        (a_journal_from_the_future, "its journal has format 2"),
     ],
 )
 async def test_a_file_that_is_not_whole_is_refused_whole(

@@ -9,7 +9,7 @@ import pytest
 from bench.workload import opening
 from kernel import Exchange
 from kernel.journal import Decided
-from persistence import snapshots
+from persistence import DatabaseUnusableError, snapshots
 from persistence.database import Connection, Database
 from persistence.recovery import DamagedError, recover
 from tests.persistence.journaled import file, traded
@@ -104,6 +104,22 @@ async def test_a_journal_somebody_touched_is_refused_at_the_start(
     with pytest.raises(DamagedError, match=r"row \d+ of the journal .*restore the database") as refused:
         await recover(db)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("snapshot", [False, True])
+async def test_a_journal_of_another_format_is_refused_before_anything_is_read(
+    db: Database, connection: Connection, snapshot: bool
+) -> None:
+    """Its first row says how all are laid out, and a start from a snapshot would not read that row."""
+    exchange = await journaled(connection)
+    if snapshot:
+        await snapshots.write(db, exchange)
+    await connection.execute(
+        "UPDATE wal_events SET payload = jsonb_set(payload::JSONB, '{format}', '2')::JSON WHERE id = 1"
+    )
+    with pytest.raises(DatabaseUnusableError, match="has format 2, this program reads 1: start") as refused:
+        await recover(db)
+    assert not isinstance(refused.value, DamagedError)
 
 
 async def test_a_journal_that_is_shorter_than_its_snapshot_is_refused(
