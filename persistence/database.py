@@ -18,6 +18,7 @@ import asyncpg
 import attrs
 import trio
 import trio_asyncio  # type: ignore[import-untyped]  # it comes without types
+from asyncpg.transaction import Transaction
 
 from persistence import DatabaseUnusableError, lone_errors
 
@@ -202,8 +203,7 @@ class Connection:
         When the body raises, it is rolled back; when it is cancelled, the connection is closed, which comes
         to the same for the database and needs no waiting.
         """
-        transaction = self._raw.transaction()
-        await self._do(transaction.start)
+        transaction = await self._do(self._begin)
         try:
             yield
         except trio.Cancelled:
@@ -214,6 +214,11 @@ class Connection:
                 await self._do(transaction.rollback)
             raise
         await self._do(transaction.commit)
+
+    async def _begin(self) -> Transaction:
+        transaction = self._raw.transaction()
+        await transaction.start()
+        return transaction
 
     @contextlib.asynccontextmanager
     async def listening(self, channel: str) -> AsyncIterator[trio.MemoryReceiveChannel[None]]:

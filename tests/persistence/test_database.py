@@ -166,6 +166,14 @@ async def test_a_connection_cut_while_idle_is_told_as_lost_at_the_next_statement
         assert connection.is_closed
 
 
+async def test_a_connection_that_has_ended_begins_no_transaction(db: Database) -> None:
+    connection = await db.connect()
+    connection.abandon()
+    with pytest.raises(ConnectionLostError):
+        async with connection.transaction():
+            raise AssertionError("there is none")
+
+
 async def test_borrowed_connections_are_used_again_and_bad_ones_are_not(db: Database) -> None:
     async with db.borrowed() as first:
         pass
