@@ -7,9 +7,9 @@ import msgspec
 from quart import Response
 from quart_trio import QuartTrio
 
+from adapters import asyncapi, openapi
 from adapters.docs_page import PAGE, SCRIPT, STYLE
 from adapters.metrics import Metrics
-from adapters.openapi import describe
 
 PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-ancestors 'none'"
@@ -26,7 +26,8 @@ class Ready(msgspec.Struct, frozen=True):
 def add_operations(app: QuartTrio, metrics: Metrics, version: str, readiness: Callable[[], Ready]) -> None:
     """Routes outside /api/v1: without envelope, for anybody."""
     health = msgspec.json.encode({"status": "ok", "version": version})
-    description = msgspec.json.encode(describe(version))
+    description = msgspec.json.encode(openapi.describe(version))
+    of_websockets = msgspec.json.encode(asyncapi.describe(version))
 
     async def get_health() -> Response:
         return answered(health, "application/json")
@@ -42,6 +43,9 @@ def add_operations(app: QuartTrio, metrics: Metrics, version: str, readiness: Ca
     async def get_description() -> Response:
         return answered(description, "application/json")
 
+    async def get_description_of_websockets() -> Response:
+        return answered(of_websockets, "application/json")
+
     async def get_page() -> Response:
         return answered(PAGE, "text/html; charset=utf-8")
 
@@ -56,6 +60,7 @@ def add_operations(app: QuartTrio, metrics: Metrics, version: str, readiness: Ca
         ("/ready", get_ready),
         ("/metrics", get_metrics),
         ("/openapi.json", get_description),
+        ("/asyncapi.json", get_description_of_websockets),
         ("/", get_page),
         ("/docs", get_page),
         ("/docs/page.js", get_script),

@@ -300,7 +300,7 @@ def test_the_docs_page_needs_nothing_from_elsewhere(the_venue: Venue) -> None:
     assert page.headers["Content-Type"].startswith("text/html")
     assert http.get("/").content == page.content
     linked = re.findall(r'(?:src|href)="([^"]+)"', page.text)
-    assert set(linked) == {"/docs/page.css", "/docs/page.js", "/openapi.json"}
+    assert set(linked) == {"/docs/page.css", "/docs/page.js", "/openapi.json", "/asyncapi.json"}
     for path in linked:
         assert http.get(path).status_code == 200
     assert "http" not in re.sub(r"<!doctype.*?>", "", page.text)
