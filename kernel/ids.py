@@ -1,8 +1,7 @@
 """Numbers that grow: trade numbers and order ids, made from the command's time and not from a clock."""
 
+from dataclasses import dataclass
 from typing import Final
-
-import attrs
 
 TRADE_EPOCH_MS: Final = 1_700_000_000_000
 PER_MILLISECOND: Final = 4096
@@ -12,7 +11,7 @@ HEX: Final = [f"{used - 1:03x}" for used in range(PER_MILLISECOND + 1)]
 """The sequence number within a millisecond, as an order id writes it."""
 
 
-@attrs.define(eq=False)
+@dataclass(slots=True, eq=False)
 class Sequence:
     """Pairs of millisecond and number within it, strictly growing.
 

@@ -4,14 +4,15 @@ Everything here is changed from two places only: decisions (accounts, orders, ma
 and replay (apply). The methods below keep what is derived (indexes, totals per level) with what it is
 derived from, so that both places keep it the same way.
 
+These are dataclasses, and not attrs as elsewhere, because mypyc makes native classes of them (decision 0101).
+
 What refers to others prints as its type alone: each leads to all the rest, and a log line or a failed
 assertion about one order would otherwise spell out the whole exchange.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import Any
-
-import attrs
 
 from kernel.answers import OrderNow
 from kernel.book import Book
@@ -44,7 +45,7 @@ OPEN, PARTIALLY_FILLED = OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED
 ACTIVE = MarketStatus.ACTIVE
 
 
-@attrs.define(eq=False, repr=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Account:
     """Cash, and the way to everything else its holder has."""
 
@@ -53,10 +54,10 @@ class Account:
     """The beneficial owner: the account itself, unless it is a sub-account."""
     auto_netting: bool
     opened_at: int
-    is_system: bool = attrs.field(init=False)
+    is_system: bool = field(init=False)
     """The exchange's own purses: they hold no shares and place no orders."""
-    is_amm: bool = attrs.field(init=False)
-    is_escrow: bool = attrs.field(init=False)
+    is_amm: bool = field(init=False)
+    is_escrow: bool = field(init=False)
     """A sub-account: commanded only by the layer that holds its fence."""
     available: int = 0
     frozen: int = 0
@@ -64,17 +65,17 @@ class Account:
     """How many ledger entries it ever had."""
     fence: int = 0
     """Commands for a sub-account that carry a lower number come too late."""
-    orders: dict[str, "Order"] = attrs.field(factory=dict)
+    orders: dict[str, "Order"] = field(default_factory=dict)
     """Every order it ever placed, by client_order_id: what makes that id unique for ever."""
-    positions: dict[str, "Position"] = attrs.field(factory=dict)
+    positions: dict[str, "Position"] = field(default_factory=dict)
 
-    def __attrs_post_init__(self) -> None:
+    def __post_init__(self) -> None:
         self.is_system = self.id in (RESERVE_ID, FEES_ID)
         self.is_amm = self.id == AMM_ID
         self.is_escrow = self.owner_id != self.id
 
 
-@attrs.define(eq=False)
+@dataclass(slots=True, eq=False)
 class Holding:
     """The shares of one side that one account holds in one market."""
 
@@ -102,19 +103,19 @@ class Holding:
         self.volume = self.cost_sum = self.pending_sell = 0
 
 
-@attrs.define(eq=False, repr=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Position:
     """One account in one market, YES and NO side by side."""
 
     account: Account
     market: "Market"
-    yes: Holding = attrs.field(factory=Holding)
-    no: Holding = attrs.field(factory=Holding)
-    live: dict["Order", None] = attrs.field(factory=dict)
+    yes: Holding = field(default_factory=Holding)
+    no: Holding = field(default_factory=Holding)
+    live: dict["Order", None] = field(default_factory=dict)
     """Own live orders, in acceptance order."""
-    bids: dict[int, int] = attrs.field(factory=dict)
+    bids: dict[int, int] = field(default_factory=dict)
     """How many of them rest on the buying side of the book, by price."""
-    asks: dict[int, int] = attrs.field(factory=dict)
+    asks: dict[int, int] = field(default_factory=dict)
     has_traded: bool = False
     updated_at: int | None = None
     """When its shares or pendings last changed; null while it never held anything."""
@@ -161,7 +162,7 @@ class Position:
         )
 
 
-@attrs.define(eq=False, repr=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Order:
     """A limit order: the user's view of it, and the book's."""
 
@@ -238,7 +239,7 @@ def needed(market: "Market", price: int, quantity: int) -> int:
     return value + fee(value, market.freeze_bps)
 
 
-@attrs.define(eq=False)
+@dataclass(slots=True, eq=False)
 class AmmRun:
     """The record that the market maker runs, or ran, in a market."""
 
@@ -257,7 +258,7 @@ class AmmRun:
         self.stop_mode = stop_mode
 
 
-@attrs.define(eq=False, repr=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Market:
     """One yes/no question, its book and its reserve."""
 
@@ -281,14 +282,14 @@ class Market:
     cancelled_at_resolution: int = 0
     unfrozen_at_resolution: int = 0
     amm: AmmRun | None = None
-    open_breakers: list[int] = attrs.field(factory=list)
-    book: Book = attrs.field(factory=Book)
+    open_breakers: list[int] = field(default_factory=list)
+    book: Book = field(default_factory=Book)
     book_changed_at: int = 0
-    positions: dict[str, Position] = attrs.field(factory=dict)
-    owners: dict[str, list[Position]] = attrs.field(factory=dict)
+    positions: dict[str, Position] = field(default_factory=dict)
+    owners: dict[str, list[Position]] = field(default_factory=dict)
     """Every position of a beneficial owner: what self-trade and position limits look at."""
     last_trade_price: int | None = None
-    trades: dict[TradeScenario, int] = attrs.field(factory=lambda: dict.fromkeys(TradeScenario, 0))
+    trades: dict[TradeScenario, int] = field(default_factory=lambda: dict.fromkeys(TradeScenario, 0))
     traded_volume: int = 0
     fees: int = 0
 
@@ -365,7 +366,7 @@ class Market:
         return MarketAfter(self.reserve, self.pnl_pool, self.yes_shares, self.no_shares)
 
 
-@attrs.define(eq=False)
+@dataclass(slots=True, eq=False)
 class Guard:
     """A user's wish to have its orders cancelled when it stays disconnected."""
 
@@ -376,7 +377,7 @@ class Guard:
         return self.markets is None or market_id in self.markets
 
 
-@attrs.define(eq=False, repr=False)
+@dataclass(slots=True, eq=False, repr=False)
 class State:
     """The whole exchange."""
 
@@ -389,17 +390,17 @@ class State:
     breaker_head: int = 0
     external: int = 0
     """Deposits less withdrawals, ever: what all accounts together must hold."""
-    trade_ids: Sequence = attrs.field(factory=Sequence)
-    order_ids: Sequence = attrs.field(factory=Sequence)
-    accounts: dict[str, Account] = attrs.field(factory=dict)
-    markets: dict[str, Market] = attrs.field(factory=dict)
-    orders: dict[str, Order] = attrs.field(factory=dict)
+    trade_ids: Sequence = field(default_factory=Sequence)
+    order_ids: Sequence = field(default_factory=Sequence)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    markets: dict[str, Market] = field(default_factory=dict)
+    orders: dict[str, Order] = field(default_factory=dict)
     """Every order ever accepted: the answer to a repeated request must be given for ever."""
-    guards: dict[str, Guard] = attrs.field(factory=dict)
-    mints: dict[str, Fact] = attrs.field(factory=dict)
+    guards: dict[str, Guard] = field(default_factory=dict)
+    mints: dict[str, Fact] = field(default_factory=dict)
     """What each idempotency key did, for ever; mints, burns and transfers have keys of their own."""
-    burns: dict[str, Fact] = attrs.field(factory=dict)
-    transfers: dict[str, Fact] = attrs.field(factory=dict)
+    burns: dict[str, Fact] = field(default_factory=dict)
+    transfers: dict[str, Fact] = field(default_factory=dict)
 
     @property
     def reserve_account(self) -> Account:

@@ -4,6 +4,7 @@ The exchange is seen through its answers, its facts and its state; what it says 
 first, so that nothing of its own arithmetic takes part in the comparison.
 """
 
+import dataclasses
 from typing import Any
 
 import attrs
@@ -297,7 +298,7 @@ def compare_market(exchange: Exchange, world: World, market: Market) -> None:
     same(theirs.open_breakers, [b.breaker_id for b in unresolved], f"{what}, breakers")
     run = world.runs.get(market.market_id)
     same(
-        None if theirs.amm is None else attrs.asdict(theirs.amm),
+        None if theirs.amm is None else dataclasses.asdict(theirs.amm),
         None if run is None else attrs.asdict(run, filter=lambda field, _: field.name != "market_id"),
         f"{what}, the market maker's run",
     )
