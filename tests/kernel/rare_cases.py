@@ -20,7 +20,7 @@ from kernel.codes import (
     StopMode,
     TradeScenario,
 )
-from kernel.commands import AnyCommand
+from kernel.commands import AnyCommand, CancelOrder
 from kernel.events import AnyEvent
 from tests.kernel.play.markets import MarketRules
 from tests.kernel.play.money import MoneyRules
@@ -82,6 +82,14 @@ def shares_come_to_somebody_who_nets(play: Trading) -> None:
     play.shares_move(ESCROW, "cat", HOME, NO, 3, ReferenceType.MM_REFUND, "k4")
     play.somebody_repeats_a_request(0, 0)
     play.somebody_repeats_a_request(0, 1)
+
+
+def shares_come_back_from_an_offer_to_somebody_who_nets(play: Trading) -> None:
+    """On offer they make no pair; the cancel sets them free, and nets."""
+    play.place("ann", "plain", YES, SELL, 99, play.world.free("ann", "plain", YES))
+    offer = play.world.orders[-1]
+    play.shares_move(ESCROW, "ann", HOME, NO, 1, ReferenceType.MM_REFUND, "k8")
+    play.do(CancelOrder(at=play.at, user_id="ann", order_id=offer.order_id))
 
 
 def orders_are_replaced(play: Trading) -> None:
@@ -162,6 +170,7 @@ def walk(play: Trading, result: str) -> None:
     pairs_are_minted_and_burned_once(play)
     the_market_maker_meets_itself(play)
     shares_come_to_somebody_who_nets(play)
+    shares_come_back_from_an_offer_to_somebody_who_nets(play)
     orders_are_replaced(play)
     guards_fire(play)
     people_get_it_wrong(play)
