@@ -15,6 +15,10 @@ check:
 test *args:
     ./verdict test "$@"
 
+# The kernel's tests, run by the compiled kernel.
+test-compiled *args:
+    PYTHONSAFEPATH=1 PYTHONPATH="$(./verdict compile):$PWD" .venv/bin/python -m pytest --import-mode=append tests/kernel "$@"
+
 # The kernel's property tests with many more examples, new ones each time.
 fuzz *args:
     HYPOTHESIS_PROFILE=thorough ./verdict test tests/kernel "$@"

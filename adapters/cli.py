@@ -20,6 +20,7 @@ from adapters.settings import SettingsError, show_settings
 COMMANDS: dict[str, str] = {
     "amm": "adapters.amm",
     "bench": "adapters.bench",
+    "compile": "adapters.compile",
     "config": "adapters.cli",
     "demo": "adapters.demo",
     "export": "adapters.export",

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
+from kernel import FORM
+
 Item = TypeVar("Item")
 Given = ParamSpec("Given")
 
@@ -49,9 +51,9 @@ def resident() -> int:
 
 
 def machine() -> str:
-    """The interpreter and the load, without which a figure says nothing."""
+    """The interpreter, the kernel and the load, without which a figure says nothing."""
     python = f"{platform.python_implementation()} {platform.python_version()}, {platform.python_compiler()}"
-    return f"{python}; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    return f"{python}; kernel={FORM}; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
 
 
 def heading(title: str) -> None:

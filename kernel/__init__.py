@@ -54,6 +54,9 @@ DECISIONS: Final[dict[type[commands.Command], Callable[[Draft, Any], Answer | Re
 }
 """Which decision answers which wish."""
 
+FORM: Final = "interpreted" if __file__.endswith(".py") else "compiled"
+"""Whether these very files run, or what `verdict compile` made of them: the same but for the speed."""
+
 
 class Exchange(State):
     """The state, and the four things one can do with it: decide, replay, check, copy."""

@@ -4,6 +4,7 @@ What the full lock does to a fresh clone is seen by .ci/run; here it is the laun
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,8 @@ import os, sys
 print("arguments", sys.argv[1:])
 print("interpreter", sys.prefix)
 print("folder", os.getcwd())
+import kernel
+print("kernel", kernel.__file__)
 """
 
 
@@ -27,6 +30,9 @@ def make_project(folder: Path) -> Path:
     shutil.copy(ROOT / "verdict", folder)
     (folder / "requirements.lock").write_text("# no packages\n")
     (folder / "adapters" / "cli.py").write_text(ECHO)
+    (folder / "adapters" / "compile.py").touch()
+    (folder / "kernel").mkdir()
+    (folder / "kernel" / "__init__.py").touch()
     return folder
 
 
@@ -195,3 +201,64 @@ def test_it_refuses_to_drop_the_asserts(prepared: Path) -> None:
     code, said, complained = run(prepared, PYTHONOPTIMIZE="1")
     assert (code, said) == (1, "")
     assert "PYTHONOPTIMIZE" in complained
+
+
+def compile_kernel(project: Path) -> Path:
+    """What `verdict compile` does, as far as the launcher is concerned: the folder it names comes to be."""
+    _, said, _ = run(project, "compile", "--help")
+    found = re.search(r"arguments \['compile', '--into', '(.*)', '--help'\]", said)
+    assert found is not None, said
+    folder = Path(found[1])
+    shutil.copytree(project / "kernel", folder / "kernel")
+    return folder
+
+
+def kernel_of(project: Path, *arguments: str) -> Path:
+    _, said, _ = run(project, *arguments)
+    found = re.search("^kernel (.*)/kernel/__init__.py$", said, flags=re.MULTILINE)
+    assert found is not None, said
+    return Path(found[1])
+
+
+def test_the_compiled_kernel_runs_while_it_fits_the_sources(prepared: Path) -> None:
+    """Edited, they run themselves; and once they are again what was compiled, that runs again."""
+    source = prepared / "kernel" / "__init__.py"
+    assert kernel_of(prepared, "serve") == prepared
+    compiled = compile_kernel(prepared)
+    assert prepared / ".venv" in compiled.parents
+    assert kernel_of(prepared, "serve") == compiled
+    source.write_text("# edited\n")
+    assert kernel_of(prepared, "serve") == prepared
+    source.write_text("")
+    (prepared / "kernel" / "new.py").touch()
+    assert kernel_of(prepared, "serve") == prepared
+    (prepared / "kernel" / "new.py").unlink()
+    assert kernel_of(prepared, "serve") == compiled
+    shutil.rmtree(compiled)
+
+
+def test_a_child_process_runs_the_same_kernel(prepared: Path) -> None:
+    """They are started with the interpreter alone, by way of what the environment says."""
+    compiled = compile_kernel(prepared)
+    (prepared / "adapters" / "cli.py").write_text(
+        'import subprocess, sys; subprocess.run([sys.executable, "-m", "adapters.child"], cwd="kernel/..")'
+    )
+    (prepared / "adapters" / "child.py").write_text(ECHO)
+    try:
+        _, said, _ = run(prepared, "serve", cwd=prepared)
+        assert f"kernel {compiled}/kernel/__init__.py" in said
+    finally:
+        (prepared / "adapters" / "cli.py").write_text(ECHO)
+        shutil.rmtree(compiled)
+
+
+@pytest.mark.parametrize("word", ["compile", "test"])
+def test_what_looks_at_the_sources_sees_the_sources(prepared: Path, word: str) -> None:
+    """A stand-in for pytest, too: this environment has none."""
+    compiled = compile_kernel(prepared)
+    (prepared / "pytest.py").write_text(ECHO)
+    try:
+        assert kernel_of(prepared, word) == prepared
+    finally:
+        shutil.rmtree(compiled)
+        (prepared / "pytest.py").unlink()

@@ -32,6 +32,8 @@ class SideBySide:
         self.journal = Journal()
         self.history = History()
         self.digest = self.exchange.digest()
+        self.commands: list[AnyCommand] = []
+        """What was done, from the start."""
         self.steps = 0
         self.seen = seen
         """What has come up so far, over all runs."""
@@ -43,11 +45,13 @@ class SideBySide:
         other.replica = Exchange.restore(self.replica.snapshot())
         other.model, other.journal, other.history = copy.deepcopy((self.model, self.journal, self.history))
         other.digest = self.digest
+        other.commands = list(self.commands)
         return other
 
     def do(self, command: AnyCommand) -> Outcome:
         """Decide it twice; every difference stops the test."""
         self.seen["commands"] += 1
+        self.commands.append(command)
         world = self.model.world
         first, trades = len(world.facts), len(world.trades)
         expected = self.model.execute(command)
