@@ -14,10 +14,11 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
 from adapters.gate import Gate
 from adapters.server import Projections
+from kernel import FORM
 from kernel.actors import Actors
 from kernel.answers import Refusal
 from kernel.journal import Decided
@@ -116,6 +117,7 @@ class Metrics:
         """The gauges, as things stand; prometheus_client calls it."""
         actors, tables = self._sources.actors, self._sources.projections
         journal, gate = self._sources.journal, self._sources.gate
+        yield InfoMetricFamily("verdict_kernel", "The kernel that decides.", {"form": FORM})
         yield gauge("verdict_journal_head", "Newest durable journal id.", actors.durable)
         yield gauge("verdict_journal_backlog_turns", "Turns that wait for it.", actors.backlog_depth())
         yield gauge("verdict_journal_writable", "1, or 0 in an outage.", 0 if self._sources.trouble() else 1)

@@ -35,7 +35,7 @@ from adapters.stream_hub import DRAIN
 from adapters.tokens import Tokens
 from adapters.websocket import CLOSING
 from adapters.websockets import Websockets
-from kernel import Exchange
+from kernel import FORM, Exchange
 from kernel.actors import Actors
 from kernel.journal import JournalError
 from persistence import DatabaseUnusableError, database, embedded, journal, snapshots
@@ -108,6 +108,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Running]:
     sockets = listening(settings)
     async with database_of(settings) as db, journal.opened(db) as writer:
         exchange = await recover(db)
+        log.info("recovered", head=exchange.head, kernel=FORM)
         gc.freeze()
         gc.set_threshold(*GARBAGE_THRESHOLDS)
         actors = Actors(exchange, writer)

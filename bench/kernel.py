@@ -199,14 +199,8 @@ async def act_on_trio() -> None:
         await nursery.start(actors.run)
         for command in opening():
             await actors.ask(command)
-        await ask_in_batches(actors, warm_up)
-        settle()
-        durations = []
-        for run in parts(measured):
-            begin = time.process_time()
-            await ask_in_batches(actors, run)
-            durations.append(time.process_time() - begin)
-        line(f"asked in batches of {BATCH}, one at a time", rate(MEASURED // RUNS, durations), "commands/s")
+        asked = await pace_in_batches(actors, warm_up, measured)
+        line(f"asked in batches of {BATCH}, one at a time", asked, "commands/s")
         trips = []
         for command in single:
             start = time.perf_counter_ns()
@@ -214,6 +208,19 @@ async def act_on_trio() -> None:
             trips.append(time.perf_counter_ns() - start)
         percentiles("round trip of a single command", trips)
         actors.close()
+
+
+async def pace_in_batches(
+    actors: Actors, warm_up: Sequence[AnyCommand], measured: Sequence[AnyCommand]
+) -> float:
+    await ask_in_batches(actors, warm_up)
+    settle()
+    runs, durations = parts(measured), []
+    for run in runs:
+        begin = time.process_time()
+        await ask_in_batches(actors, run)
+        durations.append(time.process_time() - begin)
+    return rate(len(runs[0]), durations)
 
 
 async def ask_in_batches(actors: Actors, commands: Sequence[AnyCommand]) -> None:

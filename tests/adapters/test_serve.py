@@ -54,6 +54,7 @@ def test_health_ready_and_metrics(the_venue: Venue) -> None:
         r'verdict_book_shares\{market="MKT-BTC-100K-2026",side="bid"\} \d',
         r'verdict_websocket_clients\{kind="feeds"\} \d',
         r"verdict_resident_bytes \d",
+        r'verdict_kernel_info\{form="interpreted"\} 1',
     ):
         assert re.search(f"^{line}", metrics, re.MULTILINE), line
 
@@ -87,6 +88,7 @@ def test_the_log_tells_requests_by_their_ids_and_no_secret(the_venue: Venue, tmp
     lines = [json.loads(line) for line in server_log.read_text().splitlines()]
     (line,) = [line for line in lines if line.get("request_id") == answer.envelope["request_id"]]
     assert (line["method"], line["path"], line["status"]) == ("GET", "/api/v1/account/balance", 200)
+    assert [line["kernel"] for line in lines if line["event"] == "recovered"] == ["interpreted"]
     assert PASSWORD not in server_log.read_text()
     assert str(the_venue.admin.token) not in server_log.read_text()
 
