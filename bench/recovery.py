@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+import attrs
 import trio
 
 from bench import workload
@@ -125,15 +126,14 @@ def most_resident() -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
-class Noted(Exchange):
-    """An exchange that keeps what it decides until somebody takes it."""
+@attrs.define(eq=False)
+class Noted(Flow):
+    """A flow that keeps what it decides until somebody takes it."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.decided: list[Decided] = []
+    decided: list[Decided] = attrs.field(factory=list)
 
-    def execute(self, command: AnyCommand) -> Outcome:
-        outcome = super().execute(command)
+    def decide(self, command: AnyCommand) -> Outcome:
+        outcome = super().decide(command)
         self.decided.append(Decided(command, "", outcome))
         return outcome
 
@@ -143,20 +143,19 @@ class Filling:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.exchange = Noted()
+        self.flow = Noted(burst=BURST, exchange=Exchange())
         for command in opening():
-            self.exchange.execute(command)
-        self.flow = Flow(burst=BURST, exchange=self.exchange)
+            self.flow.decide(command)
         self.head, self.digest = 0, wal.GENESIS
 
     async def until(self, events: int) -> int:
         """Fill it up to so many events, or a few more; returns its newest id."""
         while self.head < events:
-            group = wal.pack(self.exchange.decided, self.head, self.digest)
+            group = wal.pack(self.flow.decided, self.head, self.digest)
             assert group is not None
             await self.connection.copy_in("wal_events", wal.COLUMNS, group.rows)
             self.head, self.digest = group.last, group.digest
-            self.exchange.decided = []
+            self.flow.decided = []
             self.flow.commands(GROUP)
         return self.head
 

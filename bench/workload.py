@@ -13,7 +13,7 @@ from typing import Final
 import attrs
 
 from kernel import Exchange
-from kernel.answers import Placed, Replaced
+from kernel.answers import Outcome, Placed, Replaced
 from kernel.codes import AMM_ID, Direction, Side
 from kernel.commands import (
     ActivateMarket,
@@ -146,6 +146,10 @@ class Flow:
     made: int = 0
     market_id: str = ""
 
+    def decide(self, command: AnyCommand) -> Outcome:
+        """See what a command leads to."""
+        return self.exchange.execute(command)
+
     def commands(self, count: int) -> list[AnyCommand]:
         """The next `count` commands of the flow."""
         kinds = self.rng.choices(list(self.mix), list(self.mix.values()), k=count)
@@ -167,7 +171,7 @@ class Flow:
         if command is None:
             wants_quote = "replace" in self.mix and len(self.quotes[self.market_id]) < QUOTES
             command = self.quote() if wants_quote else self.rest()
-        answer = self.exchange.execute(command).answer
+        answer = self.decide(command).answer
         match command, answer:
             case PlaceOrder() | ReplaceOrder(), Placed(order=now) | Replaced(new=now):
                 if command.user_id == AMM_ID:

@@ -1,5 +1,6 @@
 """The compiled kernel is the same kernel: it answers, records and keeps the same, to the byte."""
 
+import ast
 import os
 import pickle
 import shutil
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.cli import CommandError
-from adapters.compile import demand_compiler
+from adapters.compile import INTERPRETED, demand_compiler
 from bench.workload import Flow, opening
 from kernel.commands import AnyCommand
 from tests.kernel.play.crowd import ACTS, Act, Move, moves
@@ -146,3 +147,39 @@ def test_a_kernel_that_does_not_compile_leaves_nothing_that_could_run(tmp_path: 
         "the plain one still runs"
     )
     assert [path.name for path in folder.parent.iterdir()] == ["failed.log"]
+
+
+def test_nobody_derives_from_a_compiled_class() -> None:
+    """It can be done from the plain kernel's classes, and fails as soon as somebody has compiled them."""
+    native = {
+        node.name: f"kernel.{path.stem}".removesuffix(".__init__")
+        for path in (ROOT / "kernel").glob("*.py")
+        if path.stem not in INTERPRETED
+        for node in classes(path)
+    }
+    assert native["Exchange"] == "kernel"
+    packages = ("adapters", "amm", "bench", "kernel", "persistence", "tests")
+    outside = [path for package in packages for path in (ROOT / package).rglob("*.py")]
+    derived = [
+        f"{node.name} in {path.relative_to(ROOT)}"
+        for path in outside
+        if path.parent != ROOT / "kernel" or path.stem in INTERPRETED
+        for node in classes(path)
+        for base in node.bases
+        if isinstance(base, ast.Name) and native.get(base.id) in sources_of(path, base.id)
+    ]
+    assert derived == []
+
+
+def classes(path: Path) -> list[ast.ClassDef]:
+    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)]
+
+
+def sources_of(path: Path, name: str) -> set[str | None]:
+    """The modules a file imports a name from."""
+    return {
+        node.module
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        and any((alias.asname or alias.name) == name for alias in node.names)
+    }
