@@ -34,7 +34,7 @@ WRITE_EVERY = 0.2
 """Seconds between two writes of one market: as often as it may requote."""
 FAILURES = (coredis.exceptions.RedisError, OSError, trio.TooSlowError)
 ANSWER_SECONDS = 5.0
-WARM_SECONDS = 1.0
+WARM_SECONDS = 3.0
 """A market that begins does not wait for Redis longer than this."""
 WARM_MAX_AGE_MS: Ms = 60_000
 """An older price than this is none."""

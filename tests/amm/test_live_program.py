@@ -152,7 +152,7 @@ async def test_a_loss_of_all_markets_together_kills_every_one_of_them(
         url=exchange.address,
         token=service_token(),
         state_folder=tmp_path,
-        config_text="[defense]\nglobal_daily_loss_limit_cents = 300\n",
+        config_text="[defense]\nglobal_daily_loss_limit_cents = 300\nmax_latency_ms = 5000\n",
     )
     ours = {losing.market_id, other.market_id}
     maker = MarketMaker(wishes, think=think)
@@ -168,6 +168,7 @@ async def test_a_loss_of_all_markets_together_kills_every_one_of_them(
         await eventually(lambda: all(state.risk.killed for state in states))
         await eventually(lambda: not losing.own_orders() and not other.own_orders())
         assert maker.supervisor.lost_too_much
+        await eventually(lambda: all(state.sweep is None for state in states))
         runs[other.market_id].tell(Resume(override=True))
         await eventually(lambda: other.is_quoted())
         await trio.sleep(1.5)  # a look at the losses later it is still quoted
