@@ -398,4 +398,5 @@ def test_a_refusal_names_field_and_problem() -> None:
     (read,) = read_frame('{"cid":1,"op":"place"}')
     assert isinstance(read, Unreadable)
     assert isinstance(read.refusal, RefusedError)
-    assert read.refusal.data == {"errors": [{"field": "client_order_id", "problem": "is required"}]}
+    required = ("client_order_id", "market_id", "side", "direction", "price_cents", "quantity")
+    assert read.refusal.data == {"errors": [{"field": name, "problem": "is required"} for name in required]}
