@@ -165,7 +165,9 @@ Load = Callable[[Actors, Sequence[Sequence[AnyCommand]]], Awaitable[list[float]]
 
 async def in_memory(requests: Sequence[Sequence[AnyCommand]]) -> Run:
     exchange, keeper = Exchange(), MemoryJournal()
-    await keeper.append([Decided(command, "", exchange.execute(command)) for command in opening()])
+    await keeper.append(
+        [keeper.pack([Decided(command, "", exchange.execute(command)) for command in opening()])]
+    )
     return await through_actors(exchange, keeper, requests, at_full_load)
 
 
@@ -177,7 +179,9 @@ async def on_disk(
     await connection.execute("CHECKPOINT")
     async with journal.opened(db) as writer:
         exchange = Exchange()
-        await writer.append([Decided(command, "", exchange.execute(command)) for command in opening()])
+        await writer.append(
+            [writer.pack([Decided(command, "", exchange.execute(command)) for command in opening()])]
+        )
         before = attrs.evolve(writer.counters)
         run = await through_actors(exchange, writer, requests, load)
         after = writer.counters
@@ -234,7 +238,7 @@ async def copied(connection: Connection, requests: Sequence[Sequence[AnyCommand]
     head, digest, groups = exchange.head, wal.GENESIS, []
     decided = [Decided(command, "", exchange.execute(command)) for request in requests for command in request]
     for first in range(0, len(decided), size):
-        group = wal.pack(decided[first : first + size], head, digest)
+        group = wal.group([wal.pack(decided[first : first + size])], head, digest)
         assert group is not None
         head, digest = group.last, group.digest
         groups.append(group)

@@ -120,11 +120,8 @@ async def file(connection: Connection, commands: int) -> int:
     head, digest = 0, wal.GENESIS
     everything = [*opening(), *Flow(burst=BURST).commands(commands)]
     for first in range(0, len(everything), 500):
-        group = wal.pack(
-            [Decided(wish, "", exchange.execute(wish)) for wish in everything[first : first + 500]],
-            head,
-            digest,
-        )
+        decided = [Decided(wish, "", exchange.execute(wish)) for wish in everything[first : first + 500]]
+        group = wal.group([wal.pack(decided)], head, digest)
         assert group is not None
         await connection.copy_in("wal_events", wal.COLUMNS, group.rows)
         head, digest = group.last, group.digest

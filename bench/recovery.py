@@ -151,7 +151,7 @@ class Filling:
     async def until(self, events: int) -> int:
         """Fill it up to so many events, or a few more; returns its newest id."""
         while self.head < events:
-            group = wal.pack(self.flow.decided, self.head, self.digest)
+            group = wal.group([wal.pack(self.flow.decided)], self.head, self.digest)
             assert group is not None
             await self.connection.copy_in("wal_events", wal.COLUMNS, group.rows)
             self.head, self.digest = group.last, group.digest

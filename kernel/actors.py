@@ -9,7 +9,8 @@ Every queue is bounded. When the journal is slow its backlog fills, actors wait,
 are refused at once: that is the only behaviour under overload.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Final, TypeVar
 
 import attrs
@@ -19,7 +20,7 @@ from kernel import Exchange
 from kernel.answers import MarketIs, Outcome, Refusal
 from kernel.codes import Code
 from kernel.commands import AnyCommand, CancelOrder, CreateMarket
-from kernel.journal import Decided, Journal
+from kernel.journal import Decided, Journal, Page
 
 INBOX: Final = 1024
 """Requests that may wait for one market: some 20 ms of work when each carries one command."""
@@ -46,6 +47,16 @@ class Request:
     durable: trio.Event = attrs.field(factory=trio.Event)
 
 
+@attrs.frozen
+class Turn:
+    """What an actor decided before it let others run."""
+
+    requests: Sequence[Request]
+    decided: Sequence[Decided]
+    page: Page
+    """The same as the journal will file it, written down while it is still warm."""
+
+
 class Actors:
     """Runs an exchange: takes requests, answers when the answer is durable."""
 
@@ -58,12 +69,12 @@ class Actors:
         """Called with every group of decided commands once it is durable, in journal order."""
         self._committed = trio.Event()
         self._inboxes: dict[str | None, trio.MemorySendChannel[Request]] = {}
-        self._backlog: trio.MemorySendChannel[list[Request]]
+        self._backlog: trio.MemorySendChannel[Turn]
         self._nursery: trio.Nursery
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; `close` first to let what waits be finished."""
-        self._backlog, backlog = trio.open_memory_channel[list[Request]](BACKLOG)
+        self._backlog, backlog = trio.open_memory_channel[Turn](BACKLOG)
         async with trio.open_nursery() as self._nursery:
             self._nursery.start_soon(self._write, backlog, name="journal writer")
             self._open_inbox(None)
@@ -130,20 +141,20 @@ class Actors:
         self._nursery.start_soon(self._trade, receiving, self._backlog.clone(), name=name)
 
     async def _trade(
-        self, inbox: trio.MemoryReceiveChannel[Request], backlog: trio.MemorySendChannel[list[Request]]
+        self, inbox: trio.MemoryReceiveChannel[Request], backlog: trio.MemorySendChannel[Turn]
     ) -> None:
         """Decide what waits, hand it on. No await falls between two decisions."""
         async with inbox, backlog:
             async for first in inbox:
-                turn = [first]
-                commands = self._decide(first)
-                while commands < TURN and (request := next(waiting(inbox), None)) is not None:
-                    commands += self._decide(request)
-                    turn.append(request)
+                requests, decided = [first], self._decide(first)
+                while len(decided) < TURN and (request := next(waiting(inbox), None)) is not None:
+                    requests.append(request)
+                    decided += self._decide(request)
+                turn = Turn(requests, decided, self.journal.pack(decided))
                 await backlog.send(turn)  # may wait: this is the back-pressure
 
-    def _decide(self, request: Request) -> int:
-        """Decide a request's commands; returns how many they are."""
+    def _decide(self, request: Request) -> list[Decided]:
+        """Decide a request's commands, back to back."""
         execute, outcomes = self.exchange.execute, request.outcomes
         for command in request.commands:
             try:
@@ -153,28 +164,29 @@ class Actors:
             outcomes.append(outcome)
             if type(command) is CreateMarket and isinstance(outcome.answer, MarketIs):
                 self._open_inbox(command.market_id)
-        return len(outcomes)
+        return [
+            Decided(command, request.correlation_id, outcome)
+            for command, outcome in zip(request.commands, outcomes, strict=True)
+        ]
 
-    async def _write(self, backlog: trio.MemoryReceiveChannel[list[Request]]) -> None:
+    async def _write(self, backlog: trio.MemoryReceiveChannel[Turn]) -> None:
         """Group commit: what gathers while one transaction is in flight is the next one."""
         async with backlog:
             async for first in backlog:
-                requests = [*first, *(request for turn in waiting(backlog) for request in turn)]
-                decided = [
-                    Decided(command, request.correlation_id, outcome)
-                    for request in requests
-                    for command, outcome in zip(request.commands, request.outcomes, strict=True)
-                ]
-                await self.journal.append(decided)  # if this fails we stop; the disk is right
-                self._release(requests, decided)
+                turns = [first, *waiting(backlog)]
+                # If this fails we stop; the disk is right.
+                await self.journal.append([turn.page for turn in turns])
+                self._release(turns)
 
-    def _release(self, requests: Iterable[Request], decided: Sequence[Decided]) -> None:
+    def _release(self, turns: Sequence[Turn]) -> None:
         """Only now may a reply, a feed or a table speak of it."""
+        decided = [*chain.from_iterable(turn.decided for turn in turns)]
         self.durable = decided[-1].outcome.seen
         for listen in self.listeners:
             listen(decided)
-        for request in requests:
-            request.durable.set()
+        for turn in turns:
+            for request in turn.requests:
+                request.durable.set()
         self._committed.set()
         self._committed = trio.Event()
 

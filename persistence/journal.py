@@ -26,10 +26,10 @@ import structlog
 import trio
 
 from kernel.events import Fact
-from kernel.journal import Decided, JournalError
-from persistence import DatabaseUnusableError, lone_errors
+from kernel.journal import Decided, JournalError, Page
+from persistence import DatabaseUnusableError, lone_errors, wal
 from persistence.database import Connection, ConnectionLostError, ConstraintError, Database, NoRoomError
-from persistence.wal import COLUMNS, GENESIS, Group, end, pack, rows
+from persistence.wal import COLUMNS, GENESIS, Group, end, rows
 
 log = structlog.get_logger(__name__)
 
@@ -149,8 +149,11 @@ class DurableJournal:
         with contextlib.suppress(ConnectionLostError), trio.move_on_after(FAREWELL):
             await self._connection.close()
 
-    async def append(self, decided: Sequence[Decided]) -> None:
-        group = pack(decided, self._head, self._digest)
+    def pack(self, decided: Sequence[Decided]) -> Page:
+        return wal.pack(decided)
+
+    async def append(self, pages: Sequence[Page]) -> None:
+        group = wal.group(pages, self._head, self._digest)
         if group is None:
             return
         async with self._turn:

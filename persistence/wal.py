@@ -24,7 +24,7 @@ import msgspec
 
 from kernel.commands import AnyCommand
 from kernel.events import JOURNAL_FORMAT, AnyEvent, Fact, decode_event, encode_event, event_type
-from kernel.journal import Decided, JournalError
+from kernel.journal import Decided, JournalError, Page, check_order
 from persistence import DatabaseUnusableError
 from persistence.database import Connection
 from persistence.packing import EPOCH_US, SIGNATURE, TRAILER, name, null
@@ -97,20 +97,21 @@ encode_asked = msgspec.json.Encoder().encode
 decode_asked = msgspec.json.Decoder(Asked).decode
 
 
-def pack(decided: Sequence[Decided], head: int, digest: bytes) -> Group | None:
-    """The facts of these commands as the transaction that follows `head`; None if there are no facts."""
-    parts: list[bytes] = [SIGNATURE]
-    expected, commands = head + 1, 0
+def pack(decided: Sequence[Decided]) -> Page:
+    """The facts of these commands as rows, in one piece."""
+    parts: list[bytes] = []
+    first, facts, commands = 0, 0, 0
     for one in decided:
-        facts = one.outcome.facts
-        if not facts:
+        if not one.outcome.facts:
             continue
         commands += 1
         asked = _json(encode_asked(Asked(one.correlation_id, one.command)))
-        for fact in facts:
-            if fact.id != expected:
-                raise JournalError(f"expected fact {expected}, got {fact.id}")
-            expected += 1
+        for fact in one.outcome.facts:
+            if not facts:
+                first = fact.id
+            elif fact.id != first + facts:
+                raise JournalError(f"expected fact {first + facts}, got {fact.id}")
+            facts += 1
             payload = encode_event(fact.event)
             parts += (
                 row_head(fact.id, fact.at),
@@ -122,13 +123,20 @@ def pack(decided: Sequence[Decided], head: int, digest: bytes) -> Group | None:
                 null,
             )
             asked = null
-    if not commands:
+    return Page(first, facts, commands, b"".join(parts))
+
+
+def group(pages: Sequence[Page], head: int, digest: bytes) -> Group | None:
+    """These pages as the transaction that follows `head`; None if there are no facts in them."""
+    check_order(pages, head)
+    facts = sum(page.facts for page in pages)
+    if not facts:
         return None
-    rows = bytearray().join(parts)
+    rows = bytearray().join((SIGNATURE, *(page.content for page in pages)))
     chained = hashlib.sha256(digest)
     chained.update(memoryview(rows)[len(SIGNATURE) :])
     rows[-len(null) :] = length(32) + chained.digest() + TRAILER
-    return Group(head + 1, expected - 1, commands, chained.digest(), rows)
+    return Group(head + 1, head + facts, sum(page.commands for page in pages), chained.digest(), rows)
 
 
 def row_head(journal_id: int, at: int) -> bytes:

@@ -43,8 +43,8 @@ async def test_an_empty_journal_has_head_0_and_nothing_to_read(journal: Journal)
 
 async def test_what_was_appended_is_read_back_equal_and_in_order(journal: Journal) -> None:
     decided = decide(Exchange(), opening() + deposits(20))
-    await journal.append(decided[:5])
-    await journal.append(decided[5:])
+    await journal.append([journal.pack(decided[:5])])
+    await journal.append([journal.pack(decided[5:])])
     assert await read(journal) == facts_of(decided)
     assert await journal.head() == facts_of(decided)[-1].id
 
@@ -52,36 +52,36 @@ async def test_what_was_appended_is_read_back_equal_and_in_order(journal: Journa
 async def test_reading_starts_after_any_fact(journal: Journal) -> None:
     """From the middle of a group as well as from its ends, and beyond the end."""
     facts = facts_of(decided := decide(Exchange(), opening() + deposits(10)))
-    await journal.append(decided[:6])
-    await journal.append(decided[6:])
+    await journal.append([journal.pack(decided[:6])])
+    await journal.append([journal.pack(decided[6:])])
     for after in range(len(facts) + 2):
         assert await read(journal, after) == facts[after:]
 
 
 async def test_a_reader_may_leave_early(journal: Journal) -> None:
-    await journal.append(decide(exchange := Exchange(), opening() + deposits(10)))
+    await journal.append([journal.pack(decide(exchange := Exchange(), opening() + deposits(10)))])
     facts = journal.read()
     assert isinstance(facts, AsyncGenerator)
     async with aclosing(facts):
         assert (await anext(facts)).id == 1
-    await journal.append(decide(exchange, deposits(1)))
+    await journal.append([journal.pack(decide(exchange, deposits(1)))])
     assert await journal.head() == exchange.head
 
 
 async def test_appending_nothing_changes_nothing(journal: Journal) -> None:
-    await journal.append([])
+    await journal.append([journal.pack([])])
     assert await journal.head() == 0
 
 
 async def test_refusals_leave_no_row(journal: Journal) -> None:
     exchange = Exchange()
-    await journal.append(decide(exchange, opening()))
+    await journal.append([journal.pack(decide(exchange, opening()))])
     head = exchange.head
     nobody = decide(exchange, [Deposit(at=AT + 5, user_id="nobody", amount=1)])
     assert facts_of(nobody) == []
-    await journal.append(nobody)
+    await journal.append([journal.pack(nobody)])
     assert await journal.head() == head
-    await journal.append(nobody + decide(exchange, deposits(1)) + nobody)
+    await journal.append([journal.pack(nobody + decide(exchange, deposits(1)) + nobody)])
     assert await journal.head() == head + 1
 
 
@@ -91,26 +91,26 @@ async def test_only_what_follows_is_appended(
 ) -> None:
     """A gap and an overlap are refused; the journal stays as it was, and what does follow is taken."""
     decided = decide(Exchange(), opening() + deposits(3))
-    await journal.append(decided[slice(*first)])
+    await journal.append([journal.pack(decided[slice(*first)])])
     before = await read(journal)
     with pytest.raises(JournalError):
-        await journal.append(decided[slice(*second)])
+        await journal.append([journal.pack(decided[slice(*second)])])
     assert await read(journal) == before
-    await journal.append(decided[first[1] :])
+    await journal.append([journal.pack(decided[first[1] :])])
     assert await read(journal) == facts_of(decided)
 
 
 async def test_a_gap_within_a_group_refuses_all_of_it(journal: Journal) -> None:
     decided = decide(Exchange(), opening() + deposits(3))
     with pytest.raises(JournalError):
-        await journal.append([*decided[:2], *decided[3:]])
+        await journal.append([journal.pack([*decided[:2], *decided[3:]])])
     assert await journal.head() == 0
     assert await read(journal) == []
 
 
 async def test_what_it_holds_makes_the_same_exchange_again(journal: Journal) -> None:
     exchange, replica = Exchange(), Exchange()
-    await journal.append(decide(exchange, opening() + deposits(5)))
+    await journal.append([journal.pack(decide(exchange, opening() + deposits(5)))])
     async for fact in journal.read():
         replica.apply(fact)
     assert replica.digest() == exchange.digest()

@@ -194,9 +194,8 @@ def a_place(user_id: str, market_id: str = "M", **members: Any) -> PlaceOrder:
 async def founded(journal: Journal, *market_ids: str) -> Exchange:
     """A new exchange, its founding in the journal."""
     exchange = Exchange()
-    await journal.append(
-        [Decided(command, "founding", exchange.execute(command)) for command in founding(*market_ids)]
-    )
+    decided = [Decided(command, "founding", exchange.execute(command)) for command in founding(*market_ids)]
+    await journal.append([journal.pack(decided)])
     return exchange
 
 

@@ -58,7 +58,9 @@ async def running(*market_ids: str) -> AsyncIterator[tuple[Actors, MemoryJournal
     ]
     for market_id in market_ids:
         setup += create(market_id)
-    await journal.append([Decided(command, "setup", exchange.execute(command)) for command in setup])
+    await journal.append(
+        [journal.pack([Decided(command, "setup", exchange.execute(command)) for command in setup])]
+    )
     async with trio.open_nursery() as nursery:
         actors = Actors(exchange, journal)
         await nursery.start(actors.run)
@@ -273,7 +275,9 @@ async def test_a_cancelled_caller_neither_loses_nor_repeats_its_command() -> Non
 
 async def test_after_close_what_waits_is_finished_and_the_rest_refused() -> None:
     exchange, journal = Exchange(), MemoryJournal()
-    await journal.append([Decided(c, "", exchange.execute(c)) for c in [OpenJournal(at=AT), *create("M")]])
+    await journal.append(
+        [journal.pack([Decided(c, "", exchange.execute(c)) for c in [OpenJournal(at=AT), *create("M")]])]
+    )
     actors = Actors(exchange, journal)
     outcomes: list[Outcome] = []
 

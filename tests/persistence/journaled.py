@@ -17,7 +17,7 @@ async def file(connection: Connection, decided: Sequence[Decided], *, transactio
     head = int(await connection.fetch_value("SELECT COALESCE(MAX(id), 0) FROM wal_events"))
     digest = await connection.fetch_value("SELECT digest FROM wal_events ORDER BY id DESC LIMIT 1")
     for first in range(0, len(decided), transaction):
-        group = wal.pack(decided[first : first + transaction], head, digest or wal.GENESIS)
+        group = wal.group([wal.pack(decided[first : first + transaction])], head, digest or wal.GENESIS)
         if group is not None:
             await connection.copy_in("wal_events", wal.COLUMNS, group.rows)
             head, digest = group.last, group.digest

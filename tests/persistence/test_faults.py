@@ -62,12 +62,12 @@ async def test_a_connection_lost_at_any_moment_costs_nothing(
     """Committed or not, the group is there once when append returns, and the next one follows it."""
     exchange = Exchange()
     first = decide(exchange, opening())
-    await journal.append(first)
+    await journal.append([journal.pack(first)])
     proxy.cue = at(moment, fault)
     second, third = decide(exchange, deposits(50)), decide(exchange, deposits(3))
     with trio.fail_after(20):
-        await journal.append(second)
-        await journal.append(third)
+        await journal.append([journal.pack(second)])
+        await journal.append([journal.pack(third)])
     assert proxy.faults == 1
     assert await read(journal) == facts_of([*first, *second, *third])
     assert (await recovery.recover(db)).digest() == exchange.digest()
@@ -83,7 +83,7 @@ async def test_a_silent_connection_is_given_up(
     for number, moment in enumerate(MOMENTS):
         proxy.cue = at(moment, Fault.SILENCE)
         with trio.fail_after(20):
-            await journal.append(decide(exchange, opening() if number == 0 else deposits(5)))
+            await journal.append([journal.pack(decide(exchange, opening() if number == 0 else deposits(5)))])
     assert proxy.faults == len(MOMENTS)
     assert (await recovery.recover(db)).digest() == exchange.digest()
     assert "PostgreSQL gave no answer for 0.5 seconds" in capsys.readouterr().out
@@ -93,11 +93,11 @@ async def test_while_nothing_answers_the_writer_waits_and_says_so_once(
     proxy: Proxy, journal: DurableJournal, capsys: pytest.CaptureFixture[str]
 ) -> None:
     exchange = Exchange()
-    await journal.append(decide(exchange, opening()))
+    await journal.append([journal.pack(decide(exchange, opening()))])
     proxy.is_open = False
     await proxy.cut_all()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(journal.append, decide(exchange, deposits(5)))
+        nursery.start_soon(journal.append, [journal.pack(decide(exchange, deposits(5)))])
         with trio.fail_after(20):
             while journal.counters.repeated < 4:
                 await trio.sleep(0.01)
@@ -115,12 +115,12 @@ async def test_a_database_that_only_reads_is_waited_for(
 ) -> None:
     """As after a failover to a standby, or when a provider protects a full disk."""
     exchange = Exchange()
-    await journal.append(decide(exchange, opening()))
+    await journal.append([journal.pack(decide(exchange, opening()))])
     name = await connection.fetch_value("SELECT current_database()")
     await connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     await proxy.cut_all()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(journal.append, decide(exchange, deposits(5)))
+        nursery.start_soon(journal.append, [journal.pack(decide(exchange, deposits(5)))])
         with trio.fail_after(20):
             while "read-only" not in journal.trouble:
                 await trio.sleep(0.01)
@@ -137,20 +137,20 @@ async def test_a_connection_lost_while_nothing_is_written_is_won_back(proxy: Pro
                 await trio.sleep(0.01)
         async with db.borrowed() as connection:
             assert not await connection.fetch_value("SELECT pg_try_advisory_lock($1)", journals.WRITER_LOCK)
-        await journal.append(decide(Exchange(), opening()))
+        await journal.append([journal.pack(decide(Exchange(), opening()))])
 
 
 async def test_who_comes_back_and_finds_another_writer_stops(
     proxy: Proxy, journal: DurableJournal, db: Database
 ) -> None:
     exchange = Exchange()
-    await journal.append(decide(exchange, opening()))
+    await journal.append([journal.pack(decide(exchange, opening()))])
     proxy.is_open = False
     await proxy.cut_all()
     async with journals.opened(db):
         proxy.is_open = True
         with trio.fail_after(20), pytest.raises(JournalError, match="another server took the journal over"):
-            await journal.append(decide(exchange, deposits(1)))
+            await journal.append([journal.pack(decide(exchange, deposits(1)))])
 
 
 BEHIND_ITS_BACK = {
@@ -166,10 +166,10 @@ async def test_who_comes_back_and_finds_foreign_rows_stops(
     proxy: Proxy, journal: DurableJournal, connection: Connection, change: str
 ) -> None:
     exchange = Exchange()
-    await journal.append(decide(exchange, opening()))
+    await journal.append([journal.pack(decide(exchange, opening()))])
     proxy.is_open = False
     await proxy.cut_all()
     await connection.execute(change)
     proxy.is_open = True
     with trio.fail_after(20), pytest.raises(JournalError, match="somebody else changed the journal"):
-        await journal.append(decide(exchange, deposits(1)))
+        await journal.append([journal.pack(decide(exchange, deposits(1)))])

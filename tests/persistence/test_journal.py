@@ -28,7 +28,7 @@ async def test_the_command_is_kept_beside_its_first_fact(
     journal: DurableJournal, connection: Connection
 ) -> None:
     decided = decide(Exchange(), opening())
-    await journal.append(decided)
+    await journal.append([journal.pack(decided)])
     rows = await connection.fetch("SELECT id, command FROM wal_events ORDER BY id")
     kept = {row["id"]: decode_asked(row["command"]) for row in rows if row["command"] is not None}
     assert {first: (asked.command, asked.correlation_id) for first, asked in kept.items()} == {
@@ -39,7 +39,7 @@ async def test_the_command_is_kept_beside_its_first_fact(
 
 async def test_rows_say_when_where_and_what(journal: DurableJournal, connection: Connection) -> None:
     decided = decide(Exchange(), opening())
-    await journal.append(decided)
+    await journal.append([journal.pack(decided)])
     rows = await connection.fetch(
         "SELECT id, (extract(epoch FROM created_at) * 1000000)::BIGINT AS at, market_id, event_type, payload "
         "FROM wal_events ORDER BY id"
@@ -55,7 +55,7 @@ async def test_each_group_ends_with_the_digest_of_all_before_it(
     """The bytes as the head of wal.py describes them, put together again here without its help."""
     exchange = Exchange()
     for commands in (opening(), deposits(3), deposits(2)):
-        await journal.append(decide(exchange, commands))
+        await journal.append([journal.pack(decide(exchange, commands))])
 
     def field(value: bytes | None) -> bytes:
         return struct.pack(">i", -1) if value is None else struct.pack(">i", len(value)) + value
@@ -79,10 +79,10 @@ async def test_each_group_ends_with_the_digest_of_all_before_it(
 async def test_the_journal_goes_on_where_the_last_writer_stopped(db: Database) -> None:
     exchange = Exchange()
     async with journals.opened(db) as first:
-        await first.append(decide(exchange, opening()))
+        await first.append([first.pack(decide(exchange, opening()))])
     async with journals.opened(db) as second:
         assert await second.head() == exchange.head
-        await second.append(decide(exchange, deposits(2)))
+        await second.append([second.pack(decide(exchange, deposits(2)))])
         assert len(await read(second)) == exchange.head
 
 
@@ -91,7 +91,7 @@ async def test_a_second_writer_is_refused_in_one_line(journal: DurableJournal, d
         async with journals.opened(db):
             pass
     assert "\n" not in str(refused.value)
-    await journal.append(decide(Exchange(), opening()))
+    await journal.append([journal.pack(decide(Exchange(), opening()))])
 
 
 async def test_a_writer_who_slips_past_the_lock_is_stopped_by_the_primary_key(
@@ -99,22 +99,22 @@ async def test_a_writer_who_slips_past_the_lock_is_stopped_by_the_primary_key(
 ) -> None:
     """The other's row stays, ours are not there, and we say why we stop."""
     exchange = Exchange()
-    await journal.append(decide(exchange, opening()))
+    await journal.append([journal.pack(decide(exchange, opening()))])
     await connection.execute(
         "INSERT INTO wal_events VALUES ($1, now(), NULL, 'ACCOUNT_OPENED', '{}', NULL, NULL)",
         exchange.head + 2,
     )
     before = exchange.head
     with pytest.raises(JournalError, match="wal_events_pkey"):
-        await journal.append(decide(exchange, deposits(3)))
+        await journal.append([journal.pack(decide(exchange, deposits(3)))])
     rows = await connection.fetch("SELECT id FROM wal_events WHERE id > $1", before)
     assert [row["id"] for row in rows] == [before + 2]
 
 
 async def test_it_counts_what_it_does(journal: DurableJournal) -> None:
     exchange = Exchange()
-    await journal.append(decide(exchange, opening()))
-    await journal.append(decide(exchange, deposits(4)))
+    await journal.append([journal.pack(decide(exchange, opening()))])
+    await journal.append([journal.pack(decide(exchange, deposits(4)))])
     counters = journal.counters
     assert (counters.commits, counters.commands, counters.events) == (2, 6, exchange.head)
     assert counters.bytes > 100 * exchange.head
