@@ -19,6 +19,7 @@ import trio
 log = structlog.get_logger(__name__)
 
 SOCKET = ".s.PGSQL.5432"
+PROGRAM = ("postgres", "postgres (deleted)")  # the second once its package was replaced, as an upgrade does
 POLL = 0.01
 STOP_PATIENCE = 60.0  # a clean stop may have two gigabytes to write
 YOUNG = 60.0  # seconds for which a lock that nobody holds may be one that somebody is about to take
@@ -94,7 +95,7 @@ def works_on(pid: int, cluster: Path) -> bool:
     """Whether this is a PostgreSQL process of the cluster: each makes that folder its current directory."""
     process = Path("/proc") / str(pid)
     try:
-        return (process / "cwd").readlink() == cluster and (process / "exe").readlink().name == "postgres"
+        return (process / "cwd").readlink() == cluster and (process / "exe").readlink().name in PROGRAM
     except OSError:  # it has ended meanwhile, or is another user's
         return False
 

@@ -98,6 +98,23 @@ async def test_what_is_young_is_left_alone(owned: Owned) -> None:
     assert owned.folder.exists()
 
 
+def test_a_server_is_known_when_its_program_is_gone_from_the_disk(tmp_path: Path) -> None:
+    """An upgrade makes the environment anew, and the PostgreSQL in it; the one that was left over runs on.
+
+    Taken for gone, it would get a second one beside it, on the same files.
+    """
+    program, cluster = tmp_path / "postgres", tmp_path / "cluster"
+    shutil.copy(shutil.which("sleep") or "", program)
+    cluster.mkdir()
+    with subprocess.Popen([program, "60"], cwd=cluster) as process:
+        try:
+            assert servers_on(cluster) == [process.pid]
+            program.unlink()
+            assert servers_on(cluster) == [process.pid]
+        finally:
+            process.kill()
+
+
 async def test_folders_of_another_kind_are_left_alone(owned: Owned) -> None:
     owned.grow_old()
     owned.kill()
