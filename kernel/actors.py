@@ -68,6 +68,7 @@ class Actors:
         self.listeners: list[Listener] = []
         """Called with every group of decided commands once it is durable, in journal order."""
         self._committed = trio.Event()
+        self._is_closing = False
         self._inboxes: dict[str | None, trio.MemorySendChannel[Request]] = {}
         self._backlog: trio.MemorySendChannel[Turn]
         self._nursery: trio.Nursery
@@ -113,6 +114,7 @@ class Actors:
 
     def close(self) -> None:
         """Refuse what comes from now on; `run` returns when everything that waits is decided and durable."""
+        self._is_closing = True
         for inbox in self._inboxes.values():
             inbox.close()
         self._backlog.close()
@@ -135,6 +137,8 @@ class Actors:
         return market_id if market_id in self._inboxes else None
 
     def _open_inbox(self, market_id: str | None) -> None:
+        if self._is_closing:
+            return  # nobody can ask any more
         sending, receiving = trio.open_memory_channel[Request](INBOX)
         self._inboxes[market_id] = sending
         name = f"market {market_id}" if market_id is not None else "accounts"

@@ -296,6 +296,22 @@ async def test_after_close_what_waits_is_finished_and_the_rest_refused() -> None
     assert await journal.head() == exchange.head
 
 
+async def test_a_market_that_was_waiting_to_be_created_at_the_close_is_created() -> None:
+    """Its actor would come too late: nobody can ask it anything any more."""
+    exchange, journal = Exchange(), MemoryJournal()
+    await journal.append([journal.pack([Decided(c, "", exchange.execute(c)) for c in [OpenJournal(at=AT)]])])
+    actors = Actors(exchange, journal)
+    with trio.fail_after(5):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(actors.run)
+            request = actors.submit(create("M"))
+            actors.close()
+    assert request is not None
+    assert request.durable.is_set()
+    assert actors.submit([place("M", 1)]) is None
+    assert await journal.head() == exchange.head
+
+
 async def test_the_journal_replays_to_the_same_exchange() -> None:
     async with running("M") as (actors, journal):
         await actors.ask(*[place("M", number) for number in range(10)])
