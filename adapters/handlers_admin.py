@@ -1,5 +1,7 @@
 """Administration: the life of markets, the market maker's start and stop, users, and the audit."""
 
+import uuid
+
 from adapters import render, render_rows, shapes
 from adapters.audit import verify
 from adapters.bodies import (
@@ -153,13 +155,21 @@ async def stop_amm(server: Server, call: Call[StopAmmBody, NoQuery]) -> Reply[sh
 
 async def set_user_active(server: Server, call: Call[ActiveBody, NoQuery]) -> Reply[shapes.UserActiveShape]:
     """Let a user in, or keep it out from the next request on."""
-    user_id, is_active = call.path["user_id"].lower(), call.body.is_active
+    user_id, is_active = canonical(call.path["user_id"]), call.body.is_active
     if not is_active:
         spare_who_must_stay(user_id, call.user.user_id)
     if not await server.users.set_active(user_id, is_active):
         raise refused(account_not_found(user_id), call.durable)
     server.identities.forget()
     return Reply(shapes.UserActiveShape(user_id, is_active))
+
+
+def canonical(user_id: str) -> str:
+    """The one spelling we compare; the database knows a user by any that a UUID may have."""
+    try:
+        return str(uuid.UUID(user_id))
+    except ValueError:
+        return user_id
 
 
 def spare_who_must_stay(user_id: str, caller_id: str) -> None:

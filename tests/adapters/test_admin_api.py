@@ -288,9 +288,13 @@ def test_every_invariant_is_verified_by_name(the_venue: Venue) -> None:
 
 
 def test_nobody_shuts_itself_out_nor_the_market_maker(the_venue: Venue) -> None:
-    """So whoever can shut others out is still there afterwards, and with it an administrator."""
+    """So whoever can shut others out is still there afterwards, and with it an administrator.
+
+    An id counts in every spelling in which the database would find it.
+    """
     admin_id = the_venue.admin.user_id
-    for user_id in (admin_id, admin_id.upper(), AMM_ID):
+    others = (admin_id.upper(), admin_id.replace("-", ""), f"{{{admin_id}}}", f"urn:uuid:{admin_id}")
+    for user_id in (admin_id, *others, AMM_ID, AMM_ID.replace("-", "")):
         answer = the_venue.admin.post(f"/admin/users/{user_id}/active", is_active=False)
         assert answer.verdict == (403, 1007)
         assert "verdict user disable" in answer.envelope["message"]
