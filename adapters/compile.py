@@ -84,7 +84,10 @@ def make(folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="making-", dir=folder.parent) as workshop:
         made = Path(workshop) / "made"
-        shutil.copytree(ROOT / "kernel", made / "kernel", ignore=shutil.ignore_patterns("__pycache__"))
+        (made / "kernel").mkdir(parents=True)
+        # An editor leaves hidden ones, which may lead nowhere.
+        for source in (ROOT / "kernel").glob("[!.]*.py"):
+            shutil.copy(source, made / "kernel")
         sources = [f"kernel/{p.name}" for p in (made / "kernel").glob("*.py") if p.stem not in INTERPRETED]
         options = ["--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", os.devnull]
         with spinner("compiling the kernel (half a minute)"):

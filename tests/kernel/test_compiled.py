@@ -131,13 +131,17 @@ def test_where_it_may_not_write_it_says_so(tmp_path: Path) -> None:
 
 
 def test_a_kernel_that_does_not_compile_leaves_nothing_that_could_run(tmp_path: Path) -> None:
-    """Types are rules there: what only the type checker minds, mypyc refuses."""
+    """Types are rules there: what only the type checker minds, mypyc refuses.
+
+    An editor's mark on the file that it has open, a link to nowhere, is no part of the kernel.
+    """
     project = tmp_path / "project"
     for package in ("adapters", "kernel"):
         shutil.copytree(ROOT / package, project / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", project)
     with (project / "kernel" / "money.py").open("a") as source:
         source.write('\nWRONG: int = "one"\n')
+    (project / "kernel" / ".#money.py").symlink_to("ann@desk.4711")
     folder = tmp_path / "made" / "kernel"
     code, said, complained = compile_kernel(project, folder, cc=sys.executable)
     assert (code, said) == (1, "")
