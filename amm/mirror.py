@@ -102,7 +102,9 @@ class Mirror:
             return
         self._read_at[market_id] = now_ms
         text, until = await redis.hmget(f"amm:config:{market_id}", ["override_json", "override_expires_ms"])
-        if text is not None:
+        if text is None:
+            self.overrides.forget(market_id)
+        else:
             self.overrides.take(market_id, text, until or "", now_ms)
 
     async def _write(self, redis: Redis, state: MarketState) -> None:

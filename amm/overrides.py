@@ -24,19 +24,29 @@ class Overrides:
     supervisor: Supervisor
     _seen: dict[str, tuple[str, str]] = attrs.field(factory=dict)
     """What was last written or read for each market: the override, and until when."""
+    _taken: dict[str, Overlay] = attrs.field(factory=dict)
+    """What was made of it, where it was read."""
 
     def fields(self, market_id: str, state: MarketState, now_ms: Ms) -> dict[str, str]:
-        """The hash that says which version is in force, and why."""
+        """The hash that says which version is in force, and why.
+
+        An override that was read there is not written back: an operator may have changed it since.
+        """
         overlay = self.supervisor.runs[market_id].overlay
-        text, until = written(overlay)
-        self._seen[market_id] = text, until
-        return {
+        version = {
             "config_version": str(state.config.version),
             "updated_at": str(now_ms),
             "updated_by": overlay.by,
-            "override_json": text,
-            "override_expires_ms": until,
         }
+        if overlay is self._taken.get(market_id):
+            return version
+        text, until = self._seen[market_id] = written(overlay)
+        return version | {"override_json": text, "override_expires_ms": until}
+
+    def forget(self, market_id: str) -> None:
+        """Redis holds none: what is in force is written there anew."""
+        self._seen.pop(market_id, None)
+        self._taken.pop(market_id, None)
 
     def take(self, market_id: str, text: str, until: str, now_ms: Ms) -> None:
         """Look at what lies in Redis. What is refused is told once and left alone."""
@@ -48,10 +58,12 @@ class Overrides:
         self._seen[market_id] = text, until
         try:
             values = msgspec.json.decode(text or "{}", type=dict[str, Any])
-            until_ms = int(until) if until else None
-            if until_ms is not None and until_ms <= now_ms:
-                values, until_ms = {}, None
-            self.supervisor.lay(run, Overlay(values, until_ms, "redis"))
+            overlay = Overlay(values, int(until) if until else None, "redis")
+            if overlay.until_ms is not None and overlay.until_ms <= now_ms:
+                overlay = Overlay({}, None, "redis")  # which is written back
+            else:
+                self._taken[market_id] = overlay
+            self.supervisor.lay(run, overlay)
         except (ConfigInvalidError, msgspec.MsgspecError, ValueError) as trouble:
             why = "; ".join(str(trouble).splitlines())
             tell_people(Alert(market_id, AlertKind.CONFIG_REFUSED, Severity.WARNING, why))
