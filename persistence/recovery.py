@@ -75,7 +75,7 @@ def applied(exchange: Exchange, fact: Fact) -> None:
     """Replay one fact, or say that it cannot follow those before it."""
     try:
         exchange.apply(fact)
-    except (AssertionError, KeyError, ValueError) as error:
+    except (AssertionError, LookupError, ValueError) as error:
         raise damaged(
             fact.id, f"does not follow from those before it ({event_type(fact.event)}: {error})"
         ) from error

@@ -74,6 +74,8 @@ TAMPERING = {
     "a row is edited": "UPDATE wal_events SET payload = (payload::TEXT || ' ')::JSON WHERE id = $1",
     "an amount is edited": "UPDATE wal_events SET payload = "
     "replace(payload::TEXT, '-', '-1')::JSON WHERE id >= $1",
+    "a price is no price": "UPDATE wal_events SET payload = "
+    "jsonb_set(payload::JSONB, '{book_price}', '150')::JSON WHERE id >= $1 AND event_type = 'ORDER_ACCEPTED'",
     "a time is edited": "UPDATE wal_events SET created_at = created_at + '1us'::INTERVAL WHERE id = $1",
     "who asked is edited": "UPDATE wal_events SET command = '{}' WHERE id >= $1 AND command IS NOT NULL",
     "a market is edited": "UPDATE wal_events SET market_id = 'MKT-1' WHERE id >= $1 AND market_id <> 'MKT-1'",
