@@ -204,7 +204,7 @@ class Control:
             return {"resumed": market_id}
         await self._told(self._open(market_id), Resume(wish.override))
         state = run.state
-        if state is None or state.lifecycle is not Lifecycle.RUNNING:
+        if state is None or state.lifecycle is not Lifecycle.RUNNING or state.risk.latched:
             raise NoError(422, "cannot resume: the market is not ACTIVE, or a reason to stop still holds")
         return {"resumed": market_id}
 

@@ -59,7 +59,6 @@ def _start(state: MarketState, now_ms: Ms) -> None:
         fail(state, Failure.NO_INVENTORY)
     elif state.book.snapshot_ms is not None:
         state.phase.since_ms = now_ms
-        state.day.begin(now_ms, state.ledger.inventory.equity(state.prices.anchor))
         state.lifecycle, state.wake = Lifecycle.RUNNING, True
         if state.risk.killed:
             _emergency(state, Cause.KILLED)
@@ -147,14 +146,18 @@ def kill(state: MarketState, reasons: list[Reason], now_ms: Ms) -> None:
 
 
 def resume(state: MarketState, now_ms: Ms, *, override: bool) -> bool:
-    """Leave EMERGENCY, or say that it is not possible now."""
+    """Leave EMERGENCY, or a pause that waits for a person, or say that it is not possible now."""
     risk = state.risk
     holding = {finding.reason for finding in risk.findings if finding.level is Level.KILL_SWITCH}
     # An admin's own kill, and events of the past, are what a resume forgives; what holds now is not.
     holding -= KILLING - {Reason.INTEGRITY}
-    possible = state.lifecycle is Lifecycle.EMERGENCY and state.status is MarketStatus.ACTIVE
+    paused = state.lifecycle is Lifecycle.RUNNING and bool(risk.latched)
+    waiting = state.lifecycle is Lifecycle.EMERGENCY or paused
+    possible = waiting and state.status is MarketStatus.ACTIVE
     if not possible or state.sweep is not None or (holding and not override):
         return False
+    if Reason.PRICE_JUMP in risk.latched:
+        state.prices.jump.clear()  # or the same jump would wait for a person again
     risk.killed = False
     risk.latched.clear()
     risk.overridden = holding

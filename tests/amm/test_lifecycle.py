@@ -354,3 +354,51 @@ def test_a_resume_is_refused_while_the_market_is_not_active(status: MarketStatus
     play.step(Resume(override=True))
     assert play.state.lifecycle is Lifecycle.EMERGENCY
     assert play.state.prices.fair_override == 50 * CENT
+
+
+def test_a_price_jump_that_waits_for_a_person_ends_when_one_says_so() -> None:
+    """Nine cents in a second pause the quotes. Neither time nor a calm price brings them back, a resume does."""
+    settings = config(defense__price_jump_resume="MANUAL", defense__price_jump_hold_ms=0)
+    play = playing(settings=settings)
+    play.wait(2_000)
+    play.drift_to(59)
+    play.wait(600_000)
+    assert (play.state.risk.level, play.venue.locked(Side.ASK)) == (Level.AMM_PAUSE, 0)
+    play.step(Resume())
+    play.wait(3_000)
+    assert (play.state.risk.level, play.venue.locked(Side.ASK) > 0) == (Level.NORMAL, True)
+
+
+def test_a_resume_right_after_a_jump_does_not_wait_for_a_second_one() -> None:
+    play = playing(settings=config(defense__price_jump_resume="MANUAL"))
+    play.wait(2_000)
+    play.drift_to(59)
+    play.wait(5_000)
+    play.step(Resume())
+    play.wait(3_000)
+    assert (play.state.risk.level, play.venue.locked(Side.ASK) > 0) == (Level.NORMAL, True)
+
+
+def test_a_pause_for_a_mistake_of_ours_ends_when_a_person_says_so() -> None:
+    """A refused number (4001) must not come again by itself; a person may have mended what caused it."""
+    play = playing()
+    play.venue.refuse["replace"] = 4001
+    play.drift_to(52)
+    play.wait(60_000)
+    assert Reason.PROGRAMMING_ERROR in play.state.risk.latched
+    assert play.venue.locked(Side.ASK) == 0
+    play.step(Resume())
+    play.wait(3_000)
+    assert play.venue.locked(Side.ASK) > 0
+
+
+def test_the_day_begins_at_the_price_that_it_goes_on_with() -> None:
+    """A price learned before the restart, and 1,800 NO more than YES: valued at the anchor they would look
+    like a loss of 36,000 cents that nobody made."""
+    play = opened(Venue(yes=700, no=2_500, yes_cost=35_000, no_cost=125_000), config(budget=500_000))
+    play.state.prices.posterior = 80 * CENT
+    started(play)
+    play.wait(1_100)
+    assert play.state.decision is not None
+    assert play.state.decision.fair.price > 58 * CENT
+    assert abs(play.state.decision.day_pnl) < 100
