@@ -321,13 +321,13 @@ class CommandStream:
     async def _read(self, socket: trio_websocket.WebSocketConnection) -> None:
         while True:
             frame = await socket.get_message()
-            try:
-                messages = decode(frame)
-            except msgspec.MsgspecError as trouble:
-                raise LineError(f"not understood: {trouble}") from trouble
             if self.connected:
                 self.heard_ms = self.clock()
-            self._take(messages if isinstance(messages, list) else [messages])
+            try:
+                messages = decode(frame)
+                self._take(messages if isinstance(messages, list) else [messages])
+            except msgspec.MsgspecError as trouble:
+                raise LineError(f"not understood: {trouble}") from trouble
 
     def _take(self, messages: list[Message]) -> None:
         """All events of one journal id come in one frame, so what is done here is done for whole ids."""

@@ -93,7 +93,7 @@ class Polling:
             try:
                 async with trio.open_nursery() as self._nursery:
                     await self._rounds(backoff)
-            except* (UnreachableError, RefusedError) as failures:
+            except* (UnreachableError, RefusedError, msgspec.MsgspecError) as failures:
                 self.why = str(failures.exceptions[0])
             self._waiting.clear()
             if self.connected:
