@@ -59,7 +59,7 @@ async def follow(state: MarketState, clock: Callable[[], Ms], tell: Callable[[In
                 if answer.is_fresh(oracle, clock()):
                     tell(Reference(answer.price))
                 well = True
-            except (httpx.HTTPError, msgspec.MsgspecError, ValueError) as trouble:
+            except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError, ValueError) as trouble:
                 if well:
                     log.warning("no price from outside", market=state.market_id, why=repr(trouble))
                 well = False
@@ -71,7 +71,7 @@ async def ask(http: httpx.AsyncClient, url: str, seconds: float) -> Answer:
     response = await http.get(url, timeout=seconds)
     response.raise_for_status()
     answer = msgspec.json.decode(response.content, type=Answer)
-    if not 0 < answer.price_cents < 100:
+    if not (answer.price_cents.is_finite() and 0 < answer.price_cents < 100):
         raise ValueError(f"{answer.price_cents} cents is no price")
     if answer.updated_at is not None and answer.updated_at.tzinfo is None:
         raise ValueError("updated_at has no zone")

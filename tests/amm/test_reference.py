@@ -12,10 +12,13 @@ from typing import Any
 import attrs
 import httpx
 import pytest
+import trio
 
 from amm.config import Oracle
-from amm.reference import Answer
+from amm.reference import Answer, follow
 from tests.adapters.serving import Venue, database_for, serving, until, venue
+from tests.amm.parts import NOON, config
+from tests.amm.venue import playing
 from tests.end_to_end.making import CONFIG, MakerProcess, Quoted, making, quoted
 
 
@@ -132,6 +135,10 @@ def test_a_feed_that_never_answered_is_stale(exchange: Venue, tmp_path: Path, ou
     with making(exchange.address, tmp_path, config) as maker:
         market = quoted(exchange, maker)
         until(lambda: "ORACLE_STALE" in reasons(maker, market))
+        outside.says("NaN")
+        asked = len(outside.asked)
+        until(lambda: len(outside.asked) > asked + 2)
+        assert maker.state(market.market_id)["task_restarts"] == 0
         assert maker.state(market.market_id)["layer1_anchor_cents"] == "50.000000"
 
 
@@ -142,3 +149,14 @@ def test_an_answer_that_says_it_is_old_is_old() -> None:
     assert answer.is_fresh(Oracle(), now_ms + 3_000)
     assert not answer.is_fresh(Oracle(), now_ms + 3_001)
     assert Answer(price_cents=Decimal(50)).is_fresh(Oracle(), now_ms + 3_001)
+
+
+async def test_an_address_that_is_none_is_a_feed_that_does_not_answer() -> None:
+    """It costs the quote its reference, and not the market its task."""
+    play = playing()
+    play.state.config = config(
+        oracle__enabled=True, oracle__url="http://nobody:port", oracle__max_oracle_lag_ms=500
+    )
+    with trio.move_on_after(0.5) as waited:
+        await follow(play.state, lambda: NOON, lambda _news: None)
+    assert waited.cancelled_caught
