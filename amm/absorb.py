@@ -66,6 +66,8 @@ def absorb(state: MarketState, news: Input, now_ms: Ms) -> None:
             _frame(state, news, now_ms)
         case Progress(seq=seq):
             _delivered(state, seq, now_ms)
+        case Polled(fills=fills) if state.lifecycle is Lifecycle.STARTING:
+            state.ledger.know(fills)
         case Polled(fills=fills):
             _book_fills(state, None, [attribute(state, fill) for fill in fills], now_ms)
             close_filled(state, now_ms)

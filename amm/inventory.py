@@ -171,6 +171,11 @@ class Ledger:
         for leg in fill.legs:
             self.inventory.take_cash(leg)
 
+    def know(self, fills: Iterable[Fill]) -> None:
+        """Note fills that the cash and the position with which a market begins contain already."""
+        for fill in fills:
+            self._remember(fill)
+
     def _book(self, fill: Fill) -> None:
         self._remember(fill)
         for leg in fill.legs:

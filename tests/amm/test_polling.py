@@ -10,14 +10,15 @@ import pytest
 from adapters.tokens import TokenType
 from amm.budget import Bucket, RateBudget
 from amm.config import Limits
-from amm.inputs import Polled
+from amm.inputs import Book, Polled
 from amm.inventory import Fill, Leg
 from amm.ladder import Side
 from amm.polled import UNNAMED
+from amm.state import Lifecycle
 from kernel.codes import AMM_ID
 from tests.adapters.serving import ServerProcess, Venue, database_for, serving, tokens, until, venue
 from tests.amm.parts import NOON, config
-from tests.amm.venue import playing
+from tests.amm.venue import opened, playing
 from tests.end_to_end.making import LADDER, Quoted, a_line_to, making, quoted
 
 POLL = """
@@ -130,6 +131,18 @@ def test_a_polled_fill_of_no_known_order_is_booked_all_the_same() -> None:
     play = playing(settings=config(sync__transport="POLL"))
     play.step(Polled((Fill("TRD_1", (Leg(Side.BID, UNNAMED, 77, 5, 1, True),)),)))
     assert play.state.ledger.inventory.no == 995
+
+
+def test_a_polled_fill_of_an_earlier_life_is_not_booked_a_second_time() -> None:
+    """It was taken from an order that the opening cancelled, before cash and position were read."""
+    play = opened(settings=config(sync__transport="POLL"))
+    late = Fill("TRD_1", (Leg(Side.ASK, UNNAMED, 55, 10, 1, False),))
+    play.step(Polled((late,)))
+    play.step(Book(play.venue.book(1, play.now_ms)))
+    play.step(Polled((late,)))
+    assert play.agrees()
+    assert play.state.lifecycle is Lifecycle.RUNNING
+    assert not play.state.risk.latched
 
 
 def test_an_ordinary_token_quotes_within_an_ordinary_users_limits(
