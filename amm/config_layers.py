@@ -229,6 +229,11 @@ def _read_layer(layer: Layer, problems: list[str]) -> dict[str, Any]:
     return values
 
 
+def flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values by the full dotted names of their keys."""
+    return {ALIASES.get(written, written): raw for written, raw in _flatten(values)}
+
+
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in values.items():
         if isinstance(value, Mapping):

@@ -12,7 +12,7 @@ from amm.arithmetic import Ms
 from amm.commands import Alert, AlertKind, Severity
 from amm.config_layers import PARAMETERS, ConfigInvalidError, value_of
 from amm.market import tell_people
-from amm.run import Overlay
+from amm.run import Overlay, Patch
 from amm.state import MarketState
 from amm.supervisor import Supervisor
 
@@ -58,13 +58,12 @@ class Overrides:
         self._seen[market_id] = text, until
         try:
             values = msgspec.json.decode(text or "{}", type=dict[str, Any])
-            overlay = Overlay(values, int(until) if until else None, "redis")
-            if overlay.until_ms is not None and overlay.until_ms <= now_ms:
-                overlay = Overlay({}, None, "redis")  # which is written back
-            else:
+            patch = Patch(values, int(until) if until else None)
+            overlay = Overlay(() if patch.is_over(now_ms) else (patch,), "redis")
+            if overlay.patches:  # or none is written back
                 self._taken[market_id] = overlay
             self.supervisor.lay(run, overlay)
-        except (ConfigInvalidError, msgspec.MsgspecError, ValueError) as trouble:
+        except (ConfigInvalidError, msgspec.MsgspecError, ValueError, RecursionError) as trouble:
             why = "; ".join(str(trouble).splitlines())
             tell_people(Alert(market_id, AlertKind.CONFIG_REFUSED, Severity.WARNING, why))
 

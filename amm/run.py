@@ -8,7 +8,7 @@ import attrs
 import trio
 
 from amm.arithmetic import Ms
-from amm.config_layers import Start
+from amm.config_layers import Start, flat
 from amm.inputs import Input
 from amm.market import LiveMarket
 from amm.state import Lifecycle, MarketState
@@ -26,12 +26,40 @@ class Trouble(Enum):
 
 
 @attrs.frozen
-class Overlay:
-    """Changed keys laid over a market's configuration while it runs, for a while or for good."""
+class Patch:
+    """Keys that were changed at one time, until another or for good."""
 
-    values: dict[str, Any] = attrs.field(factory=dict)
+    values: dict[str, Any]
     until_ms: Ms | None = None
+
+    def is_over(self, now_ms: Ms) -> bool:
+        return self.until_ms is not None and now_ms >= self.until_ms
+
+
+@attrs.frozen
+class Overlay:
+    """What is laid over a market's configuration while it runs: each patch over those before it.
+
+    They end one by one: none outlives its time because of a later one, and what a passing patch had covered
+    comes back.
+    """
+
+    patches: tuple[Patch, ...] = ()
     by: str = "start"
+
+    def at(self, now_ms: Ms) -> "Overlay":
+        """What of it is still in force; itself if that is all."""
+        left = tuple(patch for patch in self.patches if not patch.is_over(now_ms))
+        return self if left == self.patches else Overlay(left, "time")
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return {key: value for patch in self.patches for key, value in flat(patch.values).items()}
+
+    @property
+    def until_ms(self) -> Ms | None:
+        """When the first of the patches ends."""
+        return min((patch.until_ms for patch in self.patches if patch.until_ms is not None), default=None)
 
 
 @attrs.define(eq=False)

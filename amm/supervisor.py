@@ -35,7 +35,7 @@ from amm.market import LiveMarket, Surroundings, tell_people
 from amm.opening import cancel_everything, layers_of, open_run
 from amm.reconcile import cash_difference
 from amm.rest import Exchange, RefusedError, UnreachableError
-from amm.run import Overlay, Run, Trouble
+from amm.run import Overlay, Patch, Run, Trouble
 from amm.state import Lifecycle, MarketState
 from amm.wire import AmmMarket, AmmStarted, AmmStopped, MarketStatus, StopMode
 
@@ -207,6 +207,8 @@ class Supervisor:
             market = await self._open(run)
             if market is not None:
                 run.market, run.early = market, []
+                if run.overlay.patches:  # from before it failed
+                    self._lay_what_is_left(run)
                 await market.run()
                 log.info("market stopped", market=run.market_id, failure=str(market.state.failure))
         except Exception as fault:  # whatever it is, it is this market's alone
@@ -288,8 +290,9 @@ class Supervisor:
 
     def override(self, run: Run, patch: dict[str, Any], ttl_ms: Ms | None) -> int:
         """Change some keys on top of what was changed before; return the new version."""
-        until_ms = None if ttl_ms is None else self.around.clock() + ttl_ms
-        return self.lay(run, Overlay({**run.overlay.values, **patch}, until_ms, "control"))
+        now_ms = self.around.clock()
+        fresh = Patch(patch, None if ttl_ms is None else now_ms + ttl_ms)
+        return self.lay(run, Overlay((*run.overlay.at(now_ms).patches, fresh), "control"))
 
     def lay(self, run: Run, overlay: Overlay) -> int:
         """Lay changed keys over a running market's configuration instead of those before.
@@ -298,8 +301,8 @@ class Supervisor:
         """
         state = run.state
         assert state is not None
-        layers = [*layers_of(run.line, self.file), Layer("override", overlay.values, is_shared=False)]
-        config = amend(run.start, layers, state.config)
+        over = (Layer("override", patch.values, is_shared=False) for patch in overlay.patches)
+        config = amend(run.start, [*layers_of(run.line, self.file), *over], state.config)
         run.overlay = overlay
         run.tell(NewConfig(config))
         return config.version
@@ -307,13 +310,20 @@ class Supervisor:
     async def _watch_overrides(self) -> None:
         """Take overrides back whose time is over."""
         while True:
-            now = self.around.clock()
             for run in self.alive():
-                until_ms = run.overlay.until_ms
-                if until_ms is not None and now >= until_ms and run.state is not None:
-                    self.lay(run, Overlay(by="time"))
+                if run.state is not None and run.overlay.at(self.around.clock()) is not run.overlay:
+                    self._lay_what_is_left(run)
                     log.info("override over", market=run.market_id)
             await trio.sleep(1)
+
+    def _lay_what_is_left(self, run: Run) -> None:
+        """Lay the patches that are in force still. They may need one that is over: then none is in force."""
+        try:
+            self.lay(run, run.overlay.at(self.around.clock()))
+        except ConfigInvalidError as trouble:
+            why = "; ".join(trouble.problems)
+            tell_people(Alert(run.market_id, AlertKind.CONFIG_REFUSED, Severity.WARNING, why))
+            self.lay(run, Overlay(by="time"))
 
     async def _watch_line(self) -> None:
         """Tell people once when nothing has been heard of the exchange for a while."""

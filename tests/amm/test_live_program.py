@@ -183,6 +183,54 @@ async def test_a_loss_of_all_markets_together_kills_every_one_of_them(
         again.stop.set()
 
 
+async def test_each_override_ends_in_its_own_time_and_lasts_through_a_failure(
+    exchange: Venue, tmp_path: Path
+) -> None:
+    """Three levels for a while, seven cents for good: neither stays, or goes, with the other."""
+    market = quoted(exchange)
+    fails: list[str] = []
+
+    def think(state: MarketState, news: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
+        if fails and state.market_id == market.market_id:
+            raise ZeroDivisionError(fails.pop())
+        return decide(state, news, now_ms, budget)
+
+    maker = MarketMaker(
+        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path), think=think
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(maker.run, lambda _line: None)
+        await eventually(market.is_quoted)
+        run = maker.supervisor.runs[market.market_id]
+        maker.supervisor.override(run, {"exploration.levels": 3}, 4_000)
+        maker.supervisor.override(run, {"exploration": {"spread": 7}}, None)
+        fails.append("a strategy with a mistake in it")
+        await eventually(lambda: run.restarts == 1)
+        await eventually(lambda: market.book()["asks"] == [(57, 25), (58, 30), (59, 35)])
+        await eventually(lambda: len(market.book()["asks"]) == 5)
+        assert market.book()["asks"][0] == (57, 25)
+        assert run.overlay.values == {"exploration.spread": 7}
+        maker.stop.set()
+
+
+async def test_an_override_that_needed_one_that_is_over_ends_with_it(exchange: Venue, tmp_path: Path) -> None:
+    """60,000 to keep of 90,000 to begin with: without the second the first makes no sense, and says so."""
+    market = quoted(exchange)
+    maker = MarketMaker(Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(maker.run, lambda _line: None)
+        await eventually(market.is_quoted)
+        run = maker.supervisor.runs[market.market_id]
+        maker.supervisor.override(run, {"inv.auto_reinvest_threshold_cents": 90_000}, 500)
+        maker.supervisor.override(run, {"inv.mint_keep_cash_cents": 60_000}, None)
+        await eventually(lambda: run.overlay.patches == ())
+        await eventually(
+            lambda: run.state is not None and run.state.config.inv.mint_keep_cash_cents == 20_000
+        )
+        assert market.is_quoted()
+        maker.stop.set()
+
+
 async def test_cash_that_contradicts_the_ledger_twice_is_mended_and_told(
     exchange: Venue, tmp_path: Path
 ) -> None:
