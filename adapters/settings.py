@@ -249,7 +249,10 @@ class Settings:
         "VERDICT_TRUSTED_PROXIES", (), "proxies whose forwarded headers are believed", read=read_networks
     )
     connections: int = setting(
-        "VERDICT_CONNECTIONS", 4096, "connections at once, websockets among them", read=read_count
+        "VERDICT_CONNECTIONS",
+        4096,
+        "connections at once, websockets among them; 0 is what the system allows",
+        read=read_count,
     )
     connections_per_address: int = setting(
         "VERDICT_CONNECTIONS_PER_ADDRESS", 512, "of them from one address; 0 is unlimited", read=read_count
