@@ -35,6 +35,9 @@ READ_SECONDS: Final = 20.0
 LINGER: Final = 2.0
 """Seconds in which a client may finish what it was sending when we hung up."""
 
+LISTS: Final = {"sec-websocket-protocol", "x-forwarded-for"}
+"""Headers that may come in pieces; of any other the last one counts, as it does for hypercorn."""
+
 HttpPart = h11.Response | h11.InformationalResponse | h11.Data | h11.EndOfMessage
 
 log = structlog.get_logger()
@@ -80,10 +83,10 @@ class HttpUntilUpgrade(H11Protocol):
         Nor does the framework serve websockets, so whatever hypercorn would take for one is taken over: it
         strips what it reads, and its methods have no case.
         """
-        headers = {
-            name.decode("latin-1").strip().lower(): value.decode("latin-1").strip()
-            for name, value in event.headers
-        }
+        headers: dict[str, str] = {}
+        for raw_name, raw_value in event.headers:
+            name, value = raw_name.decode("latin-1").strip().lower(), raw_value.decode("latin-1").strip()
+            headers[name] = f"{headers[name]}, {value}" if name in LISTS and name in headers else value
         if (
             event.method.upper() == b"GET"
             and headers.get("upgrade", "").lower() == "websocket"

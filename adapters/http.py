@@ -189,7 +189,9 @@ class Front:
     def address(self, request: Request) -> str:
         """Who is at the other end."""
         peer: str = (request.scope.get("client") or ("", 0))[0]
-        return caller_address(peer, request.headers.get("X-Forwarded-For", ""), self._proxies)
+        # A proxy may append to the client's own or add one more: all of them are one list.
+        forwarded_for = ",".join(request.headers.getlist("X-Forwarded-For"))
+        return caller_address(peer, forwarded_for, self._proxies)
 
     # What went wrong
 

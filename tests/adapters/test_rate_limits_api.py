@@ -110,6 +110,18 @@ def test_logins_are_counted_per_address_and_before_anything_is_looked_at(limited
     assert attempt("/auth/login", "10.0.0.8") == 9004
 
 
+def test_a_proxy_that_adds_a_header_of_its_own_is_heard(limited: tuple[Venue, str]) -> None:
+    """As HAProxy does: behind whatever the client sent, which could name another address each time."""
+    wait_for_a_whole_window()
+
+    def attempt(claimed: str) -> int:
+        headers = [("X-Forwarded-For", claimed), ("X-Forwarded-For", "10.0.0.17")]
+        response = limited[0].http.post("/api/v1/auth/login", content=b"{}", headers=headers)
+        return int(response.json()["code"])
+
+    assert [attempt(f"1.2.4.{number}") for number in range(7)] == [9004] * 6 + [9001]
+
+
 def test_replaces_are_counted_per_market_for_the_service_token(limited: tuple[Venue, str]) -> None:
     wait_for_a_whole_window()
     the_venue = limited[0]

@@ -312,6 +312,17 @@ async def test_the_subprotocol_says_the_kind_of_what_is_unasked() -> None:
             assert ben.connection.subprotocol is None
 
 
+async def test_the_subprotocols_may_come_in_pieces() -> None:
+    """A list may be sent as several headers; the first that is known counts, wherever it stands."""
+    async with running("M") as venue, await trio.open_tcp_stream("127.0.0.1", venue.port) as stream:
+        await stream.send_all(
+            b"GET /ws/v1/commands HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Protocol: pm.v1.msgpack\r\nSec-WebSocket-Protocol: chat\r\n\r\n"
+        )
+        assert b"sec-websocket-protocol: pm.v1.msgpack\r\n" in await stream.receive_some()
+
+
 async def test_http_is_served_beside_the_websockets() -> None:
     """The same port, and a connection that was used for HTTP may still ask for a websocket."""
     async with running("M") as venue:
