@@ -6,12 +6,11 @@ overrides, checked like any other, and, once, what a process that has just ended
 """
 
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import attrs
 import coredis
-import coredis.exceptions
 import msgspec
 import structlog
 import trio
@@ -32,7 +31,6 @@ Redis: TypeAlias = "coredis.Redis[str]"
 
 WRITE_EVERY = 0.2
 """Seconds between two writes of one market: as often as it may requote."""
-FAILURES = (coredis.exceptions.RedisError, OSError, trio.TooSlowError)
 ANSWER_SECONDS = 5.0
 WARM_SECONDS = 3.0
 """A market that begins does not wait for Redis longer than this."""
@@ -70,7 +68,7 @@ class Mirror:
             try:
                 async with coredis.Redis.from_url(self.url, decode_responses=True) as redis:
                     await self._copy(redis, backoff)
-            except* FAILURES as failures:
+            except* Exception as failures:  # whatever it is, it is the copy's alone
                 if self.connected or backoff.is_first:
                     log.warning(
                         "alert", kind="REDIS_DOWN", severity="WARNING", why=repr(failures.exceptions[0])
@@ -139,19 +137,20 @@ class Mirror:
                     found = await redis.hmget(f"amm:state:{state.market_id}", names)
             if not all(found):
                 return
-            start, decided_ms, anchor, posterior = (Decimal(str(each)) for each in found)
-        except* (*FAILURES, InvalidOperation) as failures:
+            start, decided_ms = (int(str(each)) for each in found[:2])
+            anchor, posterior = (kept_within(Decimal(str(each))) for each in found[2:])
+        except* Exception as failures:  # whatever it is, it is no reason not to begin
             why = repr(failures.exceptions[0])
             log.info("begins without earlier prices", market=state.market_id, why=why)
         else:
             young = 0 <= self.clock() - decided_ms <= WARM_MAX_AGE_MS
             if young and start == state.start_count:
-                state.prices.anchor = kept_within(anchor)
-                state.prices.posterior = kept_within(posterior)
+                state.prices.anchor, state.prices.posterior = anchor, posterior
                 log.info("goes on from earlier prices", market=state.market_id)
 
 
 def kept_within(price: Decimal) -> Uc:
+    """A price in uc. Raise ValueError or OverflowError for what is no number."""
     return clamp(int(price * CENT), CENT, 99 * CENT)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import attrs
+import coredis
 import httpx
 import structlog
 import trio
@@ -82,6 +83,7 @@ class MarketMaker:
         self.file = read_toml(self.wishes.config_text)
         check_file(self.file)
         self.credentials = Credentials(self.wishes.token)
+        check_redis(self.wishes.redis_url)
 
     async def run(self, told: Callable[[str], None]) -> bool:
         """Quote until `stop`; return whether all orders are known to be gone. `told` gets lines to show."""
@@ -202,6 +204,17 @@ class MarketMaker:
             except (RefusedError, UnreachableError) as trouble:
                 log.error("the token could not be renewed", why=str(trouble))
                 await trio.sleep(RENEW_AGAIN)
+
+
+def check_redis(url: str | None) -> None:
+    """Raise CannotBeginError for what is no address. It is not repeated: a password may be in it."""
+    try:
+        if url is not None:
+            coredis.Redis.from_url(url)
+    except ValueError:
+        raise CannotBeginError(
+            "REDIS_URL is no address of a Redis: redis://[user:password@]host[:port]/[number]"
+        ) from None
 
 
 def _explain(refusal: RefusedError) -> None:

@@ -357,7 +357,7 @@ def test_a_resume_is_refused_while_the_market_is_not_active(status: MarketStatus
 
 
 def test_a_price_jump_that_waits_for_a_person_ends_when_one_says_so() -> None:
-    """Nine cents in a second pause the quotes. Time and a calm price do not bring them back; a resume does."""
+    """Nine cents in a second pause the quotes. Time and a calm price do not end that; a resume does."""
     settings = config(defense__price_jump_resume="MANUAL", defense__price_jump_hold_ms=0)
     play = playing(settings=settings)
     play.wait(2_000)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import attrs
 import httpx
 import pytest
 import structlog
@@ -378,19 +380,33 @@ async def test_one_market_too_many_is_refused_and_the_others_are_quoted(
 # Redis.
 
 
+@attrs.frozen
+class RedisProcess:
+    url: str
+    process: "subprocess.Popen[bytes]"
+
+
 @pytest.fixture
-def redis_url(tmp_path: Path) -> Iterator[str]:
+def redis(tmp_path: Path) -> Iterator[RedisProcess]:
     if REDIS is None:
         pytest.skip("redis-server is not installed")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     process = subprocess.Popen(
         [REDIS, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)],
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
     )
-    yield f"redis://127.0.0.1:{port}/0"
+    assert process.stdout is not None
+    next(line for line in process.stdout if b"Ready to accept" in line)
+    yield RedisProcess(f"redis://127.0.0.1:{port}/0", process)
     process.kill()
     process.wait()
+    process.stdout.close()
+
+
+@pytest.fixture
+def redis_url(redis: RedisProcess) -> str:
+    return redis.url
 
 
 def ask_redis(url: str, *words: str) -> list[str]:
@@ -497,6 +513,53 @@ def test_a_new_process_goes_on_from_the_price_that_the_last_one_had_learned(
     ask_redis(redis_url, "HSET", key, "decided_at_ms", str(int(time.time() * 1_000) - 61_000))
     with making(exchange.address, tmp_path, REDIS_URL=redis_url) as maker:
         until(lambda: maker.state(market.market_id).get("layer3_posterior_cents") == "50.000000")
+
+
+def test_a_redis_that_hangs_holds_up_nobody(exchange: Venue, tmp_path: Path, redis: RedisProcess) -> None:
+    """Stopped in the middle: fills are booked, a market begins, and later the copy is right again."""
+    with making(exchange.address, tmp_path, REDIS_URL=redis.url) as maker:
+        market = quoted(exchange, maker)
+        key = f"amm:inventory:{market.market_id}"
+        until(lambda: fields_of(redis.url, key).get("yes_volume") == "2500")
+        redis.process.send_signal(signal.SIGSTOP)
+        exchange.user(100_000).placed(market.market_id, "BUY YES 10 @55")
+        until(lambda: maker.state(market.market_id)["yes_volume"] == 2_490, 3)
+        other = quoted(exchange, maker)
+        until(other.is_quoted, 8)
+        until(lambda: any("REDIS_DOWN" in alert for alert in maker.alerts()))
+        assert market.is_quoted()
+        assert maker.metric(f'amm_alerts_total{{market="{market.market_id}",kind="TASK_CRASHED"}}') == 0
+        redis.process.send_signal(signal.SIGCONT)
+        until(lambda: fields_of(redis.url, key).get("yes_volume") == "2490")
+        redis.process.send_signal(signal.SIGSTOP)
+        assert maker.stop() == 0
+
+
+def test_nonsense_in_redis_is_no_price_and_no_reason_to_fail(
+    exchange: Venue, tmp_path: Path, redis_url: str
+) -> None:
+    """Whoever may write there may write anything: numbers that are none, endless JSON, another type."""
+    market = quoted(exchange)
+    state, config = f"amm:state:{market.market_id}", f"amm:config:{market.market_id}"
+    lately = str(int(time.time() * 1_000))
+    for name, word in (("start_count", "1"), ("decided_at_ms", lately), ("layer1_anchor_cents", "NaN")):
+        ask_redis(redis_url, "HSET", state, name, word, "layer3_posterior_cents", "Infinity")
+    ask_redis(redis_url, "HSET", config, "override_json", '{"as":' * 5_000)
+    ask_redis(redis_url, "SET", f"amm:processed:{market.market_id}", "not a set")
+    with making(exchange.address, tmp_path, REDIS_URL=redis_url) as maker:
+        until(market.is_quoted)
+        until(lambda: any("CONFIG_REFUSED" in alert for alert in maker.alerts()))
+        exchange.user(100_000).placed(market.market_id, "BUY YES 10 @55")
+        until(lambda: any("REDIS_DOWN" in alert for alert in maker.alerts()))
+        until(market.is_quoted)
+        assert maker.state(market.market_id)["task_restarts"] == 0
+        assert maker.stop() == 0
+
+
+def test_an_address_that_is_no_redis_is_told_without_its_password(exchange: Venue, tmp_path: Path) -> None:
+    told = told_by(exchange.address, tmp_path, REDIS_URL="redis://:hush@127.0.0.1:hush/0")
+    assert "REDIS_URL is no address of a Redis" in told
+    assert "hush" not in told
 
 
 def test_without_its_redis_the_maker_trades_on_and_says_so_once(exchange: Venue, tmp_path: Path) -> None:
