@@ -70,6 +70,8 @@ class NoError(Exception):
     message: str
 
 
+Key = tuple[str, str, str]
+"""What is asked, of which market, and the request's id."""
 Handler = Callable[[str, bytes], Awaitable[dict[str, Any]]]
 
 
@@ -79,7 +81,8 @@ class Control:
     stream: Transport
     metrics: Metrics
     mirror: Mirror
-    _done: OrderedDict[tuple[str, str, str | None], dict[str, Any]] = attrs.field(factory=OrderedDict)
+    _done: OrderedDict[Key, dict[str, Any]] = attrs.field(factory=OrderedDict)
+    _doing: dict[Key, trio.Event] = attrs.field(factory=dict)
 
     async def serve(self, port: int, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; tell the address, on any free port for 0."""
@@ -150,16 +153,16 @@ class Control:
     # To control.
 
     async def controlled(self, what: str, handle: Handler, market_id: str) -> Response:
-        """Let an administrator do it, once for each request id, and write down that it was done."""
+        """Let an administrator do it, and write down that it was done."""
         request_id = request.headers.get("X-Request-Id")
-        key = (what, market_id, request_id)
-        if request_id is not None and key in self._done:
-            return answer(self._done[key])
         try:
             body = await request.get_data(as_text=False)
             assert isinstance(body, bytes)
             await self._authorise(market_id)
-            done = await handle(market_id, body)
+            if request_id is None:
+                done = await handle(market_id, body)
+            else:
+                done = await self._once((what, market_id, request_id), handle, body)
         except msgspec.MsgspecError as trouble:
             return answer({"error": f"malformed: {trouble}"}, 400)
         except ConfigInvalidError as trouble:
@@ -167,11 +170,23 @@ class Control:
         except NoError as no:
             return answer({"error": no.message}, no.status)
         log.info("control", what=what, market=market_id, request_id=request_id, body=body.decode())
-        if request_id is not None:
-            self._done[key] = done
+        return answer(done)
+
+    async def _once(self, key: Key, handle: Handler, body: bytes) -> dict[str, Any]:
+        """Do it once for each request id: one that comes again meanwhile waits for the first one's answer."""
+        while key in self._doing:
+            await self._doing[key].wait()
+        if key in self._done:
+            return self._done[key]
+        self._doing[key] = trio.Event()
+        try:
+            _, market_id, _ = key
+            self._done[key] = await handle(market_id, body)
+        finally:
+            self._doing.pop(key).set()
         while len(self._done) > REMEMBERED:
             self._done.popitem(last=False)
-        return answer(done)
+        return self._done[key]
 
     async def _authorise(self, market_id: str) -> None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -260,10 +275,10 @@ class Control:
         return run
 
     async def _told(self, run: Run, news: Input) -> None:
-        """Tell a market something and wait until it has taken it in."""
-        assert run.market is not None
+        """Tell a market something and wait until it has taken it in, or never will: it may end or fail."""
+        market = run.market
         run.tell(news)
-        while news in run.market.inbox:
+        while market is run.market and not run.over and market is not None and news in market.inbox:
             await trio.sleep(0)
 
 

@@ -96,9 +96,11 @@ class LiveMarket:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.feed.run)
             nursery.start_soon(follow, self.state, self.around.clock, self.tell)
-            while self.state.lifecycle is not Lifecycle.STOPPED:
+            while True:
                 self._awake = trio.Event()
                 self.turn()
+                if self.state.lifecycle is Lifecycle.STOPPED:
+                    break
                 now = self.around.clock()
                 with trio.move_on_after((next_call_ms(self.state, now) - now) / 1_000):
                     await self._awake.wait()

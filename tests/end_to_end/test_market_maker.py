@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -202,6 +203,24 @@ def test_a_control_request_is_done_once_and_a_parameter_may_be_changed_for_a_whi
     until(lambda: len(market.own_orders()) == 6)
     until(lambda: len(market.own_orders()) == 10)
     assert floor.maker.state(market.market_id)["config_version"] == 3
+
+
+def test_a_request_that_comes_again_is_not_answered_to_a_stranger_nor_done_twice(floor: Floor) -> None:
+    """Ten at once with one id move 1,000 cents once; knowing the id is not being an administrator."""
+    market = quoted(floor.venue, floor.maker)
+    url = f"{floor.maker.control}/control/{market.market_id}/allocate"
+    headers = {"Authorization": f"Bearer {floor.venue.admin.token}", "X-Request-Id": f"a-{market.market_id}"}
+    cash = floor.maker.state(market.market_id)["cash_cents"]
+
+    def ask() -> httpx.Response:
+        return httpx.post(url, json={"amount_cents": -1_000}, headers=headers, timeout=30)
+
+    with ThreadPoolExecutor(10) as threads:
+        answers = [each.result() for each in [threads.submit(ask) for _ in range(10)]]
+    assert [answer.json() for answer in answers] == [{"cash_cents": cash - 1_000}] * 10
+    assert floor.maker.state(market.market_id)["cash_cents"] == cash - 1_000
+    del headers["Authorization"]
+    assert ask().status_code == 401
 
 
 def test_known_news_make_the_quotes_wide_and_thin(floor: Floor) -> None:
