@@ -69,6 +69,13 @@ class Keep:
         return kept
 
     def write(self, kept: Kept) -> None:
+        """Raise `KeepError` if it cannot be kept."""
+        try:
+            self._write(kept)
+        except OSError as trouble:
+            raise KeepError(f"cannot keep anything in {self.folder}: {trouble.strerror}") from trouble
+
+    def _write(self, kept: Kept) -> None:
         path = self._path(kept.market_id)
         fresh = path.with_suffix(".new")
         with fresh.open("wb") as file:

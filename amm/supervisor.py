@@ -236,6 +236,7 @@ class Supervisor:
                 self._give_up(run, Trouble.CONFIG_INVALID, "; ".join(trouble.problems))
                 return None
             except KeepError as trouble:
+                await cancel_everything(self.exchange, run.market_id)
                 self._give_up(run, Trouble.STATE_UNREADABLE, str(trouble))
                 return None
             except RefusedError as trouble:
@@ -419,8 +420,8 @@ class Supervisor:
             await trio.sleep(CASH_AGAIN if doubts else CASH_EVERY)
             try:
                 await self.read_cash()
-            except (UnreachableError, RefusedError) as trouble:
-                log.warning("the ledger could not be read", why=str(trouble))
+            except (UnreachableError, RefusedError, KeepError) as trouble:
+                log.warning("the ledger could not be compared", why=str(trouble))
 
     async def read_cash(self) -> None:
         for run in list(self.alive()):

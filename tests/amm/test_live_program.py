@@ -22,9 +22,14 @@ from amm import supervisor
 from amm.arithmetic import CENT, Ms
 from amm.budget import RateBudget
 from amm.commands import Action
+from amm.control import Control, NoError
 from amm.credentials import BadTokenError
 from amm.inputs import Frame, Input, Resume
-from amm.program import MarketMaker, Wishes
+from amm.keep import Keep, KeepError, Kept
+from amm.metrics import Metrics
+from amm.mirror import Mirror
+from amm.program import MarketMaker, Wishes, wall_clock
+from amm.run import Trouble
 from amm.state import Lifecycle, MarketState
 from amm.strategy import decide
 from amm.view import state_of
@@ -354,6 +359,56 @@ def test_a_line_that_stays_down_is_told_once(exchange: Venue, tmp_path: Path) ->
         until(lambda: any("STREAM_DOWN" in alert for alert in maker.alerts()), 15)
         time.sleep(1)
         assert sum("STREAM_DOWN" in alert for alert in maker.alerts()) == 1
+
+
+async def test_a_damaged_file_leaves_no_orders_and_stops_one_market(exchange: Venue, tmp_path: Path) -> None:
+    """Whether it was killed cannot be known: what an earlier process left is cancelled, guard or no guard."""
+    market, other = quoted(exchange), quoted(exchange)
+    exchange.amm.placed(market.market_id, "SELL YES 10 @60")
+    keep = Keep(tmp_path)
+    keep.write(Kept(market.market_id))
+    (file,) = tmp_path.glob("*.json")
+    file.write_text("{")
+    maker = MarketMaker(Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(maker.run, lambda _line: None)
+        await eventually(other.is_quoted)
+        run = maker.supervisor.runs[market.market_id]
+        await eventually(lambda: run.trouble is Trouble.STATE_UNREADABLE)
+        assert not market.own_orders()
+        maker.stop.set()
+
+
+async def test_a_full_disk_does_not_end_the_others(exchange: Venue, tmp_path: Path) -> None:
+    """The tally of a market's cash cannot be kept; it is compared again a minute later."""
+    market = quoted(exchange)
+    maker = MarketMaker(Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(maker.run, lambda _line: None)
+        await eventually(market.is_quoted)
+        exchange.user(100_000).placed(market.market_id, "BUY YES 10 @55")
+        run = maker.supervisor.runs[market.market_id]
+        await eventually(lambda: run.state is not None and run.state.ledger.inventory.yes == 2_490)
+        shutil.rmtree(tmp_path)
+        with pytest.raises(KeepError, match="cannot keep anything"):
+            await maker.supervisor.read_cash()
+        maker.stop.set()
+
+
+async def test_a_person_who_asks_while_a_market_ends_is_answered(exchange: Venue, tmp_path: Path) -> None:
+    """Its last turn is done: what it is told then is never taken in, and is not waited for either."""
+    market = quoted(exchange)
+    maker = MarketMaker(Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(maker.run, lambda _line: None)
+        await eventually(market.is_quoted)
+        run = maker.supervisor.runs[market.market_id]
+        control = Control(maker.supervisor, maker.stream, Metrics(), Mirror(None, wall_clock))
+        exchange.admin.post("/admin/amm/stop", market_id=market.market_id)
+        await eventually(lambda: run.state is not None and run.state.lifecycle is Lifecycle.STOPPED)
+        with trio.fail_after(5), pytest.raises(NoError):
+            await control.resume(market.market_id, b'{"reason": "too late"}')
+        maker.stop.set()
 
 
 async def test_one_market_too_many_is_refused_and_the_others_are_quoted(
