@@ -26,6 +26,15 @@ from persistence.migrate import migrate
 
 _numbers = itertools.count(1)
 
+KINDS = ("bench", "crash", "embedded", "leftovers", "outage", "small", "surroundings", "tests")
+"""The folders that tests and benchmarks make, by what stands between verdict- and chance."""
+
+
+async def clear_away(place: Path) -> None:
+    """Each kind by its name: verdict-anything may be somebody's exchange, which is stopped for tonight."""
+    for kind in KINDS:
+        await sweep(place, f"verdict-{kind}-")
+
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
@@ -33,7 +42,7 @@ def server_url() -> Iterator[str]:
     if given := os.environ.get("DATABASE_URL"):
         yield given
         return
-    trio.run(sweep, Path(tempfile.gettempdir()), "verdict-")
+    trio.run(clear_away, Path(tempfile.gettempdir()))
     folder = Path(tempfile.mkdtemp(prefix="verdict-tests-"))
     started: queue.Queue[str | BaseException] = queue.Queue()
     finish = threading.Event()

@@ -14,6 +14,7 @@ import pytest
 
 from persistence import embedded
 from persistence.leftovers import YOUNG, servers_on, sweep
+from tests.database import clear_away
 
 OWNER = """
 import sys, trio
@@ -113,6 +114,18 @@ def test_a_server_is_known_when_its_program_is_gone_from_the_disk(tmp_path: Path
             assert servers_on(cluster) == [process.pid]
         finally:
             process.kill()
+
+
+async def test_before_the_tests_nobodys_exchange_is_cleared_away(tmp_path: Path) -> None:
+    """A folder for a try is called verdict-something as soon as one of ours, and it may be stopped."""
+    then = time.time() - 2 * YOUNG
+    folders = [tmp_path / name for name in ("verdict-data", "verdict-tests-x8qk2m_a")]
+    for folder in folders:
+        (folder / "postgresql").mkdir(parents=True)
+        (folder / "lock").touch()
+        os.utime(folder / "lock", (then, then))
+    await clear_away(tmp_path)
+    assert [folder.exists() for folder in folders] == [True, False]
 
 
 async def test_folders_of_another_kind_are_left_alone(owned: Owned) -> None:
