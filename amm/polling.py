@@ -187,7 +187,9 @@ class Polling:
                 self.markets.answer(market_id, answer)
 
     async def _send(self, market_id: str, command: Command) -> Answer:
-        """A request without an answer may have been carried out: it is repeated with the same id."""
+        """A request without an answer is the end of the connection, as on the stream; what it asked for, and
+        may have got, is asked again with the same id once there is another.
+        """
         try:
             if isinstance(command, Sync):
                 return await self._sync(market_id, command)
@@ -197,8 +199,6 @@ class Polling:
             return Answer(command.ref, 0, seq, data)
         except RefusedError as refusal:
             return Answer(command.ref, refusal.code, refusal.seq, told_with(refusal))
-        except UnreachableError:
-            return Answer(command.ref, UNKNOWN_OUTCOME, self.delivered)
 
     async def _sync(self, market_id: str, command: Sync) -> Answer:
         """Put together what the stream gives in one piece: a moment in which none of our orders was filled.

@@ -28,8 +28,6 @@ trade_poll_interval_ms = 200
 
 [defense]
 max_latency_ms = 5000
-# Requests into a cut line count as errors for a minute, and a tenth of them would pause the maker for as long.
-api_error_threshold = 0.5
 """
 
 
