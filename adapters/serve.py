@@ -54,6 +54,9 @@ LAG_SECONDS_MAX: Final = 10.0
 """Tables further behind than this make queries fail, so the server does not call itself ready."""
 GRACE_SECONDS: Final = DRAIN + CLOSING
 """What is under way gets to finish in when the server stops: the stream's commands, and then the goodbyes."""
+LAST_WRITES_SECONDS: Final = 5.0
+"""What the journal then gets for what was decided: ordinarily a tenth of a second of work. In an outage that
+may last, nobody was told of it, and nobody can."""
 IDLE_SECONDS: Final = 20.0
 """For a connection without a request, which includes one whose headers never end."""
 
@@ -154,6 +157,12 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Running]:
                     yield Running(server, address_of(sockets))
                 helping.cancel_scope.cancel()
             actors.close()
+            deciding.cancel_scope.deadline = trio.current_time() + LAST_WRITES_SECONDS
+        if deciding.cancel_scope.cancelled_caught:
+            raise JournalError(
+                "stopped while the journal could not be written; what was not acknowledged may be lost: "
+                f"{writer.trouble or 'PostgreSQL gives no answer'}"
+            )
         await leave_snapshot(db, exchange)
 
 

@@ -13,9 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import trio
 
+from adapters.clock import Clock
+from adapters.serve import running
+from adapters.settings import Settings, load_settings
+from kernel.commands import OpenAccount
+from kernel.journal import JournalError
 from persistence import database
+from persistence.recovery import recover
 from persistence.users import Users
 from tests.adapters.serving import (
     ADMIN,
@@ -29,6 +36,8 @@ from tests.adapters.serving import (
     venue,
 )
 from tests.adapters.streaming import connected
+from tests.database import fresh
+from tests.proxy import Proxy, proxied
 
 
 def test_health_ready_and_metrics(the_venue: Venue) -> None:
@@ -228,6 +237,28 @@ def test_a_stop_under_load_loses_nothing_that_was_acknowledged(
                 cursor = {"cursor": page["next_cursor"]}
             assert set(acknowledged) <= known
             assert admin.post("/admin/verify-invariants").data["all_passed"] is True
+
+
+async def stop_in_an_outage(proxy: Proxy, settings: Settings) -> None:
+    """With a command that was decided, and that no journal takes any more."""
+    async with running(settings, Clock()) as exchange:
+        proxy.is_open = False
+        await proxy.cut_all()
+        assert exchange.server.actors.submit([OpenAccount(at=0, user_id="ann")]) is not None
+
+
+async def test_it_stops_also_when_the_journal_cannot_be_written(server_url: str, tmp_path: Path) -> None:
+    """An outage may outlast everybody's patience. What waits was told to nobody, so it may be given up."""
+    async with fresh(server_url) as url:
+        async with proxied(url, tmp_path) as proxy:
+            values = {"DATABASE_URL": proxy.url, "VERDICT_PORT": "0", "VERDICT_DATA": str(tmp_path)}
+            settings = load_settings(values | {"VERDICT_ADMIN_PASSWORD": PASSWORD})
+            with trio.fail_after(30), pytest.raises(JournalError, match="while the journal could not be"):
+                await stop_in_an_outage(proxy, settings)
+        async with database.opened(url) as db:
+            recovered = await recover(db)
+        assert recovered.audit() == []
+        assert recovered.trader("ann") is None
 
 
 def test_an_address_that_is_taken_is_told_in_one_line(the_venue: Venue, tmp_path: Path) -> None:
