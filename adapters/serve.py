@@ -38,7 +38,7 @@ from adapters.websockets import Websockets
 from kernel import FORM, Exchange
 from kernel.actors import Actors
 from kernel.journal import JournalError
-from persistence import DatabaseUnusableError, database, embedded, journal, snapshots
+from persistence import DatabaseUnusableError, database, embedded, journal, lone_errors, snapshots
 from persistence.database import ConnectionLostError, Database, NoRoomError
 from persistence.history import History
 from persistence.migrate import migrate
@@ -83,18 +83,26 @@ def run(main: Callable[..., Awaitable[None]], *arguments: object) -> None:
 
 
 async def until_stopped(settings: Settings) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    """Serve until somebody asks for the end; a start ends at once then, for it can be cut off anywhere."""
+    is_serving, asked = trio.Event(), trio.Event()
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals, lone_errors():
+        async with trio.open_nursery() as nursery:
 
-        async def stop_asked() -> None:
-            async for _ in signals:
-                return
+            async def listen() -> None:
+                async for _ in signals:
+                    asked.set()
+                    if not is_serving.is_set():
+                        nursery.cancel_scope.cancel()
 
-        async with running(settings, Clock()) as exchange:
-            click.echo(f"API            {exchange.address}/api/v1")
-            click.echo(f"documentation  {exchange.address}/docs")
-            click.echo("Ctrl-C stops it.")
-            await stop_asked()
-            click.echo("stopping")
+            nursery.start_soon(listen)
+            async with running(settings, Clock()) as exchange:
+                is_serving.set()
+                click.echo(f"API            {exchange.address}/api/v1")
+                click.echo(f"documentation  {exchange.address}/docs")
+                click.echo("Ctrl-C stops it.")
+                await asked.wait()
+                click.echo("stopping")
+            nursery.cancel_scope.cancel()
 
 
 @attrs.frozen

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import signal
 import socket
@@ -22,6 +23,7 @@ from adapters.settings import Settings, load_settings
 from kernel.commands import OpenAccount
 from kernel.journal import JournalError
 from persistence import database
+from persistence.migrate import SCHEMA_LOCK
 from persistence.recovery import recover
 from persistence.users import Users
 from tests.adapters.serving import (
@@ -237,6 +239,32 @@ def test_a_stop_under_load_loses_nothing_that_was_acknowledged(
                 cursor = {"cursor": page["next_cursor"]}
             assert set(acknowledged) <= known
             assert admin.post("/admin/verify-invariants").data["all_passed"] is True
+
+
+async def test_a_start_that_takes_long_can_be_stopped(server_url: str, tmp_path: Path) -> None:
+    """Here it waits for another program's upgrade of the schema; a long journal is the usual reason."""
+    async with fresh(server_url) as url, database.opened(url) as db:
+        connection = await db.connect()
+        await connection.execute("SELECT pg_advisory_lock($1)", SCHEMA_LOCK)
+        process = await trio.lowlevel.open_process(
+            [sys.executable, "-m", "adapters.cli", "serve"],
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": str(ROOT),
+                "DATABASE_URL": url,
+                "VERDICT_DATA": str(tmp_path),
+                "VERDICT_PORT": "0",
+            },
+        )
+        try:
+            with trio.fail_after(20):
+                while not await connection.fetch_value("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                    await trio.sleep(0.01)
+            process.terminate()
+            with trio.fail_after(5):
+                assert await process.wait() == 0
+        finally:
+            process.kill()
 
 
 async def stop_in_an_outage(proxy: Proxy, settings: Settings) -> None:
