@@ -136,7 +136,7 @@ class Control:
             {
                 "stream": "up" if self.stream.connected else self.stream.why,
                 "redis": "up" if self.mirror.connected else "off" if self.mirror.url is None else "down",
-                "unallocated_cents": self.supervisor.unallocated,
+                "unallocated_cents": self.supervisor.account.unallocated,
                 "markets": [self._state(run) for run in self.supervisor.runs.values()],
             }
         )
@@ -212,7 +212,7 @@ class Control:
     async def resume(self, market_id: str, body: bytes) -> dict[str, Any]:
         wish = msgspec.json.decode(body, type=ResumeBody)
         run = self._living(market_id)
-        if self.supervisor.lost_too_much and not wish.override:
+        if self.supervisor.account.lost_too_much and not wish.override:
             raise NoError(422, "cannot resume: all markets together have lost too much today")
         if run.has_crashed:
             run.resumed.set()
@@ -236,11 +236,11 @@ class Control:
         amount = msgspec.json.decode(body, type=AllocateBody).amount_cents
         run = self._open(market_id)
         try:
-            await self.supervisor.read_account()
+            await self.supervisor.account.read_account()
         except (RefusedError, UnreachableError) as trouble:
             raise NoError(503, f"the account cannot be read: {trouble}") from None
-        if amount > self.supervisor.unallocated:
-            raise NoError(422, f"only {self.supervisor.unallocated} cents belong to no market")
+        if amount > self.supervisor.account.unallocated:
+            raise NoError(422, f"only {self.supervisor.account.unallocated} cents belong to no market")
         state = run.state
         assert state is not None
         before = state.paid_in

@@ -98,7 +98,7 @@ class Metrics:
         yield gauge("amm_lifecycle", "0 STARTING to 4 STOPPED.", stages, ("market",))
         restarts = {(run.market_id,): float(run.restarts) for run in self.supervisor.runs.values()}
         yield counter("amm_task_restarts", "Markets begun again after a failure.", restarts, ("market",))
-        unallocated = {(): float(self.supervisor.unallocated)}
+        unallocated = {(): float(self.supervisor.account.unallocated)}
         yield gauge("amm_unallocated_cents", "The account's cash outside of all markets.", unallocated, ())
 
     def _of_the_stream(self) -> Iterator[Metric]:

@@ -10,14 +10,13 @@ import attrs
 import structlog
 import trio
 
-from amm.arithmetic import DAY_MS, Cents, Ms
+from amm.account import Account
+from amm.arithmetic import Ms
 from amm.backoff import Backoff
-from amm.cash import read_tally
 from amm.commands import Alert, AlertKind, Severity
 from amm.config_layers import ConfigFile, ConfigInvalidError, Layer, amend
 from amm.inputs import (
     Answer,
-    CashRead,
     Connected,
     Disconnected,
     Frame,
@@ -33,10 +32,9 @@ from amm.inventory import Fill
 from amm.keep import KeepError
 from amm.market import LiveMarket, Surroundings, tell_people
 from amm.opening import cancel_everything, layers_of, open_run
-from amm.reconcile import cash_difference
 from amm.rest import Exchange, RefusedError, UnreachableError
 from amm.run import Overlay, Patch, Run, Trouble
-from amm.state import Lifecycle, MarketState
+from amm.state import MarketState
 from amm.wire import AmmMarket, AmmStarted, AmmStopped, MarketStatus, StopMode
 
 log = structlog.get_logger(__name__)
@@ -45,9 +43,6 @@ CONCURRENT_MARKETS_MAX = 50
 RESTARTS_MAX = 3
 RESTART_WINDOW_MS: Ms = 600_000
 LAST_CANCEL_SECONDS = 2.0
-CASH_EVERY = 60.0
-CASH_AGAIN = 5.0
-"""After a first contradiction between our cash and the ledger."""
 DOWN_SECONDS = 5.0
 LOOK_AT_LINE_EVERY = 0.5
 RUNNING = "RUNNING"
@@ -68,11 +63,12 @@ class Supervisor:
     runs: dict[str, Run] = attrs.field(factory=dict)
     looked: bool = False
     """Whether it is known what should run."""
-    unallocated: Cents = 0
-    """The account's cash that belongs to no market."""
+    account: Account = attrs.field(init=False)
     _look: trio.Event = attrs.field(factory=trio.Event)
     _ended: trio.Event = attrs.field(factory=trio.Event)
-    _stopping: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        self.account = Account(self.exchange, self.around.keep, self.around.clock, self.runs)
 
     # What the command stream tells.
 
@@ -133,11 +129,10 @@ class Supervisor:
             async with trio.open_nursery() as watching:
                 watching.start_soon(self._watch_starts, markets)
                 watching.start_soon(self._watch_losses)
-                watching.start_soon(self._watch_cash)
+                watching.start_soon(self.account.watch)
                 watching.start_soon(self._watch_overrides)
                 watching.start_soon(self._watch_line)
                 await stop.wait()
-                self._stopping = True
                 watching.cancel_scope.cancel()
             await self._stop_all()
             markets.cancel_scope.cancel()
@@ -350,33 +345,16 @@ class Supervisor:
             self.around.keep.write(kept)
         run.tell(Kill(reason))
 
-    @property
-    def lost_too_much(self) -> bool:
-        """Whether all markets together have lost more today than the strictest of them allows."""
-        limits = [
-            limit
-            for run in self.alive()
-            if run.state is not None and (limit := run.state.config.defense.global_daily_loss_limit_cents)
-        ]
-        return bool(limits) and self._lost_today() >= min(limits)
-
-    def _lost_today(self) -> Cents:
-        """Markets that have ended today count as they stood at their last cycle."""
-        today = self.around.clock() // DAY_MS
-        states = [run.state for run in self.runs.values() if run.state is not None]
-        decisions = [state.decision for state in states if state.decision is not None]
-        return -sum(one.day_pnl for one in decisions if one.at_ms // DAY_MS == today)
-
     async def _watch_losses(self) -> None:
         """Kill everything when all markets together have lost too much; what is resumed stays so."""
         told: set[str] = set()
         while True:
-            if not self.lost_too_much:
+            if not self.account.lost_too_much:
                 told.clear()
-            for run in list(self.alive()) if self.lost_too_much else ():
+            for run in list(self.alive()) if self.account.lost_too_much else ():
                 if run.market_id not in told:
                     told.add(run.market_id)
-                    why = f"all markets together lost {self._lost_today()} cents today"
+                    why = f"all markets together lost {self.account.lost_today()} cents today"
                     tell_people(Alert(run.market_id, AlertKind.KILL_SWITCH, Severity.CRITICAL, why))
                     self.kill(run, "GLOBAL_DAILY_LOSS")
             await trio.sleep(1)
@@ -410,34 +388,3 @@ class Supervisor:
                     run.over = True
             except (UnreachableError, RefusedError) as trouble:
                 log.error("orders may be left", market=run.market_id, why=str(trouble))
-
-    # Watching.
-
-    async def _watch_cash(self) -> None:
-        """Hold every market's cash to the account's ledger, and all of them to the account."""
-        while True:
-            doubts = any(run.state is not None and run.state.cash_doubt for run in self.alive())
-            await trio.sleep(CASH_AGAIN if doubts else CASH_EVERY)
-            try:
-                await self.read_cash()
-            except (UnreachableError, RefusedError, KeepError) as trouble:
-                log.warning("the ledger could not be compared", why=str(trouble))
-
-    async def read_cash(self) -> None:
-        for run in list(self.alive()):
-            market = run.market
-            if market is None or market.state.lifecycle not in (Lifecycle.RUNNING, Lifecycle.EMERGENCY):
-                continue
-            tally, seq = await read_tally(self.exchange, run.market_id, market.kept.tally)
-            if tally.start_key != market.kept.tally_key:
-                continue  # a newer start: this one is about to end
-            if tally != market.kept.tally:
-                market.kept.note(tally)
-                self.around.keep.write(market.kept)
-            run.tell(CashRead(seq, run.line.initial_budget_cents + tally.sum_cents), wake=False)
-        await self.read_account()
-
-    async def read_account(self) -> None:
-        total, _seq = await self.exchange.account_total()
-        cash = [run.state.ledger.inventory.cash for run in self.alive() if run.state is not None]
-        self.unallocated = cash_difference(total, cash, 0)

@@ -33,7 +33,7 @@ from amm.run import Trouble
 from amm.state import Lifecycle, MarketState
 from amm.strategy import decide
 from amm.view import state_of
-from amm.wire import TradeExecuted
+from amm.wire import StopMode, TradeExecuted
 from kernel.codes import AMM_ID
 from tests.adapters.serving import ServerProcess, Venue, database_for, serving, tokens, until, venue
 from tests.end_to_end.making import CONFIG, Quoted, a_line_to, environment, making, quoted, service_token
@@ -65,6 +65,17 @@ def exchange(server: ServerProcess) -> Iterator[Venue]:
         yield venue(server.address, http)
 
 
+@pytest.fixture(autouse=True)
+def stopped(exchange: Venue) -> Iterator[None]:
+    """Every maker quotes all that was started: the next test's should not have to quote this one's."""
+    yield
+    for market in exchange.amm.data("/amm/markets")["items"]:
+        if market["status"] == "RUNNING":
+            exchange.admin.post(
+                "/admin/amm/stop", market_id=market["market_id"], stop_mode=StopMode.IMMEDIATE.value
+            )
+
+
 async def eventually(condition: object, seconds: float = 15.0) -> None:
     """Let a thread look, so that the maker in this loop goes on meanwhile."""
     await trio.to_thread.run_sync(until, condition, seconds)
@@ -83,7 +94,8 @@ async def test_a_market_that_fails_again_and_again_is_given_up_and_the_others_go
         return decide(state, news, now_ms, budget)
 
     maker = MarketMaker(
-        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path), think=think
+        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG),
+        think=think,
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)
@@ -118,7 +130,8 @@ async def test_a_market_that_was_given_up_stays_killed_and_stops_when_its_start_
         return decide(state, news, now_ms, budget)
 
     maker = MarketMaker(
-        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path), think=think
+        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG),
+        think=think,
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)
@@ -174,7 +187,7 @@ async def test_a_loss_of_all_markets_together_kills_every_one_of_them(
         fair[losing.market_id] = 95 * CENT
         await eventually(lambda: all(state.risk.killed for state in states))
         await eventually(lambda: not losing.own_orders() and not other.own_orders())
-        assert maker.supervisor.lost_too_much
+        assert maker.supervisor.account.lost_too_much
         await eventually(lambda: all(state.sweep is None for state in states))
         runs[other.market_id].tell(Resume(override=True))
         await eventually(lambda: other.is_quoted())
@@ -203,7 +216,8 @@ async def test_each_override_ends_in_its_own_time_and_lasts_through_a_failure(
         return decide(state, news, now_ms, budget)
 
     maker = MarketMaker(
-        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path), think=think
+        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG),
+        think=think,
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)
@@ -223,7 +237,9 @@ async def test_each_override_ends_in_its_own_time_and_lasts_through_a_failure(
 async def test_an_override_that_needed_one_that_is_over_ends_with_it(exchange: Venue, tmp_path: Path) -> None:
     """60,000 to keep of 90,000 to begin with: without the second the first makes no sense, and says so."""
     market = quoted(exchange)
-    maker = MarketMaker(Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path))
+    maker = MarketMaker(
+        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG)
+    )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)
         await eventually(market.is_quoted)
@@ -243,7 +259,9 @@ async def test_cash_that_contradicts_the_ledger_twice_is_mended_and_told(
 ) -> None:
     """A maker whose memory is off by a dollar takes the ledger's word, once it is sure."""
     market = quoted(exchange)
-    maker = MarketMaker(Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path))
+    maker = MarketMaker(
+        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG)
+    )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)
         await eventually(market.is_quoted)
@@ -251,7 +269,7 @@ async def test_cash_that_contradicts_the_ledger_twice_is_mended_and_told(
         assert state is not None
         state.ledger.correct_cash(100)
         for _ in range(2):
-            await maker.supervisor.read_cash()
+            await maker.supervisor.account.read_cash()
             await trio.sleep(1.1)  # longer than a quote interval: the market has had a turn
         assert state.ledger.inventory.cash == market.cash()
         assert state.counts["alert INVENTORY_DRIFT"] == 1
@@ -274,7 +292,8 @@ async def test_money_that_came_while_events_were_lost_for_good_is_found_in_the_l
         return decide(state, [one for one in news if not is_lost(one)], now_ms, budget)
 
     maker = MarketMaker(
-        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path), think=think
+        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG),
+        think=think,
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)
@@ -287,7 +306,7 @@ async def test_money_that_came_while_events_were_lost_for_good_is_found_in_the_l
         state.sync_wanted = True
         await eventually(lambda: state.ledger.inventory.yes == 2_490)
         for _ in range(2):
-            await maker.supervisor.read_cash()
+            await maker.supervisor.account.read_cash()
             await trio.sleep(1.1)
         inventory = state.ledger.inventory
         assert (inventory.yes, inventory.no, inventory.yes_cost, inventory.no_cost) == market.position()
@@ -369,7 +388,9 @@ async def test_a_damaged_file_leaves_no_orders_and_stops_one_market(exchange: Ve
     keep.write(Kept(market.market_id))
     (file,) = tmp_path.glob("*.json")
     file.write_text("{")
-    maker = MarketMaker(Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path))
+    maker = MarketMaker(
+        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG)
+    )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)
         await eventually(other.is_quoted)
@@ -382,7 +403,9 @@ async def test_a_damaged_file_leaves_no_orders_and_stops_one_market(exchange: Ve
 async def test_a_full_disk_does_not_end_the_others(exchange: Venue, tmp_path: Path) -> None:
     """The tally of a market's cash cannot be kept; it is compared again a minute later."""
     market = quoted(exchange)
-    maker = MarketMaker(Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path))
+    maker = MarketMaker(
+        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG)
+    )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)
         await eventually(market.is_quoted)
@@ -391,14 +414,16 @@ async def test_a_full_disk_does_not_end_the_others(exchange: Venue, tmp_path: Pa
         await eventually(lambda: run.state is not None and run.state.ledger.inventory.yes == 2_490)
         shutil.rmtree(tmp_path)
         with pytest.raises(KeepError, match="cannot keep anything"):
-            await maker.supervisor.read_cash()
+            await maker.supervisor.account.read_cash()
         maker.stop.set()
 
 
 async def test_a_person_who_asks_while_a_market_ends_is_answered(exchange: Venue, tmp_path: Path) -> None:
     """Its last turn is done: what it is told then is never taken in, and is not waited for either."""
     market = quoted(exchange)
-    maker = MarketMaker(Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path))
+    maker = MarketMaker(
+        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG)
+    )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)
         await eventually(market.is_quoted)
@@ -416,7 +441,9 @@ async def test_one_market_too_many_is_refused_and_the_others_are_quoted(
 ) -> None:
     """Fifty by default; here the room is what is quoted already."""
     market = quoted(exchange)
-    maker = MarketMaker(Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path))
+    maker = MarketMaker(
+        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG)
+    )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)
         await eventually(market.is_quoted)
