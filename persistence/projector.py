@@ -32,9 +32,9 @@ from persistence.wal import READ, fact_of
 
 log = structlog.get_logger(__name__)
 
-NICENESS: Final = 5
+NICENESS: Final = 10
 """Of its process, and of its sessions in PostgreSQL: the tables can wait, an acknowledgement on the same
-cores cannot. Not lower: a quarter of a busy core is left to it, or the past would soon be out of reach."""
+cores cannot. Not lower: a tenth of a busy core is left to it, or the past would soon be out of reach."""
 BATCH: Final = 10_000
 """Facts in one transaction: enough that of a row which changes often few versions are written, few enough to
 hold in 30 MB."""
