@@ -92,6 +92,7 @@ CREATE TABLE users (
     is_active      BOOLEAN       NOT NULL DEFAULT TRUE,
     created_at     TIMESTAMPTZ   NOT NULL DEFAULT NOW(),
     updated_at     TIMESTAMPTZ   NOT NULL DEFAULT NOW(),
+    token_generation  INT        NOT NULL DEFAULT 0,  -- tokens of an earlier one open nothing any more
     CONSTRAINT users_pkey PRIMARY KEY (id),
     CONSTRAINT uq_users_username UNIQUE (username),
     CONSTRAINT uq_users_email UNIQUE (email),
@@ -108,6 +109,20 @@ END;
 $$;
 CREATE TRIGGER trg_users_updated_at BEFORE UPDATE ON users
     FOR EACH ROW EXECUTE FUNCTION fn_update_timestamp();
+
+-- Whoever changes what a user is or may, by whatever program, ends the tokens that were given out for it. Role and
+-- password of the market maker mean nothing: it has no password, and its role is fixed.
+CREATE FUNCTION fn_raise_token_generation() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.token_generation = OLD.token_generation + 1;
+    RETURN NEW;
+END;
+$$;
+CREATE TRIGGER trg_users_token_generation BEFORE UPDATE ON users
+    FOR EACH ROW WHEN (NEW.is_active IS DISTINCT FROM OLD.is_active
+                       OR OLD.account_type <> 'SYSTEM_BOT'
+                          AND (NEW.account_type <> OLD.account_type OR NEW.password_hash <> OLD.password_hash))
+    EXECUTE FUNCTION fn_raise_token_generation();
 
 -- A running server remembers users. Whoever changes one, by whatever program, it hears of it at the commit.
 CREATE FUNCTION fn_tell_of_users() RETURNS TRIGGER LANGUAGE plpgsql AS $$
@@ -374,7 +389,7 @@ CREATE TABLE schema_version (
     applied_at  TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
     CONSTRAINT schema_version_pkey PRIMARY KEY (version)
 );
-INSERT INTO schema_version (version) VALUES (2);
+INSERT INTO schema_version (version) VALUES (3);
 
 -- How far the projections are. It moves in the transaction that writes them: so each event counts once.
 CREATE TABLE projector_cursor (

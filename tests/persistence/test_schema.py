@@ -101,7 +101,7 @@ GOOD: dict[str, Row] = {
         "reference_id": "'key'",
     },
     "circuit_breaker_events": {"id": "1", "market_id": "'M'", "trigger_reason": "'MANUAL'"},
-    "schema_version": {"version": "3"},
+    "schema_version": {"version": "99"},
     "projector_cursor": {"only_row": "TRUE", "journal_id": "0"},
 }
 

@@ -68,3 +68,23 @@ async def test_what_the_program_changes_is_heard_too(
     assert await users.set_active(user.id, is_active=False)
     with trio.fail_after(10):
         assert await told.receive()
+
+
+@pytest.mark.parametrize(
+    ("username", "change", "generation"),
+    [
+        ("ann", "account_type = 'ADMIN'", 1),
+        ("ann", "password_hash = 'y'", 1),
+        ("ann", "is_active = FALSE", 1),
+        ("ann", "email = 'ann@example.org'", 0),
+        ("amm_market_maker", "is_active = FALSE", 1),
+        ("amm_market_maker", "password_hash = 'y'", 0),
+    ],
+)
+async def test_what_a_user_is_or_may_cannot_change_behind_its_tokens(
+    connection: Connection, username: str, change: str, generation: int
+) -> None:
+    await connection.execute(ADD)
+    await connection.execute(f"UPDATE users SET {change} WHERE username = '{username}'")
+    found = await connection.fetch_value(f"SELECT token_generation FROM users WHERE username = '{username}'")
+    assert found == generation

@@ -1,0 +1,17 @@
+-- Tokens can be ended: each names the generation of its user that it was given out for.
+
+ALTER TABLE users ADD COLUMN token_generation INT NOT NULL DEFAULT 0;
+
+-- Whoever changes what a user is or may, by whatever program, ends the tokens that were given out for it. Role and
+-- password of the market maker mean nothing: it has no password, and its role is fixed.
+CREATE FUNCTION fn_raise_token_generation() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.token_generation = OLD.token_generation + 1;
+    RETURN NEW;
+END;
+$$;
+CREATE TRIGGER trg_users_token_generation BEFORE UPDATE ON users
+    FOR EACH ROW WHEN (NEW.is_active IS DISTINCT FROM OLD.is_active
+                       OR OLD.account_type <> 'SYSTEM_BOT'
+                          AND (NEW.account_type <> OLD.account_type OR NEW.password_hash <> OLD.password_hash))
+    EXECUTE FUNCTION fn_raise_token_generation();
