@@ -18,7 +18,6 @@ from amm.inputs import (
     Book,
     CashRead,
     Connected,
-    Crashed,
     Disconnected,
     Frame,
     Input,
@@ -53,7 +52,7 @@ from amm.wire import (
     TradeExecuted,
 )
 
-FROM_PEOPLE = (Kill, Resume, Allocate, KnownEvents, NewConfig, Stop, Crashed, Reference, Lost, Disconnected)
+FROM_PEOPLE = (Kill, Resume, Allocate, KnownEvents, NewConfig, Stop, Reference, Lost, Disconnected)
 """Inputs that do not prove that the exchange is alive."""
 
 
@@ -96,7 +95,7 @@ def absorb(state: MarketState, news: Input, now_ms: Ms) -> None:
 
 def _person(
     state: MarketState,
-    news: Kill | Resume | Allocate | KnownEvents | NewConfig | Stop | Crashed,
+    news: Kill | Resume | Allocate | KnownEvents | NewConfig | Stop,
     now_ms: Ms,
 ) -> None:
     state.wake = True
@@ -118,8 +117,6 @@ def _person(
         case Stop(mode=mode):
             within = state.config.life.shutdown_timeout_ms
             lifecycle.stop(state, mode, now_ms, burn=False, within_ms=within)
-        case Crashed(detail=detail):
-            lifecycle.crash(state, detail, now_ms)
         case _:
             assert_never(news)
 

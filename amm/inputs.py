@@ -105,12 +105,6 @@ class Stop(msgspec.Struct, frozen=True):
     mode: StopMode = StopMode.GRACEFUL
 
 
-class Crashed(msgspec.Struct, frozen=True):
-    """This market's task failed and was started again."""
-
-    detail: str
-
-
 class CashRead(msgspec.Struct, frozen=True):
     """What the exchange's own ledger says this market's cash is, allocations apart, as of a journal id."""
 
@@ -141,7 +135,6 @@ Input: TypeAlias = (
     | KnownEvents
     | NewConfig
     | Stop
-    | Crashed
     | CashRead
     | StatusSeen
 )

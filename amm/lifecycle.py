@@ -169,13 +169,6 @@ def resume(state: MarketState, now_ms: Ms, *, override: bool) -> bool:
     return True
 
 
-def crash(state: MarketState, detail: str, now_ms: Ms) -> None:
-    state.alert(AlertKind.CRASHED, Severity.CRITICAL, detail)
-    if state.lifecycle in (Lifecycle.STARTING, Lifecycle.RUNNING):
-        _emergency(state, Cause.CRASHED)
-        sweep.begin(state, Purpose.RESYNC, now_ms)
-
-
 def stop(state: MarketState, mode: StopMode, now_ms: Ms, *, burn: bool, within_ms: Ms) -> None:
     """Begin to leave this market for good."""
     if state.stopping is not None or state.lifecycle is Lifecycle.STOPPED:

@@ -109,10 +109,11 @@ class LiveMarket:
     def turn(self) -> None:
         """Decide and carry out, without giving up the turn: no news can fall in between."""
         began = trio.current_time()
-        news, self.inbox = self.inbox, []
+        news = self.inbox
         if self.around.stream.delivered > self.state.delivered_seq:
             news.append(Progress(self.around.stream.delivered))
         actions = self.around.think(self.state, news, self.around.clock(), self.around.budget)
+        self.inbox = []  # only now: where thinking fails, one looks here for a kill
         self._carry_out(actions)
         if any(isinstance(one, Allocate) for one in news):
             self.kept.allocated_cents = self.state.paid_in - self.state.config.initial_funding_cents

@@ -9,7 +9,8 @@ import trio
 
 from amm.arithmetic import Ms
 from amm.config_layers import Start, flat
-from amm.inputs import Input
+from amm.defence import KILLING
+from amm.inputs import Input, Kill
 from amm.market import LiveMarket
 from amm.state import Lifecycle, MarketState
 from amm.wire import AmmMarket
@@ -114,6 +115,14 @@ class Run:
         """Whether it is certain that no order of ours is left."""
         state = self.state
         return self.over and (state is None or not (state.orders.live or state.orders.pending))
+
+    @property
+    def is_killed(self) -> bool:
+        """Whether it is killed, or would be after its next turn: a failure must not make that undone."""
+        waiting = self.early if self.market is None else self.market.inbox
+        risk = None if self.state is None else self.state.risk
+        latched = risk is not None and (risk.killed or not risk.latched.isdisjoint(KILLING))
+        return latched or any(isinstance(news, Kill) for news in waiting)
 
     def tell(self, news: Input, *, wake: bool = True) -> None:
         if self.market is not None:

@@ -51,7 +51,6 @@ class Cause(Enum):
     KILLED = "KILLED"  # a person
     HALTED = "HALTED"  # a person, after the halt
     SUSPENDED = "SUSPENDED"  # the market
-    CRASHED = "CRASHED"  # a person, or the supervisor
 
 
 class Purpose(Enum):

@@ -262,6 +262,7 @@ class Supervisor:
     async def _crashed(self, run: Run, fault: Exception) -> bool:
         log.error("market failed", market=run.market_id, exc_info=fault)
         tell_people(Alert(run.market_id, AlertKind.CRASHED, Severity.CRITICAL, repr(fault)))
+        killed = run.is_killed
         run.market, run.early = None, []
         now = self.around.clock()
         run.crashes.append(now)
@@ -271,9 +272,11 @@ class Supervisor:
         while True:
             try:
                 await cancel_everything(self.exchange, run.market_id)
+                if killed:
+                    self._latch(run, "killed before it failed")
                 break
-            except (UnreachableError, RefusedError) as trouble:
-                log.error("cannot cancel", market=run.market_id, why=str(trouble))
+            except (UnreachableError, RefusedError, KeepError) as trouble:
+                log.error("cannot begin again", market=run.market_id, why=str(trouble))
                 await trio.sleep(backoff.next())
         if len(run.crashes) > RESTARTS_MAX:
             self._give_up(run, Trouble.TASK_CRASHED, repr(fault))
@@ -340,10 +343,14 @@ class Supervisor:
     def kill(self, run: Run, reason: str) -> None:
         """Kill one market, open or not: a market that failed must not begin again as if nothing had been."""
         if run.has_crashed:
-            kept = self.around.keep.read(run.market_id)
-            kept.killed = [reason]
-            self.around.keep.write(kept)
+            self._latch(run, reason)
         run.tell(Kill(reason))
+
+    def _latch(self, run: Run, reason: str) -> None:
+        """Keep a kill for a market that is not open, where the next opening finds it."""
+        kept = self.around.keep.read(run.market_id)
+        kept.killed = kept.killed or [reason]
+        self.around.keep.write(kept)
 
     async def _watch_losses(self) -> None:
         """Kill everything when all markets together have lost too much; what is resumed stays so."""

@@ -15,7 +15,7 @@ from amm.commands import (
     Sync,
 )
 from amm.defence import Level, Reason
-from amm.inputs import Book, Crashed, Kill, KnownEvents, Lost, Resume, Stop
+from amm.inputs import Book, Kill, KnownEvents, Lost, Resume, Stop
 from amm.ladder import Side
 from amm.phases import Phase
 from amm.state import Failure, Lifecycle
@@ -325,14 +325,6 @@ def test_the_end_of_trading_counts_as_a_suspension() -> None:
     play.now_ms = facts.trading_end_ms - 1_000
     play.wait(2_000)
     assert (play.state.lifecycle, play.venue.locked(Side.ASK)) == (Lifecycle.EMERGENCY, 0)
-
-
-def test_a_crash_of_one_markets_task_clears_that_market() -> None:
-    play = playing()
-    play.step(Crashed("ValueError"))
-    play.wait(3_000)
-    assert (play.state.lifecycle, play.venue.locked(Side.ASK)) == (Lifecycle.EMERGENCY, 0)
-    assert AlertKind.CRASHED in play.kinds()
 
 
 def test_a_lost_event_clears_the_market_and_quotes_again() -> None:

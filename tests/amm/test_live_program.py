@@ -24,7 +24,7 @@ from amm.budget import RateBudget
 from amm.commands import Action
 from amm.control import Control, NoError
 from amm.credentials import BadTokenError
-from amm.inputs import Frame, Input, Resume
+from amm.inputs import Frame, Input, Kill, Resume
 from amm.keep import Keep, KeepError, Kept
 from amm.metrics import Metrics
 from amm.mirror import Mirror
@@ -150,6 +150,77 @@ async def test_a_market_that_was_given_up_stays_killed_and_stops_when_its_start_
         await eventually(lambda: run.has_crashed)
         exchange.admin.post("/admin/amm/stop", market_id=market.market_id)
         await eventually(lambda: run.lifecycle is Lifecycle.STOPPED)
+        maker.stop.set()
+
+
+async def test_a_kill_outlives_the_turn_that_fails_over_it(exchange: Venue, tmp_path: Path) -> None:
+    """Whether the mistake is met before the kill is taken or after: what begins again quotes nothing."""
+    early, late = quoted(exchange), quoted(exchange)
+
+    def think(state: MarketState, news: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
+        is_killed = any(isinstance(one, Kill) for one in news)
+        if is_killed and state.market_id == early.market_id:
+            raise ZeroDivisionError("a strategy with a mistake in it")
+        actions = decide(state, news, now_ms, budget)
+        if is_killed:
+            state.outbox.extend(actions)
+            raise ZeroDivisionError("the same, further down")
+        return actions
+
+    maker = MarketMaker(
+        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG),
+        think=think,
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(maker.run, lambda _line: None)
+        await eventually(lambda: early.is_quoted() and late.is_quoted())
+        runs = [maker.supervisor.runs[market.market_id] for market in (early, late)]
+        for run in runs:
+            maker.supervisor.kill(run, "enough")
+        await eventually(lambda: all(run.crashes and run.lifecycle is Lifecycle.EMERGENCY for run in runs))
+        assert all(run.state is not None and run.state.risk.killed for run in runs)
+        assert not early.own_orders()
+        assert not late.own_orders()
+        maker.stop.set()
+
+
+async def test_a_kill_outlives_an_opening_that_fails_and_a_disk_that_is_full(
+    exchange: Venue, tmp_path: Path
+) -> None:
+    """Nothing of ours is placed before the kill is on the disk, however often that has to be tried."""
+    maker = MarketMaker(
+        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG)
+    )
+    refused = 0
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(maker.run, lambda _line: None)
+        await eventually(lambda: hasattr(maker, "supervisor") and maker.supervisor.looked)
+        supervisor, market = maker.supervisor, quoted(exchange)
+
+        async def fail_once(state: MarketState) -> None:
+            supervisor.warm_up = mirror.warm_up
+            supervisor.kill(supervisor.runs[state.market_id], "enough")
+            raise ZeroDivisionError("no prices")
+
+        class FullDisk(Keep):
+            def write(self, kept: Kept) -> None:
+                nonlocal refused
+                if kept.killed and refused < 2:
+                    refused += 1
+                    raise KeepError("no space left on device")
+                super().write(kept)
+
+        mirror = Mirror(None, wall_clock)
+        supervisor.warm_up = fail_once
+        supervisor.around = attrs.evolve(supervisor.around, keep=FullDisk(tmp_path))
+        await eventually(lambda: market.market_id in supervisor.runs)
+        run = supervisor.runs[market.market_id]
+        await eventually(lambda: run.state is not None and run.lifecycle is Lifecycle.EMERGENCY)
+        assert run.state is not None
+        assert run.state.risk.killed
+        assert refused == 2
+        assert not market.own_orders()
         maker.stop.set()
 
 
