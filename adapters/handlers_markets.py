@@ -7,11 +7,10 @@ from msgspec import Meta
 
 from adapters import render, render_rows, shapes
 from adapters.bodies import EmptyBody
-from adapters.lookups import find_market
+from adapters.lookups import find_market, may_see
 from adapters.paging import Page, PageQuery, bad_cursor, cursor_at, page, read_cursor, read_number
 from adapters.routes import Call, NoQuery, Reply
 from adapters.server import Server
-from kernel.codes import MarketStatus
 
 
 class MarketsQuery(PageQuery, frozen=True, kw_only=True):
@@ -31,11 +30,11 @@ async def get_markets(
         for market in server.exchange.markets.values()
         if query.status in ("ALL", market.status)
         and query.category in (None, market.terms.category)
-        and (market.status is not MarketStatus.DRAFT or call.user.is_admin)
+        and may_see(call.user, market)
     ]
     if query.cursor is not None:
         place = server.exchange.markets.get(read_cursor(query.cursor).id)
-        if place is None:
+        if place is None or not may_see(call.user, place):
             raise bad_cursor()
         edge = (place.created_at, place.id)
         markets = [market for market in markets if (market.created_at, market.id) < edge]

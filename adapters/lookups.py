@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from adapters.identity import Principal
 from adapters.routes import Call
 from adapters.server import Server, refused
 from adapters.status import RefusedError
@@ -23,9 +24,14 @@ def find_market(server: Server, call: Call[Any, Any]) -> Market:
     """The market in the path; a draft is there for administrators only."""
     market_id = call.path["market_id"]
     market = server.exchange.markets.get(market_id)
-    if market is None or (market.status is MarketStatus.DRAFT and not call.user.is_admin):
+    if market is None or not may_see(call.user, market):
         raise refused(market_not_found(market_id), call.durable)
     return market
+
+
+def may_see(caller: Principal, market: Market) -> bool:
+    """Whether a market exists, as far as this caller is told."""
+    return market.status is not MarketStatus.DRAFT or caller.is_admin
 
 
 def find_own_order(server: Server, call: Call[Any, Any]) -> Order:

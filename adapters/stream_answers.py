@@ -5,12 +5,13 @@ import msgspec
 from adapters import render, shapes
 from adapters.handlers_orders import trades_of
 from adapters.identity import Principal
+from adapters.lookups import may_see
 from adapters.server import Server
 from adapters.status import SUCCESS, RefusedError
 from adapters.stream_wire import Result, refused
 from kernel import Exchange
 from kernel.answers import Outcome, Placed, Refusal, Replaced
-from kernel.codes import Code, MarketStatus
+from kernel.codes import Code
 from kernel.refusals import account_not_found, market_not_found
 
 
@@ -37,7 +38,7 @@ def view_of(exchange: Exchange, principal: Principal, market_id: str) -> SyncSha
     """One user's whole view of one market at one journal id, which need not be durable yet."""
     user_id = principal.user_id
     market, account = exchange.markets.get(market_id), exchange.trader(user_id)
-    if market is None or (market.status is MarketStatus.DRAFT and not principal.is_admin):
+    if market is None or not may_see(principal, market):
         raise from_kernel(market_not_found(market_id))
     if account is None:
         raise from_kernel(account_not_found(user_id))

@@ -18,6 +18,7 @@ from adapters import render
 from adapters.clock import MICROSECONDS
 from adapters.identity import Principal
 from adapters.interests import Interests, bad_subscription, is_privileged, read_scope, read_topics
+from adapters.lookups import may_see
 from adapters.status import STATUS, SUCCESS, Fault, RefusedError
 from adapters.stream_admission import admit
 from adapters.stream_answers import GuardShape, Later, repeated, view_of
@@ -49,7 +50,7 @@ from adapters.stream_wire import (
 from adapters.topics import TopicEvent, TradeExecuted
 from adapters.websocket import BAD_TOKEN, UNDECODABLE, NotUtf8Error, WebSocket
 from kernel.answers import GuardStands, Outcome, Placed, Refusal, Replaced
-from kernel.codes import Code, MarketStatus
+from kernel.codes import Code
 from kernel.commands import AnyCommand
 
 if TYPE_CHECKING:
@@ -388,7 +389,7 @@ class Session:
         topics, scope = read_topics(wish.topics, principal), read_scope(wish.scope, principal)
         for market_id in wish.markets or ():
             market = self._server.exchange.markets.get(market_id)
-            if market is None or (market.status is MarketStatus.DRAFT and not principal.is_admin):
+            if market is None or not may_see(principal, market):
                 raise bad_subscription(f"unknown market {market_id!r}")
         if wish.markets == []:
             raise bad_subscription("markets must name at least one, or be absent")

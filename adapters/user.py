@@ -12,11 +12,11 @@ import click
 from adapters.bodies import RegisterBody
 from adapters.cli import CommandError
 from adapters.first_start import one_time_password
+from adapters.names import is_the_exchanges_own
 from adapters.passwords import Passwords
 from adapters.reading import read_members
 from adapters.rebuild import on_database
 from adapters.status import RefusedError
-from adapters.users_api import RESERVED
 from persistence.database import Database
 from persistence.users import Users
 
@@ -40,7 +40,7 @@ def user() -> None:
 @click.option("--role", type=ROLE, default="user", show_default=True)
 def create(username: str, email: str, role: str) -> None:
     """Make a user or an administrator."""
-    if username in RESERVED:
+    if is_the_exchanges_own(username):
         raise CommandError(f"{username} is a name of the exchange's own: choose another")
     password, is_made = ask_password()
     accept(username, password, email)
@@ -145,7 +145,7 @@ def show(password: str, is_made: bool) -> None:
 
 
 def refuse_own(username: str) -> None:
-    if username in RESERVED:
+    if is_the_exchanges_own(username):
         raise CommandError(f"{username} is the exchange's own, and stays what it is")
 
 

@@ -4,28 +4,23 @@ A user is a row in the table and an account in the exchange. The row comes first
 before the account is opened, the next start or the next login opens it.
 """
 
-from typing import Final
-
 from adapters import shapes
 from adapters.bodies import LoginBody, RefreshBody, RegisterBody
 from adapters.identity import AccountType, User, disabled
+from adapters.names import is_reserved
 from adapters.render_rows import row_time
 from adapters.routes import Call, NoQuery, Reply
 from adapters.server import Server
 from adapters.status import Fault, RefusedError
 from adapters.tokens import LIFETIME, TokenError, TokenType
-from kernel.codes import AUDIT_COUNTERPARTY, FEES_ID, RESERVE_ID
 from kernel.commands import OpenAccount
-
-RESERVED: Final = {RESERVE_ID, FEES_ID, AUDIT_COUNTERPARTY, "amm_market_maker"}
-"""Names that mean something of the exchange's own."""
 
 
 async def register(server: Server, call: Call[RegisterBody, NoQuery]) -> Reply[shapes.RegisteredShape]:
     """Become a user, with an empty account."""
     body = call.body
     user: User | str = "username"
-    if body.username not in RESERVED:
+    if not is_reserved(body.username):
         password_hash = await server.passwords.hash(body.password)
         user = await server.users.add(body.username, body.email.lower(), password_hash, "USER")
     if user == "username":

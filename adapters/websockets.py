@@ -14,6 +14,7 @@ from adapters.decline import decline
 from adapters.feeds import Feeds
 from adapters.guards import Guards
 from adapters.identity import Principal
+from adapters.lookups import may_see
 from adapters.server import Server
 from adapters.status import Fault, RefusedError
 from adapters.stream_hub import RESUME_SPAN, StreamHub
@@ -29,7 +30,7 @@ from adapters.websocket import (
     Upgrade,
     WebSocket,
 )
-from kernel.codes import Code, MarketStatus
+from kernel.codes import Code
 
 COMMANDS: Final = "/ws/v1/commands"
 ORDERBOOK: Final = "/ws/v1/orderbook/"
@@ -132,11 +133,7 @@ class Websockets:
         principal = await self._server.identities.holder(token)
         market_id = unquote(name)
         market = self._server.exchange.markets.get(market_id)
-        if (
-            market is None
-            or not self.feeds.knows(market_id)
-            or (market.status is MarketStatus.DRAFT and not principal.is_admin)
-        ):
+        if market is None or not self.feeds.knows(market_id) or not may_see(principal, market):
             raise RefusedError(Code.MARKET_NOT_FOUND, f"Market not found: {market_id}")
         check_request(upgrade)
         if self._readers[principal.user_id] >= FEEDS_MAX:

@@ -234,3 +234,39 @@ def test_what_is_added_moves_no_later_page(the_venue: Venue) -> None:
     assert [order["id"] for order in rest["items"]] == first[1::-1]
     live = ann.data("/orders", limit=2, status="OPEN", cursor=page["next_cursor"])
     assert live["items"] == rest["items"]
+
+
+def test_a_draft_is_told_of_nowhere(the_venue: Venue) -> None:
+    """Whoever is no administrator gets the answer for a market that does not exist, but for its name."""
+    ann, draft, nothing = the_venue.user(), the_venue.market(active=False), "MKT-not-there"
+
+    def told(market: str) -> list[tuple[int, object]]:
+        cursor = cursor_of(json.dumps({"id": market}).encode())
+        order = {"side": "YES", "direction": "BUY", "price_cents": 50, "quantity": 1}
+        answers = [
+            *(
+                caller.get(path.format(market=market), **query)
+                for caller in (ann, the_venue.amm)
+                for path, query in (
+                    ("/markets/{market}", {}),
+                    ("/markets/{market}/orderbook", {}),
+                    ("/markets/{market}/trades", {}),
+                    ("/positions/{market}", {}),
+                    ("/markets", {"status": "ALL", "cursor": cursor}),
+                    ("/markets", {"status": "DRAFT", "cursor": cursor}),
+                    ("/orders", {"market_id": market}),
+                    ("/trades", {"market_id": market}),
+                    ("/positions", {"market_id": market}),
+                    ("/account/ledger", {"market_id": market}),
+                )
+            ),
+            ann.post("/orders", client_order_id=f"o-{market}", market_id=market, **order),
+        ]
+        return [
+            (answer.status, json.loads(json.dumps(answer.envelope["data"]).replace(market, "")))
+            for answer in answers
+        ]
+
+    assert told(draft) == told(nothing)
+    cursor = cursor_of(json.dumps({"id": draft}).encode())
+    assert the_venue.admin.get("/markets", status="ALL", cursor=cursor).status == 200
