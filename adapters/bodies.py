@@ -153,15 +153,24 @@ class PlaceBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplaceBody(msgspec.Struct, frozen=True, kw_only=True):
-    old_order_id: uuid.UUID
+    old_order_id: Text
+    """One that is no UUID names no order."""
     new_order: PlaceBody
+
+    @property
+    def old_id(self) -> str:
+        """As order ids are spelled here: a client may write them large, or without hyphens."""
+        try:
+            return str(msgspec.convert(self.old_order_id, uuid.UUID))
+        except msgspec.ValidationError:
+            return self.old_order_id
 
     def to_command(self, user_id: str, clock: Clock) -> commands.ReplaceOrder:
         new = self.new_order
         return commands.ReplaceOrder(
             at=clock.now(),
             user_id=user_id,
-            old_order_id=str(self.old_order_id),
+            old_order_id=self.old_id,
             client_order_id=new.client_order_id,
             market_id=new.market_id,
             side=new.side,

@@ -27,6 +27,7 @@ from adapters.bodies import EmptyBody, ReplaceBody
 from adapters.clock import MINUTE
 from adapters.connection import Connection, body_of
 from adapters.identity import Principal
+from adapters.lookups import counted_in
 from adapters.metrics import Metrics
 from adapters.paging import read_query
 from adapters.rate_limits import Bucket, Quota
@@ -181,9 +182,8 @@ class Front:
         except RefusedError:
             answering.count(limits.take(route.bucket, principal))
             raise
-        market_id = body.new_order.market_id
-        known = market_id in self._server.exchange.markets
-        answering.count(limits.take(route.bucket, principal, market_id if known else ""))
+        market_id = counted_in(self._server.exchange, body)
+        answering.count(limits.take(route.bucket, principal, market_id))
         return body
 
     def address(self, request: Request) -> str:

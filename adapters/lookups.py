@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from adapters.bodies import ReplaceBody
 from adapters.identity import Principal
 from adapters.routes import Call
 from adapters.server import Server, refused
 from adapters.status import RefusedError
+from kernel import Exchange
 from kernel.codes import Code, MarketStatus
 from kernel.orders import order_not_found
 from kernel.refusals import account_not_found, market_not_found
@@ -43,3 +45,15 @@ def find_own_order(server: Server, call: Call[Any, Any]) -> Order:
     if order.account.id != call.user.user_id:
         raise RefusedError(Code.NOT_ALLOWED, "Not your order")
     return order
+
+
+def counted_in(exchange: Exchange, body: ReplaceBody) -> str:
+    """The market whose replacements this is one of: the old order's, or else the one that it names.
+
+    None (an empty name) stands for all markets that do not exist.
+    """
+    old = exchange.orders.get(body.old_id)
+    if old is not None:
+        return old.market.id
+    market_id = body.new_order.market_id
+    return market_id if market_id in exchange.markets else ""

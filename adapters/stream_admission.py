@@ -3,6 +3,7 @@
 from typing import Final, cast, get_args
 
 from adapters.identity import Principal
+from adapters.lookups import counted_in
 from adapters.rate_limits import Bucket
 from adapters.server import Server
 from adapters.status import Fault, RefusedError
@@ -60,8 +61,7 @@ def admit(
 
 def count(server: Server, bucket: Bucket, principal: Principal, operation: Operation | Unreadable) -> None:
     """Replaces are counted per market, and those for markets that do not exist together."""
-    market_id = operation.new_order.market_id if isinstance(operation, Replace) else ""
-    known = market_id in server.exchange.markets
-    quota = server.rate_limits.take(bucket, principal, market_id if known else "")
+    market_id = counted_in(server.exchange, operation) if isinstance(operation, Replace) else ""
+    quota = server.rate_limits.take(bucket, principal, market_id)
     if quota is not None and not quota.allowed:
         raise quota.refusal()

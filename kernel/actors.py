@@ -19,7 +19,7 @@ import trio
 from kernel import Exchange
 from kernel.answers import MarketIs, Outcome, Refusal
 from kernel.codes import Code
-from kernel.commands import AnyCommand, CancelOrder, CreateMarket
+from kernel.commands import AnyCommand, CreateMarket
 from kernel.journal import Decided, Journal, Page
 
 INBOX: Final = 1024
@@ -129,9 +129,14 @@ class Actors:
         return self._backlog.statistics().current_buffer_used
 
     def market_of(self, command: AnyCommand) -> str | None:
-        """Whose inbox a command belongs in: none of the markets' if it names no market that exists."""
-        if isinstance(command, CancelOrder):
-            order = self.exchange.orders.get(command.order_id)
+        """Whose inbox a command belongs in: none of the markets' if it names none that exists.
+
+        A book has one owner: a command about an order goes where that order is, also if it is a replacement
+        that names another market, for it may cancel what it finds.
+        """
+        order_id = command.acts_on
+        if order_id is not None:
+            order = self.exchange.orders.get(order_id)
             return order.market.id if order is not None else None
         market_id = getattr(command, "market_id", None)
         return market_id if market_id in self._inboxes else None

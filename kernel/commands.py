@@ -26,6 +26,11 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", om
     at: int
     """Microseconds since the Unix epoch, by the clock of whoever sends it."""
 
+    @property
+    def acts_on(self) -> str | None:
+        """The order whose book it changes: that order's market decides it, whatever market it names."""
+        return None
+
 
 # Accounts
 
@@ -125,11 +130,19 @@ class ReplaceOrder(OrderWish, frozen=True, kw_only=True, tag="REPLACE_ORDER"):
 
     old_order_id: str
 
+    @property
+    def acts_on(self) -> str:
+        return self.old_order_id
+
 
 class CancelOrder(Command, frozen=True, kw_only=True, tag="CANCEL_ORDER"):
     user_id: str
     order_id: str
     fence: int | None = None
+
+    @property
+    def acts_on(self) -> str:
+        return self.order_id
 
 
 class CancelByClientId(Command, frozen=True, kw_only=True, tag="CANCEL_BY_CLIENT_ID"):

@@ -75,6 +75,19 @@ def test_a_replacement_that_meets_somebody_tells_its_trades_also_when_repeated(
     assert replace(amm, old["id"], new).data == answer.data
 
 
+def test_a_partly_filled_order_is_cancelled_also_when_the_replacement_is_for_another_market(
+    the_venue: Venue, market: str
+) -> None:
+    amm, ann = the_venue.amm, the_venue.user(10_000)
+    elsewhere = the_venue.market()
+    old = amm.placed(market, "SELL YES 100 @54")["order"]
+    ann.placed(market, "BUY YES 30 @54")
+    assert replace(amm, old["id"], wish(elsewhere, "BUY YES 1 @55")).verdict == (422, 6001)
+    assert amm.data(f"/orders/{old['id']}")["order"]["cancel_reason"] == "REPLACE_PARTIAL_FILL"
+    assert amm.data(f"/markets/{market}/orderbook")["yes"]["asks"] == []
+    assert amm.data(f"/markets/{elsewhere}/orderbook")["yes"]["bids"] == []
+
+
 def test_a_partly_filled_order_is_cancelled_and_nothing_is_placed(the_venue: Venue, market: str) -> None:
     amm, ann = the_venue.amm, the_venue.user(10_000)
     old = amm.placed(market, "SELL YES 100 @54")["order"]
@@ -119,7 +132,10 @@ def test_what_is_not_replaced(the_venue: Venue, market: str) -> None:
     assert replace(amm, old, wish(market, "SELL YES 10 @100")).verdict == (422, 4001)
     assert replace(amm, old, wish(market, "SELL YES 0 @50")).verdict == (422, 4002)
     assert replace(amm, old, wish(market, "SELL YES 91 @50")).verdict == (422, 5001)
-    assert replace(amm, "no uuid", wish(market, "SELL YES 1 @55")).verdict == (400, 9004)
+    for name in ("no uuid", "", f"{old}-"):
+        answer = replace(amm, name, wish(market, "SELL YES 1 @55"))
+        assert (answer.verdict, answer.data) == ((404, 6002), {"old_order_id": name})
+    assert replace(amm, 7, wish(market, "SELL YES 1 @55")).verdict == (400, 9004)  # type: ignore[arg-type]
     assert amm.post("/amm/orders/replace", old_order_id=old).verdict == (400, 9004)
     malformed = replace(amm, old, wish(market, "SELL YES 1 @55") | {"side": "MAYBE"})
     assert malformed.data["errors"][0]["field"] == "new_order.side"
@@ -165,15 +181,17 @@ def test_a_key_mints_once_and_burns_once(the_venue: Venue, market: str) -> None:
         "new_no_inventory": 150,
         "remaining_balance_cents": balance,
         "remaining_balance_display": f"${balance // 100:,}.{balance % 100:02d}",
+        "idempotent_hit": False,
     }
     burned = amm.post("/amm/burn", **body)
     assert burned.status == 200, "keys of mints and burns are apart"
     assert (burned.data["burned_quantity"], burned.data["new_yes_inventory"]) == (50, 100)
     assert burned.data["remaining_balance_cents"] == balance + 5000
     again = amm.post("/amm/mint", **body)
-    assert (again.status, again.data) == (200, minted.data)
+    assert (again.status, again.data) == (200, minted.data | {"idempotent_hit": True})
     burned_again = amm.post("/amm/burn", **body)
-    assert (burned_again.status, burned_again.data) == (200, burned.data)
+    assert burned.data["idempotent_hit"] is False
+    assert (burned_again.status, burned_again.data) == (200, burned.data | {"idempotent_hit": True})
     for path in ("/amm/mint", "/amm/burn"):
         assert amm.post(path, **body | {"quantity": 51}).verdict == (409, 6006)
 

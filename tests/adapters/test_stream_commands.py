@@ -237,10 +237,16 @@ async def test_what_only_the_market_maker_may() -> None:
         assert (minted["status"], minted["data"]["minted_quantity"]) == (201, 5)
         assert minted["data"].keys() == {
             *("market_id", "minted_quantity", "cost_cents"),
-            *("new_yes_inventory", "new_no_inventory", "remaining_balance_cents"),
+            *("new_yes_inventory", "new_no_inventory", "remaining_balance_cents", "idempotent_hit"),
         }
-        assert (await amm.do("mint", market_id="M", quantity=5, idempotency_key="k"))["status"] == 200
-        assert (await amm.do("burn", market_id="M", quantity=5, idempotency_key="k"))["ok"]
+        again = await amm.do("mint", market_id="M", quantity=5, idempotency_key="k")
+        assert (again["status"], again["data"]) == (200, minted["data"] | {"idempotent_hit": True})
+        burned = await amm.do("burn", market_id="M", quantity=5, idempotency_key="k")
+        again = await amm.do("burn", market_id="M", quantity=5, idempotency_key="k")
+        assert (again["ok"], again["data"]) == (True, burned["data"] | {"idempotent_hit": True})
+        nothing = await amm.do("replace", old_order_id="no uuid", new_order=wish())
+        assert (nothing["status"], nothing["code"]) == (404, 6002)
+        assert nothing["data"] == {"old_order_id": "no uuid"}
         old = (await amm.place(direction="SELL", price_cents=70, quantity=10))["data"]["order"]["id"]
         new = wish(direction="SELL", price_cents=71, quantity=10)
         replaced = await amm.do("replace", old_order_id=old, new_order=new)
@@ -256,6 +262,29 @@ async def test_what_only_the_market_maker_may() -> None:
         assert partly["data"]["remaining_quantity_cancelled"] == 6
         swept = await amm.do("batch_cancel", market_id="M")
         assert (swept["status"], swept["data"]["cancelled_count"]) == (200, 0)
+
+
+async def test_a_replacement_waits_behind_what_was_sent_ahead_of_it_to_the_old_orders_market() -> None:
+    """The market of the old order cannot decide just now; the one that the new order names is free."""
+    async with running("M", "N") as venue, venue.client(AMM_ID, kind=TokenType.SERVICE) as amm:
+        old = (await amm.place(direction="SELL", price_cents=70, quantity=10))["data"]["order"]["id"]
+        await venue.ask(a_place(BEN, price=70, quantity=4))
+        gate = stalled(venue.journal)
+        for _ in range(BACKLOG + 3):
+            venue.server.actors.submit([a_place(BEN)])
+            await trio.sleep(0.01)  # a turn each, until the market waits for the journal
+        assert venue.server.actors.depths()["M"] > 0
+        replacement = wish(market_id="N", direction="SELL", price_cents=71, quantity=10)
+        await amm.send(
+            {"cid": 100, "op": "batch_cancel", "market_id": "M"},
+            {"cid": 101, "op": "replace", "old_order_id": old, "new_order": replacement},
+        )
+        await trio.sleep(0.05)
+        assert venue.exchange.orders[old].is_live, "its market has decided nothing, so it is as it was"
+        gate.set()
+        swept, late = await amm.results(2)
+        assert (swept["cid"], swept["data"]["cancelled_count"]) == (100, 1)
+        assert (late["cid"], late["code"], late["data"]["cancel_reason"]) == (101, 4006, "BATCH_CANCELLED")
 
 
 async def test_a_broken_connection_does_not_stop_what_was_received() -> None:

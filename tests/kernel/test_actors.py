@@ -1,7 +1,9 @@
 """The actors: order, isolation, back-pressure, fail-stop, and that nobody is told before it is durable."""
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import pytest
 import trio
@@ -10,33 +12,64 @@ from trio.testing import wait_all_tasks_blocked
 from kernel import Exchange
 from kernel.actors import BACKLOG, INBOX, Actors, DecisionError
 from kernel.answers import Outcome, Placed, Refusal
-from kernel.codes import Code, Direction, Side
+from kernel.codes import AMM_ID, Code, Direction, ReferenceType, Side
 from kernel.commands import (
     ActivateMarket,
     AnyCommand,
+    CancelOrder,
     CreateMarket,
     Deposit,
+    FireGuard,
     MarketTerms,
     OpenAccount,
     OpenJournal,
     PlaceOrder,
+    ReplaceOrder,
+    SetGuard,
+    StartAmm,
+    StopAmm,
+    TransferShares,
 )
 from kernel.journal import Decided, JournalError, MemoryJournal
 
 AT = 1_795_168_800_000_000
 
 
-def place(market_id: str, number: int, *, user_id: str = "ann", price: int = 40) -> PlaceOrder:
+def place(
+    market_id: str,
+    number: int,
+    *,
+    user_id: str = "ann",
+    side: Side = Side.YES,
+    price: int = 40,
+    quantity: int = 1,
+) -> PlaceOrder:
     return PlaceOrder(
         at=AT,
         user_id=user_id,
         client_order_id=f"{market_id}-{number}",
         market_id=market_id,
-        side=Side.YES,
+        side=side,
         direction=Direction.BUY,
         price=price,
-        quantity=1,
+        quantity=quantity,
         nonce=number,
+    )
+
+
+def replace(old_order_id: str, market_id: str) -> ReplaceOrder:
+    """By the market maker: an order to buy YES at 41 instead."""
+    return ReplaceOrder(
+        at=AT,
+        user_id=AMM_ID,
+        old_order_id=old_order_id,
+        client_order_id=f"instead of {old_order_id} in {market_id}",
+        market_id=market_id,
+        side=Side.YES,
+        direction=Direction.BUY,
+        price=41,
+        quantity=1,
+        nonce=0,
     )
 
 
@@ -138,6 +171,66 @@ async def test_a_market_created_at_run_time_gets_its_actor() -> None:
         [outcome] = await actors.ask(place("NEW", 1))
         assert isinstance(outcome.answer, Placed)
         assert set(actors.depths()) == {None, "NEW"}
+
+
+async def test_a_book_is_changed_by_its_own_market_alone() -> None:
+    """Whatever else a command names: its facts are about the market whose task decided it."""
+    async with running("A", "B") as (actors, _):
+        exchange, deciding = actors.exchange, Watched(actors.exchange)
+        actors.exchange = cast(Exchange, deciding)
+        await actors.ask(Deposit(at=AT, user_id=AMM_ID, amount=1_000_000))
+        [partly] = order_ids(await actors.ask(place("A", 1, user_id=AMM_ID, side=Side.NO, quantity=10)))
+        await actors.ask(place("A", 2, price=60, quantity=4))
+        [untouched] = order_ids(await actors.ask(place("A", 3, user_id=AMM_ID)))
+        answers = []
+        for old in (partly, untouched, "no such order"):
+            [outcome] = await actors.ask(replace(old, "B"))
+            assert isinstance(outcome.answer, Refusal)
+            answers.append(outcome.answer.code)
+        assert answers == [Code.REPLACE_PARTLY_FILLED, Code.REPLACE_OTHER_MARKET, Code.REPLACE_NOT_FOUND]
+        assert not exchange.orders[partly].is_live
+        await actors.ask(replace(untouched, "A"))
+        await actors.ask(
+            CancelOrder(at=AT, user_id="ann", order_id=exchange.markets["A"].live_orders()[0].id)
+        )
+        start = StartAmm(at=AT, market_id="B", initial_budget=1000, initial_price=50, nonce=9, by="root")
+        await actors.ask(start)
+        shares = TransferShares(
+            at=AT,
+            from_id="ann",
+            to_id="mm:1",
+            market_id="A",
+            side=Side.YES,
+            quantity=1,
+            reference_type=ReferenceType.MM_PAYMENT,
+            idempotency_key="t",
+        )
+        await actors.ask(OpenAccount(at=AT, user_id="mm:1", owner_id="ann", auto_netting=False))
+        assert not isinstance((await actors.ask(shares))[0].answer, Refusal)
+        await actors.ask(place("B", 4, user_id="ann"))
+        await actors.ask(SetGuard(at=AT, user_id="ann", grace_ms=0))
+        await actors.ask(FireGuard(at=AT, user_id="ann", market_id="B"))
+        await actors.ask(StopAmm(at=AT, market_id="B", by="root"))
+        assert len(deciding.markets_by_task) == 3, "the accounts' task, and one of each market"
+        for task, market_ids in deciding.markets_by_task.items():
+            assert market_ids <= {None, task.removeprefix("market ")}
+
+
+class Watched:
+    """An exchange that notes which task decided what."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self.markets_by_task: dict[str, set[str | None]] = defaultdict(set)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._exchange, name)
+
+    def execute(self, command: AnyCommand) -> Outcome:
+        outcome = self._exchange.execute(command)
+        told = {fact.market_id for fact in outcome.facts}
+        self.markets_by_task[trio.lowlevel.current_task().name] |= told
+        return outcome
 
 
 async def test_nobody_is_answered_before_the_journal_has_it() -> None:
