@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from adapters import render, render_rows, shapes
 from adapters.bodies import DepositBody, EmptyBody, Text, WithdrawBody
+from adapters.identity import AMM_ALIAS
 from adapters.lookups import find_market, own_account
 from adapters.paging import Page, PageQuery, bad_cursor, cursor_at, number_of, one_of, page, read_number
 from adapters.routes import Call, NoQuery, Reply
@@ -105,7 +106,7 @@ class TradesQuery(PageQuery, frozen=True, kw_only=True):
     include_audit: bool = False
     """Also the records of privileged mints and burns; for the market maker."""
     user_id: Text | None = None
-    """One's own, if given."""
+    """One's own, if given; the market maker may say AMM_SYSTEM_001."""
 
 
 async def get_trades(server: Server, call: Call[EmptyBody, TradesQuery]) -> Reply[Page[shapes.TradeShape]]:
@@ -115,7 +116,8 @@ async def get_trades(server: Server, call: Call[EmptyBody, TradesQuery]) -> Repl
     if query.since is not None and (since is None or query.cursor is not None):
         raise malformed(("since", "must be a trade_id, and does not go together with a cursor"))
     before = read_number(query.cursor, TRADE_PREFIX)
-    if query.user_id not in (None, user_id):
+    own_names = (None, user_id, AMM_ALIAS) if call.user.is_amm else (None, user_id)
+    if query.user_id not in own_names:
         raise RefusedError(Code.NOT_ALLOWED, "Another user's trades are not shown")
     filters: dict[str, Any] = {
         "market_id": query.market_id,

@@ -227,6 +227,7 @@ def minted(answer: Minted, *, display: bool = True) -> shapes.MintedShape:
         answer.new_no_inventory,
         answer.remaining_balance,
         dollars(answer.remaining_balance) if display else UNSET,
+        answer.repeated,
     )
 
 
@@ -240,6 +241,7 @@ def burned(answer: Burned, *, display: bool = True) -> shapes.BurnedShape:
         answer.new_no_inventory,
         answer.remaining_balance,
         dollars(answer.remaining_balance) if display else UNSET,
+        answer.repeated,
     )
 
 

@@ -142,6 +142,8 @@ class MintedShape(Shape, frozen=True):
     new_no_inventory: int
     remaining_balance_cents: int
     remaining_balance_display: Display
+    idempotent_hit: bool
+    """Asked for before under the same key: these are the numbers of that time, and nothing happened now."""
 
 
 class BurnedShape(Shape, frozen=True):
@@ -153,6 +155,8 @@ class BurnedShape(Shape, frozen=True):
     new_no_inventory: int
     remaining_balance_cents: int
     remaining_balance_display: Display
+    idempotent_hit: bool
+    """Asked for before under the same key: these are the numbers of that time, and nothing happened now."""
 
 
 class AmmRunningShape(Shape, frozen=True):

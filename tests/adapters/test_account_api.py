@@ -217,3 +217,6 @@ def test_trades_since_one_come_oldest_first(the_venue: Venue) -> None:
         assert ann.get("/trades", **wrong).verdict == (400, 9004), wrong
     assert ann.get("/trades", user_id=ben.user_id).verdict == (403, 1007)
     assert len(ann.data("/trades", user_id=ann.user_id)["items"]) == 4
+    assert ann.get("/trades", user_id="AMM_SYSTEM_001").verdict == (403, 1007)
+    own = [the_venue.amm.data("/trades", **named) for named in ({}, {"user_id": "AMM_SYSTEM_001"})]
+    assert own[0] == own[1]

@@ -97,7 +97,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 
 def test_members_of_members_are_told_by_their_paths() -> None:
     replace = OPERATIONS["replace"]
-    found = problems(replace, b'{"cid":-1,"op":"replace","old_order_id":"x","new_order":{"side":"MAYBE"}}')
+    found = problems(replace, b'{"cid":-1,"op":"replace","old_order_id":7,"new_order":{"side":"MAYBE"}}')
     assert found.keys() == {
         *("cid", "old_order_id", "new_order.client_order_id", "new_order.market_id", "new_order.side"),
         *("new_order.direction", "new_order.price_cents", "new_order.quantity"),
