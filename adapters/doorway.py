@@ -9,7 +9,7 @@ import contextlib
 import math
 import os
 from collections.abc import Awaitable, Callable
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 import h11
 import structlog
@@ -25,8 +25,13 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, ConnectionState, Framework, LifespanState
 from hypercorn.utils import parse_socket_addr, wrap_app
 
+from adapters.clock import Clock
+from adapters.decline import answer_to
+from adapters.framing import StrictConnection
 from adapters.gate import Gate
+from adapters.status import RefusedError
 from adapters.websocket import Upgrade
+from kernel.codes import Code
 
 RECEIVE: Final = 65_536
 READ_SECONDS: Final = 20.0
@@ -60,10 +65,14 @@ class UpgradeAsked(Exception):  # noqa: N818 - not an error: it carries a connec
 
 
 class HttpUntilUpgrade(H11Protocol):
-    """HTTP/1.1 as hypercorn speaks it, until somebody asks for a websocket."""
+    """HTTP/1.1 as hypercorn speaks it, strictly, until somebody asks for a websocket."""
 
-    _unsent = b""
-    """The beginning of an answer that is not whole yet."""
+    def __init__(self, clock: Clock, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.connection = StrictConnection()
+        self._clock = clock
+        self._unsent = b""
+        """The beginning of an answer that is not whole yet."""
 
     async def _send_h11_event(self, event: HttpPart) -> None:
         """Send an answer in one piece: ours are whole when they begin."""
@@ -76,6 +85,19 @@ class HttpUntilUpgrade(H11Protocol):
             if not isinstance(event, (h11.Response, h11.Data)):
                 whole, self._unsent = self._unsent, b""
                 await self.send(RawData(data=whole))
+
+    async def _send_error_response(self, status_code: int) -> None:
+        """What no request could be read from is answered like any other, with hypercorn's status for it."""
+        assert isinstance(self.connection, StrictConnection)
+        trouble = self.connection.trouble
+        refusal = RefusedError(
+            Code.MALFORMED, f"Malformed HTTP: {trouble}", {"errors": [{"field": "", "problem": trouble}]}
+        )
+        answer = answer_to(refusal, status_code, self._clock)
+        log.info("request", request_id=answer.request_id, status=status_code, why=trouble)
+        await self._send_h11_event(h11.Response(status_code=status_code, headers=answer.headers))
+        await self._send_h11_event(h11.Data(data=answer.body))
+        await self._send_h11_event(h11.EndOfMessage())
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Instead of hypercorn's own, which leaves HTTP/1.1 for whoever asks for HTTP/2: nobody serves that.
@@ -108,11 +130,13 @@ class Visitor(TCPServer):
         context: WorkerContext,
         state: LifespanState,
         websockets: Websockets,
+        clock: Clock,
         stream: trio.SocketStream,
     ) -> None:
         # Annotated for TLS only; it serves both.
         super().__init__(app, config, context, state, cast("trio.SSLStream[trio.SocketStream]", stream))
         self.websockets = websockets
+        self.clock = clock
         self.has_ended = False
         """Whether the client will send nothing more. What is under way is answered all the same."""
         self.has_hung_up = False
@@ -129,6 +153,7 @@ class Visitor(TCPServer):
             server = parse_socket_addr(socket.family, socket.getsockname())
             async with TaskGroup() as self._task_group:
                 protocol = HttpUntilUpgrade(
+                    self.clock,
                     self.app,
                     self.config,
                     self.context,
@@ -261,7 +286,7 @@ async def serve(
     ]
 
     async def visit(stream: trio.SocketStream) -> None:
-        await Visitor(wrapped, config, context, state, websockets, stream).run()
+        await Visitor(wrapped, config, context, state, websockets, gate.clock, stream).run()
 
     async def welcome(stream: trio.SocketStream) -> None:
         await gate.through(stream, visit)

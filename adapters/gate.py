@@ -69,7 +69,7 @@ class Gate:
         self.room = Room(most, settings.connections_per_address, settings.trusted_proxies)
         self.turned_away = 0
         self._told = 0
-        self._clock = clock
+        self.clock = clock
 
     async def through(self, stream: trio.SocketStream, serve: Serve) -> None:
         """Serve a connection, if there is room for it."""
@@ -94,7 +94,7 @@ class Gate:
             with trio.move_on_after(ASKING_SECONDS), contextlib.suppress(trio.BrokenResourceError):
                 await stream.receive_some()
             refusal = RefusedError(Code.OVERLOADED, "Too many connections; close some, or try again later")
-            await decline(stream, refusal, self._clock)
+            await decline(stream, refusal, self.clock)
         finally:
             self._told -= 1
 

@@ -26,6 +26,7 @@ from adapters.addresses import caller_address
 from adapters.bodies import EmptyBody, ReplaceBody
 from adapters.clock import MINUTE
 from adapters.connection import Connection, body_of
+from adapters.framing import is_spelled
 from adapters.identity import Principal
 from adapters.lookups import counted_in
 from adapters.metrics import Metrics
@@ -60,6 +61,9 @@ HTTP_FAULTS: Final[Mapping[int, tuple[AnyCode, str]]] = {
 }
 """What the framework finds wrong by itself."""
 
+NOWHERE: Final = "?"
+"""A path that no route has."""
+
 encode = msgspec.json.Encoder().encode
 
 
@@ -75,7 +79,9 @@ class Application(QuartTrio):
     def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
         if request is None:
             return None
-        return self.url_map.bind("exchange", path_info=request.path, default_method=request.method)
+        # Routes are found by the decoded path, and whatever number of slashes it begins with.
+        path = request.path if is_spelled(request.scope["raw_path"]) else NOWHERE
+        return self.url_map.bind("exchange", path_info=path, default_method=request.method)
 
 
 def make_app(server: Server, metrics: Metrics) -> QuartTrio:

@@ -12,6 +12,7 @@ from adapters.addresses import caller_address
 from adapters.clock import MICROSECONDS
 from adapters.decline import decline
 from adapters.feeds import Feeds
+from adapters.framing import is_spelled
 from adapters.guards import Guards
 from adapters.identity import Principal
 from adapters.lookups import may_see
@@ -97,6 +98,8 @@ class Websockets:
         if self.hub.is_stopping:
             raise RefusedError(Code.OVERLOADED, "The server is shutting down")
         path = upgrade.path
+        if not is_spelled(path.encode("latin-1")):
+            raise RefusedError(Fault.NO_SUCH_PATH, "No such path")
         if path == COMMANDS:
             return await self._admit_commands(stream, upgrade)
         if path.startswith(ORDERBOOK):

@@ -228,7 +228,7 @@ def test_an_odd_target_is_answered_in_the_envelope(the_venue: Venue, request_lin
 @pytest.mark.parametrize(
     ("offer", "status"),
     [
-        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"404"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"400"),
         (b"GET /health HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n", b"200"),
         (b"GET /health HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", b"404"),
         (b"get /health HTTP/1.1\r\nHost: x\r\nUpgrade: WebSocket\x85\r\nConnection: upgrade\r\n\r\n", b"404"),
