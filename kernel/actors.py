@@ -24,6 +24,8 @@ from kernel.journal import Decided, Journal, Page
 
 INBOX: Final = 1024
 """Requests that may wait for one market: some 20 ms of work when each carries one command."""
+SHARE: Final = INBOX // 4
+"""Of these, so many of one principal: whoever asks without end is refused while others are served."""
 TURN: Final = 512
 """Commands after which an actor hands over what it has and lets others run: some 3 ms."""
 BACKLOG: Final = 16
@@ -43,8 +45,43 @@ class Request:
 
     commands: Sequence[AnyCommand]
     correlation_id: str
+    by: str | None
+    """Whose share of the inbox it takes."""
     outcomes: list[Outcome] = attrs.field(factory=list)
     durable: trio.Event = attrs.field(factory=trio.Event)
+
+
+@attrs.define(eq=False)
+class Inbox:
+    """What waits for one market."""
+
+    requests: trio.MemorySendChannel[Request]
+    held: dict[str, int] = attrs.field(factory=dict)
+    """How many requests of each principal wait."""
+
+    def put(self, request: Request) -> bool:
+        """False if there is no room, in all or for who asks."""
+        by = request.by
+        held = 0 if by is None else self.held.get(by, 0)
+        if held >= SHARE:
+            return False
+        try:
+            self.requests.send_nowait(request)
+        except (trio.WouldBlock, trio.ClosedResourceError):
+            return False
+        if by is not None:
+            self.held[by] = held + 1
+        return True
+
+    def took(self, request: Request) -> None:
+        """The request waits no longer."""
+        by = request.by
+        if by is None:
+            return
+        if self.held[by] == 1:
+            del self.held[by]
+        else:
+            self.held[by] -= 1
 
 
 @attrs.frozen
@@ -69,7 +106,7 @@ class Actors:
         """Called with every group of decided commands once it is durable, in journal order."""
         self._committed = trio.Event()
         self._is_closing = False
-        self._inboxes: dict[str | None, trio.MemorySendChannel[Request]] = {}
+        self._inboxes: dict[str | None, Inbox] = {}
         self._backlog: trio.MemorySendChannel[Turn]
         self._nursery: trio.Nursery
 
@@ -97,15 +134,12 @@ class Actors:
     def submit(self, commands: Sequence[AnyCommand], correlation_id: str = "") -> Request | None:
         """Have commands for one market decided back to back, after all that was submitted before.
 
-        None if there is no room. Who does not wait for the request hears of it as a listener, by its
-        correlation id, ahead of everybody who waits.
+        None if there is no room, in all or for who sends the first of them. Who does not wait for the
+        request hears of it as a listener, by its correlation id, ahead of everybody who waits.
         """
-        request = Request(commands, correlation_id)
-        try:
-            self._inboxes[self.market_of(commands[0])].send_nowait(request)
-        except (trio.WouldBlock, trio.ClosedResourceError):
-            return None
-        return request
+        first = commands[0]
+        request = Request(commands, correlation_id, principal_of(first))
+        return request if self._inboxes[self.market_of(first)].put(request) else None
 
     async def until_durable(self, journal_id: int) -> None:
         """Wait until what somebody has read from memory may be told."""
@@ -116,13 +150,14 @@ class Actors:
         """Refuse what comes from now on; `run` returns when everything that waits is decided and durable."""
         self._is_closing = True
         for inbox in self._inboxes.values():
-            inbox.close()
+            inbox.requests.close()
         self._backlog.close()
 
     def depths(self) -> dict[str | None, int]:
         """How many requests wait in each inbox."""
         return {
-            market_id: inbox.statistics().current_buffer_used for market_id, inbox in self._inboxes.items()
+            market_id: inbox.requests.statistics().current_buffer_used
+            for market_id, inbox in self._inboxes.items()
         }
 
     def backlog_depth(self) -> int:
@@ -145,18 +180,23 @@ class Actors:
         if self._is_closing:
             return  # nobody can ask any more
         sending, receiving = trio.open_memory_channel[Request](INBOX)
-        self._inboxes[market_id] = sending
+        inbox = self._inboxes[market_id] = Inbox(sending)
         name = f"market {market_id}" if market_id is not None else "accounts"
-        self._nursery.start_soon(self._trade, receiving, self._backlog.clone(), name=name)
+        self._nursery.start_soon(self._trade, inbox, receiving, self._backlog.clone(), name=name)
 
     async def _trade(
-        self, inbox: trio.MemoryReceiveChannel[Request], backlog: trio.MemorySendChannel[Turn]
+        self,
+        inbox: Inbox,
+        received: trio.MemoryReceiveChannel[Request],
+        backlog: trio.MemorySendChannel[Turn],
     ) -> None:
         """Decide what waits, hand it on. No await falls between two decisions."""
-        async with inbox, backlog:
-            async for first in inbox:
+        async with received, backlog:
+            async for first in received:
+                inbox.took(first)
                 requests, decided = [first], self._decide(first)
-                while len(decided) < TURN and (request := next(waiting(inbox), None)) is not None:
+                while len(decided) < TURN and (request := next(waiting(received), None)) is not None:
+                    inbox.took(request)
                     requests.append(request)
                     decided += self._decide(request)
                 turn = Turn(requests, decided, self.journal.pack(decided))
@@ -198,6 +238,12 @@ class Actors:
                 request.durable.set()
         self._committed.set()
         self._committed = trio.Event()
+
+
+def principal_of(command: AnyCommand) -> str | None:
+    """Who asks: the account's user or the administrator; nobody for what the exchange does by itself."""
+    asking: str | None = getattr(command, "user_id", None)
+    return asking if asking is not None else getattr(command, "by", None)
 
 
 def waiting(channel: trio.MemoryReceiveChannel[Item]) -> Iterator[Item]:

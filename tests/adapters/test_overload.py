@@ -16,7 +16,7 @@ import pytest
 import trio
 
 from adapters.tokens import TokenType
-from kernel.actors import BACKLOG, INBOX
+from kernel.actors import BACKLOG, INBOX, SHARE
 from kernel.codes import AMM_ID
 from persistence import embedded
 from tests.adapters.serving import Caller, Venue, serving, tokens, venue
@@ -69,8 +69,11 @@ def backlog(there: Venue) -> int:
     return int(float(found))
 
 
-async def overload(there: Venue, ann: Caller, postmaster: int) -> None:
-    """Fill the writer's backlog with turns of one order each, then the market's inbox, then ask for more."""
+async def overload(there: Venue, ann: Caller, crowd: list[Caller], postmaster: int) -> None:
+    """Fill the writer's backlog with turns of one order each, then the market's inbox, then ask for more.
+
+    It takes four to fill an inbox: nobody gets more than a quarter of it.
+    """
     port = int(there.address.rpartition(":")[2])
     token = tokens.issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT")
     results: dict[int, dict[str, Any]] = {}
@@ -86,21 +89,25 @@ async def overload(there: Venue, ann: Caller, postmaster: int) -> None:
 
     slowly, quickly = range(BACKLOG + 2), range(BACKLOG + 2, BACKLOG + 2 + INBOX)
     too_many = range(quickly.stop, quickly.stop + 50)
-    async with (
-        connected(port, token=token) as first,
-        connected(port, token=token) as second,
-        trio.open_nursery() as nursery,
-    ):
+    quarters = [range(start, start + SHARE) for start in range(quickly.start, quickly.stop, SHARE)]
+    async with contextlib.AsyncExitStack() as open_ones:
+        first, *others = [
+            await open_ones.enter_async_context(connected(port, token=each))
+            for each in (token, *(one.token for one in crowd))
+        ]
+        nursery = await open_ones.enter_async_context(trio.open_nursery())
         nursery.start_soon(listen, first, len(slowly) + len(too_many))
-        nursery.start_soon(listen, second, len(quickly))
+        for other in others:
+            nursery.start_soon(listen, other, SHARE)
         with standing_still(postmaster), trio.fail_after(60):
             for turn in slowly:
                 await first.send(order(turn))
                 while await trio.to_thread.run_sync(backlog, there) < min(turn, BACKLOG):
                     pass
-            for cid in quickly:
-                await second.send(order(cid))
-            await second.connection.ping()  # answered when all of them have been read
+            for other, quarter in zip(others, quarters, strict=True):
+                for cid in quarter:
+                    await other.send(order(cid))
+                await other.connection.ping()  # answered when all of them have been read
             for cid in too_many:
                 await first.send(order(cid))
             await told.wait()
@@ -132,9 +139,10 @@ def test_a_disk_that_stands_still_is_told_at_once_and_forgotten_when_it_turns(fo
         postmaster = embedded.postmaster_pid(folder / "data")
         assert postmaster is not None
         there = venue(server.address, http)
-        ann = there.user(1000)
+        crowd = [there.user(10_000) for _ in range(INBOX // SHARE)]
+        ann = there.user(1000)  # the last to register: she is remembered when nobody can be looked up
         there.amm.deposit(10_000_000)
-        trio.run(overload, there, ann, postmaster)
+        trio.run(overload, there, ann, crowd, postmaster)
         again = ann.place(MARKET, "BUY YES 1 @2", "over-http")
         assert again.status == 201
         assert there.admin.post("/admin/verify-invariants").data["all_passed"] is True

@@ -8,6 +8,7 @@ import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trio.testing import wait_all_tasks_blocked
 
 from adapters.status import RefusedError
 from adapters.stream_wire import OPERATIONS, UndecodableError, Unreadable, read_frame
@@ -16,7 +17,7 @@ from kernel.actors import BACKLOG, INBOX
 from kernel.codes import AMM_ID, Direction
 from kernel.commands import CreateMarket, MarketTerms
 from kernel.journal import MemoryJournal
-from tests.adapters.streaming import ANN, BEN, ROOT, Client, a_place, running, wish
+from tests.adapters.streaming import ANN, BEN, EVE, ROOT, Client, a_place, running, wish
 
 
 def stalled(journal: Any) -> trio.Event:
@@ -178,10 +179,11 @@ async def test_a_full_inbox_refuses_at_once() -> None:
     """The journal stands still, the backlog and the inbox are full of somebody else's requests."""
     async with running("M") as venue, venue.client() as ann:
         gate = stalled(venue.journal)
-        for _ in range(INBOX + (BACKLOG + 2) * 512):
-            if venue.server.actors.submit([a_place(BEN, quantity=1)]) is None:
-                await trio.sleep(0.01)
-                if venue.server.actors.submit([a_place(BEN, quantity=1)]) is None:
+        actors = venue.server.actors
+        for user_id in itertools.cycle([BEN, EVE, ROOT, AMM_ID]):
+            if actors.submit([a_place(user_id, quantity=1)]) is None:
+                await wait_all_tasks_blocked()
+                if actors.depths()["M"] == INBOX:
                     break
         result = await ann.place()
         assert (result["status"], result["code"]) == (503, 9003)

@@ -10,12 +10,13 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from kernel import Exchange
-from kernel.actors import BACKLOG, INBOX, Actors, DecisionError
+from kernel.actors import BACKLOG, INBOX, SHARE, Actors, DecisionError
 from kernel.answers import Outcome, Placed, Refusal
 from kernel.codes import AMM_ID, Code, Direction, ReferenceType, Side
 from kernel.commands import (
     ActivateMarket,
     AnyCommand,
+    BatchCancel,
     CancelOrder,
     CreateMarket,
     Deposit,
@@ -28,6 +29,7 @@ from kernel.commands import (
     SetGuard,
     StartAmm,
     StopAmm,
+    Tick,
     TransferShares,
 )
 from kernel.journal import Decided, JournalError, MemoryJournal
@@ -319,7 +321,7 @@ async def test_a_stalled_journal_fills_the_queues_and_then_callers_are_refused_a
                 await wait_all_tasks_blocked()
             assert actors.backlog_depth() == BACKLOG
             for number in range(INBOX):
-                nursery.start_soon(actors.ask, place("M", 1_000 + number))
+                nursery.start_soon(actors.ask, place("M", 1_000 + number, user_id=f"u-{number % 4}"))
             await wait_all_tasks_blocked()
             assert actors.depths()["M"] == INBOX
             head = actors.exchange.head
@@ -331,6 +333,27 @@ async def test_a_stalled_journal_fills_the_queues_and_then_callers_are_refused_a
             journal.stall.set()
         [outcome] = await actors.ask(place("M", 9_999))
         assert isinstance(outcome.answer, Placed)
+
+
+async def test_nobody_takes_more_than_a_quarter_of_an_inbox() -> None:
+    """Who asks without end is refused; others are served, and so is the same one in another market."""
+    async with running("M", "N") as (actors, journal):
+        journal.stall = trio.Event()
+        for number in range(BACKLOG + 2):
+            assert actors.submit([place("M", number)]) is not None
+            await wait_all_tasks_blocked()
+        mine = [actors.submit([place("M", 1_000 + number)]) for number in range(SHARE + 1)]
+        assert mine.index(None) == SHARE
+        cancel = BatchCancel(at=AT, user_id="ann", market_id="M")
+        assert actors.submit([cancel]) is None, "whatever it asks"
+        assert actors.submit([place("M", 1, user_id="ben")]) is not None
+        assert actors.submit([place("N", 1)]) is not None
+        assert actors.submit([Tick(at=AT, market_id="M")]) is not None, "what nobody asks has no share"
+        assert actors.depths()["M"] == SHARE + 2
+        journal.stall.set()
+        await wait_all_tasks_blocked()
+        again = [actors.submit([place("M", 2_000 + number)]) for number in range(SHARE)]
+        assert None not in again, "what was decided waits no more"
 
 
 async def test_a_failing_journal_stops_everything_and_nobody_is_answered() -> None:
