@@ -8,6 +8,7 @@ import click
 import trio
 
 from adapters.cli import CommandError, leaves
+from adapters.keys import PRIVATE
 from adapters.log import start_logging
 from adapters.settings import DATA_FOLDER, LogLevel
 from amm.config_layers import ConfigInvalidError, check_file, read_toml
@@ -41,6 +42,7 @@ def amm(
     AMM_TOKEN holds its service token; with REDIS_URL, that Redis gets a copy of what it knows.
     """
     start_logging(LogLevel(log))
+    os.umask(PRIVATE)
     config_text = "" if config is None else read(config)
     token = os.environ.get("AMM_TOKEN", "") if token_file is None else read(token_file)
     redis_url = os.environ.get("REDIS_URL") or None

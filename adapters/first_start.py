@@ -1,9 +1,7 @@
 """What an exchange needs before anybody can use it: accounts, sample markets, an administrator, a secret."""
 
-import os
 import secrets
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 import click
@@ -13,6 +11,7 @@ from adapters.bodies import RegisterBody, microseconds
 from adapters.cli import CommandError
 from adapters.clock import Clock
 from adapters.identity import Users
+from adapters.keys import kept_key
 from adapters.passwords import Passwords
 from adapters.reading import read_members
 from adapters.settings import Settings
@@ -103,20 +102,8 @@ async def jwt_secret(settings: Settings) -> str:
     """The configured key, or one of our own, kept so that tokens outlive a restart."""
     if settings.jwt_secret is not None:
         return settings.jwt_secret
-    return await trio.to_thread.run_sync(kept_secret, settings.data / SECRET_FILE)
-
-
-def kept_secret(file: Path) -> str:
-    try:
-        return file.read_text()
-    except FileNotFoundError:
-        pass
-    secret = secrets.token_hex(32)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_suffix(".new")
-    unfinished.unlink(missing_ok=True)
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
-        output.write(secret)
-    unfinished.rename(file)
-    click.echo(f"token key      made, and kept in {file}; VERDICT_JWT_SECRET overrides it")
-    return secret
+    file = settings.data / SECRET_FILE
+    key, is_new = await trio.to_thread.run_sync(kept_key, file)
+    if is_new:
+        click.echo(f"token key      made, and kept in {file}; VERDICT_JWT_SECRET overrides it")
+    return key

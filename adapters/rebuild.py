@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from adapters.cli import CommandError, leaves
+from adapters.keys import PRIVATE
 from adapters.log import start_logging
 from adapters.settings import LogLevel, load_settings
 from persistence import DatabaseUnusableError, database, embedded
@@ -39,6 +40,7 @@ def on_database(work: Work, *, make: bool = False) -> None:
     Where there is no exchange yet it is an error, unless the work is to make one.
     """
     start_logging(LogLevel.WARNING)
+    os.umask(PRIVATE)
     try:
         trio.run(functools.partial(_work_on_database, work, make=make))
     except* (DatabaseUnusableError, NoRoomError) as group:

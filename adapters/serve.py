@@ -23,6 +23,7 @@ from adapters.first_start import ensure_administrator, jwt_secret, open_exchange
 from adapters.gate import Gate
 from adapters.http import make_app
 from adapters.identity import Identities
+from adapters.keys import PRIVATE
 from adapters.log import start_logging
 from adapters.metrics import Metrics, Sources
 from adapters.operations import Ready, add_operations
@@ -76,6 +77,7 @@ def serve() -> None:
 
 def run(main: Callable[..., Awaitable[None]], *arguments: object) -> None:
     """Run a program that has an exchange in it; what keeps it from running is told in one line."""
+    os.umask(PRIVATE)
     try:
         trio.run(main, *arguments)
     except* (DatabaseUnusableError, JournalError) as group:

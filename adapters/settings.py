@@ -27,7 +27,7 @@ NOT_SET = "(not set)"
 DATA_FOLDER = Path(__file__).resolve().parent.parent / "data"
 
 # HS256 signs with SHA-256, and a key shorter than its 32 bytes weakens the signature (RFC 7518, 3.2).
-JWT_SECRET_BYTES_MIN = 32
+KEY_BYTES_MIN = 32
 
 PORT_MAX = 65_535
 
@@ -100,11 +100,14 @@ def read_log_level(text: str) -> LogLevel:
         raise ValueError(f"must be one of {', '.join(LogLevel)}") from None
 
 
-def read_jwt_secret(text: str) -> str:
-    if len(text.encode()) < JWT_SECRET_BYTES_MIN:
-        raise ValueError(
-            f"must have at least {JWT_SECRET_BYTES_MIN} bytes; `openssl rand -hex 32` makes a good one"
-        )
+def is_long_enough(key: str) -> bool:
+    """Blanks at its ends are no part of what somebody would have to guess."""
+    return len(key.strip().encode()) >= KEY_BYTES_MIN
+
+
+def read_key(text: str) -> str:
+    if not is_long_enough(text):
+        raise ValueError(f"must have at least {KEY_BYTES_MIN} bytes; `openssl rand -hex 32` makes a good one")
     return text
 
 
@@ -222,7 +225,7 @@ class Settings:
         "VERDICT_JWT_SECRET",
         None,
         "key that signs tokens; without it one is made and kept in the data folder",
-        read=read_jwt_secret,
+        read=read_key,
         show=show_secret,
     )
     admin_username: str = setting("VERDICT_ADMIN_USERNAME", "admin", "first administrator", read=read_text)

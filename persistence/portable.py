@@ -68,7 +68,9 @@ async def export_journal(connection: Connection, file: Path, progress: Progress)
     """Write the journal to a file, which has its name only when it is whole; returns how many rows."""
     unfinished = file.with_name(file.name + ".part")
     try:
-        with unfinished.open("wb") as out:
+        unfinished.unlink(missing_ok=True)
+        # What everybody did stands in it: who may read it is for its owner to say.
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             count = await write_lines(connection, out, progress)
             out.flush()
             os.fsync(out.fileno())

@@ -199,6 +199,7 @@ def test_a_signing_key_shorter_than_the_signature_is_refused_and_not_repeated() 
     said = complaint(VERDICT_JWT_SECRET="x" * 31)
     assert said.startswith("VERDICT_JWT_SECRET must have at least 32 bytes")
     assert "xxx" not in said
+    assert complaint(VERDICT_JWT_SECRET="x" + 40 * " ").startswith("VERDICT_JWT_SECRET must have at least")
     assert load_settings({"VERDICT_JWT_SECRET": "x" * 32}).jwt_secret == "x" * 32
 
 

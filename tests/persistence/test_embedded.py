@@ -1,7 +1,10 @@
 """The PostgreSQL of our own, under everything that befalls processes, folders and disks."""
 
+import contextlib
 import os
+import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -12,7 +15,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from persistence import DatabaseUnusableError, database, embedded, leftovers
+from persistence import DatabaseUnusableError, database, embedded, leftovers, reachable
 
 OWNER = """
 import sys, trio
@@ -100,6 +103,63 @@ async def test_nobody_else_may_look_into_the_files_or_connect(folder: Path) -> N
         assert await ask(url, "SHOW listen_addresses") == ""
         with pytest.raises(DatabaseUnusableError, match="refuses us"):
             await ask(url.replace("user=verdict", "user=postgres"), "SELECT 1")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has PostgreSQL run as somebody else")
+async def test_private_folders_above_the_data_stay_private(folder: Path) -> None:
+    """What others may do in a folder that is not ours is not ours to say."""
+    private = folder / "private"
+    data = private / "own" / "data"
+    data.mkdir(parents=True)
+    above = (folder, private, private / "own", data)
+    for place in above:
+        place.chmod(0o700)
+    async with embedded.running(data) as url:
+        assert embedded.cluster_of(data).stat().st_uid != 0
+        assert await ask(url, "SELECT 1") == 1
+    assert [stat.S_IMODE(place.stat().st_mode) for place in above] == [0o700] * 4
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has PostgreSQL run as somebody else")
+async def test_programs_in_a_private_folder_are_copied_out_of_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a clone of root's in /root: the folder stays as it is."""
+    private = folder / "private"
+    private.mkdir(mode=0o700)
+    package = embedded.programs().parents[1]
+    for part in (embedded.programs().parent, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(part, private / part.relative_to(package.parent), symlinks=True)
+    inside = private / embedded.programs().relative_to(package.parent)
+    monkeypatch.setattr(embedded, "programs", lambda: inside)
+    with tempfile.TemporaryDirectory(prefix="verdict-embedded-") as shared:
+        Path(shared).chmod(0o755)
+        monkeypatch.setattr(reachable, "SHARED", Path(shared))
+        for _ in range(2):
+            async with embedded.running(folder / "data") as url:
+                assert await ask(url, "SELECT 1") == 1
+        (copy,) = Path(shared).iterdir()
+        program = copy / inside.relative_to(private) / "postgres"
+        assert {place.stat().st_uid for place in (copy, program)} == {0}
+        assert program.stat().st_mode & 0o022 == 0
+    assert stat.S_IMODE(private.stat().st_mode) == 0o700
+
+
+async def test_its_log_is_private_and_holds_no_value_of_a_row(folder: Path) -> None:
+    """A log of an earlier version, open to all, becomes private; it held the address that was refused."""
+    for name in ("postgresql.log", "postgresql.log.old"):
+        (folder / name).write_text("DETAIL:  Key (email)=(ann@example.org) already exists.")
+        (folder / name).chmod(0o644)
+    async with embedded.running(folder) as url:
+        await do(url, "CREATE TABLE people (email TEXT PRIMARY KEY)")
+        for _ in range(2):
+            with contextlib.suppress(database.ConstraintError):
+                await do(url, "INSERT INTO people VALUES ('ben@example.org')")
+    said = (folder / "postgresql.log").read_text()
+    assert 'violates unique constraint "people_pkey"' in said
+    assert "example.org" not in said
+    for name in ("lock", "postgresql.log", "postgresql.log.old"):
+        assert (folder / name).stat().st_mode & 0o077 == 0, name
 
 
 async def test_killed_while_running_it_is_started_again(folder: Path) -> None:

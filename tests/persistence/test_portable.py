@@ -47,6 +47,11 @@ async def test_what_was_exported_and_imported_is_the_same_journal(
         new.abandon()
 
 
+async def test_an_export_is_its_owners_alone(exported: Path) -> None:
+    """What everybody did stands in it."""
+    assert exported.stat().st_mode & 0o077 == 0
+
+
 def lines_of(exported: Path) -> list[str]:
     return exported.read_text().splitlines(keepends=True)
 

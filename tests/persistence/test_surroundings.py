@@ -98,6 +98,15 @@ async def test_the_journal_was_changed(data: Path, database_url: str, connection
     assert "restore the database from a backup" in line
 
 
+@pytest.mark.parametrize("content", ["", "a", "\n", " " * 64, "short of the bytes it needs\n"])
+async def test_the_token_key_is_none(data: Path, database_url: str, content: str) -> None:
+    """With such a key anybody could sign tokens, or nobody could."""
+    (data / "jwt_secret").write_text(content)
+    line = await told_by_a_start(data, DATABASE_URL=database_url)
+    assert f"the key in {data / 'jwt_secret'} is no text of at least 32 bytes" in line
+    assert "restore it from a backup" in line
+
+
 async def test_the_data_folder_cannot_be_written(data: Path) -> None:
     line = await told_by_a_start(Path("/proc/verdict"))
     assert "cannot write in the data folder /proc/verdict" in line
