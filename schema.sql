@@ -209,6 +209,7 @@ CREATE TABLE amm_markets (
     started_at            TIMESTAMPTZ  NOT NULL,
     stopped_at            TIMESTAMPTZ  NULL,
     stop_mode             VARCHAR(10)  NULL,  -- null while it runs, and when settlement stopped it
+    first_started_at      TIMESTAMPTZ  NOT NULL,  -- of start number 1
     CONSTRAINT amm_markets_pkey PRIMARY KEY (market_id),
     CONSTRAINT ck_amm_markets_status CHECK (status IN ('RUNNING', 'STOPPED')),
     CONSTRAINT ck_amm_markets_initial_price CHECK (initial_price_cents BETWEEN 1 AND 99),

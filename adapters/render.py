@@ -464,6 +464,7 @@ def amm_markets(markets: Iterable[Market]) -> shapes.AmmMarketsShape:
                 run.initial_budget,
                 run.initial_price,
                 run.config_override,
+                time(run.first_started_at),
                 time(run.started_at),
                 time_or_null(run.stopped_at),
                 run.stop_mode,

@@ -184,6 +184,7 @@ class AmmMarketShape(Shape, frozen=True):
     initial_budget_cents: int
     initial_price_cents: int
     config_override: dict[str, Any]
+    first_started_at: Time
     started_at: Time
     stopped_at: Time | None
     stop_mode: StopMode | None

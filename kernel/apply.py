@@ -192,7 +192,8 @@ def change_market(
                 event.initial_budget_cents,
                 event.initial_price_cents,
                 event.config_override,
-                fact.at,
+                first_started_at=market.amm.first_started_at if market.amm is not None else fact.at,
+                started_at=fact.at,
             )
         case AmmStopped():
             assert market.amm is not None

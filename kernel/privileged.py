@@ -252,7 +252,8 @@ def start_amm(draft: Draft, command: StartAmm) -> Answer | Refusal:
         command.initial_budget,
         command.initial_price,
         command.config_override,
-        draft.at,
+        first_started_at=market.amm.first_started_at if market.amm is not None else draft.at,
+        started_at=draft.at,
     )
     draft.record(
         market.id,

@@ -28,6 +28,7 @@ from kernel.codes import (
 )
 from kernel.commands import MarketTerms
 from kernel.events import Fact
+from kernel.limits import START_KEY_PREFIX
 from kernel.state import Account, AmmRun, Guard, Holding, Market, Order, Position, State
 
 SNAPSHOT_FORMAT: Final = 2
@@ -67,7 +68,9 @@ class AmmImage(Image, frozen=True):
     initial_budget: int
     initial_price: int
     config_override: dict[str, Any]
-    started_at: int
+    started_at: int | tuple[int, int]
+    """With when the first start was, where nothing else of the state tells that: snapshots from before it was
+    remembered have the same bytes, but for a first start whose budget paid no pair."""
     stopped_at: int | None
     stop_mode: StopMode | None
 
@@ -180,7 +183,7 @@ def image(state: State) -> StateImage:
         accounts=[
             AccountImage(*account_values(state.accounts[user_id])) for user_id in sorted(state.accounts)
         ],
-        markets=[market_image(state.markets[market_id]) for market_id in sorted(state.markets)],
+        markets=[market_image(state, state.markets[market_id]) for market_id in sorted(state.markets)],
         orders=[OrderImage(*order_values(order)) for order in state.orders.values()],
         guards=[
             (user_id, guard.grace_ms, list(guard.markets) if guard.markets is not None else None)
@@ -203,12 +206,27 @@ market_values = reader(MarketImage)
 order_values = reader(OrderImage, user_id="account.id", market_id="market.id")
 
 
-def market_image(market: Market) -> MarketImage:
+def market_image(state: State, market: Market) -> MarketImage:
     return msgspec.structs.replace(
         MarketImage(*market_values(market)),
-        amm=AmmImage(*amm_values(market.amm)) if market.amm is not None else None,
+        amm=amm_image(state, market.id, market.amm) if market.amm is not None else None,
         positions=[position_image(market.positions[user_id]) for user_id in sorted(market.positions)],
     )
+
+
+def amm_image(state: State, market_id: str, run: AmmRun) -> AmmImage:
+    image = AmmImage(*amm_values(run))
+    if first_start(state, market_id, run.start_count, run.started_at) == run.first_started_at:
+        return image
+    return msgspec.structs.replace(image, started_at=(run.started_at, run.first_started_at))
+
+
+def first_start(state: State, market_id: str, start_count: int, started_at: int) -> int | None:
+    """When the market maker was first started in a market, if what else is remembered tells it."""
+    if start_count == 1:
+        return started_at
+    mint = state.mints.get(f"{START_KEY_PREFIX}{market_id}_1")
+    return mint.at if mint is not None else None
 
 
 def position_image(position: Position) -> PositionImage:
@@ -236,19 +254,19 @@ def restore(state: State, image: StateImage) -> None:
     state.order_ids.resume(*image.order_ids)
     for account in image.accounts:
         state.accounts[account.id] = Account(**asdict(account))
+    state.mints.update(image.mints)
     for market in image.markets:
         restore_market(state, market)
     for order in image.orders:
         restore_order(state, order)
     for user_id, grace_ms, markets in image.guards:
         state.guards[user_id] = Guard(grace_ms, tuple(markets) if markets is not None else None)
-    state.mints.update(image.mints)
     state.burns.update(image.burns)
     state.transfers.update(image.transfers)
 
 
 def restore_market(state: State, image: MarketImage) -> None:
-    amm = AmmRun(**asdict(image.amm)) if image.amm is not None else None
+    amm = restored_run(state, image.id, image.amm) if image.amm is not None else None
     market = Market(**asdict(image) | {"amm": amm, "positions": {}})
     state.markets[market.id] = market
     for held in image.positions:
@@ -257,6 +275,17 @@ def restore_market(state: State, image: MarketImage) -> None:
             holding.volume, holding.cost_sum, holding.pending_sell = values
         position.has_traded = held.has_traded
         position.updated_at = held.updated_at
+
+
+def restored_run(state: State, market_id: str, image: AmmImage) -> AmmRun:
+    if isinstance(image.started_at, int):
+        started = image.started_at
+        first = first_start(state, market_id, image.start_count, started)
+    else:
+        started, first = image.started_at
+    if first is None:
+        raise ValueError(f"it does not tell when the market maker was first started in {market_id}")
+    return AmmRun(**asdict(image) | {"started_at": started, "first_started_at": first})
 
 
 def restore_order(state: State, image: OrderImage) -> None:

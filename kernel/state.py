@@ -248,6 +248,8 @@ class AmmRun:
     initial_budget: int
     initial_price: int
     config_override: dict[str, Any]
+    first_started_at: int
+    """When start number 1 was; the market maker's first idea of the price fades from then on."""
     started_at: int
     stopped_at: int | None = None
     stop_mode: StopMode | None = None

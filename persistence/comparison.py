@@ -324,6 +324,7 @@ def run_row(market: Market) -> Row:
         "started_at": moment(run.started_at),
         "stopped_at": moment(run.stopped_at),
         "stop_mode": run.stop_mode,
+        "first_started_at": moment(run.first_started_at),
     }
 
 

@@ -103,8 +103,8 @@ UPDATE_MARKETS: Final = """
 """
 START_AMM: Final = """
     INSERT INTO amm_markets (market_id, status, start_count, initial_budget_cents, initial_price_cents,
-                             config_override, started_at)
-    VALUES ($1, 'RUNNING', $2, $3, $4, $5, $6)
+                             config_override, started_at, first_started_at)
+    VALUES ($1, 'RUNNING', $2, $3, $4, $5, $6, $6)
     ON CONFLICT (market_id) DO UPDATE
     SET status = excluded.status, start_count = excluded.start_count,
         initial_budget_cents = excluded.initial_budget_cents,

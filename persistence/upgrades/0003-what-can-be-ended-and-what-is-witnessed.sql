@@ -15,3 +15,12 @@ CREATE TRIGGER trg_users_token_generation BEFORE UPDATE ON users
                        OR OLD.account_type <> 'SYSTEM_BOT'
                           AND (NEW.account_type <> OLD.account_type OR NEW.password_hash <> OLD.password_hash))
     EXECUTE FUNCTION fn_raise_token_generation();
+
+-- Since when the market maker knows a market: from its first start on, whatever came after.
+
+ALTER TABLE amm_markets ADD COLUMN first_started_at TIMESTAMPTZ;
+UPDATE amm_markets SET first_started_at = CASE start_count WHEN 1 THEN started_at ELSE (
+    SELECT min(created_at) FROM wal_events
+    WHERE wal_events.market_id = amm_markets.market_id AND event_type = 'AMM_STARTED'
+) END;
+ALTER TABLE amm_markets ALTER COLUMN first_started_at SET NOT NULL;

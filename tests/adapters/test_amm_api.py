@@ -241,7 +241,8 @@ def test_the_market_maker_is_started_and_stopped(the_venue: Venue) -> None:
     assert admin.post("/admin/amm/start", **start).verdict == (409, 6007)
     for caller in (amm, admin):
         (row,) = [each for each in caller.data("/amm/markets")["items"] if each["market_id"] == market]
-        assert row.pop("started_at")
+        assert row.pop("started_at") == row["first_started_at"]
+        assert row.pop("first_started_at").endswith("Z")
         assert row == {
             "market_id": market,
             "status": "RUNNING",
@@ -264,6 +265,18 @@ def test_the_market_maker_is_started_and_stopped(the_venue: Venue) -> None:
         "remaining_no_inventory": 2500,
     }
     assert admin.post("/admin/amm/stop", market_id=market).verdict == (422, 6008)
+
+
+def test_the_first_start_is_told_whatever_comes_after(the_venue: Venue) -> None:
+    market = the_venue.market()
+    start = {"market_id": market, "initial_budget_cents": 500_000, "initial_price_cents": 55}
+    times = []
+    for _ in range(2):
+        times.append(the_venue.admin.post("/admin/amm/start", **start).data["started_at"])
+        (row,) = [one for one in the_venue.amm.data("/amm/markets")["items"] if one["market_id"] == market]
+        assert (row["first_started_at"], row["started_at"]) == (times[0], times[-1])
+        the_venue.admin.post("/admin/amm/stop", market_id=market)
+    assert times[0] < times[1]
 
 
 @pytest.mark.parametrize(

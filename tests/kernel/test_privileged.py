@@ -385,6 +385,9 @@ def test_a_second_start_clears_the_stop_and_has_its_own_key() -> None:
     run = market.market().amm
     assert run is not None
     assert (run.status, run.start_count, run.stopped_at, run.stop_mode) == (AmmStatus.RUNNING, 2, None, None)
+    started = [fact.at for fact in market.facts if isinstance(fact.event, AmmStarted)]
+    assert [run.first_started_at, run.started_at] == started
+    assert started[0] < started[1]
     assert sorted(market.exchange.mints) == ["amm_start_M_1", "amm_start_M_2"]
 
 

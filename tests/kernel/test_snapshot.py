@@ -64,9 +64,11 @@ def test_equal_states_have_equal_bytes_and_others_do_not() -> None:
 def test_the_digest_sees_every_field_of_the_state() -> None:
     """Changed by the smallest step, each of these gives another digest."""
     day = busy_day()
+    day.play("root starts the AMM with 700 at 50")
     exchange = day.exchange
     market, account = exchange.markets["M"], exchange.accounts["ann"]
-    order = day.order("ann", "offer")
+    order, started = day.order("ann", "offer"), market.amm
+    assert started is not None
     seen = {exchange.digest()}
     for thing, names in (
         (exchange, "now head ledger_head breaker_head external"),
@@ -79,6 +81,7 @@ def test_the_digest_sees_every_field_of_the_state() -> None:
         (day.position("ann"), "updated_at"),
         (order, "remaining frozen price book_price quantity accepted_seq created_at updated_at"),
         (exchange.guards["ann"], "grace_ms"),
+        (started, "first_started_at started_at start_count initial_price initial_budget"),
     ):
         for name in names.split():
             value = getattr(thing, name)
@@ -88,6 +91,47 @@ def test_the_digest_sees_every_field_of_the_state() -> None:
             seen.add(digest)
             setattr(thing, name, value)
     assert exchange.digest() in seen
+
+
+# When the market maker was first started
+
+
+def started_twice(first_budget: int) -> Exchange:
+    day = Trading()
+    day.play(
+        f"root starts the AMM with {first_budget} at 50",
+        "root stops the AMM",
+        "root starts the AMM with 700 at 60",
+    )
+    return day.exchange
+
+
+def runs(exchange: Exchange) -> tuple[int, int]:
+    run = exchange.markets["M"].amm
+    assert run is not None
+    return run.first_started_at, run.started_at
+
+
+@pytest.mark.parametrize("first_budget", [500, 199])
+def test_a_snapshot_remembers_the_first_start(first_budget: int) -> None:
+    """Also where the first start's mint does not tell when that was: its budget paid no pair."""
+    exchange = started_twice(first_budget)
+    first, second = runs(exchange)
+    assert first < second
+    assert runs(Exchange.restore(exchange.snapshot())) == (first, second)
+
+
+def test_snapshots_from_before_the_first_start_was_remembered_are_still_good() -> None:
+    """They have the same bytes, so that digests of old are the digests of today. Where they do not tell when
+    the first start was, they are passed over."""
+    exchange, poor = started_twice(500), started_twice(199)
+    first, second = runs(exchange)
+    assert b"[%d,%d]" % (second, first) not in exchange.snapshot()
+    pair = b"[%d,%d]" % runs(poor)[::-1]
+    assert pair in poor.snapshot()
+    old = poor.snapshot().replace(pair, b"%d" % runs(poor)[1])
+    with pytest.raises(SnapshotError, match="when the market maker was first started in M"):
+        Exchange.restore(old)
 
 
 # What is no snapshot

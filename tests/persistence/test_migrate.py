@@ -114,6 +114,26 @@ async def test_an_older_database_is_raised_to_what_a_new_one_is(empty: Connectio
             assert raised == made
 
 
+async def test_the_first_start_of_the_market_maker_is_found_in_the_journal(empty: Connection) -> None:
+    await empty.execute((Path(__file__).parent / "schema-0001.sql").read_text())
+    await empty.execute("""
+        INSERT INTO wal_events (id, created_at, market_id, event_type, payload) VALUES
+            (1, '2026-11-01', 'ONCE', 'AMM_STARTED', '{}'),
+            (2, '2026-11-02', 'TWICE', 'AMM_STARTED', '{}'),
+            (3, '2026-11-03', 'TWICE', 'AMM_STOPPED', '{}'),
+            (4, '2026-11-04', 'TWICE', 'AMM_STARTED', '{}');
+        INSERT INTO amm_markets (market_id, status, start_count, initial_budget_cents, initial_price_cents,
+                                 started_at) VALUES
+            ('ONCE', 'RUNNING', 1, 500, 50, '2026-11-01'),
+            ('TWICE', 'RUNNING', 2, 500, 50, '2026-11-04')
+    """)
+    await migrate(empty)
+    rows = await empty.fetch(
+        "SELECT market_id, first_started_at::date::text AS day FROM amm_markets ORDER BY 1"
+    )
+    assert [tuple(row) for row in rows] == [("ONCE", "2026-11-01"), ("TWICE", "2026-11-02")]
+
+
 async def test_an_upgrade_that_fails_leaves_the_version_before_it(empty: Connection, upgrades: Path) -> None:
     """Not half of it: its first statement worked."""
     (upgrades / "0005-shade.sql").write_text("ALTER TABLE markets ADD COLUMN shade TEXT; SELECT 1 / 0;")

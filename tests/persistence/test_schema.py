@@ -48,6 +48,7 @@ GOOD: dict[str, Row] = {
         "initial_budget_cents": "1",
         "initial_price_cents": "50",
         "started_at": "now()",
+        "first_started_at": "now()",
     },
     "orders": {
         "id": f"'{UUID_1}'",

@@ -184,6 +184,7 @@ def start_amm(world: World, command: StartAmm) -> Answer:
         command.initial_budget,
         command.initial_price,
         command.config_override,
+        world.at if run is None else run.first_started_at,
         world.at,
     )
     world.record(

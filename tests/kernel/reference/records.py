@@ -59,6 +59,7 @@ class AmmRun:
     initial_budget: int
     initial_price: int
     config_override: dict[str, Any]
+    first_started_at: int
     started_at: int
     status: str = "RUNNING"
     stopped_at: int | None = None
