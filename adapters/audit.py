@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from adapters import render, shapes
+from adapters.ledger_watch import LedgerWatch
 from adapters.routes import Reply
 from adapters.server import Server
 from kernel.audit import INVARIANTS
@@ -41,6 +42,8 @@ async def verify(server: Server) -> Reply[shapes.InvariantsShape]:
     await server.recorded(head)
     for name, found in (await server.check_record()).items():
         violations.setdefault(name, []).extend(found)
+    for violation in await LedgerWatch(server).look():
+        violations.setdefault(violation.invariant, []).append(violation.told())
     checks = [
         shapes.CheckShape(
             name,

@@ -24,6 +24,7 @@ from adapters.gate import Gate
 from adapters.http import make_app
 from adapters.identity import Identities
 from adapters.keys import PRIVATE
+from adapters.ledger_watch import LedgerWatch
 from adapters.log import start_logging
 from adapters.metrics import Metrics, Sources
 from adapters.operations import Ready, add_operations
@@ -161,6 +162,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Running]:
                 helping.start_soon(server.identities.watch)
                 helping.start_soon(end_trading_windows, server)
                 helping.start_soon(audit_regularly, server)
+                helping.start_soon(LedgerWatch(server).run)
                 gate = Gate(settings, clock)
                 app = application(server, websockets, gate, writer)
                 async with serving(app, websockets, sockets, gate):

@@ -108,6 +108,9 @@ class History(Protocol):
 
     async def breakers(self, market_id: str, *, before: int | None, limit: int) -> list[Row] | None: ...
 
+    async def balances(self, accounts: Sequence[tuple[str, int, int]], ledger_id: int, at: int) -> list[Row]:
+        """By account: what ledger and tables say it has, what its entries since an earlier one come to."""
+
 
 @attrs.frozen
 class Server:

@@ -61,6 +61,7 @@ TRIGGERS: Final = {
     "global_zero_sum": CircuitBreakerTrigger.INVARIANT_BALANCE,
     "reserve_account_consistency": CircuitBreakerTrigger.INVARIANT_BALANCE,
     "frozen_funds": CircuitBreakerTrigger.INVARIANT_BALANCE,
+    "ledger_chain": CircuitBreakerTrigger.INVARIANT_BALANCE,
     "non_negative": CircuitBreakerTrigger.NEGATIVE_BALANCE,
     "book_matches_orders": CircuitBreakerTrigger.ORDERBOOK_DESYNC,
     "book_not_crossed": CircuitBreakerTrigger.ORDERBOOK_DESYNC,

@@ -105,6 +105,28 @@ BREAKERS: Final = f"""
 """
 
 
+BALANCES: Final = """
+    SELECT asked.user_id, COALESCE(last.balance_after, 0) AS last_balance,
+           since.entries, since.amount, since.frozen,
+           accounts.available_balance, accounts.frozen_balance, accounts.version
+    FROM unnest($1::text[], $2::bigint[], $3::timestamptz[]) WITH ORDINALITY
+             AS asked (user_id, ledger_id, at, place)
+    LEFT JOIN LATERAL (
+        SELECT balance_after FROM ledger_entries
+        WHERE user_id = asked.user_id AND created_at <= $5 AND id <= $4
+        ORDER BY created_at DESC, id DESC LIMIT 1) AS last ON TRUE
+    CROSS JOIN LATERAL (
+        SELECT COUNT(*) AS entries, COALESCE(SUM(amount), 0)::bigint AS amount,
+               COALESCE(-SUM(amount) FILTER (WHERE entry_type IN ('ORDER_FREEZE', 'ORDER_UNFREEZE')), 0)
+                   ::bigint AS frozen
+        FROM ledger_entries
+        WHERE user_id = asked.user_id AND created_at BETWEEN asked.at AND $5
+          AND id > asked.ledger_id AND id <= $4) AS since
+    LEFT JOIN accounts ON accounts.user_id = asked.user_id
+    ORDER BY asked.place
+"""
+
+
 @attrs.frozen
 class History:
     """Questions about the past."""
@@ -218,6 +240,16 @@ class History:
             if edge is None:
                 return None
         return await self._rows(BREAKERS, market_id, edge, before, limit)
+
+    async def balances(self, accounts: Sequence[tuple[str, int, int]], ledger_id: int, at: int) -> list[Row]:
+        """What entry `ledger_id`, of time `at`, left these accounts with, and what the entries since come to.
+
+        Each account comes with the entry, and its time, after which entries are added up. In their order.
+        """
+        names, since, times = zip(*accounts, strict=True)
+        return await self._rows(
+            BALANCES, names, since, [stored(time) for time in times], ledger_id, stored(at)
+        )
 
     async def _rows(self, sql: str, *values: Any) -> list[Row]:
         async with self.database.borrowed() as connection:

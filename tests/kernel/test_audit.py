@@ -53,6 +53,7 @@ TRIGGERS = {
     "reserve_account_consistency": "INVARIANT_BALANCE",
     "non_negative": "NEGATIVE_BALANCE",
     "frozen_funds": "INVARIANT_BALANCE",
+    "ledger_chain": "INVARIANT_BALANCE",
     "book_matches_orders": "ORDERBOOK_DESYNC",
     "book_not_crossed": "ORDERBOOK_DESYNC",
     "pnl_sum": "INVARIANT_COST_SUM",  # the pool is half of that identity
