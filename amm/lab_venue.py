@@ -22,6 +22,7 @@ from kernel.answers import (
     Placed,
     Refusal,
     Replaced,
+    Unfinished,
 )
 from kernel.codes import AMM_ID, CancelScope, Code, Direction, OrderStatus, Side, TimeInForce
 from kernel.events import (
@@ -126,6 +127,8 @@ class Venue:
         for fact in outcome.facts:
             if events := self._told(fact):
                 self.frames.append(Frame(fact.id, events))
+        if isinstance(outcome.answer, Unfinished):
+            return self.execute(outcome.answer.then)
         return outcome
 
     # What the maker is told.

@@ -135,7 +135,7 @@ def compare() -> None:
     for command in commands[:WARM_UP]:
         exchange.execute(command)
     settle()
-    resting = len(exchange.markets[market(0)].live_orders())
+    resting = sum(len(position.live) for position in exchange.markets[market(0)].positions.values())
     section(f"place, cancel and trade in one market, side by side; {resting:,} orders rest at the start")
     durations: dict[str, list[float]] = {name: [] for name in [*venues, "the whole kernel"]}
     for wishes, wished in zip(parts(steps[WARM_UP:]), parts(commands[WARM_UP:]), strict=True):

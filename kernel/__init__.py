@@ -51,6 +51,7 @@ DECISIONS: Final[dict[type[commands.Command], Callable[[Draft, Any], Answer | Re
     commands.ResolveMarket: settlement.resolve_market,
     commands.VoidMarket: settlement.void_market,
     commands.SettleMarket: settlement.settle_market,
+    commands.CloseMarket: settlement.close_market,
 }
 """Which decision answers which wish."""
 

@@ -187,7 +187,7 @@ def transfer_shares(draft: Draft, command: TransferShares) -> Answer | Refusal:
     market = state.markets.get(command.market_id)
     if market is None or market.status is MarketStatus.DRAFT:
         return market_not_found(command.market_id)
-    if market.status is MarketStatus.HALTED:
+    if market.status is MarketStatus.HALTED or market.closing is not None:
         return market_not_open(market)
     pair = both_ends(draft, command)
     if isinstance(pair, Refusal):

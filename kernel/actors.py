@@ -17,9 +17,9 @@ import attrs
 import trio
 
 from kernel import Exchange
-from kernel.answers import MarketIs, Outcome, Refusal
+from kernel.answers import MarketIs, Outcome, Refusal, Unfinished
 from kernel.codes import Code
-from kernel.commands import AnyCommand, CreateMarket
+from kernel.commands import AnyCommand, CloseMarket, CreateMarket
 from kernel.journal import Decided, Journal, Page
 
 INBOX: Final = 1024
@@ -47,6 +47,10 @@ class Request:
     correlation_id: str
     by: str | None
     """Whose share of the inbox it takes."""
+    is_portion: bool = False
+    """One of several, which are decided one by one."""
+    goes_on: bool = False
+    """One of the commands was too large for one step; the request is answered with its last portion."""
     outcomes: list[Outcome] = attrs.field(factory=list)
     durable: trio.Event = attrs.field(factory=trio.Event)
 
@@ -118,7 +122,42 @@ class Actors:
             self._open_inbox(None)
             for market_id in self.exchange.markets:
                 self._open_inbox(market_id)
+            await self._finish_what_was_begun()
             task_status.started()
+
+    async def _finish_what_was_begun(self) -> None:
+        """What a crash cut off between two portions is brought to its end, before anybody is served."""
+        async with trio.open_nursery() as nursery:
+            for market in self.exchange.markets.values():
+                if market.closing is not None:
+                    first = CloseMarket(at=self.exchange.now, market_id=market.id)
+                    nursery.start_soon(self._finish, first, "recovery", self._backlog.clone())
+
+    async def _finish(
+        self, command: AnyCommand, correlation_id: str, backlog: trio.MemorySendChannel[Turn]
+    ) -> Outcome:
+        """Decide portion after portion; returns what the last of them answers.
+
+        The next is decided when the one before is durable: everybody else, in this market and in others, is
+        served in between, and no more than one portion is on its way to the disk.
+        """
+        async with backlog:
+            while True:
+                portion = Request([command], correlation_id, None, is_portion=True)
+                decided = self._decide(portion, backlog)
+                await backlog.send(Turn([portion], decided, self.journal.pack(decided)))
+                await portion.durable.wait()
+                (outcome,) = portion.outcomes
+                if not isinstance(outcome.answer, Unfinished):
+                    return outcome
+                command = outcome.answer.then
+
+    async def _answer_with_the_last(
+        self, request: Request, place: int, then: AnyCommand, backlog: trio.MemorySendChannel[Turn]
+    ) -> None:
+        await self.until_durable(request.outcomes[place].seen)
+        request.outcomes[place] = await self._finish(then, request.correlation_id, backlog)
+        request.durable.set()
 
     async def ask(self, *commands: AnyCommand, correlation_id: str = "") -> list[Outcome]:
         """Have commands for one market decided back to back; return when the outcomes are durable.
@@ -194,16 +233,16 @@ class Actors:
         async with received, backlog:
             async for first in received:
                 inbox.took(first)
-                requests, decided = [first], self._decide(first)
+                requests, decided = [first], self._decide(first, backlog)
                 while len(decided) < TURN and (request := next(waiting(received), None)) is not None:
                     inbox.took(request)
                     requests.append(request)
-                    decided += self._decide(request)
+                    decided += self._decide(request, backlog)
                 turn = Turn(requests, decided, self.journal.pack(decided))
                 await backlog.send(turn)  # may wait: this is the back-pressure
 
-    def _decide(self, request: Request) -> list[Decided]:
-        """Decide a request's commands, back to back."""
+    def _decide(self, request: Request, backlog: trio.MemorySendChannel[Turn]) -> list[Decided]:
+        """Decide a request's commands, back to back; what is too large for one step goes on by itself."""
         execute, outcomes = self.exchange.execute, request.outcomes
         for command in request.commands:
             try:
@@ -213,6 +252,10 @@ class Actors:
             outcomes.append(outcome)
             if type(command) is CreateMarket and isinstance(outcome.answer, MarketIs):
                 self._open_inbox(command.market_id)
+            elif type(outcome.answer) is Unfinished and not request.is_portion:
+                request.goes_on = True
+                place, then = len(outcomes) - 1, outcome.answer.then
+                self._nursery.start_soon(self._answer_with_the_last, request, place, then, backlog.clone())
         return [
             Decided(command, request.correlation_id, outcome)
             for command, outcome in zip(request.commands, outcomes, strict=True)
@@ -235,7 +278,8 @@ class Actors:
             listen(decided)
         for turn in turns:
             for request in turn.requests:
-                request.durable.set()
+                if not request.goes_on:
+                    request.durable.set()
         self._committed.set()
         self._committed = trio.Event()
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kernel.codes import CancelReason, Code, FrozenAssetType, OrderStatus, ResolutionResult, StopMode
+from kernel.commands import CloseMarket
 from kernel.events import Fact
 
 if TYPE_CHECKING:
@@ -152,6 +153,15 @@ class Resolved(msgspec.Struct, frozen=True):
     settlement: Settlement | None
 
 
+class Unfinished(msgspec.Struct, frozen=True):
+    """A portion is done and there is more: whoever had it decided has this decided next, and so on.
+
+    What the last portion answers is the answer to the first command.
+    """
+
+    then: CloseMarket
+
+
 Answer = (
     Placed
     | Cancelled
@@ -168,6 +178,7 @@ Answer = (
     | AmmStoppedNow
     | MarketIs
     | Resolved
+    | Unfinished
 )
 
 

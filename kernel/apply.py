@@ -25,6 +25,7 @@ from kernel.events import (
     GuardSet,
     JournalOpened,
     MarketAmmAuthorized,
+    MarketClosing,
     MarketCreated,
     MarketSettled,
     MarketStatusChanged,
@@ -39,7 +40,7 @@ from kernel.events import (
     SharesMinted,
     SharesTransferred,
 )
-from kernel.state import Account, AmmRun, Order, State
+from kernel.state import Account, AmmRun, Closing, Order, State
 
 GTC = TimeInForce.GTC
 
@@ -79,7 +80,12 @@ def apply(state: State, fact: Fact) -> None:
             state.burns[key] = fact
             state.trade_ids.resume_trade(trade.trade_id)
             state.order_ids.resume_order(trade.order_id)
-        case JournalOpened() | NettingExecuted() | PositionSettled():
+        case PositionSettled(payout_cents=payout, yes_cost_sum=yes_cost, no_cost_sum=no_cost):
+            assert fact.market_id is not None
+            closing = state.markets[fact.market_id].closing
+            if closing is not None:  # else one step settles all, and nobody asks how far it has come
+                closing.count(payout, yes_cost + no_cost)
+        case JournalOpened() | NettingExecuted():
             pass  # what they changed, the members below say
         case _:
             change_market(state, fact, event)
@@ -163,6 +169,7 @@ def change_market(
     state: State,
     fact: Fact,
     event: MarketStatusChanged
+    | MarketClosing
     | MarketAmmAuthorized
     | MarketSettled
     | AmmStarted
@@ -182,8 +189,11 @@ def change_market(
         case MarketAmmAuthorized():
             market.amm_authorized = event.amm_authorized
             market.updated_at = fact.at
+        case MarketClosing(settles=settles):
+            market.closing = Closing(settles)
         case MarketSettled():
             market.status = event.new_status
+            market.closing = None
             market.settled_at = event.settled_at
         case AmmStarted():
             market.amm = AmmRun(
@@ -200,8 +210,7 @@ def change_market(
             market.amm.stop(fact.at, event.stop_mode)
         case CircuitBreakerTriggered():
             state.breaker_head = event.breaker_id
-            market.open_breakers.append(event.breaker_id)
-            market.updated_at = fact.at
+            market.open_breaker(event.breaker_id, fact.at)
         case CircuitBreakerResolved():
             market.open_breakers = []
         case _:

@@ -120,18 +120,39 @@ def audit_shares(market: Market) -> list[Violation]:
     positions = market.positions.values()
     yes, no = sum(p.yes.volume for p in positions), sum(p.no.volume for p in positions)
     costs = sum(p.yes.cost_sum + p.no.cost_sum for p in positions)
+    return audit_sums(market, yes, no, costs)
+
+
+def audit_sums(market: Market, yes: int, no: int, costs: int) -> list[Violation]:
+    """The same, by whoever has added up already what the positions hold and what they cost."""
+    violations = [*audit_totals(market)]
+    totals = {"total_yes_shares": market.yes_shares, "total_no_shares": market.no_shares}
+    if market.closing is not None:
+        costs += market.closing.costs
+    if market.reserve + market.pnl_pool != costs:
+        money = {"reserve_balance": market.reserve, "pnl_pool": market.pnl_pool}
+        violations.append(Violation("cost_conservation", market.id, money | {"cost_sums": costs}))
+    # While holders are paid the sums are those of who is left; the volumes of the others were not kept.
+    if is_paid_in_part(market):
+        return violations
+    if (yes, no) != (market.yes_shares, market.no_shares):
+        volumes = {"yes_volumes": yes, "no_volumes": no}
+        violations.append(Violation("positions_sum", market.id, totals | volumes))
+    return violations
+
+
+def is_paid_in_part(market: Market) -> bool:
+    return market.closing is not None and market.closing.costs > 0
+
+
+def audit_totals(market: Market) -> Iterator[Violation]:
+    """What a market says of itself, whoever holds it."""
     totals = {"total_yes_shares": market.yes_shares, "total_no_shares": market.no_shares}
     money = {"reserve_balance": market.reserve, "pnl_pool": market.pnl_pool}
-    checks = {
-        "shares_balanced": (market.yes_shares == market.no_shares, totals),
-        "reserve_consistency": (market.reserve == PAIR_CENTS * market.yes_shares >= 0, money | totals),
-        "cost_conservation": (market.reserve + market.pnl_pool == costs, money | {"cost_sums": costs}),
-        "positions_sum": (
-            (yes, no) == (market.yes_shares, market.no_shares),
-            totals | {"yes_volumes": yes, "no_volumes": no},
-        ),
-    }
-    return [Violation(name, market.id, numbers) for name, (holds, numbers) in checks.items() if not holds]
+    if market.yes_shares != market.no_shares:
+        yield Violation("shares_balanced", market.id, totals)
+    if not market.reserve == PAIR_CENTS * market.yes_shares >= 0:
+        yield Violation("reserve_consistency", market.id, money | totals)
 
 
 def audit_positions(market: Market) -> Iterator[Violation]:
@@ -242,7 +263,7 @@ def audit_book(market: Market, orders: Iterable[Order]) -> Iterator[Violation]:
         queues[order.is_bid, order.book_price].append(order)
         by_holder[order.account.id].append(order)
     if any(order.time_in_force is not TimeInForce.GTC for order in live) or (
-        live and market.status not in TRADING
+        live and market.status not in TRADING and market.closing is None
     ):
         yield Violation(
             "book_matches_orders", market.id, {"live_orders": len(live), "status": market.status.value}
@@ -308,7 +329,7 @@ def audit_accounts(state: State) -> Iterator[Violation]:
         totals = {"balances": held, "deposits_less_withdrawals": state.external}
         yield Violation("global_zero_sum", None, totals)
     if RESERVE_ID in state.accounts:
-        reserves = sum(market.reserve for market in state.markets.values())
+        reserves = sum(market.reserved for market in state.markets.values())
         if state.reserve_account.available != reserves:
             yield Violation(
                 "reserve_account_consistency",

@@ -6,6 +6,7 @@ ten orders rest or a million.
 """
 
 from collections.abc import Iterator
+from heapq import heapify, heappop, heapreplace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -93,6 +94,30 @@ class Book:
 
     def side(self, order: "Order") -> HalfBook:
         return self.bids if order.is_bid else self.asks
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.bids.mask or self.asks.mask)
+
+    def oldest(self, count: int) -> list["Order"]:
+        """Up to so many of those who rest, in acceptance order, whatever else does.
+
+        In each queue who came first stands first, so the next is always at the head of one of them.
+        """
+        heads = [
+            (order.accepted_seq, order) for half in (self.bids, self.asks) for order in half.first if order
+        ]
+        heapify(heads)
+        found: list[Order] = []
+        while heads and len(found) < count:
+            _, order = heads[0]  # no two have the same number: orders are never compared
+            found.append(order)
+            behind = order.behind
+            if behind is None:
+                heappop(heads)
+            else:
+                heapreplace(heads, (behind.accepted_seq, behind))
+        return found
 
     @property
     def best_bid(self) -> int | None:

@@ -47,8 +47,7 @@ def trip(
     """Record the fault; a market that still moved is halted."""
     state = draft.state
     state.breaker_head += 1
-    market.open_breakers.append(state.breaker_head)
-    market.updated_at = draft.at
+    market.open_breaker(state.breaker_head, draft.at)
     draft.record(
         market.id,
         CircuitBreakerTriggered(breaker_id=state.breaker_head, trigger_reason=trigger, context=context),

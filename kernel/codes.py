@@ -29,6 +29,15 @@ class MarketStatus(enum.StrEnum):
     VOIDED = "VOIDED"
 
 
+class ClosingStage(enum.StrEnum):
+    """How far a market has come that is closed in portions."""
+
+    CANCEL = "CANCEL"
+    CHECK = "CHECK"
+    NET = "NET"
+    PAY = "PAY"
+
+
 class Side(enum.StrEnum):
     """Which share of the pair, in the user's own view."""
 

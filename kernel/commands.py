@@ -11,6 +11,7 @@ import msgspec
 from kernel.codes import (
     CancelScope,
     CircuitBreakerTrigger,
+    ClosingStage,
     Direction,
     MarketStatus,
     ReferenceType,
@@ -289,6 +290,22 @@ class SettleMarket(Command, frozen=True, kw_only=True, tag="SETTLE_MARKET"):
     by: str
 
 
+class CloseMarket(Command, frozen=True, kw_only=True, tag="CLOSE_MARKET"):
+    """Go on closing a market that is too large for one step. The market's actor says it to itself.
+
+    Said without more it begins again, and finds what is left to do: that is how a start goes on.
+    """
+
+    market_id: str
+    stage: ClosingStage = ClosingStage.CANCEL
+    after: str = ""
+    """Which holder was the last that this stage has looked at."""
+    yes: int = 0
+    """What the check has counted so far: shares of either side, and what was paid for them."""
+    no: int = 0
+    costs: int = 0
+
+
 class Tick(Command, frozen=True, kw_only=True, tag="TICK"):
     """Time has passed: a market whose trading window is over is suspended."""
 
@@ -323,6 +340,7 @@ AnyCommand = (
     | ResolveMarket
     | VoidMarket
     | SettleMarket
+    | CloseMarket
     | Tick
     | OpenJournal
 )

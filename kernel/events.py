@@ -177,6 +177,13 @@ class MarketStatusChanged(Event, frozen=True, tag="MARKET_STATUS_CHANGED"):
     by: str | None = None
 
 
+class MarketClosing(Event, frozen=True, tag="MARKET_CLOSING"):
+    """A resolved market has too much to cancel or to pay for one step: what follows comes in portions."""
+
+    settles: bool
+    """Whether it is also paid out; otherwise its orders are cancelled and that is all."""
+
+
 class MarketAmmAuthorized(Event, frozen=True, tag="MARKET_AMM_AUTHORIZED"):
     amm_authorized: bool
     by: str
@@ -344,6 +351,7 @@ AnyEvent = (
     | GuardSet
     | MarketCreated
     | MarketStatusChanged
+    | MarketClosing
     | MarketAmmAuthorized
     | PositionSettled
     | MarketSettled

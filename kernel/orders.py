@@ -356,6 +356,8 @@ def cancel_by_client_id(draft: Draft, command: CancelByClientId) -> Answer | Ref
 def cancel_own(draft: Draft, order: Order) -> Answer | Refusal:
     if not order.is_live:
         return Refusal(Code.ORDER_CLOSED, f"Order is {order.status}: it can no longer be cancelled")
+    if order.market.closing is not None:
+        return Refusal(Code.ORDER_CLOSED, "Order is being cancelled: its market is resolved")
     if order.market.status is HALTED:
         return market_not_open(order.market)
     released = cancel(draft, order, USER_CANCELLED)
@@ -405,8 +407,9 @@ def fire_guard(draft: Draft, command: FireGuard) -> Answer | Refusal:
 
 
 def live_orders_of(market: Market, account: Account) -> list[Order]:
+    """Own orders, in acceptance order. Those of a market that is being closed are taken care of."""
     position = market.positions.get(account.id)
-    return list(position.live) if position is not None else []
+    return list(position.live) if position is not None and market.closing is None else []
 
 
 def cancel_batch(draft: Draft, market: Market, orders: list[Order], reason: CancelReason) -> BatchCancelled:

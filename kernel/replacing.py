@@ -85,6 +85,12 @@ def check_replaced(account: Account, old: Order | None, command: ReplaceOrder, a
             f"Old order is {old.status}",
             named | {"status": old.status, "cancel_reason": old.cancel_reason},
         )
+    if old.market.closing is not None:
+        return Refusal(
+            Code.ORDER_CLOSED,
+            "Old order is being cancelled: its market is resolved",
+            named | {"status": OrderStatus.CANCELLED, "cancel_reason": CancelReason.MARKET_RESOLVED},
+        )
     return None if old.market.is_trading(at) else market_not_open(old.market)
 
 

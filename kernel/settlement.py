@@ -1,9 +1,11 @@
 """The end of a market: the question is answered, orders are cancelled, and the reserve is paid out."""
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
-from kernel.answers import Answer, Refusal, Resolved, Settlement
-from kernel.audit import audit_shares
+from kernel.answers import Answer, Refusal, Resolved, Settlement, Unfinished
+from kernel.audit import Violation, audit_shares, audit_sums, audit_totals
 from kernel.breaker import because, change_status, trip
 from kernel.clearing import net
 from kernel.codes import (
@@ -12,21 +14,22 @@ from kernel.codes import (
     AmmStopCause,
     CancelReason,
     CircuitBreakerTrigger,
+    ClosingStage,
     Code,
     LedgerEntryType,
     MarketStatus,
     ResolutionResult,
     StatusReason,
 )
-from kernel.commands import ResolveMarket, SettleMarket, VoidMarket
+from kernel.commands import CloseMarket, ResolveMarket, SettleMarket, VoidMarket
 from kernel.draft import Draft
-from kernel.events import MarketSettled, PositionSettled
+from kernel.events import MarketClosing, MarketSettled, PositionSettled
 from kernel.markets import resolve_breakers
 from kernel.money import post
 from kernel.orders import cancel
 from kernel.privileged import record_stop
 from kernel.refusals import market_not_found
-from kernel.state import Holding, Market, Position
+from kernel.state import Closing, Market, Position
 
 YES, NO, VOID = ResolutionResult.YES, ResolutionResult.NO, ResolutionResult.VOID
 PAYOUT_ENTRY: Final = {
@@ -35,6 +38,8 @@ PAYOUT_ENTRY: Final = {
     VOID: LedgerEntryType.SETTLEMENT_VOID,
 }
 RESOLVABLE: Final = (MarketStatus.ACTIVE, MarketStatus.SUSPENDED, MarketStatus.HALTED)
+LOOKS: Final = 40
+"""Holders that may be looked at in the time in which one can be paid."""
 
 
 def resolve_market(draft: Draft, command: ResolveMarket) -> Answer | Refusal:
@@ -66,70 +71,177 @@ def resolve(
         return market_not_found(market_id)
     if market.status not in RESOLVABLE:
         return Refusal(Code.NOT_RESOLVABLE, f"Market {market_id} is {market.status}: it cannot be resolved")
-    if settles and (refusal := check_payable(draft, market)) is not None:
+    in_portions = market.has_more_than(draft.state.portion)
+    if settles and (refusal := check_payable(draft, market, totals_only=in_portions)) is not None:
         return refusal
     if market.open_breakers:
         resolve_breakers(draft, market, by, "market resolved", MarketStatus.RESOLVED)
     market.resolution_result = result
     market.resolved_at = draft.at
     change_status(draft, market, MarketStatus.RESOLVED, reason, by)
-    for order in market.live_orders():
+    if in_portions:
+        return begin_closing(draft, market, settles=settles)
+    for order in market.book.oldest(draft.state.portion):
         cancel(draft, order, CancelReason.MARKET_RESOLVED)
-    return Resolved(market.id, result, draft.at, settle(draft, market) if settles else None)
+    return settle(draft, market) if settles else resolved(market, None)
 
 
 def settle_market(draft: Draft, command: SettleMarket) -> Answer | Refusal:
     market = draft.state.markets.get(command.market_id)
     if market is None:
         return market_not_found(command.market_id)
-    if market.status is not MarketStatus.RESOLVED:
-        return Refusal(
-            Code.TRANSITION_NOT_ALLOWED,
-            f"Market {market.id} is {market.status}: only a resolved one is settled",
-        )
-    if (refusal := check_payable(draft, market)) is not None:
+    if market.status is not MarketStatus.RESOLVED or market.closing is not None:
+        return not_settleable(market)
+    in_portions = market.has_more_than(draft.state.portion)
+    if (refusal := check_payable(draft, market, totals_only=in_portions)) is not None:
         return refusal
-    assert market.resolution_result is not None
-    assert market.resolved_at is not None
-    return Resolved(market.id, market.resolution_result, market.resolved_at, settle(draft, market))
+    return begin_closing(draft, market, settles=True) if in_portions else settle(draft, market)
 
 
-def check_payable(draft: Draft, market: Market) -> Refusal | None:
-    """Every share must find its cents in the reserve; if not, nothing is applied but the fault recorded."""
-    violations = audit_shares(market)
+def not_settleable(market: Market) -> Refusal:
+    return Refusal(
+        Code.TRANSITION_NOT_ALLOWED,
+        f"Market {market.id} is {market.status}: only a resolved one is settled, and once",
+    )
+
+
+def check_payable(draft: Draft, market: Market, *, totals_only: bool) -> Refusal | None:
+    """Every share must find its cents in the reserve; if not, nothing is applied but the fault recorded.
+
+    With more holders than one step may look at, they are added up before the first of them is paid.
+    """
+    return refuse_to_pay(draft, market, [*audit_totals(market)] if totals_only else audit_shares(market))
+
+
+def refuse_to_pay(draft: Draft, market: Market, violations: list[Violation]) -> Refusal | None:
     if not violations:
         return None
     trip(draft, market, CircuitBreakerTrigger.CLEARING_ERROR, {"violations": [v.told() for v in violations]})
     return Refusal(Code.INTERNAL, f"Market {market.id} cannot be paid out: {violations[0].invariant}")
 
 
-def settle(draft: Draft, market: Market) -> Settlement:
+def settle(draft: Draft, market: Market) -> Resolved:
     """Pay every holder, in ascending order of user ids, and close the market for good."""
-    result = market.resolution_result
-    assert result is not None
-    positions = [market.positions[user_id] for user_id in sorted(market.positions)]
-    if result is VOID:
+    closing = market.closing = Closing(settles=True)
+    positions = [market.positions[user_id] for user_id in market.holders.after("")]
+    if market.resolution_result is VOID:
         for position in positions:
             net(draft, position, even_if_off=True)
-        payouts = void_payouts(market, positions)
-    else:
-        payouts = [PAIR_CENTS * winning(position, result).volume for position in positions]
-    assert sum(payouts) == market.reserve, f"{market.id}: {sum(payouts)} to pay out of {market.reserve}"
-    for position, payout in zip(positions, payouts, strict=True):
-        if position.yes.volume or position.no.volume:
-            pay_out(draft, market, position, payout, result)
-    winners = sum(payout > 0 for payout in payouts)
-    finish(draft, market, result, sum(payouts), winners)
-    return Settlement(
-        draft.at, sum(payouts), winners, market.cancelled_at_resolution, market.unfrozen_at_resolution
-    )
+    for position in positions:
+        pay_out(draft, closing, position)
+    return finish(draft, market, closing)
 
 
-def finish(draft: Draft, market: Market, result: ResolutionResult, total_payout: int, winners: int) -> None:
+# The same in portions, for what would take too long in one step
+
+
+def begin_closing(draft: Draft, market: Market, *, settles: bool) -> Answer | Refusal:
+    """From now on the market is being closed, and whoever finds it so, be it after a crash, goes on."""
+    market.closing = Closing(settles)
+    draft.record(market.id, MarketClosing(settles=settles))
+    return close_market(draft, CloseMarket(at=draft.at, market_id=market.id))
+
+
+def close_market(draft: Draft, command: CloseMarket) -> Answer | Refusal:
+    """One portion. What is left to do the market shows; the command says where to look for it."""
+    market = draft.state.markets.get(command.market_id)
+    if market is None:
+        return market_not_found(command.market_id)
+    if market.closing is None:
+        return not_settleable(market)
+    return STAGES[command.stage](draft, market, market.closing, command)
+
+
+def cancel_portion(draft: Draft, market: Market, closing: Closing, command: CloseMarket) -> Answer | Refusal:
+    for order in market.book.oldest(draft.state.portion):
+        cancel(draft, order, CancelReason.MARKET_RESOLVED)
+    if market.closing is None:
+        return resolved(market, None)
+    return begin_stage(command, ClosingStage.CHECK if market.book.is_empty else ClosingStage.CANCEL)
+
+
+def check_portion(draft: Draft, market: Market, closing: Closing, command: CloseMarket) -> Answer | Refusal:
+    """Add up what the holders have. Nothing moves it any more: only nettings, and they keep the sums.
+
+    Once somebody is paid this has been done, and what is left adds up to less.
+    """
+    if closing.costs:
+        return begin_stage(command, ClosingStage.PAY)
+    yes, no, costs = command.yes, command.no, command.costs
+    last = ""
+    for position in holders_after(market, command.after, LOOKS * draft.state.portion):
+        yes += position.yes.volume
+        no += position.no.volume
+        costs += position.yes.cost_sum + position.no.cost_sum
+        last = position.account.id
+    if last:
+        return Unfinished(
+            CloseMarket(
+                at=command.at,
+                market_id=market.id,
+                stage=ClosingStage.CHECK,
+                after=last,
+                yes=yes,
+                no=no,
+                costs=costs,
+            )
+        )
+    if (refusal := refuse_to_pay(draft, market, audit_sums(market, yes, no, costs))) is not None:
+        return refusal
+    is_void = market.resolution_result is VOID
+    return begin_stage(command, ClosingStage.NET if is_void else ClosingStage.PAY)
+
+
+def net_portion(draft: Draft, market: Market, closing: Closing, command: CloseMarket) -> Answer | Refusal:
+    last = ""
+    for position in holders_after(market, command.after, LOOKS * draft.state.portion):
+        net(draft, position, even_if_off=True)
+        last = position.account.id
+        if len(draft.facts) >= draft.state.portion:
+            break
+    return begin_stage(command, ClosingStage.NET, last) if last else begin_stage(command, ClosingStage.PAY)
+
+
+def pay_portion(draft: Draft, market: Market, closing: Closing, command: CloseMarket) -> Answer | Refusal:
+    last = ""
+    for position in holders_after(market, command.after, LOOKS * draft.state.portion):
+        pay_out(draft, closing, position)
+        last = position.account.id
+        if len(draft.facts) >= draft.state.portion:
+            break
+    return begin_stage(command, ClosingStage.PAY, last) if last else finish(draft, market, closing)
+
+
+STAGES: Final = {
+    ClosingStage.CANCEL: cancel_portion,
+    ClosingStage.CHECK: check_portion,
+    ClosingStage.NET: net_portion,
+    ClosingStage.PAY: pay_portion,
+}
+
+
+def begin_stage(command: CloseMarket, stage: ClosingStage, after: str = "") -> Unfinished:
+    return Unfinished(CloseMarket(at=command.at, market_id=command.market_id, stage=stage, after=after))
+
+
+def holders_after(market: Market, user_id: str, count: int) -> Iterator[Position]:
+    """The next so many holders; an empty position costs a look, and so is counted, too."""
+    for name in islice(market.holders.after(user_id), count):
+        yield market.positions[name]
+
+
+# What is paid, and the end
+
+
+def finish(draft: Draft, market: Market, closing: Closing) -> Resolved:
     """Nothing is held or owed any more, and the market maker has nothing left to do here."""
+    assert closing.paid == market.reserve, f"{market.id}: {closing.paid} paid out of {market.reserve}"
+    result = market.resolution_result
+    assert result is not None
     previous = market.status
     market.status = MarketStatus.VOIDED if result is VOID else MarketStatus.SETTLED
     market.reserve = market.pnl_pool = market.yes_shares = market.no_shares = 0
+    market.closing = None
     market.settled_at = market.updated_at = draft.at
     draft.record(
         market.id,
@@ -138,34 +250,57 @@ def finish(draft: Draft, market: Market, result: ResolutionResult, total_payout:
             new_status=market.status,
             resolution_result=result,
             settled_at=draft.at,
-            total_payout_cents=total_payout,
-            winners_count=winners,
+            total_payout_cents=closing.paid,
+            winners_count=closing.winners,
             market=market.after(),
         ),
     )
     if market.amm is not None and market.amm.status is AmmStatus.RUNNING:
         record_stop(draft, market, None, AmmStopCause.MARKET_SETTLED, 0, None)
+    return resolved(
+        market,
+        Settlement(
+            draft.at,
+            closing.paid,
+            closing.winners,
+            market.cancelled_at_resolution,
+            market.unfrozen_at_resolution,
+        ),
+    )
 
 
-def winning(position: Position, result: ResolutionResult) -> Holding:
-    return position.yes if result is YES else position.no
+def resolved(market: Market, settlement: Settlement | None) -> Resolved:
+    assert market.resolution_result is not None
+    assert market.resolved_at is not None
+    return Resolved(market.id, market.resolution_result, market.resolved_at, settlement)
 
 
-def void_payouts(market: Market, positions: list[Position]) -> list[int]:
-    """The reserve, shared in proportion to what was paid; what the floors leave over goes to the last."""
-    costs = [position.yes.cost_sum + position.no.cost_sum for position in positions]
-    paid = sum(costs)
-    payouts = [market.reserve * cost // paid if cost else 0 for cost in costs]
-    if paid:
-        last = max(i for i, cost in enumerate(costs) if cost)
-        payouts[last] += market.reserve - sum(payouts)
-    return payouts
+def payout_of(position: Position, closing: Closing, result: ResolutionResult) -> int:
+    """100 cents for each share that won; of a void market the reserve, in proportion to what was paid.
+
+    All costs together are reserve and pool. What the floors leave over goes to the last.
+    """
+    if result is YES:
+        return PAIR_CENTS * position.yes.volume
+    if result is NO:
+        return PAIR_CENTS * position.no.volume
+    market = position.market
+    cost, costs = position.yes.cost_sum + position.no.cost_sum, market.reserve + market.pnl_pool
+    if closing.costs + cost == costs:
+        return market.reserve - closing.paid
+    return market.reserve * cost // costs
 
 
-def pay_out(draft: Draft, market: Market, position: Position, payout: int, result: ResolutionResult) -> None:
+def pay_out(draft: Draft, closing: Closing, position: Position) -> None:
     """One holder gets its cents, and its shares are gone."""
-    account = position.account
+    if not (position.yes.volume or position.no.volume):
+        return
+    account, market = position.account, position.market
+    result = market.resolution_result
+    assert result is not None
     before = position.after()
+    payout = payout_of(position, closing, result)
+    closing.count(payout, before.yes_cost_sum + before.no_cost_sum)
     position.yes.clear()
     position.no.clear()
     position.updated_at = draft.at

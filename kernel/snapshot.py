@@ -29,7 +29,7 @@ from kernel.codes import (
 from kernel.commands import MarketTerms
 from kernel.events import Fact
 from kernel.limits import START_KEY_PREFIX
-from kernel.state import Account, AmmRun, Guard, Holding, Market, Order, Position, State
+from kernel.state import Account, AmmRun, Closing, Guard, Holding, Market, Order, Position, State
 
 SNAPSHOT_FORMAT: Final = 2
 HEADER: Final = b"VERDICT SNAPSHOT %d\n"
@@ -143,13 +143,25 @@ class StateImage(Image, frozen=True):
     transfers: list[tuple[str, Fact]]
 
 
+class MidwayImage(StateImage, frozen=True):
+    """One in which markets are closed in portions: each with how far that has come, `Closing` in its order.
+
+    A state without any is written without this member, as it always was: its digest is what it always was.
+    """
+
+    closing: list[tuple[str, bool, int, int, int]] = []
+
+
 encode = msgspec.json.Encoder().encode
-decode = msgspec.json.Decoder(StateImage).decode
+decode = msgspec.json.Decoder(MidwayImage).decode
 
 
 def dump(state: State) -> bytes:
     """The state as bytes."""
-    return HEADER % SNAPSHOT_FORMAT + encode(image(state))
+    whole, closing = image(state), closing_markets(state)
+    if closing:
+        whole = MidwayImage(**asdict(whole), closing=closing)
+    return HEADER % SNAPSHOT_FORMAT + encode(whole)
 
 
 def digest(state: State) -> str:
@@ -193,6 +205,14 @@ def image(state: State) -> StateImage:
         burns=list(state.burns.items()),
         transfers=list(state.transfers.items()),
     )
+
+
+def closing_markets(state: State) -> list[tuple[str, bool, int, int, int]]:
+    return [
+        (market_id, closing.settles, closing.paid, closing.winners, closing.costs)
+        for market_id, market in sorted(state.markets.items())
+        if (closing := market.closing) is not None
+    ]
 
 
 def reader(kind: type[Image], **elsewhere: str) -> Callable[[Any], tuple[Any, ...]]:
@@ -243,7 +263,7 @@ def holding_image(holding: Holding) -> tuple[int, int, int]:
     return holding.volume, holding.cost_sum, holding.pending_sell
 
 
-def restore(state: State, image: StateImage) -> None:
+def restore(state: State, image: MidwayImage) -> None:
     """Build the objects again, then let the live orders rest in acceptance order."""
     state.now = image.now
     state.head = image.head
@@ -259,6 +279,8 @@ def restore(state: State, image: StateImage) -> None:
         restore_market(state, market)
     for order in image.orders:
         restore_order(state, order)
+    for market_id, settles, paid, winners, costs in image.closing:
+        state.markets[market_id].closing = Closing(settles, paid, winners, costs)
     for user_id, grace_ms, markets in image.guards:
         state.guards[user_id] = Guard(grace_ms, tuple(markets) if markets is not None else None)
     state.burns.update(image.burns)

@@ -12,7 +12,7 @@ assertion about one order would otherwise spell out the whole exchange.
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from kernel.answers import OrderNow
 from kernel.book import Book
@@ -38,11 +38,15 @@ from kernel.commands import MarketTerms
 from kernel.events import Fact, MarketAfter, MarketCreated, OrderAccepted, OrderAfter, PositionAfter
 from kernel.ids import Sequence
 from kernel.money import fee, released_cost
+from kernel.roll import Roll
 
 YES, NO = Side.YES, Side.NO
 BUY, SELL = Direction.BUY, Direction.SELL
 OPEN, PARTIALLY_FILLED = OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED
 ACTIVE = MarketStatus.ACTIVE
+
+PORTION: Final = 200
+"""Orders to cancel, or holders to pay, in one step: with what follows from each some 8 ms."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -260,6 +264,25 @@ class AmmRun:
         self.stop_mode = stop_mode
 
 
+@dataclass(slots=True, eq=False)
+class Closing:
+    """What has been done of a settlement, or of a resolution too large for one step, that is under way."""
+
+    settles: bool
+    """Whether holders are paid, too, or orders cancelled only."""
+    paid: int = 0
+    """Cents that have left the reserve account; the market's own reserve stays until all is paid."""
+    winners: int = 0
+    costs: int = 0
+    """What had been paid for the shares that are settled."""
+
+    def count(self, payout: int, cost: int) -> None:
+        """One more holder is settled."""
+        self.paid += payout
+        self.winners += payout > 0
+        self.costs += cost
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class Market:
     """One yes/no question, its book and its reserve."""
@@ -283,11 +306,15 @@ class Market:
     settled_at: int | None = None
     cancelled_at_resolution: int = 0
     unfrozen_at_resolution: int = 0
+    closing: Closing | None = None
+    """Set from the first portion of its end to the last: it is RESOLVED, and orders or holders are left."""
     amm: AmmRun | None = None
     open_breakers: list[int] = field(default_factory=list)
     book: Book = field(default_factory=Book)
     book_changed_at: int = 0
     positions: dict[str, Position] = field(default_factory=dict)
+    holders: Roll = field(default_factory=Roll)
+    """The names of these positions, sorted."""
     owners: dict[str, list[Position]] = field(default_factory=dict)
     """Every position of a beneficial owner: what self-trade and position limits look at."""
     last_trade_price: int | None = None
@@ -320,13 +347,17 @@ class Market:
             position = Position(account, self)
             self.owners.setdefault(account.owner_id, []).append(position)
             self.positions[account.id] = account.positions[self.id] = position
+            self.holders.add(account.id)
         return position
 
-    def live_orders(self) -> list[Order]:
-        """Every order that rests, in acceptance order."""
-        orders = [*self.book.bids.orders(), *self.book.asks.orders()]
-        orders.sort(key=lambda order: order.accepted_seq)
-        return orders
+    def has_more_than(self, portion: int) -> bool:
+        """Whether orders or holders are more than one step may end."""
+        return len(self.positions) > portion or len(self.book.oldest(portion + 1)) > portion
+
+    @property
+    def reserved(self) -> int:
+        """What the reserve account holds for it: a settlement under way has paid out some already."""
+        return self.reserve - (self.closing.paid if self.closing is not None else 0)
 
     def rest(self, order: Order) -> None:
         """What is left of an accepted order joins the book."""
@@ -363,6 +394,20 @@ class Market:
         self.cancelled_at_resolution += 1
         if opens:
             self.unfrozen_at_resolution += released
+        self.end_closing()
+
+    def end_closing(self) -> None:
+        """Where nothing is to be paid, the last order is the end."""
+        if self.closing is not None and not self.closing.settles and self.book.is_empty:
+            self.closing = None
+
+    def open_breaker(self, breaker_id: int, at: int) -> None:
+        """A fault was found. A settlement that has paid nobody yet is called off."""
+        self.open_breakers.append(breaker_id)
+        self.updated_at = at
+        if self.closing is not None and not self.closing.costs:
+            self.closing.settles = False
+            self.end_closing()
 
     def after(self) -> MarketAfter:
         return MarketAfter(self.reserve, self.pnl_pool, self.yes_shares, self.no_shares)
@@ -390,6 +435,8 @@ class State:
     ledger_head: int = 0
     """The newest ledger entry id."""
     breaker_head: int = 0
+    portion: int = PORTION
+    """How much of what is too large for one step is done in one. No fact, and in no snapshot: a habit."""
     external: int = 0
     """Deposits less withdrawals, ever: what all accounts together must hold."""
     trade_ids: Sequence = field(default_factory=Sequence)

@@ -24,3 +24,15 @@ UPDATE amm_markets SET first_started_at = CASE start_count WHEN 1 THEN started_a
     WHERE wal_events.market_id = amm_markets.market_id AND event_type = 'AMM_STARTED'
 ) END;
 ALTER TABLE amm_markets ALTER COLUMN first_started_at SET NOT NULL;
+
+-- A market too large to end in one step ends in portions, and says so first.
+ALTER TABLE wal_events DROP CONSTRAINT ck_wal_event_type;
+ALTER TABLE wal_events ADD CONSTRAINT ck_wal_event_type CHECK (event_type IN (
+        'JOURNAL_OPENED',
+        'ACCOUNT_OPENED', 'FUNDS_DEPOSITED', 'FUNDS_WITHDRAWN', 'FUNDS_TRANSFERRED', 'SHARES_TRANSFERRED',
+        'FENCE_RAISED', 'GUARD_SET',
+        'MARKET_CREATED', 'MARKET_STATUS_CHANGED', 'MARKET_AMM_AUTHORIZED', 'MARKET_CLOSING', 'MARKET_SETTLED',
+        'ORDER_ACCEPTED', 'ORDER_PARTIALLY_FILLED', 'ORDER_MATCHED', 'ORDER_CANCELLED', 'ORDER_EXPIRED',
+        'NETTING_EXECUTED', 'SHARES_MINTED', 'SHARES_BURNED', 'POSITION_SETTLED',
+        'AMM_STARTED', 'AMM_STOPPED', 'CIRCUIT_BREAKER_TRIGGERED', 'CIRCUIT_BREAKER_RESOLVED'
+    ));

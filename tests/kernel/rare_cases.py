@@ -11,6 +11,7 @@ from kernel.codes import (
     CancelReason,
     CancelScope,
     CircuitBreakerTrigger,
+    ClosingStage,
     Code,
     Direction,
     MarketStatus,
@@ -178,6 +179,7 @@ def walk(play: Trading, result: str) -> None:
     markets_stop_and_go_on(play)
     a_window_opens_and_closes(play)
     play.time_passes(1, restart=True)
+    play.both.portion = 2
     markets_end(play, result)
 
 
@@ -207,6 +209,7 @@ TRANSITIONS = (
 EVERYTHING = (
     *(f"asked {command.__name__}" for command in typing.get_args(AnyCommand)),
     *(f"answer {answer.__name__}" for answer in typing.get_args(Answer)),
+    *(f"midway in {stage}" for stage in ClosingStage),
     *(f"repeated {name}" for name in REPEATED),
     *(f"code {code.value}" for code in Code if code not in ELSEWHERE),
     *(f"event {event.__struct_config__.tag}" for event in typing.get_args(AnyEvent)),

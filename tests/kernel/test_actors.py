@@ -193,7 +193,7 @@ async def test_a_book_is_changed_by_its_own_market_alone() -> None:
         assert not exchange.orders[partly].is_live
         await actors.ask(replace(untouched, "A"))
         await actors.ask(
-            CancelOrder(at=AT, user_id="ann", order_id=exchange.markets["A"].live_orders()[0].id)
+            CancelOrder(at=AT, user_id="ann", order_id=exchange.markets["A"].book.oldest(1)[0].id)
         )
         start = StartAmm(at=AT, market_id="B", initial_budget=1000, initial_price=50, nonce=9, by="root")
         await actors.ask(start)

@@ -26,9 +26,10 @@ class Fuzz(RuleBasedStateMachine):
         super().__init__()
         self.trading = Trading()
 
-    @initialize(home=st.sampled_from(sorted(MARKETS)))
-    def the_exchange_opens(self, home: str) -> None:
+    @initialize(home=st.sampled_from(sorted(MARKETS)), portion=st.sampled_from([1, 2, 3, 200]))
+    def the_exchange_opens(self, home: str, portion: int) -> None:
         self.trading.open_the_exchange(home)
+        self.trading.both.portion = portion
 
     @rule(meanwhile=st.lists(moves, max_size=7), act=st.one_of(list(ACTS.values())))
     def something_happens_amid_trading(self, meanwhile: list[Move], act: Act) -> None:

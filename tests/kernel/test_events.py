@@ -10,6 +10,7 @@ from kernel import DECISIONS
 from kernel.codes import (
     CancelScope,
     CircuitBreakerTrigger,
+    ClosingStage,
     Direction,
     LedgerEntryType,
     MarketStatus,
@@ -26,6 +27,7 @@ from kernel.commands import (
     BurnShares,
     CancelByClientId,
     CancelOrder,
+    CloseMarket,
     Command,
     CreateMarket,
     Deposit,
@@ -64,6 +66,7 @@ OWN_MEMBERS = {
     "FUNDS_WITHDRAWN": "user_id amount_cents",
     "MARKET_CREATED": "terms amm_authorized",
     "MARKET_STATUS_CHANGED": "previous_status new_status reason resolution_result resolved_at by",
+    "MARKET_CLOSING": "settles",
     "MARKET_AMM_AUTHORIZED": "amm_authorized",
     "ORDER_ACCEPTED": (
         "order_id user_id client_order_id original_side original_direction original_price book_type "
@@ -320,6 +323,7 @@ COMMANDS: list[AnyCommand] = [
     ResolveMarket(at=AT, market_id="M", result="MAYBE", settle=False, by="root"),
     VoidMarket(at=AT, market_id="M", reason="no such event", by="root"),
     SettleMarket(at=AT, market_id="M", by="root"),
+    CloseMarket(at=AT, market_id="M", stage=ClosingStage.CHECK, after="user", yes=5, no=5, costs=2**62),
     Tick(at=AT, market_id="M"),
 ]
 """One of each, with every member set."""

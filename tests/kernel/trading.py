@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from kernel import Exchange
-from kernel.answers import Answer, Outcome, Refusal
+from kernel.answers import Answer, Outcome, Refusal, Unfinished
 from kernel.codes import Code, Direction, LedgerEntryType, MarketStatus, Side, TimeInForce, TradeScenario
 from kernel.commands import (
     ActivateMarket,
@@ -31,7 +31,7 @@ from kernel.commands import (
 )
 from kernel.events import Fact, Fill, decode_event, encode_event, event_type
 from kernel.history import History
-from kernel.state import Market, Order, Position
+from kernel.state import PORTION, Market, Order, Position
 from tests.kernel.language import command, user
 
 AnswerT = TypeVar("AnswerT")
@@ -116,7 +116,16 @@ class Trading:
     # What is done
 
     def do(self, command: AnyCommand) -> Outcome:
-        """Execute one command, and hold it to what must be true of every command."""
+        """Execute one command, to its end where it goes on in portions."""
+        outcome = self.step(command)
+        facts = [*outcome.facts]
+        while isinstance(outcome.answer, Unfinished):
+            outcome = self.step(outcome.answer.then)
+            facts += outcome.facts
+        return Outcome(outcome.answer, facts, outcome.seen)
+
+    def step(self, command: AnyCommand) -> Outcome:
+        """Execute one command, or one portion, and hold it to what must be true of each."""
         before = self.exchange.digest()
         outcome = self.exchange.execute(command)
         for fact in outcome.facts:
@@ -304,5 +313,8 @@ def busy_day() -> Trading:
     day.do(SetGuard(at=day.now, user_id="ann", grace_ms=5_000, markets=("M", "N")))
     day.do(AuthorizeAmm(at=day.now, market_id="V", authorized=False, by="root"))
     day.play("ann buys 1 YES at 50 in V", "ben buys 1 NO at 50 in V", "root halts in V: smoke")
-    day.play("root resumes to SUSPENDED in V: toast", "root voids in V", "root halts in N: look")
+    day.play("root resumes to SUSPENDED in V: toast")
+    day.exchange.portion = 1
+    day.play("root voids in V", "root halts in N: look")
+    day.exchange.portion = PORTION
     return day

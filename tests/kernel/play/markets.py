@@ -7,6 +7,7 @@ from kernel.codes import CircuitBreakerTrigger, MarketStatus, StopMode
 from kernel.commands import (
     ActivateMarket,
     AuthorizeAmm,
+    CloseMarket,
     CreateMarket,
     HaltMarket,
     MarketTerms,
@@ -109,6 +110,10 @@ class MarketRules(Crowd):
             self.do(VoidMarket(at=self.at, market_id=market_id, reason=text, by="adm"))
         else:
             self.do(ResolveMarket(at=self.at, market_id=market_id, result=result, settle=settle, by="adm"))
+
+    @act(elsewhere=elsewhere)
+    def somebody_goes_on_with_what_is_not_under_way(self, elsewhere: int) -> None:
+        self.do(CloseMarket(at=self.at, market_id=self.governed(elsewhere)))
 
     @act(which=pick, elsewhere=elsewhere)
     def an_administrator_settles(self, which: int, elsewhere: int) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from kernel.commands import (
     ActivateMarket,
+    CloseMarket,
     CreateMarket,
     HaltMarket,
     ResolveMarket,
@@ -192,6 +193,7 @@ def resolve(world: World, market_id: str, result: str, by: str, text: str | None
     market.resolution_result = result
     market.resolved_at = world.at
     change_status(world, market, "RESOLVED", "RESOLUTION", by, text)
+    announce_portions(world, market_id, settle_now)
     for order in world.live_orders(market_id):
         cancel(world, order, "MARKET_RESOLVED")
     return resolved(market, settle(world, market) if settle_now else None)
@@ -201,7 +203,19 @@ def settle_market(world: World, command: SettleMarket) -> Answer:
     market = market_named(world, command.market_id)
     if market.status != "RESOLVED":
         raise Refused(3005)
+    announce_portions(world, command.market_id, settles=True)
     return resolved(market, settle(world, market))
+
+
+def announce_portions(world: World, market_id: str, settles: bool) -> None:
+    if max(len(world.live_orders(market_id)), len(world.known(market_id))) > world.portion:
+        world.record("MARKET_CLOSING", market_id, settles=settles)
+
+
+def close_market(world: World, command: CloseMarket) -> Answer:
+    """Between two commands no market is ever half closed."""
+    market_named(world, command.market_id)
+    raise Refused(3005)
 
 
 def resolved(market: Market, settlement: dict[str, int] | None) -> Answer:

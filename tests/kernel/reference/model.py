@@ -37,6 +37,7 @@ RULES: dict[type[commands.Command], Callable[[World, Any], dict[str, Any]]] = {
     commands.ResolveMarket: lifecycle.resolve_market,
     commands.VoidMarket: lifecycle.void_market,
     commands.SettleMarket: lifecycle.settle_market,
+    commands.CloseMarket: lifecycle.close_market,
     commands.Tick: lifecycle.tick,
 }
 

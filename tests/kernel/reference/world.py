@@ -48,6 +48,8 @@ class World:
     burns: dict[str, Once] = attrs.field(factory=dict)
     transfers: dict[str, Once] = attrs.field(factory=dict)
     position_changed_at: dict[tuple[str, str], int] = attrs.field(factory=dict)
+    portion: int = 200
+    """More orders or holders than these end in portions: here at once, but for the fact that says so."""
     last_trade_number: tuple[int, int] = (0, 0)
     last_order_number: tuple[int, int] = (0, 0)
     # What the rows looked like when the newest fact was written: what differs, the next fact has changed.
@@ -128,6 +130,12 @@ class World:
 
     def holders(self, market_id: str) -> list[str]:
         return sorted({m.user_id for m in self.moves if m.market_id == market_id}, key=str.encode)
+
+    def known(self, market_id: str) -> set[str]:
+        """Whoever ever had an order or a share here."""
+        return {o.user_id for o in self.orders if o.market.market_id == market_id} | set(
+            self.holders(market_id)
+        )
 
     def position(self, user_id: str, market_id: str) -> tuple[int, ...]:
         return tuple(

@@ -1,0 +1,119 @@
+"""What is too large for one step: others are served in between, and a start ends what a crash cut off."""
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from kernel import Exchange
+from kernel.actors import Actors
+from kernel.answers import Outcome, Placed, Refusal, Resolved, Unfinished
+from kernel.codes import Code, MarketStatus
+from kernel.commands import CloseMarket, ResolveMarket
+from kernel.journal import Decided
+from tests.kernel.test_actors import AT, place, running
+
+RESOLVE = ResolveMarket(at=AT, market_id="M", result="NO", by="root")
+
+
+async def crowd(actors: Actors, orders: int) -> None:
+    """So many orders rest in M, and one step may take two of them."""
+    actors.exchange.portion = 2
+    await actors.ask(*(place("M", number) for number in range(orders)))
+
+
+async def test_others_are_served_between_two_portions() -> None:
+    """One portion is decided for each commit; whoever asks meanwhile is answered with the next."""
+    async with running("M", "N") as (actors, journal):
+        await crowd(actors, 20)
+        answers: list[str] = []
+
+        async def ask(name: str, command: ResolveMarket | None, market_id: str) -> None:
+            (outcome,) = await actors.ask(command or place(market_id, 77))
+            answers.append(f"{name} {type(outcome.answer).__name__}")
+
+        journal.stall = trio.Event()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, "resolve", RESOLVE, "M")
+            await wait_all_tasks_blocked()
+            assert actors.exchange.markets["M"].status is MarketStatus.RESOLVED
+            assert sum(1 for _ in actors.exchange.markets["M"].book.bids.orders()) == 18
+            nursery.start_soon(ask, "there", None, "N")
+            nursery.start_soon(ask, "here", None, "M")
+            await wait_all_tasks_blocked()
+            journal.stall.set()
+        assert sorted(answers[:2]) == ["here Refusal", "there Placed"]
+        assert answers[2] == "resolve Resolved"
+        portions = [command for command, _ in journal.commands.values() if isinstance(command, CloseMarket)]
+        assert len(portions) == 10  # nine of two orders, and the one that files the end
+
+
+async def test_the_answer_is_that_of_the_last_portion_beside_those_of_the_other_commands() -> None:
+    async with running("M") as (actors, _):
+        await crowd(actors, 5)
+        first, resolved, last = await actors.ask(place("M", 7), RESOLVE, place("M", 8))
+        assert isinstance(first.answer, Placed)
+        assert isinstance(resolved.answer, Resolved)
+        assert resolved.answer.settlement is not None
+        assert resolved.answer.settlement.cancelled_orders_count == 6
+        assert isinstance(last.answer, Refusal)
+        assert last.answer.code is Code.MARKET_NOT_OPEN
+
+
+async def test_closing_lets_what_was_begun_come_to_its_end() -> None:
+    async with running("M") as (actors, journal):
+        await crowd(actors, 9)
+        answers: list[Outcome] = []
+
+        async def ask() -> None:
+            answers.extend(await actors.ask(RESOLVE))
+
+        journal.stall = trio.Event()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await wait_all_tasks_blocked()
+            actors.close()
+            journal.stall.set()
+        assert isinstance(answers[0].answer, Resolved)
+
+
+@pytest.mark.parametrize("survived", [0, 1, 3])
+async def test_a_start_ends_what_a_crash_cut_off_before_it_serves(survived: int) -> None:
+    """However many portions had reached the disk."""
+    async with running("M", "N") as (actors, journal):
+        await crowd(actors, 9)
+        outcome = actors.exchange.execute(RESOLVE)
+        decided = [Decided(RESOLVE, "", outcome)]
+        while isinstance(outcome.answer, Unfinished) and len(decided) <= survived:
+            then = outcome.answer.then
+            outcome = actors.exchange.execute(then)
+            decided.append(Decided(then, "", outcome))
+        await journal.append([journal.pack(decided)])
+    replica = Exchange()
+    async for fact in journal.read():
+        replica.apply(fact)
+    market = replica.markets["M"]
+    assert market.closing is not None
+    async with trio.open_nursery() as nursery:
+        again = Actors(replica, journal)
+        await nursery.start(again.run)
+        assert market.closing is None
+        assert market.status is MarketStatus.SETTLED
+        assert again.durable == replica.head == await journal.head()
+        nursery.cancel_scope.cancel()
+    late = Exchange()
+    async for fact in journal.read():
+        late.apply(fact)
+    assert late.digest() == replica.digest()
+    assert late.audit() == []
+
+
+async def test_a_journal_of_portions_decides_to_the_same_again() -> None:
+    """Each portion is filed with what was said for it, and that is enough: also where some left no facts."""
+    async with running("M") as (actors, journal):
+        await crowd(actors, 9)
+        await actors.ask(RESOLVE)
+    twin = Exchange()
+    for command, _ in journal.commands.values():
+        twin.portion = actors.exchange.portion
+        twin.execute(command)
+    assert twin.digest() == actors.exchange.digest()
