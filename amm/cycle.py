@@ -65,7 +65,7 @@ def _fair(state: MarketState, foreign: ForeignBook, now_ms: Ms) -> Fair:
         anchor=memory.anchor,
         posterior=memory.posterior,
         book=foreign,
-        age_ms=now_ms - state.facts.started_ms,
+        age_ms=now_ms - state.facts.first_start_ms,
     )
     if memory.fair_override is None:
         return fair

@@ -30,7 +30,7 @@ from amm.commands import (
 from amm.config import AMM_USER_ID, Config
 from amm.defence import Level
 from amm.inputs import Answer, Frame, Input
-from amm.lab_scenario import HOUR_MS, START_MS, Scenario
+from amm.lab_scenario import START_MS, Scenario
 from amm.lab_venue import MARKET
 from amm.ladder import Side, Target
 from amm.state import MarketFacts, MarketState, open_market
@@ -76,8 +76,18 @@ class StrategyMaker:
 
     def begin(self, cash: Cents, now_ms: Ms) -> None:
         """A process starts, and knows what belongs to its market and nothing else."""
-        end_ms = START_MS + self.scenario.lifetime_hours * HOUR_MS
-        facts = MarketFacts(MARKET, 1, 99, 1_000_000, self.scenario.maker_fee_bps, START_MS, end_ms, end_ms)
+        scenario = self.scenario
+        facts = MarketFacts(
+            MARKET,
+            min_price=1,
+            max_price=99,
+            max_order_quantity=1_000_000,
+            maker_fee_bps=scenario.maker_fee_bps,
+            opened_ms=scenario.opened_ms,
+            first_start_ms=START_MS,
+            trading_end_ms=scenario.trading_end_ms,
+            end_ms=scenario.trading_end_ms,
+        )
         if now_ms > START_MS:
             self.ended.update(self.state.counts)
         self.budget = RateBudget(self.config.limits, {MARKET})

@@ -28,6 +28,8 @@ class Scenario:
     hours: int = 6
     lifetime_hours: int = 720
     """From the start of the run to the end of trading."""
+    open_hours: int = 0
+    """How long the market had been open before the maker was started, when the run begins."""
     funding: Cents = 200_000
     price: Cents = 50
     """What the maker is told at the start, and where the truth begins."""
@@ -55,8 +57,8 @@ class Scenario:
     momentum_ms: Ms | None = None
     """Mean gap between looks of those who follow the last price changes."""
     momentum_max: Shares = 10
-    whale: Move | None = None
-    """In shares, YES or NO by the seed."""
+    whales: tuple[Move, ...] = ()
+    """In shares, all of them YES or all NO, by the seed."""
     rival: bool = False
     """Somebody else quotes, too: at a fixed distance around the public's idea."""
     suspended: tuple[Ppm, Ppm] | None = None
@@ -72,6 +74,14 @@ class Scenario:
     command_ms: Ms = 5
     feed_ms: Ms = 5
     """How long a command takes to the exchange, and news from it."""
+
+    @property
+    def opened_ms(self) -> Ms:
+        return START_MS - self.open_hours * HOUR_MS
+
+    @property
+    def trading_end_ms(self) -> Ms:
+        return START_MS + self.lifetime_hours * HOUR_MS
 
     @property
     def end_ms(self) -> Ms:
@@ -96,7 +106,7 @@ SCENARIOS: dict[str, Scenario] = {
             volatility=CENT // 50,
             informed=100_000,
             momentum_ms=120_000,
-            whale=Move(250_000, 400),
+            whales=(Move(250_000, 400),),
             jumps=(Move(600_000, 10),),
         ),
         attrs.evolve(CALM, name="trend", says="the truth drifts by 30 cents", drift=30, informed=HALF),
@@ -107,7 +117,15 @@ SCENARIOS: dict[str, Scenario] = {
             CALM, name="expiry", says="the last 48 hours before the end", lifetime_hours=48, hours=47
         ),
         attrs.evolve(CALM, name="thin", says="somebody comes every five minutes", arrival_ms=300_000),
-        attrs.evolve(CALM, name="whale", says="one order for 1,000 shares", whale=Move(HALF, 1_000)),
+        attrs.evolve(CALM, name="whale", says="one order for 1,000 shares", whales=(Move(HALF, 1_000),)),
+        attrs.evolve(
+            CALM,
+            name="late",
+            says="open for a month before it, and somebody trades five times in the first minutes",
+            open_hours=720,
+            price=70,
+            whales=tuple(Move(at, 10) for at in range(3_000, 8_000, 1_000)),
+        ),
         attrs.evolve(CALM, name="rival", says="somebody else quotes, too", rival=True),
         attrs.evolve(
             CALM, name="status", says="suspended for a tenth of the time", suspended=(HALF, HALF + 100_000)

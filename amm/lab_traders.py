@@ -141,7 +141,7 @@ class Momentum:
 
 
 class Whale:
-    """One large order, once."""
+    """One order at a time that was set, whatever the book looks like then."""
 
     def __init__(self, scenario: Scenario, move: Move, seed: int, truth: Truth) -> None:
         self.due_ms = scenario.moment(move.at)
@@ -213,8 +213,7 @@ class Crowd:
 
 def gather(scenario: Scenario, seed: int, truth: Truth) -> Crowd:
     others: list[Trader] = []
-    if scenario.whale is not None:
-        others.append(Whale(scenario, scenario.whale, seed, truth))
+    others += [Whale(scenario, move, seed, truth) for move in scenario.whales]
     if scenario.rival:
         others.append(Rival(scenario, truth))
     if scenario.spoof_ms is not None:

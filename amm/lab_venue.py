@@ -10,7 +10,7 @@ from amm import commands as wishes
 from amm import wire
 from amm.arithmetic import Cents, Ms, Shares
 from amm.inputs import Answer, Book, Frame
-from amm.lab_scenario import HOUR_MS, START_MS, Scenario
+from amm.lab_scenario import START_MS, Scenario
 from kernel import Exchange, commands
 from kernel.answers import (
     BatchCancelled,
@@ -288,7 +288,8 @@ def open_venue(scenario: Scenario, traders: list[str]) -> Venue:
         max_order_amount_cents=10**9,
         maker_fee_bps=scenario.maker_fee_bps,
         taker_fee_bps=scenario.taker_fee_bps,
-        trading_end_at=(START_MS + scenario.lifetime_hours * HOUR_MS) * 1_000,
+        trading_start_at=scenario.opened_ms * 1_000,
+        trading_end_at=scenario.trading_end_ms * 1_000,
     )
     opening: list[commands.AnyCommand] = [commands.OpenJournal(at=at)]
     for user_id in traders:

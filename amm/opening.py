@@ -82,15 +82,18 @@ MARKET_CLOSED = 3002
 def facts_of(line: AmmMarket, market: Market) -> MarketFacts:
     trading_end = milliseconds(market.trading_end_at)
     ends = [end for end in (trading_end, milliseconds(market.resolution_date)) if end is not None]
-    started = milliseconds(market.trading_start_at) or milliseconds(line.started_at)
-    assert started is not None
+    first_start = milliseconds(line.first_started_at)
+    opened = milliseconds(market.trading_start_at) or milliseconds(line.started_at)
+    assert first_start is not None
+    assert opened is not None
     return MarketFacts(
         market_id=market.id,
         min_price=market.min_price_cents,
         max_price=market.max_price_cents,
         max_order_quantity=market.max_order_quantity,
         maker_fee_bps=market.maker_fee_bps,
-        started_ms=started,
+        opened_ms=opened,
+        first_start_ms=first_start,
         trading_end_ms=trading_end,
         end_ms=min(ends, default=None),
     )

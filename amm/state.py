@@ -99,13 +99,14 @@ class MarketFacts:
     max_price: Cents
     max_order_quantity: int
     maker_fee_bps: int
-    started_ms: Ms  # trading_start_at, or the start of the maker where the market names none
+    opened_ms: Ms  # trading_start_at, or the start of the maker where the market names none
+    first_start_ms: Ms  # of the maker in this market: what it was told of the price fades from then on
     trading_end_ms: Ms | None
     end_ms: Ms | None  # the earlier of trading_end_at and resolution_date
 
     @property
     def lifetime_ms(self) -> Ms | None:
-        return None if self.end_ms is None else self.end_ms - self.started_ms
+        return None if self.end_ms is None else self.end_ms - self.opened_ms
 
     def left_ms(self, now_ms: Ms) -> Ms | None:
         """Return the time left; None is no end, which is not the same as 0."""

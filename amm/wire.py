@@ -296,6 +296,8 @@ class AmmMarket(msgspec.Struct, frozen=True):
     status: str
     initial_budget_cents: Cents
     initial_price_cents: Cents
+    first_started_at: str
+    """Of the first start in this market, whatever became of it; `started_at` is the present one's."""
     started_at: str
     config_override: dict[str, Any] | None = None
     stopped_at: str | None = None

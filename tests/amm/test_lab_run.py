@@ -8,11 +8,11 @@ import pytest
 from amm.arithmetic import CENT
 from amm.config_layers import Start, build
 from amm.lab_jobs import Contender, do, do_all, plan
-from amm.lab_makers import MAKERS
+from amm.lab_makers import MAKERS, Maker
 from amm.lab_measure import Result
 from amm.lab_report import report
 from amm.lab_run import Run
-from amm.lab_scenario import CALM, SCENARIOS, Scenario
+from amm.lab_scenario import CALM, HOUR_MS, SCENARIOS, SECOND_MS, START_MS, Scenario
 from amm.lab_venue import MARKET
 from kernel.answers import Outcome
 from kernel.codes import AMM_ID, LedgerEntryType
@@ -154,3 +154,20 @@ def test_the_quote_follows_the_truth_when_somebody_knows_it() -> None:
     # The anchor fades within this hour, so it goes only part of the way; with its price held, a fifth of it.
     assert 0.45 < way_of(results) < 1
     assert way_of(over(scenario, "static")) < 0.3
+
+
+def test_a_maker_that_comes_late_holds_on_to_its_first_price_as_in_a_fresh_market() -> None:
+    """Told 70 and sold 50 in three minutes it believes 69.10. Who forgot the 70 at once would be at 66.95."""
+    late = attrs.evolve(SCENARIOS["late"], hours=1, arrival_ms=10 * HOUR_MS)
+    fairs: list[float] = []
+    results = []
+    for scenario in (late, attrs.evolve(late, open_hours=0)):
+        run = prepared("verdict", scenario)
+
+        def look(_now_ms: int, maker: Maker = run.maker) -> None:
+            fairs.append(maker.fair / CENT)
+
+        run.at(START_MS + 180 * SECOND_MS, look)
+        results.append(run.run())
+    assert fairs == [pytest.approx(69.10, abs=0.01)] * 2
+    assert results[0] == results[1]

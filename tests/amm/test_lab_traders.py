@@ -103,7 +103,7 @@ def test_momentum_follows_three_changes_in_a_row() -> None:
 
 
 def test_a_whale_comes_once() -> None:
-    scenario = attrs.evolve(CALM, whale=Move(500_000, 300))
+    scenario = attrs.evolve(CALM, whales=(Move(500_000, 300),))
     crowd = gather(scenario, 1, flat(50))
     (whale,) = crowd.others
     assert whale.due_ms == START_MS + 3 * HOUR_MS

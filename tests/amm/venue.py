@@ -392,7 +392,7 @@ class Venue:
 
 def market_facts(now_ms: Ms, days: int = 30) -> MarketFacts:
     end = now_ms + days * 24 * HOUR
-    return MarketFacts(MARKET, 1, 99, 1_000_000, MAKER_BPS, now_ms, end, end)
+    return MarketFacts(MARKET, 1, 99, 1_000_000, MAKER_BPS, now_ms, now_ms, end, end)
 
 
 @attrs.define

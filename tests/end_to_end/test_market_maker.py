@@ -157,6 +157,15 @@ def test_an_immediate_stop_burns_nothing_and_a_new_start_quotes_again(floor: Flo
     assert (state["start_count"], state["cash_cents"]) == (2, 150_000)
 
 
+def test_in_a_market_that_opened_long_ago_the_initial_price_weighs_as_in_a_new_one(floor: Floor) -> None:
+    market = Quoted(
+        floor.venue, floor.venue.market(amm_authorized=True, trading_start_at="2025-01-01T00:00:00Z")
+    )
+    market.start(price=70)
+    until(market.is_quoted)
+    assert float(floor.maker.state(market.market_id)["layer1_weight"]) > 0.6
+
+
 def test_a_start_with_an_invalid_override_is_told_and_not_quoted(floor: Floor) -> None:
     market = Quoted(floor.venue, floor.venue.market(amm_authorized=True))
     market.start(config_override={"max_price": 3})
