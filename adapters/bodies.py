@@ -5,9 +5,7 @@ that is null counts as absent, members nobody knows are ignored. What is allowed
 business. REST, the command stream and the published API description share these types.
 """
 
-import re
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
@@ -15,18 +13,22 @@ import msgspec
 from msgspec import Meta
 
 from adapters.clock import Clock
-from kernel import commands
+from kernel import bounds, commands
+from kernel.bounds import HIGHEST, LOWEST
 from kernel.codes import CancelScope, Direction, MarketStatus, Side, StopMode, TimeInForce
-from kernel.limits import BUDGET_MAX, DEPOSIT_MAX, MINT_MAX
+from kernel.limits import (
+    BUDGET_MAX,
+    CATEGORY_MAX,
+    DEPOSIT_MAX,
+    DESCRIPTION_MAX,
+    ID_MAX,
+    KEY_MAX,
+    MINT_MAX,
+    TITLE_MAX,
+    WORDS_MAX,
+)
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-NESTING_MAX: Final = 32
-"""Levels of a free-form object: more than any configuration has, fewer than any parser minds."""
-INT64: Final = range(-(2**63), 2**63)
-CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-"""What no text holds; line breaks and tabs are for texts of several lines."""
-
-
 WORDS: Final[dict[str, str]] = {}
 """What a pattern asks for, in words: which of them the text was not is told to whoever sent it."""
 
@@ -38,8 +40,8 @@ def matching(pattern: str, words: str, **more: Any) -> Meta:
     return Meta(pattern=whole, **more)
 
 
-Int64 = Annotated[int, Meta(ge=INT64.start, le=INT64.stop - 1)]
-Positive = Annotated[int, Meta(ge=1, le=INT64.stop - 1)]
+Int64 = Annotated[int, Meta(ge=LOWEST, le=HIGHEST)]
+Positive = Annotated[int, Meta(ge=1, le=HIGHEST)]
 Text = Annotated[str, matching(r"[^\x00-\x1f\x7f-\x9f]*", "must not contain control characters")]
 """PostgreSQL's JSON cannot say U+0000, and no log, table or terminal is the better for the others."""
 Paragraphs = Annotated[
@@ -49,7 +51,7 @@ Paragraphs = Annotated[
         "must not contain control characters other than line breaks and tabs",
     ),
 ]
-MarketId = Annotated[Text, Meta(min_length=1, max_length=64)]
+MarketId = Annotated[Text, Meta(min_length=1, max_length=ID_MAX)]
 NewMarketId = Annotated[
     str,
     matching(
@@ -58,9 +60,9 @@ NewMarketId = Annotated[
     ),
 ]
 PRINTABLE: Final = "must be printable ASCII characters without spaces"
-ClientOrderId = Annotated[str, matching(r"[!-~]+", PRINTABLE, min_length=1, max_length=64)]
-IdempotencyKey = Annotated[str, matching(r"[!-~]+", PRINTABLE, min_length=1, max_length=128)]
-Reason = Annotated[Text, Meta(min_length=1, max_length=500)]
+ClientOrderId = Annotated[str, matching(r"[!-~]+", PRINTABLE, min_length=1, max_length=ID_MAX)]
+IdempotencyKey = Annotated[str, matching(r"[!-~]+", PRINTABLE, min_length=1, max_length=KEY_MAX)]
+Reason = Annotated[Text, Meta(min_length=1, max_length=WORDS_MAX)]
 Time = Annotated[datetime, Meta(tz=True)]
 
 
@@ -237,13 +239,8 @@ class StartAmmBody(msgspec.Struct, frozen=True, kw_only=True):
     """Kept and handed to the bot unread."""
 
     def __post_init__(self) -> None:
-        for value, level in within(self.config_override, 0):
-            if level > NESTING_MAX:
-                raise ValueError(f"config_override: must not be nested deeper than {NESTING_MAX} levels")
-            if isinstance(value, int) and value not in INT64:
-                raise ValueError("config_override: integers must fit 64 bits")
-            if isinstance(value, str) and CONTROL.search(value):
-                raise ValueError("config_override: must not contain control characters")
+        if (problem := bounds.free_form(self.config_override)) is not None:
+            raise ValueError(f"config_override: {problem}")
 
     def to_command(self, by: str, clock: Clock) -> commands.StartAmm:
         return commands.StartAmm(
@@ -255,21 +252,6 @@ class StartAmmBody(msgspec.Struct, frozen=True, kw_only=True):
             nonce=clock.nonce(),
             by=by,
         )
-
-
-def within(value: object, level: int) -> Iterator[tuple[object, int]]:
-    """A JSON value and everything in it, keys included, with how deep it lies; too deep is not entered."""
-    yield value, level
-    if level > NESTING_MAX:
-        return
-    match value:
-        case dict():
-            for key, inner in value.items():
-                yield key, level
-                yield from within(inner, level + 1)
-        case list():
-            for inner in value:
-                yield from within(inner, level + 1)
 
 
 class StopAmmBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -288,9 +270,9 @@ class StopAmmBody(msgspec.Struct, frozen=True, kw_only=True):
 
 class CreateMarketBody(msgspec.Struct, frozen=True, kw_only=True):
     id: NewMarketId
-    title: Annotated[Text, Meta(min_length=1, max_length=500)]
-    description: Paragraphs | None = None
-    category: Annotated[Text, Meta(max_length=64)] | None = None
+    title: Annotated[Text, Meta(min_length=1, max_length=TITLE_MAX)]
+    description: Annotated[Paragraphs, Meta(max_length=DESCRIPTION_MAX)] | None = None
+    category: Annotated[Text, Meta(max_length=CATEGORY_MAX)] | None = None
     min_price_cents: Int64 | None = None
     max_price_cents: Int64 | None = None
     max_order_quantity: Int64 | None = None
@@ -303,10 +285,19 @@ class CreateMarketBody(msgspec.Struct, frozen=True, kw_only=True):
     resolution_date: Time | None = None
     amm_authorized: bool | None = None
 
+    def __post_init__(self) -> None:
+        problems = [
+            f"{name}: {problem}"
+            for name in TERM_TIMES
+            if (value := getattr(self, name)) is not None
+            and (problem := bounds.time(microseconds(value))) is not None
+        ]
+        if problems:
+            raise ValueError("\n".join(problems))
+
     def to_command(self, by: str, clock: Clock) -> commands.CreateMarket:
         given = {name: value for name in TERMS if (value := getattr(self, name)) is not None}
-        for name in TERM_TIMES & given.keys():
-            given[name] = microseconds(given[name])
+        given |= {name: microseconds(given[name]) for name in TERM_TIMES if name in given}
         authorized = self.amm_authorized
         return commands.CreateMarket(
             at=clock.now(),
@@ -318,7 +309,7 @@ class CreateMarketBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 TERMS: Final = [field.name for field in msgspec.structs.fields(commands.MarketTerms)]
-TERM_TIMES: Final = {"trading_start_at", "trading_end_at", "resolution_date"}
+TERM_TIMES: Final = ("trading_start_at", "trading_end_at", "resolution_date")
 
 
 def microseconds(time: datetime) -> int:
@@ -330,7 +321,7 @@ class EmptyBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SuspendBody(msgspec.Struct, frozen=True, kw_only=True):
-    reason: Annotated[Text, Meta(max_length=500)] | None = None
+    reason: Annotated[Text, Meta(max_length=WORDS_MAX)] | None = None
 
 
 class HaltBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -339,7 +330,7 @@ class HaltBody(msgspec.Struct, frozen=True, kw_only=True):
 
 class ResumeBody(msgspec.Struct, frozen=True, kw_only=True):
     target_status: Literal["ACTIVE", "SUSPENDED"] | None = None
-    resolution_note: Annotated[Text, Meta(max_length=500)] | None = None
+    resolution_note: Annotated[Text, Meta(max_length=WORDS_MAX)] | None = None
     """Required to resume from a halt."""
 
     def to_command(self, market_id: str, by: str, clock: Clock) -> commands.ResumeMarket:

@@ -5,6 +5,7 @@ decoder stops at the first mistake, and whoever fills in a form wants to know of
 """
 
 import functools
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar
@@ -12,7 +13,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec.structs import fields
 
-from adapters.bodies import WORDS
+from adapters.bodies import WORDS, StartAmmBody
 from adapters.status import RefusedError, malformed
 
 Body = TypeVar("Body", bound=msgspec.Struct)
@@ -41,7 +42,22 @@ def read_body(body: type[Body], data: bytes) -> Body:
         raise explained(body, members_of(data), trouble) from None
     except (ValueError, RecursionError) as trouble:
         raise unreadable(trouble) from None
+    if body is StartAmmBody:
+        check_twins(data)
     return read
+
+
+def check_twins(data: bytes) -> None:
+    """Refuse what names a member twice: what is kept unread comes back as it went in, or not at all."""
+
+    def once_each(members: list[tuple[str, Any]]) -> None:
+        seen: set[str] = set()
+        for name, _ in members:
+            if name in seen:
+                raise malformed((name, "is named twice"))
+            seen.add(name)
+
+    json.loads(data, object_pairs_hook=once_each)
 
 
 def members_of(data: bytes) -> object:

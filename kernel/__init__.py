@@ -12,13 +12,26 @@ the same state, and the same digest, on every machine.
 from collections.abc import Callable
 from typing import Any, Final
 
-from kernel import accounts, breaker, commands, markets, orders, privileged, replacing, settlement, snapshot
+from kernel import (
+    accounts,
+    breaker,
+    commands,
+    markets,
+    orders,
+    privileged,
+    refusals,
+    replacing,
+    settlement,
+    snapshot,
+)
 from kernel.answers import Answer, Outcome, Refusal
 from kernel.apply import apply
 from kernel.audit import Violation, audit
+from kernel.bounds import OUT_OF_BOUNDS
 from kernel.draft import Draft
 from kernel.events import Fact
 from kernel.history import History
+from kernel.limits import LATEST
 from kernel.state import State
 
 DECISIONS: Final[dict[type[commands.Command], Callable[[Draft, Any], Answer | Refusal]]] = {
@@ -64,8 +77,9 @@ class Exchange(State):
 
     def execute(self, command: commands.AnyCommand) -> Outcome:
         """Decide one command: all of it, or a refusal and nothing."""
-        draft = Draft(self, command.at)
-        answer = DECISIONS[type(command)](draft, command)
+        draft, kind = Draft(self, command.at), type(command)
+        late = refusals.too_late() if draft.at > LATEST else None
+        answer = late or OUT_OF_BOUNDS[kind](command) or DECISIONS[kind](draft, command)
         return Outcome(answer, draft.facts, self.head)
 
     def apply(self, fact: Fact) -> None:

@@ -44,7 +44,16 @@ from kernel.events import (
     JournalOpened,
     SharesTransferred,
 )
-from kernel.limits import CENTS_MAX, DEPOSIT_MAX, FENCE_MAX, GRACE_MAX_MS, VOLUME_MAX
+from kernel.limits import (
+    CENTS_MAX,
+    DEPOSIT_MAX,
+    EARLIEST,
+    FENCE_MAX,
+    GRACE_MAX_MS,
+    MONEY_MAX,
+    SUB_ACCOUNTS_MAX,
+    VOLUME_MAX,
+)
 from kernel.money import post
 from kernel.refusals import (
     account_not_found,
@@ -53,6 +62,7 @@ from kernel.refusals import (
     malformed,
     market_not_found,
     market_not_open,
+    too_many_shares,
 )
 from kernel.state import Account
 
@@ -60,6 +70,8 @@ from kernel.state import Account
 def open_journal(draft: Draft, command: OpenJournal) -> Answer | Refusal:
     """The first facts of all: the journal, and the accounts that every market needs."""
     assert draft.state.head == 0, "the journal is open already"
+    if draft.at < EARLIEST:
+        return malformed("at", "must be a time whose trades can be numbered: from November 2023 on")
     draft.record(None, JournalOpened(format=JOURNAL_FORMAT, started_at_ms=draft.at // 1000))
     for user_id in (RESERVE_ID, FEES_ID):
         open_one(draft, user_id, user_id, auto_netting=True)
@@ -77,6 +89,10 @@ def open_account(draft: Draft, command: OpenAccount) -> Answer | Refusal:
             owner = draft.state.trader(owner_id)
             if owner is None or owner.is_escrow:
                 return account_not_found(owner_id)
+            if draft.state.sub_accounts.get(owner_id, 0) == SUB_ACCOUNTS_MAX:
+                return Refusal(
+                    Code.LIMIT_EXCEEDED, f"{owner_id} has {SUB_ACCOUNTS_MAX} sub-accounts, which is the most"
+                )
         return open_one(draft, command.user_id, owner_id, auto_netting=command.auto_netting)
     if account.owner_id != owner_id or account.auto_netting != command.auto_netting:
         return Refusal(Code.TRANSFER_KEY_USED, f"Account {command.user_id} exists with other properties")
@@ -84,7 +100,7 @@ def open_account(draft: Draft, command: OpenAccount) -> Answer | Refusal:
 
 
 def open_one(draft: Draft, user_id: str, owner_id: str, *, auto_netting: bool) -> Opened:
-    draft.state.accounts[user_id] = Account(user_id, owner_id, auto_netting, draft.at)
+    draft.state.open_account(Account(user_id, owner_id, auto_netting, draft.at))
     draft.record(None, AccountOpened(user_id=user_id, owner_id=owner_id, auto_netting_enabled=auto_netting))
     return Opened(user_id)
 
@@ -95,8 +111,17 @@ def deposit(draft: Draft, command: Deposit) -> Answer | Refusal:
         return malformed("amount_cents", f"must be 1 to {DEPOSIT_MAX}")
     if account is None or account.is_escrow:
         return account_not_found(command.user_id)
+    if (refusal := check_money(draft, command.amount)) is not None:
+        return refusal
     ledger_id = pay_in(draft, account, command.amount, DepositCause.USER)
     return BalanceMoved(account.available, command.amount, ledger_id)
+
+
+def check_money(draft: Draft, amount: int) -> Refusal | None:
+    """May so much more enter the exchange?"""
+    if draft.state.external + amount <= MONEY_MAX:
+        return None
+    return Refusal(Code.LIMIT_EXCEEDED, f"The exchange holds {MONEY_MAX} cents at most")
 
 
 def pay_in(draft: Draft, account: Account, amount: int, cause: DepositCause) -> int:
@@ -198,6 +223,9 @@ def transfer_shares(draft: Draft, command: TransferShares) -> Answer | Refusal:
     if command.quantity > free:
         return insufficient_shares(command.side, command.quantity, free)
     assert held is not None
+    most = market.most_of(taker, command.side)
+    if most + command.quantity > VOLUME_MAX:
+        return too_many_shares(most, command.quantity)
     source, target = held, market.position(taker)
     cost = source.holding(command.side).take(command.quantity)
     receiving = target.holding(command.side)

@@ -59,7 +59,7 @@ def apply(state: State, fact: Fact) -> None:
         case OrderExpired(order_id=order_id):
             close(state.orders[order_id], CancelReason.IOC_UNFILLED, fact.at)
         case AccountOpened(user_id=user_id, owner_id=owner_id, auto_netting_enabled=auto_netting):
-            state.accounts[user_id] = Account(user_id, owner_id, auto_netting, fact.at)
+            state.open_account(Account(user_id, owner_id, auto_netting, fact.at))
         case FundsDeposited(amount_cents=amount):
             state.external += amount
         case FundsWithdrawn(amount_cents=amount):

@@ -19,3 +19,32 @@ START_KEY_PREFIX: Final = "amm_start_"
 RESOLVED_BY_MAX: Final = 50
 """Characters of an administrator's name that the record of a halt keeps."""
 FEE_BPS_MAX: Final = 1000
+SUB_ACCOUNTS_MAX: Final = 3_000
+"""Sub-accounts of one owner: a thousand orders that make markets, with up to three each."""
+MONEY_MAX: Final = 10**18
+"""Cents that all accounts may hold together. Every balance, reserve, cost sum and profit is made of them, so
+none outgrows 64 bits."""
+
+INTEGERS: Final = (-(2**63), 2**63 - 1)
+ID_MAX: Final = 64
+"""Characters of the name of an account, a market or an order."""
+KEY_MAX: Final = 128
+"""Characters of what names a request once and for all."""
+NAMES_MAX: Final = 10_000
+"""Markets that one guard may name."""
+TITLE_MAX: Final = 500
+CATEGORY_MAX: Final = 64
+DESCRIPTION_MAX: Final = 10_000
+WORDS_MAX: Final = 500
+"""Characters of a reason, a note or the name of who acts."""
+NESTING_MAX: Final = 32
+"""Levels of a free-form object: more than any configuration has, fewer than any parser minds."""
+FRACTIONS: Final = (1e-9, 1e15)
+"""Of what size a number that is no integer may be in a free-form object, if it is not 0: from the one to the
+other it is the same number in Python, in JSON and in PostgreSQL."""
+TIMES: Final = (946_684_800_000_000, 32_503_679_999_999_999)
+"""What a time that somebody names may be, in microseconds: the years 2000 to 2999."""
+EARLIEST: Final = 1_700_000_000_000_000
+"""When a journal may be opened, in microseconds: where the numbers of trades begin, in November 2023."""
+LATEST: Final = 3_881_606_399_999_999
+"""When the last command may be decided: at the end of 2092, half a year before those numbers are used up."""

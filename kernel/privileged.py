@@ -1,6 +1,6 @@
 """What only the market maker may do: mint and burn pairs without a counterparty; and its start and stop."""
 
-from kernel.accounts import pay_in
+from kernel.accounts import check_money, pay_in
 from kernel.answers import AmmRunning, AmmStoppedNow, Answer, Burned, MarketIs, Minted, Refusal
 from kernel.breaker import trip_unsound
 from kernel.clearing import change_pairs
@@ -31,6 +31,7 @@ from kernel.refusals import (
     malformed,
     market_not_found,
     market_not_open,
+    too_many_shares,
 )
 from kernel.state import Account, AmmRun, Market
 
@@ -174,13 +175,8 @@ def check_request(command: MintShares | BurnShares) -> Refusal | None:
 
 def check_volume(market: Market, account: Account, quantity: int) -> Refusal | None:
     """Volumes fit 31 bits, also when every open buy should fill."""
-    position = market.positions.get(account.id)
-    most = max(h.volume + h.opening for h in (position.yes, position.no)) if position is not None else 0
-    if most + quantity > VOLUME_MAX:
-        return Refusal(
-            Code.LIMIT_EXCEEDED, f"Too many shares: {most} held, {quantity} more, allowed {VOLUME_MAX}"
-        )
-    return None
+    most = max(market.most_of(account, side) for side in Side)
+    return too_many_shares(most, quantity) if most + quantity > VOLUME_MAX else None
 
 
 def minted(market_id: str, event: SharesMinted, *, repeated: bool = False) -> Minted:
@@ -238,7 +234,8 @@ def start_amm(draft: Draft, command: StartAmm) -> Answer | Refusal:
         return Refusal(Code.AMM_RUNNING, f"The market maker is running in {market.id} already")
     account = state.accounts[AMM_ID]
     pairs = command.initial_budget // (2 * PAIR_CENTS)
-    if (refusal := check_volume(market, account, pairs)) is not None:
+    refusal = check_volume(market, account, pairs) or check_money(draft, command.initial_budget)
+    if refusal is not None:
         return refusal
     start_count = market.amm.start_count + 1 if market.amm is not None else 1
     pay_in(draft, account, command.initial_budget, DepositCause.AMM_START)

@@ -2,6 +2,7 @@
 
 from kernel.answers import Refusal
 from kernel.codes import Code, MarketStatus, Side
+from kernel.limits import VOLUME_MAX
 from kernel.state import Market
 
 
@@ -32,6 +33,12 @@ def insufficient_shares(side: Side, required: int, free: int) -> Refusal:
     )
 
 
+def too_many_shares(most: int, quantity: int) -> Refusal:
+    return Refusal(
+        Code.LIMIT_EXCEEDED, f"Too many shares: {most} held, {quantity} more, allowed {VOLUME_MAX}"
+    )
+
+
 def amm_only() -> Refusal:
     return Refusal(Code.AMM_ONLY, "Only for the market maker")
 
@@ -42,3 +49,7 @@ def malformed(field: str, problem: str) -> Refusal:
         f"Malformed request: {field} {problem}",
         {"errors": [{"field": field, "problem": problem}]},
     )
+
+
+def too_late() -> Refusal:
+    return malformed("at", "must be a time whose trades can be numbered: up to the year 2092")

@@ -273,7 +273,7 @@ def restore(state: State, image: MidwayImage) -> None:
     state.trade_ids.resume(*image.trade_ids)
     state.order_ids.resume(*image.order_ids)
     for account in image.accounts:
-        state.accounts[account.id] = Account(**asdict(account))
+        state.open_account(Account(**asdict(account)))
     state.mints.update(image.mints)
     for market in image.markets:
         restore_market(state, market)

@@ -359,6 +359,14 @@ class Market:
         """What the reserve account holds for it: a settlement under way has paid out some already."""
         return self.reserve - (self.closing.paid if self.closing is not None else 0)
 
+    def most_of(self, account: Account, side: Side) -> int:
+        """The shares of one side the account holds, and those its open buys may add."""
+        position = self.positions.get(account.id)
+        if position is None:
+            return 0
+        holding = position.holding(side)
+        return holding.volume + holding.opening
+
     def rest(self, order: Order) -> None:
         """What is left of an accepted order joins the book."""
         self.book.side(order).add(order)
@@ -442,6 +450,8 @@ class State:
     trade_ids: Sequence = field(default_factory=Sequence)
     order_ids: Sequence = field(default_factory=Sequence)
     accounts: dict[str, Account] = field(default_factory=dict)
+    sub_accounts: dict[str, int] = field(default_factory=dict)
+    """How many each beneficial owner has."""
     markets: dict[str, Market] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
     """Every order ever accepted: the answer to a repeated request must be given for ever."""
@@ -463,6 +473,12 @@ class State:
         """The account of somebody who may hold shares; none for the exchange's own purses."""
         account = self.accounts.get(user_id)
         return None if account is None or account.is_system else account
+
+    def open_account(self, account: Account) -> None:
+        """An account comes to be."""
+        self.accounts[account.id] = account
+        if account.is_escrow:
+            self.sub_accounts[account.owner_id] = self.sub_accounts.get(account.owner_id, 0) + 1
 
     def guard(self, user_id: str, grace_ms: int | None, markets: tuple[str, ...] | None) -> None:
         """Put a user's guard in place, or take it off."""

@@ -150,13 +150,32 @@ def test_circuit_breakers_are_paged(the_venue: Venue) -> None:
         {"trading_start_at": "2026-01-01T00:00:00"},
         {"trading_start_at": 1767225600},
         {"trading_start_at": "2026-01-02T00:00:00Z", "trading_end_at": "2026-01-02T00:00:00Z"},
+        {"trading_end_at": "9999-12-31T23:59:59-12:00"},
+        {"trading_end_at": "3000-01-01T00:00:00Z"},
+        {"trading_end_at": "2999-12-31T23:59:59.9999999Z"},
+        {"trading_start_at": "0001-01-01T00:00:00+23:59"},
+        {"trading_start_at": "2000-01-01T00:00:00+00:01"},
+        {"resolution_date": "1999-12-31T23:59:59.999999Z"},
+        {"resolution_date": "9999-12-31T23:59:59-00:01"},
+        {"description": "d" * 10_001},
         {"amm_authorized": "yes"},
     ],
 )
 def test_what_makes_no_market(the_venue: Venue, members: dict[str, Any]) -> None:
     asked = {"id": "MKT-NEVER", "title": "Never?"} | members
-    assert the_venue.admin.post("/admin/markets", **asked).verdict == (400, 9004)
+    before = the_venue.http.get("/ready").json()["journal_id"]
+    answer = the_venue.admin.post("/admin/markets", **asked)
+    assert answer.verdict == (400, 9004)
+    assert the_venue.http.get("/ready").json()["journal_id"] == before
     assert the_venue.admin.get("/markets/MKT-NEVER").verdict == (404, 3001)
+
+
+def test_all_times_that_are_out_of_bounds_are_told_at_once(the_venue: Venue) -> None:
+    times = dict.fromkeys(("trading_start_at", "trading_end_at"), "1999-01-01T00:00:00Z")
+    answer = the_venue.admin.post("/admin/markets", id="MKT-NEVER", title="Never?", **times)
+    assert answer.data["errors"] == [
+        {"field": name, "problem": "must be of the years 2000 to 2999"} for name in times
+    ]
 
 
 def test_a_market_keeps_what_it_was_created_with(the_venue: Venue) -> None:
@@ -171,8 +190,8 @@ def test_a_market_keeps_what_it_was_created_with(the_venue: Venue) -> None:
         "max_order_amount_cents": 2**63 - 1,
         "maker_fee_bps": 0,
         "taker_fee_bps": 1000,
-        "trading_start_at": "1960-01-01T00:00:00.000001Z",
-        "trading_end_at": "9999-12-31T23:59:59.999999Z",
+        "trading_start_at": "2000-01-01T00:00:00.000000Z",
+        "trading_end_at": "2999-12-31T23:59:59.999999Z",
         "resolution_date": "2026-06-30T12:00:00.500000Z",
         "amm_authorized": False,
     }

@@ -23,6 +23,7 @@ from kernel.codes import (
 )
 from kernel.commands import AnyCommand, CancelOrder
 from kernel.events import AnyEvent
+from tests.kernel.play.bounds import BoundsRules
 from tests.kernel.play.markets import MarketRules
 from tests.kernel.play.money import MoneyRules
 from tests.kernel.play.orders import OrderRules
@@ -35,7 +36,7 @@ PLAIN, SMALL, TIMED, FREE = range(4)
 """Where administrators act, by number."""
 
 
-class Trading(OrderRules, MoneyRules, MarketRules):
+class Trading(OrderRules, MoneyRules, MarketRules, BoundsRules):
     """Everything that may happen, on one ground."""
 
 

@@ -65,7 +65,7 @@ def replace(old_order_id: str, market_id: str) -> ReplaceOrder:
         at=AT,
         user_id=AMM_ID,
         old_order_id=old_order_id,
-        client_order_id=f"instead of {old_order_id} in {market_id}",
+        client_order_id=f"for-{old_order_id[-12:].replace(' ', '-')}-in-{market_id}",
         market_id=market_id,
         side=Side.YES,
         direction=Direction.BUY,

@@ -3,7 +3,13 @@
 from typing import Any
 
 from kernel.commands import AuthorizeAmm, BurnShares, MintShares, StartAmm, StopAmm
-from tests.kernel.reference.checks import check_fence, check_open, check_privileged, public_market
+from tests.kernel.reference.checks import (
+    check_fence,
+    check_money,
+    check_open,
+    check_privileged,
+    public_market,
+)
 from tests.kernel.reference.clearing import cancel
 from tests.kernel.reference.records import AMM, RESERVE, VOLUME_MAX, AmmRun, Market, Once, Refused, Trade
 from tests.kernel.reference.world import World
@@ -173,6 +179,7 @@ def start_amm(world: World, command: StartAmm) -> Answer:
         raise Refused(6007)
     pairs = command.initial_budget // 200
     check_volumes(world, market, pairs)
+    check_money(world, command.initial_budget)
     count = 1 if run is None else run.start_count + 1
     world.pay(AMM, "DEPOSIT", command.initial_budget, ("DEPOSIT", None), None)
     world.record("FUNDS_DEPOSITED", None, user_id=AMM, amount_cents=command.initial_budget, cause="AMM_START")

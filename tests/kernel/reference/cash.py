@@ -12,9 +12,18 @@ from kernel.commands import (
     TransferShares,
     Withdraw,
 )
-from tests.kernel.reference.checks import public_market
+from tests.kernel.reference.checks import check_money, public_market
 from tests.kernel.reference.clearing import net
-from tests.kernel.reference.records import AMM, FEES, RESERVE, Account, Once, Refused
+from tests.kernel.reference.records import (
+    AMM,
+    FEES,
+    RESERVE,
+    SUB_ACCOUNTS_MAX,
+    VOLUME_MAX,
+    Account,
+    Once,
+    Refused,
+)
 from tests.kernel.reference.world import World
 
 Answer = dict[str, Any]
@@ -49,6 +58,11 @@ def open_account(world: World, command: OpenAccount) -> Answer:
         if command.auto_netting:
             raise Refused(9004)
         outside_holder(world, owner_id)
+        if (
+            sum(a.is_sub_account and a.owner_id == owner_id for a in world.accounts.values())
+            >= SUB_ACCOUNTS_MAX
+        ):
+            raise Refused(4002)
     new_account(world, command.user_id, owner_id, command.auto_netting)
     return {"kind": "Opened", "user_id": command.user_id}
 
@@ -70,6 +84,7 @@ def deposit(world: World, command: Deposit) -> Answer:
     if not 1 <= command.amount <= 10_000_000:
         raise Refused(9004)
     outside_holder(world, command.user_id)
+    check_money(world, command.amount)
     world.pay(command.user_id, "DEPOSIT", command.amount, ("DEPOSIT", None), None)
     world.record("FUNDS_DEPOSITED", None, user_id=command.user_id, amount_cents=command.amount, cause="USER")
     return moved(world, command.user_id, command.amount)
@@ -147,6 +162,14 @@ def transfer_shares(world: World, command: TransferShares) -> Answer:
     check_ends(world, command)
     if world.free(command.from_id, command.market_id, command.side) < command.quantity:
         raise Refused(5001)
+    coming = sum(
+        o.remaining
+        for o in world.live_orders(command.market_id)
+        if (o.user_id, o.side, o.opens) == (command.to_id, command.side, True)
+    )
+    held = world.volume(command.to_id, command.market_id, command.side)
+    if held + coming + command.quantity > VOLUME_MAX:
+        raise Refused(4002)
     cost = world.released_cost(command.from_id, command.market_id, command.side, command.quantity)
     world.move(command.from_id, command.market_id, command.side, -command.quantity, -cost)
     world.move(command.to_id, command.market_id, command.side, command.quantity, cost)

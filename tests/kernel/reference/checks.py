@@ -4,6 +4,7 @@ from kernel.commands import OrderWish
 from tests.kernel.reference.records import (
     AMM,
     FEES,
+    MONEY_MAX,
     RESERVE,
     VOLUME_MAX,
     Market,
@@ -79,6 +80,14 @@ def check_owner(world: World, market: Market, wish: OrderWish, without: Order | 
             raise Refused(4003)
         if not is_bid and order.book_direction == "BUY" and order.book_price >= price:
             raise Refused(4003)
+
+
+def check_money(world: World, amount: int) -> None:
+    """All the money there is came in from outside, less what went out again."""
+    if sum(
+        entry.amount for entry in world.entries if entry.reference_type in ("DEPOSIT", "WITHDRAW")
+    ) + amount > (MONEY_MAX):
+        raise Refused(4002)
 
 
 def check_cover(world: World, market: Market, wish: OrderWish, without: Order | None) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from kernel import commands
 from tests.kernel.reference import amm, cash, lifecycle, trading
+from tests.kernel.reference.bounds import check_bounds
 from tests.kernel.reference.records import Refused
 from tests.kernel.reference.world import World
 
@@ -53,6 +54,7 @@ class Model:
         first = len(world.facts)
         books = {market_id: self._book(market_id) for market_id in world.markets}
         try:
+            check_bounds(command, world.at)
             answer = RULES[type(command)](world, command)
         except Refused as refused:
             assert len(world.facts) == first

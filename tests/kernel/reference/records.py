@@ -13,6 +13,11 @@ FEES = "PLATFORM_FEE"
 VOLUME_MAX = 2**31 - 1
 """What the tables can hold of one kind of share."""
 
+MONEY_MAX = 10**18
+"""Cents there may be."""
+SUB_ACCOUNTS_MAX = 3_000
+"""Of one owner."""
+
 LIVE = ("OPEN", "PARTIALLY_FILLED")
 
 

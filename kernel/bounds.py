@@ -1,0 +1,234 @@
+"""What a command may hold: how long its texts are, how large its numbers, of which years its times.
+
+Checked before anything is decided, whoever sends the command, so that nothing is ever journaled that a table,
+a feed or a rebuild could not hold. It knows no rule of the exchange: what is too much for a market or for an
+account is the decisions' business.
+
+Each member of a command is checked by its name. The commands that come by the hundred thousand are looked at
+only for what they bring: what they merely name, the decision finds or refuses.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, Final, get_args
+
+from kernel.answers import Refusal
+from kernel.commands import (
+    AnyCommand,
+    BatchCancel,
+    CancelByClientId,
+    CancelOrder,
+    Command,
+    CreateMarket,
+    MarketTerms,
+    OrderWish,
+    PlaceOrder,
+    ReplaceOrder,
+)
+from kernel.ids import NONCE_BITS
+from kernel.limits import (
+    CATEGORY_MAX,
+    DESCRIPTION_MAX,
+    FRACTIONS,
+    ID_MAX,
+    INTEGERS,
+    KEY_MAX,
+    NAMES_MAX,
+    NESTING_MAX,
+    TIMES,
+    TITLE_MAX,
+    WORDS_MAX,
+)
+from kernel.refusals import malformed
+
+LOWEST, HIGHEST = INTEGERS
+
+# Half a surrogate is no character: what holds one cannot be written down.
+CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+CONTROL_IN_LINES: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+
+Problem = str | None
+"""What is wrong with a value, in words; None if nothing is."""
+Check = Callable[[Any], Problem]
+Checks = list[tuple[str, Check]]
+
+
+def members_out_of_bounds(record: Any, checks: Checks) -> Refusal | None:
+    for member, check in checks:
+        value = getattr(record, member)
+        if value is not None and (problem := check(value)) is not None:
+            return malformed(member, problem)
+    return None
+
+
+def checked(command: Command) -> Refusal | None:
+    """Member by member."""
+    return members_out_of_bounds(command, CHECKS[type(command)])
+
+
+def wish_out_of_bounds(command: OrderWish) -> Refusal | None:
+    """Spelled out, for it is the most frequent command of all."""
+    named = command.client_order_id
+    if not (0 < len(named) <= ID_MAX and named.isascii() and named.isprintable() and " " not in named):
+        return malformed("client_order_id", f"must be 1 to {ID_MAX} printable ASCII characters, no spaces")
+    if command.nonce >> NONCE_BITS != 0:
+        return malformed("nonce", NO_NONCE)
+    return None if command.fence is None else fence_out_of_bounds(command)
+
+
+def fence_out_of_bounds(
+    command: OrderWish | CancelOrder | CancelByClientId | BatchCancel,
+) -> Refusal | None:
+    if command.fence is None or (problem := integer(command.fence)) is None:
+        return None
+    return malformed("fence", problem)
+
+
+def market_out_of_bounds(command: CreateMarket) -> Refusal | None:
+    return checked(command) or members_out_of_bounds(command.terms, TERMS)
+
+
+# What a member may hold
+
+
+def integer(value: int) -> Problem:
+    return None if LOWEST <= value <= HIGHEST else "must fit 64 bits"
+
+
+def nonce(value: int) -> Problem:
+    return None if value >> NONCE_BITS == 0 else NO_NONCE
+
+
+def time(value: int) -> Problem:
+    first, last = TIMES
+    return None if first <= value <= last else "must be of the years 2000 to 2999"
+
+
+def text(value: str, least: int, most: int) -> Problem:
+    if not least <= len(value) <= most:
+        return f"must have {least} to {most} characters"
+    return None if CONTROL.search(value) is None else "must not contain control characters"
+
+
+def name(value: str) -> Problem:
+    return text(value, 1, ID_MAX)
+
+
+def holder(value: str) -> Problem:
+    return text(value, 0, ID_MAX)
+
+
+def names(values: tuple[str, ...]) -> Problem:
+    if len(values) > NAMES_MAX:
+        return f"must have at most {NAMES_MAX} names"
+    return next(filter(None, map(name, values)), None)
+
+
+def key(value: str) -> Problem:
+    return text(value, 1, KEY_MAX)
+
+
+def words(value: str) -> Problem:
+    return text(value, 0, WORDS_MAX)
+
+
+def title(value: str) -> Problem:
+    return text(value, 1, TITLE_MAX)
+
+
+def category(value: str) -> Problem:
+    return text(value, 0, CATEGORY_MAX)
+
+
+def paragraphs(value: str) -> Problem:
+    if len(value) > DESCRIPTION_MAX:
+        return f"must have at most {DESCRIPTION_MAX} characters"
+    return None if CONTROL_IN_LINES.search(value) is None else NO_CONTROL_BUT_LINES
+
+
+def free_form(value: Any, level: int = 0) -> Problem:
+    """Whatever JSON can hold, as far as it is the same in Python, in the journal and in PostgreSQL."""
+    if level > NESTING_MAX:
+        return f"must not be nested deeper than {NESTING_MAX} levels"
+    problem: Problem = None
+    if isinstance(value, str):
+        problem = None if CONTROL_IN_LINES.search(value) is None else NO_CONTROL_BUT_LINES
+    elif isinstance(value, dict):
+        for member, inner in value.items():
+            if not isinstance(member, str):
+                return "must be JSON"
+            problem = problem or free_form(member, level) or free_form(inner, level + 1)
+    elif isinstance(value, list):
+        for inner in value:
+            problem = problem or free_form(inner, level + 1)
+    elif isinstance(value, float):
+        problem = fraction(value)
+    elif isinstance(value, int):  # true and false among them
+        problem = None if integer(value) is None else "must hold integers of 64 bits only"
+    elif value is not None:
+        problem = "must be JSON"
+    return problem
+
+
+def fraction(value: float) -> Problem:
+    """PostgreSQL knows no minus zero, and writes a very large number so that it is read as another."""
+    smallest, largest = FRACTIONS
+    if smallest <= abs(value) <= largest or (value == 0 and str(value) == "0.0"):
+        return None
+    return "must hold no numbers but integers, 0 and those of a size from 1e-9 to 1e15"
+
+
+def any_of_its_kind(value: Any) -> Problem:
+    """An enumeration, or true or false: its type is its bound."""
+    return None
+
+
+NO_NONCE: Final = f"must be {NONCE_BITS} random bits"
+NO_CONTROL_BUT_LINES: Final = "must not contain control characters other than line breaks and tabs"
+
+MEMBERS: Final[dict[str, Check]] = {
+    **dict.fromkeys(("user_id", "owner_id", "from_id", "to_id", "market_id", "order_id"), name),
+    **dict.fromkeys(("old_order_id", "client_order_id"), name),
+    "markets": names,
+    "after": holder,
+    "idempotency_key": key,
+    **dict.fromkeys(("by", "reason", "resolution_note"), words),
+    **dict.fromkeys(("amount", "quantity", "price", "initial_budget", "initial_price"), integer),
+    **dict.fromkeys(("fence", "grace_ms", "yes", "no", "costs"), integer),
+    "nonce": nonce,
+    **dict.fromkeys(("config_override", "context"), free_form),
+    **dict.fromkeys(("side", "direction", "time_in_force", "reference_type", "scope"), any_of_its_kind),
+    **dict.fromkeys(("stop_mode", "target_status", "trigger", "stage"), any_of_its_kind),
+    "result": any_of_its_kind,  # whatever it is, there is a refusal for it
+    **dict.fromkeys(("auto_netting", "authorized", "amm_authorized", "settle"), any_of_its_kind),
+    # Of a market:
+    "title": title,
+    "category": category,
+    "description": paragraphs,
+    **dict.fromkeys(("min_price_cents", "max_price_cents", "maker_fee_bps", "taker_fee_bps"), integer),
+    **dict.fromkeys(("max_order_quantity", "max_position_per_user", "max_order_amount_cents"), integer),
+    **dict.fromkeys(("trading_start_at", "trading_end_at", "resolution_date"), time),
+}
+"""By its name, what a member of a command may hold; one that is not here cannot be added to a command."""
+
+
+def checks_of(kind: type[Any]) -> Checks:
+    fields: tuple[str, ...] = kind.__struct_fields__
+    return [(field, MEMBERS[field]) for field in fields if field not in CHECKED_ELSEWHERE]
+
+
+CHECKED_ELSEWHERE: Final = ("at", "terms")
+"""The time when it is compared with the exchange's own; a market's terms member by member."""
+CHECKS: Final[dict[type[Command], Checks]] = {kind: checks_of(kind) for kind in get_args(AnyCommand)}
+TERMS: Final = checks_of(MarketTerms)
+
+OUT_OF_BOUNDS: Final[dict[type[Command], Callable[[Any], Refusal | None]]] = {
+    **dict.fromkeys(CHECKS, checked),
+    PlaceOrder: wish_out_of_bounds,
+    ReplaceOrder: wish_out_of_bounds,
+    CancelOrder: fence_out_of_bounds,
+    CancelByClientId: fence_out_of_bounds,
+    BatchCancel: fence_out_of_bounds,
+    CreateMarket: market_out_of_bounds,
+}
+"""What a command holds that cannot be kept, if anything."""

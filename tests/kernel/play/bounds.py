@@ -1,0 +1,68 @@
+"""Somebody sends what nobody should: a request that was made before, with one member as odd as it can be."""
+
+from typing import Any, Final
+
+import msgspec
+from hypothesis import strategies as st
+
+from kernel.commands import CreateMarket, MarketTerms
+from tests.kernel.play.crowd import Crowd, act
+from tests.kernel.strategies import HUGE, pick
+
+ODD_TEXTS: Final = (
+    *("", "x", "x" * 64, "x" * 65, "x" * 128, "x" * 129, "x" * 500, "x" * 501, "x" * 10_000, "x" * 10_001),
+    *("two words", "a\nb\tc", "a\0b", "\x7f", "\x85", "\xa0\u2028", "\ud800", "\U0010ffff", "é" * 64),
+)
+ODD_NUMBERS: Final = (*HUGE, -(2**63) - 1, 2**62 - 1, 2**62, 1)
+ODD_TIMES: Final = (
+    *(946_684_799_999_999, 946_684_800_000_000, 32_503_679_999_999_999, 32_503_680_000_000_000),
+    *(-(2**63), 0, 2**63 - 1),
+)
+
+
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+ODD_JSON: Final[tuple[dict[str, Any], ...]] = (
+    {"a": [None, True, "a\nb", {"": 0}], "b": 2**63 - 1},
+    *({"a": value} for value in (1.797e308, 1e15, 1.1e15, 1e-9, 9e-10, -0.0, 0.0, -1.5, float("inf"))),
+    *({"a": value} for value in (2**63, -(2**63) - 1, "a\0", "\ud800", nested(31), nested(32), b"x")),
+    {"a\0": 1},
+)
+ODD: Final[dict[str, tuple[Any, ...]]] = {
+    "config_override": ODD_JSON,
+    "context": ODD_JSON,
+    "markets": (("x" * 65,), ("",), ("plain",) * 10_001),
+    **dict.fromkeys(("trading_start_at", "trading_end_at", "resolution_date"), ODD_TIMES),
+    **dict.fromkeys(("amount", "quantity", "fence", "grace_ms", "nonce"), ODD_NUMBERS),
+    **dict.fromkeys(("initial_budget", "initial_price", "yes", "no", "costs"), ODD_NUMBERS),
+    **dict.fromkeys(("user_id", "owner_id", "from_id", "to_id", "market_id", "client_order_id"), ODD_TEXTS),
+    **dict.fromkeys(("idempotency_key", "by", "reason", "resolution_note"), ODD_TEXTS),
+    **dict.fromkeys(("title", "category", "description", "after"), ODD_TEXTS),
+}
+
+
+class BoundsRules(Crowd):
+    @act(which=pick, member=pick, value=pick)
+    def somebody_sends_something_odd(self, which: int, member: int, value: int) -> None:
+        done = self.both.commands[-1 - which % len(self.both.commands)]
+        command: Any = msgspec.structs.replace(done, at=max(self.at, self.world.at))
+        target = command.terms if isinstance(command, CreateMarket) and member % 3 else command
+        members = [name for name in target.__struct_fields__ if name in ODD]
+        if not members:
+            return
+        name = members[member % len(members)]
+        odd = msgspec.structs.replace(target, **{name: ODD[name][value % len(ODD[name])]})
+        if isinstance(odd, MarketTerms):
+            odd = msgspec.structs.replace(command, terms=odd)
+        self.do(odd)
+
+    @act(at=st.sampled_from([3_881_606_400_000_000, 2**63, -(2**63)]), which=pick)
+    def somebody_has_an_odd_clock(self, at: int, which: int) -> None:
+        """Far too late a command is refused; too early it is decided at the time of the newest fact."""
+        done = self.both.commands[-1 - which % len(self.both.commands)]
+        self.do(msgspec.structs.replace(done, at=at))
