@@ -68,6 +68,8 @@ class Projector:
     tell: Callable[[int], None] = lambda reached: None
     """Called with the journal id that the tables have reached, when that has changed."""
     batch: int = BATCH
+    schema: str = "public"
+    """Where the tables are that it fills."""
     reached: int = -1
     """The journal id up to which the tables tell; -1 while that is not known."""
     _hint: trio.Event = attrs.field(factory=trio.Event, init=False)
@@ -112,7 +114,7 @@ class Projector:
             try:
                 writing.buffer_writes(WRITE_BUFFER)
                 for connection in (reading, writing):
-                    await connection.execute(SESSION)
+                    await connection.execute(f"{SESSION}; SET search_path = {self.schema}, public")
                     await give_way(connection)
                 self._arrive(await writing.fetch_value("SELECT journal_id FROM projector_cursor"))
                 yield reading, writing

@@ -1,21 +1,55 @@
-"""Empties the projections and fills them again from the journal: they are no more than that."""
+"""Fills the projections anew from the journal: they are no more than that.
 
-from persistence.database import Database
+It does so beside the tables, in a schema of its own, and puts the result in their place in one transaction.
+If anything goes wrong on the way, be it in the journal itself, the tables are as they were before. The
+price is room for both, and the time to copy the one into the other.
+"""
+
+from typing import Final
+
+from persistence.database import Connection, Database
 from persistence.projector import Projector
 from persistence.recovery import Progress
 from persistence.standstill import at_rest
 
-TABLES = (
+TABLES: Final = (
     *("accounts", "markets", "amm_markets", "orders", "trades", "positions", "ledger_entries"),
     "circuit_breaker_events",
 )
+BESIDE: Final = "rebuilding"
+"""The schema. One that an earlier attempt left behind, when it was killed, is dropped by the next."""
 
 
 async def rebuild(database: Database, progress: Progress) -> int:
-    """Fill every projection anew; returns of how many facts. If interrupted, the next projector goes on."""
+    """Fill every projection anew; returns of how many facts."""
     async with at_rest(database) as connection:
         total = await connection.fetch_value("SELECT COALESCE(MAX(id), 0) FROM wal_events")
-        async with connection.transaction():
-            await connection.execute("UPDATE projector_cursor SET journal_id = 0")
-            await connection.execute(f"TRUNCATE {', '.join(TABLES)}")
-        return await Projector(database, tell=lambda reached: progress(reached, total)).catch_up()
+        await make_room(connection)
+        try:
+            projector = Projector(database, lambda reached: progress(reached, total), schema=BESIDE)
+            facts = await projector.catch_up()
+            async with connection.transaction():
+                await put_in_place(connection)
+        finally:
+            if not connection.is_closed:
+                await connection.execute(f"DROP SCHEMA {BESIDE} CASCADE")
+        return facts
+
+
+async def make_room(connection: Connection) -> None:
+    await connection.execute(f"DROP SCHEMA IF EXISTS {BESIDE} CASCADE")
+    await connection.execute(f"CREATE SCHEMA {BESIDE}")
+    for table in (*TABLES, "projector_cursor"):
+        # Unlogged: after a crash nobody wants them.
+        await connection.execute(
+            f"CREATE UNLOGGED TABLE {BESIDE}.{table} (LIKE public.{table} INCLUDING ALL)"
+        )
+    statement = f"INSERT INTO {BESIDE}.projector_cursor (journal_id) VALUES (0)"  # noqa: S608 - our own name
+    await connection.execute(statement)
+
+
+async def put_in_place(connection: Connection) -> None:
+    await connection.execute(f"TRUNCATE {', '.join(TABLES)}, projector_cursor")
+    for table in (*TABLES, "projector_cursor"):
+        statement = f"INSERT INTO public.{table} SELECT * FROM {BESIDE}.{table}"  # noqa: S608 - our own names
+        await connection.execute(statement)

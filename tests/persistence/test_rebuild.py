@@ -25,6 +25,40 @@ async def test_a_rebuild_gives_the_same_tables(db: Database, connection: Connect
     assert told[-1] == (head, head)
 
 
+@pytest.mark.parametrize("where", ["in the middle", "at the last step"])
+async def test_a_rebuild_that_fails_leaves_the_tables_as_they_were(
+    db: Database, connection: Connection, where: str
+) -> None:
+    """A row of the journal that no table can hold; and a table that takes back nothing in the end."""
+    _, everything = traded(1_000)
+    await file(connection, everything, transaction=100)
+    await Projector(db).catch_up()
+    if where == "in the middle":
+        await connection.execute(
+            "UPDATE wal_events "
+            "SET payload = replace(payload::TEXT, '\"quantity\":', '\"quantity\":9999999999')::JSON "
+            "WHERE id = (SELECT MIN(id) FROM wal_events WHERE id > 900 AND event_type = 'ORDER_ACCEPTED')"
+        )
+    else:
+        await connection.execute("ALTER TABLE trades ADD CHECK (quantity < 1) NOT VALID")
+    before = await contents(connection)
+    with pytest.raises(Exception, match=r"format requires|violates check"):
+        await rebuild(db, lambda done, total: None)
+    assert await contents(connection) == before
+    assert await connection.fetch_value("SELECT journal_id FROM projector_cursor") == len(
+        facts_of(everything)
+    )
+    assert await connection.fetch_value("SELECT to_regnamespace('rebuilding')") is None
+
+
+async def test_what_a_killed_rebuild_left_behind_is_no_obstacle(db: Database, connection: Connection) -> None:
+    _, everything = traded(200)
+    await file(connection, everything)
+    await connection.execute("CREATE SCHEMA rebuilding")
+    await connection.execute("CREATE TABLE rebuilding.trades (of TEXT)")
+    assert await rebuild(db, lambda done, total: None) == len(facts_of(everything))
+
+
 async def test_every_projection_is_rebuilt(connection: Connection) -> None:
     """All tables but the journal's, the users' and the house's."""
     found = await connection.fetch(
