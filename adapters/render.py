@@ -436,7 +436,7 @@ def stats(market: Market) -> shapes.StatsShape:
         market.traded_volume,
         dict(market.trades),
         market.fees,
-        len({held.account.owner_id for held in market.positions.values() if held.has_traded}),
+        len(market.traders),
     )
 
 

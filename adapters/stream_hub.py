@@ -20,6 +20,7 @@ from adapters.stream_session import Entry, Session
 from adapters.stream_wire import Encoding, Result
 from adapters.topics import topic_events
 from adapters.websocket import GOING_AWAY
+from kernel.answers import Unfinished
 from kernel.events import (
     AmmStarted,
     AmmStopped,
@@ -195,7 +196,7 @@ class StreamHub:
             if self._promises:
                 self._keep_promises(facts[0].id - 1 if facts else outcome.seen)
             asked = pending.get(one.correlation_id)
-            if asked is not None:
+            if asked is not None and type(outcome.answer) is not Unfinished:
                 entry = asked.entries.popleft()
                 if not asked.entries:
                     del pending[one.correlation_id]

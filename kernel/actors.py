@@ -49,8 +49,12 @@ class Request:
     """Whose share of the inbox it takes."""
     is_portion: bool = False
     """One of several, which are decided one by one."""
-    goes_on: bool = False
-    """One of the commands was too large for one step; the request is answered with its last portion."""
+    closes: bool = False
+    """One of the commands closes a market in portions, among which others in this market are served; the
+    request is answered with the last."""
+    then: AnyCommand | None = None
+    """What goes on where a command was too large for one step. The commands behind it wait for its end, and
+    so does whoever else wants something of this market."""
     outcomes: list[Outcome] = attrs.field(factory=list)
     durable: trio.Event = attrs.field(factory=trio.Event)
 
@@ -234,17 +238,28 @@ class Actors:
             async for first in received:
                 inbox.took(first)
                 requests, decided = [first], self._decide(first, backlog)
-                while len(decided) < TURN and (request := next(waiting(received), None)) is not None:
+                while (
+                    len(decided) < TURN
+                    and requests[-1].then is None
+                    and (request := next(waiting(received), None)) is not None
+                ):
                     inbox.took(request)
                     requests.append(request)
                     decided += self._decide(request, backlog)
                 turn = Turn(requests, decided, self.journal.pack(decided))
                 await backlog.send(turn)  # may wait: this is the back-pressure
+                while (request := requests[-1]).then is not None:
+                    await self.until_durable(decided[-1].outcome.seen)
+                    decided = self._decide(request, backlog)
+                    await backlog.send(Turn([request], decided, self.journal.pack(decided)))
 
     def _decide(self, request: Request, backlog: trio.MemorySendChannel[Turn]) -> list[Decided]:
-        """Decide a request's commands, back to back; what is too large for one step goes on by itself."""
-        execute, outcomes = self.exchange.execute, request.outcomes
-        for command in request.commands:
+        """Decide a request's commands, back to back, or the rest of them; see `Request.then`."""
+        execute, outcomes, begun = self.exchange.execute, request.outcomes, len(request.outcomes)
+        commands = request.commands
+        if request.then is not None:
+            commands, request.then = [request.then, *commands[begun + 1 :]], None
+        for command in commands:
             try:
                 outcome = execute(command)
             except Exception as error:
@@ -253,13 +268,20 @@ class Actors:
             if type(command) is CreateMarket and isinstance(outcome.answer, MarketIs):
                 self._open_inbox(command.market_id)
             elif type(outcome.answer) is Unfinished and not request.is_portion:
-                request.goes_on = True
-                place, then = len(outcomes) - 1, outcome.answer.then
+                then = outcome.answer.then
+                if not isinstance(then, CloseMarket):
+                    request.then = then
+                    break
+                request.closes = True
+                place = len(outcomes) - 1
                 self._nursery.start_soon(self._answer_with_the_last, request, place, then, backlog.clone())
-        return [
+        decided = [
             Decided(command, request.correlation_id, outcome)
-            for command, outcome in zip(request.commands, outcomes, strict=True)
+            for command, outcome in zip(commands, outcomes[begun:] if begun else outcomes, strict=False)
         ]
+        if request.then is not None:
+            del outcomes[-1]
+        return decided
 
     async def _write(self, backlog: trio.MemoryReceiveChannel[Turn]) -> None:
         """Group commit: what gathers while one transaction is in flight is the next one."""
@@ -278,7 +300,7 @@ class Actors:
             listen(decided)
         for turn in turns:
             for request in turn.requests:
-                if not request.goes_on:
+                if not request.closes and request.then is None:
                     request.durable.set()
         self._committed.set()
         self._committed = trio.Event()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kernel.codes import CancelReason, Code, FrozenAssetType, OrderStatus, ResolutionResult, StopMode
-from kernel.commands import CloseMarket
+from kernel.commands import BatchCancel, CloseMarket, FireGuard, StopAmm
 from kernel.events import Fact
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class Unfinished(msgspec.Struct, frozen=True):
     What the last portion answers is the answer to the first command.
     """
 
-    then: CloseMarket
+    then: CloseMarket | BatchCancel | FireGuard | StopAmm
 
 
 Answer = (

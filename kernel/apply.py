@@ -147,7 +147,8 @@ def fill(state: State, fact: Fact, event: Fill) -> None:
         order.status = after.status
         order.frozen = after.frozen_amount
         order.updated_at = fact.at
-        order.position.has_traded = True
+        if not order.position.has_traded:
+            order.position.begin_to_trade()
     state.trade_ids.resume_trade(trade.trade_id)
     market.count_trade(trade.scenario, event.trade_price, event.fill_qty, trade.maker_fee + trade.taker_fee)
     market.book_changed_at = fact.at

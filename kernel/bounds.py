@@ -12,11 +12,14 @@ import re
 from collections.abc import Callable
 from typing import Any, Final, get_args
 
+from msgspec.structs import astuple
+
 from kernel.answers import Refusal
 from kernel.commands import (
     AnyCommand,
     BatchCancel,
     CancelByClientId,
+    CancelledSoFar,
     CancelOrder,
     Command,
     CreateMarket,
@@ -178,6 +181,10 @@ def fraction(value: float) -> Problem:
     return "must hold no numbers but integers, 0 and those of a size from 1e-9 to 1e15"
 
 
+def sums(value: CancelledSoFar) -> Problem:
+    return next((problem for member in astuple(value) if (problem := integer(member)) is not None), None)
+
+
 def any_of_its_kind(value: Any) -> Problem:
     """An enumeration, or true or false: its type is its bound."""
     return None
@@ -195,6 +202,7 @@ MEMBERS: Final[dict[str, Check]] = {
     **dict.fromkeys(("by", "reason", "resolution_note"), words),
     **dict.fromkeys(("amount", "quantity", "price", "initial_budget", "initial_price"), integer),
     **dict.fromkeys(("fence", "grace_ms", "yes", "no", "costs"), integer),
+    "so_far": sums,
     "nonce": nonce,
     **dict.fromkeys(("config_override", "context"), free_form),
     **dict.fromkeys(("side", "direction", "time_in_force", "reference_type", "scope"), any_of_its_kind),

@@ -183,7 +183,8 @@ def record_fill(draft: Draft, maker: Order, taker: Order, quantity: int, trade: 
     positions = [maker.position] if maker.position is taker.position else [maker.position, taker.position]
     for position in positions:
         position.updated_at = draft.at
-        position.has_traded = True
+        if not position.has_traded:
+            position.begin_to_trade()
     ledger_id, postings = draft.take_postings()
     event = OrderPartiallyFilled if maker.remaining else OrderMatched
     draft.record(

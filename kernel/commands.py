@@ -96,11 +96,23 @@ class SetGuard(Command, frozen=True, kw_only=True, tag="SET_GUARD"):
     markets: tuple[str, ...] | None = None
 
 
+class CancelledSoFar(msgspec.Struct, frozen=True):
+    """What the portions before this one have cancelled, of orders that were there when the first began."""
+
+    upto: int
+    """The newest journal id then: orders accepted later are not meant."""
+    orders: int = 0
+    funds: int = 0
+    yes_shares: int = 0
+    no_shares: int = 0
+
+
 class FireGuard(Command, frozen=True, kw_only=True, tag="FIRE_GUARD"):
     """The user stayed away: cancel its orders in this market, if its guard covers it."""
 
     user_id: str
     market_id: str
+    so_far: CancelledSoFar | None = None
 
 
 # Orders
@@ -162,6 +174,7 @@ class BatchCancel(Command, frozen=True, kw_only=True, tag="BATCH_CANCEL"):
     market_id: str
     scope: CancelScope = CancelScope.ALL
     fence: int | None = None
+    so_far: CancelledSoFar | None = None
 
 
 # The market maker
@@ -201,6 +214,7 @@ class StopAmm(Command, frozen=True, kw_only=True, tag="STOP_AMM"):
     market_id: str
     stop_mode: StopMode = StopMode.GRACEFUL
     by: str
+    so_far: CancelledSoFar | None = None
 
 
 class AuthorizeAmm(Command, frozen=True, kw_only=True, tag="AUTHORIZE_AMM"):

@@ -6,6 +6,8 @@ refusal it only acts: nothing below can fail.
 
 from typing import Final
 
+import msgspec
+
 from kernel.answers import (
     Answer,
     BatchCancelled,
@@ -13,6 +15,7 @@ from kernel.answers import (
     Netting,
     Placed,
     Refusal,
+    Unfinished,
 )
 from kernel.breaker import trip_unsound
 from kernel.clearing import fill, net
@@ -33,6 +36,7 @@ from kernel.codes import (
 from kernel.commands import (
     BatchCancel,
     CancelByClientId,
+    CancelledSoFar,
     CancelOrder,
     FireGuard,
     OrderWish,
@@ -376,14 +380,13 @@ def batch_cancel(draft: Draft, command: BatchCancel) -> Answer | Refusal:
     if market is None or market.status is DRAFT:
         return market_not_found(command.market_id)
     if market.status is HALTED:
-        return market_not_open(market)
-    direction = SCOPES[command.scope]
-    orders = [
-        order
-        for order in live_orders_of(market, account)
-        if direction is None or order.direction is direction
-    ]
-    return cancel_batch(draft, market, orders, CancelReason.BATCH_CANCELLED)
+        return market_not_open(market) if command.so_far is None else batch_cancelled(market, command.so_far)
+    so_far, is_all = cancel_some(
+        draft, market, account, CancelReason.BATCH_CANCELLED, command.so_far, SCOPES[command.scope]
+    )
+    if is_all:
+        return batch_cancelled(market, so_far)
+    return Unfinished(msgspec.structs.replace(command, so_far=so_far))
 
 
 SCOPES: Final = {CancelScope.ALL: None, CancelScope.BUY_ONLY: BUY, CancelScope.SELL_ONLY: SELL}
@@ -400,29 +403,59 @@ def fire_guard(draft: Draft, command: FireGuard) -> Answer | Refusal:
     if market is None:
         return market_not_found(command.market_id)
     if market.status is HALTED:
-        return market_not_open(market)
+        return market_not_open(market) if command.so_far is None else batch_cancelled(market, command.so_far)
     guard = state.guards.get(command.user_id)
-    covered = guard is not None and guard.covers(market.id)
-    return cancel_batch(draft, market, live_orders_of(market, account) if covered else [], CancelReason.GUARD)
+    if guard is None or not guard.covers(market.id):
+        return batch_cancelled(market, command.so_far or CancelledSoFar(state.head))
+    so_far, is_all = cancel_some(draft, market, account, CancelReason.GUARD, command.so_far)
+    if is_all:
+        return batch_cancelled(market, so_far)
+    return Unfinished(msgspec.structs.replace(command, so_far=so_far))
 
 
-def live_orders_of(market: Market, account: Account) -> list[Order]:
-    """Own orders, in acceptance order. Those of a market that is being closed are taken care of."""
-    position = market.positions.get(account.id)
-    return list(position.live) if position is not None and market.closing is None else []
-
-
-def cancel_batch(draft: Draft, market: Market, orders: list[Order], reason: CancelReason) -> BatchCancelled:
+def cancel_some(
+    draft: Draft,
+    market: Market,
+    account: Account,
+    reason: CancelReason,
+    so_far: CancelledSoFar | None,
+    direction: Direction | None = None,
+) -> tuple[CancelledSoFar, bool]:
+    """Cancel as many of somebody's orders as a step may; returns the sums so far, and whether it was all."""
+    if so_far is None:
+        so_far = CancelledSoFar(draft.state.head)
+    portion = draft.state.portion
+    orders = own_orders(market, account, direction, so_far.upto, portion + 1)
     released = dict.fromkeys(FrozenAssetType, 0)
-    for order in orders:
+    for order in orders[:portion]:
         released[order.frozen_asset_type] += cancel(draft, order, reason)
-    return BatchCancelled(
-        market.id,
-        len(orders),
-        released[FrozenAssetType.FUNDS],
-        released[FrozenAssetType.YES_SHARES],
-        released[FrozenAssetType.NO_SHARES],
-    )
+    return CancelledSoFar(
+        so_far.upto,
+        so_far.orders + min(len(orders), portion),
+        so_far.funds + released[FUNDS],
+        so_far.yes_shares + released[YES_SHARES],
+        so_far.no_shares + released[NO_SHARES],
+    ), len(orders) <= portion
+
+
+def own_orders(
+    market: Market, account: Account, direction: Direction | None, upto: int, count: int
+) -> list[Order]:
+    """The first so many, in acceptance order. Those of a market that is being closed are taken care of."""
+    position = market.positions.get(account.id)
+    found: list[Order] = []
+    if position is None or market.closing is not None:
+        return found
+    for order in position.live:
+        if len(found) == count or order.accepted_seq > upto:
+            break
+        if direction is None or order.direction is direction:
+            found.append(order)
+    return found
+
+
+def batch_cancelled(market: Market, so_far: CancelledSoFar) -> BatchCancelled:
+    return BatchCancelled(market.id, so_far.orders, so_far.funds, so_far.yes_shares, so_far.no_shares)
 
 
 # What is said

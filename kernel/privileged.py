@@ -1,7 +1,9 @@
 """What only the market maker may do: mint and burn pairs without a counterparty; and its start and stop."""
 
+import msgspec
+
 from kernel.accounts import check_money, pay_in
-from kernel.answers import AmmRunning, AmmStoppedNow, Answer, Burned, MarketIs, Minted, Refusal
+from kernel.answers import AmmRunning, AmmStoppedNow, Answer, Burned, MarketIs, Minted, Refusal, Unfinished
 from kernel.breaker import trip_unsound
 from kernel.clearing import change_pairs
 from kernel.codes import (
@@ -17,13 +19,13 @@ from kernel.codes import (
     Side,
     StopMode,
 )
-from kernel.commands import AuthorizeAmm, BurnShares, MintShares, StartAmm, StopAmm
+from kernel.commands import AuthorizeAmm, BurnShares, CancelledSoFar, MintShares, StartAmm, StopAmm
 from kernel.draft import Draft
 from kernel.events import AmmStarted, AmmStopped, AuditTrade, MarketAmmAuthorized, SharesBurned, SharesMinted
 from kernel.ids import snowflake, uuid7
 from kernel.limits import BUDGET_MAX, MINT_MAX, START_KEY_PREFIX, VOLUME_MAX
 from kernel.money import post
-from kernel.orders import cancel, check_fence, live_orders_of
+from kernel.orders import cancel_some, check_fence
 from kernel.refusals import (
     amm_only,
     insufficient_balance,
@@ -275,15 +277,17 @@ def stop_amm(draft: Draft, command: StopAmm) -> Answer | Refusal:
     if market.amm is None or market.amm.status is not AmmStatus.RUNNING:
         return Refusal(Code.AMM_NOT_RUNNING, f"The market maker is not running in {market.id}")
     account = state.accounts[AMM_ID]
-    orders = [] if market.status is MarketStatus.HALTED else live_orders_of(market, account)
-    for order in orders:
-        cancel(draft, order, CancelReason.AMM_STOPPED)
-    record_stop(draft, market, command.stop_mode, AmmStopCause.ADMIN, len(orders), command.by)
+    so_far, is_all = command.so_far or CancelledSoFar(state.head), True
+    if market.status is not MarketStatus.HALTED:
+        so_far, is_all = cancel_some(draft, market, account, CancelReason.AMM_STOPPED, so_far)
+    if not is_all:
+        return Unfinished(msgspec.structs.replace(command, so_far=so_far))
+    record_stop(draft, market, command.stop_mode, AmmStopCause.ADMIN, so_far.orders, command.by)
     position = market.positions.get(account.id)
     return AmmStoppedNow(
         market.id,
         command.stop_mode,
-        len(orders),
+        so_far.orders,
         position.yes.volume if position else 0,
         position.no.volume if position else 0,
         account.available,

@@ -38,7 +38,7 @@ PAYOUT_ENTRY: Final = {
     VOID: LedgerEntryType.SETTLEMENT_VOID,
 }
 RESOLVABLE: Final = (MarketStatus.ACTIVE, MarketStatus.SUSPENDED, MarketStatus.HALTED)
-LOOKS: Final = 40
+LOOKS: Final = 10
 """Holders that may be looked at in the time in which one can be paid."""
 
 

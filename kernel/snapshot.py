@@ -295,7 +295,8 @@ def restore_market(state: State, image: MarketImage) -> None:
         position = market.position(state.accounts[held.user_id])
         for holding, values in ((position.yes, held.yes), (position.no, held.no)):
             holding.volume, holding.cost_sum, holding.pending_sell = values
-        position.has_traded = held.has_traded
+        if held.has_traded:
+            position.begin_to_trade()
         position.updated_at = held.updated_at
 
 

@@ -153,6 +153,10 @@ class Position:
             return False
         return min(prices) <= book_price if is_bid else max(prices) >= book_price
 
+    def begin_to_trade(self) -> None:
+        self.has_traded = True
+        self.market.traders.add(self.account.owner_id)
+
     def after(self) -> PositionAfter:
         yes, no = self.yes, self.no
         return PositionAfter(
@@ -317,6 +321,8 @@ class Market:
     """The names of these positions, sorted."""
     owners: dict[str, list[Position]] = field(default_factory=dict)
     """Every position of a beneficial owner: what self-trade and position limits look at."""
+    traders: set[str] = field(default_factory=set)
+    """Every beneficial owner who ever traded."""
     last_trade_price: int | None = None
     trades: dict[TradeScenario, int] = field(default_factory=lambda: dict.fromkeys(TradeScenario, 0))
     traded_volume: int = 0

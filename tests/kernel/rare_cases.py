@@ -155,6 +155,19 @@ def markets_stop_and_go_on(play: Trading) -> None:
     play.an_administrator_creates_a_market("plain", {})
 
 
+def cancels_go_in_portions(play: Trading) -> None:
+    for _ in range(2):
+        for price in (2, 3, 4):
+            play.place(AMM_ID, "plain", YES, BUY, price, 1)
+            play.place("cat", "plain", YES, BUY, price, 1)
+        play.a_market_maker_pulls_its_quotes(AMM_ID, HOME, CancelScope.ALL, fence=0)
+        guards_fire(play)
+        play.an_administrator_starts_the_amm(elsewhere=HOME, budget=1_000, price=50, nonce=1)
+        for price in (2, 3, 4):
+            play.place(AMM_ID, "plain", YES, BUY, price, 1)
+        play.an_administrator_reins_in_the_amm(elsewhere=PLAIN, mode=StopMode.IMMEDIATE, action="stop")
+
+
 def markets_end(play: Trading, result: str) -> None:
     play.an_administrator_ends_a_market(SMALL, "NO", False, None, "resolve")
     play.an_administrator_ends_a_market(FREE, "NO", True, None, "resolve")
@@ -181,6 +194,7 @@ def walk(play: Trading, result: str) -> None:
     a_window_opens_and_closes(play)
     play.time_passes(1, restart=True)
     play.both.portion = 2
+    cancels_go_in_portions(play)
     markets_end(play, result)
 
 
@@ -210,7 +224,7 @@ TRANSITIONS = (
 EVERYTHING = (
     *(f"asked {command.__name__}" for command in typing.get_args(AnyCommand)),
     *(f"answer {answer.__name__}" for answer in typing.get_args(Answer)),
-    *(f"midway in {stage}" for stage in ClosingStage),
+    *(f"midway in {stage}" for stage in (*ClosingStage, "BatchCancel", "FireGuard", "StopAmm")),
     *(f"repeated {name}" for name in REPEATED),
     *(f"code {code.value}" for code in Code if code not in ELSEWHERE),
     *(f"event {event.__struct_config__.tag}" for event in typing.get_args(AnyEvent)),

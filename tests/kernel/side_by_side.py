@@ -89,13 +89,15 @@ class SideBySide:
         self.note_facts(outcome.facts)
         while isinstance(outcome.answer, Unfinished):
             self.seen["answer Unfinished"] += 1
-            self.seen[f"midway in {outcome.answer.then.stage.value}"] += 1
             assert self.replica.digest() == self.exchange.digest()
             assert self.exchange.audit(self.history) == []
             then = outcome.answer.then
+            stage = then.stage.value if isinstance(then, CloseMarket) else type(then).__name__
+            self.seen[f"midway in {stage}"] += 1
             if self.exchange.head % RESTORE_EVERY == 0:
                 self.go_on_restored()
-                then = CloseMarket(at=self.exchange.now, market_id=then.market_id)
+                if isinstance(then, CloseMarket):
+                    then = CloseMarket(at=self.exchange.now, market_id=then.market_id)
             outcome = self.exchange.execute(then)
             facts += outcome.facts
             self.note_facts(outcome.facts)

@@ -71,7 +71,7 @@ def cash(exchange: Exchange) -> dict[str, tuple[int, int]]:
     return {account.id: (account.available, account.frozen) for account in exchange.accounts.values()}
 
 
-def midway(portion: int = 1, line: str = "root resolves YES") -> tuple[Trading, CloseMarket]:
+def midway(portion: int = 1, line: str = "root resolves YES") -> tuple[Trading, AnyCommand]:
     """A market of which the first portion is done, and what is said next."""
     market = crowded()
     market.exchange.portion = portion

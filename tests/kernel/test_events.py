@@ -26,6 +26,7 @@ from kernel.commands import (
     BatchCancel,
     BurnShares,
     CancelByClientId,
+    CancelledSoFar,
     CancelOrder,
     CloseMarket,
     Command,
@@ -324,6 +325,7 @@ COMMANDS: list[AnyCommand] = [
     VoidMarket(at=AT, market_id="M", reason="no such event", by="root"),
     SettleMarket(at=AT, market_id="M", by="root"),
     CloseMarket(at=AT, market_id="M", stage=ClosingStage.CHECK, after="user", yes=5, no=5, costs=2**62),
+    StopAmm(at=AT, market_id="M", by="root", so_far=CancelledSoFar(7, 1, 2, 3, 4)),
     Tick(at=AT, market_id="M"),
 ]
 """One of each, with every member set."""

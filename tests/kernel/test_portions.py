@@ -6,9 +6,9 @@ from trio.testing import wait_all_tasks_blocked
 
 from kernel import Exchange
 from kernel.actors import Actors
-from kernel.answers import Outcome, Placed, Refusal, Resolved, Unfinished
+from kernel.answers import BatchCancelled, Outcome, Placed, Refusal, Resolved, Unfinished
 from kernel.codes import Code, MarketStatus
-from kernel.commands import CloseMarket, ResolveMarket
+from kernel.commands import AnyCommand, CloseMarket, FireGuard, ResolveMarket, SetGuard
 from kernel.journal import Decided
 from tests.kernel.test_actors import AT, place, running
 
@@ -57,6 +57,38 @@ async def test_the_answer_is_that_of_the_last_portion_beside_those_of_the_other_
         assert resolved.answer.settlement.cancelled_orders_count == 6
         assert isinstance(last.answer, Refusal)
         assert last.answer.code is Code.MARKET_NOT_OPEN
+
+
+async def test_a_cancel_of_everything_goes_in_portions_and_its_market_waits_for_the_last() -> None:
+    """So whoever sends a cancel and then an order may rely on it, in one request and in two."""
+    async with running("M", "N") as (actors, journal):
+        await crowd(actors, 9)
+        await actors.ask(SetGuard(at=AT, user_id="ann", grace_ms=0))
+        book = actors.exchange.markets["M"].book
+        answers: list[Outcome] = []
+        heard: list[str] = []
+        actors.listeners.append(
+            lambda decided: heard.extend(type(one.outcome.answer).__name__ for one in decided)
+        )
+
+        async def ask(*commands: AnyCommand) -> None:
+            answers.extend(await actors.ask(*commands))
+
+        journal.stall = trio.Event()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, FireGuard(at=AT, user_id="ann", market_id="M"), place("M", 77))
+            await wait_all_tasks_blocked()
+            assert len(book.oldest(99)) == 7
+            nursery.start_soon(ask, place("M", 78))
+            await wait_all_tasks_blocked()
+            assert len(book.oldest(99)) == 7
+            journal.stall.set()
+        fired, *placed = answers
+        assert isinstance(fired.answer, BatchCancelled)
+        assert fired.answer.cancelled_count == 9
+        assert [type(one.answer) for one in placed] == [Placed, Placed]
+        assert [order.client_order_id for order in book.oldest(99)] == ["M-77", "M-78"]
+        assert heard == [*["Unfinished"] * 4, "BatchCancelled", "Placed", "Placed"]
 
 
 async def test_closing_lets_what_was_begun_come_to_its_end() -> None:
