@@ -16,6 +16,7 @@ from prometheus_client import (
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
+from adapters.clock import Clock
 from adapters.gate import Gate
 from adapters.server import Projections
 from kernel import FORM
@@ -52,6 +53,7 @@ class Sources:
     """Why the journal cannot be written, if it cannot."""
     websockets: Callable[[], Mapping[str, int]]
     gate: Gate
+    clock: Clock
 
 
 class Metrics:
@@ -135,6 +137,13 @@ class Metrics:
         yield clients
         yield gauge("verdict_resident_bytes", "Memory of this process.", resident_bytes())
         yield gauge("verdict_orders", "Orders in memory, final ones among them.", len(actors.exchange.orders))
+        jumps = CounterMetricFamily(
+            "verdict_clock_jumps", "Jumps of the machine's clock.", labels=["direction"]
+        )
+        for direction, count in self._sources.clock.jumps.items():
+            jumps.add_metric([direction], count)
+        yield jumps
+        yield gauge("verdict_clock_off_seconds", "The machine's clock less ours.", self._sources.clock.off)
         inbox = GaugeMetricFamily("verdict_inbox_requests", "Requests that wait.", labels=["market"])
         for market_id, depth in actors.depths().items():
             inbox.add_metric([market_id or ""], depth)

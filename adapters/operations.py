@@ -21,6 +21,8 @@ class Ready(msgspec.Struct, frozen=True):
     """`ready`, or why not."""
     journal_id: int
     projector_lag: int
+    clock: str
+    """`steady`, or what is wrong with the machine's clock: no reason to send nobody here."""
 
 
 def add_operations(app: QuartTrio, metrics: Metrics, version: str, readiness: Callable[[], Ready]) -> None:

@@ -123,6 +123,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Running]:
     async with database_of(settings) as db, journal.opened(db) as writer:
         exchange = await recover(db)
         log.info("recovered", head=exchange.head, kernel=FORM)
+        clock.start_after(exchange.now)
         gc.freeze()
         gc.set_threshold(*GARBAGE_THRESHOLDS)
         actors = Actors(exchange, writer)
@@ -205,7 +206,15 @@ def application(
 ) -> QuartTrio:
     actors, tables = server.actors, server.projections
     metrics = Metrics(
-        Sources(actors, tables, writer.counters, lambda: writer.trouble, lambda: websockets.connections, gate)
+        Sources(
+            actors,
+            tables,
+            writer.counters,
+            lambda: writer.trouble,
+            lambda: websockets.connections,
+            gate,
+            server.clock,
+        )
     )
     websockets.hub.observe = metrics.of_submission
 
@@ -215,7 +224,7 @@ def application(
             status = f"the journal cannot be written: {why}"
         elif tables.lag_seconds > LAG_SECONDS_MAX:
             status = f"the tables are {tables.lag_seconds:.0f} seconds behind the journal"
-        return Ready(status, actors.durable, tables.lag_events)
+        return Ready(status, actors.durable, tables.lag_events, server.clock.trouble or "steady")
 
     app = make_app(server, metrics)
     add_operations(app, metrics, version(), readiness)

@@ -506,4 +506,4 @@ class Session:
     def _expires_in(self, now: float) -> float:
         if self.principal is None:
             return self._began_at + AUTH_PATIENCE - now
-        return self.principal.expires_at - self._server.clock.now() / MICROSECONDS
+        return self.principal.expires_at - self._server.clock.wall() / MICROSECONDS

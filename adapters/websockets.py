@@ -168,7 +168,7 @@ class Websockets:
         """Close when the token ends, or its holder may no longer read."""
         server = self._server
         while True:
-            left = principal.expires_at - server.clock.now() / MICROSECONDS
+            left = principal.expires_at - server.clock.wall() / MICROSECONDS
             await trio.sleep(min(max(left, 0), RECHECK))
             try:
                 await server.identities.holder(token)

@@ -64,12 +64,15 @@ class WallClock(Clock):
     """Runs with trio's clock, which a test can make jump."""
 
     def __init__(self) -> None:
-        super().__init__()
         self._began = int(trio.current_time() * 1_000_000)
         self._shifted = 0
+        super().__init__()
+
+    def wall(self) -> int:
+        return AT + int(trio.current_time() * 1_000_000) - self._began + self._shifted
 
     def now(self) -> int:
-        return AT + int(trio.current_time() * 1_000_000) - self._began + self._shifted
+        return self.wall()
 
     def shift(self, seconds: int) -> None:
         self._shifted += seconds * 1_000_000
