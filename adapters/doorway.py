@@ -29,9 +29,7 @@ from adapters.clock import Clock
 from adapters.decline import answer_to
 from adapters.framing import StrictConnection
 from adapters.gate import Gate
-from adapters.status import RefusedError
 from adapters.websocket import Upgrade
-from kernel.codes import Code
 
 RECEIVE: Final = 65_536
 READ_SECONDS: Final = 20.0
@@ -89,12 +87,8 @@ class HttpUntilUpgrade(H11Protocol):
     async def _send_error_response(self, status_code: int) -> None:
         """What no request could be read from is answered like any other, with hypercorn's status for it."""
         assert isinstance(self.connection, StrictConnection)
-        trouble = self.connection.trouble
-        refusal = RefusedError(
-            Code.MALFORMED, f"Malformed HTTP: {trouble}", {"errors": [{"field": "", "problem": trouble}]}
-        )
-        answer = answer_to(refusal, status_code, self._clock)
-        log.info("request", request_id=answer.request_id, status=status_code, why=trouble)
+        answer = answer_to(self.connection.refusal(), status_code, self._clock)
+        log.info("request", request_id=answer.request_id, status=status_code, why=self.connection.trouble)
         await self._send_h11_event(h11.Response(status_code=status_code, headers=answer.headers))
         await self._send_h11_event(h11.Data(data=answer.body))
         await self._send_h11_event(h11.EndOfMessage())

@@ -11,6 +11,9 @@ from typing import Final
 import h11
 from h11._receivebuffer import ReceiveBuffer
 
+from adapters.status import RefusedError
+from kernel.codes import Code
+
 HEAD_MAX: Final = 16 * 1024
 """Bytes of a request's line and headers, and of what may follow a body that came in chunks."""
 TOO_LARGE: Final = f"more than {HEAD_MAX} bytes of headers"
@@ -46,6 +49,11 @@ class StrictConnection(h11.Connection):
         except h11.RemoteProtocolError as trouble:
             self.trouble = TOO_LARGE if trouble.error_status_hint == 431 else str(trouble)
             raise
+
+    def refusal(self) -> RefusedError:
+        """What they are told of it."""
+        errors = [{"field": "", "problem": self.trouble}]
+        return RefusedError(Code.MALFORMED, f"Malformed HTTP: {self.trouble}", {"errors": errors})
 
 
 class StrictBuffer(ReceiveBuffer):

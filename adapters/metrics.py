@@ -1,4 +1,7 @@
-"""What a monitor may read at /metrics: counters kept as things happen, gauges looked up when asked."""
+"""What a monitor may read: counters kept as things happen, gauges looked up when asked.
+
+What they tell of the exchange is durable, and of no market that is a draft.
+"""
 
 import os
 from collections import Counter as Tally
@@ -7,6 +10,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import attrs
+import trio
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -19,9 +23,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from adapters.clock import Clock
 from adapters.gate import Gate
 from adapters.server import Projections
-from kernel import FORM
+from kernel import FORM, Exchange
 from kernel.actors import Actors
 from kernel.answers import Refusal
+from kernel.codes import MarketStatus
 from kernel.journal import Decided
 
 # A series beside each counter that says since when it counts: since the process began, all of them.
@@ -29,6 +34,8 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # the one function t
 
 SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 EVENTS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
+DURABLE_SECONDS: Final = 1.0
+"""That a page waits until what it tells is durable. In an outage it tells what last was."""
 PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -56,11 +63,35 @@ class Sources:
     clock: Clock
 
 
+@attrs.frozen
+class Picture:
+    """What is told of the exchange as it was at one journal id."""
+
+    journal_id: int
+    orders: int
+    resting: dict[str, tuple[int, int]]
+    """By market: shares that are bid for, shares that are asked for."""
+
+    @classmethod
+    def of(cls, exchange: Exchange) -> "Picture":
+        return cls(
+            exchange.head,
+            len(exchange.orders),
+            {
+                market.id: (sum(market.book.bids.totals), sum(market.book.asks.totals))
+                for market in exchange.markets.values()
+                if market.status is not MarketStatus.DRAFT
+            },
+        )
+
+
 class Metrics:
     """One registry for one server."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
+        self._picture = Picture.of(sources.actors.exchange)
+        """The newest that is durable; so is all that there is before anybody is served."""
         self._registry = CollectorRegistry()
         self._requests = Histogram(
             "verdict_http_request_seconds",
@@ -112,7 +143,12 @@ class Metrics:
 
         return observe
 
-    def page(self) -> bytes:
+    async def page(self) -> bytes:
+        picture = Picture.of(self._sources.actors.exchange)
+        with trio.move_on_after(DURABLE_SECONDS):
+            await self._sources.actors.until_durable(picture.journal_id)
+            if picture.journal_id >= self._picture.journal_id:
+                self._picture = picture
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
@@ -136,7 +172,6 @@ class Metrics:
             clients.add_metric([kind], count)
         yield clients
         yield gauge("verdict_resident_bytes", "Memory of this process.", resident_bytes())
-        yield gauge("verdict_orders", "Orders in memory, final ones among them.", len(actors.exchange.orders))
         jumps = CounterMetricFamily(
             "verdict_clock_jumps", "Jumps of the machine's clock.", labels=["direction"]
         )
@@ -144,14 +179,17 @@ class Metrics:
             jumps.add_metric([direction], count)
         yield jumps
         yield gauge("verdict_clock_off_seconds", "The machine's clock less ours.", self._sources.clock.off)
+        picture = self._picture
+        yield gauge("verdict_orders", "Orders in memory, final ones among them.", picture.orders)
         inbox = GaugeMetricFamily("verdict_inbox_requests", "Requests that wait.", labels=["market"])
         for market_id, depth in actors.depths().items():
-            inbox.add_metric([market_id or ""], depth)
+            if market_id is None or market_id in picture.resting:
+                inbox.add_metric([market_id or ""], depth)
         yield inbox
         book = GaugeMetricFamily("verdict_book_shares", "Shares that rest.", labels=["market", "side"])
-        for market in actors.exchange.markets.values():
-            for side, half in (("bid", market.book.bids), ("ask", market.book.asks)):
-                book.add_metric([market.id, side], sum(half.totals))
+        for market_id, (bid, ask) in picture.resting.items():
+            book.add_metric([market_id, "bid"], bid)
+            book.add_metric([market_id, "ask"], ask)
         yield book
 
     def _decided(self, group: Sequence[Decided]) -> None:

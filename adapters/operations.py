@@ -1,4 +1,4 @@
-"""What operators and their tools ask: is it alive, is it ready, how is it doing; and the API's own pages."""
+"""What operators and their tools ask: is it alive, is it ready; and the API's own pages."""
 
 from collections.abc import Callable
 from typing import Final
@@ -9,7 +9,6 @@ from quart_trio import QuartTrio
 
 from adapters import asyncapi, openapi
 from adapters.docs_page import PAGE, SCRIPT, STYLE
-from adapters.metrics import Metrics
 
 PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-ancestors 'none'"
@@ -25,7 +24,7 @@ class Ready(msgspec.Struct, frozen=True):
     """`steady`, or what is wrong with the machine's clock: no reason to send nobody here."""
 
 
-def add_operations(app: QuartTrio, metrics: Metrics, version: str, readiness: Callable[[], Ready]) -> None:
+def add_operations(app: QuartTrio, version: str, readiness: Callable[[], Ready]) -> None:
     """Routes outside /api/v1: without envelope, for anybody."""
     health = msgspec.json.encode({"status": "ok", "version": version})
     description = msgspec.json.encode(openapi.describe(version))
@@ -38,9 +37,6 @@ def add_operations(app: QuartTrio, metrics: Metrics, version: str, readiness: Ca
         ready = readiness()
         status = 200 if ready.status == "ready" else 503
         return answered(msgspec.json.encode(ready), "application/json", status)
-
-    async def get_metrics() -> Response:
-        return answered(metrics.page(), "text/plain; version=0.0.4; charset=utf-8")
 
     async def get_description() -> Response:
         return answered(description, "application/json")
@@ -60,7 +56,6 @@ def add_operations(app: QuartTrio, metrics: Metrics, version: str, readiness: Ca
     for path, view in (
         ("/health", get_health),
         ("/ready", get_ready),
-        ("/metrics", get_metrics),
         ("/openapi.json", get_description),
         ("/asyncapi.json", get_description_of_websockets),
         ("/", get_page),

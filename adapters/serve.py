@@ -27,6 +27,7 @@ from adapters.keys import PRIVATE
 from adapters.ledger_watch import LedgerWatch
 from adapters.log import start_logging
 from adapters.metrics import Metrics, Sources
+from adapters.metrics_door import PATH, MetricsDoor
 from adapters.operations import Ready, add_operations
 from adapters.passwords import Passwords
 from adapters.rate_limits import RateLimits
@@ -102,6 +103,7 @@ async def until_stopped(settings: Settings) -> None:
                 is_serving.set()
                 click.echo(f"API            {exchange.address}/api/v1")
                 click.echo(f"documentation  {exchange.address}/docs")
+                click.echo(f"metrics        {exchange.metrics}")
                 click.echo("Ctrl-C stops it.")
                 await asked.wait()
                 click.echo("stopping")
@@ -114,12 +116,17 @@ class Running:
 
     server: Server
     address: str
+    metrics: str
+    """The address where they are told."""
 
 
 @contextlib.asynccontextmanager
 async def running(settings: Settings, clock: Clock) -> AsyncIterator[Running]:
     """The whole exchange, from its database to its sockets, for as long as the body runs."""
-    sockets = listening(settings)
+    sockets = listening(settings.host, settings.port, "VERDICT_HOST and VERDICT_PORT")
+    monitors = listening(
+        settings.metrics_host, settings.metrics_port, "VERDICT_METRICS_HOST and VERDICT_METRICS_PORT"
+    )
     async with database_of(settings) as db, journal.opened(db) as writer:
         exchange = await recover(db)
         log.info("recovered", head=exchange.head, kernel=FORM)
@@ -165,9 +172,11 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Running]:
                 helping.start_soon(audit_regularly, server)
                 helping.start_soon(LedgerWatch(server).run)
                 gate = Gate(settings, clock)
-                app = application(server, websockets, gate, writer)
+                metrics = metrics_of(server, websockets, gate, writer)
+                app = application(server, metrics, writer)
+                helping.start_soon(tell_monitors, metrics, settings, clock, monitors)
                 async with serving(app, websockets, sockets, gate):
-                    yield Running(server, address_of(sockets))
+                    yield Running(server, address_of(sockets), f"{address_of(monitors)}{PATH.decode()}")
                 helping.cancel_scope.cancel()
             actors.close()
             deciding.cancel_scope.deadline = trio.current_time() + LAST_WRITES_SECONDS
@@ -201,9 +210,7 @@ async def database_of(settings: Settings) -> AsyncIterator[Database]:
         yield db
 
 
-def application(
-    server: Server, websockets: Websockets, gate: Gate, writer: journal.DurableJournal
-) -> QuartTrio:
+def metrics_of(server: Server, websockets: Websockets, gate: Gate, writer: journal.DurableJournal) -> Metrics:
     actors, tables = server.actors, server.projections
     metrics = Metrics(
         Sources(
@@ -217,6 +224,19 @@ def application(
         )
     )
     websockets.hub.observe = metrics.of_submission
+    return metrics
+
+
+async def tell_monitors(metrics: Metrics, settings: Settings, clock: Clock, sockets: Sockets) -> None:
+    door = MetricsDoor(metrics.page, settings.metrics_token, clock)
+    listeners = [
+        trio.SocketListener(trio.socket.from_stdlib_socket(each)) for each in sockets.insecure_sockets
+    ]
+    await trio.serve_listeners(door.visit, listeners)
+
+
+def application(server: Server, metrics: Metrics, writer: journal.DurableJournal) -> QuartTrio:
+    actors, tables = server.actors, server.projections
 
     def readiness() -> Ready:
         status = "ready"
@@ -227,23 +247,22 @@ def application(
         return Ready(status, actors.durable, tables.lag_events, server.clock.trouble or "steady")
 
     app = make_app(server, metrics)
-    add_operations(app, metrics, version(), readiness)
+    add_operations(app, version(), readiness)
     return app
 
 
-def listening(settings: Settings) -> Sockets:
+def listening(host: str, port: int, settings: str) -> Sockets:
     """The sockets, taken before anything else is started: whoever is too late finds out at once."""
     config = configuration()
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    config.bind = [f"{host}:{settings.port}"]
+    shown = f"[{host}]" if ":" in host else host
+    config.bind = [f"{shown}:{port}"]
     try:
         sockets = config.create_sockets()
         for each in sockets.insecure_sockets:
             each.listen(config.backlog)
     except OSError as trouble:
         raise CommandError(
-            f"cannot serve on {host}:{settings.port}: {trouble.strerror}; choose another address with "
-            "VERDICT_HOST and VERDICT_PORT"
+            f"cannot serve on {shown}:{port}: {trouble.strerror}; choose another address with {settings}"
         ) from None
     return sockets
 

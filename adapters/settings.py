@@ -31,8 +31,15 @@ KEY_BYTES_MIN = 32
 
 PORT_MAX = 65_535
 
+# Whoever reaches the address may try it as often as he likes.
+METRICS_TOKEN_BYTES_MIN = 16
+
 # As browsers send it: scheme, host and port, no path and no closing slash.
 ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
+
+
+# What may stand behind the word Bearer (RFC 6750, 2.1).
+BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 
 class SettingsError(Exception):
@@ -108,6 +115,15 @@ def is_long_enough(key: str) -> bool:
 def read_key(text: str) -> str:
     if not is_long_enough(text):
         raise ValueError(f"must have at least {KEY_BYTES_MIN} bytes; `openssl rand -hex 32` makes a good one")
+    return text
+
+
+def read_metrics_token(text: str) -> str:
+    if len(text) < METRICS_TOKEN_BYTES_MIN or not BEARER.fullmatch(text):
+        raise ValueError(
+            f"must have at least {METRICS_TOKEN_BYTES_MIN} letters, digits and any of -._~+/=;"
+            " `openssl rand -hex 16` makes a good one"
+        )
     return text
 
 
@@ -211,6 +227,19 @@ class Settings:
 
     host: str = setting("VERDICT_HOST", "127.0.0.1", "address to serve on", read=read_text)
     port: int = setting("VERDICT_PORT", 8000, "port to serve on; 0 takes any free one", read=read_port)
+    metrics_host: str = setting(
+        "VERDICT_METRICS_HOST", "127.0.0.1", "address to serve the metrics on", read=read_text
+    )
+    metrics_port: int = setting(
+        "VERDICT_METRICS_PORT", 8001, "port to serve them on; 0 takes any free one", read=read_port
+    )
+    metrics_token: str | None = setting(
+        "VERDICT_METRICS_TOKEN",
+        None,
+        "bearer token that a monitor has to show; without it everybody who reaches the address may read",
+        read=read_metrics_token,
+        show=show_secret,
+    )
     data: Path = setting(
         "VERDICT_DATA", DATA_FOLDER, "folder of the embedded PostgreSQL and the token key", read=read_folder
     )

@@ -79,7 +79,12 @@ def serving(**settings: str) -> Iterator[Served]:
 
 def environment(data: Path, **settings: str) -> dict[str, str]:
     """What a server is started with."""
-    quiet = {"VERDICT_DATA": str(data), "VERDICT_RATE_LIMITS": "0", "VERDICT_LOG": "error"}
+    quiet = {
+        "VERDICT_DATA": str(data),
+        "VERDICT_METRICS_PORT": "0",
+        "VERDICT_RATE_LIMITS": "0",
+        "VERDICT_LOG": "error",
+    }
     return os.environ | quiet | settings
 
 

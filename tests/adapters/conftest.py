@@ -16,5 +16,5 @@ def the_venue(server_url: str, template: str, tmp_path_factory: pytest.TempPathF
         serving(url, folder) as server,
         httpx.Client(base_url=server.address, timeout=30) as http,
     ):
-        yield venue(server.address, http)
+        yield venue(server.address, http, server.metrics)
         assert '"level":"error"' not in server.log.read_text(), "the server met something unexpected"

@@ -47,6 +47,8 @@ class ServerProcess:
 
     process: "subprocess.Popen[str]"
     address: str
+    metrics: str
+    """The address of its metrics."""
     log: Path
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
@@ -62,6 +64,7 @@ def serving(database_url: str, folder: Path, **settings: str) -> Iterator[Server
         "DATABASE_URL": database_url,
         "VERDICT_DATA": str(folder / "data"),
         "VERDICT_PORT": "0",
+        "VERDICT_METRICS_PORT": "0",
         "VERDICT_JWT_SECRET": SECRET,
         "VERDICT_ADMIN_USERNAME": ADMIN,
         "VERDICT_ADMIN_PASSWORD": PASSWORD,
@@ -79,7 +82,7 @@ def serving(database_url: str, folder: Path, **settings: str) -> Iterator[Server
             text=True,
         )
     try:
-        yield ServerProcess(process, address_told_by(process, log), log)
+        yield ServerProcess(process, *addresses_told_by(process, log), log)
     finally:
         if process.poll() is None:
             process.kill()
@@ -88,12 +91,15 @@ def serving(database_url: str, folder: Path, **settings: str) -> Iterator[Server
         process.stdout.close()
 
 
-def address_told_by(process: "subprocess.Popen[str]", log: Path) -> str:
-    """What the server prints when it serves."""
+def addresses_told_by(process: "subprocess.Popen[str]", log: Path) -> tuple[str, str]:
+    """What the server prints when it serves: where its API is, and its metrics."""
     assert process.stdout is not None
+    api = ""
     for line in process.stdout:
         if line.startswith("API"):
-            return line.split()[1].removesuffix("/api/v1")
+            api = line.split()[1].removesuffix("/api/v1")
+        elif line.startswith("metrics"):
+            return api, line.split()[1]
     raise AssertionError(f"the server ended: {log.read_text()[-2000:]}")
 
 
@@ -188,6 +194,12 @@ class Venue:
     amm: Caller
     """With a service token."""
     nobody: Caller
+    metrics: str = ""
+    """The address of its metrics, where a test asks for them."""
+
+    def told(self) -> str:
+        """What a monitor reads."""
+        return httpx.get(self.metrics).raise_for_status().text
 
     def user(self, cents: int = 0) -> Caller:
         """A newly registered user, with so much cash."""
@@ -211,13 +223,13 @@ class Venue:
         return market_id
 
 
-def venue(address: str, http: httpx.Client) -> Venue:
+def venue(address: str, http: httpx.Client, metrics: str = "") -> Venue:
     nobody = Caller(http)
     answer = nobody.post("/auth/login", username=ADMIN, password=PASSWORD)
     assert answer.code == 0, answer.envelope
     admin = Caller(http, answer.data["access_token"], answer.data["user"]["user_id"])
     amm = Caller(http, tokens.issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT"), AMM_ID)
-    return Venue(address, http, admin, amm, nobody)
+    return Venue(address, http, admin, amm, nobody, metrics)
 
 
 def until(condition: Any, seconds: float = 10.0) -> None:

@@ -155,7 +155,7 @@ async def trade_honestly(port: int, token: str, market_id: str, stop: trio.Event
 
 
 def resident(there: Venue) -> int:
-    page = there.http.get("/metrics").text
+    page = there.told()
     (found,) = re.findall(r"^verdict_resident_bytes (\S+)$", page, re.MULTILINE)
     return int(float(found))
 
@@ -200,7 +200,7 @@ def test_ten_thousand_malformed_requests_and_frames(server_url: str, template: s
             serving(url, tmp_path) as server,
             httpx.Client(base_url=server.address, timeout=30) as http,
         ):
-            there = venue(server.address, http)
+            there = venue(server.address, http, server.metrics)
             market_id = there.market()
             port = int(server.address.rpartition(":")[2])
             senders = [Sender(port, Mill(SEED + number, market_id)) for number in range(SENDERS)]
@@ -213,7 +213,7 @@ def test_ten_thousand_malformed_requests_and_frames(server_url: str, template: s
             assert sorted(took)[len(took) // 2] < 2, "half of them, on a machine with much else to do"
             assert max(took) < HANGS
             assert there.admin.post("/admin/verify-invariants").data["all_passed"] is True
-            assert 'verdict_websocket_clients{kind="commands"} 0' in http.get("/metrics").text
+            assert 'verdict_websocket_clients{kind="commands"} 0' in there.told()
             assert server.stop() == 0
             log = server.log.read_text()
             assert '"level":"error"' not in log

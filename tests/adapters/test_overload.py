@@ -64,7 +64,7 @@ def order(cid: int) -> dict[str, Any]:
 
 
 def backlog(there: Venue) -> int:
-    page = there.http.get("/metrics").text
+    page = there.told()
     (found,) = re.findall(r"^verdict_journal_backlog_turns (\S+)$", page, re.MULTILINE)
     return int(float(found))
 
@@ -138,7 +138,7 @@ def test_a_disk_that_stands_still_is_told_at_once_and_forgotten_when_it_turns(fo
     ):
         postmaster = embedded.postmaster_pid(folder / "data")
         assert postmaster is not None
-        there = venue(server.address, http)
+        there = venue(server.address, http, server.metrics)
         crowd = [there.user(10_000) for _ in range(INBOX // SHARE)]
         ann = there.user(1000)  # the last to register: she is remembered when nobody can be looked up
         there.amm.deposit(10_000_000)

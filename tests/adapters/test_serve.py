@@ -52,7 +52,7 @@ def test_health_ready_and_metrics(the_venue: Venue) -> None:
     ann = the_venue.user(100)
     ann.placed(the_venue.market(), "BUY YES 1 @50")
     ann.place("nowhere", "BUY YES 1 @50")
-    metrics = http.get("/metrics").text
+    metrics = the_venue.told()
     for line in (
         r'verdict_commands_total\{kind="PlaceOrder",result="ok"\} \d',
         r'verdict_commands_total\{kind="PlaceOrder",result="3001"\} \d',
@@ -77,7 +77,7 @@ async def test_the_page_about_monitoring_names_every_number_there_is(the_venue: 
         placed = await stream.place(market_id="MKT-BTC-100K-2026", price_cents=1, quantity=1)
         assert placed["status"] == 201
     page = (ROOT / "docs" / "operations" / "monitoring.md").read_text()
-    told = the_venue.http.get("/metrics").text
+    told = the_venue.told()
     assert re.findall(r"^\| `(verdict_\w+)` ", page, re.MULTILINE)
     assert set(re.findall(r"^\| `(verdict_\w+)` ", page, re.MULTILINE)) == set(
         re.findall(r"^# TYPE (\w+) ", told, re.MULTILINE)
@@ -254,6 +254,7 @@ async def test_a_start_that_takes_long_can_be_stopped(server_url: str, tmp_path:
                 "DATABASE_URL": url,
                 "VERDICT_DATA": str(tmp_path),
                 "VERDICT_PORT": "0",
+                "VERDICT_METRICS_PORT": "0",
             },
         )
         try:
@@ -279,8 +280,12 @@ async def test_it_stops_also_when_the_journal_cannot_be_written(server_url: str,
     """An outage may outlast everybody's patience. What waits was told to nobody, so it may be given up."""
     async with fresh(server_url) as url:
         async with proxied(url, tmp_path) as proxy:
-            values = {"DATABASE_URL": proxy.url, "VERDICT_PORT": "0", "VERDICT_DATA": str(tmp_path)}
-            settings = load_settings(values | {"VERDICT_ADMIN_PASSWORD": PASSWORD})
+            values = {
+                "DATABASE_URL": proxy.url,
+                "VERDICT_DATA": str(tmp_path),
+                "VERDICT_ADMIN_PASSWORD": PASSWORD,
+            }
+            settings = load_settings(values | {"VERDICT_PORT": "0", "VERDICT_METRICS_PORT": "0"})
             with trio.fail_after(30), pytest.raises(JournalError, match="while the journal could not be"):
                 await stop_in_an_outage(proxy, settings)
         async with database.opened(url) as db:
@@ -289,11 +294,13 @@ async def test_it_stops_also_when_the_journal_cannot_be_written(server_url: str,
         assert recovered.trader("ann") is None
 
 
-def test_an_address_that_is_taken_is_told_in_one_line(the_venue: Venue, tmp_path: Path) -> None:
+@pytest.mark.parametrize("setting", ["VERDICT_PORT", "VERDICT_METRICS_PORT"])
+def test_an_address_that_is_taken_is_told_in_one_line(the_venue: Venue, tmp_path: Path, setting: str) -> None:
     port = the_venue.address.rpartition(":")[2]
+    ports = {"VERDICT_PORT": "0", "VERDICT_METRICS_PORT": "0"} | {setting: port}
     ended = subprocess.run(
         [sys.executable, "-m", "adapters.cli", "serve"],
-        env={"PYTHONPATH": str(ROOT), "VERDICT_PORT": port, "VERDICT_DATA": str(tmp_path)},
+        env={"PYTHONPATH": str(ROOT), "VERDICT_DATA": str(tmp_path)} | ports,
         capture_output=True,
         text=True,
         check=False,
@@ -302,7 +309,8 @@ def test_an_address_that_is_taken_is_told_in_one_line(the_venue: Venue, tmp_path
     assert ended.returncode == 1
     (line,) = [line for line in ended.stderr.splitlines() if line.startswith("verdict:")]
     assert f"127.0.0.1:{port}" in line
-    assert "VERDICT_PORT" in line
+    assert setting in line
+    assert not (tmp_path / "postgresql").exists(), "nothing else was started"
 
 
 def test_other_origins_are_let_in_only_by_name(server_url: str, template: str, tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ def test_no_secret_has_a_default_that_works() -> None:
     settings = Settings()
     assert settings.jwt_secret is None
     assert settings.admin_password is None
+    assert settings.metrics_token is None
 
 
 def test_the_default_rates_are_those_of_the_api() -> None:
@@ -74,6 +75,9 @@ def test_the_environment_sets_every_setting() -> None:
         {
             "VERDICT_HOST": "::1",
             "VERDICT_PORT": "0",
+            "VERDICT_METRICS_HOST": "::",
+            "VERDICT_METRICS_PORT": "9100",
+            "VERDICT_METRICS_TOKEN": SECRET,
             "VERDICT_DATA": "/srv/verdict",
             "DATABASE_URL": "postgresql://verdict@db/verdict",
             "VERDICT_JWT_SECRET": SECRET,
@@ -96,6 +100,9 @@ def test_the_environment_sets_every_setting() -> None:
     assert settings == Settings(
         host="::1",
         port=0,
+        metrics_host="::",
+        metrics_port=9100,
+        metrics_token=SECRET,
         data=Path("/srv/verdict"),
         database_url="postgresql://verdict@db/verdict",
         jwt_secret=SECRET,

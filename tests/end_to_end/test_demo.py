@@ -27,6 +27,7 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
         "DATABASE_URL": "",
         "VERDICT_DATA": str(folder),
         "VERDICT_PORT": "0",
+        "VERDICT_METRICS_PORT": "0",
         "PYTHONUNBUFFERED": "1",
         "TERM": "xterm-256color",
     } | settings

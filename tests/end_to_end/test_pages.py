@@ -55,7 +55,7 @@ def default(shown: str) -> str:
 def test_the_page_of_numbers_is_what_metrics_answers(server_url: str, template: str, tmp_path: Path) -> None:
     with database_for(server_url, template) as url, serving(url, tmp_path) as server:
         httpx.get(f"{server.address}/api/v1/markets")
-        answered = httpx.get(f"{server.address}/metrics").text
+        answered = httpx.get(server.metrics).text
     there = {line.split()[2] for line in answered.splitlines() if line.startswith("# HELP")}
     # prometheus_client tells beside each histogram and counter when it began.
     there -= {name for name in there if name.endswith("_created")}

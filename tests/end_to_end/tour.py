@@ -27,6 +27,8 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 STAND_IN: Final = Path(__file__).with_name("curl.py")
 SERVE: Final = "./verdict serve"
 PAGES_PORT: Final = "8000"
+PAGES_METRICS_PORT: Final = "8001"
+METRICS: Final = re.compile(r"(?<=^metrics {8}http://127\.0\.0\.1:)\d+", re.MULTILINE)
 END: Final = "-- end of output --"
 SECONDS: Final = 60
 
@@ -182,6 +184,7 @@ def a_shell(folder: Path) -> Iterator[tuple[Shell, str]]:
         "DATABASE_URL": "",
         "VERDICT_DATA": str(folder / "data"),
         "VERDICT_PORT": port,
+        "VERDICT_METRICS_PORT": "0",
         "PYTHONUNBUFFERED": "1",
         "PATH": f"{tools}:{os.environ['PATH']}",
     }
@@ -205,7 +208,7 @@ def rewrite(page: Path) -> None:
                 printed = shell.type(command, step.printed.count("\n") + 1)
                 shown = step.printed
                 if not likeness.holds(step.printed, printed):
-                    shown = printed.replace(port, PAGES_PORT).replace(
+                    shown = METRICS.sub(PAGES_METRICS_PORT, printed.replace(port, PAGES_PORT)).replace(
                         f"{name}/data", "/home/you/verdict/data"
                     )
                 said.append(f"$ {step.command}\n" + (f"{shown}\n" if shown else ""))

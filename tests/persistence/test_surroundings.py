@@ -40,7 +40,10 @@ async def told_by_a_start(data: Path, **settings: str) -> str:
     with trio.fail_after(PATIENCE):
         ended = await trio.run_process(
             [sys.executable, "-m", "adapters.cli", "serve"],
-            env=ours | {"PYTHONPATH": str(ROOT), "VERDICT_DATA": str(data), "VERDICT_PORT": "0"} | settings,
+            env=ours
+            | {"PYTHONPATH": str(ROOT), "VERDICT_DATA": str(data)}
+            | {"VERDICT_PORT": "0", "VERDICT_METRICS_PORT": "0"}
+            | settings,
             capture_stdout=True,
             capture_stderr=True,
             check=False,
