@@ -574,3 +574,124 @@ CREATE FUNCTION wal_of_order(wanted UUID) RETURNS SETOF wal_events LANGUAGE sql 
       AND wanted::TEXT IN (fn_readable(event.payload)->>'order_id', fn_readable(event.payload)->>'counterparty_order_id')
     ORDER BY event.id
 $$;
+
+
+-- What names do not say ----------------------------------------------------------------------------------------
+--
+-- For whoever looks at the database with nothing but the database. The comments beside the columns above are for
+-- whoever changes this file.
+
+COMMENT ON TABLE wal_events IS 'The journal: one row per event, numbered by the kernel without a gap. The only source of truth; rows are never changed.';
+COMMENT ON COLUMN wal_events.id IS 'The journal id: the place of the event in the order of all decisions.';
+COMMENT ON COLUMN wal_events.created_at IS 'The time of the command; never before that of an earlier row.';
+COMMENT ON COLUMN wal_events.market_id IS 'Null: the event belongs to no market.';
+COMMENT ON COLUMN wal_events.payload IS 'Everything that the event changed, lists without names; the views wal_... name them.';
+COMMENT ON COLUMN wal_events.command IS 'On the first event of each command: what was asked, by whom, when, under which request id.';
+COMMENT ON COLUMN wal_events.digest IS 'On the last event of each transaction: SHA-256 of all events up to it, each taken over the one before.';
+
+COMMENT ON TABLE snapshots IS 'The whole state as of one journal id, so that a start replays only what came after. Any may be deleted.';
+COMMENT ON COLUMN snapshots.format IS 'How the chunks are encoded.';
+COMMENT ON COLUMN snapshots.digest IS 'Of the state, as the kernel computes it.';
+COMMENT ON COLUMN snapshots.chunks IS 'How many rows of snapshot_chunks belong to it.';
+COMMENT ON TABLE snapshot_chunks IS 'A snapshot in pieces.';
+COMMENT ON COLUMN snapshot_chunks.number IS 'The place of the piece, from 0.';
+
+COMMENT ON TABLE users IS 'Who may sign in: credentials and roles. Never journaled, so back it up beside the journal.';
+COMMENT ON COLUMN users.password_hash IS 'Argon2id; what is no hash is nobody''s password.';
+COMMENT ON COLUMN users.account_type IS 'The role: USER, ADMIN, or SYSTEM_BOT for the market maker.';
+COMMENT ON COLUMN users.is_active IS 'FALSE: may not do anything, whatever tokens there are.';
+COMMENT ON COLUMN users.token_generation IS 'Raised when role, password or is_active changes; tokens of an earlier one open nothing.';
+
+COMMENT ON TABLE accounts IS 'Cash in cents, by account. Folded from the journal.';
+COMMENT ON COLUMN accounts.id IS 'Shown nowhere; another one after a rebuild.';
+COMMENT ON COLUMN accounts.user_id IS 'The account''s name: a user''s id, or that of a sub-account or of the exchange itself.';
+COMMENT ON COLUMN accounts.owner_id IS 'Of a sub-account, whose it is; else the same as user_id.';
+COMMENT ON COLUMN accounts.available_balance IS 'Cents to spend or withdraw.';
+COMMENT ON COLUMN accounts.frozen_balance IS 'Cents set aside for the account''s own open buy orders.';
+COMMENT ON COLUMN accounts.auto_netting_enabled IS 'Whether a pair of YES and NO turns back into cash by itself.';
+COMMENT ON COLUMN accounts.version IS 'How many ledger entries the account has.';
+
+COMMENT ON TABLE markets IS 'Questions that are traded, with their terms and totals. Folded from the journal.';
+COMMENT ON COLUMN markets.description IS 'How the question is decided: Resolves YES if ...';
+COMMENT ON COLUMN markets.status IS 'DRAFT, ACTIVE, SUSPENDED, HALTED, RESOLVED, SETTLED or VOIDED.';
+COMMENT ON COLUMN markets.min_price_cents IS 'The lowest price of an order, on either side.';
+COMMENT ON COLUMN markets.max_price_cents IS 'The highest price of an order, on either side.';
+COMMENT ON COLUMN markets.max_order_quantity IS 'Shares of one order.';
+COMMENT ON COLUMN markets.max_position_per_user IS 'Shares of one side that a user may hold, open buy orders included.';
+COMMENT ON COLUMN markets.max_order_amount_cents IS 'Price times quantity of one order.';
+COMMENT ON COLUMN markets.maker_fee_bps IS 'Of who rested, in ten-thousandths.';
+COMMENT ON COLUMN markets.taker_fee_bps IS 'Of who arrived, in ten-thousandths.';
+COMMENT ON COLUMN markets.trading_start_at IS 'Orders are taken from then on; null: from activation.';
+COMMENT ON COLUMN markets.trading_end_at IS 'Orders are taken until then; null: until resolution.';
+COMMENT ON COLUMN markets.resolution_date IS 'When the answer is expected; it decides nothing.';
+COMMENT ON COLUMN markets.resolution_result IS 'YES, NO or VOID; null while open.';
+COMMENT ON COLUMN markets.reserve_balance IS '100 cents for each pair that exists: what the market owes its holders.';
+COMMENT ON COLUMN markets.pnl_pool IS 'Realized profit and loss so far, in cents; may be negative.';
+COMMENT ON COLUMN markets.total_yes_shares IS 'Always as many as total_no_shares: shares come and go in pairs.';
+COMMENT ON COLUMN markets.amm_authorized IS 'Whether the market maker may be started here.';
+
+COMMENT ON TABLE amm_markets IS 'Where the market maker runs, or ran. Folded from the journal.';
+COMMENT ON COLUMN amm_markets.status IS 'RUNNING or STOPPED.';
+COMMENT ON COLUMN amm_markets.initial_budget_cents IS 'Cash that the last start gave it for this market.';
+COMMENT ON COLUMN amm_markets.initial_price_cents IS 'The price of YES that the last start told it to begin from.';
+COMMENT ON COLUMN amm_markets.config_override IS 'Parameters that the last start set for this market only.';
+COMMENT ON COLUMN amm_markets.first_started_at IS 'When the market maker first ran here: the age of its initial price counts from then.';
+COMMENT ON COLUMN amm_markets.stop_mode IS 'GRACEFUL or IMMEDIATE; null while it runs, and when settlement stopped it.';
+
+COMMENT ON TABLE orders IS 'Every order: original_... as the user meant it, book_... as it stands in the one book, which is quoted in YES. Folded from the journal.';
+COMMENT ON COLUMN orders.client_order_id IS 'The user''s own name for it; the same again is the same order.';
+COMMENT ON COLUMN orders.original_side IS 'YES or NO.';
+COMMENT ON COLUMN orders.original_direction IS 'BUY or SELL.';
+COMMENT ON COLUMN orders.original_price IS 'Cents a share, of the side that the user named.';
+COMMENT ON COLUMN orders.book_type IS 'NATIVE for YES; SYNTHETIC for NO, which stands on the other side of the book.';
+COMMENT ON COLUMN orders.book_direction IS 'Its side of the book.';
+COMMENT ON COLUMN orders.book_price IS 'Cents of YES; for an order in NO, 100 less its price.';
+COMMENT ON COLUMN orders.time_in_force IS 'What becomes of the part that finds nobody: GTC rests, IOC is cancelled.';
+COMMENT ON COLUMN orders.remaining_quantity IS 'Shares that were not traded; of a cancelled order, those that were cancelled.';
+COMMENT ON COLUMN orders.frozen_amount IS 'What backs it still: cents for FUNDS, else shares.';
+COMMENT ON COLUMN orders.frozen_asset_type IS 'FUNDS for a buy order, YES_SHARES or NO_SHARES for a sell order.';
+COMMENT ON COLUMN orders.accepted_seq IS 'The journal id of its ORDER_ACCEPTED: its place in time priority.';
+COMMENT ON COLUMN orders.replaces_order_id IS 'The order that was cancelled in the same step to make room for this one.';
+
+COMMENT ON TABLE trades IS 'Every meeting of two orders; buy and sell are the sides of the book. Folded from the journal.';
+COMMENT ON COLUMN trades.id IS 'Shown nowhere; another one after a rebuild.';
+COMMENT ON COLUMN trades.scenario IS 'MINT: both buy, a pair comes to be. BURN: both sell, it ceases. TRANSFER_YES, TRANSFER_NO: shares change hands.';
+COMMENT ON COLUMN trades.buy_book_type IS 'NATIVE_BUY bought YES, SYNTHETIC_BUY sold NO.';
+COMMENT ON COLUMN trades.sell_book_type IS 'NATIVE_SELL sold YES, SYNTHETIC_SELL bought NO.';
+COMMENT ON COLUMN trades.price IS 'Cents of YES; who trades NO pays or gets 100 less it.';
+COMMENT ON COLUMN trades.maker_order_id IS 'The order that rested.';
+COMMENT ON COLUMN trades.taker_order_id IS 'The order that arrived.';
+COMMENT ON COLUMN trades.maker_fee IS 'Cents.';
+COMMENT ON COLUMN trades.taker_fee IS 'Cents.';
+COMMENT ON COLUMN trades.buy_realized_pnl IS 'Cents gained or lost by closing; null: that side opened its position.';
+COMMENT ON COLUMN trades.sell_realized_pnl IS 'Cents gained or lost by closing; null: that side opened its position.';
+COMMENT ON COLUMN trades.is_audit IS 'The record of a privileged mint or burn, with SYSTEM on the other side; nobody met.';
+COMMENT ON COLUMN trades.executed_at IS 'The time of the command that traded.';
+
+COMMENT ON TABLE positions IS 'Shares by user and market, YES and NO side by side. Folded from the journal.';
+COMMENT ON COLUMN positions.id IS 'Shown nowhere; another one after a rebuild.';
+COMMENT ON COLUMN positions.yes_volume IS 'Shares held.';
+COMMENT ON COLUMN positions.no_volume IS 'Shares held.';
+COMMENT ON COLUMN positions.yes_cost_sum IS 'Cents paid for the shares held; a sum and no average, so that no cent is rounded away.';
+COMMENT ON COLUMN positions.no_cost_sum IS 'Cents paid for the shares held; a sum and no average, so that no cent is rounded away.';
+COMMENT ON COLUMN positions.yes_pending_sell IS 'Of the shares held, those set aside for the user''s own open sell orders.';
+COMMENT ON COLUMN positions.no_pending_sell IS 'Of the shares held, those set aside for the user''s own open sell orders.';
+
+COMMENT ON TABLE ledger_entries IS 'Every change of an account''s available balance, a chain for each account. Folded from the journal; rows are never changed.';
+COMMENT ON COLUMN ledger_entries.id IS 'The kernel''s number, without a gap.';
+COMMENT ON COLUMN ledger_entries.user_id IS 'The account.';
+COMMENT ON COLUMN ledger_entries.amount IS 'Cents by which the available balance changed.';
+COMMENT ON COLUMN ledger_entries.balance_after IS 'Cents available after it.';
+COMMENT ON COLUMN ledger_entries.reference_type IS 'What the entry is about.';
+COMMENT ON COLUMN ledger_entries.reference_id IS 'Which one of those: an order, a trade, a market, a key.';
+
+COMMENT ON TABLE circuit_breaker_events IS 'Halts of markets, by the exchange or by an administrator, and how they ended. Folded from the journal.';
+COMMENT ON COLUMN circuit_breaker_events.id IS 'The kernel''s number.';
+COMMENT ON COLUMN circuit_breaker_events.context IS 'What was found: the numbers behind the reason.';
+COMMENT ON COLUMN circuit_breaker_events.resolved_at IS 'Null: the market is halted still.';
+COMMENT ON COLUMN circuit_breaker_events.resolved_by IS 'Who let it go on.';
+
+COMMENT ON TABLE schema_version IS 'Which version of the schema the database has, and had.';
+COMMENT ON TABLE projector_cursor IS 'How far the tables that are folded from the journal are. One row.';
+COMMENT ON COLUMN projector_cursor.only_row IS 'There is no second one.';
+COMMENT ON COLUMN projector_cursor.journal_id IS 'The newest event that they reflect.';

@@ -28,18 +28,24 @@ SAMPLES: Final = (
     (
         "MKT-BTC-100K-2026",
         "Will BTC exceed $100,000 by end of 2026?",
+        "Resolves YES if Bitcoin price exceeds $100,000 on any major exchange before 2027-01-01 00:00 UTC.",
         "crypto",
         datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC),
     ),
     (
         "MKT-ETH-10K-2026",
         "Will ETH exceed $10,000 by end of 2026?",
+        "Resolves YES if Ethereum price exceeds $10,000 on any major exchange before 2027-01-01 00:00 UTC.",
         "crypto",
         datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC),
     ),
     (
         "MKT-FED-RATE-CUT-2026Q2",
         "Will the Fed cut rates in Q2 2026?",
+        (
+            "Resolves YES if the Federal Reserve announces a rate cut at any FOMC meeting in April, May,"
+            " or June 2026."
+        ),
         "economics",
         datetime(2026, 6, 30, 23, 59, 59, tzinfo=UTC),
     ),
@@ -49,9 +55,10 @@ SAMPLES: Final = (
 async def open_exchange(actors: Actors, clock: Clock, *, sample_markets: bool) -> None:
     """The first commands of an empty journal."""
     await done(actors, OpenJournal(at=clock.now()))
-    for market_id, title, category, resolution_date in SAMPLES if sample_markets else ():
+    for market_id, title, description, category, resolution_date in SAMPLES if sample_markets else ():
         terms = MarketTerms(
             title=title,
+            description=description,
             category=category,
             trading_start_at=microseconds(OPENED_AT),
             resolution_date=microseconds(resolution_date),

@@ -34,7 +34,14 @@ def test_the_sample_markets_are_open(the_venue: Venue) -> None:
         None,
         "2026-12-31T23:59:59.000000Z",
     )
-    assert user.data("/markets/MKT-FED-RATE-CUT-2026Q2")["category"] == "economics"
+    assert market["description"] == (
+        "Resolves YES if Bitcoin price exceeds $100,000 on any major exchange before 2027-01-01 00:00 UTC."
+    )
+    fed = user.data("/markets/MKT-FED-RATE-CUT-2026Q2")
+    assert fed["category"] == "economics"
+    assert fed["description"].startswith(
+        "Resolves YES if the Federal Reserve announces a rate cut at any FOMC"
+    )
 
 
 def test_markets_are_listed_by_status_and_category(the_venue: Venue) -> None:

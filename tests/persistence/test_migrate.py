@@ -88,6 +88,11 @@ SHAPE = (
     SELECT relname, relkind, reloptions::text, CASE relkind WHEN 'v' THEN pg_get_viewdef(oid) END
     FROM pg_class WHERE relnamespace = 'public'::regnamespace
 """,
+    """
+    SELECT pg_describe_object(classoid, objoid, objsubid), description
+    FROM pg_description WHERE classoid = 'pg_class'::regclass
+                          AND objoid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
+""",
 )
 
 

@@ -330,3 +330,39 @@ async def test_the_journal_index_on_time_is_the_cheap_kind(connection: Connectio
     )
     assert [row["indexname"] for row in rows] == ["idx_wal_time", "wal_events_pkey"]
     assert "USING brin" in rows[0]["indexdef"]
+
+
+SPEAKING = {
+    *("id", "market_id", "user_id", "journal_id", "trade_id", "buy_order_id", "sell_order_id"),
+    *("buy_user_id", "sell_user_id", "username", "email", "title", "category", "status", "quantity"),
+    *("filled_quantity", "price_type", "cancel_reason", "entry_type", "event_type", "description", "content"),
+    *("start_count", "trigger_reason", "resolution_note", "version", "total_no_shares"),
+    *(
+        "created_at",
+        "updated_at",
+        "started_at",
+        "stopped_at",
+        "first_started_at",
+        "resolved_at",
+        "settled_at",
+    ),
+    *("triggered_at", "applied_at"),
+}
+"""Columns whose name says it all, in every table where no comment says more."""
+
+
+async def test_what_no_name_says_is_said_by_a_comment(connection: Connection) -> None:
+    """For whoever looks at the database with nothing but the database."""
+    tables = await connection.fetch(
+        "SELECT relname, obj_description(oid, 'pg_class') AS comment FROM pg_class"
+        " WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
+    )
+    assert [row["relname"] for row in tables if not row["comment"]] == []
+    columns = await connection.fetch(
+        "SELECT relname, attname, col_description(pg_class.oid, attnum) AS comment FROM pg_class"
+        " JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped"
+        " WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
+    )
+    silent = [(row["relname"], row["attname"]) for row in columns if not row["comment"]]
+    assert [place for place in silent if place[1] not in SPEAKING] == []
+    assert {row["attname"] for row in columns} >= SPEAKING
