@@ -17,6 +17,7 @@ from amm.keep import KeepError
 from amm.program import CannotBeginError, MarketMaker, Wishes
 
 URL = "http://127.0.0.1:8000"
+HOST = "127.0.0.1"
 PORT = 8100
 
 
@@ -31,11 +32,19 @@ PORT = 8100
     default=DATA_FOLDER / "amm",
     help="The folder that keeps kill latches across restarts.",
 )
+@click.option("--host", envvar="AMM_HOST", default=HOST, show_default=True, help="Of its state and metrics.")
 @click.option("--port", envvar="AMM_PORT", default=PORT, show_default=True, help="Of its state and metrics.")
 @click.option("--log", type=click.Choice([*LogLevel]), default=LogLevel.INFO, show_default=True)
 @click.option("--check", is_flag=True, help="Only check the parameters.")
 def amm(
-    url: str, token_file: Path | None, config: Path | None, state: Path, port: int, log: str, check: bool
+    url: str,
+    token_file: Path | None,
+    config: Path | None,
+    state: Path,
+    host: str,
+    port: int,
+    log: str,
+    check: bool,
 ) -> None:
     """Quote every market in which the market maker was started.
 
@@ -57,6 +66,7 @@ def amm(
             token=token.strip(),
             state_folder=state,
             config_text=config_text,
+            control_host=host,
             control_port=port,
             redis_url=redis_url,
         )

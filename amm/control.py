@@ -1,4 +1,4 @@
-"""The maker's own small HTTP server on 127.0.0.1: health, state and metrics to look at, control for people.
+"""The maker's own small HTTP server: health, state and metrics to look at, control for people.
 
 Who may control is the exchange's to say: it is shown the caller's token, and only an administrator's passes.
 """
@@ -32,7 +32,6 @@ from amm.view import state_of
 
 log = structlog.get_logger(__name__)
 
-HOST = "127.0.0.1"
 ALL = "ALL"
 GOODBYE_SECONDS = 0.2
 """Quotes are gone by then; nobody who reads metrics holds up the end."""
@@ -84,10 +83,12 @@ class Control:
     _done: OrderedDict[Key, dict[str, Any]] = attrs.field(factory=OrderedDict)
     _doing: dict[Key, trio.Event] = attrs.field(factory=dict)
 
-    async def serve(self, port: int, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
+    async def serve(
+        self, host: str, port: int, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
+    ) -> None:
         """Serve until cancelled; tell the address, on any free port for 0."""
         config = ServerConfig()
-        config.bind = [f"{HOST}:{port}"]
+        config.bind = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
         config.errorlog = None
         config.graceful_timeout = config.shutdown_timeout = GOODBYE_SECONDS
         async with trio.open_nursery() as nursery:
@@ -96,6 +97,7 @@ class Control:
 
     def app(self) -> QuartTrio:
         app = QuartTrio(__name__)
+        app.before_request(exactly)
         app.add_url_rule("/health", view_func=self.health)
         app.add_url_rule("/readiness", view_func=self.readiness)
         app.add_url_rule("/metrics", view_func=self.prometheus)
@@ -280,6 +282,14 @@ class Control:
         run.tell(news)
         while market is run.market and not run.over and market is not None and news in market.inbox:
             await trio.sleep(0)
+
+
+async def exactly() -> Response | None:
+    """A path has one spelling, so that a proxy's rule about it holds."""
+    written: bytes = request.scope["raw_path"]
+    if written != request.path.encode() or b"//" in written:
+        return answer({"error": "no such path"}, 404)
+    return None
 
 
 def is_settled(run: Run) -> bool:

@@ -58,6 +58,7 @@ class Wishes:
     token: str
     state_folder: Path
     config_text: str = ""
+    control_host: str = "127.0.0.1"
     control_port: int = 0
     redis_url: str | None = None
 
@@ -97,7 +98,9 @@ class MarketMaker:
             self._assemble(exchange, keep, metrics, mirror)
             control = Control(self.supervisor, self.stream, metrics, mirror)
             async with trio.open_nursery() as helping:
-                address = await helping.start(control.serve, self.wishes.control_port)
+                address = await helping.start(
+                    control.serve, self.wishes.control_host, self.wishes.control_port
+                )
                 told(f"control        {address}")
                 helping.start_soon(mirror.run)
                 helping.start_soon(self._renew_token, exchange)

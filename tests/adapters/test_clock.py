@@ -171,7 +171,12 @@ async def test_a_server_whose_clock_jumps_says_so_and_goes_on_in_its_own_time(
 ) -> None:
     """After a restart, too: then the journal says what time it is."""
     async with fresh(server_url, like=template) as url:
-        values = {"DATABASE_URL": url, "VERDICT_PORT": "0", "VERDICT_DATA": str(tmp_path)}
+        values = {
+            "DATABASE_URL": url,
+            "VERDICT_PORT": "0",
+            "VERDICT_METRICS_PORT": "0",
+            "VERDICT_DATA": str(tmp_path),
+        }
         settings = load_settings(values | {"VERDICT_ADMIN_PASSWORD": PASSWORD})
         clock = Shifted()
         async with running(settings, clock) as exchange, httpx.AsyncClient() as http:

@@ -66,7 +66,12 @@ class Venue:
 
 @contextlib.asynccontextmanager
 async def serving(url: str, folder: Path) -> AsyncIterator[Venue]:
-    values = {"DATABASE_URL": url, "VERDICT_PORT": "0", "VERDICT_DATA": str(folder)}
+    values = {
+        "DATABASE_URL": url,
+        "VERDICT_PORT": "0",
+        "VERDICT_METRICS_PORT": "0",
+        "VERDICT_DATA": str(folder),
+    }
     settings = load_settings(values | {"VERDICT_ADMIN_PASSWORD": PASSWORD})
     async with running(settings, Clock()) as exchange:
         there = Venue(exchange.server, url)
