@@ -3,8 +3,10 @@
 from typing import Any, Final
 
 from adapters import render, shapes
+from adapters.aside import aside
 from adapters.ledger_watch import LedgerWatch
 from adapters.routes import Reply
+from adapters.schedule import decode_violations, encode_violations
 from adapters.server import Server
 from kernel.audit import INVARIANTS
 
@@ -26,11 +28,12 @@ OF_THE_RECORD: Final = {
 
 
 async def verify(server: Server) -> Reply[shapes.InvariantsShape]:
-    """Both halves are of the same exchange, though the record is judged a moment later."""
+    """Both halves are of the same exchange: as of one journal id, though the record is judged a moment later.
+
+    The state is looked through in a copy of this process, for that may take seconds.
+    """
     exchange = server.exchange
     violations: dict[str, list[dict[str, Any]]] = {}
-    for violation in exchange.audit():
-        violations.setdefault(violation.invariant, []).append(violation.told())
     counted = {
         "markets": len(exchange.markets),
         "accounts": len(exchange.accounts),
@@ -38,6 +41,8 @@ async def verify(server: Server) -> Reply[shapes.InvariantsShape]:
         "journal_id": exchange.head,
     }
     verified_at, head = render.time(server.clock.now()), exchange.head
+    for violation in decode_violations(await aside(lambda: encode_violations(exchange.audit()))):
+        violations.setdefault(violation.invariant, []).append(violation.told())
     await server.told(head)
     await server.recorded(head)
     for name, found in (await server.check_record()).items():

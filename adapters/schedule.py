@@ -2,10 +2,13 @@
 
 from typing import Final
 
+import msgspec
 import structlog
 import trio
 
+from adapters.aside import AsideError, aside
 from adapters.server import Server
+from kernel import Exchange
 from kernel.audit import Violation, audit_accounts, audit_book, audit_positions, audit_shares
 from kernel.codes import MarketStatus
 from kernel.commands import Tick, TripBreaker
@@ -32,18 +35,31 @@ async def audit_regularly(server: Server) -> None:
     """Halt what is found broken. Final orders are left to the audit on demand: there may be millions."""
     while True:
         await trio.sleep(AUDIT_SECONDS)
-        if violations := list(audit_accounts(server.exchange)):
-            # Cash belongs to no market: whichever moved on might spend what is not there.
-            for market in list(server.exchange.markets.values()):
-                await halt(server, market, violations)
+        try:
+            told = await aside(lambda: encode_violations(audit_what_moves(server.exchange)))
+        except (AsideError, OSError) as trouble:
+            log.error("the audit could not be done; trying again in a minute", why=str(trouble))
+            continue
+        found = decode_violations(told)
         for market in list(server.exchange.markets.values()):
-            if violations := broken(market):
+            # Cash belongs to no market: whichever moved on might spend what is not there.
+            if violations := [one for one in found if one.market_id in (None, market.id)]:
                 await halt(server, market, violations)
-            await trio.lowlevel.checkpoint()
+
+
+encode_violations: Final = msgspec.json.Encoder().encode
+decode_violations: Final = msgspec.json.Decoder(list[Violation]).decode
+
+
+def audit_what_moves(exchange: Exchange) -> list[Violation]:
+    violations = list(audit_accounts(exchange))
+    for market in exchange.markets.values():
+        violations += broken(market)
+    return violations
 
 
 def broken(market: Market) -> list[Violation]:
-    """What does not hold in a market, as far as its positions and live orders show it; in one step."""
+    """What does not hold in a market, as far as its positions and live orders show it."""
     if market.status not in MOVING:
         return []
     live = [order for position in market.positions.values() for order in position.live]
