@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from adapters.cli import CommandError
+from amm import lab_figures
 from amm.config_layers import ConfigInvalidError, Layer, read_toml
 from amm.lab_jobs import Contender, Job, do_all, plan
 from amm.lab_makers import MAKERS
@@ -104,7 +105,12 @@ class Makers(click.ParamType[tuple[str, ...]]):
 )
 @click.option("--sweep", metavar="KEY=V,..", help="One parameter, several values: as.gamma_long=0.4,0.8,1.6.")
 @click.option(
-    "--report", "report_file", default=REPORT, show_default=True, metavar="FILE", help="Where it goes."
+    "--report",
+    "report_file",
+    default=REPORT,
+    show_default=True,
+    metavar="FILE",
+    help="Where it goes; its figures go beside it.",
 )
 @click.option("--no-report", is_flag=True, help="Only the table.")
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes; one for each core if not given.")
@@ -148,7 +154,12 @@ def lab(
     results = run(jobs, workers)
     show(results)
     if not no_report:
-        write(Path(report_file), report(chosen, results))
+        page = Path(report_file)
+        write(page, report(chosen, results))
+        write(page.with_suffix(".json"), lab_figures.summary(chosen, results))
+        write(page.with_suffix(".csv"), lab_figures.series(results))
+        write(page.with_name(f"{page.stem}-fills.csv"), lab_figures.fills(results))
+        click.echo(f"report: {page}, and its figures beside it: .json, .csv, -fills.csv")
 
 
 def contenders_of(
@@ -238,4 +249,3 @@ def write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise CommandError(f"cannot write {path}: {error.strerror}") from error
-    click.echo(f"report: {path}")

@@ -1,5 +1,8 @@
 """The report's parts: axes, paths, gaps, rows; and the command's own manners."""
 
+import csv
+import io
+import json
 import multiprocessing
 import subprocess
 import sys
@@ -12,6 +15,7 @@ import pytest
 
 from adapters.cli import CommandError
 from adapters.lab import run
+from amm import lab_figures
 from amm.lab_jobs import Contender, do, plan
 from amm.lab_plot import Band, Line, Plot, shown, tenths, tick
 from amm.lab_report import report
@@ -56,6 +60,39 @@ def test_a_report_needs_nothing_else_and_says_what_the_table_says() -> None:
     assert [line[:2] for line in table] == [["a <b>", "0%"], ["a <b>", "10%"]]
     assert all(len(line) == len(COLUMNS) for line in table)
     assert all(cell.replace("<", "&lt;").replace(">", "&gt;") in page for line in table for cell in line)
+
+
+def test_the_figures_beside_a_report_are_its_own() -> None:
+    """Summed up they are the totals, the last of the course is the result, and no byte is left to chance."""
+    scenario = attrs.evolve(CALM, hours=1)
+    jobs = plan([Contender("naive", "naive")], scenario, [0, 100_000], [1, 2])
+    results = [do(job) for job in jobs]
+    told = json.loads(lab_figures.summary(scenario, results))
+    assert told["scenario"]["name"] == "calm"
+    assert [list(row.values()) for row in told["table"]] == rows(results)
+    assert [run["seed"] for run in told["runs"]] == [1, 2, 1, 2]
+    fills = list(csv.DictReader(io.StringIO(lab_figures.fills(results))))
+    course = list(csv.DictReader(io.StringIO(lab_figures.series(results))))
+    for result, figures in zip(results, told["runs"], strict=True):
+        assert (
+            figures["gain"]
+            == figures["split"]["spread"]
+            + figures["split"]["adverse"]
+            + figures["split"]["inventory"]
+            - (figures["split"]["fees"])
+        )
+        assert (figures["gain"], figures["shares"]) == (result.split.gain, result.shares)
+        mine = [str(one) for one in (result.maker, result.informed, result.seed)]
+        sold = [line for line in fills if [line[name] for name in lab_figures.RUN] == mine]
+        assert sum(int(line["quantity"]) for line in sold) == (result.shares if result.points else 0)
+        moments = [line for line in course if [line[name] for name in lab_figures.RUN] == mine]
+        assert len(moments) == len(result.points)
+        if moments:
+            assert int(moments[-1]["gain"]) == result.points[-1].split.gain
+    again = [do(job) for job in jobs]
+    for write in (lab_figures.fills, lab_figures.series):
+        assert write(again) == write(results)
+    assert lab_figures.summary(scenario, again) == lab_figures.summary(scenario, results)
 
 
 def test_makers_on_the_same_flow_are_drawn_side_by_side() -> None:
@@ -104,8 +141,11 @@ def test_two_configurations_meet_the_same_flow(tmp_path: Path) -> None:
     head, *lines, last = done.stdout.splitlines()
     assert head.split()[:2] == ["maker", "informed"]
     assert [line.split()[0] for line in lines] == [str(narrow), str(wide)]
-    assert last == f"report: {page}"
+    assert last == f"report: {page}, and its figures beside it: .json, .csv, -fills.csv"
     assert page.read_text().startswith("<!doctype html>")
+    told = json.loads((tmp_path / "page.json").read_text())
+    assert [list(row.values()) for row in told["table"]] == [line.split() for line in lines]
+    assert {path.name for path in tmp_path.glob("page*.csv")} == {"page.csv", "page-fills.csv"}
 
 
 @pytest.mark.parametrize(
