@@ -103,10 +103,13 @@ class RegisterBody(msgspec.Struct, frozen=True, kw_only=True):
 class LoginBody(msgspec.Struct, frozen=True, kw_only=True):
     username: Text
     password: str
+    cookie: bool = False
+    """Have the browser keep the refresh token as a cookie that no script can read."""
 
 
 class RefreshBody(msgspec.Struct, frozen=True, kw_only=True):
-    refresh_token: str
+    refresh_token: str | None = None
+    """Where it is absent, the cookie of a login that asked for one is taken."""
 
 
 # Cash

@@ -10,6 +10,7 @@ import os
 import struct
 import time
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
@@ -29,6 +30,12 @@ PACE: Final = 5
 """Seconds for each that passes, at which a longer jump is followed."""
 # Where there is one, a clock that runs on while the machine sleeps: to wake up is no jump.
 REAL: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(microseconds: int) -> datetime:
+    """A time as the users' tables have it."""
+    return EPOCH + timedelta(microseconds=microseconds)
 
 
 class Clock:

@@ -1,13 +1,20 @@
 """What only the market maker may do: replace, batch cancel, mint, burn; and its token."""
 
+from typing import Final
+
 from adapters import render, shapes
 from adapters.bodies import BatchCancelBody, BurnBody, EmptyBody, MintBody, ReplaceBody
+from adapters.clock import MICROSECONDS, moment
 from adapters.handlers_orders import trades_of
 from adapters.routes import Call, NoQuery, Reply
 from adapters.server import Server
-from adapters.tokens import LIFETIME, TokenType
+from adapters.status import Fault, RefusedError
+from adapters.tokens import TokenType
 from kernel.answers import BatchCancelled, Burned, Minted, Replaced
 from kernel.codes import AMM_ID
+
+RENEWAL_GRACE: Final = 60
+"""Seconds for which a service token outlives its renewal: whoever has it is still handing out the new one."""
 
 
 async def replace_order(server: Server, call: Call[ReplaceBody, NoQuery]) -> Reply[shapes.ReplacedShape]:
@@ -53,17 +60,31 @@ async def get_amm_markets(server: Server, call: Call[EmptyBody, NoQuery]) -> Rep
 
 
 async def renew_token(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[shapes.ServiceTokenShape]:
-    """A new service token, for the old one."""
-    return Reply(service_token(server))
+    """A new service token, for the old one, which ends a minute later."""
+    claims, now = call.user.claims, server.clock.wall()
+    expires_at = claims.exp * MICROSECONDS
+    has_room = await server.sessions.end_token(
+        claims.hash,
+        claims.sub,
+        moment(min(now + RENEWAL_GRACE * MICROSECONDS, expires_at)),
+        moment(expires_at),
+        moment(now),
+    )
+    if not has_room:
+        raise RefusedError(Fault.RATE_LIMITED, "Renewed too often lately")
+    server.identities.forget(claims.sub)
+    return Reply(service_token(server, claims.gen))
 
 
 async def issue_service_token(
     server: Server, call: Call[EmptyBody, NoQuery]
 ) -> Reply[shapes.ServiceTokenShape]:
     """A service token for the market maker."""
-    return Reply(service_token(server), 201)
+    maker = await server.users.find(AMM_ID)
+    assert maker is not None, "the schema makes it"
+    return Reply(service_token(server, maker.token_generation), 201)
 
 
-def service_token(server: Server) -> shapes.ServiceTokenShape:
-    token = server.tokens.issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT")
-    return shapes.ServiceTokenShape(token, "Bearer", LIFETIME[TokenType.SERVICE])
+def service_token(server: Server, generation: int) -> shapes.ServiceTokenShape:
+    token = server.tokens.issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT", generation=generation)
+    return shapes.ServiceTokenShape(token, "Bearer", server.tokens.lifetime[TokenType.SERVICE])

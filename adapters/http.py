@@ -22,7 +22,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import MapAdapter
 
 from adapters import render
-from adapters.addresses import caller_address
+from adapters.addresses import caller_address, is_within
 from adapters.bodies import EmptyBody, ReplaceBody
 from adapters.clock import MINUTE
 from adapters.connection import Connection, body_of
@@ -34,9 +34,10 @@ from adapters.paging import read_query
 from adapters.rate_limits import Bucket, Quota
 from adapters.reading import read_body
 from adapters.route_table import BASE, ROUTES
-from adapters.routes import AnyRoute, Call, Caller, NoQuery, Reply
+from adapters.routes import AnyRoute, Call, Caller, NoQuery, Reply, Visitor
 from adapters.server import Server
 from adapters.status import SUCCESS, AnyCode, Fault, RefusedError
+from adapters.users_api import REFRESH_COOKIE
 from kernel.codes import Code
 from kernel.refusals import amm_only
 
@@ -155,10 +156,13 @@ class Front:
         server, headers = self._server, request.headers
         durable = server.actors.durable
         data = body_of(request)
-        principal = None
+        principal = visitor = None
         if route.caller is Caller.PUBLIC:
+            visitor = self.visitor(request)
             if route.bucket is not None:
-                answering.count(server.rate_limits.take_for_address(self.address(request)))
+                answering.count(server.rate_limits.take_for_address(visitor.address))
+            if route.together is not None:
+                answering.count(server.rate_limits.take_for_everybody(route.together))
             body = read_body(route.body, data)
         else:
             principal = await server.identities.identify(
@@ -167,7 +171,7 @@ class Front:
             admit(route.caller, principal)
             body = self._counted_body(route, principal, data, answering)
         query = NO_QUERY if route.query is NoQuery else read_query(route.query, request.args.to_dict())
-        call = Call(body, query, path, principal, answering.request_id, durable)
+        call = Call(body, query, path, principal, visitor, answering.request_id, durable)
         return answering.success(await route.handler(server, call))
 
     def _counted_body(
@@ -192,12 +196,16 @@ class Front:
         answering.count(limits.take(route.bucket, principal, market_id))
         return body
 
-    def address(self, request: Request) -> str:
+    def visitor(self, request: Request) -> Visitor:
         """Who is at the other end."""
         peer: str = (request.scope.get("client") or ("", 0))[0]
         # A proxy may append to the client's own or add one more: all of them are one list.
         forwarded_for = ",".join(request.headers.getlist("X-Forwarded-For"))
-        return caller_address(peer, forwarded_for, self._proxies)
+        address = caller_address(peer, forwarded_for, self._proxies)
+        # We speak no TLS ourselves: whether it was spoken, the proxy says that is nearest.
+        scheme = request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
+        by_https = scheme == "https" and is_within(peer, self._proxies)
+        return Visitor(address, request.cookies.get(REFRESH_COOKIE), by_https)
 
     # What went wrong
 
@@ -268,6 +276,8 @@ def admit(caller: Caller, principal: Principal) -> None:
     match caller:
         case Caller.USER:
             return
+        case Caller.LOGIN if not principal.has_service_token:
+            return
         case Caller.AMM if principal.is_amm:
             return
         case Caller.AMM_SERVICE if principal.is_amm and principal.has_service_token:
@@ -278,6 +288,8 @@ def admit(caller: Caller, principal: Principal) -> None:
             return
         case Caller.ADMIN:
             raise RefusedError(Code.NOT_ALLOWED, "Only for administrators")
+        case Caller.LOGIN:
+            raise RefusedError(Code.NOT_ALLOWED, "Not with a service token")
         case _:
             raise RefusedError(Code.AMM_ONLY, amm_only().message)
 
@@ -293,13 +305,17 @@ class Answering:
         self._quota: Quota | None = None
 
     def count(self, quota: Quota | None) -> None:
-        """Go on if the caller's limit allows it."""
-        self._quota = quota
+        """Go on if the caller's limit allows it. Of several, the one is told that leaves the least."""
+        if quota is not None and (self._quota is None or quota.remaining <= self._quota.remaining):
+            self._quota = quota
         if quota is not None and not quota.allowed:
             raise quota.refusal()
 
     def success(self, reply: Reply[Any]) -> Response:
-        return self._respond(reply.status, SUCCESS, "success", reply.data, reply.journal_id)
+        response = self._respond(reply.status, SUCCESS, "success", reply.data, reply.journal_id)
+        if reply.cookie is not None:
+            response.headers["Set-Cookie"] = reply.cookie
+        return response
 
     def refusal(self, refusal: RefusedError) -> Response:
         response = self._respond(
@@ -307,6 +323,8 @@ class Answering:
         )
         if refusal.status == 401:
             response.headers["WWW-Authenticate"] = "Bearer"
+        elif refusal.retry_after is not None:
+            response.headers["Retry-After"] = str(refusal.retry_after)
         elif refusal.code is Code.OVERLOADED:
             response.headers["Retry-After"] = RETRY_SECONDS
         elif refusal.code is Fault.RATE_LIMITED and self._quota is not None:

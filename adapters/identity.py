@@ -1,24 +1,50 @@
-"""Who is calling: from a token and the users' table to a principal, or a refusal.
+"""Who is calling: from a token and the users' tables to a principal, or a refusal.
 
-What a user may do is read from the table as it is now, never from the token. The rows are remembered, and
-forgotten whenever anybody changes one, in this process or another, so a request costs no query.
+What a token is worth is read from the tables as they are now, never from the token. They are remembered, and
+looked at anew whenever anybody changes them, in this process or another: so a request costs no query, and an
+open connection ends when what it was opened with does.
+
+How new is what is remembered is known, too. The line on which changes are told is asked for a sign of life
+all the time, and what is remembered counts only for as long after its last question as a change may take to
+be noticed. A line that is lost, or only silent, is nothing to rely on: then every request asks the tables,
+and open connections are judged by asking again and again.
 """
 
 import enum
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Final, Literal, Protocol
 
 import attrs
+import structlog
+import trio
 
+from adapters.clock import Clock
 from adapters.status import Fault, RefusedError
-from adapters.tokens import TokenError, Tokens, TokenType
+from adapters.tokens import Claims, TokenError, Tokens, TokenType
 from kernel.codes import AMM_ID
+
+log = structlog.get_logger(__name__)
 
 AMM_ALIAS: Final = "AMM_SYSTEM_001"
 """What the market maker may call itself in a header; it is stored nowhere."""
 REMEMBERED: Final = 50_000
-"""Users whose rows are remembered; with more of them, all are looked up anew."""
+"""Users of whom is remembered what their tokens are worth; with more of them, all are looked up anew."""
+
+# A change is noticed within a second: TRUSTED, POLL and an answer must fit into one.
+BEAT: Final = 0.25
+"""Seconds between two questions to the line on which changes are told."""
+TRUSTED: Final = 0.6
+"""Seconds after a question for which its answer counts."""
+POLL: Final = 0.2
+"""Seconds between two looks at the tables while the line says nothing."""
+SILENCE: Final = 5.0
+"""Seconds after which a line that does not answer is given up, and another one sought."""
+RETRY: Final = 0.5
+"""Seconds before that."""
+EVERYBODY: Final = ""
+"""Among ids of users: any of them."""
 
 
 class AccountType(enum.StrEnum):
@@ -42,10 +68,35 @@ class User(Protocol):
     def is_active(self) -> bool: ...
     @property
     def created_at(self) -> datetime: ...
+    @property
+    def token_generation(self) -> int: ...
+
+
+class Standing(Protocol):
+    """What a user's tokens are worth."""
+
+    @property
+    def user(self) -> User: ...
+    @property
+    def sessions(self) -> Collection[str]:
+        """Those that live."""
+
+    @property
+    def ended_tokens(self) -> Mapping[bytes, datetime]:
+        """Which end, or have ended, before their time, by their hashes."""
+
+
+class Line(Protocol):
+    """On which changes are told. What it has told is complete as of the last thing it was asked."""
+
+    async def heard(self, seconds: float) -> frozenset[str]:
+        """Of which users something changed, as soon as it did; nobody when it took too long."""
+
+    async def standings(self, user_ids: Iterable[str]) -> Mapping[str, Standing]: ...
 
 
 class Users(Protocol):
-    """The users' table, as far as callers are concerned."""
+    """The users' tables, as far as callers are concerned."""
 
     async def find(self, user_id: str) -> User | None: ...
 
@@ -60,8 +111,10 @@ class Users(Protocol):
     async def set_active(self, user_id: str, is_active: bool) -> bool:
         """False if there is no such user."""
 
-    def changes(self) -> AsyncIterator[bool]:
-        """True whenever rows may have changed, and once when listening begins; False while deaf."""
+    async def standings(self, user_ids: Iterable[str]) -> Mapping[str, Standing]:
+        """Who is no user is left out."""
+
+    def listening(self) -> AbstractAsyncContextManager[Line]: ...
 
 
 @attrs.frozen
@@ -71,9 +124,14 @@ class Principal:
     user_id: str
     username: str
     account_type: AccountType
-    has_service_token: bool
+    claims: Claims
+    """What the token says; whom it is of, and as what, is not taken from there."""
     expires_at: int
     """When the token ends, in seconds since the Unix epoch."""
+
+    @property
+    def has_service_token(self) -> bool:
+        return self.claims.type is TokenType.SERVICE
 
     @property
     def is_amm(self) -> bool:
@@ -84,26 +142,41 @@ class Principal:
         return self.account_type is AccountType.ADMIN
 
 
-class Identities:
-    """Turns tokens into principals."""
+@attrs.define(eq=False)
+class Permit:
+    """What an open connection lives by: a token, judged anew whenever what it is worth may have changed."""
 
-    def __init__(self, tokens: Tokens, users: Users) -> None:
+    principal: Principal
+    """As it was judged last."""
+    lose: Callable[[str], None]
+    """Called once when it is worth nothing any more, with the reason."""
+
+
+class Identities:
+    """Turns tokens into principals, and ends what was opened with tokens that open nothing any more."""
+
+    def __init__(
+        self, tokens: Tokens, users: Users, clock: Clock, unavailable: tuple[type[Exception], ...]
+    ) -> None:
         self._tokens = tokens
         self._users = users
-        self._known: dict[str, User] = {}
-        self._generation = 0
-        self._hears = False
-        """Whether a change of the table would be heard of; if not, nothing is remembered."""
+        self._clock = clock
+        self._unavailable = unavailable
+        """What is raised when the tables cannot be asked."""
+        self._known: dict[str, Standing] = {}
+        self._changes = 0
+        """How often something was forgotten: what was asked for before that is old."""
+        self._complete_at = -TRUSTED
+        """When the line was asked what it answered last: of everything until then it has told."""
+        self._permits: dict[str, set[Permit]] = {}
+        """Of open connections, by user."""
 
-    async def watch(self) -> None:
-        """Forget what is known whenever the table changes; runs as long as the server does."""
-        async for hears in self._users.changes():
-            self._hears = hears
-            self.forget()
+    @property
+    def hears(self) -> bool:
+        """Whether what is remembered is as new as it must be."""
+        return trio.current_time() - self._complete_at < TRUSTED
 
-    def forget(self) -> None:
-        self._known.clear()
-        self._generation += 1
+    # Requests
 
     async def identify(self, authorization: str | None, amm_name: str | None = None) -> Principal:
         """The principal behind an Authorization header; refuses who is nobody, and who is disabled."""
@@ -118,27 +191,144 @@ class Identities:
             claims = self._tokens.read(token, TokenType.ACCESS, TokenType.SERVICE)
         except TokenError as trouble:
             raise not_authenticated(str(trouble)) from None
-        user = self._known.get(claims.sub) or await self._look_up(claims.sub)
-        if user is None:
+        standing = self._known.get(claims.sub) if self.hears else None
+        if standing is None:
+            standing = await self._look_up(claims.sub)
+        principal = self._judge(claims, standing)
+        if principal.has_service_token and amm_name is not None and amm_name not in (AMM_ALIAS, AMM_ID):
+            raise not_authenticated("X-AMM-System-Id names somebody else")
+        return principal
+
+    async def _look_up(self, user_id: str) -> Standing | None:
+        while True:
+            changes = self._changes
+            standing = (await self._users.standings([user_id])).get(user_id)
+            if changes == self._changes:
+                break
+            # Something changed while the row was on its way, and of this user perhaps: it may be an old one.
+        if standing is not None and self.hears:
+            self._remember(user_id, standing)
+        return standing
+
+    def _remember(self, user_id: str, standing: Standing) -> None:
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        self._known[user_id] = standing
+
+    def _judge(self, claims: Claims, standing: Standing | None) -> Principal:
+        """Who a token makes somebody, as things stand; raises why it makes nobody."""
+        if standing is None:
             raise not_authenticated("the token is of no user")
+        user = standing.user
         if not user.is_active:
             raise disabled()
-        has_service_token = claims.type is TokenType.SERVICE
-        if has_service_token and amm_name is not None and amm_name not in (AMM_ALIAS, AMM_ID):
-            raise not_authenticated("X-AMM-System-Id names somebody else")
-        return Principal(
-            user.id, user.username, AccountType(user.account_type), has_service_token, claims.exp
+        if claims.gen != user.token_generation:
+            raise not_authenticated("the token is from before a change of its user: log in again")
+        if claims.sid is not None and claims.sid not in standing.sessions:
+            raise not_authenticated("the session has ended: log in again")
+        ends_at = claims.exp
+        if claims.type is TokenType.SERVICE and (end := standing.ended_tokens.get(claims.hash)):
+            ends_at = min(ends_at, int(end.timestamp()))
+            if ends_at <= self._clock.seconds():
+                raise not_authenticated("the token was renewed, and has ended")
+        return Principal(user.id, user.username, AccountType(user.account_type), claims, ends_at)
+
+    # What is remembered
+
+    def forget(self, *user_ids: str) -> None:
+        """Something changed of these users."""
+        self._changes += 1
+        if EVERYBODY in user_ids:
+            self._known.clear()
+        else:
+            for user_id in user_ids:
+                self._known.pop(user_id, None)
+
+    # Open connections
+
+    def keep(self, principal: Principal, lose: Callable[[str], None]) -> Permit:
+        """Watch over what was opened just now; `let_go` ends that."""
+        permit = Permit(principal, lose)
+        self._permits.setdefault(principal.user_id, set()).add(permit)
+        return permit
+
+    def let_go(self, permit: Permit) -> None:
+        of_user = self._permits.get(permit.principal.user_id, set())
+        of_user.discard(permit)
+        if not of_user:
+            self._permits.pop(permit.principal.user_id, None)
+
+    async def run(self) -> None:
+        """Hear of changes and see to it that they take effect; as long as the server does."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._listen)
+            nursery.start_soon(self._poll)
+            nursery.start_soon(self._end_renewed)
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with self._users.listening() as line:
+                    await self._follow(line)
+            except self._unavailable as trouble:
+                log.warning("cannot hear of changes to users", why=str(trouble))
+            except trio.TooSlowError:
+                log.warning("cannot hear of changes to users", why="the database does not answer")
+            await trio.sleep(RETRY)
+
+    async def _follow(self, line: Line) -> None:
+        """One line, until it ends. What happened before it is not known."""
+        changed = frozenset({EVERYBODY})
+        while True:
+            self.forget(*changed)
+            asked_at, changes = trio.current_time(), self._changes
+            with trio.fail_after(SILENCE):
+                # Also when there is nobody to ask for: an answer says that the line is alive.
+                standings = await line.standings(self._connected(changed))
+            self._complete_at = asked_at
+            if changes == self._changes:  # else a request of our own changed something: it may be old
+                self._apply(standings, changed)
+                changed = await line.heard(BEAT)
+
+    async def _poll(self) -> None:
+        """Look again and again at those who are connected, while no line tells of changes."""
+        everybody = frozenset({EVERYBODY})
+        while True:
+            await trio.sleep(POLL)
+            if self.hears or not self._permits:
+                continue
+            try:
+                with trio.move_on_after(SILENCE):
+                    self._apply(await self._users.standings(self._connected(everybody)), everybody)
+            except self._unavailable:
+                pass  # a database that is away makes nobody a stranger; nor can anybody be changed in it
+
+    def _connected(self, changed: frozenset[str]) -> list[str]:
+        return (
+            list(self._permits) if EVERYBODY in changed else [one for one in changed if one in self._permits]
         )
 
-    async def _look_up(self, user_id: str) -> User | None:
-        generation = self._generation
-        user = await self._users.find(user_id)
-        # Only if nothing changed while the row was on its way.
-        if user is not None and self._hears and generation == self._generation:
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            self._known[user_id] = user
-        return user
+    def _apply(self, standings: Mapping[str, Standing], changed: frozenset[str]) -> None:
+        for user_id in self._connected(changed):
+            self._judge_connections(user_id, standings.get(user_id))
+
+    def _judge_connections(self, user_id: str, standing: Standing | None) -> None:
+        for permit in list(self._permits.get(user_id, ())):
+            try:
+                permit.principal = self._judge(permit.principal.claims, standing)
+            except RefusedError as refusal:
+                self.let_go(permit)
+                permit.lose(refusal.message)
+
+    async def _end_renewed(self) -> None:
+        """Judge the market maker's connections again when a token of them ends before its time."""
+        while True:
+            await trio.sleep(POLL)
+            now = self._clock.seconds()
+            for permit in list(self._permits.get(AMM_ID, ())):
+                if permit.principal.expires_at <= now:
+                    self.let_go(permit)
+                    permit.lose("the token was renewed, and has ended")
 
 
 def not_authenticated(why: str) -> RefusedError:

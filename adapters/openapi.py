@@ -97,7 +97,7 @@ def refusals(route: AnyRoute) -> list[AnyCode]:
         codes.append(Code.MALFORMED)
     if route.caller is not Caller.PUBLIC:
         codes += [Fault.NOT_AUTHENTICATED, Fault.ACCOUNT_DISABLED]
-    if route.caller is Caller.ADMIN:
+    if route.caller in (Caller.ADMIN, Caller.LOGIN):
         codes.append(Code.NOT_ALLOWED)
     elif route.caller not in (Caller.PUBLIC, Caller.USER):
         codes.append(Code.AMM_ONLY)

@@ -23,6 +23,7 @@ class Bucket(enum.StrEnum):
     """What is counted together."""
 
     AUTH = "auth"
+    REGISTRATION = "registration"
     ORDERS = "orders"
     CANCEL = "cancel"
     ACCOUNT = "account"
@@ -62,6 +63,7 @@ class RateLimits:
         self._clock = clock
         self._users = {
             Bucket.AUTH: settings.rate_auth if on else UNLIMITED,
+            Bucket.REGISTRATION: settings.rate_registration if on else UNLIMITED,
             Bucket.ORDERS: settings.rate_orders if on else UNLIMITED,
             Bucket.CANCEL: settings.rate_cancel if on else UNLIMITED,
             Bucket.ACCOUNT: settings.rate_account if on else UNLIMITED,
@@ -89,6 +91,10 @@ class RateLimits:
     def take_for_address(self, address: str) -> Quota | None:
         """Count one attempt to log in, register or refresh."""
         return self._take(Bucket.AUTH, household(address), self._users[Bucket.AUTH])
+
+    def take_for_everybody(self, bucket: Bucket) -> Quota | None:
+        """Count one attempt of whomever together with all others'."""
+        return self._take(bucket, "", self._users[bucket])
 
     def _take(self, bucket: Bucket, key: str, limit: int) -> Quota | None:
         if limit == UNLIMITED:

@@ -62,6 +62,7 @@ ROUTES: Final[list[AnyRoute]] = [
         Fault.USERNAME_EXISTS,
         Fault.EMAIL_EXISTS,
         statuses=(201,),
+        together=Bucket.REGISTRATION,
     ),
     post(
         "/auth/login",
@@ -83,6 +84,8 @@ ROUTES: Final[list[AnyRoute]] = [
         Fault.REFRESH_TOKEN_INVALID,
         Fault.ACCOUNT_DISABLED,
     ),
+    post("/auth/logout", users_api.log_out, PUBLIC, None, shapes.NothingShape, bodies.RefreshBody),
+    get("/account/sessions", users_api.get_sessions, Caller.LOGIN, QUERY, shapes.SessionsShape, NoQuery),
     # Cash and shares
     get("/account/balance", account.get_balance, USER, QUERY, shapes.BalanceShape, NoQuery, NO_ACCOUNT),
     post(
@@ -97,7 +100,7 @@ ROUTES: Final[list[AnyRoute]] = [
     post(
         "/account/withdraw",
         account.withdraw,
-        USER,
+        Caller.LOGIN,
         Bucket.ACCOUNT,
         shapes.WithdrawnShape,
         bodies.WithdrawBody,

@@ -23,6 +23,7 @@ class Caller(enum.Enum):
 
     PUBLIC = "anybody"
     USER = "any user"
+    LOGIN = "any user, but not with a service token"
     AMM = "the market maker"
     AMM_SERVICE = "the market maker with a service token"
     AMM_OR_ADMIN = "the market maker or an administrator"
@@ -34,6 +35,15 @@ class NoQuery(msgspec.Struct, frozen=True):
 
 
 @attrs.frozen
+class Visitor:
+    """What is known of a caller who has not said who it is."""
+
+    address: str
+    refresh_cookie: str | None
+    by_https: bool
+
+
+@attrs.frozen
 class Call(Generic[B, Q]):
     """A request that has passed every check ahead of its business."""
 
@@ -41,6 +51,7 @@ class Call(Generic[B, Q]):
     query: Q
     path: dict[str, str]
     principal: Principal | None
+    visitor: Visitor | None
     request_id: str
     durable: int
     """The newest durable journal id when the request arrived: what its caller may already know of."""
@@ -51,6 +62,12 @@ class Call(Generic[B, Q]):
         assert self.principal is not None
         return self.principal
 
+    @property
+    def stranger(self) -> Visitor:
+        """The caller, on a public route."""
+        assert self.visitor is not None
+        return self.visitor
+
 
 @attrs.frozen
 class Reply(Generic[S]):
@@ -60,6 +77,8 @@ class Reply(Generic[S]):
     status: int = 200
     journal_id: int | None = None
     """The journal id the data reflects; durable. None where it says nothing of the exchange's state."""
+    cookie: str | None = None
+    """What a browser is to keep, as it is written in the header."""
 
 
 Handler = Callable[[Server, Call[B, Q]], Awaitable[Reply[S]]]
@@ -81,6 +100,8 @@ class Route(Generic[B, Q, S]):
     statuses: tuple[int, ...]
     codes: tuple[AnyCode, ...]
     """The refusals of its business; those that every request may meet are not repeated."""
+    together: Bucket | None = None
+    """What counts everybody's requests in one, beside the caller's own bucket."""
 
     @property
     def summary(self) -> str:
@@ -113,5 +134,6 @@ def post(
     body: type[B],
     *codes: AnyCode,
     statuses: tuple[int, ...] = (200,),
+    together: Bucket | None = None,
 ) -> Route[B, NoQuery, S]:
-    return Route("POST", path, handler, caller, bucket, answer, body, NoQuery, statuses, codes)
+    return Route("POST", path, handler, caller, bucket, answer, body, NoQuery, statuses, codes, together)

@@ -26,6 +26,7 @@ from adapters.identity import Identities
 from adapters.keys import PRIVATE
 from adapters.ledger_watch import LedgerWatch
 from adapters.log import start_logging
+from adapters.login_delays import LoginDelays
 from adapters.metrics import Metrics, Sources
 from adapters.metrics_door import PATH, MetricsDoor
 from adapters.operations import Ready, add_operations
@@ -35,7 +36,7 @@ from adapters.schedule import audit_regularly, end_trading_windows
 from adapters.server import Server
 from adapters.settings import Settings, load_settings
 from adapters.stream_hub import DRAIN
-from adapters.tokens import Tokens
+from adapters.tokens import Tokens, lifetimes
 from adapters.websocket import CLOSING
 from adapters.websockets import Websockets
 from kernel import FORM, Exchange
@@ -49,6 +50,7 @@ from persistence.projecting import Progress, projecting
 from persistence.record import check_record
 from persistence.recovery import recover
 from persistence.rehearsal import rehearsing
+from persistence.sessions import Sessions
 from persistence.users import Users
 
 log = structlog.get_logger(__name__)
@@ -137,7 +139,8 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Running]:
         progress = Progress(durable=exchange.head)
         actors.listeners.append(lambda _decided: progress.wake(actors.durable))
         users, passwords = Users(db), Passwords()
-        tokens = Tokens(await jwt_secret(settings), clock)
+        tokens = Tokens(await jwt_secret(settings), clock, lifetimes(settings))
+        unavailable = (ConnectionLostError, DatabaseUnusableError, NoRoomError)
         server = Server(
             settings,
             clock,
@@ -145,12 +148,14 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Running]:
             History(db),
             progress,
             users,
+            Sessions(db),
             tokens,
-            Identities(tokens, users),
+            Identities(tokens, users, clock, unavailable),
             passwords,
+            LoginDelays(),
             RateLimits(settings, clock),
             lambda: check_record(db),
-            (ConnectionLostError, DatabaseUnusableError, NoRoomError),
+            unavailable,
         )
         async with trio.open_nursery() as deciding:
             await deciding.start(actors.run)
@@ -167,7 +172,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Running]:
                 progress.wake(actors.durable)
                 websockets = Websockets(server)
                 await helping.start(websockets.run)
-                helping.start_soon(server.identities.watch)
+                helping.start_soon(server.identities.run)
                 helping.start_soon(end_trading_windows, server)
                 helping.start_soon(audit_regularly, server)
                 helping.start_soon(LedgerWatch(server).run)

@@ -5,6 +5,7 @@ is missing from what is told after.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
 
 import attrs
@@ -12,6 +13,7 @@ import trio
 
 from adapters.clock import Clock
 from adapters.identity import Identities, Users
+from adapters.login_delays import LoginDelays
 from adapters.passwords import Passwords
 from adapters.rate_limits import RateLimits
 from adapters.settings import Settings
@@ -112,6 +114,47 @@ class History(Protocol):
         """By account: what ledger and tables say it has, what its entries since an earlier one come to."""
 
 
+class Session(Protocol):
+    """One that lives."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def last_used_at(self) -> datetime: ...
+
+
+class Sessions(Protocol):
+    """What can be ended one by one: logins, and service tokens.
+
+    A session that was last used before `oldest` has ended by itself.
+    """
+
+    async def begin(
+        self, user_id: str, generation: int, refresh_hash: bytes, at: datetime, oldest: datetime
+    ) -> str | None:
+        """A new session's id; None if the user is of another generation meanwhile."""
+
+    async def use(
+        self, session_id: str, user_id: str, chain: Sequence[bytes], at: datetime, grace: timedelta
+    ) -> datetime | None:
+        """Use up a refresh token, whose hash begins the chain of those that follow; when that was.
+
+        None if it does not refresh.
+        """
+
+    async def end(self, session_id: str, user_id: str, at: datetime) -> None: ...
+
+    async def live(self, user_id: str, oldest: datetime) -> Sequence[Session]:
+        """Newest first."""
+
+    async def end_token(
+        self, token_hash: bytes, user_id: str, ends_at: datetime, expires_at: datetime, at: datetime
+    ) -> bool:
+        """Have a service token end before its time; False if too many have been lately."""
+
+
 @attrs.frozen
 class Server:
     """The parts of a running exchange."""
@@ -122,9 +165,11 @@ class Server:
     history: History
     projections: Projections
     users: Users
+    sessions: Sessions
     tokens: Tokens
     identities: Identities
     passwords: Passwords
+    login_delays: LoginDelays
     rate_limits: RateLimits
     check_record: Callable[[], Awaitable[dict[str, list[dict[str, Any]]]]]
     """What ledger, trades and journal violate by themselves, by invariant."""

@@ -30,6 +30,7 @@ DATA_FOLDER = Path(__file__).resolve().parent.parent / "data"
 KEY_BYTES_MIN = 32
 
 PORT_MAX = 65_535
+SECONDS_MAX = 366 * 86_400
 
 # Whoever reaches the address may try it as often as he likes.
 METRICS_TOKEN_BYTES_MIN = 16
@@ -82,6 +83,12 @@ def read_rate(text: str) -> int:
 def read_count(text: str) -> int:
     if not is_whole_number(text):
         raise ValueError("must be a whole number (0 is unlimited)")
+    return int(text)
+
+
+def read_seconds(text: str) -> int:
+    if not is_whole_number(text) or not 1 <= int(text) <= SECONDS_MAX:
+        raise ValueError(f"must be a whole number of seconds, 1 to {SECONDS_MAX}")
     return int(text)
 
 
@@ -257,6 +264,21 @@ class Settings:
         read=read_key,
         show=show_secret,
     )
+    jwt_access_seconds: int = setting(
+        "VERDICT_JWT_ACCESS_SECONDS", 1_800, "for how long an access token is good", read=read_seconds
+    )
+    jwt_refresh_seconds: int = setting(
+        "VERDICT_JWT_REFRESH_SECONDS",
+        604_800,
+        "for how long a refresh token is, and so a session that nobody uses",
+        read=read_seconds,
+    )
+    jwt_service_seconds: int = setting(
+        "VERDICT_JWT_SERVICE_SECONDS",
+        86_400,
+        "for how long a service token of the market maker is",
+        read=read_seconds,
+    )
     admin_username: str = setting("VERDICT_ADMIN_USERNAME", "admin", "first administrator", read=read_text)
     admin_email: str = setting(
         "VERDICT_ADMIN_EMAIL", "admin@example.org", "the first administrator's address", read=read_text
@@ -294,6 +316,9 @@ class Settings:
     )
     rate_auth: int = setting(
         "VERDICT_RATE_AUTH", 5, "register, login, refresh: per minute and IP", read=read_rate
+    )
+    rate_registration: int = setting(
+        "VERDICT_RATE_REGISTRATION", 60, "registrations: per minute, by everybody together", read=read_rate
     )
     rate_orders: int = setting(
         "VERDICT_RATE_ORDERS", 30, "orders placed: per minute and user", read=read_rate

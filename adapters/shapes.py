@@ -7,7 +7,7 @@ leaves them out, which is what UNSET does to a member.
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from adapters.identity import AccountType
 from kernel.codes import (
@@ -211,18 +211,32 @@ class UserShape(Shape, frozen=True):
     account_type: AccountType
 
 
-class LoggedInShape(Shape, frozen=True):
+class RefreshedShape(Shape, frozen=True, kw_only=True):
     access_token: str
-    refresh_token: str
+    refresh_token: str | UnsetType = UNSET
+    """Good for one use. Absent where a cookie holds it."""
     token_type: Literal["Bearer"]
     expires_in: int
+
+
+class LoggedInShape(RefreshedShape, frozen=True, kw_only=True):
     user: UserShape
 
 
-class RefreshedShape(Shape, frozen=True):
-    access_token: str
-    token_type: Literal["Bearer"]
-    expires_in: int
+class NothingShape(Shape, frozen=True):
+    """It is done; there is no more to say."""
+
+
+class SessionShape(Shape, frozen=True):
+    session_id: Id
+    created_at: Time
+    last_used_at: Time
+    current: bool
+    """Whether the request's own token belongs to it."""
+
+
+class SessionsShape(Shape, frozen=True):
+    items: list[SessionShape]
 
 
 class ServiceTokenShape(Shape, frozen=True):

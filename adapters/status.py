@@ -97,7 +97,13 @@ class RefusedError(Exception):
     """A no on its way to the caller, from wherever in the adapter it was found."""
 
     def __init__(
-        self, code: AnyCode, message: str, data: object = None, *, journal_id: int | None = None
+        self,
+        code: AnyCode,
+        message: str,
+        data: object = None,
+        *,
+        journal_id: int | None = None,
+        retry_after: int | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -105,6 +111,8 @@ class RefusedError(Exception):
         self.data = data
         self.journal_id = journal_id
         """The journal id the refusal was decided on, where the kernel decided it; durable."""
+        self.retry_after = retry_after
+        """Seconds after which the same may be let through, where that is known."""
 
     @property
     def status(self) -> int:

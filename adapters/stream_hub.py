@@ -139,8 +139,9 @@ class StreamHub:
         session.interests.topics.clear()
         self.index(session)
         self._touched.pop(session, None)
-        if session.principal is not None:
-            user_id = session.principal.user_id
+        if session.permit is not None:
+            self.server.identities.let_go(session.permit)
+            user_id = session.permit.principal.user_id
             self._connections[user_id] -= 1
             if not self._connections[user_id]:
                 del self._connections[user_id]

@@ -8,6 +8,7 @@ they came, and a `sync` sees all that were sent ahead of it.
 import math
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -16,7 +17,7 @@ import trio
 
 from adapters import render
 from adapters.clock import MICROSECONDS
-from adapters.identity import Principal
+from adapters.identity import Permit, Principal
 from adapters.interests import Interests, bad_subscription, is_privileged, read_scope, read_topics
 from adapters.lookups import may_see
 from adapters.status import STATUS, SUCCESS, Fault, RefusedError
@@ -61,8 +62,6 @@ IN_FLIGHT_MAX: Final = 256
 IN_FLIGHT_MAX_AMM: Final = 1024
 AUTH_PATIENCE: Final = 5.0
 """Seconds a connection may take to say who it is."""
-RECHECK: Final = 1.0
-"""Seconds for which a principal is believed to be what it was."""
 HEARTBEAT: Final = HEARTBEAT_MS / 1000
 FRAME_MESSAGES: Final = 256
 """Messages of one frame, from which on the next begins."""
@@ -91,10 +90,10 @@ class Session:
     """One connection."""
 
     def __init__(
-        self, hub: "StreamHub", socket: WebSocket, encoding: Encoding, principal: Principal | None, token: str
+        self, hub: "StreamHub", socket: WebSocket, encoding: Encoding, principal: Principal | None
     ) -> None:
         self.socket = socket
-        self.principal = principal
+        self.permit = self._keep(hub, principal) if principal is not None else None
         self.interests = Interests()
         self.live = True
         """Whether events come as they happen; not while a resumption still reads the past."""
@@ -105,8 +104,6 @@ class Session:
         self._hub = hub
         self._server = hub.server
         self._encoding = encoding
-        self._token = token
-        self._checked_at = trio.current_time()
         self._began_at = trio.current_time()
         self._said_at = trio.current_time()
         self._in_flight: set[int] = set()
@@ -123,6 +120,15 @@ class Session:
     @property
     def is_open(self) -> bool:
         return self.socket.is_open
+
+    @property
+    def principal(self) -> Principal | None:
+        """Whose it is, once it has said so."""
+        return self.permit.principal if self.permit is not None else None
+
+    def _keep(self, hub: "StreamHub", principal: Principal) -> Permit:
+        """Have the connection closed as soon as what it was opened with opens nothing any more."""
+        return hub.server.identities.keep(principal, partial(self.socket.close, BAD_TOKEN))
 
     async def run(self) -> None:
         """Serve the connection until either side ends it."""
@@ -149,7 +155,6 @@ class Session:
             return
         if not operations:
             self.say(encoding, Error(Fault.BAD_BATCH, "An empty batch"))
-        await self._recheck()
         run: list[Entry] = []
         lane_of_run: str | None = None
         is_too_long = len(operations) > BATCH_MAX
@@ -344,11 +349,18 @@ class Session:
         except self._server.unavailable:
             raise RefusedError(Code.OVERLOADED, "The database does not answer; try again shortly") from None
         known = self.principal
-        if known is not None and known.user_id != principal.user_id:
-            raise RefusedError(Code.NOT_ALLOWED, "This connection is another user's")
+        if known is not None and (known.user_id, known.account_type) != (
+            principal.user_id,
+            principal.account_type,
+        ):
+            raise RefusedError(
+                Code.NOT_ALLOWED, "This connection is another user's, or was opened in another role"
+            )
         if known is None and not self._hub.join(principal):
             raise RefusedError(Fault.RATE_LIMITED, "Too many command connections")
-        self.principal, self._token, self._checked_at = principal, token, trio.current_time()
+        if self.permit is not None:
+            self._server.identities.let_go(self.permit)
+        self.permit = self._keep(self._hub, principal)
         self._done(entry, {"user_id": principal.user_id, "expires_at_ms": principal.expires_at * 1000})
         if known is None:
             self._in_flight_max = IN_FLIGHT_MAX_AMM if principal.is_amm else IN_FLIGHT_MAX
@@ -367,19 +379,6 @@ class Session:
             ),
         )
         self.flush()
-
-    async def _recheck(self) -> None:
-        """Role and standing are what they are now, also for who connected an hour ago."""
-        now = trio.current_time()
-        if self.principal is None or now - self._checked_at < RECHECK:
-            return
-        try:
-            self.principal = await self._server.identities.holder(self._token)
-            self._checked_at = now
-        except RefusedError as refusal:
-            self.socket.close(BAD_TOKEN, refusal.message)
-        except self._server.unavailable:
-            pass  # asked again with the next frame: a database that is away makes nobody a stranger
 
     # What it wants to hear
 

@@ -1,6 +1,7 @@
 """`verdict token`: a token for the market maker, signed with the key that the server uses.
 
-It needs no database and no running server, only the key: from the environment or out of the data folder.
+It needs no running server, only the key: from the environment or out of the data folder. Where there is a
+database, it is asked of which generation the tokens are now: one that was shut out once has new ones.
 """
 
 import os
@@ -15,9 +16,13 @@ from adapters.duration import SPAN
 from adapters.first_start import SECRET_FILE
 from adapters.keys import read_key
 from adapters.log import start_logging
+from adapters.rebuild import on_database
 from adapters.settings import LogLevel, Settings, load_settings
-from adapters.tokens import LIFETIME, Tokens, TokenType
+from adapters.tokens import Tokens, TokenType, lifetimes
 from kernel.codes import AMM_ID
+from persistence import embedded
+from persistence.database import Database
+from persistence.users import Users
 
 ROLE: Final = "SYSTEM_BOT"
 
@@ -31,15 +36,30 @@ def token(access: bool, seconds: int | None) -> None:
     """Print a service token for the market maker."""
     start_logging(LogLevel.WARNING)
     kind = TokenType.ACCESS if access else TokenType.SERVICE
-    longest = LIFETIME[kind]
+    settings = load_settings(os.environ)
+    tokens = Tokens(key_of(settings), Clock(), lifetimes(settings))
+    longest = tokens.lifetime[kind]
     if seconds is not None and seconds > longest:
-        raise CommandError(f"the {kind} token is good for {longest // 60} minutes at most")
-    tokens = Tokens(key_of(load_settings(os.environ)), Clock())
-    signed = tokens.issue(AMM_ID, kind, ROLE, seconds)
+        raise CommandError(f"the {kind} token is good for {longest} seconds at most")
+    signed = tokens.issue(AMM_ID, kind, ROLE, seconds, generation=generation_now(settings))
     click.echo(signed)
     until = datetime.fromtimestamp(tokens.read(signed, kind).exp, UTC)
     # Beside the token and not with it, so that $(verdict token) is the token alone.
     click.echo(f"{kind} token of the market maker, valid until {until:%Y-%m-%d %H:%M:%S} UTC", err=True)
+
+
+def generation_now(settings: Settings) -> int:
+    """The generation of the market maker's tokens; the first where there is no exchange yet."""
+    if settings.database_url is None and not embedded.cluster_of(settings.data).exists():
+        return 0
+    found: list[int] = []
+
+    async def look(db: Database) -> None:
+        maker = await Users(db).find(AMM_ID)
+        found.append(0 if maker is None else maker.token_generation)
+
+    on_database(look)
+    return found[0]
 
 
 def key_of(settings: Settings) -> str:

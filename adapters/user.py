@@ -58,7 +58,7 @@ def create(username: str, email: str, role: str) -> None:
 @user.command()
 @NAME
 def password(username: str) -> None:
-    """Give a user another password. Tokens that were issued before stay good until they expire."""
+    """Give a user another password. It ends every token and connection that the old one has opened."""
     refuse_own(username)
     given, is_made = ask_password()
     accept(username, given)
@@ -76,7 +76,7 @@ def password(username: str) -> None:
 @NAME
 @click.argument("role", type=ROLE)
 def role(username: str, role: str) -> None:
-    """Make somebody an administrator, or a user like any other."""
+    """Make somebody an administrator, or a user like any other. It ends what was opened before."""
     refuse_own(username)
 
     async def work(users: Users) -> None:

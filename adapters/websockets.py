@@ -14,7 +14,7 @@ from adapters.decline import decline
 from adapters.feeds import Feeds
 from adapters.framing import is_spelled
 from adapters.guards import Guards
-from adapters.identity import Principal
+from adapters.identity import Permit
 from adapters.lookups import may_see
 from adapters.server import Server
 from adapters.status import Fault, RefusedError
@@ -39,8 +39,8 @@ TRADES: Final = "/ws/v1/trades/"
 
 FEEDS_MAX: Final = 50
 """Feed connections of one user."""
-RECHECK: Final = 30.0
-"""Seconds for which the user behind a feed is believed to be allowed to read it."""
+LOOK_AT_CLOCK: Final = 30.0
+"""Seconds between two looks at whether a token has ended: a clock may jump."""
 
 STREAM_MANNERS: Final = Manners(
     silent_code=SILENT, only_pongs_count=False, waiting_max=8 * 1024 * 1024, patience=10.0
@@ -110,7 +110,8 @@ class Websockets:
 
     async def _admit_commands(self, stream: trio.SocketStream, upgrade: Upgrade) -> Conversation:
         token = token_of(upgrade)
-        principal = await self._server.identities.holder(token) if token is not None else None
+        identities = self._server.identities
+        principal = await identities.holder(token, amm_name(upgrade)) if token is not None else None
         check_request(upgrade)
         forwarded_for = upgrade.headers.get("x-forwarded-for", "")
         at = caller_address(upgrade.peer, forwarded_for, self._server.settings.trusted_proxies)
@@ -125,7 +126,7 @@ class Websockets:
         encoding = PROTOCOLS[protocol] if protocol is not None else JSON
         socket = WebSocket(stream, STREAM_MANNERS, upgrade.trailing)
         socket.send(upgrade.accepted(protocol))
-        return partial(self.hub.serve, Session(self.hub, socket, encoding, principal, token or ""), at)
+        return partial(self.hub.serve, Session(self.hub, socket, encoding, principal), at)
 
     async def _admit_reader(
         self, stream: trio.SocketStream, upgrade: Upgrade, name: str, feed: ServeFeed
@@ -133,7 +134,7 @@ class Websockets:
         token = token_of(upgrade)
         if token is None:
             raise RefusedError(Fault.NOT_AUTHENTICATED, "Not authenticated: a token is needed")
-        principal = await self._server.identities.holder(token)
+        principal = await self._server.identities.holder(token, amm_name(upgrade))
         market_id = unquote(name)
         market = self._server.exchange.markets.get(market_id)
         if market is None or not self.feeds.knows(market_id) or not may_see(principal, market):
@@ -144,39 +145,34 @@ class Websockets:
         self._readers[principal.user_id] += 1
         socket = WebSocket(stream, FEED_MANNERS, upgrade.trailing)
         socket.send(upgrade.accepted(None))
-        return partial(self._serve_reader, socket, principal, token, partial(feed, socket, market_id))
+        converse = partial(feed, socket, market_id)
+        # Watched over from here on: since the token was judged nobody else had a turn.
+        permit = self._server.identities.keep(principal, partial(socket.close, BAD_TOKEN))
+        return partial(self._serve_reader, socket, permit, converse)
 
-    async def _serve_reader(
-        self, socket: WebSocket, principal: Principal, token: str, converse: Conversation
-    ) -> None:
+    async def _serve_reader(self, socket: WebSocket, permit: Permit, converse: Conversation) -> None:
+        user_id = permit.principal.user_id
         self.open_feeds.add(socket)
         try:
             async with socket.open(), trio.open_nursery() as nursery:
-                nursery.start_soon(self._watch, socket, principal, token)
+                nursery.start_soon(self._end_in_time, socket, permit)
                 try:
                     await converse()
                 except NotUtf8Error:
                     socket.close(NOT_UTF8, "not UTF-8")
                 nursery.cancel_scope.cancel()
         finally:
+            self._server.identities.let_go(permit)
             self.open_feeds.discard(socket)
-            self._readers[principal.user_id] -= 1
-            if not self._readers[principal.user_id]:
-                del self._readers[principal.user_id]
+            self._readers[user_id] -= 1
+            if not self._readers[user_id]:
+                del self._readers[user_id]
 
-    async def _watch(self, socket: WebSocket, principal: Principal, token: str) -> None:
-        """Close when the token ends, or its holder may no longer read."""
-        server = self._server
-        while True:
-            left = principal.expires_at - server.clock.wall() / MICROSECONDS
-            await trio.sleep(min(max(left, 0), RECHECK))
-            try:
-                await server.identities.holder(token)
-            except RefusedError as refusal:
-                socket.close(BAD_TOKEN, refusal.message)
-                return
-            except server.unavailable:
-                continue  # asked again later: a database that is away makes nobody a stranger
+    async def _end_in_time(self, socket: WebSocket, permit: Permit) -> None:
+        """Close when the token ends."""
+        while (left := permit.principal.expires_at - self._server.clock.wall() / MICROSECONDS) > 0:
+            await trio.sleep(min(left, LOOK_AT_CLOCK))
+        socket.close(BAD_TOKEN, "the token has expired")
 
 
 def token_of(upgrade: Upgrade) -> str | None:
@@ -189,6 +185,11 @@ def token_of(upgrade: Upgrade) -> str | None:
         return token
     given = parse_qs(upgrade.target.partition("?")[2], keep_blank_values=True).get("token")
     return given[0] if given else None
+
+
+def amm_name(upgrade: Upgrade) -> str | None:
+    """Whom the market maker says it is; it need not."""
+    return upgrade.headers.get("x-amm-system-id")
 
 
 def check_request(upgrade: Upgrade) -> None:

@@ -213,7 +213,8 @@ class CommandStream:
 
     async def _connection(self, backoff: Backoff) -> None:
         """One connection, from its handshake to its end."""
-        headers = [(b"authorization", f"Bearer {self.credentials.token}".encode())]
+        token = self.credentials.token
+        headers = [(b"authorization", f"Bearer {token}".encode())]
         async with trio.open_nursery() as nursery:
             self._line = nursery.cancel_scope
             with trio.fail_after(SILENCE_MAX):
@@ -230,6 +231,8 @@ class CommandStream:
                 nursery.start_soon(self._read, socket)
                 nursery.start_soon(self._write, socket)
                 await self._open()
+                if token != self.credentials.token:
+                    await self.authenticate()  # it was renewed meanwhile, and the old one ends soon
                 backoff.reset()
                 await self._ping()
             finally:

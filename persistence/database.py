@@ -27,6 +27,7 @@ T = TypeVar("T")
 OLDEST_SERVER = 14
 CONNECT_TIMEOUT = 10.0
 SO_SNDBUFFORCE = 32  # Linux: beyond the limit that the system sets for all, where we may
+NOTIFICATIONS_MAX = 10_000  # payloads kept for a listener that is busy
 BORROWABLE = 8  # connections for short questions: more would only queue inside PostgreSQL instead of here
 
 ENDS = (
@@ -155,6 +156,38 @@ class Database:
         return raw
 
 
+class Notifications:
+    """What was told on a channel and not taken yet: each payload once, however often it was told.
+
+    The empty payload is for "anything": it also stands for more payloads than anybody should keep.
+    """
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+        self._has_ended = False
+        self._wake = trio.Event()
+
+    def add(self, payload: str) -> None:
+        if len(self._told) >= NOTIFICATIONS_MAX:
+            self._told = {""}
+        self._told.add(payload)
+        self._wake.set()
+
+    def end(self) -> None:
+        self._has_ended = True
+        self._wake.set()
+
+    async def receive(self) -> frozenset[str]:
+        """What was told since the last time, as soon as there is anything."""
+        while not self._told:
+            if self._has_ended:
+                raise trio.EndOfChannel
+            self._wake = trio.Event()
+            await self._wake.wait()
+        told, self._told = frozenset(self._told), set()
+        return told
+
+
 @attrs.define(eq=False)
 class Connection:
     """One connection. It does one thing at a time, for one task at a time."""
@@ -221,28 +254,25 @@ class Connection:
         return transaction
 
     @contextlib.asynccontextmanager
-    async def listening(self, channel: str) -> AsyncIterator[trio.MemoryReceiveChannel[None]]:
-        """Hear of NOTIFYs: a hint to look again, at most one waiting, until the connection ends."""
-        send, receive = trio.open_memory_channel[None](1)
+    async def listening(self, channel: str) -> AsyncIterator["Notifications"]:
+        """Hear of NOTIFYs until the connection ends. It can be asked other things meanwhile."""
+        told = Notifications()
 
-        def heard(*_: object) -> None:
-            with contextlib.suppress(trio.WouldBlock, trio.BrokenResourceError):
-                send.send_nowait(None)
+        def heard(_connection: object, _pid: int, _channel: str, payload: object) -> None:
+            told.add(str(payload))
 
         def ended(*_: object) -> None:
-            send.close()
+            told.end()
 
         self._raw.add_termination_listener(ended)
         await self._do(lambda: self._raw.add_listener(channel, heard))
-        with receive:
-            try:
-                yield receive
-            finally:
-                self._raw.remove_termination_listener(ended)
-                if not self.is_closed:
-                    with trio.CancelScope(shield=True):
-                        await self._do(lambda: self._raw.remove_listener(channel, heard))
-                send.close()
+        try:
+            yield told
+        finally:
+            self._raw.remove_termination_listener(ended)
+            if not self.is_closed:
+                with trio.CancelScope(shield=True):
+                    await self._do(lambda: self._raw.remove_listener(channel, heard))
 
     def buffer_writes(self, size: int) -> None:
         """Have the operating system take so much at once, as far as it lets us.

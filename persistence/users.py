@@ -6,25 +6,36 @@ the transaction that changes them. So none of them goes on believing an old row.
 
 # ruff: noqa: S608 - statements are put together from what stands in this file; values go as parameters
 
+import contextlib
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from typing import Any, Final, Literal
 
 import attrs
-import structlog
 import trio
 
-from persistence import DatabaseUnusableError
-from persistence.database import ConnectionLostError, ConstraintError, Database
-
-log = structlog.get_logger(__name__)
+from persistence.database import (
+    Connection,
+    ConnectionLostError,
+    ConstraintError,
+    Database,
+    Notifications,
+)
 
 CHANNEL: Final = "verdict_users"
-"""On which the trigger of schema.sql tells."""
-RETRY_SECONDS: Final = 0.5
-
-COLUMNS: Final = "id, username, email, account_type, is_active, created_at"
+"""On which the triggers of schema.sql tell."""
+COLUMNS: Final = "id, username, email, account_type, is_active, created_at, token_generation"
+STANDINGS: Final = f"""
+    SELECT {COLUMNS},
+           ARRAY(SELECT sessions.id FROM sessions
+                 WHERE sessions.user_id = users.id AND ended_at IS NULL) AS sessions,
+           ARRAY(SELECT token_hash FROM ended_tokens
+                 WHERE ended_tokens.user_id = users.id ORDER BY token_hash) AS ended_tokens,
+           ARRAY(SELECT ends_at FROM ended_tokens
+                 WHERE ended_tokens.user_id = users.id ORDER BY token_hash) AS token_ends
+    FROM users WHERE id = ANY($1::uuid[])
+"""
 TAKEN: Final[dict[str, Literal["username", "email"]]] = {
     "uq_users_username": "username",
     "uq_users_email": "email",
@@ -41,6 +52,18 @@ class User:
     account_type: str
     is_active: bool
     created_at: datetime
+    token_generation: int
+
+
+@attrs.frozen
+class Standing:
+    """What a user's tokens are worth."""
+
+    user: User
+    sessions: frozenset[str]
+    """Those that live."""
+    ended_tokens: dict[bytes, datetime]
+    """Which end, or have ended, before their time, by the hash of their names."""
 
 
 @attrs.frozen
@@ -106,22 +129,20 @@ class Users:
                 str(row["id"]) for row in await connection.fetch("SELECT id FROM users ORDER BY created_at")
             ]
 
-    async def changes(self) -> AsyncIterator[bool]:
-        """True whenever rows may have changed, and once when listening begins; False while deaf."""
-        while True:
-            try:
-                connection = await self.database.connect()
-                try:
-                    async with connection.listening(CHANNEL) as heard:
-                        yield True
-                        async for _ in heard:
-                            yield True
-                finally:
-                    connection.abandon()
-            except (ConnectionLostError, DatabaseUnusableError) as trouble:
-                log.warning("cannot hear of changes to users", why=str(trouble))
-            yield False
-            await trio.sleep(RETRY_SECONDS)
+    async def standings(self, user_ids: Iterable[str]) -> dict[str, Standing]:
+        """What tokens of these users are worth; who is no user is left out."""
+        async with self.database.borrowed() as connection:
+            return await standings(connection, user_ids)
+
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator["Line"]:
+        """Hear of every change, for as long as the connection lasts; it raises when that ends."""
+        connection = await self.database.connect()
+        try:
+            async with connection.listening(CHANNEL) as told:
+                yield Line(connection, told)
+        finally:
+            connection.abandon()
 
     async def _row(self, sql: str, *values: Any) -> Any:
         async with self.database.borrowed() as connection:
@@ -132,6 +153,42 @@ class Users:
             return await connection.execute(sql, *values) != "UPDATE 0"
 
 
+@attrs.frozen
+class Line:
+    """A connection of one's own: what it hears is complete as of the last thing it was asked."""
+
+    _connection: Connection
+    _told: Notifications
+
+    async def heard(self, seconds: float) -> frozenset[str]:
+        """The ids of users of whom something changed, as soon as there are any; none when it took too long.
+
+        The empty text among them stands for everybody.
+        """
+        with trio.move_on_after(seconds):
+            try:
+                return await self._told.receive()
+            except trio.EndOfChannel:
+                raise ConnectionLostError("the connection ended") from None
+        return frozenset()
+
+    async def standings(self, user_ids: Iterable[str]) -> dict[str, Standing]:
+        """Also a sign of life, for nobody at all."""
+        return await standings(self._connection, user_ids)
+
+
+async def standings(connection: Connection, user_ids: Iterable[str]) -> dict[str, Standing]:
+    rows = await connection.fetch(STANDINGS, [uuid_of(user_id) for user_id in user_ids])
+    return {
+        str(row["id"]): Standing(
+            user_of(row),
+            frozenset(map(str, row["sessions"])),
+            dict(zip(row["ended_tokens"], row["token_ends"], strict=True)),
+        )
+        for row in rows
+    }
+
+
 def user_of(row: Any) -> User:
     return User(
         str(row["id"]),
@@ -140,6 +197,7 @@ def user_of(row: Any) -> User:
         row["account_type"],
         row["is_active"],
         row["created_at"],
+        row["token_generation"],
     )
 
 

@@ -16,6 +16,65 @@ CREATE TRIGGER trg_users_token_generation BEFORE UPDATE ON users
                           AND (NEW.account_type <> OLD.account_type OR NEW.password_hash <> OLD.password_hash))
     EXECUTE FUNCTION fn_raise_token_generation();
 
+-- A session begins with a login and lives on by its refresh tokens, each of which is used once. Only the newest is
+-- good; a used one that comes again is in two hands, and ends the session.
+CREATE TABLE sessions (
+    id            UUID           NOT NULL,
+    user_id       UUID           NOT NULL,
+    refresh_hash  BYTEA          NOT NULL,  -- SHA-256 of the name of the newest refresh token
+    used_at       TIMESTAMPTZ[]  NOT NULL DEFAULT '{}',  -- when those before it were used up, as far as it matters yet
+    created_at    TIMESTAMPTZ    NOT NULL,
+    last_used_at  TIMESTAMPTZ    NOT NULL,
+    ended_at      TIMESTAMPTZ    NULL,      -- null: it lives
+    CONSTRAINT sessions_pkey PRIMARY KEY (id),
+    CONSTRAINT ck_sessions_refresh_hash CHECK (octet_length(refresh_hash) = 32)
+);
+CREATE INDEX idx_sessions_user ON sessions (user_id);
+
+-- Service tokens that end before their time: who renews one has a moment left for it.
+CREATE TABLE ended_tokens (
+    token_hash  BYTEA        NOT NULL,  -- SHA-256 of the token's name
+    user_id     UUID         NOT NULL,
+    ends_at     TIMESTAMPTZ  NOT NULL,
+    expires_at  TIMESTAMPTZ  NOT NULL,  -- when it would have ended by itself, and this row can go
+    CONSTRAINT ended_tokens_pkey PRIMARY KEY (token_hash),
+    CONSTRAINT ck_ended_tokens_hash CHECK (octet_length(token_hash) = 32)
+);
+CREATE INDEX idx_ended_tokens_user ON ended_tokens (user_id);
+
+-- With the tokens of a generation end the sessions that they belong to.
+CREATE FUNCTION fn_end_sessions() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE sessions SET ended_at = NOW() WHERE user_id = NEW.id AND ended_at IS NULL;
+    RETURN NULL;
+END;
+$$;
+CREATE TRIGGER trg_users_sessions AFTER UPDATE ON users
+    FOR EACH ROW WHEN (NEW.token_generation <> OLD.token_generation) EXECUTE FUNCTION fn_end_sessions();
+
+DROP TRIGGER trg_users_told ON users;
+-- A running server remembers what users may. Whoever changes it, by whatever program, it hears at the commit of whom:
+-- the payload is the user's id, or nothing where all are meant.
+CREATE OR REPLACE FUNCTION fn_tell_of_users() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('verdict_users', COALESCE(
+        CASE TG_OP WHEN 'INSERT' THEN to_jsonb(NEW) ELSE to_jsonb(OLD) END ->> TG_ARGV[0], ''));
+    RETURN NULL;
+END;
+$$;
+CREATE TRIGGER trg_users_told AFTER INSERT OR UPDATE OR DELETE ON users
+    FOR EACH ROW EXECUTE FUNCTION fn_tell_of_users('id');
+CREATE TRIGGER trg_users_gone AFTER TRUNCATE ON users
+    FOR EACH STATEMENT EXECUTE FUNCTION fn_tell_of_users('id');
+CREATE TRIGGER trg_sessions_ended AFTER UPDATE ON sessions
+    FOR EACH ROW WHEN (NEW.ended_at IS DISTINCT FROM OLD.ended_at) EXECUTE FUNCTION fn_tell_of_users('user_id');
+CREATE TRIGGER trg_sessions_deleted AFTER DELETE ON sessions
+    FOR EACH ROW WHEN (OLD.ended_at IS NULL) EXECUTE FUNCTION fn_tell_of_users('user_id');
+CREATE TRIGGER trg_sessions_gone AFTER TRUNCATE ON sessions
+    FOR EACH STATEMENT EXECUTE FUNCTION fn_tell_of_users('user_id');
+CREATE TRIGGER trg_ended_tokens_told AFTER INSERT OR UPDATE ON ended_tokens
+    FOR EACH ROW EXECUTE FUNCTION fn_tell_of_users('user_id');
+
 -- Since when the market maker knows a market: from its first start on, whatever came after.
 
 ALTER TABLE amm_markets ADD COLUMN first_started_at TIMESTAMPTZ;
@@ -59,6 +118,20 @@ COMMENT ON COLUMN users.password_hash IS 'Argon2id; what is no hash is nobody''s
 COMMENT ON COLUMN users.account_type IS 'The role: USER, ADMIN, or SYSTEM_BOT for the market maker.';
 COMMENT ON COLUMN users.is_active IS 'FALSE: may not do anything, whatever tokens there are.';
 COMMENT ON COLUMN users.token_generation IS 'Raised when role, password or is_active changes; tokens of an earlier one open nothing.';
+
+COMMENT ON TABLE sessions IS 'What began with a login and lives on by refresh tokens. Never journaled.';
+COMMENT ON COLUMN sessions.id IS 'Named by every token of the session.';
+COMMENT ON COLUMN sessions.user_id IS 'Who logged in.';
+COMMENT ON COLUMN sessions.refresh_hash IS 'SHA-256 of the name of the newest refresh token, the only one that is good.';
+COMMENT ON COLUMN sessions.used_at IS 'When the latest of those before it were used up, newest last.';
+COMMENT ON COLUMN sessions.created_at IS 'When the login was.';
+COMMENT ON COLUMN sessions.last_used_at IS 'When a refresh token was used last; with its lifetime the session ends by itself.';
+COMMENT ON COLUMN sessions.ended_at IS 'Null while it lives; tokens of an ended one open nothing.';
+COMMENT ON TABLE ended_tokens IS 'Service tokens that end before their time, having been renewed.';
+COMMENT ON COLUMN ended_tokens.token_hash IS 'SHA-256 of the token''s name.';
+COMMENT ON COLUMN ended_tokens.user_id IS 'Whose token it is.';
+COMMENT ON COLUMN ended_tokens.ends_at IS 'When it ends: a minute after its renewal.';
+COMMENT ON COLUMN ended_tokens.expires_at IS 'When it would have ended by itself; the row can go then.';
 
 COMMENT ON TABLE accounts IS 'Cash in cents, by account. Folded from the journal.';
 COMMENT ON COLUMN accounts.id IS 'Shown nowhere; another one after a rebuild.';

@@ -134,6 +134,7 @@ class Caller:
     http: httpx.Client
     token: str | None = None
     user_id: str = ""
+    name: str = ""
 
     def request(self, method: str, path: str, **how: Any) -> Answer:
         headers = how.pop("headers", {})
@@ -209,7 +210,7 @@ class Venue:
         )
         assert answer.status == 201, answer.envelope
         user_id = answer.data["user_id"]
-        caller = Caller(self.http, tokens.issue(user_id, TokenType.ACCESS, "USER"), user_id)
+        caller = Caller(self.http, tokens.issue(user_id, TokenType.ACCESS, "USER"), user_id, name)
         caller.deposit(cents)
         return caller
 

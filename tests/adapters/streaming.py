@@ -8,10 +8,10 @@ import contextlib
 import itertools
 import math
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import attrs
 import msgspec
@@ -25,10 +25,11 @@ from trio.testing import MockClock
 from adapters import doorway
 from adapters.clock import Clock
 from adapters.gate import Gate
-from adapters.identity import Identities, User
+from adapters.identity import Identities, Users
+from adapters.login_delays import LoginDelays
 from adapters.passwords import Passwords
 from adapters.rate_limits import RateLimits
-from adapters.server import History, Projections, Server
+from adapters.server import History, Projections, Server, Sessions
 from adapters.settings import Settings
 from adapters.tokens import Tokens, TokenType
 from adapters.websockets import Websockets
@@ -86,10 +87,18 @@ class Row:
     is_active: bool = True
     email: str = "somebody@example.org"
     created_at: datetime = datetime(2026, 11, 20, tzinfo=UTC)
+    token_generation: int = 0
+
+
+@attrs.frozen
+class Standing:
+    user: Row
+    sessions: frozenset[str] = frozenset()
+    ended_tokens: dict[bytes, datetime] = attrs.field(factory=dict)
 
 
 class Registry:
-    """Users, kept in memory."""
+    """Users, kept in memory. Nobody hears of changes: every request asks."""
 
     def __init__(self) -> None:
         self.rows = {
@@ -97,24 +106,12 @@ class Registry:
             for user_id, name in NAMES.items()
         }
 
-    async def find(self, user_id: str) -> User | None:
-        return cast("User | None", self.rows.get(user_id))
-
-    async def find_login(self, username: str) -> tuple[User, str] | None:
-        return None
-
-    async def add(
-        self, username: str, email: str, password_hash: str, account_type: str
-    ) -> User | Literal["username", "email"]:
-        return "username"
+    async def standings(self, user_ids: Iterable[str]) -> dict[str, Standing]:
+        return {user_id: Standing(self.rows[user_id]) for user_id in user_ids if user_id in self.rows}
 
     async def set_active(self, user_id: str, is_active: bool) -> bool:
         self.rows[user_id].is_active = is_active
         return True
-
-    async def changes(self) -> AsyncIterator[bool]:
-        yield False
-        await trio.sleep_forever()
 
 
 class Tables:
@@ -382,17 +379,19 @@ async def running(
         exchange = await founded(journal, *(market_ids or ("M",)))
     clock, registry, tables = WallClock(), Registry(), Tables(journal)
     tokens = Tokens(SECRET, clock)
-    actors = Actors(exchange, journal)
+    actors, users = Actors(exchange, journal), cast(Users, registry)
     server = Server(
         settings=settings,
         clock=clock,
         actors=actors,
         history=cast(History, tables),
         projections=cast(Projections, tables),
-        users=registry,
+        users=users,
+        sessions=cast(Sessions, None),
         tokens=tokens,
-        identities=Identities(tokens, registry),
+        identities=Identities(tokens, users, clock, ()),
         passwords=Passwords(),
+        login_delays=LoginDelays(),
         rate_limits=RateLimits(settings, clock),
         check_record=nothing_wrong,
         unavailable=(),

@@ -4,6 +4,7 @@ import base64
 import json
 import time
 
+import attrs
 import pytest
 
 from adapters.tokens import Tokens, TokenType
@@ -88,6 +89,13 @@ def test_who_cannot_be_registered(
     assert the_venue.nobody.post("/auth/register", **asked).verdict == verdict
 
 
+def logged_in(the_venue: Venue) -> tuple[Caller, str]:
+    """A new user after a login, and the refresh token."""
+    user = the_venue.user()
+    login = the_venue.nobody.post("/auth/login", username=user.name, password=PASSWORD)
+    return attrs.evolve(user, token=login.data["access_token"]), login.data["refresh_token"]
+
+
 def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(the_venue: Venue) -> None:
     """Neither the words nor the work behind them tell who is a user."""
     nobody = the_venue.nobody
@@ -108,16 +116,15 @@ def test_nobody_logs_in_as_the_market_maker(the_venue: Venue) -> None:
 
 
 def test_a_disabled_user_is_out_at_once_everywhere(the_venue: Venue) -> None:
-    user = the_venue.user()
-    name = the_venue.admin  # who disables
-    refresh = tokens.issue(user.user_id, TokenType.REFRESH, "USER")
-    assert user.get("/account/balance").code == 0
-    off = name.post(f"/admin/users/{user.user_id}/active", is_active=False)
+    """Let in again, it logs in again: what was opened before stays closed."""
+    user, refresh_token = logged_in(the_venue)
+    off = the_venue.admin.post(f"/admin/users/{user.user_id}/active", is_active=False)
     assert (off.status, off.data) == (200, {"user_id": user.user_id, "is_active": False})
     assert user.get("/account/balance").verdict == (422, 1004)
-    assert the_venue.nobody.post("/auth/refresh", refresh_token=refresh).verdict == (422, 1004)
-    assert name.post(f"/admin/users/{user.user_id}/active", is_active=True).status == 200
-    assert user.get("/account/balance").code == 0
+    assert the_venue.nobody.post("/auth/refresh", refresh_token=refresh_token).verdict == (422, 1004)
+    assert the_venue.admin.post(f"/admin/users/{user.user_id}/active", is_active=True).status == 200
+    assert user.get("/account/balance").verdict == (401, 1006)
+    assert the_venue.nobody.post("/auth/refresh", refresh_token=refresh_token).verdict == (401, 1005)
 
 
 def test_a_disabled_user_with_the_right_password_is_told_so(the_venue: Venue) -> None:
@@ -132,12 +139,11 @@ def test_a_disabled_user_with_the_right_password_is_told_so(the_venue: Venue) ->
     assert wrong.verdict == (401, 1003)
 
 
-def test_a_refresh_token_gives_an_access_token_and_opens_nothing_itself(the_venue: Venue) -> None:
-    user = the_venue.user()
-    refresh = tokens.issue(user.user_id, TokenType.REFRESH, "USER")
+def test_a_refresh_token_gives_both_tokens_and_opens_nothing_itself(the_venue: Venue) -> None:
+    _, refresh = logged_in(the_venue)
     answer = the_venue.nobody.post("/auth/refresh", refresh_token=refresh)
     assert answer.status == 200
-    assert set(answer.data) == {"access_token", "token_type", "expires_in"}
+    assert set(answer.data) == {"access_token", "refresh_token", "token_type", "expires_in"}
     assert Caller(the_venue.http, answer.data["access_token"]).get("/account/balance").code == 0
     assert Caller(the_venue.http, refresh).get("/account/balance").verdict == (401, 1006)
 
@@ -150,6 +156,7 @@ def test_what_does_not_refresh(the_venue: Venue) -> None:
         "an expired one": past.issue(user.user_id, TokenType.REFRESH, "USER"),
         "another key's": Tokens("x" * 40, tokens._clock).issue(user.user_id, TokenType.REFRESH, "USER"),
         "nobody's": tokens.issue("00000000-0000-4000-8000-00000000dead", TokenType.REFRESH, "USER"),
+        "one of no session": tokens.issue(user.user_id, TokenType.REFRESH, "USER"),
         "no token": "nonsense",
         "nothing": "",
     }

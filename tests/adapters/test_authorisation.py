@@ -1,6 +1,7 @@
 """Every route times every kind of caller, from the table the app is made of; and what no table names."""
 
 import re
+import uuid
 
 import pytest
 
@@ -10,12 +11,13 @@ from adapters.tokens import Tokens, TokenType
 from kernel.codes import AMM_ID
 from tests.adapters import serving
 from tests.adapters.serving import SECRET, Venue, tokens
-from tests.adapters.test_auth_api import Elsewhen, unsigned
+from tests.adapters.test_auth_api import Elsewhen, logged_in, unsigned
 
 EVERYBODY = frozenset({"user", "admin", "amm", "amm service"})
 WELCOME: dict[Caller, frozenset[str]] = {
     Caller.PUBLIC: EVERYBODY,
     Caller.USER: EVERYBODY,
+    Caller.LOGIN: EVERYBODY - {"amm service"},
     Caller.AMM: frozenset({"amm", "amm service"}),
     Caller.AMM_SERVICE: frozenset({"amm service"}),
     Caller.AMM_OR_ADMIN: frozenset({"amm", "amm service", "admin"}),
@@ -26,6 +28,7 @@ DENIED = {
     Caller.AMM_SERVICE: (403, 6099),
     Caller.AMM_OR_ADMIN: (403, 6099),
     Caller.ADMIN: (403, 1007),
+    Caller.LOGIN: (403, 1007),
 }
 
 
@@ -35,6 +38,11 @@ def callers(the_venue: Venue) -> dict[str, str | None]:
     user_id, admin_id = the_venue.user().user_id, the_venue.admin.user_id
     disabled_id = the_venue.user().user_id
     the_venue.admin.post(f"/admin/users/{disabled_id}/active", is_active=False)
+    again_id = the_venue.user().user_id
+    for is_active in (False, True):
+        the_venue.admin.post(f"/admin/users/{again_id}/active", is_active=is_active)
+    gone, refresh_token = logged_in(the_venue)
+    the_venue.nobody.post("/auth/logout", refresh_token=refresh_token)
     past = Tokens(SECRET, Elsewhen(1_000_000_000))  # type: ignore[arg-type]  # it has all that tokens ask of it
     return {
         "user": tokens.issue(user_id, TokenType.ACCESS, "USER"),
@@ -46,6 +54,16 @@ def callers(the_venue: Venue) -> dict[str, str | None]:
         "forged": Tokens("z" * 40, tokens._clock).issue(admin_id, TokenType.ACCESS, "ADMIN"),
         "unsigned": unsigned(admin_id),
         "refresh": tokens.issue(admin_id, TokenType.REFRESH, "ADMIN"),
+        "of an older generation": tokens.issue(again_id, TokenType.ACCESS, "USER"),
+        "of a newer generation": tokens.issue(admin_id, TokenType.ACCESS, "ADMIN", generation=1),
+        "of an ended session": gone.token,
+        "of no session": tokens.issue(admin_id, TokenType.ACCESS, "ADMIN", session_id=str(uuid.uuid4())),
+        "another's session": tokens.issue(
+            admin_id,
+            TokenType.ACCESS,
+            "ADMIN",
+            session_id=tokens.read(str(logged_in(the_venue)[0].token), TokenType.ACCESS).sid,
+        ),
         "disabled": tokens.issue(disabled_id, TokenType.ACCESS, "USER"),
     }
 
@@ -90,4 +108,5 @@ def test_the_market_maker_is_no_administrator_and_an_administrator_no_market_mak
         "/auth/register",
         "/auth/login",
         "/auth/refresh",
+        "/auth/logout",
     }

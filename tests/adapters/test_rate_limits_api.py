@@ -11,7 +11,7 @@ from adapters.clock import MINUTE
 from adapters.identity import AccountType, Principal
 from adapters.rate_limits import COUNTED, Bucket, RateLimits
 from adapters.settings import load_settings
-from adapters.tokens import TokenType
+from adapters.tokens import Claims, TokenType
 from kernel.codes import AMM_ID
 from tests.adapters import serving
 from tests.adapters.serving import PASSWORD, Venue, database_for, tokens, venue
@@ -164,7 +164,7 @@ class Hand:
 
 
 def principal(user_id: str) -> Principal:
-    return Principal(user_id, "name", AccountType.USER, False, 0)
+    return Principal(user_id, "name", AccountType.USER, Claims(user_id, TokenType.ACCESS, "USER", 0, 0), 0)
 
 
 def test_a_window_is_a_minute_of_the_wall_clock() -> None:

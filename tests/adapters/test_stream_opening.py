@@ -13,7 +13,7 @@ from adapters.stream_hub import CONNECTIONS_MAX
 from adapters.tokens import TokenType
 from adapters.websocket import FRAME_MAX
 from kernel.codes import AMM_ID
-from tests.adapters.streaming import ANN, BEN, Refused, running, wish
+from tests.adapters.streaming import ANN, BEN, ROOT, Refused, running, wish
 
 
 @pytest.fixture
@@ -113,6 +113,14 @@ async def test_another_users_token_does_not_change_hands() -> None:
         assert (await ann.do("ping"))["ok"]
 
 
+async def test_a_stream_does_not_change_its_role() -> None:
+    """What an administrator subscribed to would go on being told to a user."""
+    async with running("M") as venue, venue.client(ROOT) as admin:
+        venue.registry.rows[ROOT].account_type = "USER"
+        answer = await admin.do("auth", token=venue.token(ROOT))
+        assert (answer["status"], answer["code"]) == (403, 1007)
+
+
 async def test_the_connection_ends_with_its_token_unless_a_fresh_one_came(jumping: MockClock) -> None:
     """A token lives half an hour; one that is renewed after 20 minutes gives 30 more."""
     async with running("M") as venue, venue.client(ANN) as ann:
@@ -122,14 +130,6 @@ async def test_the_connection_ends_with_its_token_unless_a_fresh_one_came(jumpin
         began = trio.current_time()
         assert (await ann.closing())[0] == 4401
         assert 29 * 60 < trio.current_time() - began <= 30 * 60 + 5
-
-
-async def test_a_user_who_was_disabled_is_sent_off_at_the_next_command(jumping: MockClock) -> None:
-    async with running("M") as venue, venue.client(ANN) as ann:
-        await venue.registry.set_active(ANN, False)
-        await trio.sleep(1.5)
-        await ann.send({"cid": 1, "op": "ping"})
-        assert (await ann.closing())[0] == 4401
 
 
 async def test_a_ninth_connection_of_a_user_is_refused() -> None:

@@ -86,4 +86,4 @@ def test_what_is_no_span_of_time_is_refused(span: str) -> None:
 def test_no_token_outlives_its_type() -> None:
     done = token("--access", "--for", "31m", VERDICT_JWT_SECRET=SECRET)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "30 minutes at most" in done.stderr
+    assert "1800 seconds at most" in done.stderr

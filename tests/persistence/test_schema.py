@@ -33,6 +33,19 @@ GOOD: dict[str, Row] = {
         "email": "'ann@example.com'",
         "password_hash": "'x'",
     },
+    "sessions": {
+        "id": f"'{UUID_1}'",
+        "user_id": f"'{UUID_2}'",
+        "refresh_hash": "sha256('')",
+        "created_at": "now()",
+        "last_used_at": "now()",
+    },
+    "ended_tokens": {
+        "token_hash": "sha256('')",
+        "user_id": f"'{UUID_2}'",
+        "ends_at": "now()",
+        "expires_at": "now()",
+    },
     "accounts": {"id": f"'{UUID_1}'", "user_id": "'ann'", "owner_id": "'ann'"},
     "markets": {
         "id": "'M'",
@@ -113,6 +126,8 @@ BAD: list[tuple[str, str, Row]] = [
     ("ck_wal_digest", "wal_events", {"digest": "'short'"}),
     ("ck_snapshots_digest", "snapshots", {"digest": "'short'"}),
     ("ck_snapshots_chunks", "snapshots", {"chunks": "0"}),
+    ("ck_sessions_refresh_hash", "sessions", {"refresh_hash": "'short'"}),
+    ("ck_ended_tokens_hash", "ended_tokens", {"token_hash": "'short'"}),
     ("ck_snapshot_chunks_number", "snapshot_chunks", {"number": "-1"}),
     ("ck_users_username_len", "users", {"username": "'al'"}),
     ("ck_users_account_type", "users", {"account_type": "'ROOT'"}),
@@ -182,6 +197,8 @@ TWICE: list[tuple[str, str, Row]] = [
     ("wal_events_pkey", "wal_events", {}),
     ("snapshots_pkey", "snapshots", {}),
     ("snapshot_chunks_pkey", "snapshot_chunks", {}),
+    ("sessions_pkey", "sessions", {}),
+    ("ended_tokens_pkey", "ended_tokens", {}),
     ("users_pkey", "users", {"username": "'ben'", "email": "'ben@example.com'"}),
     ("uq_users_username", "users", {"id": f"'{UUID_2}'", "email": "'ben@example.com'"}),
     ("uq_users_email", "users", {"id": f"'{UUID_2}'", "username": "'ben'"}),
@@ -301,12 +318,12 @@ async def test_the_journal_takes_exactly_the_events_of_the_kernel(connection: Co
     assert written == {kind.__struct_config__.tag for kind in events.AnyEvent.__args__}
 
 
-async def test_only_users_have_triggers(connection: Connection) -> None:
+async def test_only_users_and_what_is_theirs_have_triggers(connection: Connection) -> None:
     """Elsewhere updated_at is the time of a command, which no trigger may overwrite."""
     rows = await connection.fetch(
         "SELECT tgrelid::regclass::text AS place FROM pg_trigger WHERE NOT tgisinternal"
     )
-    assert {row["place"] for row in rows} == {"users"}
+    assert {row["place"] for row in rows} == {"users", "sessions", "ended_tokens"}
 
 
 async def test_a_changed_user_has_a_new_time(connection: Connection) -> None:

@@ -3,71 +3,91 @@
 from collections.abc import AsyncIterator
 
 import pytest
-import trio
 
+from kernel.codes import AMM_ID
 from persistence.database import Connection, Database
-from persistence.users import Users
+from persistence.users import Line, Users
 
 ADD = "INSERT INTO users (username, email, password_hash) VALUES ('ann', 'ann@example.com', 'x')"
+A_SESSION = (
+    "INSERT INTO sessions (id, user_id, refresh_hash, created_at, last_used_at) "
+    f"VALUES (gen_random_uuid(), '{AMM_ID}', sha256('x'), now(), now())"
+)
 STATEMENTS = {
-    "a user is added": ADD,
     "a user is kept out": "UPDATE users SET is_active = FALSE WHERE username = 'amm_market_maker'",
     "a user is deleted": "DELETE FROM users WHERE username = 'amm_market_maker'",
-    "all are deleted at once": "TRUNCATE users",
+    "a session ends": "UPDATE sessions SET ended_at = now()",
+    "a session is deleted": "DELETE FROM sessions",
+    "a token is ended": f"INSERT INTO ended_tokens VALUES (sha256('y'), '{AMM_ID}', now(), now())",
+    "all users are deleted at once": "TRUNCATE users",
+    "all sessions are": "TRUNCATE sessions",
 }
 
 
 @pytest.fixture
-async def told(db: Database) -> AsyncIterator[trio.MemoryReceiveChannel[bool]]:
-    """What a server on this database hears; it listens already."""
-    send, receive = trio.open_memory_channel[bool](10)
-
-    async def listen() -> None:
-        async for hears in Users(db).changes():
-            await send.send(hears)
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(listen)
-        assert await receive.receive()
-        yield receive
-        nursery.cancel_scope.cancel()
+async def line(db: Database) -> AsyncIterator[Line]:
+    """What a server on this database hears."""
+    async with Users(db).listening() as line:
+        yield line
 
 
-@pytest.mark.parametrize("statement", STATEMENTS.values(), ids=STATEMENTS)
-async def test_a_change_made_in_plain_sql_is_heard(
-    told: trio.MemoryReceiveChannel[bool], connection: Connection, statement: str
+@pytest.mark.parametrize("name", STATEMENTS)
+async def test_a_change_made_in_plain_sql_is_heard_and_of_whom(
+    connection: Connection, db: Database, name: str
 ) -> None:
-    await connection.execute(statement)
-    with trio.fail_after(10):
-        assert await told.receive()
+    await connection.execute(A_SESSION)
+    async with Users(db).listening() as line:
+        await connection.execute(STATEMENTS[name])
+        assert await line.heard(10) == {"" if "TRUNCATE" in STATEMENTS[name] else AMM_ID}
 
 
-async def test_a_change_that_was_taken_back_is_not_heard(
-    told: trio.MemoryReceiveChannel[bool], connection: Connection
-) -> None:
+async def test_what_changes_nobodys_rights_is_not_heard(line: Line, connection: Connection) -> None:
+    """Else every login would have everything looked up anew."""
+    await connection.execute(A_SESSION)
+    await connection.execute("UPDATE sessions SET last_used_at = now(), refresh_hash = sha256('z')")
+    await connection.execute("UPDATE sessions SET ended_at = now()")
+    await line.heard(10)
+    await connection.execute("DELETE FROM sessions")
+    assert await line.heard(0.1) == frozenset()
+
+
+async def test_a_change_that_was_taken_back_is_not_heard(line: Line, connection: Connection) -> None:
     """Only the second change is: what is heard comes with the commit, so who looks then sees it."""
     await connection.execute("BEGIN")
     await connection.execute(ADD)
     await connection.execute("ROLLBACK")
     assert await connection.fetch_value("SELECT count(*) FROM users") == 1
-    await connection.execute(ADD)
-    with trio.fail_after(10):
-        assert await told.receive()
-    with pytest.raises(trio.WouldBlock):
-        told.receive_nowait()
+    await connection.execute("UPDATE users SET is_active = FALSE")
+    assert await line.heard(10) == {AMM_ID}
 
 
-async def test_what_the_program_changes_is_heard_too(
-    told: trio.MemoryReceiveChannel[bool], db: Database
+async def test_what_was_committed_before_a_question_was_told_before_its_answer(
+    line: Line, connection: Connection
 ) -> None:
+    """So an answer says until when everything is known, without waiting for anything."""
+    for _ in range(50):
+        await connection.execute("UPDATE users SET is_active = NOT is_active")
+        await line.standings([])
+        assert await line.heard(0) == {AMM_ID}
+
+
+async def test_what_the_program_changes_is_heard_too(line: Line, db: Database) -> None:
     users = Users(db)
     user = await users.add("ann", "ann@example.com", "x", "USER")
     assert not isinstance(user, str)
-    with trio.fail_after(10):
-        assert await told.receive()
+    assert await line.heard(10) == {user.id}
     assert await users.set_active(user.id, is_active=False)
-    with trio.fail_after(10):
-        assert await told.receive()
+    assert await line.heard(10) == {user.id}
+    standing = (await line.standings([user.id, "no id"]))[user.id]
+    assert (standing.user.is_active, standing.user.token_generation) == (False, 1)
+
+
+async def test_who_has_changed_has_no_session_left(connection: Connection, db: Database) -> None:
+    await connection.execute(A_SESSION)
+    users = Users(db)
+    assert len((await users.standings([AMM_ID]))[AMM_ID].sessions) == 1
+    await connection.execute("UPDATE users SET token_generation = token_generation + 1")
+    assert not (await users.standings([AMM_ID]))[AMM_ID].sessions
 
 
 @pytest.mark.parametrize(

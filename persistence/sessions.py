@@ -1,0 +1,170 @@
+"""The tables of what can be ended: sessions, which begin with a login, and service tokens that were renewed.
+
+It keeps hashes and times. What a token is, and who may have one, it does not know; nor does it read a clock.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import attrs
+
+from persistence.database import Connection, Database
+from persistence.users import uuid_of
+
+LIVE_MAX: Final = 20
+"""Sessions of one user at a time; one more ends the one that was unused for longest."""
+ENDED_KEPT: Final = 20
+"""Ended sessions of one user that stay to be looked at."""
+USES_KEPT: Final = 8
+"""Latest uses of refresh tokens of which a session knows the times."""
+RENEWED_MAX: Final = 1_000
+"""Tokens of one user that were ended before their time and would not have ended by themselves yet."""
+
+
+@attrs.frozen
+class Session:
+    """One that lives."""
+
+    id: str
+    created_at: datetime
+    last_used_at: datetime
+
+
+@attrs.frozen
+class Sessions:
+    """Begins, continues and ends them."""
+
+    database: Database
+
+    async def begin(
+        self, user_id: str, generation: int, refresh_hash: bytes, at: datetime, oldest: datetime
+    ) -> str | None:
+        """A new session's id; None if the user is of another generation meanwhile, or gone.
+
+        What was last used before `oldest` has no refresh token left that is good.
+        """
+        async with self.database.borrowed() as connection, connection.transaction():
+            # One login of a user at a time: else two could each find room for one more session.
+            now = await connection.fetch_value(
+                "SELECT token_generation FROM users WHERE id = $1 FOR UPDATE", uuid_of(user_id)
+            )
+            if now != generation:
+                return None
+            session_id = uuid.uuid4()
+            await connection.execute(
+                "INSERT INTO sessions (id, user_id, refresh_hash, created_at, last_used_at) "
+                "VALUES ($1, $2, $3, $4, $4)",
+                session_id,
+                uuid_of(user_id),
+                refresh_hash,
+                at,
+            )
+            await self._clear_away(connection, user_id, at, oldest)
+            return str(session_id)
+
+    async def _clear_away(self, connection: Connection, user_id: str, at: datetime, oldest: datetime) -> None:
+        """Keep as few of a user's sessions as are told of, whoever logs in how often."""
+        of = uuid_of(user_id)
+        await connection.execute(
+            "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL "
+            "AND (last_used_at < $3 OR id NOT IN ("
+            "SELECT id FROM sessions WHERE user_id = $1 AND ended_at IS NULL "
+            "ORDER BY last_used_at DESC, created_at DESC, id LIMIT $4))",
+            of,
+            at,
+            oldest,
+            LIVE_MAX,
+        )
+        await connection.execute(
+            "DELETE FROM sessions WHERE user_id = $1 AND ended_at IS NOT NULL "
+            "AND id NOT IN (SELECT id FROM sessions WHERE user_id = $1 AND ended_at IS NOT NULL "
+            "ORDER BY ended_at DESC, id LIMIT $2)",
+            of,
+            ENDED_KEPT,
+        )
+
+    async def use(
+        self, session_id: str, user_id: str, chain: Sequence[bytes], at: datetime, grace: timedelta
+    ) -> datetime | None:
+        """Use up a refresh token; when that was, for it may be shown again within the grace. None: refused.
+
+        The chain holds the token's hash and those of its successors to be. The newest token is used up now.
+        One that was used up longer ago, or is no token of this session, is in the wrong hands: it ends the
+        session.
+        """
+        async with self.database.borrowed() as connection, connection.transaction():
+            row = await connection.fetch_row(
+                "SELECT refresh_hash, used_at, ended_at FROM sessions "
+                "WHERE id = $1 AND user_id = $2 FOR UPDATE",
+                uuid_of(session_id),
+                uuid_of(user_id),
+            )
+            if row is None or row["ended_at"] is not None:
+                return None
+            behind = chain.index(row["refresh_hash"]) if row["refresh_hash"] in chain else None
+            used_at: list[datetime] = row["used_at"]
+            if behind == 0:
+                await connection.execute(
+                    "UPDATE sessions SET refresh_hash = $2, used_at = $3, last_used_at = $4 WHERE id = $1",
+                    uuid_of(session_id),
+                    chain[1],
+                    [*used_at, at][-USES_KEPT:],
+                    at,
+                )
+                return at
+            if behind is not None and behind <= len(used_at) and at - used_at[-behind] <= grace:
+                return used_at[-behind]
+            await self._end(connection, session_id, user_id, at)
+            return None
+
+    async def end(self, session_id: str, user_id: str, at: datetime) -> None:
+        """It may have ended already, or never have been."""
+        async with self.database.borrowed() as connection:
+            await self._end(connection, session_id, user_id, at)
+
+    async def _end(self, connection: Connection, session_id: str, user_id: str, at: datetime) -> None:
+        await connection.execute(
+            "UPDATE sessions SET ended_at = $3 WHERE id = $1 AND user_id = $2 AND ended_at IS NULL",
+            uuid_of(session_id),
+            uuid_of(user_id),
+            at,
+        )
+
+    async def live(self, user_id: str, oldest: datetime) -> list[Session]:
+        """A user's sessions, newest first."""
+        async with self.database.borrowed() as connection:
+            rows = await connection.fetch(
+                "SELECT id, created_at, last_used_at FROM sessions "
+                "WHERE user_id = $1 AND ended_at IS NULL AND last_used_at >= $2 "
+                "ORDER BY created_at DESC, id",
+                uuid_of(user_id),
+                oldest,
+            )
+        return [Session(str(row["id"]), row["created_at"], row["last_used_at"]) for row in rows]
+
+    async def end_token(
+        self, token_hash: bytes, user_id: str, ends_at: datetime, expires_at: datetime, at: datetime
+    ) -> bool:
+        """Have a token end before its time, at the first moment that anybody named.
+
+        False if so many of the user's have that nobody may keep more of them.
+        """
+        async with self.database.borrowed() as connection, connection.transaction():
+            of = uuid_of(user_id)
+            await connection.execute("DELETE FROM ended_tokens WHERE expires_at < $1", at)
+            kept = await connection.fetch_value(
+                "SELECT count(*) FROM ended_tokens WHERE user_id = $1 AND token_hash <> $2", of, token_hash
+            )
+            if kept >= RENEWED_MAX:
+                return False
+            await connection.execute(
+                "INSERT INTO ended_tokens (token_hash, user_id, ends_at, expires_at) VALUES ($1, $2, $3, $4) "
+                "ON CONFLICT DO NOTHING",
+                token_hash,
+                of,
+                ends_at,
+                expires_at,
+            )
+            return True

@@ -1,0 +1,274 @@
+"""Whatever ends a right ends what was opened with it within a second: requests, streams and feeds.
+
+A real server, with its database behind a line that can be cut; whoever changes something does so elsewhere.
+"""
+
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import httpx
+import pytest
+import trio
+import trio_websocket
+
+from adapters.clock import Clock
+from adapters.identity import Identities
+from adapters.tokens import TokenType, fresh_name, hash_of
+from kernel.codes import AMM_ID
+from persistence.database import Database
+from persistence.users import Standing, Users
+from tests.adapters.serving import Caller, Venue, serving, tokens, venue
+from tests.adapters.streaming import Client, connected
+from tests.proxy import Fault, Message, Proxy, Sender, proxied
+
+SECOND = 1.0
+NOISE = 0.5
+"""Seconds that a busy machine may add where nothing happens before most of the second is over."""
+
+
+@attrs.frozen
+class Place:
+    """A server, its database for everybody else, and the line between the two."""
+
+    venue: Venue
+    db: Database
+    proxy: Proxy
+    market: str
+
+    @property
+    def port(self) -> int:
+        port = httpx.URL(self.venue.address).port
+        assert port is not None
+        return port
+
+    async def sql(self, statement: str) -> None:
+        async with self.db.borrowed() as connection:
+            await connection.execute(statement)
+
+    async def call(self, caller: Caller, method: str, path: str, **members: Any) -> Any:
+        return await trio.to_thread.run_sync(lambda: caller.request(method, path, json=members or None))
+
+    async def log_in(self, user_id: str, generation: int = 0) -> tuple[Caller, str]:
+        """A session as a login leaves it, without the work of judging a password."""
+        session_id, name = str(uuid.uuid4()), fresh_name()
+        async with self.db.borrowed() as connection:
+            await connection.execute(
+                "INSERT INTO sessions (id, user_id, refresh_hash, created_at, last_used_at) "
+                "VALUES ($1, $2, $3, now(), now())",
+                session_id,
+                user_id,
+                hash_of(name),
+            )
+        of: dict[str, Any] = {"generation": generation, "session_id": session_id}
+        access = tokens.issue(user_id, TokenType.ACCESS, "USER", **of)
+        refresh = tokens.issue(user_id, TokenType.REFRESH, "USER", name=name, **of)
+        return Caller(self.venue.http, access, user_id), refresh
+
+
+@pytest.fixture
+async def place(database_url: str, db: Database, tmp_path: Path) -> AsyncIterator[Place]:
+    async with proxied(database_url, tmp_path) as proxy:
+        with contextlib.ExitStack() as stack:
+            server = await trio.to_thread.run_sync(stack.enter_context, serving(proxy.url, tmp_path))
+            http = stack.enter_context(httpx.Client(base_url=server.address, timeout=30))
+            there = await trio.to_thread.run_sync(venue, server.address, http)
+            market = await trio.to_thread.run_sync(there.market)
+            yield Place(there, db, proxy, market)
+            await trio.to_thread.run_sync(server.stop)
+
+
+@attrs.frozen
+class Opened:
+    """What somebody has open: one of each kind, and all of them silent."""
+
+    user: Caller
+    refresh_token: str
+    connections: dict[str, Client]
+
+    async def ended(self, seconds: float) -> dict[str, int | None]:
+        """With which code each has been closed; None where one was not, in time."""
+        codes: dict[str, int | None] = dict.fromkeys(self.connections)
+
+        async def wait(name: str, client: Client) -> None:
+            codes[name] = (await client.closing())[0]
+
+        with trio.move_on_after(seconds):
+            async with trio.open_nursery() as nursery:
+                for name, client in self.connections.items():
+                    nursery.start_soon(wait, name, client)
+        return codes
+
+
+CLOSED = dict.fromkeys(("stream", "stream that said auth", "book", "trades"), 4401)
+
+
+@contextlib.asynccontextmanager
+async def everything_open(place: Place, user: Caller, refresh_token: str = "") -> AsyncIterator[Opened]:
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def open_one(path: str, token: str | None) -> Client:
+            return await stack.enter_async_context(connected(place.port, path, token))
+
+        streams = [await open_one("/ws/v1/commands", token) for token in (user.token, None)]
+        assert (await streams[1].do("auth", token=user.token))["ok"]
+        feeds = [
+            await open_one(f"/ws/v1/{kind}/{place.market}", user.token) for kind in ("orderbook", "trades")
+        ]
+        yield Opened(user, refresh_token, dict(zip(CLOSED, streams + feeds, strict=True)))
+
+
+async def a_user(place: Place) -> tuple[Caller, str]:
+    user_id = str(uuid.uuid4())
+    await place.sql(
+        "INSERT INTO users (id, username, email, password_hash) "
+        f"VALUES ('{user_id}', 'u_{user_id[:8]}', '{user_id}@example.org', '!')"
+    )
+    return await place.log_in(user_id)
+
+
+def by_sql(statement: str) -> Callable[[Place, Opened], Awaitable[None]]:
+    async def change(place: Place, opened: Opened) -> None:
+        await place.sql(statement.format(opened.user.user_id))
+
+    return change
+
+
+async def by_logout(place: Place, opened: Opened) -> None:
+    answer = await place.call(place.venue.nobody, "POST", "/auth/logout", refresh_token=opened.refresh_token)
+    assert answer.status == 200
+
+
+async def by_using_a_token_again(place: Place, opened: Opened) -> None:
+    path, shown = "/auth/refresh", {"refresh_token": opened.refresh_token}
+    assert (await place.call(place.venue.nobody, "POST", path, **shown)).status == 200
+    await place.sql(
+        "UPDATE sessions SET used_at = ARRAY[now() - interval '11 s'] "
+        f"WHERE user_id = '{opened.user.user_id}'"
+    )
+    assert (await place.call(place.venue.nobody, "POST", path, **shown)).verdict == (401, 1005)
+
+
+async def by_an_administrator(place: Place, opened: Opened) -> None:
+    path = f"/admin/users/{opened.user.user_id}/active"
+    assert (await place.call(place.venue.admin, "POST", path, is_active=False)).status == 200
+
+
+WAYS: dict[str, tuple[Callable[[Place, Opened], Awaitable[None]], tuple[int, int]]] = {
+    "disabled": (by_sql("UPDATE users SET is_active = FALSE WHERE id = '{}'"), (422, 1004)),
+    "disabled by an administrator": (by_an_administrator, (422, 1004)),
+    "promoted": (by_sql("UPDATE users SET account_type = 'ADMIN' WHERE id = '{}'"), (401, 1006)),
+    "another password": (by_sql("UPDATE users SET password_hash = 'x' WHERE id = '{}'"), (401, 1006)),
+    "another generation": (by_sql("UPDATE users SET token_generation = 7 WHERE id = '{}'"), (401, 1006)),
+    "deleted": (by_sql("DELETE FROM users WHERE id = '{}'"), (401, 1006)),
+    "logged out": (by_logout, (401, 1006)),
+    "session deleted": (by_sql("DELETE FROM sessions WHERE user_id = '{}'"), (401, 1006)),
+    "a used token came again": (by_using_a_token_again, (401, 1006)),
+}
+
+
+async def test_whatever_ends_a_right_ends_what_was_opened_with_it(place: Place) -> None:
+    bystander = await a_user(place)
+    for way, (change, verdict) in WAYS.items():
+        async with (
+            everything_open(place, *bystander) as others,
+            everything_open(place, *await a_user(place)) as opened,
+        ):
+            await change(place, opened)
+            assert await opened.ended(SECOND) == CLOSED, way
+            answer = await place.call(opened.user, "GET", "/account/balance")
+            assert answer.verdict == verdict, way
+            assert set((await others.ended(0.1)).values()) == {None}, f"{way}: nobody else is sent off"
+
+
+@pytest.mark.parametrize("fault", [Fault.SILENCE, Fault.CUT_BEFORE], ids=["silent", "cut"])
+async def test_it_does_so_when_the_line_that_tells_of_changes_is_lost(place: Place, fault: Fault) -> None:
+    """The notification itself does not arrive: that the line is lost is noticed, and the tables are asked."""
+
+    def swallow(message: Message) -> Fault | None:
+        return fault if message.sender is Sender.SERVER and message.kind == b"A" else None
+
+    async with everything_open(place, *await a_user(place)) as opened:
+        place.proxy.cue = swallow
+        await place.sql(f"UPDATE users SET is_active = FALSE WHERE id = '{opened.user.user_id}'")
+        assert await opened.ended(SECOND + NOISE) == CLOSED
+        assert place.proxy.faults == 1
+        answer = await place.call(opened.user, "GET", "/account/balance")
+        assert answer.verdict == (422, 1004)
+
+
+async def test_a_database_that_is_away_makes_nobody_a_stranger(place: Place) -> None:
+    async with everything_open(place, *await a_user(place)) as opened:
+        place.proxy.is_open = False
+        await place.proxy.cut_all()
+        assert set((await opened.ended(2.5)).values()) == {None}
+        place.proxy.is_open = True
+        with trio.fail_after(10):
+            await place.sql(f"UPDATE users SET is_active = FALSE WHERE id = '{opened.user.user_id}'")
+            while await opened.ended(0.5) != CLOSED:
+                pass
+
+
+async def test_a_demoted_administrator_hears_nothing_more(place: Place) -> None:
+    """Not with a fresh ordinary token on the same stream either, however quick it is."""
+    user, _ = await a_user(place)
+    await place.sql(f"UPDATE users SET account_type = 'ADMIN' WHERE id = '{user.user_id}'")
+    admin, _ = await place.log_in(user.user_id, generation=1)
+    trader = await trio.to_thread.run_sync(place.venue.user, 10_000)
+    async with connected(place.port, token=admin.token) as stream:
+        wish = {"topics": ["order_events", "trade_events", "amm_events"], "scope": "market"}
+        assert (await stream.do("subscribe", **wish))["ok"]
+        await trio.to_thread.run_sync(trader.placed, place.market, "BUY YES 1 @10")
+        assert len(await stream.events(1)) == 1
+        await place.sql(f"UPDATE users SET account_type = 'USER' WHERE id = '{user.user_id}'")
+        ordinary, _ = await place.log_in(user.user_id, generation=2)
+        with contextlib.suppress(trio_websocket.ConnectionClosed):
+            answer = await stream.do("auth", token=ordinary.token)
+            assert (answer["status"], answer["code"]) == (403, 1007)
+        with trio.fail_after(SECOND):
+            assert (await stream.closing())[0] == 4401
+        async with connected(place.port, token=ordinary.token) as again:
+            assert (await again.do("subscribe", **wish))["code"] == 1007
+
+
+async def test_a_renewed_service_token_closes_its_stream_when_its_minute_is_over(place: Place) -> None:
+    """The bot's stream goes on, which was told the new token in time; the minute is made shorter here."""
+    old = Caller(place.venue.http, tokens.issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT"))
+    async with (
+        connected(place.port, token=old.token) as forgotten,
+        connected(place.port, token=old.token) as kept,
+    ):
+        fresh = (await place.call(old, "POST", "/amm/token/renew")).data["service_token"]
+        assert (await forgotten.do("ping"))["ok"]
+        assert (await kept.do("auth", token=fresh))["ok"]
+        await place.sql("UPDATE ended_tokens SET ends_at = now() + interval '2 s'")
+        with trio.fail_after(3 + NOISE):
+            assert (await forgotten.closing())[0] == 4401
+        assert (await kept.do("ping"))["ok"]
+        assert (await place.call(old, "GET", "/account/balance")).verdict == (401, 1006)
+
+
+async def test_a_request_asks_no_table_while_the_line_is_alive(db: Database) -> None:
+    @attrs.frozen
+    class Counted(Users):
+        asked: list[str] = attrs.field(factory=list)
+
+        async def standings(self, user_ids: Iterable[str]) -> dict[str, Standing]:
+            self.asked.extend(user_ids)
+            return await super().standings(user_ids)
+
+    users = Counted(db)
+    identities = Identities(tokens, users, Clock(), ())
+    token = tokens.issue(AMM_ID, TokenType.ACCESS, "SYSTEM_BOT")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(identities.run)
+        with trio.fail_after(10):
+            while not identities.hears:
+                await trio.sleep(0.01)
+        for _ in range(100):
+            await identities.holder(token)
+        assert users.asked == [AMM_ID]
+        nursery.cancel_scope.cancel()
