@@ -87,6 +87,12 @@ def fence_out_of_bounds(
     return malformed("fence", problem)
 
 
+def batch_out_of_bounds(command: BatchCancel) -> Refusal | None:
+    if command.so_far is not None and (problem := sums(command.so_far)) is not None:
+        return malformed("so_far", problem)
+    return fence_out_of_bounds(command)
+
+
 def market_out_of_bounds(command: CreateMarket) -> Refusal | None:
     return checked(command) or members_out_of_bounds(command.terms, TERMS)
 
@@ -236,7 +242,7 @@ OUT_OF_BOUNDS: Final[dict[type[Command], Callable[[Any], Refusal | None]]] = {
     ReplaceOrder: wish_out_of_bounds,
     CancelOrder: fence_out_of_bounds,
     CancelByClientId: fence_out_of_bounds,
-    BatchCancel: fence_out_of_bounds,
+    BatchCancel: batch_out_of_bounds,
     CreateMarket: market_out_of_bounds,
 }
 """What a command holds that cannot be kept, if anything."""

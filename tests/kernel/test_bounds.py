@@ -8,19 +8,23 @@ import pytest
 from kernel import Exchange
 from kernel.answers import Opened, Refusal
 from kernel.bounds import CHECKED_ELSEWHERE, MEMBERS
-from kernel.codes import Code, ReferenceType, Side
+from kernel.codes import AMM_ID, Code, ReferenceType, Side
 from kernel.commands import (
     AnyCommand,
+    BatchCancel,
     CancelByClientId,
+    CancelledSoFar,
     CloseMarket,
     CreateMarket,
     Deposit,
+    FireGuard,
     MarketTerms,
     OpenAccount,
     OpenJournal,
     RaiseFence,
     SetGuard,
     StartAmm,
+    StopAmm,
     TransferShares,
 )
 from kernel.ids import Sequence, snowflake
@@ -65,13 +69,36 @@ def test_no_text_number_or_time_is_left_out() -> None:
     """Who adds a member to a command says what it may hold, and how odd it can be."""
     choices = {name for name, check in MEMBERS.items() if check.__name__ == "any_of_its_kind"}
     looked_up = {"order_id", "old_order_id"}
-    decided_upon = {"price", *(name for name in MarketTerms.__struct_fields__ if name[:3] in ("min", "max"))}
+    # What a command that goes on says of itself: below.
+    decided_upon = {
+        "so_far",
+        "price",
+        *(name for name in MarketTerms.__struct_fields__ if name[:3] in ("min", "max")),
+    }
     for kind in (*typing.get_args(AnyCommand), MarketTerms):
         for name in kind.__struct_fields__:
             held = name in MEMBERS or name in CHECKED_ELSEWHERE
             assert held, f"{kind.__name__}.{name} has no bound"
             odd = {*ODD, *choices, *looked_up, *decided_upon, *CHECKED_ELSEWHERE, *FEES}
             assert name in odd, f"no odd value for {kind.__name__}.{name}"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        BatchCancel(at=NOON, user_id=AMM_ID, market_id="M"),
+        FireGuard(at=NOON, user_id="ann", market_id="M"),
+        StopAmm(at=NOON, market_id="M", by="adm"),
+    ],
+)
+def test_what_was_cancelled_so_far_is_bounded_too(command: BatchCancel | FireGuard | StopAmm) -> None:
+    for so_far in (
+        CancelledSoFar(2**63),
+        CancelledSoFar(1, funds=2**70),
+        CancelledSoFar(1, no_shares=-(2**64)),
+    ):
+        wish = msgspec.structs.replace(command, so_far=so_far)
+        assert code_of(opened(), wish) is Code.MALFORMED
 
 
 FEES = ("maker_fee_bps", "taker_fee_bps")
