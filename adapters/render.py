@@ -6,8 +6,8 @@ may be told. With `display=False` the members for people are left out, as on the
 
 import functools
 from collections.abc import Iterable
-from datetime import timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET
@@ -37,8 +37,14 @@ from kernel.state import Account, Holding, Market, Position
 # Times and displays
 
 
+FIRST_SECOND: Final = (datetime.min.replace(tzinfo=UTC) - EPOCH) // timedelta(seconds=1)
+LAST_SECOND: Final = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(seconds=1)
+
+
 @functools.lru_cache(maxsize=4096)
 def second(seconds: int) -> str:
+    """Old journals may hold times of which UTC has no date: they are shown as the first, or last, it has."""
+    seconds = min(max(seconds, FIRST_SECOND), LAST_SECOND)
     return (EPOCH + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat()
 
 

@@ -6,6 +6,7 @@ state that replay leads to. It changes nothing and decides nothing; it names wha
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
 from uuid import UUID
@@ -27,7 +28,8 @@ from kernel.events import (
 )
 from kernel.state import Account, Market, Order, Position
 from persistence.database import Connection
-from persistence.projections import cleaned, moment, storable
+from persistence.packing import ID, KEY, SHORT, TITLE
+from persistence.projections import moment, storable, storable_json
 
 Row = dict[str, Any]
 
@@ -138,7 +140,7 @@ class Tables:
         if not expected:
             return
         within = [] if market_id is None else [market_id]
-        keys = [storable(key) if isinstance(key, str) else key for key in expected]
+        keys = [storable(key, ID) if isinstance(key, str) else key for key in expected]
         rows = await self.connection.fetch(table.look_up, keys, *within)
         found = {str(row[table.key]) if table.kind == "uuid" else row[table.key]: row for row in rows}
         for key, row in zip(keys, expected.values(), strict=True):
@@ -162,7 +164,7 @@ class Tables:
                     "id": event.breaker_id,
                     "market_id": fact.market_id,
                     "trigger_reason": event.trigger_reason,
-                    "context": cleaned(event.context),
+                    "context": plain_json(storable_json(event.context)),
                     "triggered_at": moment(fact.at),
                     "resolved_at": None,
                     "resolved_by": None,
@@ -172,7 +174,7 @@ class Tables:
                 for breaker_id in event.breaker_ids:
                     self.faults[breaker_id] |= {
                         "resolved_at": moment(fact.at),
-                        "resolved_by": storable(event.resolved_by),
+                        "resolved_by": storable(event.resolved_by, SHORT),
                         "resolution_note": storable(event.resolution_note),
                     }
             case _:
@@ -188,8 +190,13 @@ def chunks(keys: Iterable[Any]) -> Iterable[tuple[Any, ...]]:
 def plain(column: str, value: Any) -> Any:
     """A stored value as the kernel would have it."""
     if column in JSON_COLUMNS:
-        return json.loads(value)
+        return plain_json(value)
     return str(value) if isinstance(value, UUID) else value
+
+
+def plain_json(value: str) -> Any:
+    """As exact numbers: PostgreSQL writes 1e300 as 301 digits, which are not the double they came from."""
+    return json.loads(value, parse_float=Decimal, parse_int=Decimal)
 
 
 def entry_rows(fact: Fact) -> Iterator[Row]:
@@ -197,12 +204,12 @@ def entry_rows(fact: Fact) -> Iterator[Row]:
     for ledger_id, posting in enumerate(fact.event.postings, fact.event.ledger_id):
         yield {
             "id": ledger_id,
-            "user_id": storable(posting.user_id),
+            "user_id": storable(posting.user_id, ID),
             "entry_type": posting.entry_type,
             "amount": posting.amount,
             "balance_after": posting.balance_after,
             "reference_type": kind if posting.order_id is None else ReferenceType.ORDER,
-            "reference_id": storable(reference_id) if posting.order_id is None else posting.order_id,
+            "reference_id": storable(reference_id, KEY) if posting.order_id is None else posting.order_id,
             "market_id": fact.market_id,
             "created_at": moment(fact.at),
         }
@@ -244,9 +251,9 @@ def trade_rows(fact: Fact) -> Iterator[Row]:
         "trade_id": trade_name(trade.trade_id),
         "market_id": fact.market_id,
         "buy_order_id": buy[0],
-        "buy_user_id": storable(buy[1]),
+        "buy_user_id": storable(buy[1], ID),
         "sell_order_id": sell[0],
-        "sell_user_id": storable(sell[1]),
+        "sell_user_id": storable(sell[1], ID),
         "buy_book_type": buy_book_type,
         "sell_book_type": sell_book_type,
         "maker_order_id": maker[0],
@@ -270,8 +277,8 @@ def audit_numbers(scenario: TradeScenario, quantity: int, realized_pnl: int | No
 
 def account_row(account: Account) -> Row:
     return {
-        "user_id": storable(account.id),
-        "owner_id": storable(account.owner_id),
+        "user_id": storable(account.id, ID),
+        "owner_id": storable(account.owner_id, ID),
         "available_balance": account.available,
         "frozen_balance": account.frozen,
         "auto_netting_enabled": account.auto_netting,
@@ -284,9 +291,9 @@ def market_row(market: Market) -> Row:
     terms = market.terms
     return {
         "id": market.id,
-        "title": storable(terms.title),
+        "title": storable(terms.title, TITLE),
         "description": storable(terms.description),
-        "category": storable(terms.category),
+        "category": storable(terms.category, ID),
         "status": market.status,
         "min_price_cents": terms.min_price_cents,
         "max_price_cents": terms.max_price_cents,
@@ -320,7 +327,7 @@ def run_row(market: Market) -> Row:
         "start_count": run.start_count,
         "initial_budget_cents": run.initial_budget,
         "initial_price_cents": run.initial_price,
-        "config_override": cleaned(run.config_override),
+        "config_override": plain_json(storable_json(run.config_override)),
         "started_at": moment(run.started_at),
         "stopped_at": moment(run.stopped_at),
         "stop_mode": run.stop_mode,
@@ -331,9 +338,9 @@ def run_row(market: Market) -> Row:
 def order_row(order: Order) -> Row:
     return {
         "id": order.id,
-        "client_order_id": order.client_order_id,
+        "client_order_id": storable(order.client_order_id, ID),
         "market_id": order.market.id,
-        "user_id": storable(order.account.id),
+        "user_id": storable(order.account.id, ID),
         "original_side": order.side,
         "original_direction": order.direction,
         "original_price": order.price,
@@ -359,7 +366,7 @@ def order_row(order: Order) -> Row:
 def position_row(position: Position) -> Row:
     yes, no = position.yes, position.no
     return {
-        "user_id": storable(position.account.id),
+        "user_id": storable(position.account.id, ID),
         "market_id": position.market.id,
         "yes_volume": yes.volume,
         "yes_cost_sum": yes.cost_sum,

@@ -60,8 +60,11 @@ from kernel.events import (
 )
 from persistence.packing import (
     FALSE,
+    KEY,
     TRUE,
+    cut,
     header,
+    id_text,
     int2,
     int4,
     int8,
@@ -131,6 +134,8 @@ class RunNow:
     started: tuple[Fact, AmmStarted] | None
     stopped_at: int | None = None
     stop_mode: StopMode | None = None
+    first_started_at: int = 0
+    """When it began for the first time in this batch."""
 
 
 @attrs.define(eq=False)
@@ -183,7 +188,7 @@ class Batch:
     def _post(self, fact: Fact, event: AnyEvent) -> None:
         """Ledger entries, and the balances they lead to."""
         kind, reference_id = reference(fact)
-        about = name(kind) + (null if reference_id is None else text(reference_id))
+        about = name(kind) + (null if reference_id is None else text(cut(reference_id, KEY)))
         market = null if fact.market_id is None else name(fact.market_id)
         where_why_when = market + text(described(event)) + time(fact.at)
         add, accounts = self.entries.extend, self.accounts
@@ -193,7 +198,7 @@ class Batch:
             add(
                 (
                     entry_begin(10, 8, ledger_id),
-                    name(user_id),
+                    id_text(user_id),
                     name(posting.entry_type),
                     entry_amounts(8, amount, 8, balance_after),
                     about if of_order is None else ABOUT_ORDER + text(of_order),
@@ -243,7 +248,9 @@ class Batch:
 
     def _start(self, fact: Fact, event: AmmStarted) -> None:
         assert fact.market_id is not None
-        self.runs[fact.market_id] = RunNow((fact, event))
+        before = self.runs.get(fact.market_id)
+        first = before.first_started_at if before is not None and before.started is not None else fact.at
+        self.runs[fact.market_id] = RunNow((fact, event), first_started_at=first)
 
     def _stop(self, fact: Fact, event: AmmStopped) -> None:
         assert fact.market_id is not None
@@ -336,8 +343,8 @@ class Batch:
                 name(fact.market_id),
                 name(scenario),
                 order_ids,
-                name(buyer),
-                name(seller),
+                id_text(buyer),
+                id_text(seller),
                 name(buy_book_type),
                 name(sell_book_type),
                 int2(price),

@@ -3,10 +3,21 @@
 It knows how values are laid out on the wire, each after its length; it knows no table.
 """
 
+import hashlib
 import struct
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+ID: Final = 64
+KEY: Final = 128
+TITLE: Final = 500
+SHORT: Final = 50
+"""Characters of the tables' columns. What the kernel accepts fits them; an old journal may hold more."""
 
 SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 TRAILER: Final = struct.pack(">h", -1)
@@ -52,6 +63,20 @@ def int8_or_null(value: int | None) -> bytes:
 def time(at: int) -> bytes:
     """Microseconds since 1970 as a TIMESTAMPTZ."""
     return _INT8(8, at - EPOCH_US)
+
+
+def cut(value: str, most: int) -> str:
+    """A text as a column of so many characters holds it. Two long ones that differ stay two."""
+    if len(value) <= most:
+        return value
+    log.warning("the tables cannot hold this as it is", text=value[:ID], characters=len(value), cut_to=most)
+    return f"{value[: most - 17]}\u2026{hashlib.sha256(value.encode()).hexdigest()[:16]}"
+
+
+@lru_cache(maxsize=1 << 16)
+def id_text(value: str) -> bytes:
+    """The name of an account, which comes again and again."""
+    return text(cut(value, ID))
 
 
 def text(value: str) -> bytes:

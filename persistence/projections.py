@@ -9,14 +9,36 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
+import structlog
 
 from kernel.codes import PriceType
 from kernel.events import Fact, OrderAccepted
 from persistence.database import Connection
 from persistence.folding import Batch, OrderNow
-from persistence.packing import header, int2, int4, int8, name, null, table, text, time, uuid
+from persistence.packing import (
+    ID,
+    SHORT,
+    TITLE,
+    cut,
+    header,
+    id_text,
+    int2,
+    int4,
+    int8,
+    name,
+    null,
+    table,
+    text,
+    time,
+    uuid,
+)
+
+log = structlog.get_logger(__name__)
 
 START: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# Not the very first and last that Python has: the driver takes those for infinite.
+FIRST: Final = (datetime.min.replace(tzinfo=UTC) - START) // timedelta(microseconds=1) + 1
+LAST: Final = (datetime.max.replace(tzinfo=UTC) - START) // timedelta(microseconds=1) - 1
 
 ENTRY_COLUMNS: Final = (
     *("id", "user_id", "entry_type", "amount", "balance_after", "reference_type", "reference_id"),
@@ -104,7 +126,7 @@ UPDATE_MARKETS: Final = """
 START_AMM: Final = """
     INSERT INTO amm_markets (market_id, status, start_count, initial_budget_cents, initial_price_cents,
                              config_override, started_at, first_started_at)
-    VALUES ($1, 'RUNNING', $2, $3, $4, $5, $6, $6)
+    VALUES ($1, 'RUNNING', $2, $3, $4, $5, $6, $7)
     ON CONFLICT (market_id) DO UPDATE
     SET status = excluded.status, start_count = excluded.start_count,
         initial_budget_cents = excluded.initial_budget_cents,
@@ -142,7 +164,12 @@ async def write(connection: Connection, batch: Batch) -> None:
 async def write_accounts(connection: Connection, batch: Batch) -> None:
     if batch.opened:
         rows: list[tuple[Any, ...]] = [
-            (storable(event.user_id), storable(event.owner_id), event.auto_netting_enabled, moment(fact.at))
+            (
+                storable(event.user_id, ID),
+                storable(event.owner_id, ID),
+                event.auto_netting_enabled,
+                moment(fact.at),
+            )
             for fact, event in batch.opened
         ]
         await connection.execute_many(OPEN_ACCOUNTS, rows)
@@ -150,7 +177,7 @@ async def write_accounts(connection: Connection, batch: Batch) -> None:
         now = batch.accounts.values()
         await connection.execute(
             UPDATE_ACCOUNTS,
-            list(batch.accounts),
+            [storable(user_id, ID) for user_id in batch.accounts],
             [account.available for account in now],
             [account.frozen for account in now],
             [account.entries for account in now],
@@ -164,9 +191,9 @@ async def write_markets(connection: Connection, batch: Batch) -> None:
         await connection.execute(
             CREATE_MARKETS,
             fact.market_id,
-            storable(terms.title),
+            storable(terms.title, TITLE),
             storable(terms.description),
-            storable(terms.category),
+            storable(terms.category, ID),
             terms.min_price_cents,
             terms.max_price_cents,
             terms.max_order_quantity,
@@ -211,6 +238,7 @@ async def write_runs(connection: Connection, batch: Batch) -> None:
                 started.initial_price_cents,
                 storable_json(started.config_override),
                 moment(fact.at),
+                moment(run.first_started_at),
             )
         if run.stopped_at is not None:
             await connection.execute(STOP_AMM, market_id, moment(run.stopped_at), run.stop_mode)
@@ -231,7 +259,7 @@ async def write_faults(connection: Connection, batch: Batch) -> None:
             RESOLVE_BREAKERS,
             mended.breaker_ids,
             moment(fact.at),
-            storable(mended.resolved_by),
+            storable(mended.resolved_by, SHORT),
             storable(mended.resolution_note),
         )
 
@@ -262,9 +290,9 @@ def order_row(fact: Fact, event: OrderAccepted, now: OrderNow) -> tuple[bytes, .
     return (
         ORDER_ROW,
         uuid(event.order_id),
-        text(event.client_order_id),
+        text(cut(event.client_order_id, ID)),
         name(fact.market_id),
-        name(event.user_id),
+        id_text(event.user_id),
         name(event.original_side),
         name(event.original_direction),
         int2(event.original_price),
@@ -295,7 +323,7 @@ async def write_positions(connection: Connection, batch: Batch) -> None:
     users, *values = (list(column) for column in zip(*after, strict=True))
     await connection.execute(
         HOLD_POSITIONS,
-        users,
+        [storable(user_id, ID) for user_id in users],
         [market_id for market_id, _ in batch.positions],
         *values,
         [moment(position.created_at) for position in held],
@@ -304,13 +332,23 @@ async def write_positions(connection: Connection, batch: Batch) -> None:
 
 
 def moment(at: int | None) -> datetime | None:
-    """Microseconds since 1970 as the driver wants its times."""
-    return None if at is None else START + timedelta(microseconds=at)
+    """Microseconds since 1970 as the driver wants its times.
+
+    Old journals may hold times of which UTC has no date: they are shown as the first, or the last, it has.
+    """
+    if at is None:
+        return None
+    if FIRST <= at <= LAST:
+        return START + timedelta(microseconds=at)
+    log.warning("the tables cannot hold this as it is", time=at)
+    return START + timedelta(microseconds=min(max(at, FIRST), LAST))
 
 
-def storable(words: str | None) -> str | None:
+def storable(words: str | None, most: int | None = None) -> str | None:
     """PostgreSQL has no character 0 in its texts: it is shown as the replacement character."""
-    return None if words is None else words.replace("\0", "\ufffd")
+    if words is None:
+        return None
+    return (words if most is None else cut(words, most)).replace("\0", "\ufffd")
 
 
 def storable_json(value: Any) -> str:
