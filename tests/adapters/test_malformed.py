@@ -20,6 +20,9 @@ import trio
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import Pong, TextMessage
 
+from adapters.connection import BODY_SECONDS
+from adapters.doorway import READ_SECONDS
+from adapters.server import DECISION_PATIENCE, PATIENCE
 from adapters.tokens import TokenType
 from kernel.codes import AMM_ID
 from tests.adapters.malformed import PING, Mill, framed
@@ -35,8 +38,9 @@ GROWTH_MAX = 24 * 2**20
 """Bytes: the orders and users among ten thousand things that were not malformed enough, and some slack."""
 UNFINISHED = 0.1
 """Seconds without an answer, after which a client says that nothing more will come."""
-HANGS = 30.0
-"""Seconds after which a connection counts as stuck: the server's longest patience is 20."""
+HANGS = BODY_SECONDS + DECISION_PATIENCE + PATIENCE + READ_SECONDS + 25.0
+"""Seconds after which a connection counts as stuck: all that the server may wait for, one behind another, and
+some more for a machine with much else to do."""
 
 
 @attrs.define
@@ -81,7 +85,10 @@ class Sender:
         self.sent += 1
         for status in re.findall(rb"HTTP/1.1 (\d{3})", answer):
             self.statuses[int(status)] += 1
-            assert status not in (b"500", b"502", b"503", b"504"), (data[:2000], answer[:500])
+            assert status not in (b"500", b"502", b"504"), (data[:2000], answer[:500])
+            # There are as many senders as strangers of one address may be. Who comes again before the server
+            # has seen the last one out is one too many: rare, and more likely on a busy machine.
+            assert status != b"503" or b'"code":9003' in answer, (data[:2000], answer[:500])
 
     async def send_frames(self, attempts: int, path: str, token: str) -> None:
         """On one connection after the other: each lasts until something ends it."""
@@ -210,6 +217,7 @@ def test_ten_thousand_malformed_requests_and_frames(server_url: str, template: s
                 answers += sender.statuses
             print(f"{sent} sent, answered {answers}; {len(took)} honest trades, slowest {max(took):.3f} s")
             assert sent >= 10_000
+            assert answers[503] < sent / 100, "no room now and then, and not for whole crowds"
             assert sorted(took)[len(took) // 2] < 2, "half of them, on a machine with much else to do"
             assert max(took) < HANGS
             assert there.admin.post("/admin/verify-invariants").data["all_passed"] is True
