@@ -31,6 +31,7 @@ from amm.inputs import (
     Reference,
     Resume,
     StatusSeen,
+    SteppedBack,
     Stop,
 )
 from amm.inventory import Fill, Leg
@@ -83,8 +84,10 @@ def absorb(state: MarketState, news: Input, now_ms: Ms) -> None:
             _connected(state, news, now_ms)
         case Lost():
             _lost(state, "an event is missing")
-        case StatusSeen(status=status):
-            lifecycle.status_changed(state, status, now_ms)
+        case StatusSeen(status=status, resolution_result=result):
+            _market(state, status, result, now_ms)
+        case SteppedBack(told_seq=told, seq=seq):
+            _stepped_back(state, told, seq)
         case CashRead():
             operations.compare_cash(state, news)
         case Reference(price=price):
@@ -146,7 +149,7 @@ def _frame(state: MarketState, frame: Frame, now_ms: Ms) -> None:
                 if order.user_id == state.config.amm_user_id:
                     views.append(order)
             case MarketStatusChanged():
-                _market(state, event, now_ms)
+                _market(state, event.new_status, event.resolution_result, now_ms)
             case AmmStopped(stop_mode=mode):
                 burn, within = state.config.life.burn_on_stop, state.config.life.stop_drain_ms
                 lifecycle.stop(state, mode or StopMode.GRACEFUL, now_ms, burn=burn, within_ms=within)
@@ -255,12 +258,20 @@ def _order(state: MarketState, order: OrderView, seq: int, now_ms: Ms) -> None:
     state.orders.view(order, seq, now_ms)
 
 
-def _market(state: MarketState, event: MarketStatusChanged, now_ms: Ms) -> None:
-    lifecycle.status_changed(state, event.new_status, now_ms)
-    if event.new_status is MarketStatus.SETTLED and event.resolution_result in ("YES", "NO"):
+def _market(state: MarketState, status: MarketStatus, result: str | None, now_ms: Ms) -> None:
+    lifecycle.status_changed(state, status, now_ms)
+    if status is MarketStatus.SETTLED and result in ("YES", "NO"):
         inventory = state.ledger.inventory
-        winning = inventory.yes if event.resolution_result == "YES" else inventory.no
-        state.ledger.settle(winning)
+        state.ledger.settle(inventory.yes if result == "YES" else inventory.no)
+
+
+def _stepped_back(state: MarketState, told: int, seq: int) -> None:
+    """Trust nothing that we were told after `seq`: the exchange's numbers begin there again."""
+    _broken(state, f"the exchange's journal went back from {told} to {seq}")
+    state.ledger.step_back(seq)
+    state.delivered_seq = min(state.delivered_seq, seq)
+    state.prices.last_trade = 0
+    state.risk.resyncing = True
 
 
 def _broken(state: MarketState, detail: str) -> None:

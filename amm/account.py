@@ -35,6 +35,11 @@ class Account:
     """The account's cash that belongs to no market."""
 
     @property
+    def cash(self) -> Cents:
+        """All that the account has. Nothing of it is ever set aside: we never buy."""
+        return self.unallocated + sum(self._market_cash())
+
+    @property
     def lost_too_much(self) -> bool:
         """Whether all markets together have lost more today than the strictest of them allows."""
         limits = [
@@ -54,12 +59,12 @@ class Account:
     async def watch(self) -> None:
         """Hold every market's cash to the account's ledger, and all of them to the account."""
         while True:
-            doubts = any(run.state is not None and run.state.cash_doubt for run in self._alive())
-            await trio.sleep(CASH_AGAIN if doubts else CASH_EVERY)
             try:
                 await self.read_cash()
             except (UnreachableError, RefusedError, KeepError) as trouble:
                 log.warning("the ledger could not be compared", why=str(trouble))
+            doubts = any(run.state is not None and run.state.cash_doubt for run in self._alive())
+            await trio.sleep(CASH_AGAIN if doubts else CASH_EVERY)
 
     async def read_cash(self) -> None:
         for run in list(self._alive()):
@@ -77,8 +82,10 @@ class Account:
 
     async def read_account(self) -> None:
         total, _seq = await self.exchange.account_total()
-        cash = [run.state.ledger.inventory.cash for run in self._alive() if run.state is not None]
-        self.unallocated = cash_difference(total, cash, 0)
+        self.unallocated = cash_difference(total, self._market_cash(), 0)
+
+    def _market_cash(self) -> list[Cents]:
+        return [run.state.ledger.inventory.cash for run in self._alive() if run.state is not None]
 
     def _alive(self) -> Iterator[Run]:
         return (run for run in self.runs.values() if not run.over)

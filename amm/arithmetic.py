@@ -4,6 +4,7 @@ Prices are held in uc (one millionth of a cent) and ratios in ppm (one millionth
 and the laboratory beside the live bot, agree to the last digit. This file knows no markets.
 """
 
+from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 Cents: TypeAlias = int
@@ -64,3 +65,11 @@ def ln_ppm(x: Ppm) -> Ppm:
         power = power * y // LN_UNIT * y // LN_UNIT
         odd += 2
     return rdiv(halvings * LN_2 + 2 * total, LN_UNIT // ONE)
+
+
+def milliseconds(moment: str | None) -> Ms | None:
+    """A time as the exchange writes it, since 1970. Raise ValueError or TypeError for what is none."""
+    if moment is None:
+        return None
+    since_1970 = datetime.fromisoformat(moment) - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since_1970.days * 86_400 + since_1970.seconds) * 1_000 + since_1970.microseconds // 1_000

@@ -91,6 +91,7 @@ class Markets(Protocol):
     def answer(self, market_id: str, answer: Answer) -> None: ...
     def pong(self, round_trip_ms: Ms) -> None: ...
     def lost(self) -> None: ...
+    def stepped_back(self, told_seq: int, seq: int) -> None: ...
     def down(self) -> None: ...
     def up(self, blind_ms: Ms, *, resumed: bool) -> None: ...
 
@@ -214,7 +215,6 @@ class CommandStream:
     async def _connection(self, backoff: Backoff) -> None:
         """One connection, from its handshake to its end."""
         token = self.credentials.token
-        headers = [(b"authorization", f"Bearer {token}".encode())]
         async with trio.open_nursery() as nursery:
             self._line = nursery.cancel_scope
             with trio.fail_after(SILENCE_MAX):
@@ -222,7 +222,7 @@ class CommandStream:
                     nursery,
                     self.url,
                     self.tls,
-                    extra_headers=headers,
+                    extra_headers=self.credentials.handshake,
                     message_queue_size=64,
                     max_message_size=FRAME_BYTES_MAX,
                     receive_buffer_size=65_536,
@@ -326,11 +326,14 @@ class CommandStream:
             frame = await socket.get_message()
             if self.connected:
                 self.heard_ms = self.clock()
-            try:
-                messages = decode(frame)
-                self._take(messages if isinstance(messages, list) else [messages])
-            except msgspec.MsgspecError as trouble:
-                raise LineError(f"not understood: {trouble}") from trouble
+            self.take_frame(frame)
+
+    def take_frame(self, frame: str | bytes) -> None:
+        try:
+            messages = decode(frame)
+            self._take(messages if isinstance(messages, list) else [messages])
+        except msgspec.MsgspecError as trouble:
+            raise LineError(f"not understood: {trouble}") from trouble
 
     def _take(self, messages: list[Message]) -> None:
         """All events of one journal id come in one frame, so what is done here is done for whole ids."""
@@ -344,7 +347,8 @@ class CommandStream:
                 case Heartbeat(seq=seq):
                     if not self._sequencer.waiting:
                         self.delivered = max(self.delivered, seq)
-                case Hello(limits=limits):
+                case Hello(seq=seq, limits=limits):
+                    self._look_back(seq)
                     self.in_flight_max = min(self.in_flight_max, limits.max_in_flight)
                 case Problem():
                     raise LineError(f"{message.message} (code {message.code})")
@@ -353,6 +357,7 @@ class CommandStream:
 
     def _events(self, ready: list[EventMessage]) -> None:
         for seq, group in groupby(ready, key=lambda message: message.seq):
+            self._look_back(seq)
             by_market: dict[str, list[Event]] = {}
             for message in group:
                 event = message.data
@@ -363,6 +368,12 @@ class CommandStream:
                 self.seen.events.update((market_id, type(event).__name__) for event in events)
                 self.markets.frame(market_id, Frame(seq, tuple(events)))
             self.delivered = max(self.delivered, seq)
+
+    def _look_back(self, seq: int) -> None:
+        """A journal only grows. One that does not has lost what we were told, or is another."""
+        if seq < self.delivered:
+            self.markets.stepped_back(self.delivered, seq)
+            self.delivered = seq
 
     def _result(self, result: Result) -> None:
         if (take := self._asked.pop(result.cid, None)) is not None:

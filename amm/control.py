@@ -17,13 +17,12 @@ from hypercorn.config import Config as ServerConfig
 from quart import Response, request
 from quart_trio import QuartTrio
 
-from amm.arithmetic import Cents, Ms
+from amm.arithmetic import Cents, Ms, milliseconds
 from amm.config_layers import ConfigInvalidError
 from amm.inputs import Allocate, Input, KnownEvents, Resume
 from amm.line import Transport
 from amm.metrics import Metrics
 from amm.mirror import Mirror
-from amm.opening import milliseconds
 from amm.rest import RefusedError, UnreachableError
 from amm.run import Run
 from amm.state import Lifecycle
@@ -249,7 +248,7 @@ class Control:
         await self._told(run, Allocate(amount))
         if state.paid_in != before + amount:
             raise NoError(422, "more than inv.budget_limit_cents allows, or than the market has")
-        return {"cash_cents": state.ledger.inventory.cash}
+        return {"market_cash_cents": state.ledger.inventory.cash}
 
     async def configure(self, market_id: str, body: bytes) -> dict[str, Any]:
         wish = msgspec.json.decode(body, type=ConfigBody)

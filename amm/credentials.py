@@ -11,6 +11,9 @@ import msgspec
 
 from amm.arithmetic import Ms
 
+SYSTEM_ID = "AMM_SYSTEM_001"
+"""As whom we come: an exchange that knows the token's holder by another name refuses it at once."""
+
 
 class Claims(msgspec.Struct, frozen=True):
     exp: int
@@ -46,6 +49,16 @@ class Credentials:
     def use(self, token: str) -> None:
         self.claims = read_claims(token)
         self.token = token
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request and every handshake of ours carries."""
+        return {"Authorization": f"Bearer {self.token}", "X-AMM-System-Id": SYSTEM_ID}
+
+    @property
+    def handshake(self) -> list[tuple[bytes, bytes]]:
+        """The same, as websockets want it."""
+        return [(name.encode(), value.encode()) for name, value in self.headers.items()]
 
     @property
     def is_service_token(self) -> bool:

@@ -1,4 +1,4 @@
-"""A market's public book, as the exchange's feed tells it. It comes back by itself when it breaks."""
+"""A market's public feed, frame by frame. It comes back by itself when it breaks."""
 
 import ssl
 from collections.abc import Callable
@@ -12,28 +12,33 @@ import trio_websocket
 from amm.backoff import Backoff
 from amm.connection import CLOSE_SECONDS, ENDS, SILENCE_MAX
 from amm.credentials import Credentials
-from amm.wire import BookUpdate
 
 log = structlog.get_logger(__name__)
 
 REQUEST_EVERY = 1.0
 """Seconds: the exchange ignores requests for a snapshot that come faster."""
 MINUTE = 60.0
-"""A snapshot comes every 30 seconds; without one for twice that the line is dead."""
-
-decode = msgspec.json.Decoder(BookUpdate).decode
+"""A book comes whole every 30 seconds; without a frame for twice that the line is dead."""
 
 
 @attrs.define(eq=False)
-class BookFeed:
+class Feed:
     url: str
     credentials: Credentials
-    take: Callable[[BookUpdate], None]
+    hear: Callable[[str | bytes], None]
+    """Told of each frame; may raise what msgspec raises."""
     tls: ssl.SSLContext | None = None
+    silence_max: float = MINUTE
     _wanted: trio.Event = attrs.field(factory=trio.Event)
+    _line: trio.CancelScope | None = None
 
     def request_snapshot(self) -> None:
         self._wanted.set()
+
+    def reopen(self) -> None:
+        """Make a new connection, with the token that is valid now: the old one's feeds end with it."""
+        if self._line is not None:
+            self._line.cancel()
 
     async def run(self) -> None:
         backoff = Backoff()
@@ -41,25 +46,29 @@ class BookFeed:
             try:
                 await self._listen(backoff)
             except* ENDS:
-                log.info("the book feed broke off", feed=self.url)
+                log.info("the feed broke off", feed=self.url)
             await trio.sleep(backoff.next())
 
     async def _listen(self, backoff: Backoff) -> None:
-        headers = [(b"authorization", f"Bearer {self.credentials.token}".encode())]
         async with trio.open_nursery() as nursery:
+            self._line = nursery.cancel_scope
             with trio.fail_after(SILENCE_MAX):
                 socket = await trio_websocket.connect_websocket_url(
-                    nursery, self.url, self.tls, extra_headers=headers, message_queue_size=64
+                    nursery,
+                    self.url,
+                    self.tls,
+                    extra_headers=self.credentials.handshake,
+                    message_queue_size=64,
                 )
             try:
                 nursery.start_soon(self._request, socket)
                 while True:
-                    with trio.fail_after(MINUTE):
+                    with trio.fail_after(self.silence_max):
                         frame = await socket.get_message()
-                    self.take(decode(frame))
+                    self.hear(frame)
                     backoff.reset()
             except msgspec.MsgspecError as trouble:
-                log.warning("the book feed was not understood", feed=self.url, why=str(trouble))
+                log.warning("the feed was not understood", feed=self.url, why=str(trouble))
                 nursery.cancel_scope.cancel()
             finally:
                 with trio.move_on_after(CLOSE_SECONDS, shield=True):

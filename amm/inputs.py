@@ -67,6 +67,13 @@ class Lost(msgspec.Struct, frozen=True):
     """An event is missing for good (a hole in the connection's count)."""
 
 
+class SteppedBack(msgspec.Struct, frozen=True):
+    """The exchange's journal ends before what it has told us: what we know of it may never have been."""
+
+    told_seq: int
+    seq: int
+
+
 class Reference(msgspec.Struct, frozen=True):
     """The price of an outside feed."""
 
@@ -116,6 +123,7 @@ class StatusSeen(msgspec.Struct, frozen=True):
     """The market's status as a query answered it (without a stream there is no event for it)."""
 
     status: MarketStatus
+    resolution_result: str | None = None
 
 
 Input: TypeAlias = (
@@ -136,5 +144,6 @@ Input: TypeAlias = (
     | NewConfig
     | Stop
     | CashRead
+    | SteppedBack
     | StatusSeen
 )

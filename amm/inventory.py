@@ -217,6 +217,13 @@ class Ledger:
         for checkpoint in self.history:
             checkpoint.after.cash += cents
 
+    def step_back(self, seq: int) -> None:
+        """What was booked after `seq` has numbers that will be given out again."""
+        self.applied_seq = min(self.applied_seq, seq)
+        self.cash_seq = min(self.cash_seq, seq)
+        self.history.clear()
+        self.seen.clear()
+
     def as_of(self, seq: int) -> Inventory:
         """Return the inventory as it was after `seq`, as far as we know."""
         for checkpoint in reversed(self.history):

@@ -31,6 +31,14 @@ class Kept(msgspec.Struct):
     tally_key: str = ""
     tally_through: int = 0
     tally_cents: Cents = 0
+    day: int | None = None
+    """Since 1970; with what the market was worth when it began, and what people have moved since."""
+    day_start_cents: Cents = 0
+    day_flows_cents: Cents = 0
+
+    def cash(self, budget: Cents) -> Cents:
+        """What belongs to the market that was started with this budget."""
+        return budget + self.tally_cents + self.allocated_cents
 
     @property
     def tally(self) -> Tally:
@@ -39,6 +47,7 @@ class Kept(msgspec.Struct):
     def note(self, tally: Tally) -> None:
         if tally.start_key != self.tally_key:
             self.allocated_cents = 0  # an earlier start's allocations stay with what it left over
+            self.day = None
         self.tally_key, self.tally_through = tally.start_key, tally.through_id
         self.tally_cents = tally.sum_cents
 

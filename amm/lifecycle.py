@@ -45,6 +45,18 @@ def status_changed(state: MarketState, status: MarketStatus, now_ms: Ms) -> None
     state.status, state.status_ms, state.wake = status, now_ms, True
     if status in OVER:
         state.swept = False
+    elif state.lifecycle in (Lifecycle.RUNNING, Lifecycle.EMERGENCY):
+        _interrupt(state, now_ms)
+
+
+def _interrupt(state: MarketState, now_ms: Ms) -> None:
+    """Take note of a suspension or a halt at once: the market may trade again before anybody acts."""
+    if state.status is MarketStatus.HALTED:
+        state.cancel_first = True
+        if state.lifecycle is Lifecycle.RUNNING or state.cause is Cause.SUSPENDED:
+            _emergency(state, Cause.HALTED)
+    elif state.status is MarketStatus.SUSPENDED and state.lifecycle is Lifecycle.RUNNING:
+        _suspend(state, now_ms)
 
 
 def _start(state: MarketState, now_ms: Ms) -> None:
@@ -76,16 +88,17 @@ def _ended(state: MarketState, now_ms: Ms) -> bool:
 
 
 def _run(state: MarketState, now_ms: Ms) -> None:
-    if state.status is MarketStatus.HALTED:
-        _emergency(state, Cause.HALTED)
-        state.cancel_first = True
-    elif state.status is MarketStatus.SUSPENDED or _ended(state, now_ms):
-        _emergency(state, Cause.SUSPENDED)
-        sweep.begin(state, Purpose.SUSPENDED, now_ms)
+    if _ended(state, now_ms):
+        _suspend(state, now_ms)
     elif state.risk.resyncing:
         sweep.begin(state, Purpose.RESYNC, now_ms)
     elif state.risk.level >= Level.AMM_PAUSE and (state.orders.live or state.orders.pending):
         sweep.begin(state, Purpose.PAUSE, now_ms)
+
+
+def _suspend(state: MarketState, now_ms: Ms) -> None:
+    _emergency(state, Cause.SUSPENDED)
+    sweep.begin(state, Purpose.SUSPENDED, now_ms)
 
 
 def _emergency(state: MarketState, cause: Cause) -> None:
@@ -95,9 +108,6 @@ def _emergency(state: MarketState, cause: Cause) -> None:
 def _wait(state: MarketState, now_ms: Ms) -> None:
     """In an emergency: cancel as soon as that is possible; go on by itself only after a suspension."""
     if state.status is MarketStatus.HALTED:
-        state.cancel_first = True
-        if state.cause is Cause.SUSPENDED:
-            state.cause = Cause.HALTED
         return
     if state.cancel_first:
         state.cancel_first = False

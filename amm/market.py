@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import attrs
+import msgspec
 import structlog
 import trio
 
@@ -25,9 +26,9 @@ from amm.commands import (
     Severity,
 )
 from amm.credentials import Credentials
-from amm.feed import BookFeed
+from amm.feed import Feed
 from amm.inputs import Allocate, Book, Frame, Input, Progress
-from amm.keep import Keep, Kept
+from amm.keep import Keep, KeepError, Kept
 from amm.ladder import Side
 from amm.line import Transport
 from amm.markout import Markouts
@@ -38,6 +39,7 @@ from amm.strategy import next_call_ms
 from amm.wire import BookUpdate, OrderStatusChanged, UpdateType
 
 log = structlog.get_logger(__name__)
+decode_book = msgspec.json.Decoder(BookUpdate).decode
 
 Think: TypeAlias = Callable[[MarketState, list[Input], Ms, RateBudget], list[Action]]
 """What `amm.strategy.decide` is."""
@@ -72,11 +74,11 @@ class LiveMarket:
     after_turn: Callable[[MarketState], None]
     presence: Presence = attrs.field(factory=Presence)
     markouts: Markouts = attrs.field(factory=Markouts)
-    feed: BookFeed = attrs.field(init=False)
+    feed: Feed = attrs.field(init=False)
     _awake: trio.Event = attrs.field(factory=trio.Event)
 
     def __attrs_post_init__(self) -> None:
-        self.feed = BookFeed(self.feed_url, self.credentials, self.see, self.around.tls)
+        self.feed = Feed(self.feed_url, self.credentials, self.see, self.around.tls)
 
     def tell(self, news: Input, *, wake: bool = True) -> None:
         self.inbox.append(news)
@@ -88,7 +90,8 @@ class LiveMarket:
         wake = any(not isinstance(event, OrderStatusChanged) for event in frame.events)
         self.tell(frame, wake=wake)
 
-    def see(self, update: BookUpdate) -> None:
+    def see(self, frame: str | bytes) -> None:
+        update = decode_book(frame)
         self.tell(Book(update), wake=update.update_type is UpdateType.SNAPSHOT)
 
     async def run(self) -> None:
@@ -118,6 +121,7 @@ class LiveMarket:
         if any(isinstance(one, Allocate) for one in news):
             self.kept.allocated_cents = self.state.paid_in - self.state.config.initial_funding_cents
             self.around.keep.write(self.kept)
+        self._keep_day()
         self.after_turn(self.state)
         self.presence.note(
             self.around.clock(), both_sides=all(any(self.state.orders.on(side)) for side in Side)
@@ -125,6 +129,17 @@ class LiveMarket:
         for horizon_ms, cents in self.markouts.due(self.state, self.around.clock()):
             self.around.marked_out(self.state.market_id, horizon_ms, cents)
         self.around.took(self.state.market_id, trio.current_time() - began)
+
+    def _keep_day(self) -> None:
+        """Keep what the day began with, so that its loss counts on over a restart."""
+        day, kept = self.state.day, self.kept
+        if day.day < 0 or (kept.day, kept.day_flows_cents) == (day.day, day.flows):
+            return
+        kept.day, kept.day_start_cents, kept.day_flows_cents = day.day, day.start_equity, day.flows
+        try:
+            self.around.keep.write(kept)
+        except KeepError as trouble:  # the next thing that is kept takes it along; the day goes on
+            log.error("the day's account could not be kept", market=kept.market_id, why=str(trouble))
 
     def _carry_out(self, actions: list[Action]) -> None:
         """What is kept is kept before anything is sent; all commands go out as one batch."""

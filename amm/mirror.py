@@ -15,7 +15,7 @@ import msgspec
 import structlog
 import trio
 
-from amm.arithmetic import CENT, Ms, Uc, clamp
+from amm.arithmetic import CENT, Cents, Ms, Uc, clamp
 from amm.backoff import Backoff
 from amm.ladder import Side
 from amm.markout import newer
@@ -44,6 +44,8 @@ class Mirror:
     url: str | None
     clock: Callable[[], Ms]
     overrides: Overrides = attrs.field(init=False)
+    account_cash: Callable[[], Cents] = attrs.field(init=False)
+    """Both are set before `run`."""
     connected: bool = False
     _noted: dict[str, MarketState] = attrs.field(factory=dict)
     _known: dict[str, MarketState] = attrs.field(factory=dict)
@@ -111,7 +113,9 @@ class Mirror:
         version = state.config.version  # it may have changed when the writing is done
         fresh = newer(state, self._processed.get(market_id))
         async with redis.pipeline(transaction=True) as pipe:
-            pipe.hset(f"amm:inventory:{market_id}", strings(inventory_fields(state, now_ms)))
+            pipe.hset(
+                f"amm:inventory:{market_id}", strings(inventory_fields(state, self.account_cash(), now_ms))
+            )
             pipe.delete([f"amm:orders:{market_id}"])
             if orders := order_fields(state):
                 pipe.hset(f"amm:orders:{market_id}", orders)
@@ -154,7 +158,7 @@ def kept_within(price: Decimal) -> Uc:
     return clamp(int(price * CENT), CENT, 99 * CENT)
 
 
-def inventory_fields(state: MarketState, now_ms: Ms) -> dict[str, int]:
+def inventory_fields(state: MarketState, account_cash: Cents, now_ms: Ms) -> dict[str, int]:
     inventory = state.ledger.inventory
     return {
         "yes_volume": inventory.yes,
@@ -163,7 +167,8 @@ def inventory_fields(state: MarketState, now_ms: Ms) -> dict[str, int]:
         "no_available": inventory.no - state.orders.pending_sell(Side.BID),
         "yes_cost_sum_cents": inventory.yes_cost,
         "no_cost_sum_cents": inventory.no_cost,
-        "cash_cents": inventory.cash,
+        "cash_cents": account_cash,
+        "market_cash_cents": inventory.cash,
         "applied_seq": state.ledger.applied_seq,
         "updated_at_ms": now_ms,
     }
@@ -199,6 +204,6 @@ def order_json(order: OwnOrder, slot: int) -> str:
         "remaining": order.remaining,
         "book_type": "NATIVE_SELL" if order.side is Side.ASK else "SYNTHETIC_BUY",
         "slot": slot,
-        "created_ms": order.created_ms,
+        "created_at_ms": order.created_ms,
     }
     return msgspec.json.encode(shown).decode()

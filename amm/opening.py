@@ -1,17 +1,17 @@
 """Beginning with a market: what it is, how it is to be quoted, and what of the account's cash is its own."""
 
-from datetime import UTC, datetime
 from hashlib import sha256
 
 import attrs
 
-from amm.arithmetic import Ms
+from amm.arithmetic import Ms, milliseconds
 from amm.cash import read_tally
 from amm.config import Config, TransportMode
 from amm.config_layers import ConfigFile, Layer, Start, build
+from amm.day import day_until_now
 from amm.keep import Keep, Kept
 from amm.rest import Exchange, RefusedError
-from amm.state import MarketFacts, MarketState, open_market
+from amm.state import DayBook, MarketFacts, MarketState, open_market
 from amm.wire import AmmMarket, Market
 
 
@@ -43,23 +43,32 @@ async def open_run(
     tally, _seq = await read_tally(exchange, line.market_id, kept.tally)
     kept.note(tally)
     keep.write(kept)
-    return Opened(_state(line, market, config, kept, boot_id, now_ms), kept)
+    day = await day_until_now(exchange, line, kept, now_ms)
+    return Opened(_state(line, market, config, kept, day, boot_id, now_ms), kept)
 
 
 def _state(
-    line: AmmMarket, market: Market, config: Config, kept: Kept, boot_id: str, now_ms: Ms
+    line: AmmMarket,
+    market: Market,
+    config: Config,
+    kept: Kept,
+    day: DayBook | None,
+    boot_id: str,
+    now_ms: Ms,
 ) -> MarketState:
     state = open_market(
         facts_of(line, market),
         config,
         market.status,
         now_ms=now_ms,
-        cash=line.initial_budget_cents + kept.tally_cents + kept.allocated_cents,
+        cash=kept.cash(line.initial_budget_cents),
         boot_id=boot_id,
         start_count=int(kept.tally_key.rpartition("_")[2] or 0),
         killed=kept.killed is not None,
         allocated=kept.allocated_cents,
     )
+    if day is not None:
+        state.day = day
     state.beat = int.from_bytes(sha256(line.market_id.encode()).digest()[:4], "big")
     return state
 
@@ -97,10 +106,3 @@ def facts_of(line: AmmMarket, market: Market) -> MarketFacts:
         trading_end_ms=trading_end,
         end_ms=min(ends, default=None),
     )
-
-
-def milliseconds(moment: str | None) -> Ms | None:
-    if moment is None:
-        return None
-    since_1970 = datetime.fromisoformat(moment) - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since_1970.days * 86_400 + since_1970.seconds) * 1_000 + since_1970.microseconds // 1_000

@@ -4,6 +4,7 @@ To the markets it looks like the stream, less what only that knows: there is no 
 with a batch cancel, and no event of an order, so a fill is known by its trade alone.
 """
 
+import ssl
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol, assert_never
@@ -18,10 +19,12 @@ from amm.backoff import Backoff
 from amm.budget import planned
 from amm.commands import BatchCancel, Burn, Cancel, Command, Mint, Place, Replace, Sync
 from amm.connection import Markets, Observed
+from amm.feed import Feed
 from amm.inputs import Answer, Frame
 from amm.inventory import Fill
+from amm.lifecycle import FINAL
 from amm.rest import Exchange, PublicTrade, RefusedError, UnreachableError
-from amm.wire import REFUSAL_DATA, SUCCESS_DATA, Data, MarketStatus, Party, Role, Synced, Trade, TradeExecuted
+from amm.wire import REFUSAL_DATA, SUCCESS_DATA, Data, Market, Party, Role, Synced, Trade, TradeExecuted
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +43,7 @@ class PolledMarkets(Markets, Protocol):
 
     def running(self) -> list[str]: ...
     def filled(self, market_id: str, fills: tuple[Fill, ...]) -> None: ...
-    def status(self, market_id: str, status: MarketStatus) -> None: ...
+    def status(self, market: Market) -> None: ...
 
 
 @attrs.define(eq=False)
@@ -48,6 +51,8 @@ class Polling:
     exchange: Exchange
     clock: Callable[[], Ms]
     interval_ms: Ms
+    trades_url: Callable[[str], str]
+    tls: ssl.SSLContext | None = None
     markets: PolledMarkets = attrs.field(init=False)
     delivered: int = 0
     """Own trades up to this journal id have been handed to the markets."""
@@ -62,6 +67,9 @@ class Polling:
     _waiting: dict[str, deque[Command]] = attrs.field(factory=dict)
     _work: dict[str, trio.Event] = attrs.field(factory=dict)
     _nursery: trio.Nursery = attrs.field(init=False)
+    _feeds: dict[str, tuple[Feed, trio.CancelScope]] = attrs.field(factory=dict)
+    _hurried: trio.Event = attrs.field(factory=trio.Event)
+    """Somebody has traded since the last round began."""
 
     # What the markets use.
 
@@ -79,10 +87,12 @@ class Polling:
         """There is no guard that would notice."""
 
     def reconnect(self) -> None:
-        """Each request carries the token that is valid then."""
+        """Each request carries the token that is valid then; feeds are opened anew with it."""
+        for feed, _scope in self._feeds.values():
+            feed.reopen()
 
     async def authenticate(self) -> None:
-        """The same."""
+        self.reconnect()
 
     # Asking.
 
@@ -96,6 +106,7 @@ class Polling:
             except* (UnreachableError, RefusedError, msgspec.MsgspecError) as failures:
                 self.why = str(failures.exceptions[0])
             self._waiting.clear()
+            self._feeds.clear()
             if self.connected:
                 self.connected = False
                 log.warning("the exchange does not answer", why=self.why)
@@ -106,7 +117,8 @@ class Polling:
         if self._latest is None:
             self._latest = await self.exchange.latest_trade()
         while True:
-            began = trio.current_time()
+            began, self._hurried = trio.current_time(), trio.Event()
+            self._follow_trades()
             try:
                 await self._round(began)
                 backoff.reset()
@@ -114,7 +126,9 @@ class Polling:
                 if refusal.status != TOO_MANY_REQUESTS:
                     raise
                 log.warning("asked too often", why=str(refusal))
-            await trio.sleep_until(began + self._seconds())
+            await trio.sleep_until(began + self._least_seconds())
+            with trio.move_on_at(began + self.interval_ms / 1_000):
+                await self._hurried.wait()
 
     async def _round(self, began: float) -> None:
         await self._ask_trades()
@@ -135,10 +149,27 @@ class Polling:
     def _queries(self) -> int:
         return QUERIES_PER_ROUND + QUERIES_PER_MARKET * len(self.markets.running())
 
-    def _seconds(self) -> float:
-        """How long a round takes: what is configured, or what the exchange lets this many markets ask."""
-        limit = planned(QUERIES_A_MINUTE[self.exchange.credentials.is_service_token])
-        return max(self.interval_ms / 1_000, self._queries() * 60 / limit)
+    def _least_seconds(self) -> float:
+        """How long a round takes however much is traded: the exchange lets this many markets ask no more."""
+        return self._queries() * 60 / planned(QUERIES_A_MINUTE[self.exchange.credentials.is_service_token])
+
+    def _follow_trades(self) -> None:
+        """Hear of everybody's trades where we quote. The feed may lose some: it only hurries a round."""
+        running = set(self.markets.running())
+        for market_id in self._feeds.keys() - running:
+            self._feeds.pop(market_id)[1].cancel()
+        for market_id in running - self._feeds.keys():
+            url = self.trades_url(market_id)
+            feed = Feed(url, self.exchange.credentials, self._traded, self.tls, silence_max=float("inf"))
+            self._feeds[market_id] = feed, trio.CancelScope()
+            self._nursery.start_soon(self._listen, *self._feeds[market_id])
+
+    async def _listen(self, feed: Feed, scope: trio.CancelScope) -> None:
+        with scope:
+            await feed.run()
+
+    def _traded(self, _frame: str | bytes) -> None:
+        self._hurried.set()
 
     async def _ask_trades(self) -> int:
         """Hand on own trades that are new; return how many. Two who ask at once would hand them on twice."""
@@ -152,12 +183,16 @@ class Polling:
                 count += len(page.items)
                 if page.next_cursor is None:
                     break
-            self.delivered = max(self.delivered, seq)
+            if seq < self.delivered:
+                self.markets.stepped_back(self.delivered, seq)
+            self.delivered = seq
             return count
 
     async def _ask_market(self, market_id: str) -> None:
         market = await self.exchange.market(market_id)
-        self.markets.status(market_id, market.status)
+        if market.status in FINAL:
+            await self._ask_trades()  # the last before the payout: it is of what they left
+        self.markets.status(market)
         trades = await self.exchange.public_trades(market_id)
         last = self._public.get(market_id)
         self._public[market_id] = trades[0].trade_id if trades else ""
@@ -212,6 +247,7 @@ class Polling:
             balance = await self.exchange.balance()
             market = await self.exchange.market(market_id)
             if await self._ask_trades() == 0:
+                self.markets.status(market)  # or a payout that we have not heard of would look like a drift
                 synced = Synced(self.delivered, balance, position, orders, market)
                 return Answer(command.ref, 0, self.delivered, synced)
         return Answer(command.ref, UNKNOWN_OUTCOME, self.delivered)

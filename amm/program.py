@@ -139,7 +139,13 @@ class MarketMaker:
         polled = shared(self.file, "sync.transport") is TransportMode.POLL
         stream: Transport
         if polled:
-            stream = Polling(exchange, wall_clock, shared(self.file, "sync.trade_poll_interval_ms"))
+            stream = Polling(
+                exchange,
+                wall_clock,
+                shared(self.file, "sync.trade_poll_interval_ms"),
+                lambda market_id: f"{websockets}/ws/v1/trades/{market_id}",
+                tls,
+            )
         else:
             stream = CommandStream(
                 url=f"{websockets}/ws/v1/commands",
@@ -174,6 +180,7 @@ class MarketMaker:
         )
         self.stream.markets = self.supervisor
         mirror.overrides = Overrides(self.supervisor)
+        mirror.account_cash = lambda: self.supervisor.account.cash
         metrics.watch(self.supervisor, self.stream)
 
     def _limits(self) -> Limits:
@@ -204,6 +211,7 @@ class MarketMaker:
                     self.stream.reconnect()
                 else:
                     await self.stream.authenticate()
+                self.supervisor.reopen_feeds()
             except (RefusedError, UnreachableError) as trouble:
                 log.error("the token could not be renewed", why=str(trouble))
                 await trio.sleep(RENEW_AGAIN)

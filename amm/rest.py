@@ -58,6 +58,8 @@ class Markets(msgspec.Struct, frozen=True):
 class LedgerEntry(msgspec.Struct, frozen=True):
     id: int
     amount_cents: Cents
+    created_at: str
+    reference_type: str | None = None
     reference_id: str | None = None
 
 
@@ -77,6 +79,7 @@ class OwnTrade(msgspec.Struct, frozen=True):
     quantity: Shares
     role: str
     fee_cents: Cents
+    executed_at: str
 
     def fill(self) -> Fill:
         sides = {"SELL": (Side.ASK,), "BUY": (Side.BID,), "BOTH": (Side.ASK, Side.BID)}[self.my_side]
@@ -139,6 +142,14 @@ class Exchange:
         parameters = {"since": since or NO_TRADE, "limit": str(PAGE)}
         return await self._ask(Page[OwnTrade], "GET", "/trades", params=parameters)
 
+    async def trades_back(self, market_id: str, cursor: str | None) -> Page[OwnTrade]:
+        """A page of our trades in one market, newest first."""
+        parameters = {"market_id": market_id, "limit": str(PAGE)}
+        if cursor is not None:
+            parameters["cursor"] = cursor
+        page, _seq = await self._ask(Page[OwnTrade], "GET", "/trades", params=parameters)
+        return page
+
     async def public_trades(self, market_id: str) -> list[PublicTrade]:
         """Everybody's last trades in a market, newest first."""
         path, parameters = f"/markets/{market_id}/trades", {"limit": str(PAGE)}
@@ -194,7 +205,7 @@ class Exchange:
     async def _ask(
         self, kind: type[T], method: str, path: str, token: str | None = None, **how: Any
     ) -> tuple[T, int]:
-        headers = {"Authorization": f"Bearer {token or self.credentials.token}"}
+        headers = self.credentials.headers if token is None else {"Authorization": f"Bearer {token}"}
         try:
             response = await self.http.request(method, f"/api/v1{path}", headers=headers, **how)
         except httpx.HTTPError as trouble:

@@ -26,6 +26,7 @@ from amm.inputs import (
     Polled,
     Pong,
     StatusSeen,
+    SteppedBack,
     Stop,
 )
 from amm.inventory import Fill
@@ -35,7 +36,7 @@ from amm.opening import cancel_everything, layers_of, open_run
 from amm.rest import Exchange, RefusedError, UnreachableError
 from amm.run import Overlay, Patch, Run, Trouble
 from amm.state import MarketState
-from amm.wire import AmmMarket, AmmStarted, AmmStopped, MarketStatus, StopMode
+from amm.wire import AmmMarket, AmmStarted, AmmStopped, Market, StopMode
 
 log = structlog.get_logger(__name__)
 
@@ -105,6 +106,12 @@ class Supervisor:
             run.tell(Connected(blind_ms, resumed))
         self._look.set()
 
+    def reopen_feeds(self) -> None:
+        """A token was renewed: what was opened with the one before ends with it."""
+        for run in self.alive():
+            if run.market is not None:
+                run.market.feed.reopen()
+
     def running(self) -> list[str]:
         return [run.market_id for run in self.alive() if run.market is not None]
 
@@ -113,10 +120,14 @@ class Supervisor:
         if run is not None and not run.over:
             run.tell(Polled(fills))
 
-    def status(self, market_id: str, status: MarketStatus) -> None:
-        state = self.runs[market_id].state
-        if state is not None and state.status is not status:
-            self.runs[market_id].tell(StatusSeen(status))
+    def status(self, market: Market) -> None:
+        run = self.runs[market.id]
+        if run.state is not None and run.state.status is not market.status:
+            run.tell(StatusSeen(market.status, market.resolution_result))
+
+    def stepped_back(self, told_seq: int, seq: int) -> None:
+        for run in self.alive():
+            run.tell(SteppedBack(told_seq, seq))
 
     def alive(self) -> Iterator[Run]:
         return (run for run in self.runs.values() if not run.over)

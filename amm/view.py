@@ -6,6 +6,7 @@ from amm.arithmetic import CENT, ONE, Ms, rdiv
 from amm.config import TransportMode
 from amm.ladder import Side
 from amm.run import Run
+from amm.skew import inventory_skew
 from amm.state import Decision, MarketState
 
 
@@ -48,7 +49,8 @@ def view(state: MarketState) -> dict[str, Any]:
         "no_volume": inventory.no,
         "yes_cost_sum_cents": inventory.yes_cost,
         "no_cost_sum_cents": inventory.no_cost,
-        "cash_cents": inventory.cash,
+        "market_cash_cents": inventory.cash,
+        "inventory_skew": decimal(inventory_skew(inventory.yes, inventory.no, 1), ONE),
         "realized_pnl_cents": inventory.realized_pnl,
         "fees_paid_cents": inventory.fees_paid,
         "open_orders": len(state.orders.live),
@@ -63,6 +65,7 @@ def view(state: MarketState) -> dict[str, Any]:
         "transport": state.config.sync.transport.value,
         "start_count": state.start_count,
         "boot_id": state.boot_id,
+        "lvr_cooldown_until": max(cooldown_until(state, side) for side in Side),
         "cooldown_until_ask_ms": cooldown_until(state, Side.ASK),
         "cooldown_until_bid_ms": cooldown_until(state, Side.BID),
         **({} if state.decision is None else thoughts(state.decision)),
@@ -83,7 +86,7 @@ def thoughts(decision: Decision) -> dict[str, Any]:
         "sigma_cents": decimal(decision.sigma, CENT),
         "gamma": decimal(decision.gamma, ONE),
         "tau": decimal(decision.tau, ONE),
-        "inventory_skew": decimal(decision.q, ONE),
+        "quoted_skew": decimal(decision.q, ONE),
         "reservation_price_cents": decimal(decision.reservation, CENT),
         "best_ask_cents": Side.ASK.own_price(asks[0].price) if asks else None,
         "best_bid_cents": Side.BID.own_price(bids[0].price) if bids else None,

@@ -226,6 +226,7 @@ class Market(msgspec.Struct, frozen=True):
     trading_start_at: str | None = None
     trading_end_at: str | None = None
     resolution_date: str | None = None
+    resolution_result: str | None = None
 
 
 class Synced(msgspec.Struct, frozen=True):

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
+import httpx
 import msgspec
+import pytest
 import trio
 import trio_websocket
 
@@ -12,7 +14,9 @@ from amm.arithmetic import Ms
 from amm.commands import Sync
 from amm.connection import CommandStream
 from amm.credentials import Credentials
+from amm.feed import Feed
 from amm.inputs import Answer, Frame
+from amm.rest import Exchange, UnreachableError
 from tests.amm.parts import MARKET, NOON
 from tests.end_to_end.making import service_token
 
@@ -34,6 +38,9 @@ class Noted:
 
     def lost(self) -> None:
         self.told.append("lost")
+
+    def stepped_back(self, told_seq: int, seq: int) -> None:
+        self.told.append(f"stepped back {told_seq} {seq}")
 
     def down(self) -> None:
         self.told.append("down")
@@ -86,3 +93,53 @@ async def test_an_answer_that_makes_no_sense_costs_the_connection_and_not_the_pr
         await told("up True", 2)
         nursery.cancel_scope.cancel()
     assert markets.told == ["up True", "down", "up True"]
+
+
+async def test_a_journal_that_steps_back_is_told_whoever_shows_it() -> None:
+    """The greeting of a new connection, or an event: both name an id before one that we have been told."""
+    markets = Noted()
+    stream = CommandStream("ws://nowhere", Credentials(service_token()), lambda: NOON, 5_000)
+    stream.markets, stream.delivered = markets, 100
+    hello = {"t": "hello", "seq": 100, "limits": {"max_in_flight": 256}}
+    stream.take_frame(msgspec.json.encode(hello))
+    assert markets.told == []
+    stream.take_frame(msgspec.json.encode(hello | {"seq": 99}))
+    assert markets.told == ["stepped back 100 99"]
+    status = {
+        "event_type": "MARKET_STATUS_CHANGED",
+        "timestamp_ms": NOON,
+        "market_id": MARKET,
+        "new_status": "ACTIVE",
+    }
+    for n, seq in ((1, 101), (2, 98)):
+        stream.take_frame(msgspec.json.encode({"t": "event", "n": n, "seq": seq, "data": status}))
+    assert markets.told[1:] == [f"frame {MARKET} 101", "stepped back 101 98", f"frame {MARKET} 98"]
+
+
+async def test_every_request_and_every_handshake_names_the_market_maker() -> None:
+    """To whoever listens there: REST, the command stream, a feed."""
+    heads: list[bytes] = []
+
+    async def note(line: trio.SocketStream) -> None:
+        heads.append(await line.receive_some())
+        await line.aclose()
+
+    async with trio.open_nursery() as nursery:
+        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        nursery.start_soon(trio.serve_listeners, note, [listener])
+        port = listener.socket.getsockname()[1]
+        mine = Credentials(service_token())
+        stream = CommandStream(f"ws://127.0.0.1:{port}/", mine, lambda: NOON, 5_000)
+        stream.markets = Noted()
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+            with pytest.raises(UnreachableError):
+                await Exchange(http, mine).amm_markets()
+        nursery.start_soon(stream.run)
+        nursery.start_soon(Feed(f"ws://127.0.0.1:{port}/", mine, lambda _frame: None).run)
+        with trio.fail_after(10):
+            while len(heads) < 3:
+                await trio.sleep(0.01)
+        nursery.cancel_scope.cancel()
+    for head in heads:
+        assert b"x-amm-system-id: amm_system_001" in head.lower()
+        assert b"authorization: bearer ey" in head.lower()

@@ -15,7 +15,7 @@ from amm.commands import (
     Sync,
 )
 from amm.defence import Level, Reason
-from amm.inputs import Book, Kill, KnownEvents, Lost, Resume, Stop
+from amm.inputs import Book, Kill, KnownEvents, Lost, Resume, SteppedBack, Stop
 from amm.ladder import Side
 from amm.phases import Phase
 from amm.state import Failure, Lifecycle
@@ -123,6 +123,36 @@ def test_scenario_10_in_a_halt_nothing_is_sent_and_afterwards_the_first_command_
     play.wait(2_000)
     assert play.state.lifecycle is Lifecycle.RUNNING
     assert play.venue.locked(Side.ASK) > 0
+
+
+@pytest.mark.parametrize(
+    ("status", "quotes_again"), [(MarketStatus.SUSPENDED, True), (MarketStatus.HALTED, False)]
+)
+def test_a_suspension_or_a_halt_that_is_over_before_anybody_looks_is_one(
+    status: MarketStatus, quotes_again: bool
+) -> None:
+    """Both events come in one breath: everything is cancelled, and after a halt a person has to look."""
+    play = playing()
+    play.venue.turn(status, play.now_ms)
+    play.venue.turn(MarketStatus.ACTIVE, play.now_ms)
+    play.step()
+    assert [type(one) for one in play.orders_sent()] == [BatchCancel]
+    assert (play.state.lifecycle, play.venue.locked(Side.ASK)) == (Lifecycle.EMERGENCY, 0)
+    play.wait(10_000)
+    assert (play.venue.locked(Side.ASK) > 0) is quotes_again
+
+
+def test_a_journal_that_goes_back_kills_and_its_numbers_count_anew() -> None:
+    """What was sold after the exchange's new end never happened there: its books are taken."""
+    play = playing()
+    seq = play.venue.seq
+    play.step(SteppedBack(seq + 1_000, seq))
+    play.wait(5_000)
+    assert play.state.risk.killed
+    assert Reason.INTEGRITY in play.state.risk.latched
+    assert play.venue.locked(Side.ASK) == 0
+    assert play.state.ledger.applied_seq <= play.venue.seq
+    assert play.agrees()
 
 
 def test_scenario_10_a_kill_in_a_halt_cancels_as_soon_as_that_is_possible() -> None:

@@ -224,6 +224,40 @@ async def test_a_kill_outlives_an_opening_that_fails_and_a_disk_that_is_full(
         maker.stop.set()
 
 
+@pytest.mark.parametrize("remembers", [True, False], ids=["kept", "its folder lost"])
+async def test_a_days_loss_counts_on_over_a_restart(exchange: Venue, tmp_path: Path, remembers: bool) -> None:
+    """Ten YES sold at 55 while YES comes to be worth 90: 350 cents lost, and as many after the restart."""
+    market = quoted(exchange)
+
+    def think(state: MarketState, news: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
+        state.prices.fair_override = 90 * CENT if state.ledger.inventory.yes == 2_490 else 50 * CENT
+        return decide(state, news, now_ms, budget)
+
+    losses: list[int] = []
+    for folder in (tmp_path / "first", tmp_path / ("first" if remembers else "second")):
+        maker = MarketMaker(
+            Wishes(url=exchange.address, token=service_token(), state_folder=folder, config_text=CONFIG),
+            think=think,
+        )
+
+        def lost(maker: MarketMaker = maker) -> int:
+            """What it believes to have lost today, once it has looked."""
+            run = maker.supervisor.runs.get(market.market_id) if hasattr(maker, "supervisor") else None
+            decision = None if run is None or run.state is None else run.state.decision
+            return 0 if decision is None or decision.fair.price != 90 * CENT else -decision.day_pnl
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(maker.run, lambda _line: None)
+            if not losses:
+                await eventually(market.is_quoted)
+                exchange.user(100_000).placed(market.market_id, "BUY YES 10 @55")
+            await eventually(lambda: lost() > 0)
+            losses.append(lost())
+            maker.stop.set()
+    assert losses[0] == losses[1]
+    assert 350 <= losses[0] <= 352
+
+
 async def test_a_loss_of_all_markets_together_kills_every_one_of_them(
     exchange: Venue, tmp_path: Path
 ) -> None:
@@ -582,6 +616,10 @@ def text_of(head: bytes, file: BinaryIO) -> str:
     return file.read(int(head[1:]) + 2)[:-2].decode()
 
 
+def available(exchange: Venue) -> int:
+    return int(exchange.amm.data("/account/balance")["available_balance_cents"])
+
+
 def test_redis_has_a_copy_of_inventory_orders_and_state(
     exchange: Venue, tmp_path: Path, redis_url: str
 ) -> None:
@@ -593,13 +631,22 @@ def test_redis_has_a_copy_of_inventory_orders_and_state(
             return dict(zip(words[::2], words[1::2], strict=True))
 
         until(lambda: inventory().get("yes_available") == str(2_500 - 175))
-        assert inventory()["cash_cents"] == "250000"
+        assert inventory()["market_cash_cents"] == "250000"
+        until(lambda: inventory()["cash_cents"] == str(available(exchange)))
+        (written, *_) = ask_redis(redis_url, "HVALS", f"amm:orders:{market.market_id}")
+        assert {"side", "direction", "price", "qty", "remaining", "book_type", "created_at_ms"} <= set(
+            json.loads(written)
+        )
         orders = ask_redis(redis_url, "HKEYS", f"amm:orders:{market.market_id}")
         assert set(orders) == {order["id"] for order in market.own_orders()}
         assert ask_redis(redis_url, "HGET", f"amm:state:{market.market_id}", "kill_switch") == ["OFF"]
         exchange.user(100_000).placed(market.market_id, "BUY YES 10 @55")
         trades = f"amm:processed:{market.market_id}"
         until(lambda: len(ask_redis(redis_url, "SMEMBERS", trades)) == 1)
+        until(lambda: inventory()["cash_cents"] == str(available(exchange)))
+        state = fields_of(redis_url, f"amm:state:{market.market_id}")
+        assert int(state["lvr_cooldown_until"]) == int(state["cooldown_until_ask_ms"]) > 0
+        assert float(state["inventory_skew"]) == pytest.approx(-10 / 4_990, abs=1e-6)
         maker.stop()
     slots = ask_redis(redis_url, "HVALS", f"amm:orders:{market.market_id}")
     assert slots == []  # gone with the orders

@@ -85,6 +85,31 @@ def test_without_the_stream_a_suspension_a_stop_and_an_end_are_seen(exchange: Ve
         assert not other.own_orders()
 
 
+def test_without_the_stream_a_payout_is_booked(exchange: Venue, tmp_path: Path) -> None:
+    """2,475 YES pay 100 cents each; the ledger says the same."""
+    with making(exchange.address, tmp_path, POLL) as maker:
+        market = quoted(exchange, maker)
+        exchange.user(100_000).placed(market.market_id, "BUY YES 25 @55")
+        market.admin("resolve", resolution_result="YES")
+        until(lambda: maker.lifecycle(market.market_id) == "STOPPED")
+        assert market.agrees(maker)
+        assert maker.state(market.market_id)["market_cash_cents"] > 250_000 + 247_500
+        assert not [alert for alert in maker.alerts() if "DRIFT" in alert or "PROGRAMMING" in alert]
+
+
+def test_a_trade_hurries_the_next_poll(exchange: Venue, tmp_path: Path) -> None:
+    """Every ten seconds is what is configured; ours is booked as soon as the public feed tells of it."""
+    slow = POLL.replace("trade_poll_interval_ms = 200", "trade_poll_interval_ms = 10000")
+    with making(exchange.address, tmp_path, f"{slow}feed_stale_ms = 60000\n") as maker:
+        market = quoted(exchange, maker)
+        until(lambda: len(market.own_orders()) == 10, 30)
+        ann = exchange.user(100_000)
+        for number in (1, 2):
+            ann.placed(market.market_id, "BUY YES 1 @59")
+            until(lambda sold=number: market.position()[0] == 2_500 - sold)
+            until(lambda: market.agrees(maker), 5)
+
+
 def test_without_a_guard_what_a_killed_maker_left_is_cancelled_by_the_next(
     exchange: Venue, tmp_path: Path
 ) -> None:

@@ -172,7 +172,7 @@ class Quoted:
         """Whether maker and exchange have the same inventory, to the share and the cent."""
         state = maker.state(self.market_id)
         names = ("yes_volume", "no_volume", "yes_cost_sum_cents", "no_cost_sum_cents")
-        ours = (*(state[name] for name in names), state["cash_cents"])
+        ours = (*(state[name] for name in names), state["market_cash_cents"])
         return ours == (*self.position(), self.cash())
 
     def every_order(self) -> list[Any]:

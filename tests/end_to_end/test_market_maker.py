@@ -154,7 +154,7 @@ def test_an_immediate_stop_burns_nothing_and_a_new_start_quotes_again(floor: Flo
     market.start(budget=300_000)
     until(market.is_quoted)
     state = floor.maker.state(market.market_id)
-    assert (state["start_count"], state["cash_cents"]) == (2, 150_000)
+    assert (state["start_count"], state["market_cash_cents"]) == (2, 150_000)
 
 
 def test_in_a_market_that_opened_long_ago_the_initial_price_weighs_as_in_a_new_one(floor: Floor) -> None:
@@ -219,15 +219,15 @@ def test_a_request_that_comes_again_is_not_answered_to_a_stranger_nor_done_twice
     market = quoted(floor.venue, floor.maker)
     url = f"{floor.maker.control}/control/{market.market_id}/allocate"
     headers = {"Authorization": f"Bearer {floor.venue.admin.token}", "X-Request-Id": f"a-{market.market_id}"}
-    cash = floor.maker.state(market.market_id)["cash_cents"]
+    cash = floor.maker.state(market.market_id)["market_cash_cents"]
 
     def ask() -> httpx.Response:
         return httpx.post(url, json={"amount_cents": -1_000}, headers=headers, timeout=30)
 
     with ThreadPoolExecutor(10) as threads:
         answers = [each.result() for each in [threads.submit(ask) for _ in range(10)]]
-    assert [answer.json() for answer in answers] == [{"cash_cents": cash - 1_000}] * 10
-    assert floor.maker.state(market.market_id)["cash_cents"] == cash - 1_000
+    assert [answer.json() for answer in answers] == [{"market_cash_cents": cash - 1_000}] * 10
+    assert floor.maker.state(market.market_id)["market_cash_cents"] == cash - 1_000
     del headers["Authorization"]
     assert ask().status_code == 401
 
@@ -250,7 +250,7 @@ def test_money_of_no_market_can_be_given_to_one_but_not_invented(floor: Floor) -
         control(floor, market, "allocate", amount_cents=5_000).status_code == 422
     )  # above the budget's limit
     assert control(floor, market, "allocate", amount_cents=-5_000).status_code == 200
-    assert floor.maker.state(market.market_id)["cash_cents"] == state["cash_cents"] - 5_000
+    assert floor.maker.state(market.market_id)["market_cash_cents"] == state["market_cash_cents"] - 5_000
 
 
 # Accidents: a maker for each, all on one exchange; the last tests end that one, too.
