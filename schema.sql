@@ -1,6 +1,7 @@
 -- The whole database of Verdict, readable from top to bottom.
 --
 --   the journal      wal_events, and snapshots to start from                      the only source of truth
+--   its witnesses    journal_seals                                               show that it is what it was
 --   its reading      journal_batches, wal_postings, wal_trades, ... (views)       the compact payloads with names
 --   the projections  accounts, markets, amm_markets, orders, trades, positions,
 --                    ledger_entries, circuit_breaker_events                       can be dropped and rebuilt
@@ -40,7 +41,7 @@ CREATE TABLE wal_events (
     CONSTRAINT ck_wal_id_gte_1 CHECK (id >= 1),
     CONSTRAINT ck_wal_digest CHECK (octet_length(digest) = 32),
     CONSTRAINT ck_wal_event_type CHECK (event_type IN (
-        'JOURNAL_OPENED',
+        'JOURNAL_OPENED', 'JOURNAL_ACCEPTED',
         'ACCOUNT_OPENED', 'FUNDS_DEPOSITED', 'FUNDS_WITHDRAWN', 'FUNDS_TRANSFERRED', 'SHARES_TRANSFERRED',
         'FENCE_RAISED', 'GUARD_SET',
         'MARKET_CREATED', 'MARKET_STATUS_CHANGED', 'MARKET_AMM_AUTHORIZED', 'MARKET_CLOSING', 'MARKET_SETTLED',
@@ -66,9 +67,26 @@ CREATE TABLE snapshots (
     digest      BYTEA        NOT NULL,  -- of the state, as the kernel computes it
     chunks      INT          NOT NULL,
     created_at  TIMESTAMPTZ  NOT NULL,
+    journal_digest  BYTEA    NOT NULL,  -- the journal's own, as of that row
+    seal        BYTEA        NOT NULL,  -- made with a key that is not in the database, over all that stands above
     CONSTRAINT snapshots_pkey PRIMARY KEY (journal_id),
     CONSTRAINT ck_snapshots_digest CHECK (octet_length(digest) = 32),
-    CONSTRAINT ck_snapshots_chunks CHECK (chunks >= 1)
+    CONSTRAINT ck_snapshots_chunks CHECK (chunks >= 1),
+    CONSTRAINT ck_snapshots_journal_digest CHECK (octet_length(journal_digest) = 32),
+    CONSTRAINT ck_snapshots_seal CHECK (octet_length(seal) = 32)
+);
+
+-- The exchange's signature under the end of its journal, each minute that journaled something. Who rewrites rows can
+-- rewrite every digest behind them, but no seal: the key is not in the database. The public half verifies them.
+CREATE TABLE journal_seals (
+    last_id     BIGINT       NOT NULL,
+    digest      BYTEA        NOT NULL,  -- the journal's, as of that row
+    signature   BYTEA        NOT NULL,  -- Ed25519 over both
+    created_at  TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
+    CONSTRAINT journal_seals_pkey PRIMARY KEY (last_id),
+    CONSTRAINT ck_journal_seals_last_id CHECK (last_id >= 1),
+    CONSTRAINT ck_journal_seals_digest CHECK (octet_length(digest) = 32),
+    CONSTRAINT ck_journal_seals_signature CHECK (octet_length(signature) = 64)
 );
 
 -- In pieces, so that neither side ever holds one value of a gigabyte.
@@ -444,9 +462,11 @@ INSERT INTO schema_version (version) VALUES (3);
 CREATE TABLE projector_cursor (
     only_row    BOOLEAN  NOT NULL DEFAULT TRUE,
     journal_id  BIGINT   NOT NULL,
+    digest      BYTEA    NULL,  -- the journal's as of that row; null within one of its transactions
     CONSTRAINT projector_cursor_pkey PRIMARY KEY (only_row),
     CONSTRAINT ck_projector_cursor_only_row CHECK (only_row),
-    CONSTRAINT ck_projector_cursor_journal_id CHECK (journal_id >= 0)
+    CONSTRAINT ck_projector_cursor_journal_id CHECK (journal_id >= 0),
+    CONSTRAINT ck_projector_cursor_digest CHECK (octet_length(digest) = 32)
 );
 INSERT INTO projector_cursor (journal_id) VALUES (0);
 
@@ -757,3 +777,11 @@ COMMENT ON TABLE schema_version IS 'Which version of the schema the database has
 COMMENT ON TABLE projector_cursor IS 'How far the tables that are folded from the journal are. One row.';
 COMMENT ON COLUMN projector_cursor.only_row IS 'There is no second one.';
 COMMENT ON COLUMN projector_cursor.journal_id IS 'The newest event that they reflect.';
+
+COMMENT ON TABLE journal_seals IS 'The exchange''s signature under the end of its journal, each minute that journaled something.';
+COMMENT ON COLUMN journal_seals.last_id IS 'The newest row of the journal then.';
+COMMENT ON COLUMN journal_seals.digest IS 'The journal''s, as of that row.';
+COMMENT ON COLUMN journal_seals.signature IS 'Ed25519 over both, made with a key that is not in the database.';
+COMMENT ON COLUMN snapshots.journal_digest IS 'The journal''s, as of that row.';
+COMMENT ON COLUMN snapshots.seal IS 'Made with a key that is not in the database; a snapshot without a right one is never used.';
+COMMENT ON COLUMN projector_cursor.digest IS 'The journal''s, as of that row; null within one of its transactions.';

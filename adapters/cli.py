@@ -18,6 +18,7 @@ from adapters.settings import SettingsError, show_settings
 # Which module holds each command, under the same name. It is imported when the command is asked for:
 # `verdict config` has no need to wait for a web server and a database driver.
 COMMANDS: dict[str, str] = {
+    "accept-journal": "adapters.accept_journal",
     "amm": "adapters.amm",
     "bench": "adapters.bench",
     "compile": "adapters.compile",

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 import click
+import structlog
 import trio
 
 from adapters.bodies import RegisterBody, microseconds
@@ -20,8 +21,11 @@ from kernel.actors import Actors
 from kernel.answers import Refusal
 from kernel.commands import ActivateMarket, AnyCommand, CreateMarket, MarketTerms, OpenAccount, OpenJournal
 
+log = structlog.get_logger(__name__)
+
 BY: Final = "first start"
 SECRET_FILE: Final = "jwt_secret"  # noqa: S105 - the name of a file
+SEAL_FILE: Final = "seal_key"
 OPENED_AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 SAMPLES: Final = (
@@ -103,6 +107,17 @@ async def ensure_administrator(settings: Settings, users: Users, passwords: Pass
 def one_time_password() -> str:
     """Random, and of the kinds of characters that every password here must have."""
     return f"{secrets.token_urlsafe(12)}aA1"
+
+
+async def seal_key(settings: Settings) -> str:
+    """The configured key, or one of our own, kept so that what was sealed verifies after a restart."""
+    if settings.seal_key is not None:
+        return settings.seal_key
+    file = settings.data / SEAL_FILE
+    key, is_new = await trio.to_thread.run_sync(kept_key, file)
+    if is_new:
+        log.info("made the key of the seals; keep a copy away from the database's backups", file=str(file))
+    return key
 
 
 async def jwt_secret(settings: Settings) -> str:

@@ -1,5 +1,6 @@
 """`verdict replay`: the journal from its first row, to count it, to look at the past, or to verify it."""
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -9,8 +10,11 @@ import click
 
 from adapters import render
 from adapters.cli import CommandError
+from adapters.first_start import SEAL_FILE
+from adapters.keys import read_key
 from adapters.moment import account_lines, market_lines, order_lines, table
 from adapters.rebuild import bar, on_database
+from adapters.settings import load_settings
 from kernel import Exchange
 from kernel.events import Fact, Fill
 from persistence.comparison import Findings
@@ -18,6 +22,7 @@ from persistence.database import Connection, Database
 from persistence.recovery import DamagedError
 from persistence.replay import Verification, frozen_view, head_of, id_at
 from persistence.replay import replay as replay_journal
+from persistence.seals import SealKey, check_public_key
 
 Wanted = tuple[str, str]
 """A kind of thing, and the id of one."""
@@ -40,6 +45,22 @@ class Moment(click.ParamType[datetime]):
         return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
+class PublicKey(click.ParamType[bytes]):
+    """The public half of a key of seals, as the server's log tells it."""
+
+    name = "key"
+
+    def convert(self, value: str | bytes, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        if isinstance(value, bytes):
+            return value
+        try:
+            public = bytes.fromhex(value)
+            check_public_key(public)
+        except ValueError:
+            self.fail(f"{value!r} is no Ed25519 public key of 64 hexadecimal digits", param, ctx)
+        return public
+
+
 @click.command()
 @click.option(
     "--verify", is_flag=True, help="Hold journal, invariants, newest snapshot and tables to each other."
@@ -53,17 +74,33 @@ class Moment(click.ParamType[datetime]):
     metavar="KIND ID",
     help="Show a market, account or order as it was then; can be given again.",
 )
-def replay(verify: bool, to: int | None, at: datetime | None, show: tuple[Wanted, ...]) -> None:
+@click.option(
+    "--public-key",
+    "public_keys",
+    type=PublicKey(),
+    multiple=True,
+    metavar="HEX",
+    help="With --verify: whose seals count, instead of this exchange's own; can be given again.",
+)
+def replay(
+    verify: bool,
+    to: int | None,
+    at: datetime | None,
+    show: tuple[Wanted, ...],
+    public_keys: tuple[bytes, ...],
+) -> None:
     """Rebuild the state from the journal alone; print what it held and its digest."""
     if to is not None and at is not None:
         raise click.UsageError("--to and --at say the same thing: give one of them")
     if verify and (to is not None or at is not None or show):
         raise click.UsageError("--verify takes the whole journal: give it alone")
+    if public_keys and not verify:
+        raise click.UsageError("--public-key is for --verify")
 
     async def work(db: Database) -> None:
         async with frozen_view(db) as connection:
             if verify:
-                await verify_all(connection)
+                await verify_all(connection, public_keys or own_public_key())
             else:
                 await show_moment(connection, to, at, show)
 
@@ -121,9 +158,16 @@ def lines_of(exchange: Exchange, wanted: Wanted, fills: list[Fact]) -> Iterator[
             raise CommandError(f"there was no {kind} {name} as of row {exchange.head}")
 
 
-async def verify_all(connection: Connection) -> None:
+def own_public_key() -> tuple[bytes, ...]:
+    """Whose seals this exchange's own are; nobody's where there is no key: verifying makes none."""
+    settings = load_settings(os.environ)
+    secret = settings.seal_key or read_key(settings.data / SEAL_FILE)
+    return () if secret is None else (SealKey(secret).public,)
+
+
+async def verify_all(connection: Connection, public_keys: tuple[bytes, ...]) -> None:
     begun = time.monotonic()
-    verification = Verification(connection)
+    verification = Verification(connection, public_keys=public_keys)
     damage = None
     with bar("verifying the journal") as progress:
         try:

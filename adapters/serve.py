@@ -19,7 +19,13 @@ from quart_trio import QuartTrio
 from adapters import doorway
 from adapters.cli import CommandError, leaves, version
 from adapters.clock import Clock
-from adapters.first_start import ensure_administrator, jwt_secret, open_exchange, open_missing_accounts
+from adapters.first_start import (
+    ensure_administrator,
+    jwt_secret,
+    open_exchange,
+    open_missing_accounts,
+    seal_key,
+)
 from adapters.gate import Gate
 from adapters.http import make_app
 from adapters.identity import Identities
@@ -42,7 +48,16 @@ from adapters.websockets import Websockets
 from kernel import FORM, Exchange
 from kernel.actors import Actors
 from kernel.journal import JournalError
-from persistence import DatabaseUnusableError, database, embedded, journal, lone_errors, snapshots
+from persistence import (
+    DatabaseUnusableError,
+    database,
+    embedded,
+    journal,
+    lone_errors,
+    snapshots,
+    witness_file,
+    witnesses,
+)
 from persistence.database import ConnectionLostError, Database, NoRoomError
 from persistence.history import History
 from persistence.migrate import migrate
@@ -50,8 +65,10 @@ from persistence.projecting import Progress, projecting
 from persistence.record import check_record
 from persistence.recovery import recover
 from persistence.rehearsal import rehearsing
+from persistence.seals import Sealer, SealKey
 from persistence.sessions import Sessions
 from persistence.users import Users
+from persistence.witness_file import WitnessFile
 
 log = structlog.get_logger(__name__)
 
@@ -129,13 +146,16 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Running]:
     monitors = listening(
         settings.metrics_host, settings.metrics_port, "VERDICT_METRICS_HOST and VERDICT_METRICS_PORT"
     )
-    async with database_of(settings) as db, journal.opened(db) as writer:
-        exchange = await recover(db)
+    key = SealKey(await seal_key(settings))
+    witness = WitnessFile(settings.data / witness_file.NAME)
+    async with database_of(settings) as db, journal.opened(db, witness) as writer:
+        await check_witnesses(db, key, witness, writer)
+        exchange = await recover(db, key)
         log.info("recovered", head=exchange.head, kernel=FORM)
         clock.start_after(exchange.now)
         gc.freeze()
         gc.set_threshold(*GARBAGE_THRESHOLDS)
-        actors = Actors(exchange, writer)
+        actors, sealer = Actors(exchange, writer), Sealer(db, writer, key, witness)
         progress = Progress(durable=exchange.head)
         actors.listeners.append(lambda _decided: progress.wake(actors.durable))
         users, passwords = Users(db), Passwords()
@@ -166,7 +186,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Running]:
             await open_missing_accounts(actors, clock, await users.ids())
             async with (
                 projecting(db.url, progress),
-                rehearsing(db, lambda: actors.durable),
+                rehearsing(db, key, lambda: actors.durable),
                 trio.open_nursery() as helping,
             ):
                 progress.wake(actors.durable)
@@ -176,6 +196,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Running]:
                 helping.start_soon(end_trading_windows, server)
                 helping.start_soon(audit_regularly, server)
                 helping.start_soon(LedgerWatch(server).run)
+                helping.start_soon(sealer.run)
                 gate = Gate(settings, clock)
                 metrics = metrics_of(server, websockets, gate, writer)
                 app = application(server, metrics, writer)
@@ -190,13 +211,28 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Running]:
                 "stopped while the journal could not be written; what was not acknowledged may be lost: "
                 f"{writer.trouble or 'PostgreSQL gives no answer'}"
             )
-        await leave_snapshot(db, exchange)
+        await sealer.seal()
+        await leave_snapshot(db, exchange, key)
 
 
-async def leave_snapshot(db: Database, exchange: Exchange) -> None:
+async def check_witnesses(
+    db: Database, key: SealKey, witness: WitnessFile, writer: journal.DurableJournal
+) -> None:
+    """Refuse a journal that a witness knows otherwise; from then on the witness file goes with it."""
+    kept = witness.read()
+    async with db.borrowed() as connection:
+        await witnesses.check(connection, key, kept)
+    last_id, digest = writer.end
+    if last_id:
+        if kept is None:
+            log.warning("there is no witness file that could tell of this journal", file=str(witness.file))
+        witness.acknowledge(last_id, digest)
+
+
+async def leave_snapshot(db: Database, exchange: Exchange, key: SealKey) -> None:
     """So that the next start has nothing to replay. Without it, that start only takes longer."""
     try:
-        await snapshots.write(db, exchange)
+        await snapshots.write(db, exchange, key)
     except (ConnectionLostError, DatabaseUnusableError, NoRoomError) as trouble:
         log.warning("no snapshot could be written", why=str(trouble))
 

@@ -248,7 +248,10 @@ class Settings:
         show=show_secret,
     )
     data: Path = setting(
-        "VERDICT_DATA", DATA_FOLDER, "folder of the embedded PostgreSQL and the token key", read=read_folder
+        "VERDICT_DATA",
+        DATA_FOLDER,
+        "folder of the embedded PostgreSQL, the keys and the witness",
+        read=read_folder,
     )
     database_url: str | None = setting(
         "DATABASE_URL",
@@ -278,6 +281,13 @@ class Settings:
         86_400,
         "for how long a service token of the market maker is",
         read=read_seconds,
+    )
+    seal_key: str | None = setting(
+        "VERDICT_SEAL_KEY",
+        None,
+        "key that seals the journal and its snapshots; without it one is made and kept in the data folder",
+        read=read_key,
+        show=show_secret,
     )
     admin_username: str = setting("VERDICT_ADMIN_USERNAME", "admin", "first administrator", read=read_text)
     admin_email: str = setting(

@@ -29,6 +29,9 @@ from persistence import database, embedded, snapshots, wal
 from persistence.database import Connection
 from persistence.migrate import migrate
 from persistence.recovery import recover
+from persistence.seals import SealKey
+
+KEY = SealKey("the key of a benchmark's seals, which nobody needs to know")
 
 BURST: Final = 50
 GROUP: Final = 1_000
@@ -74,7 +77,7 @@ async def measure(folder: Path, events: int, resting: int, rounds: int, after: i
 
         exchange = await recover(db)
         begun = time.perf_counter()
-        await snapshots.write(db, exchange)
+        await snapshots.write(db, exchange, KEY)
         written = time.perf_counter() - begun
         size = await connection.fetch_value("SELECT sum(octet_length(content)) FROM snapshot_chunks")
         section(f"{head:,} events, and a snapshot of all of them")
@@ -114,7 +117,7 @@ def recover_and_tell(url: str, there: "multiprocessing.connection.Connection[obj
     async def run() -> tuple[float, float]:
         async with database.opened(url) as db:
             begun, own = time.perf_counter(), time.process_time()
-            await recover(db)
+            await recover(db, KEY)
             return time.perf_counter() - begun, time.process_time() - own
 
     there.send((*trio.run(run), resident(), most_resident()))

@@ -53,6 +53,7 @@ DECISIONS: Final[dict[type[commands.Command], Callable[[Draft, Any], Answer | Re
     commands.TransferFunds: accounts.transfer_funds,
     commands.TransferShares: accounts.transfer_shares,
     commands.RaiseFence: accounts.raise_fence,
+    commands.AcceptJournal: accounts.accept_journal,
     commands.SetGuard: accounts.set_guard,
     commands.CreateMarket: markets.create_market,
     commands.ActivateMarket: markets.activate_market,

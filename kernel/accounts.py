@@ -7,6 +7,7 @@ from kernel.answers import (
     BalanceMoved,
     FenceStands,
     GuardStands,
+    JournalStands,
     Opened,
     Refusal,
     Transferred,
@@ -23,6 +24,7 @@ from kernel.codes import (
     ReferenceType,
 )
 from kernel.commands import (
+    AcceptJournal,
     Deposit,
     OpenAccount,
     OpenJournal,
@@ -41,6 +43,7 @@ from kernel.events import (
     FundsTransferred,
     FundsWithdrawn,
     GuardSet,
+    JournalAccepted,
     JournalOpened,
     SharesTransferred,
 )
@@ -313,6 +316,17 @@ def raise_fence(draft: Draft, command: RaiseFence) -> Answer | Refusal:
         account.fence = command.fence
         draft.record(None, FenceRaised(user_id=account.id, fence=command.fence))
     return FenceStands(account.fence)
+
+
+def accept_journal(draft: Draft, command: AcceptJournal) -> Answer | Refusal:
+    """An operator's word, kept where everything else is: that rows behind this one are gone on purpose."""
+    head = draft.state.head
+    if head == 0 or command.last_id != head:
+        return malformed("last_id", f"must be where the journal ends: {head}")
+    if not command.reason:
+        return malformed("reason", "must be told")
+    draft.record(None, JournalAccepted(head, command.reason, command.witnesses, command.by))
+    return JournalStands(draft.state.head)
 
 
 def set_guard(draft: Draft, command: SetGuard) -> Answer | Refusal:

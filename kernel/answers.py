@@ -59,6 +59,12 @@ class FenceStands(msgspec.Struct, frozen=True):
     fence: int
 
 
+class JournalStands(msgspec.Struct, frozen=True):
+    """The journal goes on from where it ends; told by the row that says so."""
+
+    journal_id: int
+
+
 class GuardStands(msgspec.Struct, frozen=True):
     grace_ms: int | None
     markets: tuple[str, ...] | None
@@ -174,6 +180,7 @@ Answer = (
     | Transferred
     | FenceStands
     | GuardStands
+    | JournalStands
     | AmmRunning
     | AmmStoppedNow
     | MarketIs

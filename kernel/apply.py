@@ -23,6 +23,7 @@ from kernel.events import (
     FundsTransferred,
     FundsWithdrawn,
     GuardSet,
+    JournalAccepted,
     JournalOpened,
     MarketAmmAuthorized,
     MarketClosing,
@@ -85,7 +86,7 @@ def apply(state: State, fact: Fact) -> None:
             closing = state.markets[fact.market_id].closing
             if closing is not None:  # else one step settles all, and nobody asks how far it has come
                 closing.count(payout, yes_cost + no_cost)
-        case JournalOpened() | NettingExecuted():
+        case JournalOpened() | JournalAccepted() | NettingExecuted():
             pass  # what they changed, the members below say
         case _:
             change_market(state, fact, event)

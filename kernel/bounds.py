@@ -133,6 +133,10 @@ def names(values: tuple[str, ...]) -> Problem:
     return next(filter(None, map(name, values)), None)
 
 
+def reports(values: tuple[str, ...]) -> Problem:
+    return next(filter(None, map(words, values)), None)
+
+
 def key(value: str) -> Problem:
     return text(value, 1, KEY_MAX)
 
@@ -203,11 +207,12 @@ MEMBERS: Final[dict[str, Check]] = {
     **dict.fromkeys(("user_id", "owner_id", "from_id", "to_id", "market_id", "order_id"), name),
     **dict.fromkeys(("old_order_id", "client_order_id"), name),
     "markets": names,
+    "witnesses": reports,
     "after": holder,
     "idempotency_key": key,
     **dict.fromkeys(("by", "reason", "resolution_note"), words),
     **dict.fromkeys(("amount", "quantity", "price", "initial_budget", "initial_price"), integer),
-    **dict.fromkeys(("fence", "grace_ms", "yes", "no", "costs"), integer),
+    **dict.fromkeys(("fence", "grace_ms", "last_id", "yes", "no", "costs"), integer),
     "so_far": sums,
     "nonce": nonce,
     **dict.fromkeys(("config_override", "context"), free_form),

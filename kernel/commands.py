@@ -88,6 +88,17 @@ class RaiseFence(Command, frozen=True, kw_only=True, tag="RAISE_FENCE"):
     fence: int
 
 
+class AcceptJournal(Command, frozen=True, kw_only=True, tag="ACCEPT_JOURNAL"):
+    """Go on from this journal although somebody can tell that it once was longer, or another."""
+
+    last_id: int
+    """Where it ends."""
+    reason: str
+    witnesses: tuple[str, ...]
+    """What they told against it."""
+    by: str
+
+
 class SetGuard(Command, frozen=True, kw_only=True, tag="SET_GUARD"):
     """Cancel my orders should I stay disconnected for `grace_ms`; null takes the guard off."""
 
@@ -340,6 +351,7 @@ AnyCommand = (
     | TransferFunds
     | TransferShares
     | RaiseFence
+    | AcceptJournal
     | SetGuard
     | FireGuard
     | StartAmm

@@ -156,6 +156,15 @@ class FenceRaised(Event, frozen=True, tag="FENCE_RAISED"):
     fence: int
 
 
+class JournalAccepted(Event, frozen=True, tag="JOURNAL_ACCEPTED"):
+    """The journal goes on behind `last_id` on purpose, although witnesses told of more, or of other rows."""
+
+    last_id: int
+    reason: str
+    witnesses: tuple[str, ...]
+    by: str
+
+
 class GuardSet(Event, frozen=True, tag="GUARD_SET"):
     user_id: str
     grace_ms: int | None
@@ -360,6 +369,7 @@ AnyEvent = (
     | CircuitBreakerTriggered
     | CircuitBreakerResolved
     | JournalOpened
+    | JournalAccepted
 )
 """Every event there is, the frequent ones first."""
 

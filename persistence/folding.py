@@ -37,6 +37,7 @@ from kernel.events import (
     FundsTransferred,
     FundsWithdrawn,
     GuardSet,
+    JournalAccepted,
     JournalOpened,
     MarketAfter,
     MarketAmmAuthorized,
@@ -146,6 +147,8 @@ class Batch:
     """The journal id up to which the tables tell already."""
     last: int = attrs.field(init=False)
     """The journal id up to which they tell with this batch."""
+    digest: bytes | None = attrs.field(default=None, init=False)
+    """The chain's as of `last`, where a transaction of the journal ends there; a batch may end within one."""
     opened: list[tuple[Fact, AccountOpened]] = attrs.field(factory=list)
     accounts: dict[str, AccountNow] = attrs.field(factory=dict)
     created: list[tuple[Fact, MarketCreated]] = attrs.field(factory=list)
@@ -395,6 +398,7 @@ FOLDS: Final[dict[type[AnyEvent], Callable[[Batch, Fact, Any], None]]] = {
     CircuitBreakerTriggered: Batch._trip,
     CircuitBreakerResolved: Batch._mend,
     JournalOpened: Batch._nothing,
+    JournalAccepted: Batch._nothing,
 }
 """What each kind of fact does to the tables, beside the members that every fact may have."""
 

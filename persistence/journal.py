@@ -30,6 +30,7 @@ from kernel.journal import Decided, JournalError, Page
 from persistence import DatabaseUnusableError, lone_errors, wal
 from persistence.database import Connection, ConnectionLostError, ConstraintError, Database, NoRoomError
 from persistence.wal import COLUMNS, GENESIS, Group, end, rows
+from persistence.witness_file import WitnessFile
 
 log = structlog.get_logger(__name__)
 
@@ -89,12 +90,14 @@ def _writer_name() -> str:
 
 
 @contextlib.asynccontextmanager
-async def opened(database: Database) -> AsyncIterator["DurableJournal"]:
+async def opened(database: Database, witness: WitnessFile | None = None) -> AsyncIterator["DurableJournal"]:
     """The journal of a database, to be written by nobody else as long as the body runs.
+
+    The witness file, if there is one, hears of each commit.
 
     Raises `DatabaseUnusableError` when another server writes it.
     """
-    journal = DurableJournal(database)
+    journal = DurableJournal(database, witness)
     await journal.open()
     try:
         with lone_errors():
@@ -112,6 +115,7 @@ class DurableJournal:
     """The one writer of a database's journal."""
 
     database: Database
+    witness: WitnessFile | None = None
     statement_patience: float = STATEMENT_PATIENCE
     name: str = attrs.field(factory=_writer_name)
     """What the database server shows as the name of our session, and of nobody else's."""
@@ -160,6 +164,8 @@ class DurableJournal:
             begun = time.monotonic()
             await self._persist(group)
         self._head, self._digest = group.last, group.digest
+        if self.witness is not None:
+            self.witness.acknowledge(group.last, group.digest)
         counters = self.counters
         counters.commits += 1
         counters.commands += group.commands
@@ -169,6 +175,11 @@ class DurableJournal:
 
     async def head(self) -> int:
         return self._head
+
+    @property
+    def end(self) -> tuple[int, bytes]:
+        """The newest durable id, and the chain's digest as of it."""
+        return self._head, self._digest
 
     async def read(self, after: int = 0) -> AsyncIterator[Fact]:
         async with self._readers:

@@ -4,7 +4,6 @@ A process of its own, because folding a busy journal takes half a core: inside t
 from every decision. Should it die it is started again; the cursor in the database says where it was.
 """
 
-import os
 import subprocess
 import sys
 from collections import deque
@@ -16,7 +15,7 @@ import attrs
 import structlog
 import trio
 
-from persistence import lone_errors
+from persistence import lone_errors, process_environment
 
 log = structlog.get_logger(__name__)
 
@@ -122,7 +121,7 @@ async def _one_life(url: str, progress: Progress) -> int:
                 [sys.executable, "-m", "persistence.projector"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env=os.environ | {"DATABASE_URL": url},
+                env=process_environment(url),
                 check=False,
                 task_status=task_status,
             )

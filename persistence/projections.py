@@ -158,7 +158,9 @@ async def write(connection: Connection, batch: Batch) -> None:
         await connection.copy_in("trades", TRADE_COLUMNS, table(batch.trades))
     if batch.entries:
         await connection.copy_in("ledger_entries", ENTRY_COLUMNS, table(batch.entries))
-    await connection.execute("UPDATE projector_cursor SET journal_id = $1", batch.last)
+    await connection.execute(
+        "UPDATE projector_cursor SET journal_id = $1, digest = $2", batch.last, batch.digest
+    )
 
 
 async def write_accounts(connection: Connection, batch: Batch) -> None:

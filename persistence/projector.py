@@ -156,6 +156,7 @@ class Projector:
                     )
                 break
             batch.add(fact_of(row))
+            batch.digest = row["digest"]
         return batch if batch.last > last else None
 
     async def _write(self, writing: Connection, batch: Batch) -> None:

@@ -14,6 +14,7 @@ from kernel.events import Fact, event_type
 from persistence import DatabaseUnusableError, snapshots
 from persistence.chain import Chain
 from persistence.database import Connection, Database
+from persistence.seals import SealKey
 from persistence.wal import GENESIS, Row, check_format, rows
 
 Progress = Callable[[int, int], None]
@@ -24,8 +25,12 @@ class DamagedError(DatabaseUnusableError):
     """A row of the journal that cannot be replayed. The message is one line, and says what to do."""
 
 
-async def recover(database: Database, progress: Progress = lambda done, total: None) -> Exchange:
+async def recover(
+    database: Database, key: SealKey | None = None, progress: Progress = lambda done, total: None
+) -> Exchange:
     """The exchange as the journal tells it; an empty one for an empty journal.
+
+    Without the key that seals them no snapshot can be believed: then all of the journal is replayed.
 
     Raises `DamagedError` if the journal's end, or what was replayed of it, is not what was written, and
     `DatabaseUnusableError` if it was written in a format of another program.
@@ -34,7 +39,8 @@ async def recover(database: Database, progress: Progress = lambda done, total: N
     try:
         await check_format(connection)
         with undisturbed():
-            exchange = await snapshots.newest(connection) or Exchange()
+            snapshot = await snapshots.newest(connection, key) if key is not None else None
+            exchange = snapshot or Exchange()
             await replay_tail(connection, exchange, progress)
     finally:
         connection.abandon()
@@ -44,9 +50,6 @@ async def recover(database: Database, progress: Progress = lambda done, total: N
 async def replay_tail(connection: Connection, exchange: Exchange, progress: Progress) -> None:
     """Apply what the journal has after the exchange's head."""
     head = int(await connection.fetch_value("SELECT coalesce(max(id), 0) FROM wal_events"))
-    newest = await snapshots.newest_id(connection)
-    if newest > head:
-        raise damaged(head + 1, f"is missing: a snapshot tells of row {newest}")
     start = exchange.head
     digest = await connection.fetch_value("SELECT digest FROM wal_events WHERE id = $1", start)
     chain = Chain(start, digest or GENESIS)

@@ -5,7 +5,8 @@ state it arrives at as the next snapshot. The exchange gives it nothing and wait
 snapshot has been restored once before it is needed, and a journal from which no restart would succeed is
 noticed while the state is still in memory.
 
-    python -m persistence.rehearsal     is how the exchange runs it: DATABASE_URL says where
+    python -m persistence.rehearsal     is how the exchange runs it: DATABASE_URL says where; the key of
+                                        the seals comes on stdin, where no list of processes shows it
 """
 
 import os
@@ -18,9 +19,10 @@ from typing import Final
 import structlog
 import trio
 
-from persistence import DatabaseUnusableError, lone_errors, snapshots
+from persistence import DatabaseUnusableError, lone_errors, process_environment, snapshots, witnesses
 from persistence.database import ConnectionLostError, Database, NoRoomError, opened
 from persistence.recovery import recover
+from persistence.seals import SealKey
 
 log = structlog.get_logger(__name__)
 
@@ -33,18 +35,20 @@ NICENESS: Final = 19
 
 
 @asynccontextmanager
-async def rehearsing(database: Database, head: Callable[[], int], every: int = EVERY) -> AsyncIterator[None]:
+async def rehearsing(
+    database: Database, key: SealKey, head: Callable[[], int], every: int = EVERY
+) -> AsyncIterator[None]:
     """Have a snapshot written each time `head`, the newest durable id, has moved on by `every`."""
     async with database.borrowed() as connection:
         last = await snapshots.newest_id(connection)
     with lone_errors():
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_rehearse_regularly, database.url, head, every, last)
+            nursery.start_soon(_rehearse_regularly, database.url, key, head, every, last)
             yield
             nursery.cancel_scope.cancel()
 
 
-async def _rehearse_regularly(url: str, head: Callable[[], int], every: int, last: int) -> None:
+async def _rehearse_regularly(url: str, key: SealKey, head: Callable[[], int], every: int, last: int) -> None:
     while True:
         while head() - last < every:
             await trio.sleep(LOOK)
@@ -52,7 +56,8 @@ async def _rehearse_regularly(url: str, head: Callable[[], int], every: int, las
         # Cancelled, it is stopped: a snapshot is there as a whole or not at all.
         rehearsal = await trio.run_process(
             [sys.executable, "-m", "persistence.rehearsal"],
-            env=os.environ | {"DATABASE_URL": url},
+            stdin=key.secret.encode(),
+            env=process_environment(url),
             check=False,
         )
         if rehearsal.returncode:
@@ -61,9 +66,11 @@ async def _rehearse_regularly(url: str, head: Callable[[], int], every: int, las
             )
 
 
-async def rehearse(url: str) -> None:
+async def rehearse(url: str, key: SealKey) -> None:
     async with opened(url) as database:
-        await snapshots.write(database, await recover(database))
+        async with database.borrowed() as connection:
+            await witnesses.check(connection, key, None)  # the witness file may be further than we see
+        await snapshots.write(database, await recover(database, key), key)
 
 
 def main() -> None:
@@ -72,7 +79,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
     try:
-        trio.run(rehearse, os.environ["DATABASE_URL"])
+        trio.run(rehearse, os.environ["DATABASE_URL"], SealKey(sys.stdin.read()))
     except (DatabaseUnusableError, ConnectionLostError, NoRoomError) as trouble:
         sys.exit(f"rehearsal: {trouble}")
 

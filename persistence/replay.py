@@ -4,7 +4,7 @@ It only reads, and all of it as of one moment, so an exchange may go on beside i
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
 from typing import Final
@@ -19,10 +19,13 @@ from persistence.chain import Chain
 from persistence.comparison import Findings, Tables
 from persistence.database import Connection, Database
 from persistence.recovery import Progress, applied, fact_in
-from persistence.wal import check_format, rows
+from persistence.seals import verifies
+from persistence.wal import Row, check_format, rows
+from persistence.witness_file import Seal
 
 CHECKS: Final = (
     "the chain of digests",
+    "the seals",
     "the invariants",
     "the newest snapshot",
     "the tables",
@@ -82,7 +85,10 @@ class Verification:
     counts: Counter[str] = attrs.field(factory=Counter)
     findings: dict[str, Findings] = attrs.field(factory=lambda: {check: Findings() for check in CHECKS})
     notes: dict[str, str] = attrs.field(factory=dict)
-    """How far a check could go, where that is not as far as the journal."""
+    """How far a check could go, where that is not as far as the journal; and by what it went."""
+    public_keys: Sequence[bytes] = ()
+    """Whose seals count: the public halves of the exchange's key and of those it had before."""
+    seals: int = 0
 
     async def run(self, progress: Progress) -> None:
         """Find what is wrong; `DamagedError` if it cannot even be replayed to its end."""
@@ -114,8 +120,10 @@ class Verification:
                     if snapshot is not None and fact.id == snapshot["journal_id"]:
                         self._compare_snapshot(fact.id, snapshot["digest"])
                 await tables.compare_added(projected)
+                await self._check_seals(batch)
                 progress(self.exchange.head, head)
         broken.note(chain.end())
+        await self._end_of_seals(head)
         if reached > head:
             self.findings["the tables"].note(f"they tell of {reached} rows, the journal has {head}")
         if reached < head:
@@ -128,6 +136,31 @@ class Verification:
             )
         for violation in self.exchange.audit(self.history):
             self.findings["the invariants"].note(f"{violation.invariant}: {violation.told()}")
+
+    async def _check_seals(self, batch: list[Row]) -> None:
+        """Each seal among these rows: whose it is, and whether the journal still ends there as it did."""
+        digests = {row.id: row.digest for row in batch}
+        for row in await self.connection.fetch(
+            "SELECT last_id, digest, signature FROM journal_seals WHERE last_id BETWEEN $1 AND $2 ORDER BY 1",
+            *(batch[0].id, batch[-1].id),
+        ):
+            self.seals += 1
+            seal = Seal(row["last_id"], row["digest"], row["signature"])
+            if digests[seal.last_id] != seal.digest:
+                self.findings["the seals"].note(f"row {seal.last_id} is not the one that was sealed")
+            elif not self.public_keys:
+                self.findings["the seals"].note("there is no key to hold them to: --public-key names one")
+                return
+            elif not any(verifies(seal, public) for public in self.public_keys):
+                self.findings["the seals"].note(f"the seal of row {seal.last_id} was made with another key")
+
+    async def _end_of_seals(self, head: int) -> None:
+        newest = await self.connection.fetch_value("SELECT COALESCE(MAX(last_id), 0) FROM journal_seals")
+        if newest > head:
+            self.findings["the seals"].note(f"one is of row {newest}, the journal ends with row {head}")
+        names = ", ".join(public.hex() for public in self.public_keys)
+        told = f"{self.seals:,} by public key {names or 'unknown'}" if self.seals else "there is none"
+        self.notes["the seals"] = f" ({told})"
 
     def _compare_snapshot(self, journal_id: int, digest: bytes) -> None:
         replayed = self.exchange.digest()

@@ -1,8 +1,9 @@
 """Snapshots: the whole state as of one journal id, so that a start need not replay everything.
 
-A snapshot is an optimisation and never the truth. It counts only if its bytes have the digest it was filed
-with, the kernel can read them, and the journal has a transaction that ends where it stands; otherwise it is
-passed over with a warning, for the one before or for none.
+A snapshot is an optimisation and never the truth. It counts only if this exchange's key sealed it, its bytes
+have the digest it was filed with, the kernel can read them, and the journal is where it stands as it was
+then; otherwise it is passed over, for the one before or for none. One that nobody here sealed is told as the
+worst that can be: whoever writes snapshots writes balances.
 """
 
 import hashlib
@@ -13,7 +14,9 @@ import structlog
 
 from kernel import Exchange
 from kernel.snapshot import SnapshotError
+from persistence import DatabaseUnusableError
 from persistence.database import Connection, Database
+from persistence.seals import SealKey
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +28,7 @@ COMPRESSION: Final = 1
 KEPT: Final = 3
 
 
-async def write(database: Database, exchange: Exchange) -> None:
+async def write(database: Database, exchange: Exchange, key: SealKey) -> None:
     """File the exchange as it is now, and let the oldest snapshots go.
 
     It must stand at the end of a transaction of the journal, as it does after recovery and after the actors
@@ -34,16 +37,21 @@ async def write(database: Database, exchange: Exchange) -> None:
     if exchange.head == 0:
         return
     data = memoryview(exchange.snapshot())
+    digest = hashlib.sha256(data).digest()
     pieces = [data[start : start + PIECE] for start in range(0, len(data), PIECE)]
     connection = await database.connect()
     try:
+        chained = await connection.fetch_value("SELECT digest FROM wal_events WHERE id = $1", exchange.head)
+        if chained is None:
+            raise DatabaseUnusableError(f"no transaction of the journal ends with row {exchange.head}")
+        seal = key.of_snapshot(exchange.head, FORMAT, chained, digest)
         async with connection.transaction():
             # An older one of the same moment may be damaged.
             await connection.execute("DELETE FROM snapshot_chunks WHERE journal_id = $1", exchange.head)
             await connection.execute("DELETE FROM snapshots WHERE journal_id = $1", exchange.head)
             await connection.execute(
-                "INSERT INTO snapshots VALUES ($1, $2, $3, $4, to_timestamp($5::BIGINT / 1000000.0))",
-                *(exchange.head, FORMAT, hashlib.sha256(data).digest(), len(pieces), exchange.now),
+                "INSERT INTO snapshots VALUES ($1, $2, $3, $4, to_timestamp($5::BIGINT / 1000000.0), $6, $7)",
+                *(exchange.head, FORMAT, digest, len(pieces), exchange.now, chained, seal),
             )
             for number, piece in enumerate(pieces):
                 await connection.execute(
@@ -63,17 +71,25 @@ async def write(database: Database, exchange: Exchange) -> None:
     log.info("wrote a snapshot", journal_id=exchange.head, megabytes=round(len(data) / 1e6, 1))
 
 
-async def newest(connection: Connection) -> Exchange | None:
+async def newest(connection: Connection, key: SealKey) -> Exchange | None:
     """The exchange of the newest snapshot that verifies."""
     for row in await connection.fetch(
-        "SELECT snapshots.*, wal_events.digest IS NOT NULL AS ends FROM snapshots "
+        "SELECT snapshots.*, wal_events.digest AS chained FROM snapshots "
         "LEFT JOIN wal_events ON id = journal_id ORDER BY journal_id DESC"
     ):
+        named = (row["journal_id"], row["format"], row["journal_digest"], row["digest"])
+        if not key.wrote_snapshot(row["seal"], *named):
+            log.critical(
+                "this exchange's key has not sealed a snapshot that is in the database: it is not used, and "
+                "somebody has changed or exchanged it, or the key",
+                journal_id=row["journal_id"],
+            )
+            continue
         try:
             if row["format"] != FORMAT:
                 raise SnapshotError(f"its format is {row['format']}, this program knows {FORMAT}")
-            if not row["ends"]:
-                raise SnapshotError("no transaction of the journal ends where it stands")
+            if row["chained"] != row["journal_digest"]:
+                raise SnapshotError("where it stands the journal is not as it was")
             data = await _content(connection, row["journal_id"], row["chunks"])
             if hashlib.sha256(data).digest() != row["digest"]:
                 raise SnapshotError("its bytes do not have the digest it was filed with")

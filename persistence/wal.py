@@ -44,7 +44,7 @@ COPY_SOME: Final = """
 """
 # A number is cheaper to take over than a point in time.
 READ: Final = """
-    SELECT id, (extract(epoch FROM created_at) * 1000000)::BIGINT AS at, market_id, payload
+    SELECT id, (extract(epoch FROM created_at) * 1000000)::BIGINT AS at, market_id, payload, digest
     FROM wal_events WHERE id > $1 ORDER BY id
 """
 

@@ -84,10 +84,11 @@ UPDATE amm_markets SET first_started_at = CASE start_count WHEN 1 THEN started_a
 ) END;
 ALTER TABLE amm_markets ALTER COLUMN first_started_at SET NOT NULL;
 
--- A market too large to end in one step ends in portions, and says so first.
+-- A market too large to end in one step ends in portions, and says so first; and an operator may go on from an older
+-- journal, and says so, too.
 ALTER TABLE wal_events DROP CONSTRAINT ck_wal_event_type;
 ALTER TABLE wal_events ADD CONSTRAINT ck_wal_event_type CHECK (event_type IN (
-        'JOURNAL_OPENED',
+        'JOURNAL_OPENED', 'JOURNAL_ACCEPTED',
         'ACCOUNT_OPENED', 'FUNDS_DEPOSITED', 'FUNDS_WITHDRAWN', 'FUNDS_TRANSFERRED', 'SHARES_TRANSFERRED',
         'FENCE_RAISED', 'GUARD_SET',
         'MARKET_CREATED', 'MARKET_STATUS_CHANGED', 'MARKET_AMM_AUTHORIZED', 'MARKET_CLOSING', 'MARKET_SETTLED',
@@ -226,3 +227,39 @@ COMMENT ON TABLE schema_version IS 'Which version of the schema the database has
 COMMENT ON TABLE projector_cursor IS 'How far the tables that are folded from the journal are. One row.';
 COMMENT ON COLUMN projector_cursor.only_row IS 'There is no second one.';
 COMMENT ON COLUMN projector_cursor.journal_id IS 'The newest event that they reflect.';
+-- What was acknowledged cannot be changed without being noticed: the cursor and each snapshot know the journal's
+-- digest where they stand, and what the exchange has signed shows who made it.
+
+ALTER TABLE projector_cursor
+    ADD COLUMN digest BYTEA NULL,
+    ADD CONSTRAINT ck_projector_cursor_digest CHECK (octet_length(digest) = 32);
+UPDATE projector_cursor SET digest = (SELECT digest FROM wal_events WHERE id = journal_id);
+
+-- Nobody sealed the snapshots that there are, and no sign tells those of this program from what somebody put there:
+-- they go, and the first start replays the journal from its first row.
+DELETE FROM snapshot_chunks;
+DELETE FROM snapshots;
+ALTER TABLE snapshots
+    ADD COLUMN journal_digest BYTEA NOT NULL,
+    ADD COLUMN seal BYTEA NOT NULL,
+    ADD CONSTRAINT ck_snapshots_journal_digest CHECK (octet_length(journal_digest) = 32),
+    ADD CONSTRAINT ck_snapshots_seal CHECK (octet_length(seal) = 32);
+
+CREATE TABLE journal_seals (
+    last_id     BIGINT       NOT NULL,
+    digest      BYTEA        NOT NULL,
+    signature   BYTEA        NOT NULL,
+    created_at  TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
+    CONSTRAINT journal_seals_pkey PRIMARY KEY (last_id),
+    CONSTRAINT ck_journal_seals_last_id CHECK (last_id >= 1),
+    CONSTRAINT ck_journal_seals_digest CHECK (octet_length(digest) = 32),
+    CONSTRAINT ck_journal_seals_signature CHECK (octet_length(signature) = 64)
+);
+
+COMMENT ON TABLE journal_seals IS 'The exchange''s signature under the end of its journal, each minute that journaled something.';
+COMMENT ON COLUMN journal_seals.last_id IS 'The newest row of the journal then.';
+COMMENT ON COLUMN journal_seals.digest IS 'The journal''s, as of that row.';
+COMMENT ON COLUMN journal_seals.signature IS 'Ed25519 over both, made with a key that is not in the database.';
+COMMENT ON COLUMN snapshots.journal_digest IS 'The journal''s, as of that row.';
+COMMENT ON COLUMN snapshots.seal IS 'Made with a key that is not in the database; a snapshot without a right one is never used.';
+COMMENT ON COLUMN projector_cursor.digest IS 'The journal''s, as of that row; null within one of its transactions.';

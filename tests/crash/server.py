@@ -21,11 +21,14 @@ from kernel.actors import Actors
 from kernel.answers import Outcome, Placed, Refusal
 from kernel.commands import AnyCommand, OpenJournal
 from kernel.events import encode_event
-from persistence import database, embedded, journal
+from persistence import database, embedded, journal, witnesses
 from persistence.migrate import migrate
 from persistence.recovery import recover
 from persistence.rehearsal import rehearsing
+from persistence.seals import Sealer, SealKey
+from persistence.witness_file import WitnessFile
 
+KEY = SealKey("the same after each death, 32 bytes and more")
 SNAPSHOT_EVERY = 2_000
 
 
@@ -76,12 +79,16 @@ async def serve(socket: str, folder: str | None) -> None:
         connection = await db.connect()
         await migrate(connection)
         await connection.close()
-        writer = await stack.enter_async_context(journal.opened(db))
-        exchange = await recover(db)
+        witness = WitnessFile(Path(f"{socket}.witness"))
+        writer = await stack.enter_async_context(journal.opened(db, witness))
+        async with db.borrowed() as asking:
+            await witnesses.check(asking, KEY, witness.read())
+        exchange = await recover(db, KEY)
         actors = Actors(exchange, writer)
-        await stack.enter_async_context(rehearsing(db, lambda: actors.durable, SNAPSHOT_EVERY))
+        await stack.enter_async_context(rehearsing(db, KEY, lambda: actors.durable, SNAPSHOT_EVERY))
         nursery = await stack.enter_async_context(trio.open_nursery())
         await nursery.start(actors.run)
+        nursery.start_soon(Sealer(db, writer, KEY, witness).run)
         if exchange.head == 0:
             await actors.ask(OpenJournal(at=1_795_168_800_000_000))
         listening = trio.socket.socket(trio.socket.AF_UNIX)

@@ -44,6 +44,7 @@ def played() -> Play:
     walk(play, "YES")
     play.do(CancelByClientId(at=play.at, user_id="ann", market_id="plain", client_order_id="o1"))
     play.do(CloseMarket(at=play.at, market_id="plain"))
+    play.the_journal_is_accepted(0, "a backup")
     return play
 
 

@@ -17,6 +17,7 @@ from kernel import Exchange
 from kernel.answers import Answer, Outcome, Refusal, Unfinished
 from kernel.codes import Code, Direction, LedgerEntryType, MarketStatus, Side, TimeInForce, TradeScenario
 from kernel.commands import (
+    AcceptJournal,
     ActivateMarket,
     AnyCommand,
     AuthorizeAmm,
@@ -317,4 +318,7 @@ def busy_day() -> Trading:
     day.exchange.portion = 1
     day.play("root voids in V", "root halts in N: look")
     day.exchange.portion = PORTION
+    told = ("the newest seal tells of a row more",)
+    head = day.exchange.head
+    day.do(AcceptJournal(at=day.now, last_id=head, reason="a backup", witnesses=told, by="root"))
     return day

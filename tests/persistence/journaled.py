@@ -10,6 +10,9 @@ from kernel.events import Fact
 from kernel.journal import Decided
 from persistence import wal
 from persistence.database import Connection
+from persistence.seals import SealKey
+
+KEY = SealKey("the key of the tests' seals, 32 bytes and more")
 
 
 async def file(connection: Connection, decided: Sequence[Decided], *, transaction: int = 7) -> None:

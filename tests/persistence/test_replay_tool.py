@@ -31,7 +31,7 @@ async def journaled(db: Database, connection: Connection, day: Trading) -> Conne
     await file(connection, decided(day.facts))
     await Projector(db).catch_up()
     await connection.execute(
-        "INSERT INTO snapshots VALUES ($1, $2, $3, 1, NOW())",
+        "INSERT INTO snapshots VALUES ($1, $2, $3, 1, NOW(), sha256(''), sha256(''))",
         day.exchange.head,
         snapshots.FORMAT,
         bytes.fromhex(day.exchange.digest()),
@@ -84,6 +84,7 @@ async def test_a_sound_exchange_verifies(database_url: str, journaled: Connectio
     assert said.code == 0, said.out
     for check in ("the chain of digests", "the invariants", "the newest snapshot", "the tables"):
         assert f"{check}: ok\n" in said.out
+    assert "the seals: ok (there is none)\n" in said.out
 
 
 async def test_a_snapshot_of_an_earlier_program_is_no_damage(

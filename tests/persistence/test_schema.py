@@ -25,7 +25,10 @@ GOOD: dict[str, Row] = {
         "digest": "sha256('')",
         "chunks": "1",
         "created_at": "now()",
+        "journal_digest": "sha256('')",
+        "seal": "sha256('')",
     },
+    "journal_seals": {"last_id": "1", "digest": "sha256('')", "signature": "decode(repeat('00', 64), 'hex')"},
     "snapshot_chunks": {"journal_id": "1", "number": "0", "content": "''"},
     "users": {
         "id": f"'{UUID_1}'",
@@ -128,6 +131,11 @@ BAD: list[tuple[str, str, Row]] = [
     ("ck_snapshots_chunks", "snapshots", {"chunks": "0"}),
     ("ck_sessions_refresh_hash", "sessions", {"refresh_hash": "'short'"}),
     ("ck_ended_tokens_hash", "ended_tokens", {"token_hash": "'short'"}),
+    ("ck_snapshots_journal_digest", "snapshots", {"journal_digest": "'short'"}),
+    ("ck_snapshots_seal", "snapshots", {"seal": "'short'"}),
+    ("ck_journal_seals_last_id", "journal_seals", {"last_id": "0"}),
+    ("ck_journal_seals_digest", "journal_seals", {"digest": "'short'"}),
+    ("ck_journal_seals_signature", "journal_seals", {"signature": "sha256('')"}),
     ("ck_snapshot_chunks_number", "snapshot_chunks", {"number": "-1"}),
     ("ck_users_username_len", "users", {"username": "'al'"}),
     ("ck_users_account_type", "users", {"account_type": "'ROOT'"}),
@@ -190,12 +198,14 @@ BAD: list[tuple[str, str, Row]] = [
     ("ck_ledger_entry_type", "ledger_entries", {"entry_type": "'GIFT'"}),
     ("ck_projector_cursor_only_row", "projector_cursor", {"only_row": "FALSE"}),
     ("ck_projector_cursor_journal_id", "projector_cursor", {"journal_id": "-1"}),
+    ("ck_projector_cursor_digest", "projector_cursor", {"digest": "'short'"}),
 ]
 
 # Rule, table, and what to change in the good row so that a second row collides with it in nothing else.
 TWICE: list[tuple[str, str, Row]] = [
     ("wal_events_pkey", "wal_events", {}),
     ("snapshots_pkey", "snapshots", {}),
+    ("journal_seals_pkey", "journal_seals", {}),
     ("snapshot_chunks_pkey", "snapshot_chunks", {}),
     ("sessions_pkey", "sessions", {}),
     ("ended_tokens_pkey", "ended_tokens", {}),

@@ -11,7 +11,8 @@ from kernel.journal import Decided
 from persistence import rehearsal, snapshots
 from persistence.database import Connection, Database
 from persistence.recovery import recover
-from tests.persistence.journaled import file, traded
+from persistence.seals import SealKey
+from tests.persistence.journaled import KEY, file, traded
 
 
 async def filed(connection: Connection, database: Database, commands: int, *, at: Sequence[int]) -> Exchange:
@@ -26,14 +27,14 @@ async def filed(connection: Connection, database: Database, commands: int, *, at
                 exchange.apply(fact)
         done = count
         if count in at:
-            await snapshots.write(database, exchange)
+            await snapshots.write(database, exchange, KEY)
     assert exchange.digest() == whole.digest()
     return whole
 
 
 async def stands_at(connection: Connection) -> int | None:
     """Where the snapshot stands that a start would take."""
-    exchange = await snapshots.newest(connection)
+    exchange = await snapshots.newest(connection, KEY)
     return exchange.head if exchange is not None else None
 
 
@@ -45,16 +46,16 @@ async def ids(connection: Connection) -> list[int]:
 
 
 async def test_an_empty_exchange_needs_no_snapshot(db: Database, connection: Connection) -> None:
-    await snapshots.write(db, Exchange())
+    await snapshots.write(db, Exchange(), KEY)
     assert await ids(connection) == []
-    assert await snapshots.newest(connection) is None
+    assert await snapshots.newest(connection, KEY) is None
 
 
 async def test_a_snapshot_is_the_exchange_again(db: Database, connection: Connection) -> None:
     """With the digest that the exchange itself would tell, and the time of its last command."""
     exchange = await filed(connection, db, 50, at=[])
-    await snapshots.write(db, exchange)
-    restored = await snapshots.newest(connection)
+    await snapshots.write(db, exchange, KEY)
+    restored = await snapshots.newest(connection, KEY)
     assert restored is not None
     assert restored.digest() == exchange.digest()
     row = await connection.fetch_row(
@@ -69,7 +70,7 @@ async def test_a_large_one_is_cut_into_pieces(
 ) -> None:
     monkeypatch.setattr(snapshots, "PIECE", 1_000)
     exchange = await filed(connection, db, 50, at=[])
-    await snapshots.write(db, exchange)
+    await snapshots.write(db, exchange, KEY)
     pieces = await connection.fetch_value("SELECT count(*) FROM snapshot_chunks")
     assert pieces == -(-len(exchange.snapshot()) // 1_000)
     assert await stands_at(connection) == exchange.head
@@ -83,15 +84,19 @@ async def test_a_few_are_kept(db: Database, connection: Connection) -> None:
     assert await connection.fetch_value("SELECT count(DISTINCT journal_id) FROM snapshot_chunks") == len(left)
 
 
+FORGED = {
+    "its digest is altered": "UPDATE snapshots SET digest = sha256('') WHERE journal_id = $1",
+    "its seal is altered": "UPDATE snapshots SET seal = sha256('') WHERE journal_id = $1",
+    "its place is altered": "UPDATE snapshots SET journal_digest = sha256('') WHERE journal_id = $1",
+    "its format is of yesterday": "UPDATE snapshots SET format = 1 WHERE journal_id = $1",
+}
+
 DAMAGE = {
     "a piece is altered": "UPDATE snapshot_chunks SET content = set_byte(content, 40, 7) "
     "WHERE journal_id = $1",
     "a piece is truncated": "UPDATE snapshot_chunks SET content = substr(content, 1, 99) "
     "WHERE journal_id = $1",
     "a piece is lost": "DELETE FROM snapshot_chunks WHERE journal_id = $1",
-    "its digest is altered": "UPDATE snapshots SET digest = sha256('') WHERE journal_id = $1",
-    "its format is of yesterday": "UPDATE snapshots SET format = 1 WHERE journal_id = $1",
-    "its format is of tomorrow": "UPDATE snapshots SET format = 99 WHERE journal_id = $1",
     "it claims to be another's": "UPDATE snapshots SET chunks = 2 WHERE journal_id = $1",
     "it stands within a transaction": "UPDATE wal_events SET digest = NULL WHERE id = $1",
 }
@@ -108,6 +113,44 @@ async def test_a_damaged_snapshot_is_passed_over_for_the_one_before(
     assert "passing over a snapshot that does not verify" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("forgery", FORGED.values(), ids=FORGED)
+async def test_a_snapshot_that_the_exchange_did_not_seal_is_never_used_and_told_as_the_worst(
+    db: Database, connection: Connection, forgery: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await filed(connection, db, 60, at=[6_050, 6_080])
+    newest, before = await ids(connection)
+    await connection.execute(forgery, newest)
+    assert await stands_at(connection) == before
+    output = capsys.readouterr().out
+    assert "[critical " in output
+    assert f"journal_id={newest}" in output
+
+
+async def test_money_moved_in_a_snapshot_whose_hash_was_refiled_moves_nothing(
+    db: Database, connection: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All that can be recomputed is recomputed; what is missing is the key, which no database has."""
+    exchange = await filed(connection, db, 60, at=[])
+    honest = exchange.digest()
+    await snapshots.write(db, exchange, KEY)
+    richest = max(exchange.accounts.values(), key=lambda account: account.available)
+    richest.available += 1_000_000
+    await snapshots.write(db, exchange, SealKey("what a stranger has for a key, 32 bytes too"))
+    assert (await recover(db, KEY)).digest() == honest
+    assert "[critical " in capsys.readouterr().out
+
+
+async def test_a_snapshot_of_another_format_is_passed_over(
+    db: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sealed by this exchange, when another version of it ran."""
+    exchange = await filed(connection, db, 60, at=[6_050])
+    with monkeypatch.context() as tomorrow:
+        tomorrow.setattr(snapshots, "FORMAT", 99)
+        await snapshots.write(db, exchange, KEY)
+    assert await ids(connection) == [exchange.head, await stands_at(connection)]
+
+
 async def test_well_made_pieces_of_another_state_are_found_out(db: Database, connection: Connection) -> None:
     """The bytes are whole and readable, and yet not those that were filed."""
     exchange = await filed(connection, db, 60, at=[6_080])
@@ -119,14 +162,14 @@ async def test_well_made_pieces_of_another_state_are_found_out(db: Database, con
 async def test_without_any_that_verifies_everything_is_replayed(db: Database, connection: Connection) -> None:
     exchange = await filed(connection, db, 60, at=[6_050, 6_080])
     await connection.execute("UPDATE snapshot_chunks SET content = ''")
-    assert (await recover(db)).digest() == exchange.digest()
+    assert (await recover(db, KEY)).digest() == exchange.digest()
 
 
 async def test_a_rehearsal_writes_what_a_restart_arrives_at(
     db: Database, connection: Connection, database_url: str
 ) -> None:
     exchange = await filed(connection, db, 60, at=[6_050])
-    async with rehearsal.rehearsing(db, lambda: exchange.head, every=1):
+    async with rehearsal.rehearsing(db, KEY, lambda: exchange.head, every=1):
         with trio.fail_after(60):
             while len(await ids(connection)) < 2:
                 await trio.sleep(0.05)
@@ -144,7 +187,7 @@ async def test_a_rehearsal_that_fails_is_told_and_writes_nothing(
     exchange = await filed(connection, db, 60, at=[6_050])
     await connection.execute("DELETE FROM wal_events WHERE id = $1", exchange.head - 3)
     told = ""
-    async with rehearsal.rehearsing(db, lambda: exchange.head, every=1):
+    async with rehearsal.rehearsing(db, KEY, lambda: exchange.head, every=1):
         with trio.fail_after(60):
             while "the rehearsal of a restart failed" not in told:
                 await trio.sleep(0.05)

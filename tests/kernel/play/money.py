@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from kernel.codes import AMM_ID, ReferenceType, Side
 from kernel.commands import (
+    AcceptJournal,
     BurnShares,
     Deposit,
     FireGuard,
@@ -172,6 +173,21 @@ class MoneyRules(Crowd):
     )
     def a_fence_is_raised(self, user_id: str, fence: int) -> None:
         self.do(RaiseFence(at=self.at, user_id=user_id, fence=fence))
+
+    @act(
+        beyond=st.sampled_from([0, 0, 0, 1, -1]),
+        reason=st.sampled_from(["a backup", "x" * 500, "", "x" * 501]),
+    )
+    def the_journal_is_accepted(self, beyond: int, reason: str) -> None:
+        self.do(
+            AcceptJournal(
+                at=self.at,
+                last_id=len(self.world.facts) + beyond,
+                reason=reason,
+                witnesses=("the newest seal tells of a row more",),
+                by="root",
+            )
+        )
 
     @act(
         user_id=users,

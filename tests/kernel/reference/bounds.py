@@ -19,7 +19,18 @@ from kernel.commands import (
 from tests.kernel.reference.records import Refused
 
 NAMES = ("user_id", "owner_id", "from_id", "to_id", "market_id")
-NUMBERS = ("amount", "quantity", "fence", "grace_ms", "initial_budget", "initial_price", "yes", "no", "costs")
+NUMBERS = (
+    "amount",
+    "quantity",
+    "fence",
+    "grace_ms",
+    "initial_budget",
+    "initial_price",
+    "last_id",
+    "yes",
+    "no",
+    "costs",
+)
 TEXTS = {"idempotency_key": (1, 128), "by": (0, 500), "reason": (0, 500), "resolution_note": (0, 500)}
 YEAR_2000, YEAR_3000 = 946_684_800 * 10**6, 32_503_680_000 * 10**6
 JOURNALS_BEGIN = 1_700_000_000 * 10**6
@@ -50,6 +61,8 @@ def check_members(command: Command) -> None:
     for member, (least, most) in TEXTS.items():
         check_text(getattr(command, member, None), least, most)
     check_text(getattr(command, "after", None), 0, 64)
+    for told in getattr(command, "witnesses", ()):
+        check_text(told, 0, 500)
     for market_id in getattr(command, "markets", None) or ():
         check_text(market_id, 1, 64)
     demand(len(getattr(command, "markets", None) or ()) <= 10_000)

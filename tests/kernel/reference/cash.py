@@ -3,6 +3,7 @@
 from typing import Any
 
 from kernel.commands import (
+    AcceptJournal,
     Deposit,
     OpenAccount,
     OpenJournal,
@@ -224,6 +225,22 @@ def raise_fence(world: World, command: RaiseFence) -> Answer:
         account.fence = command.fence
         world.record("FENCE_RAISED", None, user_id=command.user_id, fence=command.fence)
     return {"kind": "FenceStands", "fence": command.fence}
+
+
+def accept_journal(world: World, command: AcceptJournal) -> Answer:
+    if command.last_id != len(world.facts) or not world.facts:
+        raise Refused(9004)
+    if command.reason == "":
+        raise Refused(9004)
+    world.record(
+        "JOURNAL_ACCEPTED",
+        None,
+        last_id=command.last_id,
+        reason=command.reason,
+        witnesses=command.witnesses,
+        by=command.by,
+    )
+    return {"kind": "JournalStands", "journal_id": command.last_id + 1}
 
 
 def set_guard(world: World, command: SetGuard) -> Answer:

@@ -17,6 +17,7 @@ RULES: dict[type[commands.Command], Callable[[World, Any], dict[str, Any]]] = {
     commands.TransferFunds: cash.transfer_funds,
     commands.TransferShares: cash.transfer_shares,
     commands.RaiseFence: cash.raise_fence,
+    commands.AcceptJournal: cash.accept_journal,
     commands.SetGuard: cash.set_guard,
     commands.FireGuard: trading.fire_guard,
     commands.PlaceOrder: trading.place,

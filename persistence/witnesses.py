@@ -1,0 +1,102 @@
+"""Who can tell that the journal once was longer, or another: the witnesses, held against it before a start.
+
+A journal whose end was cut off is whole in itself. But the tables' cursor, the snapshots and the seals know
+of rows that have gone, and the witness file knows it outside the database. A start that one of them
+contradicts is refused; to go on all the same is a command of its own, `verdict accept-journal`.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+import msgspec
+
+from persistence import DatabaseUnusableError, seals
+from persistence.database import Connection
+from persistence.seals import SealKey, verifies
+from persistence.wal import end
+from persistence.witness_file import Seal, Witness
+
+CURSOR: Final = "the projector's cursor"
+
+
+class Testimony(msgspec.Struct, frozen=True):
+    """What one witness tells: that the journal had this row, and the chain this digest there."""
+
+    __test__ = False  # for pytest: this is no test
+
+    witness: str
+    journal_id: int
+    digest: bytes | None
+    """None where the witness knows only that the row was there."""
+
+
+class Contradiction(msgspec.Struct, frozen=True):
+    """A witness, and in which way the journal is not as it tells."""
+
+    witness: str
+    trouble: str
+
+
+async def check(connection: Connection, key: SealKey, kept: Witness | None) -> None:
+    """Raise `DatabaseUnusableError`, in one line, if a witness contradicts the journal."""
+    found = await contradictions(connection, key, kept)
+    if not found:
+        return
+    first, head = found[0], (await end(connection))[0]
+    if head == 0:
+        way_out = "bring the journal back, or give another exchange a VERDICT_DATA of its own"
+    else:
+        way_out = (
+            "bring back what is missing; only if this journal is an older one on purpose, "
+            f"`verdict accept-journal --at {head} --reason ...`"
+        )
+    raise DatabaseUnusableError(f"{first.witness} {first.trouble}: {way_out}")
+
+
+async def contradictions(connection: Connection, key: SealKey, kept: Witness | None) -> list[Contradiction]:
+    """Every witness that knows the journal otherwise than it is. `kept` is what the witness file tells."""
+    found: list[Contradiction] = []
+    head = (await end(connection))[0]
+    async for told in testimonies(connection, kept):
+        row = await connection.fetch_row("SELECT digest FROM wal_events WHERE id = $1", told.journal_id)
+        if row is None:
+            ends = f"the journal ends with row {head}" if head else "the journal is empty"
+            found.append(Contradiction(told.witness, f"tells of row {told.journal_id}, but {ends}"))
+        elif told.digest is not None and row["digest"] != told.digest:
+            found.append(
+                Contradiction(told.witness, f"tells of another row {told.journal_id} than the journal has")
+            )
+    newest = await seals.newest(connection)
+    known = kept.seal if kept is not None else None
+    for witness, seal in (("the newest seal", newest), ("the seal in the witness file", known)):
+        if seal is not None and not verifies(seal, key.public):
+            found.append(
+                Contradiction(
+                    witness, f"(of row {seal.last_id}) was not made with the key that this exchange has"
+                )
+            )
+    if known is not None and (newest is None or newest.last_id < known.last_id):
+        found.append(
+            Contradiction(
+                "the seal in the witness file", f"is of row {known.last_id}, the database has none so new"
+            )
+        )
+    return found
+
+
+async def testimonies(connection: Connection, kept: Witness | None) -> AsyncIterator[Testimony]:
+    if kept is not None:
+        yield Testimony("the witness file", kept.journal_id, kept.digest)
+        if kept.seal is not None:
+            yield of_seal("the seal in the witness file", kept.seal)
+    if (newest := await seals.newest(connection)) is not None:
+        yield of_seal("the newest seal", newest)
+    cursor = await connection.fetch_row("SELECT journal_id, digest FROM projector_cursor")
+    if cursor is not None and cursor["journal_id"]:
+        yield Testimony(CURSOR, cursor["journal_id"], cursor["digest"])
+    for row in await connection.fetch("SELECT journal_id, journal_digest FROM snapshots ORDER BY 1 DESC"):
+        yield Testimony(f"the snapshot of row {row['journal_id']}", row["journal_id"], row["journal_digest"])
+
+
+def of_seal(witness: str, seal: Seal) -> Testimony:
+    return Testimony(witness, seal.last_id, seal.digest)
