@@ -6,8 +6,9 @@ import msgspec
 
 from adapters import shapes
 from adapters.feeds import BookUpdate, FeedError, SnapshotRequest, TradeNews
-from adapters.stream_answers import GuardShape, SyncShape
-from adapters.stream_wire import OPERATIONS, Error, Heartbeat, Hello, Result
+from adapters.stream_answers import GuardShape
+from adapters.stream_sync import OrdersShape, SyncShape
+from adapters.stream_wire import OPERATIONS, Error, Heartbeat, Hello, Part, Result
 from adapters.topics import Payload, Topic
 
 REF: Final = "#/components/schemas/{name}"
@@ -42,7 +43,7 @@ def describe(version: str) -> dict[str, Any]:
     """The whole description."""
     told = [Error, Hello, Heartbeat]
     payloads = get_args(Payload)
-    shown = [*OPERATIONS.values(), *ANSWERS.values(), *payloads, *told, Result]
+    shown = [*OPERATIONS.values(), *ANSWERS.values(), *payloads, *told, Result, Part, OrdersShape]
     shown += [BookUpdate, TradeNews, FeedError, SnapshotRequest]
     schemas, components = msgspec.json.schema_components(shown, ref_template=REF)
     by_type = dict(zip(shown, schemas, strict=True))
@@ -55,6 +56,9 @@ def describe(version: str) -> dict[str, Any]:
     results["result_of_unsubscribe"] = result(by_type[Result], {"type": "null"})
     results["refusal"] = {
         "allOf": [by_type[Result], {"properties": {"ok": {"const": False}}, "required": ["message"]}]
+    }
+    results["part_of_sync"] = {
+        "allOf": [by_type[Part], {"properties": {"data": {"$ref": by_type[OrdersShape]["$ref"]}}}]
     }
     names = ("error", "hello", "heartbeat")
     news = {name: by_type[kind] for name, kind in zip(names, told, strict=True)}

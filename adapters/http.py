@@ -31,7 +31,7 @@ from adapters.identity import Principal
 from adapters.lookups import counted_in
 from adapters.metrics import Metrics
 from adapters.paging import read_query
-from adapters.rate_limits import Bucket, Quota
+from adapters.rate_limits import Bucket, Quota, check, has_a_price
 from adapters.reading import read_body
 from adapters.route_table import BASE, ROUTES
 from adapters.routes import AnyRoute, Call, Caller, NoQuery, Reply, Visitor
@@ -184,9 +184,14 @@ class Front:
         """
         limits = self._server.rate_limits
         if route.bucket is not Bucket.REPLACE:
-            if route.bucket is not None:
-                answering.count(limits.take(route.bucket, principal))
-            return NO_BODY if route.method == "GET" else read_any(route, data)
+            quota = limits.take(route.bucket, principal) if route.bucket is not None else None
+            answering.count(quota)
+            if route.method == "GET":
+                return NO_BODY
+            body = read_any(route, data)
+            if not (quota is not None or route.bucket is Bucket.CANCEL or has_a_price(body)):
+                check(limits.take_journal(principal, len(data)))
+            return body
         try:
             body = read_body(ReplaceBody, data)
         except RefusedError:
@@ -308,8 +313,7 @@ class Answering:
         """Go on if the caller's limit allows it. Of several, the one is told that leaves the least."""
         if quota is not None and (self._quota is None or quota.remaining <= self._quota.remaining):
             self._quota = quota
-        if quota is not None and not quota.allowed:
-            raise quota.refusal()
+        check(quota)
 
     def success(self, reply: Reply[Any]) -> Response:
         response = self._respond(reply.status, SUCCESS, "success", reply.data, reply.journal_id)

@@ -7,16 +7,23 @@ import enum
 from typing import Final
 
 import attrs
+import msgspec
 
 from adapters.addresses import household
+from adapters.bodies import BatchCancelBody, BurnBody, MintBody, PlaceBody, ReplaceBody
 from adapters.clock import MINUTE, Clock
 from adapters.identity import Principal
 from adapters.settings import Settings
 from adapters.status import Fault, RefusedError
+from kernel.codes import TimeInForce
 
 COUNTED: Final = 100_000
 """Callers counted one by one within a minute; those who come after them share one count per bucket."""
 UNLIMITED: Final = 0
+JOURNAL_BYTES: Final = 1_048_576
+"""That one principal may have journaled in a minute for nothing."""
+BESIDE_WORDS: Final = 512
+"""Bytes that a command leaves there besides what it says, which is there twice: as cause and as effect."""
 
 
 class Bucket(enum.StrEnum):
@@ -31,6 +38,9 @@ class Bucket(enum.StrEnum):
     ADMIN = "admin"
     REPLACE = "replace"
     AMM = "amm"
+    GUARD = "guard"
+    JOURNAL = "journal"
+    """Not requests but bytes, of what has no other price."""
 
 
 WITHOUT_SERVICE_TOKEN: Final = {Bucket.REPLACE: Bucket.ORDERS, Bucket.AMM: Bucket.ACCOUNT}
@@ -69,6 +79,7 @@ class RateLimits:
             Bucket.ACCOUNT: settings.rate_account if on else UNLIMITED,
             Bucket.QUERY: settings.rate_query if on else UNLIMITED,
             Bucket.ADMIN: settings.rate_admin if on else UNLIMITED,
+            Bucket.GUARD: settings.rate_guard if on else UNLIMITED,
         }
         self._service = self._users | {
             Bucket.ORDERS: settings.rate_amm_orders if on else UNLIMITED,
@@ -76,7 +87,9 @@ class RateLimits:
             Bucket.CANCEL: settings.rate_amm_cancel if on else UNLIMITED,
             Bucket.AMM: settings.rate_amm_ops if on else UNLIMITED,
             Bucket.QUERY: settings.rate_amm_query if on else UNLIMITED,
+            Bucket.GUARD: settings.rate_amm_guard if on else UNLIMITED,
         }
+        self._journal_bytes = JOURNAL_BYTES if on else UNLIMITED
         self._window = 0
         self._counts: dict[tuple[Bucket, str], int] = {}
 
@@ -96,7 +109,11 @@ class RateLimits:
         """Count one attempt of whomever together with all others'."""
         return self._take(bucket, "", self._users[bucket])
 
-    def _take(self, bucket: Bucket, key: str, limit: int) -> Quota | None:
+    def take_journal(self, principal: Principal, said: int) -> Quota | None:
+        """Count what a command of so many bytes may leave in the journal, if nothing else bounds it."""
+        return self._take(Bucket.JOURNAL, principal.user_id, self._journal_bytes, 2 * said + BESIDE_WORDS)
+
+    def _take(self, bucket: Bucket, key: str, limit: int, amount: int = 1) -> Quota | None:
         if limit == UNLIMITED:
             return None
         window = self._clock.seconds() // MINUTE
@@ -106,6 +123,23 @@ class RateLimits:
         counted = (bucket, key)
         if counted not in self._counts and len(self._counts) >= COUNTED:
             counted = (bucket, "")
-        count = self._counts.get(counted, 0) + 1
+        count = self._counts.get(counted, 0) + amount
         self._counts[counted] = count
         return Quota(limit, max(0, limit - count), (window + 1) * MINUTE, count <= limit)
+
+
+def check(quota: Quota | None) -> None:
+    """Raise if it is used up."""
+    if quota is not None and not quota.allowed:
+        raise quota.refusal()
+
+
+PRICED: Final = (ReplaceBody, MintBody, BurnBody, BatchCancelBody)
+"""What moves money, and cancels: nobody is to be kept from getting out."""
+
+
+def has_a_price(body: msgspec.Struct) -> bool:
+    """Whether a command costs something that is not without end, or is never to be refused for its number."""
+    if isinstance(body, PlaceBody):
+        return body.time_in_force is not TimeInForce.IOC  # what rests has money set aside
+    return isinstance(body, PRICED)

@@ -339,6 +339,7 @@ class Settings:
     )
     rate_query: int = setting("VERDICT_RATE_QUERY", 120, "queries: per minute and user", read=read_rate)
     rate_admin: int = setting("VERDICT_RATE_ADMIN", 10, "administration: per minute and user", read=read_rate)
+    rate_guard: int = setting("VERDICT_RATE_GUARD", 10, "guards set: per minute and user", read=read_rate)
     rate_amm_orders: int = setting(
         "VERDICT_RATE_AMM_ORDERS", 600, "the market maker's orders: per minute", read=read_rate
     )
@@ -350,6 +351,7 @@ class Settings:
         "VERDICT_RATE_AMM_OPS", 60, "its mints, burns and token renewals: per minute", read=read_rate
     )
     rate_amm_query: int = setting("VERDICT_RATE_AMM_QUERY", 1200, "its queries: per minute", read=read_rate)
+    rate_amm_guard: int = setting("VERDICT_RATE_AMM_GUARD", 60, "its guards: per minute", read=read_rate)
 
 
 @attrs.frozen

@@ -17,7 +17,6 @@ from adapters.guards import Guards
 from adapters.identity import Principal
 from adapters.server import Server
 from adapters.stream_session import Entry, Session
-from adapters.stream_wire import Encoding, Result
 from adapters.topics import topic_events
 from adapters.websocket import GOING_AWAY
 from kernel.answers import Unfinished
@@ -41,9 +40,7 @@ STRANGERS_MAX_EACH: Final = 16
 """Connections, in all and of one address, that may wait for their `auth`, each for some seconds."""
 RESUME_SPAN: Final = 5_000_000
 """Journal ids that are told again; who was away for longer looks at the state instead."""
-REPLAY_AHEAD: Final = 1_048_576
-"""Bytes a resumption may have waiting for its reader before it reads on."""
-REPLAY_TURN: Final = 256
+REPLAY_TURN: Final = 64
 """Facts of a resumption after which the exchange gets its turn."""
 DRAIN: Final = 5.0
 """Seconds that commands under way get at shutdown."""
@@ -61,12 +58,10 @@ class Asked:
 
 @attrs.frozen
 class Promise:
-    """Something true at a journal id, to be told when that is durable."""
+    """A view drawn at a journal id, to be told when that is durable."""
 
     journal_id: int
     session: Session
-    encoding: Encoding
-    result: Result
 
 
 class StreamHub:
@@ -177,10 +172,8 @@ class StreamHub:
     ) -> None:
         self._pending[correlation_id] = Asked(session, lane_id, deque(entries), trio.current_time())
 
-    def tell_when_durable(
-        self, journal_id: int, session: Session, encoding: Encoding, result: Result
-    ) -> None:
-        self._promises.append(Promise(journal_id, session, encoding, result))
+    def tell_when_durable(self, journal_id: int, session: Session) -> None:
+        self._promises.append(Promise(journal_id, session))
 
     def touch(self, session: Session) -> None:
         """Something was said that is not written yet."""
@@ -216,8 +209,7 @@ class StreamHub:
 
     def _keep_promises(self, journal_id: int) -> None:
         while self._promises and self._promises[0].journal_id <= journal_id:
-            promise = self._promises.popleft()
-            promise.session.keep(promise.encoding, promise.result)
+            self._promises.popleft().session.tell()
 
     def _publish(self, fact: Fact) -> None:
         audience = self._audience(fact)
@@ -251,11 +243,11 @@ class StreamHub:
 
     async def replay(self, session: Session) -> None:
         """Read the journal up to the moment at which nothing is missing, then go live in the same step."""
-        while session.is_open and session.replayed < self.server.actors.durable:
+        while session.is_open and (session.is_busy or session.replayed < self.server.actors.durable):
+            await session.parts_told.wait()
+            await session.keep_pace()
             await self._read_on(session)
             session.flush()
-            if session.socket.waiting > REPLAY_AHEAD:
-                await session.socket.drained()  # who is too slow for this is sent off by the socket
         session.live = True
 
     async def _read_on(self, session: Session) -> None:
@@ -271,7 +263,7 @@ class StreamHub:
                 if fact.id % REPLAY_TURN == 0:
                     session.flush()
                     await trio.lowlevel.checkpoint()
-                    if not session.is_open or session.socket.waiting > REPLAY_AHEAD:
+                    if not session.is_open or session.is_busy:
                         return
 
 

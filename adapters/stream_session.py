@@ -7,8 +7,9 @@ they came, and a `sync` sees all that were sent ahead of it.
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -22,9 +23,10 @@ from adapters.interests import Interests, bad_subscription, is_privileged, read_
 from adapters.lookups import may_see
 from adapters.status import STATUS, SUCCESS, Fault, RefusedError
 from adapters.stream_admission import admit
-from adapters.stream_answers import GuardShape, Later, repeated, view_of
+from adapters.stream_answers import GuardShape, Later, repeated
+from adapters.stream_bounds import UnreadableFrameError
+from adapters.stream_sync import View, view_of
 from adapters.stream_wire import (
-    BATCH_MAX,
     HEARTBEAT_MS,
     JSON,
     MSGPACK,
@@ -36,20 +38,20 @@ from adapters.stream_wire import (
     Hello,
     Limits,
     Operation,
+    Part,
     PrivateEvent,
     Result,
     Resume,
     ServerMessage,
     Subscribe,
     Sync,
-    UndecodableError,
     Unreadable,
     Unsubscribe,
     read_frame,
     refused,
 )
 from adapters.topics import TopicEvent, TradeExecuted
-from adapters.websocket import BAD_TOKEN, UNDECODABLE, NotUtf8Error, WebSocket
+from adapters.websocket import BAD_TOKEN, FRAME_MAX, UNDECODABLE, NotUtf8Error, WebSocket
 from kernel.answers import GuardStands, Outcome, Placed, Refusal, Replaced
 from kernel.codes import Code
 from kernel.commands import AnyCommand
@@ -60,9 +62,15 @@ if TYPE_CHECKING:
 IN_FLIGHT_MAX: Final = 256
 """Commands of a user that may be without a result."""
 IN_FLIGHT_MAX_AMM: Final = 1024
+INTRODUCTION_MAX: Final = 4096
+"""Bytes in which a stranger must say who it is."""
 AUTH_PATIENCE: Final = 5.0
 """Seconds a connection may take to say who it is."""
 HEARTBEAT: Final = HEARTBEAT_MS / 1000
+COMMANDS_A_TURN: Final = 32
+"""Commands read or admitted before others get their turn: a millisecond or two if all of them are wrong."""
+AHEAD: Final = 65_536
+"""Bytes that may wait for the reader when the next portion of much is read for it."""
 FRAME_MESSAGES: Final = 256
 """Messages of one frame, from which on the next begins."""
 
@@ -83,7 +91,18 @@ class Lane:
     outstanding: int = 0
     """Commands submitted and not decided."""
     blocked: deque[Entry] = attrs.field(factory=deque)
-    """What waits behind a `sync` that waits for them."""
+    """What waits behind a `sync` that waits for them, or is told in parts."""
+    is_telling: bool = False
+    """Whether a view of it is told in parts: results come in the order of their commands."""
+
+
+@attrs.frozen
+class Telling:
+    """A view that was drawn, and not told yet."""
+
+    entry: Entry
+    view: View
+    lane: Lane
 
 
 class Session:
@@ -101,6 +120,9 @@ class Session:
         """Whether it counts as the presence that keeps its user's guard from firing."""
         self.replayed = 0
         """How far a resumption has come."""
+        self.parts_told = trio.Event()
+        """Set but while a large view is told: events wait for its end."""
+        self.parts_told.set()
         self._hub = hub
         self._server = hub.server
         self._encoding = encoding
@@ -111,11 +133,18 @@ class Session:
         self._in_flight_max = IN_FLIGHT_MAX_AMM if is_amm else IN_FLIGHT_MAX
         self._lanes: dict[str | None, Lane] = {}
         self._submitted = 0
+        self._since_turn = 0
+        """Commands handled since others had their turn."""
         self._id = hub.fresh_id()
         self._events = 0
         self._has_resumed = False
         self._items: list[tuple[Encoding, Any]] = []
+        self._looked_up = trio.Event()
+        self._telling: Telling | None = None
+        """One at a time, so that the copies one connection may hold are bounded; other `sync`s wait."""
         self._nursery: trio.Nursery
+        if principal is None:
+            socket.frame_max = INTRODUCTION_MAX
 
     @property
     def is_open(self) -> bool:
@@ -140,7 +169,10 @@ class Session:
                 while (received := await self.socket.receive()) is not None:
                     await self.take(received)
             except NotUtf8Error:
-                self._give_up(JSON, "not UTF-8")
+                if self.principal is None:
+                    self._refuse_stranger(JSON)
+                else:
+                    self._give_up(JSON, Error(Fault.UNDECODABLE, "Undecodable frame: not UTF-8"))
             self._nursery.cancel_scope.cancel()
 
     # What comes in
@@ -148,24 +180,27 @@ class Session:
     async def take(self, received: str | bytes) -> None:
         """Carry out one frame."""
         encoding = JSON if isinstance(received, str) else MSGPACK
+        if self.principal is None:
+            await self._meet(encoding, received)
+            return
         try:
-            operations = read_frame(received)
-        except UndecodableError as trouble:
-            self._give_up(encoding, str(trouble))
+            operations = [operation async for operation in self._read(received)]
+        except UnreadableFrameError as trouble:
+            self._give_up(encoding, Error(trouble.code, str(trouble)))
             return
         if not operations:
             self.say(encoding, Error(Fault.BAD_BATCH, "An empty batch"))
         run: list[Entry] = []
         lane_of_run: str | None = None
-        is_too_long = len(operations) > BATCH_MAX
         for operation in operations:
-            if self._is_unanswerable(operation, encoding):
+            await self._give_way()
+            if operation.cid is None:
+                break
+            if operation.cid in self._in_flight:
+                self.say(encoding, Error(Fault.BAD_CID, f"cid {operation.cid} is in flight"))
                 continue
-            assert operation.cid is not None
             entry = Entry(operation.cid, encoding)
             try:
-                if is_too_long:
-                    raise RefusedError(Fault.BAD_BATCH, f"A batch of more than {BATCH_MAX} commands")
                 self._check_room()
                 command = admit(self._server, self.principal, operation)
             except RefusedError as refusal:
@@ -184,18 +219,24 @@ class Session:
                 run, lane_of_run = [], lane
             run.append(entry)
         self._submit(lane_of_run, run)
+        if operations and isinstance(last := operations[-1], Unreadable) and last.cid is None:
+            self._give_up(encoding, Error(last.refusal.code, last.refusal.message))
         self.flush()
 
-    def _is_unanswerable(self, operation: Operation | Unreadable, encoding: Encoding) -> bool:
-        """Without a cid of its own a command can have no result."""
-        if operation.cid is None:
-            assert isinstance(operation, Unreadable)
-            self.say(encoding, Error(operation.refusal.code, operation.refusal.message))
-            return True
-        if operation.cid in self._in_flight:
-            self.say(encoding, Error(Fault.BAD_CID, f"cid {operation.cid} is in flight"))
-            return True
-        return False
+    async def _read(self, received: str | bytes) -> AsyncIterator[Operation | Unreadable]:
+        """The commands of a frame, up to the first to which nothing can be answered."""
+        for operation in read_frame(received):
+            await self._give_way()
+            yield operation
+            if operation.cid is None:
+                return
+
+    async def _give_way(self) -> None:
+        """Let others have their turn after every so many commands."""
+        self._since_turn += 1
+        if self._since_turn >= COMMANDS_A_TURN:
+            self._since_turn = 0
+            await trio.lowlevel.checkpoint()
 
     def _check_room(self) -> None:
         if self._hub.is_stopping:
@@ -248,10 +289,12 @@ class Session:
         """Send what is not behind a `sync`, and see to the `sync` when all ahead of it is decided."""
         blocked = lane.blocked
         while blocked:
+            if lane.is_telling:
+                return
             if isinstance(sync := blocked[0].wish, Sync):
-                if lane.outstanding:
+                if lane.outstanding or self._telling is not None:
                     return
-                self._sync(blocked.popleft(), sync)
+                self._sync(lane, blocked.popleft(), sync)
                 continue
             run: list[Entry] = []
             commands: list[AnyCommand] = []
@@ -259,7 +302,7 @@ class Session:
                 run.append(blocked.popleft())
                 commands.append(wish)
             self._send(lane_id, lane, run, commands)
-        if not lane.outstanding:
+        if not lane.outstanding and not lane.is_telling:
             del self._lanes[lane_id]
 
     def _send(
@@ -315,8 +358,10 @@ class Session:
         later.message = await repeated(self._server, entry.cid, outcome)
         self._in_flight.discard(entry.cid)
         self.flush()
+        self._looked_up.set()
+        self._looked_up = trio.Event()
 
-    def _sync(self, entry: Entry, sync: Sync) -> None:
+    def _sync(self, lane: Lane, entry: Entry, sync: Sync) -> None:
         """Draw the view as of now; tell it when now is durable."""
         assert self.principal is not None
         try:
@@ -325,26 +370,96 @@ class Session:
             self._in_flight.discard(entry.cid)
             self._refuse(entry, refusal)
             return
-        result = Result(entry.cid, True, 200, SUCCESS, view.as_of_seq, view)
+        self._telling = Telling(entry, view, lane)
+        lane.is_telling = view.is_large
         if view.as_of_seq <= self._durable:
-            self.keep(entry.encoding, result)
+            self.tell()
         else:
-            self._hub.tell_when_durable(view.as_of_seq, self, entry.encoding, result)
+            self._hub.tell_when_durable(view.as_of_seq, self)
 
-    def keep(self, encoding: Encoding, result: Result) -> None:
-        """What was promised is durable."""
-        self._in_flight.discard(result.cid)
-        self.say(encoding, result)
+    def tell(self) -> None:
+        """The view that was drawn is durable. A large one is told as fast as it is read.
+
+        What happens meanwhile comes behind it, out of the journal, so that it is not told before it.
+        """
+        if not self.is_open:
+            return
+        assert self._telling is not None
+        if self._telling.view.is_large:
+            self.parts_told = trio.Event()
+            self._go_live_from(self._telling.view.as_of_seq)
+            self._nursery.start_soon(self._tell_parts, self._telling)
+        else:
+            self._tell_rest(self._telling)
+
+    async def _tell_parts(self, telling: Telling) -> None:
+        entry, view = telling.entry, telling.view
+        for part in view.parts():
+            self.say(entry.encoding, Part(entry.cid, view.as_of_seq, part))
+            await self.keep_pace()
+        self._tell_rest(telling)
+        self.flush()
+        self.parts_told.set()
+
+    def _tell_rest(self, telling: Telling) -> None:
+        entry, view = telling.entry, telling.view
+        self._in_flight.discard(entry.cid)
+        self.say(entry.encoding, Result(entry.cid, True, 200, SUCCESS, view.as_of_seq, view.rest()))
+        self._nursery.start_soon(self._sync_next)
+
+    async def _sync_next(self) -> None:
+        """The next view when this one is with the reader: many small ones are as much as a large one."""
+        await self.keep_pace()
+        assert self._telling is not None
+        self._telling.lane.is_telling = False
+        self._telling = None
+        for lane_id, lane in list(self._lanes.items()):
+            if not lane.outstanding or lane.blocked:
+                self._advance(lane_id, lane)
+        self.flush()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether events have to wait: for what is told in parts, for what is looked up, for the reader."""
+        return not self.parts_told.is_set() or bool(self._items) or self.socket.waiting > AHEAD
+
+    async def keep_pace(self) -> None:
+        """Wait until what was said is with the reader, all but a little, and give others a turn."""
+        self.flush()
+        await trio.lowlevel.checkpoint()
+        while self._items and self.is_open:
+            await self._looked_up.wait()
+        if self.socket.waiting > AHEAD:
+            await self.socket.drained()  # who is too slow for this little is sent off by the socket
 
     # Who it is
+
+    async def _meet(self, encoding: Encoding, received: str | bytes) -> None:
+        """A stranger says who it is, or goes."""
+        try:
+            operations = [*islice(read_frame(received), 2)]
+        except UnreadableFrameError:
+            operations = []
+        match operations:
+            case [Auth(cid=cid, token=token)]:
+                entry = Entry(cid, encoding)
+                try:
+                    self._check_room()
+                    await self._authenticate(entry, token)
+                except RefusedError as refusal:
+                    self._refuse(entry, refusal)
+                    if refusal.code != Code.OVERLOADED:  # not its fault: it may try again
+                        self._turn_away()
+            case _:
+                self._refuse_stranger(encoding)
+        self.flush()
 
     async def _authenticate(self, entry: Entry, token: str) -> None:
         try:
             principal = await self._server.identities.holder(token)
         except RefusedError as refusal:
             self._refuse(entry, refusal)
-            self.flush()
-            self.socket.close(BAD_TOKEN, "not authenticated")
+            self._turn_away()
             return
         except self._server.unavailable:
             raise RefusedError(Code.OVERLOADED, "The database does not answer; try again shortly") from None
@@ -363,6 +478,7 @@ class Session:
         self.permit = self._keep(self._hub, principal)
         self._done(entry, {"user_id": principal.user_id, "expires_at_ms": principal.expires_at * 1000})
         if known is None:
+            self.socket.frame_max = FRAME_MAX
             self._in_flight_max = IN_FLIGHT_MAX_AMM if principal.is_amm else IN_FLIGHT_MAX
             self._welcome(principal)
 
@@ -409,8 +525,13 @@ class Session:
         self._has_resumed = True
         self._done(entry, {"from": wish.after + 1, "head": head})
         if wish.after < head:
+            self._go_live_from(wish.after)
+
+    def _go_live_from(self, journal_id: int) -> None:
+        """From there on events come out of the journal, until nothing is missing; unless they do already."""
+        if self.live:
             self.live = False
-            self.replayed = wish.after
+            self.replayed = journal_id
             self._nursery.start_soon(self._hub.replay, self)
 
     def deliver(self, journal_id: int, events: Sequence[TopicEvent]) -> None:
@@ -473,10 +594,18 @@ class Session:
         )
         self.say(entry.encoding, result)
 
-    def _give_up(self, encoding: Encoding, why: str) -> None:
-        self.say(encoding, Error(Fault.UNDECODABLE, f"Undecodable frame: {why}"))
+    def _give_up(self, encoding: Encoding, why: Error) -> None:
+        self.say(encoding, why)
         self.flush()
         self.socket.close(UNDECODABLE, "undecodable frame")
+
+    def _refuse_stranger(self, encoding: Encoding) -> None:
+        self.say(encoding, Error(Fault.NOT_AUTHENTICATED_YET, "Send auth first, and nothing else"))
+        self._turn_away()
+
+    def _turn_away(self) -> None:
+        self.flush()
+        self.socket.close(BAD_TOKEN, "not authenticated")
 
     @property
     def _durable(self) -> int:

@@ -1,10 +1,10 @@
 """The command stream's vocabulary on the wire: what clients may send, what they receive, JSON or MessagePack.
 
-A frame is decoded whole, at full speed, when all of it is well-formed; only otherwise is it looked at command
-by command, to tell which of them is wrong and to let the others be carried out.
+A frame is known to be small before anything is built of it, and then read command by command: so each is
+decoded at full speed if it is well-formed, and told what is wrong with it if not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Final
 
 import attrs
@@ -24,13 +24,22 @@ from adapters.bodies import (
 from adapters.clock import Clock
 from adapters.reading import read_members
 from adapters.status import AnyCode, Fault, RefusedError, malformed
+from adapters.stream_bounds import (
+    COMMANDS_MAX,
+    SPACE,
+    UnreadableFrameError,
+    check_json,
+    check_msgpack,
+    commands_in,
+    is_map,
+    too_many_commands,
+)
 from adapters.topics import Payload, Topic
 from adapters.websocket import BINARY, FRAME_MAX, TEXT, frame
 from kernel.commands import CancelByClientId, CancelOrder, SetGuard
 
 CID_MAX: Final = 2**53 - 1
 """Every integer up to here survives in any language."""
-BATCH_MAX: Final = 256
 HEARTBEAT_MS: Final = 15_000
 
 Cid = Annotated[int, Meta(ge=0, le=CID_MAX)]
@@ -165,10 +174,6 @@ class Unreadable:
     market_id: str = ""
 
 
-class UndecodableError(Exception):
-    """Not a value of the frame's kind, or neither a command nor a batch of them."""
-
-
 # What clients receive
 
 
@@ -180,6 +185,14 @@ class Result(msgspec.Struct, frozen=True, tag_field="t", tag="result", gc=False)
     seq: int
     data: Any
     message: str | UnsetType = UNSET
+
+
+class Part(msgspec.Struct, frozen=True, tag_field="t", tag="part", gc=False):
+    """Of a result too large for one message: it comes ahead, and the result brings the last of it."""
+
+    cid: int
+    seq: int
+    data: Any
 
 
 class Error(msgspec.Struct, frozen=True, tag_field="t", tag="error", gc=False):
@@ -196,7 +209,7 @@ class PrivateEvent(msgspec.Struct, frozen=True, tag_field="t", tag="event", gc=F
 
 class Limits(msgspec.Struct, frozen=True):
     max_in_flight: int
-    max_batch: int = BATCH_MAX
+    max_batch: int = COMMANDS_MAX
     max_frame_bytes: int = FRAME_MAX
     heartbeat_ms: int = HEARTBEAT_MS
 
@@ -215,7 +228,7 @@ class Heartbeat(msgspec.Struct, frozen=True, tag_field="t", tag="heartbeat"):
     timestamp_ms: int
 
 
-ServerMessage = Result | Error | PrivateEvent | Hello | Heartbeat
+ServerMessage = Result | Part | Error | PrivateEvent | Hello | Heartbeat
 
 
 def refused(cid: int, seq: int, code: AnyCode, status: int, message: str, data: object = None) -> Result:
@@ -233,8 +246,11 @@ class Encoding:
     """The subprotocol that asks for it."""
     opcode: int
     encode: Callable[[Any], bytes]
-    decode_all: Callable[[Any], Operation | list[Operation]]
+    decode: Callable[[Any], Operation]
     decode_any: Callable[[Any], Any]
+    decode_raw: Callable[[bytes], msgspec.Raw]
+    """Finds out whether it is whole; builds nothing."""
+    decode_batch: Callable[[bytes], list[msgspec.Raw]]
 
     def write(self, messages: list[ServerMessage]) -> bytes:
         """A frame with one message as it is, with several as an array."""
@@ -245,45 +261,76 @@ JSON: Final = Encoding(
     "pm.v1.json",
     TEXT,
     msgspec.json.Encoder().encode,
-    msgspec.json.Decoder(Operation | list[Operation]).decode,
+    msgspec.json.Decoder(Operation).decode,
     msgspec.json.Decoder().decode,
+    msgspec.json.Decoder(msgspec.Raw).decode,
+    msgspec.json.Decoder(list[msgspec.Raw]).decode,
 )
 MSGPACK: Final = Encoding(
     "pm.v1.msgpack",
     BINARY,
     msgspec.msgpack.Encoder().encode,
-    msgspec.msgpack.Decoder(Operation | list[Operation]).decode,
+    msgspec.msgpack.Decoder(Operation).decode,
     msgspec.msgpack.Decoder().decode,
+    msgspec.msgpack.Decoder(msgspec.Raw).decode,
+    msgspec.msgpack.Decoder(list[msgspec.Raw]).decode,
 )
 PROTOCOLS: Final = {encoding.protocol: encoding for encoding in (JSON, MSGPACK)}
 
 
-def read_frame(received: str | bytes) -> list[Operation | Unreadable]:
-    """The commands of a frame, in order; raises UndecodableError if there is no telling what it says."""
-    encoding = JSON if isinstance(received, str) else MSGPACK
-    try:
-        whole = encoding.decode_all(received)
-    except (ValueError, RecursionError):
-        return [read_one(value) for value in read_values(encoding, received)]
-    return whole if isinstance(whole, list) else [whole]  # type: ignore[return-value] # list is invariant
+def read_frame(received: str | bytes) -> Iterator[Operation | Unreadable]:
+    """The commands of a frame, in order; raises UnreadableFrameError if nothing of it is to be carried out.
+
+    That may show late, so what is read first must not be carried out before all is read.
+    """
+    encoding, values = split(received)
+    for value in values:
+        yield read_one(encoding, value)
 
 
-def read_values(encoding: Encoding, received: str | bytes) -> list[Any]:
+def split(received: str | bytes) -> tuple[Encoding, list[msgspec.Raw]]:
+    """The commands of a frame that holds no more than it may, still unread."""
+    if isinstance(received, str):
+        encoding, data = JSON, received.encode()
+        check_json(data)
+        opening = data.lstrip(SPACE)[:1]
+        is_batch, is_command = opening == b"[", opening == b"{"
+    else:
+        encoding, data = MSGPACK, received
+        claimed = commands_in(data)
+        if claimed is not None and claimed > COMMANDS_MAX:
+            raise too_many_commands()
+        is_batch, is_command = claimed is not None, is_map(data)
+    if not is_batch and not is_command:
+        raise UnreadableFrameError("Undecodable frame: neither a command nor a batch")
     try:
-        value = encoding.decode_any(received)
+        values = encoding.decode_batch(data) if is_batch else [encoding.decode_raw(data)]
     except (ValueError, RecursionError) as trouble:
-        raise UndecodableError(str(trouble)) from None
-    match value:
-        case dict():
-            return [value]
-        case list():
-            return value
-        case _:
-            raise UndecodableError("neither a command nor a batch")
+        raise undecodable(trouble) from None
+    if len(values) > COMMANDS_MAX:
+        raise too_many_commands()
+    if encoding is MSGPACK:
+        check_msgpack(data)
+    return encoding, values
 
 
-def read_one(value: Any) -> Operation | Unreadable:
-    """One command out of a frame that decoded."""
+def read_one(encoding: Encoding, data: msgspec.Raw) -> Operation | Unreadable:
+    try:
+        return encoding.decode(data)
+    except (ValueError, RecursionError):
+        try:
+            value = encoding.decode_any(data)
+        except (ValueError, RecursionError) as trouble:
+            raise undecodable(trouble) from None
+    return read_value(value)
+
+
+def undecodable(trouble: Exception) -> UnreadableFrameError:
+    return UnreadableFrameError(f"Undecodable frame: {trouble}")
+
+
+def read_value(value: Any) -> Operation | Unreadable:
+    """What is wrong with a command, if it is one."""
     cid = value.get("cid") if isinstance(value, dict) else None
     if type(cid) is not int or not 0 <= cid <= CID_MAX:
         return Unreadable(

@@ -20,7 +20,9 @@ from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, Tex
 from wsproto.utilities import LocalProtocolError, generate_accept_token
 
 FRAME_MAX: Final = 1_048_576
-"""Bytes of one message from a client."""
+"""Bytes of one message from a client, unless less is asked for."""
+MESSAGE_SECONDS: Final = 10.0
+"""In which a message must be whole once it has begun."""
 RECEIVE: Final = 65_536
 CHUNK: Final = 262_144
 """Bytes handed to the socket at once: many frames, so that a busy connection costs few system calls."""
@@ -30,6 +32,8 @@ CLOSING: Final = 5.0
 """Seconds that a close may take: to send what is under way, and to hear the other side agree."""
 EVENTS_A_TURN: Final = 64
 """Frames handled before others get their turn: a flood of tiny ones must not hold up the exchange."""
+EVENTS_AFTER_GOODBYE: Final = 256
+"""Frames in which the other side's goodbye is looked for; what comes later is not even looked at."""
 
 NORMAL, GOING_AWAY = 1000, 1001
 NOT_UTF8 = 1007
@@ -102,6 +106,8 @@ class Manners:
     """Bytes that may wait for a client that does not read."""
     patience: float = math.inf
     """Seconds that they may wait."""
+    frame_max: int = FRAME_MAX
+    """Bytes of one message."""
 
 
 class WebSocket:
@@ -109,6 +115,8 @@ class WebSocket:
 
     def __init__(self, stream: trio.SocketStream, manners: Manners, trailing: bytes = b"") -> None:
         self.manners = manners
+        self.frame_max = manners.frame_max
+        """Bytes of one message from now on."""
         self.waiting = 0
         """Bytes that are not with the operating system yet."""
         self._heard_at = self._ponged_at = trio.current_time()
@@ -120,9 +128,13 @@ class WebSocket:
         self._protocol = Connection(ConnectionType.SERVER, trailing_data=trailing)
         self._events: Iterator[Event] = self._protocol.events()
         self._handled = 0
-        self._parts: list[str | bytes | bytearray] = []
-        self._size = 0
+        self._gathered = bytearray()
+        """What has come of a message that is not whole."""
+        self._whole_by = math.inf
+        """When it must be."""
         self._outgoing: deque[tuple[float, bytes]] = deque()
+        self._is_cut = False
+        """Whether what waits begins within a frame: the rest of it must be sent, come what may."""
         self._wake = trio.Event()
         self._reading = trio.CancelScope()
         self._sending = trio.CancelScope()
@@ -179,6 +191,7 @@ class WebSocket:
             if sent == len(encoded):
                 return
             encoded = encoded[sent:]
+            self._is_cut = sent > 0
         self._outgoing.append((trio.current_time(), encoded))
         self.waiting += len(encoded)
         self._wake.set()
@@ -198,8 +211,9 @@ class WebSocket:
         self._release()
 
     def _forget(self) -> None:
+        kept = [self._outgoing.popleft()] if self._is_cut else []
         self.waiting -= sum(len(encoded) for _, encoded in self._outgoing)
-        self._outgoing.clear()
+        self._outgoing = deque(kept)
 
     async def _write(self) -> None:
         """Hand the socket what waits, many frames at once, until the goodbye is out or nobody takes it."""
@@ -242,6 +256,7 @@ class WebSocket:
     def _take(self) -> tuple[float, bytes]:
         """What waits, up to a chunk, and since when the oldest of it does."""
         since, first = self._outgoing.popleft()
+        self._is_cut = False
         frames, size = [first], len(first)
         while self._outgoing and size < CHUNK:
             _, following = self._outgoing.popleft()
@@ -267,18 +282,23 @@ class WebSocket:
         """The next whole message; None when there will be none."""
         while self.is_open:
             for event in self._events:
-                message = self._handle(event)
-                if message is not None or not self.is_open:
-                    return message
                 self._handled += 1
                 if self._handled % EVENTS_A_TURN == 0:
                     await trio.lowlevel.checkpoint()
-            if not await self._read():
+                message = self._handle(event)
+                if message is not None or not self.is_open:
+                    return message
+                if trio.current_time() >= self._whole_by:
+                    break
+            if trio.current_time() >= self._whole_by:
+                self.close(SILENT, f"a message was not whole within {MESSAGE_SECONDS:.0f} seconds")
+            elif not await self._read():
                 self._lose()
         return None
 
     async def _read(self) -> bool:
-        with trio.CancelScope() as self._reading:
+        """False when nothing more will come."""
+        with trio.CancelScope(deadline=self._whole_by) as self._reading:
             try:
                 data = await self._stream.receive_some(RECEIVE)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -315,24 +335,24 @@ class WebSocket:
         return None
 
     def _gather(self, event: TextMessage | BytesMessage) -> str | bytes | None:
-        self._parts.append(event.data)
-        self._size += len(event.data)
-        if self._size > FRAME_MAX:
-            self.close(TOO_LARGE, f"more than {FRAME_MAX} bytes")
+        """A part of a message, which may be all of it; parts are kept as bytes, whatever their number."""
+        data: str | bytes = event.data if isinstance(event, TextMessage) else bytes(event.data)
+        # Text may have more bytes than letters, but never fewer.
+        size = len(self._gathered) + len(data)
+        if size <= self.frame_max and isinstance(data, str) and not data.isascii():
+            size = len(self._gathered) + len(data.encode())
+        if size > self.frame_max:
+            self.close(TOO_LARGE, f"more than {self.frame_max} bytes")
             return None
         if not event.message_finished:
+            self._gathered += data.encode() if isinstance(data, str) else data
+            self._whole_by = min(self._whole_by, trio.current_time() + MESSAGE_SECONDS)
             return None
-        whole: str | bytes
-        if isinstance(event, TextMessage):
-            whole = "".join(part for part in self._parts if isinstance(part, str))
-            if not whole.isascii() and len(whole.encode()) > FRAME_MAX:
-                self.close(TOO_LARGE, f"more than {FRAME_MAX} bytes")
-                return None
-        else:
-            whole = b"".join(part for part in self._parts if not isinstance(part, str))
-        self._parts.clear()
-        self._size = 0
-        return whole
+        self._whole_by = math.inf
+        if not self._gathered:
+            return data
+        gathered, self._gathered = self._gathered, bytearray()
+        return gathered.decode() + data if isinstance(data, str) else bytes(gathered) + data
 
     # Living and ending
 
@@ -349,13 +369,27 @@ class WebSocket:
     async def _hear_them_out(self) -> None:
         """Wait until the goodbye is out and answered; unread bytes would make the system reset it away."""
         await self._written.wait()
-        while not self._gone and self._protocol.state is not ConnectionState.CLOSED:
-            try:
-                data = await self._stream.receive_some(RECEIVE)
-                if not data:
+        try:
+            if self._protocol.state is not ConnectionState.CLOSED:
+                await self._await_goodbye()
+            while not self._gone and self._protocol.state is not ConnectionState.CLOSED:
+                if not await self._stream.receive_some(RECEIVE):
                     return
-                self._protocol.receive_data(data)
-                for _ in self._protocol.events():
-                    pass
-            except (trio.BrokenResourceError, trio.ClosedResourceError, LocalProtocolError):
+        except (trio.BrokenResourceError, trio.ClosedResourceError, LocalProtocolError):
+            return
+
+    async def _await_goodbye(self) -> None:
+        """Look for it in the next frames, with a turn for others now and then: a flood may come instead."""
+        handled = 0
+        while True:
+            for event in self._protocol.events():
+                handled += 1
+                if isinstance(event, CloseConnection) or handled == EVENTS_AFTER_GOODBYE:
+                    return
+                if handled % EVENTS_A_TURN == 0:
+                    await trio.lowlevel.checkpoint()
+            data = await self._stream.receive_some(RECEIVE)
+            if not data:
+                self._lose()
                 return
+            self._protocol.receive_data(data)

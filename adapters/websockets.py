@@ -45,7 +45,7 @@ LOOK_AT_CLOCK: Final = 30.0
 STREAM_MANNERS: Final = Manners(
     silent_code=SILENT, only_pongs_count=False, waiting_max=8 * 1024 * 1024, patience=10.0
 )
-FEED_MANNERS: Final = Manners(silent_code=GOING_AWAY, only_pongs_count=True)
+FEED_MANNERS: Final = Manners(silent_code=GOING_AWAY, only_pongs_count=True, frame_max=4096)
 
 Conversation = Callable[[], Awaitable[None]]
 ServeFeed = Callable[[WebSocket, str], Awaitable[None]]

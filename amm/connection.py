@@ -23,7 +23,16 @@ from amm.config import AMM_USER_ID
 from amm.credentials import Credentials
 from amm.inputs import Answer, Frame
 from amm.stream import Sequencer
-from amm.wire import REFUSAL_DATA, SUCCESS_DATA, Event, EventMessage, OrderStatusChanged
+from amm.wire import (
+    REFUSAL_DATA,
+    SUCCESS_DATA,
+    Event,
+    EventMessage,
+    Order,
+    OrderStatusChanged,
+    Synced,
+    SyncedPart,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +60,13 @@ class Result(msgspec.Struct, frozen=True, tag_field="t", tag="result"):
     message: str = ""
 
 
+class Part(msgspec.Struct, frozen=True, tag_field="t", tag="part"):
+    """Of the result of a `sync`, ahead of it."""
+
+    cid: int
+    data: SyncedPart
+
+
 class PrivateEvent(EventMessage, frozen=True, tag_field="t", tag="event"):
     pass
 
@@ -73,7 +89,7 @@ class Problem(msgspec.Struct, frozen=True, tag_field="t", tag="error"):
     message: str
 
 
-Message: TypeAlias = Result | PrivateEvent | Hello | Heartbeat | Problem
+Message: TypeAlias = Result | Part | PrivateEvent | Hello | Heartbeat | Problem
 decode = msgspec.json.Decoder(Message | list[Message]).decode
 encode = msgspec.json.Encoder().encode
 
@@ -153,6 +169,8 @@ class CommandStream:
     _stay_away_ms: Ms = 0
     _sequencer: Sequencer = attrs.field(factory=Sequencer)
     _flying: dict[int, InFlight] = attrs.field(factory=dict)
+    _parts: dict[int, list[Order]] = attrs.field(factory=dict)
+    """What has come of large views, by the `sync` that asked for them."""
     _asked: dict[int, Callable[[Result], None]] = attrs.field(factory=dict)
     _outgoing: deque[bytes] = attrs.field(factory=deque)
     _something_to_send: trio.Event = attrs.field(factory=trio.Event)
@@ -264,6 +282,7 @@ class CommandStream:
         self._line = None
         self._sequencer = Sequencer()
         self._flying.clear()
+        self._parts.clear()
         self._asked.clear()
         self._outgoing.clear()
         if was_connected:
@@ -342,6 +361,8 @@ class CommandStream:
             match message:
                 case Result():
                     self._result(message)
+                case Part(cid=cid, data=part):
+                    self._parts.setdefault(cid, []).extend(part.orders)
                 case PrivateEvent():
                     events.append(message)
                 case Heartbeat(seq=seq):
@@ -387,6 +408,8 @@ class CommandStream:
         self.seen.latency(flying.market_id, flying.op, (trio.current_time() - flying.sent_at) * 1_000)
         kind = SUCCESS_DATA[flying.op] if result.ok else REFUSAL_DATA.get(result.code)
         data = None if kind is None else msgspec.json.decode(result.data, type=kind)
+        if (orders := self._parts.pop(result.cid, None)) is not None and isinstance(data, Synced):
+            data = msgspec.structs.replace(data, orders=orders + data.orders)
         self.markets.answer(flying.market_id, Answer(flying.ref, result.code, result.seq, data))
 
 

@@ -239,6 +239,12 @@ class Synced(msgspec.Struct, frozen=True):
     market: Market
 
 
+class SyncedPart(msgspec.Struct, frozen=True):
+    """Orders of a view that is too large for one message; the last come with the result."""
+
+    orders: list[Order]
+
+
 class PartlyFilled(msgspec.Struct, frozen=True):
     """With 6001: the old order had fills, what was left of it is cancelled, nothing was placed."""
 

