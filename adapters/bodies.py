@@ -14,15 +14,16 @@ from msgspec import Meta
 
 from adapters.clock import Clock
 from kernel import bounds, commands
-from kernel.bounds import HIGHEST, LOWEST
 from kernel.codes import CancelScope, Direction, MarketStatus, Side, StopMode, TimeInForce
 from kernel.limits import (
     BUDGET_MAX,
     CATEGORY_MAX,
     DEPOSIT_MAX,
     DESCRIPTION_MAX,
+    HIGHEST,
     ID_MAX,
     KEY_MAX,
+    LOWEST,
     MINT_MAX,
     TITLE_MAX,
     WORDS_MAX,

@@ -32,19 +32,20 @@ from kernel.ids import NONCE_BITS
 from kernel.limits import (
     CATEGORY_MAX,
     DESCRIPTION_MAX,
-    FRACTIONS,
+    FIRST_TIME,
+    HIGHEST,
     ID_MAX,
-    INTEGERS,
     KEY_MAX,
+    LARGEST,
+    LAST_TIME,
+    LOWEST,
     NAMES_MAX,
     NESTING_MAX,
-    TIMES,
+    SMALLEST,
     TITLE_MAX,
     WORDS_MAX,
 )
 from kernel.refusals import malformed
-
-LOWEST, HIGHEST = INTEGERS
 
 # Half a surrogate is no character: what holds one cannot be written down.
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -109,8 +110,7 @@ def nonce(value: int) -> Problem:
 
 
 def time(value: int) -> Problem:
-    first, last = TIMES
-    return None if first <= value <= last else "must be of the years 2000 to 2999"
+    return None if FIRST_TIME <= value <= LAST_TIME else "must be of the years 2000 to 2999"
 
 
 def text(value: str, least: int, most: int) -> Problem:
@@ -185,8 +185,7 @@ def free_form(value: Any, level: int = 0) -> Problem:
 
 def fraction(value: float) -> Problem:
     """PostgreSQL knows no minus zero, and writes a very large number so that it is read as another."""
-    smallest, largest = FRACTIONS
-    if smallest <= abs(value) <= largest or (value == 0 and str(value) == "0.0"):
+    if SMALLEST <= abs(value) <= LARGEST or (value == 0 and str(value) == "0.0"):
         return None
     return "must hold no numbers but integers, 0 and those of a size from 1e-9 to 1e15"
 

@@ -25,7 +25,8 @@ MONEY_MAX: Final = 10**18
 """Cents that all accounts may hold together. Every balance, reserve, cost sum and profit is made of them, so
 none outgrows 64 bits."""
 
-INTEGERS: Final = (-(2**63), 2**63 - 1)
+LOWEST: Final = -(2**63)
+HIGHEST: Final = 2**63 - 1
 ID_MAX: Final = 64
 """Characters of the name of an account, a market or an order."""
 KEY_MAX: Final = 128
@@ -39,10 +40,12 @@ WORDS_MAX: Final = 500
 """Characters of a reason, a note or the name of who acts."""
 NESTING_MAX: Final = 32
 """Levels of a free-form object: more than any configuration has, fewer than any parser minds."""
-FRACTIONS: Final = (1e-9, 1e15)
+SMALLEST: Final = 1e-9
+LARGEST: Final = 1e15
 """Of what size a number that is no integer may be in a free-form object, if it is not 0: from the one to the
 other it is the same number in Python, in JSON and in PostgreSQL."""
-TIMES: Final = (946_684_800_000_000, 32_503_679_999_999_999)
+FIRST_TIME: Final = 946_684_800_000_000
+LAST_TIME: Final = 32_503_679_999_999_999
 """What a time that somebody names may be, in microseconds: the years 2000 to 2999."""
 EARLIEST: Final = 1_700_000_000_000_000
 """When a journal may be opened, in microseconds: where the numbers of trades begin, in November 2023."""
