@@ -1,6 +1,9 @@
 """Administration: the life of markets, the market maker's start and stop, users, and the audit."""
 
 import uuid
+from typing import Any
+
+import msgspec
 
 from adapters import render, render_rows, shapes
 from adapters.audit import verify
@@ -22,8 +25,9 @@ from adapters.routes import Call, NoQuery, Reply
 from adapters.server import Server, refused
 from adapters.status import RefusedError
 from kernel import commands
-from kernel.answers import AmmRunning, AmmStoppedNow, MarketIs, Resolved
+from kernel.answers import AmmRunning, AmmStoppedNow, Answer, MarketIs, Proposed, Refusal, Resolved
 from kernel.codes import AMM_ID, Code
+from kernel.proposals import open_proposals
 from kernel.refusals import account_not_found
 
 
@@ -53,7 +57,7 @@ async def activate_market(server: Server, call: Call[EmptyBody, NoQuery]) -> Rep
 
 
 async def suspend_market(server: Server, call: Call[SuspendBody, NoQuery]) -> Reply[shapes.AdminMarketShape]:
-    """Take no new orders; those that rest stay, and can be cancelled."""
+    """Take no new orders; those that rest stay, and can be cancelled. The reason may become public."""
     command = commands.SuspendMarket(
         at=server.clock.now(),
         market_id=call.path["market_id"],
@@ -64,7 +68,7 @@ async def suspend_market(server: Server, call: Call[SuspendBody, NoQuery]) -> Re
 
 
 async def halt_market(server: Server, call: Call[HaltBody, NoQuery]) -> Reply[shapes.AdminMarketShape]:
-    """Pull the brake: nothing moves in the market."""
+    """Pull the brake: nothing moves in the market. The reason may become public."""
     command = commands.HaltMarket(
         at=server.clock.now(),
         market_id=call.path["market_id"],
@@ -75,7 +79,7 @@ async def halt_market(server: Server, call: Call[HaltBody, NoQuery]) -> Reply[sh
 
 
 async def resume_market(server: Server, call: Call[ResumeBody, NoQuery]) -> Reply[shapes.AdminMarketShape]:
-    """Go on trading after a suspension, or after a halt if the market's books are in order."""
+    """Go on after a suspension, or after a halt if the books are in order. The note may become public."""
     command = call.body.to_command(call.path["market_id"], call.user.username, server.clock)
     return await changed_market(server, command, call.request_id)
 
@@ -93,32 +97,60 @@ async def authorize_amm(
     return await changed_market(server, command, call.request_id)
 
 
-async def resolve_market(server: Server, call: Call[ResolveBody, NoQuery]) -> Reply[shapes.ResolvedShape]:
+async def resolve_market(server: Server, call: Call[ResolveBody, NoQuery]) -> Reply[Any]:
     """Answer the question: cancel all orders and, unless told otherwise, pay out."""
-    command = call.body.to_command(call.path["market_id"], call.user.username, server.clock)
-    answer, seen = await server.answer(command, call.request_id, Resolved)
-    return Reply(render.resolved(answer), journal_id=seen)
+    return await ended(
+        server, call, call.body.to_command(call.path["market_id"], call.user.username, server.clock)
+    )
 
 
-async def settle_market(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[shapes.ResolvedShape]:
+async def settle_market(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[Any]:
     """Pay out a market that was resolved without it."""
     command = commands.SettleMarket(
         at=server.clock.now(), market_id=call.path["market_id"], by=call.user.username
     )
-    answer, seen = await server.answer(command, call.request_id, Resolved)
-    return Reply(render.resolved(answer), journal_id=seen)
+    return await ended(server, call, command)
 
 
-async def void_market(server: Server, call: Call[SuspendBody, NoQuery]) -> Reply[shapes.ResolvedShape]:
-    """Call the question off and give back what was paid."""
+async def void_market(server: Server, call: Call[SuspendBody, NoQuery]) -> Reply[Any]:
+    """Call the question off and give back what was paid. The reason may become public."""
     command = commands.VoidMarket(
         at=server.clock.now(),
         market_id=call.path["market_id"],
         reason=call.body.reason,
         by=call.user.username,
     )
-    answer, seen = await server.answer(command, call.request_id, Resolved)
+    return await ended(server, call, command)
+
+
+async def ended(
+    server: Server,
+    call: Call[Any, NoQuery],
+    command: commands.ResolveMarket | commands.VoidMarket | commands.SettleMarket,
+) -> Reply[Any]:
+    answer, seen = await gravely(server, call, command)
+    if isinstance(answer, Proposed):
+        return Reply(render.proposed(answer), 202, seen)
+    assert isinstance(answer, Resolved)
     return Reply(render.resolved(answer), journal_id=seen)
+
+
+async def gravely(
+    server: Server, call: Call[Any, NoQuery], command: commands.AnyGraveCommand
+) -> tuple[Answer, int]:
+    """Ask for what one may not do in one's own case, and perhaps not alone: the kernel judges both."""
+    command = msgspec.structs.replace(command, by_id=call.user.user_id, four_eyes=server.settings.four_eyes)
+    outcome = await server.decide(command, call.request_id)
+    assert not isinstance(outcome.answer, Refusal)
+    return outcome.answer, outcome.seen
+
+
+async def get_proposals(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[shapes.ProposalsShape]:
+    """What waits for a second administrator, newest first."""
+    exchange, now = server.exchange, server.clock.now()
+    waiting = open_proposals(exchange, now)
+    data = shapes.ProposalsShape([render.proposal(each) for each in reversed(waiting)])
+    return Reply(data, journal_id=await server.told(exchange.head))
 
 
 async def get_stats(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[shapes.StatsShape]:
@@ -139,10 +171,13 @@ async def get_breakers(server: Server, call: Call[EmptyBody, PageQuery]) -> Repl
     return Reply(data, journal_id=seen)
 
 
-async def start_amm(server: Server, call: Call[StartAmmBody, NoQuery]) -> Reply[shapes.AmmRunningShape]:
+async def start_amm(server: Server, call: Call[StartAmmBody, NoQuery]) -> Reply[Any]:
     """Give the market maker a budget in a market, half of it as pairs."""
     command = call.body.to_command(call.user.username, server.clock)
-    answer, seen = await server.answer(command, call.request_id, AmmRunning)
+    answer, seen = await gravely(server, call, command)
+    if isinstance(answer, Proposed):
+        return Reply(render.proposed(answer), 202, seen)
+    assert isinstance(answer, AmmRunning)
     return Reply(render.amm_running(answer), 201, seen)
 
 

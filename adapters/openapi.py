@@ -14,9 +14,12 @@ from adapters.bodies import EmptyBody
 from adapters.rate_limits import Bucket
 from adapters.route_table import BASE, ROUTES
 from adapters.routes import AnyRoute, Caller, NoQuery
+from adapters.shapes import ProposedShape
 from adapters.status import STATUS, AnyCode, Fault
 from kernel.codes import Code
 
+WAITS: Final = 202
+"""Answered to the first of two administrators; `ProposedShape` says what for."""
 REF: Final = "#/components/schemas/{name}"
 
 EVERYWHERE: Final[tuple[AnyCode, ...]] = (Fault.BODY_TOO_LARGE, Code.INTERNAL, Code.OVERLOADED)
@@ -33,7 +36,7 @@ def describe(version: str) -> dict[str, Any]:
     """The whole description."""
     bodies = [route.body for route in ROUTES if route.body is not EmptyBody]
     queries = [route.query for route in ROUTES if route.query is not NoQuery]
-    answers = [route.answer for route in ROUTES]
+    answers: list[type[msgspec.Struct]] = [ProposedShape, *(route.answer for route in ROUTES)]
     shown = list(dict.fromkeys([*bodies, *queries, *answers]))
     schemas, components = msgspec.json.schema_components(shown, ref_template=REF)
     by_type = dict(zip(shown, schemas, strict=True))
@@ -78,7 +81,10 @@ def operation(
         "description": f"For {route.caller.value}. {limit_of(route)}",
         "tags": [route.path.split("/")[1]],
         "parameters": [*path_parameters(route), *query_parameters(route, by_type, components)],
-        "responses": {str(status): success(by_type[route.answer]) for status in route.statuses}
+        "responses": {
+            str(status): success(by_type[ProposedShape if status == WAITS else route.answer])
+            for status in route.statuses
+        }
         | {str(status): refusal(those) for status, those in sorted(by_status(codes).items())},
     }
     if route.body is not EmptyBody:

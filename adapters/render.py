@@ -27,6 +27,7 @@ from kernel.answers import (
     OrderNow,
     Outcome,
     Placed,
+    Proposed,
     Replaced,
     Resolved,
 )
@@ -308,6 +309,22 @@ def resolved(answer: Resolved, *, display: bool = True) -> shapes.ResolvedShape:
             paid.cancelled_orders_unfrozen,
         )
     return shapes.ResolvedShape(answer.market_id, answer.result, time(answer.resolved_at), settlement)
+
+
+def proposed(answer: Proposed) -> shapes.ProposedShape:
+    return shapes.ProposedShape(proposal(answer))
+
+
+def proposal(waiting: Proposed) -> shapes.ProposalShape:
+    return shapes.ProposalShape(
+        waiting.proposal_id,
+        waiting.action,
+        waiting.market_id,
+        waiting.request,
+        waiting.by,
+        time(waiting.created_at),
+        time(waiting.expires_at),
+    )
 
 
 # What is live

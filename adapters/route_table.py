@@ -331,6 +331,9 @@ ROUTES: Final[list[AnyRoute]] = [
         Code.INVALID_RESULT,
         NO_MARKET,
         Code.NOT_RESOLVABLE,
+        Code.NOT_ALLOWED,
+        Code.LIMIT_EXCEEDED,
+        statuses=(200, 202),
     ),
     post(
         "/admin/markets/{market_id}/settle",
@@ -341,6 +344,9 @@ ROUTES: Final[list[AnyRoute]] = [
         bodies.EmptyBody,
         NO_MARKET,
         TRANSITION,
+        Code.NOT_ALLOWED,
+        Code.LIMIT_EXCEEDED,
+        statuses=(200, 202),
     ),
     post(
         "/admin/markets/{market_id}/void",
@@ -351,6 +357,9 @@ ROUTES: Final[list[AnyRoute]] = [
         bodies.SuspendBody,
         NO_MARKET,
         Code.NOT_RESOLVABLE,
+        Code.NOT_ALLOWED,
+        Code.LIMIT_EXCEEDED,
+        statuses=(200, 202),
     ),
     post(
         "/admin/markets/{market_id}/amm-authorization",
@@ -379,6 +388,7 @@ ROUTES: Final[list[AnyRoute]] = [
         PageQuery,
         NO_MARKET,
     ),
+    get("/admin/proposals", admin.get_proposals, ADMIN, QUERY, shapes.ProposalsShape, NoQuery),
     post(
         "/admin/verify-invariants",
         admin.verify_invariants,
@@ -399,7 +409,7 @@ ROUTES: Final[list[AnyRoute]] = [
         Code.AMM_NOT_AUTHORIZED,
         Code.AMM_RUNNING,
         Code.LIMIT_EXCEEDED,
-        statuses=(201,),
+        statuses=(201, 202),
     ),
     post(
         "/admin/amm/stop",

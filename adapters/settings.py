@@ -303,6 +303,12 @@ class Settings:
     sample_markets: bool = setting(
         "VERDICT_SAMPLE_MARKETS", True, "open three sample markets in an empty exchange", read=read_switch
     )
+    four_eyes: bool = setting(
+        "VERDICT_FOUR_EYES",
+        False,
+        "resolving, voiding, settling and starting the market maker take two administrators",
+        read=read_switch,
+    )
     log: LogLevel = setting(
         "VERDICT_LOG", LogLevel.INFO, "debug, info, warning or error", read=read_log_level
     )

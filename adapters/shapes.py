@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from adapters.identity import AccountType
 from kernel.codes import (
+    AdminAction,
     BookType,
     CancelReason,
     CircuitBreakerTrigger,
@@ -376,6 +377,29 @@ class ResolvedShape(Shape, frozen=True):
     resolution_result: ResolutionResult
     resolved_at: Time
     settlement: SettlementShape | None
+
+
+class ProposalShape(Shape, frozen=True):
+    """What one administrator asked for; another has to ask for the very same."""
+
+    proposal_id: int
+    action: AdminAction
+    market_id: str
+    request: dict[str, Any]
+    """As it was asked for, defaults filled in."""
+    proposed_by: str
+    created_at: Time
+    expires_at: Time
+
+
+class ProposedShape(Shape, frozen=True):
+    """Nothing has happened yet: a second administrator is needed."""
+
+    proposal: ProposalShape
+
+
+class ProposalsShape(Shape, frozen=True):
+    items: list[ProposalShape]
 
 
 class StatsShape(Shape, frozen=True):

@@ -4,7 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kernel.codes import CancelReason, Code, FrozenAssetType, OrderStatus, ResolutionResult, StopMode
+from kernel.codes import (
+    AdminAction,
+    CancelReason,
+    Code,
+    FrozenAssetType,
+    OrderStatus,
+    ResolutionResult,
+    StopMode,
+)
 from kernel.commands import BatchCancel, CloseMarket, FireGuard, StopAmm
 from kernel.events import Fact
 
@@ -168,6 +176,19 @@ class Unfinished(msgspec.Struct, frozen=True):
     then: CloseMarket | BatchCancel | FireGuard | StopAmm
 
 
+class Proposed(msgspec.Struct, frozen=True):
+    """It waits for a second administrator; nothing of it has happened yet."""
+
+    proposal_id: int
+    action: AdminAction
+    market_id: str
+    request: dict[str, Any]
+    by: str
+    by_id: str
+    created_at: int
+    expires_at: int
+
+
 Answer = (
     Placed
     | Cancelled
@@ -186,6 +207,7 @@ Answer = (
     | MarketIs
     | Resolved
     | Unfinished
+    | Proposed
 )
 
 

@@ -11,6 +11,8 @@ import msgspec
 from kernel.codes import AmmStatus, CancelReason, OrderStatus, TimeInForce
 from kernel.events import (
     AccountOpened,
+    AdminConfirmed,
+    AdminProposed,
     AmmStarted,
     AmmStopped,
     AnyEvent,
@@ -81,6 +83,11 @@ def apply(state: State, fact: Fact) -> None:
             state.burns[key] = fact
             state.trade_ids.resume_trade(trade.trade_id)
             state.order_ids.resume_order(trade.order_id)
+        case AdminProposed():
+            state.propose(fact, event)
+        case AdminConfirmed(action=action):
+            assert fact.market_id is not None
+            del state.proposals[action, fact.market_id]
         case PositionSettled(payout_cents=payout, yes_cost_sum=yes_cost, no_cost_sum=no_cost):
             assert fact.market_id is not None
             closing = state.markets[fact.market_id].closing

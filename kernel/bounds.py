@@ -204,6 +204,7 @@ NO_CONTROL_BUT_LINES: Final = "must not contain control characters other than li
 
 MEMBERS: Final[dict[str, Check]] = {
     **dict.fromkeys(("user_id", "owner_id", "from_id", "to_id", "market_id", "order_id"), name),
+    "by_id": name,
     **dict.fromkeys(("old_order_id", "client_order_id"), name),
     "markets": names,
     "witnesses": reports,
@@ -219,6 +220,7 @@ MEMBERS: Final[dict[str, Check]] = {
     **dict.fromkeys(("stop_mode", "target_status", "trigger", "stage"), any_of_its_kind),
     "result": any_of_its_kind,  # whatever it is, there is a refusal for it
     **dict.fromkeys(("auto_netting", "authorized", "amm_authorized", "settle"), any_of_its_kind),
+    "four_eyes": any_of_its_kind,
     # Of a market:
     "title": title,
     "category": category,

@@ -156,6 +156,15 @@ class AmmStopCause(enum.StrEnum):
     MARKET_SETTLED = "MARKET_SETTLED"
 
 
+class AdminAction(enum.StrEnum):
+    """What may need a second administrator."""
+
+    RESOLVE = "RESOLVE"
+    VOID = "VOID"
+    SETTLE = "SETTLE"
+    AMM_START = "AMM_START"
+
+
 class DepositCause(enum.StrEnum):
     USER = "USER"
     AMM_START = "AMM_START"

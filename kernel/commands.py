@@ -212,13 +212,21 @@ class BurnShares(Command, frozen=True, kw_only=True, tag="BURN_SHARES"):
     fence: int | None = None
 
 
-class StartAmm(Command, frozen=True, kw_only=True, tag="START_AMM"):
+class GraveCommand(Command, frozen=True, kw_only=True):
+    """What ends a market or gives money by hand, by an administrator; with four eyes, by two."""
+
     market_id: str
+    by: str
+    by_id: str | None = None
+    """The administrator's user id: whose shares are looked for, and who cannot be the second as well."""
+    four_eyes: bool = False
+
+
+class StartAmm(GraveCommand, frozen=True, kw_only=True, tag="START_AMM"):
     initial_budget: int
     initial_price: int
     config_override: dict[str, Any] = {}
     nonce: int
-    by: str
 
 
 class StopAmm(Command, frozen=True, kw_only=True, tag="STOP_AMM"):
@@ -296,23 +304,18 @@ class ResumeMarket(Command, frozen=True, kw_only=True, tag="RESUME_MARKET"):
     by: str
 
 
-class ResolveMarket(Command, frozen=True, kw_only=True, tag="RESOLVE_MARKET"):
-    market_id: str
+class ResolveMarket(GraveCommand, frozen=True, kw_only=True, tag="RESOLVE_MARKET"):
     result: str
     """YES, NO or VOID; anything else has a refusal of its own."""
     settle: bool = True
-    by: str
 
 
-class VoidMarket(Command, frozen=True, kw_only=True, tag="VOID_MARKET"):
-    market_id: str
+class VoidMarket(GraveCommand, frozen=True, kw_only=True, tag="VOID_MARKET"):
     reason: str | None = None
-    by: str
 
 
-class SettleMarket(Command, frozen=True, kw_only=True, tag="SETTLE_MARKET"):
-    market_id: str
-    by: str
+class SettleMarket(GraveCommand, frozen=True, kw_only=True, tag="SETTLE_MARKET"):
+    """Pay out what was resolved without it."""
 
 
 class CloseMarket(Command, frozen=True, kw_only=True, tag="CLOSE_MARKET"):
@@ -336,6 +339,8 @@ class Tick(Command, frozen=True, kw_only=True, tag="TICK"):
 
     market_id: str
 
+
+AnyGraveCommand = ResolveMarket | VoidMarket | SettleMarket | StartAmm
 
 AnyCommand = (
     PlaceOrder

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from kernel.codes import (
+    AdminAction,
     AmmStopCause,
     BookType,
     CancelReason,
@@ -342,6 +343,28 @@ class CircuitBreakerResolved(Event, frozen=True, tag="CIRCUIT_BREAKER_RESOLVED")
     target_status: MarketStatus
 
 
+class AdminProposed(Event, frozen=True, tag="ADMIN_PROPOSED"):
+    """An administrator asked for what needs two; nothing of it has happened yet."""
+
+    proposal_id: int
+    """The journal id of this fact."""
+    action: AdminAction
+    request: dict[str, Any]
+    """What was asked for, defaults filled in: the second has to ask for the very same."""
+    by: str
+    by_id: str
+    expires_at: int
+
+
+class AdminConfirmed(Event, frozen=True, tag="ADMIN_CONFIRMED"):
+    """Another administrator asked for the same; what comes of it follows."""
+
+    proposal_id: int
+    action: AdminAction
+    by: str
+    by_id: str
+
+
 AnyEvent = (
     OrderAccepted
     | OrderPartiallyFilled
@@ -368,6 +391,8 @@ AnyEvent = (
     | AmmStopped
     | CircuitBreakerTriggered
     | CircuitBreakerResolved
+    | AdminProposed
+    | AdminConfirmed
     | JournalOpened
     | JournalAccepted
 )

@@ -51,3 +51,7 @@ EARLIEST: Final = 1_700_000_000_000_000
 """When a journal may be opened, in microseconds: where the numbers of trades begin, in November 2023."""
 LATEST: Final = 3_881_606_399_999_999
 """When the last command may be decided: at the end of 2092, half a year before those numbers are used up."""
+PROPOSAL_LIFE: Final = 24 * 3600 * 1_000_000
+"""Microseconds for which a proposal waits for a second administrator."""
+PROPOSALS_MAX: Final = 1000
+"""Proposals that may wait at once."""

@@ -9,6 +9,7 @@ from kernel.clearing import change_pairs
 from kernel.codes import (
     AMM_ID,
     PAIR_CENTS,
+    AdminAction,
     AmmStatus,
     AmmStopCause,
     CancelReason,
@@ -26,6 +27,7 @@ from kernel.ids import snowflake, uuid7
 from kernel.limits import BUDGET_MAX, MINT_MAX, START_KEY_PREFIX, VOLUME_MAX
 from kernel.money import post
 from kernel.orders import cancel_some, check_fence
+from kernel.proposals import wait_for_second
 from kernel.refusals import (
     amm_only,
     insufficient_balance,
@@ -239,6 +241,13 @@ def start_amm(draft: Draft, command: StartAmm) -> Answer | Refusal:
     refusal = check_volume(market, account, pairs) or check_money(draft, command.initial_budget)
     if refusal is not None:
         return refusal
+    request = {
+        "initial_budget_cents": command.initial_budget,
+        "initial_price_cents": command.initial_price,
+        "config_override": command.config_override,
+    }
+    if (waits := wait_for_second(draft, market, command, AdminAction.AMM_START, request)) is not None:
+        return waits
     start_count = market.amm.start_count + 1 if market.amm is not None else 1
     pay_in(draft, account, command.initial_budget, DepositCause.AMM_START)
     if pairs:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from kernel.answers import Answer, Refusal, Resolved, Settlement, Unfinished
 from kernel.audit import Violation, audit_shares, audit_sums, audit_totals
@@ -10,6 +10,7 @@ from kernel.breaker import because, change_status, trip
 from kernel.clearing import net
 from kernel.codes import (
     PAIR_CENTS,
+    AdminAction,
     AmmStatus,
     AmmStopCause,
     CancelReason,
@@ -21,13 +22,14 @@ from kernel.codes import (
     ResolutionResult,
     StatusReason,
 )
-from kernel.commands import CloseMarket, ResolveMarket, SettleMarket, VoidMarket
+from kernel.commands import CloseMarket, GraveCommand, ResolveMarket, SettleMarket, VoidMarket
 from kernel.draft import Draft
 from kernel.events import MarketClosing, MarketSettled, PositionSettled
 from kernel.markets import resolve_breakers
 from kernel.money import post
 from kernel.orders import cancel
 from kernel.privileged import record_stop
+from kernel.proposals import check_interest, wait_for_second
 from kernel.refusals import market_not_found
 from kernel.state import Closing, Market, Position
 
@@ -49,31 +51,45 @@ def resolve_market(draft: Draft, command: ResolveMarket) -> Answer | Refusal:
         )
     return resolve(
         draft,
-        command.market_id,
+        command,
         ResolutionResult(command.result),
         StatusReason.RESOLUTION.value,
-        command.by,
+        AdminAction.RESOLVE,
+        {"resolution_result": command.result, "settle": command.settle},
         settles=command.settle,
     )
 
 
 def void_market(draft: Draft, command: VoidMarket) -> Answer | Refusal:
     reason = because(StatusReason.RESOLUTION, command.reason)
-    return resolve(draft, command.market_id, VOID, reason, command.by, settles=True)
+    request = {"reason": command.reason}
+    return resolve(draft, command, VOID, reason, AdminAction.VOID, request, settles=True)
 
 
 def resolve(
-    draft: Draft, market_id: str, result: ResolutionResult, reason: str, by: str, *, settles: bool
+    draft: Draft,
+    command: GraveCommand,
+    result: ResolutionResult,
+    reason: str,
+    action: AdminAction,
+    request: dict[str, Any],
+    *,
+    settles: bool,
 ) -> Answer | Refusal:
     """Status, then every live order cancelled in acceptance order, then the payout if asked for now."""
+    market_id, by = command.market_id, command.by
     market = draft.state.markets.get(market_id)
     if market is None:
         return market_not_found(market_id)
+    if (refusal := check_interest(market, command.by_id)) is not None:
+        return refusal
     if market.status not in RESOLVABLE:
         return Refusal(Code.NOT_RESOLVABLE, f"Market {market_id} is {market.status}: it cannot be resolved")
     in_portions = market.has_more_than(draft.state.portion)
     if settles and (refusal := check_payable(draft, market, totals_only=in_portions)) is not None:
         return refusal
+    if (waits := wait_for_second(draft, market, command, action, request)) is not None:
+        return waits
     if market.open_breakers:
         resolve_breakers(draft, market, by, "market resolved", MarketStatus.RESOLVED)
     market.resolution_result = result
@@ -90,11 +106,15 @@ def settle_market(draft: Draft, command: SettleMarket) -> Answer | Refusal:
     market = draft.state.markets.get(command.market_id)
     if market is None:
         return market_not_found(command.market_id)
+    if (refusal := check_interest(market, command.by_id)) is not None:
+        return refusal
     if market.status is not MarketStatus.RESOLVED or market.closing is not None:
         return not_settleable(market)
     in_portions = market.has_more_than(draft.state.portion)
     if (refusal := check_payable(draft, market, totals_only=in_portions)) is not None:
         return refusal
+    if (waits := wait_for_second(draft, market, command, AdminAction.SETTLE, {})) is not None:
+        return waits
     return begin_closing(draft, market, settles=True) if in_portions else settle(draft, market)
 
 

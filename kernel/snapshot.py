@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import asdict
 
+from kernel.answers import Proposed
 from kernel.codes import (
     AmmStatus,
     BookType,
@@ -152,14 +153,22 @@ class MidwayImage(StateImage, frozen=True):
     closing: list[tuple[str, bool, int, int, int]] = []
 
 
+class WaitingImage(MidwayImage, frozen=True):
+    """One in which something waits for a second administrator; a state without has no such member either."""
+
+    proposals: list[Proposed] = []
+
+
 encode = msgspec.json.Encoder().encode
-decode = msgspec.json.Decoder(MidwayImage).decode
+decode = msgspec.json.Decoder(WaitingImage).decode
 
 
 def dump(state: State) -> bytes:
     """The state as bytes."""
     whole, closing = image(state), closing_markets(state)
-    if closing:
+    if state.proposals:
+        whole = WaitingImage(**asdict(whole), closing=closing, proposals=list(state.proposals.values()))
+    elif closing:
         whole = MidwayImage(**asdict(whole), closing=closing)
     return HEADER % SNAPSHOT_FORMAT + encode(whole)
 
@@ -263,7 +272,7 @@ def holding_image(holding: Holding) -> tuple[int, int, int]:
     return holding.volume, holding.cost_sum, holding.pending_sell
 
 
-def restore(state: State, image: MidwayImage) -> None:
+def restore(state: State, image: WaitingImage) -> None:
     """Build the objects again, then let the live orders rest in acceptance order."""
     state.now = image.now
     state.head = image.head
@@ -285,6 +294,7 @@ def restore(state: State, image: MidwayImage) -> None:
         state.guards[user_id] = Guard(grace_ms, tuple(markets) if markets is not None else None)
     state.burns.update(image.burns)
     state.transfers.update(image.transfers)
+    state.proposals.update({(each.action, each.market_id): each for each in image.proposals})
 
 
 def restore_market(state: State, image: MarketImage) -> None:

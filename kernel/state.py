@@ -14,13 +14,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from kernel.answers import OrderNow
+from kernel.answers import OrderNow, Proposed
 from kernel.book import Book
 from kernel.codes import (
     AMM_ID,
     FEES_ID,
     PAIR_CENTS,
     RESERVE_ID,
+    AdminAction,
     AmmStatus,
     BookType,
     CancelReason,
@@ -35,7 +36,15 @@ from kernel.codes import (
     TradeScenario,
 )
 from kernel.commands import MarketTerms
-from kernel.events import Fact, MarketAfter, MarketCreated, OrderAccepted, OrderAfter, PositionAfter
+from kernel.events import (
+    AdminProposed,
+    Fact,
+    MarketAfter,
+    MarketCreated,
+    OrderAccepted,
+    OrderAfter,
+    PositionAfter,
+)
 from kernel.ids import Sequence
 from kernel.money import fee, released_cost
 from kernel.roll import Roll
@@ -466,6 +475,8 @@ class State:
     """What each idempotency key did, for ever; mints, burns and transfers have keys of their own."""
     burns: dict[str, Fact] = field(default_factory=dict)
     transfers: dict[str, Fact] = field(default_factory=dict)
+    proposals: dict[tuple[AdminAction, str], Proposed] = field(default_factory=dict)
+    """What waits, or waited in vain, for a second administrator: one for each action and market."""
 
     @property
     def reserve_account(self) -> Account:
@@ -492,6 +503,25 @@ class State:
             self.guards.pop(user_id, None)
         else:
             self.guards[user_id] = Guard(grace_ms, markets)
+
+    def propose(self, fact: Fact, event: AdminProposed) -> Proposed:
+        """It takes the place of another for the same action and market; what waited in vain is forgotten."""
+        assert fact.market_id is not None
+        proposal = Proposed(
+            event.proposal_id,
+            event.action,
+            fact.market_id,
+            event.request,
+            event.by,
+            event.by_id,
+            fact.at,
+            event.expires_at,
+        )
+        waiting = {key: each for key, each in self.proposals.items() if fact.at < each.expires_at}
+        waiting.pop((event.action, fact.market_id), None)
+        waiting[event.action, fact.market_id] = proposal
+        self.proposals = waiting
+        return proposal
 
     def open_market(self, fact: Fact, event: MarketCreated) -> None:
         """A market comes to be, as a draft."""

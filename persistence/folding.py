@@ -25,6 +25,8 @@ from kernel.codes import (
 )
 from kernel.events import (
     AccountOpened,
+    AdminConfirmed,
+    AdminProposed,
     AmmStarted,
     AmmStopped,
     AnyEvent,
@@ -397,6 +399,8 @@ FOLDS: Final[dict[type[AnyEvent], Callable[[Batch, Fact, Any], None]]] = {
     AmmStopped: Batch._stop,
     CircuitBreakerTriggered: Batch._trip,
     CircuitBreakerResolved: Batch._mend,
+    AdminProposed: Batch._nothing,
+    AdminConfirmed: Batch._nothing,
     JournalOpened: Batch._nothing,
     JournalAccepted: Batch._nothing,
 }

@@ -86,6 +86,7 @@ ALTER TABLE amm_markets ALTER COLUMN first_started_at SET NOT NULL;
 
 -- A market too large to end in one step ends in portions, and says so first; and an operator may go on from an older
 -- journal, and says so, too.
+-- The gravest acts may need two administrators: what one asks for, and that another asked for the same.
 ALTER TABLE wal_events DROP CONSTRAINT ck_wal_event_type;
 ALTER TABLE wal_events ADD CONSTRAINT ck_wal_event_type CHECK (event_type IN (
         'JOURNAL_OPENED', 'JOURNAL_ACCEPTED',
@@ -94,7 +95,8 @@ ALTER TABLE wal_events ADD CONSTRAINT ck_wal_event_type CHECK (event_type IN (
         'MARKET_CREATED', 'MARKET_STATUS_CHANGED', 'MARKET_AMM_AUTHORIZED', 'MARKET_CLOSING', 'MARKET_SETTLED',
         'ORDER_ACCEPTED', 'ORDER_PARTIALLY_FILLED', 'ORDER_MATCHED', 'ORDER_CANCELLED', 'ORDER_EXPIRED',
         'NETTING_EXECUTED', 'SHARES_MINTED', 'SHARES_BURNED', 'POSITION_SETTLED',
-        'AMM_STARTED', 'AMM_STOPPED', 'CIRCUIT_BREAKER_TRIGGERED', 'CIRCUIT_BREAKER_RESOLVED'
+        'AMM_STARTED', 'AMM_STOPPED', 'CIRCUIT_BREAKER_TRIGGERED', 'CIRCUIT_BREAKER_RESOLVED',
+        'ADMIN_PROPOSED', 'ADMIN_CONFIRMED'
     ));
 
 -- What names do not say.

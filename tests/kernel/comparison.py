@@ -29,6 +29,7 @@ from kernel.events import (
 from kernel.state import Order as KernelOrder
 from tests.kernel.reference.records import Entry, Market, Trade
 from tests.kernel.reference.records import Fact as ModelFact
+from tests.kernel.reference.second import told
 from tests.kernel.reference.world import World
 
 COMMON = {"ledger_id", "postings", "positions", "market", "trade"}
@@ -246,6 +247,10 @@ def compare_states(exchange: Exchange, world: World) -> None:
         "orders",
     )
     same({u: (g.grace_ms, g.markets) for u, g in exchange.guards.items()}, world.guards, "guards")
+    waiting = [plain(each) for each in exchange.proposals.values() if exchange.now < each.expires_at]
+    ours = [told(each) for each in world.proposals]
+    ours = [each for each in ours if exchange.now < each["expires_at"]]
+    same([{"kind": "Proposed"} | each for each in waiting], ours, "proposals")
 
 
 def kernel_account(exchange: Exchange, user_id: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from kernel.codes import (
 from kernel.commands import AnyCommand, CancelOrder
 from kernel.events import AnyEvent
 from tests.kernel.play.bounds import BoundsRules
-from tests.kernel.play.markets import MarketRules
+from tests.kernel.play.markets import FIRST, SECOND, MarketRules
 from tests.kernel.play.money import MoneyRules
 from tests.kernel.play.orders import OrderRules
 from tests.kernel.strategies import ESCROW, MARKETS
@@ -115,6 +115,7 @@ def limits_are_met(play: Trading) -> None:
         play.place("ben", "small", YES, BUY, 46, quantity)
     play.place("ben", "small", NO, BUY, 56, 1)
     play.place("ben", "small", NO, BUY, 53, 1)
+    play.place("cat", "small", NO, BUY, 54, 1)
 
 
 def a_window_opens_and_closes(play: Trading) -> None:
@@ -168,8 +169,22 @@ def cancels_go_in_portions(play: Trading) -> None:
         play.an_administrator_reins_in_the_amm(elsewhere=PLAIN, mode=StopMode.IMMEDIATE, action="stop")
 
 
+def administrators_watch_each_other(play: Trading) -> None:
+    """A first, the same again, another wish in its place; and what a second carries out."""
+    for asker, settle in ((FIRST, False), (FIRST, False), (SECOND, True), (FIRST, False)):
+        play.an_administrator_ends_a_market(TIMED, "NO", settle, None, "resolve", asker)
+    for asker, budget in ((FIRST, 250), (FIRST, 251), (SECOND, 251)):
+        play.an_administrator_starts_the_amm(HOME, budget, 50, nonce=7, asker=asker)
+    play.an_administrator_reins_in_the_amm(elsewhere=PLAIN, mode=StopMode.GRACEFUL, action="stop")
+    for action in ("resolve", "void"):
+        play.an_administrator_ends_a_market(PLAIN, "NO", True, None, action, {"by_id": "ann"})
+
+
 def markets_end(play: Trading, result: str) -> None:
     play.an_administrator_ends_a_market(SMALL, "NO", False, None, "resolve")
+    play.an_administrator_settles(0, HOME, {"by_id": "ben"})
+    play.place("ann", "plain", YES, SELL, 99, play.world.free("ann", "plain", YES))
+    play.shares_move(ESCROW, "ann", HOME, NO, 1, ReferenceType.MM_REFUND, "k2")
     play.an_administrator_ends_a_market(FREE, "NO", True, None, "resolve")
     play.an_administrator_ends_a_market(TIMED, "VOID", True, "a mistake", "void")
     play.an_administrator_settles(0, HOME)
@@ -192,6 +207,7 @@ def walk(play: Trading, result: str) -> None:
     limits_are_met(play)
     markets_stop_and_go_on(play)
     a_window_opens_and_closes(play)
+    administrators_watch_each_other(play)
     play.time_passes(1, restart=True)
     play.both.portion = 2
     cancels_go_in_portions(play)
@@ -234,5 +250,6 @@ EVERYTHING = (
     *(f"paid out {result}" for result in ResolutionResult),
     *TRANSITIONS,
     "restored",
+    *(f"{asked} refused with 1007" for asked in ("ResolveMarket", "VoidMarket", "SettleMarket")),
 )
 """By the names under which `SideBySide` counts what comes up."""

@@ -23,6 +23,7 @@ ENUMS = {
         "SETTLEMENT_PAYOUT SETTLEMENT_VOID"
     ),
     "ResolutionResult": "YES NO VOID",
+    "AdminAction": "RESOLVE VOID SETTLE AMM_START",
     "CancelScope": "ALL BUY_ONLY SELL_ONLY",
     "StopMode": "GRACEFUL IMMEDIATE",
     "CancelReason": (

@@ -103,6 +103,8 @@ OWN_MEMBERS = {
     "GUARD_SET": "user_id grace_ms markets",
     "CIRCUIT_BREAKER_TRIGGERED": "breaker_id trigger_reason context",
     "CIRCUIT_BREAKER_RESOLVED": "breaker_ids resolved_by resolution_note target_status",
+    "ADMIN_PROPOSED": "proposal_id action request by expires_at",
+    "ADMIN_CONFIRMED": "proposal_id by",
     # Those of sub-accounts:
     "FUNDS_TRANSFERRED": "from_user_id to_user_id amount_cents reference_type idempotency_key",
     "SHARES_TRANSFERRED": ("from_user_id to_user_id side quantity cost_cents reference_type idempotency_key"),
@@ -325,7 +327,7 @@ COMMANDS: list[AnyCommand] = [
         at=AT, market_id="M", target_status=MarketStatus.SUSPENDED, resolution_note="fine", by="root"
     ),
     ResolveMarket(at=AT, market_id="M", result="MAYBE", settle=False, by="root"),
-    VoidMarket(at=AT, market_id="M", reason="no such event", by="root"),
+    VoidMarket(at=AT, market_id="M", reason="no such event", by="root", by_id="r", four_eyes=True),
     SettleMarket(at=AT, market_id="M", by="root"),
     CloseMarket(at=AT, market_id="M", stage=ClosingStage.CHECK, after="user", yes=5, no=5, costs=2**62),
     StopAmm(at=AT, market_id="M", by="root", so_far=CancelledSoFar(7, 1, 2, 3, 4)),

@@ -29,6 +29,8 @@ from kernel.commands import (
     PlaceOrder,
     RaiseFence,
     SetGuard,
+    StartAmm,
+    VoidMarket,
 )
 from kernel.events import Fact, Fill, decode_event, encode_event, event_type
 from kernel.history import History
@@ -315,6 +317,21 @@ def busy_day() -> Trading:
     day.do(AuthorizeAmm(at=day.now, market_id="V", authorized=False, by="root"))
     day.play("ann buys 1 YES at 50 in V", "ben buys 1 NO at 50 in V", "root halts in V: smoke")
     day.play("root resumes to SUSPENDED in V: toast")
+    for number, by_id in enumerate(("first", "second")):
+        day.do(
+            StartAmm(
+                at=day.now,
+                market_id="N",
+                initial_budget=1,
+                initial_price=60,
+                nonce=number,
+                by="root",
+                by_id=by_id,
+                four_eyes=True,
+            )
+        )
+    day.do(VoidMarket(at=day.now, market_id="V", by="root", by_id="first", four_eyes=True))
+    day.play("root stops the AMM in N")
     day.exchange.portion = 1
     day.play("root voids in V", "root halts in N: look")
     day.exchange.portion = PORTION

@@ -42,7 +42,7 @@ ODD: Final[dict[str, tuple[Any, ...]]] = {
     **dict.fromkeys(("amount", "quantity", "fence", "grace_ms", "nonce"), ODD_NUMBERS),
     **dict.fromkeys(("initial_budget", "initial_price", "last_id", "yes", "no", "costs"), ODD_NUMBERS),
     **dict.fromkeys(("user_id", "owner_id", "from_id", "to_id", "market_id", "client_order_id"), ODD_TEXTS),
-    **dict.fromkeys(("idempotency_key", "by", "reason", "resolution_note"), ODD_TEXTS),
+    **dict.fromkeys(("idempotency_key", "by", "by_id", "reason", "resolution_note"), ODD_TEXTS),
     **dict.fromkeys(("title", "category", "description", "after"), ODD_TEXTS),
 }
 

@@ -1,5 +1,7 @@
 """Administrators: markets come, stop, go on and end; the market maker starts and stops in them."""
 
+from typing import Any
+
 import msgspec
 from hypothesis import strategies as st
 
@@ -26,6 +28,13 @@ from tests.kernel.play.ground import elsewhere
 from tests.kernel.strategies import HOUR, HUGE, START, mostly, nonces, pick, steps_in_time
 
 WINDOW = st.sampled_from([None, START, START + HOUR])
+
+Asker = dict[str, Any]
+ALONE: Asker = {}
+FIRST: Asker = {"by_id": "adm1", "four_eyes": True}
+SECOND: Asker = {"by_id": "adm2", "four_eyes": True}
+askers = st.sampled_from([ALONE, ALONE, FIRST, SECOND, {"by_id": "ann"}, FIRST | {"by_id": "ben"}])
+"""Ann and ben hold shares, mostly; ann also on her sub-account."""
 
 
 class MarketRules(Crowd):
@@ -101,42 +110,54 @@ class MarketRules(Crowd):
         settle=st.booleans(),
         text=st.sampled_from([None, "a mistake"]),
         action=st.sampled_from(["resolve", "resolve", "void"]),
+        asker=askers,
     )
     def an_administrator_ends_a_market(
-        self, elsewhere: int, result: str, settle: bool, text: str | None, action: str
+        self,
+        elsewhere: int,
+        result: str,
+        settle: bool,
+        text: str | None,
+        action: str,
+        asker: Asker = ALONE,
     ) -> None:
         market_id = self.governed(elsewhere)
+        who: dict[str, Any] = {"market_id": market_id, "by": "adm", **asker}
         if action == "void":
-            self.do(VoidMarket(at=self.at, market_id=market_id, reason=text, by="adm"))
+            self.do(VoidMarket(at=self.at, reason=text, **who))
         else:
-            self.do(ResolveMarket(at=self.at, market_id=market_id, result=result, settle=settle, by="adm"))
+            self.do(ResolveMarket(at=self.at, result=result, settle=settle, **who))
 
     @act(elsewhere=elsewhere)
     def somebody_goes_on_with_what_is_not_under_way(self, elsewhere: int) -> None:
         self.do(CloseMarket(at=self.at, market_id=self.governed(elsewhere)))
 
-    @act(which=pick, elsewhere=elsewhere)
-    def an_administrator_settles(self, which: int, elsewhere: int) -> None:
+    @act(which=pick, elsewhere=elsewhere, asker=askers)
+    def an_administrator_settles(self, which: int, elsewhere: int, asker: Asker = ALONE) -> None:
         resolved = [m.market_id for m in self.world.markets.values() if m.status == "RESOLVED"]
         market_id = resolved[which % len(resolved)] if resolved else self.market(elsewhere)
-        self.do(SettleMarket(at=self.at, market_id=market_id, by="adm"))
+        who: dict[str, Any] = {"market_id": market_id, "by": "adm", **asker}
+        self.do(SettleMarket(at=self.at, **who))
 
     @act(
         elsewhere=elsewhere,
         budget=mostly(st.integers(150, 3_000), 199, 200, 2_000_000_001, *HUGE),
         price=mostly(st.sampled_from([1, 50, 99]), 100, *HUGE),
         nonce=nonces,
+        asker=askers,
     )
-    def an_administrator_starts_the_amm(self, elsewhere: int, budget: int, price: int, nonce: int) -> None:
+    def an_administrator_starts_the_amm(
+        self, elsewhere: int, budget: int, price: int, nonce: int, asker: Asker = ALONE
+    ) -> None:
+        who: dict[str, Any] = {"market_id": self.market(elsewhere), "by": "adm", **asker}
         self.do(
             StartAmm(
                 at=self.at,
-                market_id=self.market(elsewhere),
                 initial_budget=budget,
                 initial_price=price,
                 config_override={"spread": 1.5},
                 nonce=nonce,
-                by="adm",
+                **who,
             )
         )
 

@@ -12,6 +12,7 @@ from tests.kernel.reference.checks import (
 )
 from tests.kernel.reference.clearing import cancel
 from tests.kernel.reference.records import AMM, RESERVE, VOLUME_MAX, AmmRun, Market, Once, Refused, Trade
+from tests.kernel.reference.second import ask_a_second
 from tests.kernel.reference.world import World
 
 Answer = dict[str, Any]
@@ -180,6 +181,13 @@ def start_amm(world: World, command: StartAmm) -> Answer:
     pairs = command.initial_budget // 200
     check_volumes(world, market, pairs)
     check_money(world, command.initial_budget)
+    request = {
+        "initial_budget_cents": command.initial_budget,
+        "initial_price_cents": command.initial_price,
+        "config_override": command.config_override,
+    }
+    if (answer := ask_a_second(world, command, "AMM_START", **request)) is not None:
+        return answer
     count = 1 if run is None else run.start_count + 1
     world.pay(AMM, "DEPOSIT", command.initial_budget, ("DEPOSIT", None), None)
     world.record("FUNDS_DEPOSITED", None, user_id=AMM, amount_cents=command.initial_budget, cause="AMM_START")

@@ -18,7 +18,7 @@ from kernel.commands import (
 )
 from tests.kernel.reference.records import Refused
 
-NAMES = ("user_id", "owner_id", "from_id", "to_id", "market_id")
+NAMES = ("user_id", "owner_id", "from_id", "to_id", "market_id", "by_id")
 NUMBERS = (
     "amount",
     "quantity",

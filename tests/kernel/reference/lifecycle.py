@@ -6,6 +6,7 @@ from kernel.commands import (
     ActivateMarket,
     CloseMarket,
     CreateMarket,
+    GraveCommand,
     HaltMarket,
     ResolveMarket,
     ResumeMarket,
@@ -18,6 +19,7 @@ from kernel.commands import (
 from tests.kernel.reference.amm import stop_run
 from tests.kernel.reference.clearing import cancel, net
 from tests.kernel.reference.records import RESERVE, Breaker, Market, Refused
+from tests.kernel.reference.second import ask_a_second, check_interest
 from tests.kernel.reference.world import World
 
 Answer = dict[str, Any]
@@ -178,17 +180,30 @@ def resume_market(world: World, command: ResumeMarket) -> Answer:
 def resolve_market(world: World, command: ResolveMarket) -> Answer:
     if command.result not in ("YES", "NO", "VOID"):
         raise Refused(3004)
-    return resolve(world, command.market_id, command.result, command.by, None, command.settle)
+    request = {"resolution_result": command.result, "settle": command.settle}
+    return resolve(world, command, "RESOLVE", request, command.result, None, command.settle)
 
 
 def void_market(world: World, command: VoidMarket) -> Answer:
-    return resolve(world, command.market_id, "VOID", command.by, command.reason, settle_now=True)
+    return resolve(world, command, "VOID", {"reason": command.reason}, "VOID", command.reason, True)
 
 
-def resolve(world: World, market_id: str, result: str, by: str, text: str | None, settle_now: bool) -> Answer:
+def resolve(
+    world: World,
+    command: GraveCommand,
+    action: str,
+    request: dict[str, Any],
+    result: str,
+    text: str | None,
+    settle_now: bool,
+) -> Answer:
+    market_id, by = command.market_id, command.by
     market = market_named(world, market_id)
+    check_interest(world, command)
     if market.status not in ("ACTIVE", "SUSPENDED", "HALTED"):
         raise Refused(3003)
+    if (answer := ask_a_second(world, command, action, **request)) is not None:
+        return answer
     close_breakers(world, market, by, "market resolved", "RESOLVED")
     market.resolution_result = result
     market.resolved_at = world.at
@@ -201,8 +216,11 @@ def resolve(world: World, market_id: str, result: str, by: str, text: str | None
 
 def settle_market(world: World, command: SettleMarket) -> Answer:
     market = market_named(world, command.market_id)
+    check_interest(world, command)
     if market.status != "RESOLVED":
         raise Refused(3005)
+    if (answer := ask_a_second(world, command, "SETTLE")) is not None:
+        return answer
     announce_portions(world, command.market_id, settles=True)
     return resolved(market, settle(world, market))
 

@@ -79,6 +79,19 @@ class Breaker:
 
 
 @attrs.define
+class Proposal:
+    """What one administrator asked for and another has not."""
+
+    proposal_id: int
+    action: str
+    market_id: str
+    request: dict[str, Any]
+    by: str
+    by_id: str
+    created_at: int
+
+
+@attrs.define
 class Entry:
     """A line of the ledger."""
 

@@ -14,6 +14,7 @@ from tests.kernel.reference.records import (
     Market,
     Once,
     Order,
+    Proposal,
     Realized,
     ShareMove,
     Trade,
@@ -43,6 +44,8 @@ class World:
     facts: list[Fact] = attrs.field(factory=list)
     runs: dict[str, AmmRun] = attrs.field(factory=dict)
     breakers: list[Breaker] = attrs.field(factory=list)
+    proposals: list[Proposal] = attrs.field(factory=list)
+    """Every one that was neither confirmed nor superseded, however old."""
     guards: dict[str, tuple[int, tuple[str, ...] | None]] = attrs.field(factory=dict)
     mints: dict[str, Once] = attrs.field(factory=dict)
     burns: dict[str, Once] = attrs.field(factory=dict)

@@ -1,0 +1,97 @@
+"""Administrators watch each other: nobody judges his own case, and the gravest acts may need two of them.
+
+The first request passes every check of its act and then only becomes a proposal; the same request by another
+administrator is checked anew and carried out. Who is an administrator knows whoever lets callers in.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from kernel.answers import Proposed, Refusal
+from kernel.codes import AdminAction, Code, MarketStatus
+from kernel.commands import GraveCommand
+from kernel.draft import Draft
+from kernel.events import AdminConfirmed, AdminProposed
+from kernel.limits import PROPOSAL_LIFE, PROPOSALS_MAX
+from kernel.state import Market, State
+
+encode: Final = msgspec.json.Encoder(order="deterministic").encode
+
+MOVING: Final = (MarketStatus.ACTIVE, MarketStatus.SUSPENDED, MarketStatus.HALTED)
+POSSIBLE: Final = {
+    AdminAction.RESOLVE: MOVING,
+    AdminAction.VOID: MOVING,
+    AdminAction.SETTLE: (MarketStatus.RESOLVED,),
+    AdminAction.AMM_START: MOVING,
+}
+"""The markets in which it might yet be carried out."""
+
+
+def check_interest(market: Market, by_id: str | None) -> Refusal | None:
+    """Whoever holds shares of a market, on whichever account, does not say how it ends."""
+    if by_id is None:
+        return None
+    for position in market.owners.get(by_id, ()):
+        if position.yes.volume or position.no.volume:
+            return Refusal(
+                Code.NOT_ALLOWED,
+                f"Conflict of interest: you hold shares of {market.id}; another administrator may do this",
+                {"reason": "CONFLICT_OF_INTEREST", "market_id": market.id},
+            )
+    return None
+
+
+def wait_for_second(
+    draft: Draft, market: Market, command: GraveCommand, action: AdminAction, request: dict[str, Any]
+) -> Proposed | Refusal | None:
+    """None if the act, which passed its checks, may be carried out now: nothing below that can refuse."""
+    if not command.four_eyes or command.by_id is None:
+        return None
+    state = draft.state
+    waiting = state.proposals.get((action, market.id))
+    if waiting is not None and stands(waiting, market, draft.at) and is_same(waiting.request, request):
+        if waiting.by_id == command.by_id:
+            return waiting
+        state.proposals.pop((action, market.id))
+        draft.record(
+            market.id,
+            AdminConfirmed(
+                proposal_id=waiting.proposal_id, action=action, by=command.by, by_id=command.by_id
+            ),
+        )
+        return None
+    others = sum(each is not waiting and draft.at < each.expires_at for each in state.proposals.values())
+    if others >= PROPOSALS_MAX:
+        return Refusal(Code.LIMIT_EXCEEDED, f"Too many proposals wait for a second: {PROPOSALS_MAX}")
+    event = AdminProposed(
+        proposal_id=draft.next_id,
+        action=action,
+        request=request,
+        by=command.by,
+        by_id=command.by_id,
+        expires_at=draft.at + PROPOSAL_LIFE,
+    )
+    return state.propose(draft.record(market.id, event), event)
+
+
+def open_proposals(state: State, at: int) -> list[Proposed]:
+    """What a second administrator could still carry out, oldest first."""
+    return [
+        each
+        for each in state.proposals.values()
+        if stands(each, state.markets[each.market_id], at)
+        and state.markets[each.market_id].status in POSSIBLE[each.action]
+    ]
+
+
+def stands(proposal: Proposed, market: Market, at: int) -> bool:
+    """Not for ever, and not once its proposer has come to hold shares of what he would end."""
+    if at >= proposal.expires_at:
+        return False
+    return proposal.action is AdminAction.AMM_START or check_interest(market, proposal.by_id) is None
+
+
+def is_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """In every member, and by what it says: to Python 1, 1.0 and true are equal."""
+    return encode(one) == encode(other)
