@@ -284,10 +284,11 @@ class Identities:
             asked_at, changes = trio.current_time(), self._changes
             with trio.fail_after(SILENCE):
                 # Also when there is nobody to ask for: an answer says that the line is alive.
-                standings = await line.standings(self._connected(changed))
+                asked = self._connected(changed)
+                standings = await line.standings(asked)
             self._complete_at = asked_at
             if changes == self._changes:  # else a request of our own changed something: it may be old
-                self._apply(standings, changed)
+                self._apply(standings, asked)
                 changed = await line.heard(BEAT)
 
     async def _poll(self) -> None:
@@ -299,7 +300,8 @@ class Identities:
                 continue
             try:
                 with trio.move_on_after(SILENCE):
-                    self._apply(await self._users.standings(self._connected(everybody)), everybody)
+                    asked = self._connected(everybody)
+                    self._apply(await self._users.standings(asked), asked)
             except self._unavailable:
                 pass  # a database that is away makes nobody a stranger; nor can anybody be changed in it
 
@@ -308,8 +310,9 @@ class Identities:
             list(self._permits) if EVERYBODY in changed else [one for one in changed if one in self._permits]
         )
 
-    def _apply(self, standings: Mapping[str, Standing], changed: frozenset[str]) -> None:
-        for user_id in self._connected(changed):
+    def _apply(self, standings: Mapping[str, Standing], asked: Iterable[str]) -> None:
+        """Of those who were asked for alone: who has connected since was judged then, and is not in the answer."""
+        for user_id in asked:
             self._judge_connections(user_id, standings.get(user_id))
 
     def _judge_connections(self, user_id: str, standing: Standing | None) -> None:

@@ -16,7 +16,7 @@ import trio
 import trio_websocket
 
 from adapters.clock import Clock
-from adapters.identity import Identities
+from adapters.identity import AccountType, Identities, Principal
 from adapters.tokens import TokenType, fresh_name, hash_of
 from kernel.codes import AMM_ID
 from persistence.database import Database
@@ -272,3 +272,47 @@ async def test_a_request_asks_no_table_while_the_line_is_alive(db: Database) -> 
             await identities.holder(token)
         assert users.asked == [AMM_ID]
         nursery.cancel_scope.cancel()
+
+
+async def test_who_connects_while_the_tables_are_asked_is_not_taken_for_nobody(db: Database) -> None:
+    """The answer that is on its way then speaks of everybody who was connected before, and of nobody else."""
+
+    @attrs.frozen
+    class Slow(Users):
+        asked: trio.Event = attrs.field(factory=trio.Event)
+        answered: trio.Event = attrs.field(factory=trio.Event)
+        may_answer: trio.Event = attrs.field(factory=trio.Event)
+
+        @contextlib.asynccontextmanager
+        async def listening(self) -> AsyncIterator[Any]:
+            await trio.sleep_forever()
+            yield
+
+        async def standings(self, user_ids: Iterable[str]) -> dict[str, Standing]:
+            found = await super().standings(user_ids)
+            if self.asked.is_set():
+                self.answered.set()
+            self.asked.set()
+            await self.may_answer.wait()
+            return found
+
+    users = Slow(db)
+    late = await users.add("late", "late@example.org", "x", "USER")
+    assert not isinstance(late, str)
+    identities, lost = Identities(tokens, users, Clock(), ()), list[str]()
+
+    def connect(user_id: str, role: str) -> None:
+        claims = tokens.read(tokens.issue(user_id, TokenType.ACCESS, role), TokenType.ACCESS)
+        who = Principal(user_id, "", AccountType(role), claims, claims.exp)
+        identities.keep(who, lambda why: lost.append(f"{role}: {why}"))
+
+    connect(AMM_ID, "SYSTEM_BOT")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(identities.run)
+        with trio.fail_after(10):
+            await users.asked.wait()
+            connect(late.id, "USER")
+            users.may_answer.set()
+            await users.answered.wait()  # the first answer has been looked at before a second is asked for
+        nursery.cancel_scope.cancel()
+    assert lost == []
