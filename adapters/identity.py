@@ -311,7 +311,7 @@ class Identities:
         )
 
     def _apply(self, standings: Mapping[str, Standing], asked: Iterable[str]) -> None:
-        """Of those who were asked for alone: who has connected since was judged then, and is not in the answer."""
+        """Who has connected since these were asked for was judged then, and is not in the answer."""
         for user_id in asked:
             self._judge_connections(user_id, standings.get(user_id))
 
