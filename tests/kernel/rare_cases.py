@@ -88,16 +88,20 @@ def shares_come_to_somebody_who_nets(play: Trading) -> None:
 
 def shares_come_back_from_an_offer_to_somebody_who_nets(play: Trading) -> None:
     """On offer they make no pair; the cancel sets them free, and nets."""
+    an_offer_keeps_shares_from_being_netted(play, "k8")
+    play.do(CancelOrder(at=play.at, user_id="ann", order_id=play.world.orders[-1].order_id))
+
+
+def an_offer_keeps_shares_from_being_netted(play: Trading, key: str) -> None:
     play.place("ann", "plain", YES, SELL, 99, play.world.free("ann", "plain", YES))
-    offer = play.world.orders[-1]
-    play.shares_move(ESCROW, "ann", HOME, NO, 1, ReferenceType.MM_REFUND, "k8")
-    play.do(CancelOrder(at=play.at, user_id="ann", order_id=offer.order_id))
+    play.shares_move(ESCROW, "ann", HOME, NO, 1, ReferenceType.MM_REFUND, key)
 
 
 def orders_are_replaced(play: Trading) -> None:
     play.place(AMM_ID, "plain", YES, BUY, 3, 5)
     order = play.world.orders[-1]
     play.replace(order, AMM_ID, market_id="small")
+    play.replace(order, ESCROW)
     play.replace(order, AMM_ID, price=4)
     play.somebody_asks_again(0, {})
     play.somebody_asks_again(0, {"quantity": 4})
@@ -188,6 +192,7 @@ def markets_end(play: Trading, result: str) -> None:
     play.an_administrator_ends_a_market(FREE, "NO", True, None, "resolve")
     play.an_administrator_ends_a_market(TIMED, "VOID", True, "a mistake", "void")
     play.an_administrator_settles(0, HOME)
+    an_offer_keeps_shares_from_being_netted(play, "k7")
     play.an_administrator_ends_a_market(PLAIN, "perhaps", True, None, "resolve")
     play.an_administrator_ends_a_market(PLAIN, result, True, None, "resolve")
     play.an_administrator_ends_a_market(PLAIN, result, True, None, "resolve")
