@@ -107,6 +107,8 @@ def refusals(route: AnyRoute) -> list[AnyCode]:
         codes.append(Code.NOT_ALLOWED)
     elif route.caller not in (Caller.PUBLIC, Caller.USER):
         codes.append(Code.AMM_ONLY)
+    if "{" in route.path:
+        codes.append(Fault.NO_SUCH_PATH)  # what stands for the id is escaped otherwise than it must be
     if route.bucket is not None:
         codes.append(Fault.RATE_LIMITED)
     return sorted(set(codes), key=int)
