@@ -10,6 +10,7 @@ from adapters.rate_limits import Bucket, check, has_a_price
 from adapters.server import Server
 from adapters.status import RefusedError
 from adapters.stream_wire import (
+    Auth,
     BatchCancel,
     Burn,
     Cancel,
@@ -18,6 +19,7 @@ from adapters.stream_wire import (
     Operation,
     Place,
     Replace,
+    Resume,
     Sync,
     Trading,
     Unreadable,
@@ -32,9 +34,11 @@ BUCKETS: Final[dict[type[Operation] | None, Bucket]] = {
     Mint: Bucket.AMM,
     Burn: Bucket.AMM,
     Sync: Bucket.QUERY,
+    Resume: Bucket.QUERY,
+    Auth: Bucket.ACCOUNT,
     Guard: Bucket.GUARD,
 }
-"""What counts against which limit; the others are free."""
+"""What counts against which limit; the others are free: they ask neither the journal nor the tables."""
 AMM_ONLY: Final[frozenset[type[Operation] | None]] = frozenset({Replace, BatchCancel, Mint, Burn})
 TRADING: Final = frozenset(get_args(Trading))
 

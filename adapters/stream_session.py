@@ -19,7 +19,7 @@ import trio
 from adapters import render
 from adapters.clock import MICROSECONDS
 from adapters.identity import Permit, Principal
-from adapters.interests import Interests, bad_subscription, is_privileged, read_scope, read_topics
+from adapters.interests import Interests, bad_subscription, cut, is_privileged, read_scope, read_topics
 from adapters.lookups import may_see
 from adapters.status import STATUS, SUCCESS, Fault, RefusedError
 from adapters.stream_admission import admit
@@ -505,7 +505,7 @@ class Session:
         for market_id in wish.markets or ():
             market = self._server.exchange.markets.get(market_id)
             if market is None or not may_see(principal, market):
-                raise bad_subscription(f"unknown market {market_id!r}")
+                raise bad_subscription(f"unknown market {cut(market_id)}")
         if wish.markets == []:
             raise bad_subscription("markets must name at least one, or be absent")
         self.interests.add(topics, wish.markets, scope)

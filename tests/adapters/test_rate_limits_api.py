@@ -230,6 +230,24 @@ async def test_a_guard_has_a_limit_of_its_own() -> None:
             assert [answer["code"] for answer in answers] == [0] * 60 + [9001]
 
 
+async def test_what_asks_the_tables_or_the_journal_counts_on_the_stream_as_well() -> None:
+    """However many connections it is sent on; a resumption that is refused counts too."""
+    settings = Settings(rate_account=3, rate_query=4)
+    async with streaming.running("M", settings=settings) as there:
+        token = there.token(streaming.ANN)
+        async with there.client(streaming.ANN) as ann, there.client(streaming.ANN) as again:
+            codes = [(await client.do("auth", token=token))["code"] for client in (ann, again) * 2]
+            assert codes == [0, 0, 0, 9001]
+            asked = {"after": there.durable, "topics": ["order_events"]}
+            codes = [(await client.do("resume", **asked))["code"] for client in (ann, ann, again)]
+            assert codes == [0, 7007, 0]
+            assert (await ann.do("sync", market_id="M"))["ok"]
+            assert (await again.do("resume", **asked))["code"] == 9001
+            assert (await again.do("ping"))["ok"], "it stays open, with the token that it had"
+        async with there.client(streaming.BEN) as ben:
+            assert (await ben.do("auth", token=there.token(streaming.BEN)))["ok"]
+
+
 async def test_what_has_no_price_may_fill_so_much_of_the_journal() -> None:
     """With its own limit off, a guard that changes each time is bounded by what it would leave behind."""
     settings = Settings(rate_guard=0, rate_orders=0, rate_cancel=0)

@@ -124,6 +124,19 @@ async def test_bad_subscriptions(members: dict[str, Any], code: int) -> None:
             pytest.fail(f"nothing was subscribed, and yet {await ann.receive()}")
 
 
+async def test_a_name_that_nobody_has_is_not_told_back_in_full() -> None:
+    async with running("M") as venue, venue.client() as ann:
+        long = "\x01" * 150_000
+        for members in (
+            {"topics": [long]},
+            {"topics": ALL, "markets": [long]},
+            {"topics": ALL, "scope": long},
+        ):
+            refused = await ann.do("subscribe", **members)
+            assert refused["code"] == 7007
+            assert len(refused["message"]) < 500
+
+
 async def test_one_market_is_heard_and_the_other_not_until_it_is_unsubscribed() -> None:
     async with running("A", "B") as venue, venue.client() as ann:
         await ann.do("subscribe", topics=ALL, markets=["A"])
