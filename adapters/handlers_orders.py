@@ -1,6 +1,9 @@
 """Placing, cancelling and looking at one's own orders."""
 
+from heapq import merge
 from typing import Final
+
+import trio
 
 from adapters import render, render_rows, shapes
 from adapters.bodies import EmptyBody, PlaceBody, Text
@@ -14,6 +17,8 @@ from kernel.commands import CancelOrder
 from kernel.state import Account, Order
 
 LIVE: Final = {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED}
+LOOKED_AT_ONCE: Final = 2_000
+"""Orders of one step through the memory: two milliseconds."""
 
 
 async def place_order(server: Server, call: Call[PlaceBody, NoQuery]) -> Reply[shapes.PlacedShape]:
@@ -63,8 +68,8 @@ async def get_orders(server: Server, call: Call[EmptyBody, OrdersQuery]) -> Repl
         if before is None or before.account is not account:
             raise bad_cursor()
     if statuses is not None and LIVE.issuperset(statuses):
-        live = live_orders(account, query, statuses, before)
-        data = page(live, query.limit, lambda order: render.order(order.now()), lambda o: cursor_at(o.id))
+        live = await live_orders(account, query, statuses, before)
+        data = page(live, query.limit, render.order, lambda now: cursor_at(now.order.id))
         return Reply(data, journal_id=await server.told(server.exchange.head))
     seen = await server.recorded(call.durable)
     rows = await server.history.orders(
@@ -80,22 +85,34 @@ async def get_orders(server: Server, call: Call[EmptyBody, OrdersQuery]) -> Repl
     return Reply(data, journal_id=seen)
 
 
-def live_orders(
+async def live_orders(
     account: Account, query: OrdersQuery, statuses: list[OrderStatus], before: Order | None
-) -> list[Order]:
-    """What rests now, newest first, out of memory: ids grow in the order of acceptance."""
-    orders = [
-        order
+) -> list[OrderNow]:
+    """What rests now, newest first, out of memory: as much as a page shows, and one more.
+
+    Nobody has a bound on what rests, and a filter may fit none of it: so others are served in between.
+    """
+    resting = [
+        reversed(list(position.live))
         for market_id, position in account.positions.items()
-        if query.market_id in (None, market_id)
-        for order in position.live
-        if order.status in statuses
-        and query.side in (None, order.side)
-        and query.direction in (None, order.direction)
-        and (before is None or order.id < before.id)
+        if query.market_id in (None, market_id) and position.live
     ]
-    orders.sort(key=lambda order: order.id, reverse=True)
-    return orders
+    found: list[OrderNow] = []
+    # Ids grow in the order of acceptance, which is that of each position's orders.
+    newest_first = merge(*resting, key=lambda order: order.id, reverse=True)
+    for place, order in enumerate(newest_first, 1):
+        if (
+            order.status in statuses
+            and query.side in (None, order.side)
+            and query.direction in (None, order.direction)
+            and (before is None or order.id < before.id)
+        ):
+            found.append(order.now())
+            if len(found) > query.limit:
+                break
+        if place % LOOKED_AT_ONCE == 0:
+            await trio.lowlevel.checkpoint()
+    return found
 
 
 async def get_order(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[shapes.OrderAndTradesShape]:

@@ -454,7 +454,7 @@ def stats(market: Market) -> shapes.StatsShape:
         market.pnl_pool,
         market.yes_shares,
         market.no_shares,
-        sum(len(held.live) for held in market.positions.values()),
+        market.book.count,
         sum(market.trades.values()),
         market.traded_volume,
         dict(market.trades),
@@ -465,9 +465,7 @@ def stats(market: Market) -> shapes.StatsShape:
 
 def matching(markets: Iterable[Market]) -> shapes.MatchingShape:
     shown = {
-        each.id: shapes.MatchingMarketShape(
-            each.status, True, sum(len(held.live) for held in each.positions.values())
-        )
+        each.id: shapes.MatchingMarketShape(each.status, True, each.book.count)
         for each in markets
         if each.status in (MarketStatus.ACTIVE, MarketStatus.SUSPENDED, MarketStatus.HALTED)
     }

@@ -31,10 +31,11 @@ class HalfBook:
     A queue is a chain through its orders: each knows who stands ahead of it and who behind.
     """
 
-    __slots__ = ("first", "last", "mask", "totals")
+    __slots__ = ("count", "first", "last", "mask", "totals")
 
     def __init__(self) -> None:
         self.mask = 0
+        self.count = 0
         self.first: list[Order | None] = [None] * 100
         self.last: list[Order | None] = [None] * 100
         self.totals = [0] * 100
@@ -51,6 +52,7 @@ class HalfBook:
             ahead.behind = order
         self.last[price] = order
         self.totals[price] += order.remaining
+        self.count += 1
 
     def remove(self, order: "Order") -> None:
         """Leave the queue, from wherever in it."""
@@ -69,6 +71,7 @@ class HalfBook:
         if ahead is behind:  # both None: it stood alone
             self.mask ^= 1 << price
         self.totals[price] -= order.remaining
+        self.count -= 1
 
     def queue(self, price: int) -> Iterator["Order"]:
         """Who rests at a price, oldest first."""
@@ -98,6 +101,11 @@ class Book:
     @property
     def is_empty(self) -> bool:
         return not (self.bids.mask or self.asks.mask)
+
+    @property
+    def count(self) -> int:
+        """How many rest."""
+        return self.bids.count + self.asks.count
 
     def oldest(self, count: int) -> list["Order"]:
         """Up to so many of those who rest, in acceptance order, whatever else does.

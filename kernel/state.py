@@ -367,7 +367,7 @@ class Market:
 
     def has_more_than(self, portion: int) -> bool:
         """Whether orders or holders are more than one step may end."""
-        return len(self.positions) > portion or len(self.book.oldest(portion + 1)) > portion
+        return len(self.positions) > portion or self.book.count > portion
 
     @property
     def reserved(self) -> int:
