@@ -67,8 +67,9 @@ def do_all(jobs: Sequence[Job], on_done: Callable[[], None], workers: int | None
     # Spawned, not forked: a child that inherits threads and locks of its parent may never wake up.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_alone) as pool:
-        futures = [pool.submit(do, job) for job in jobs]
         try:
+            # One may be killed while others are still begun: then this fails, and those must be ended, too.
+            futures = [pool.submit(do, job) for job in jobs]
             for future in as_completed(futures):
                 future.result()
                 on_done()

@@ -172,7 +172,9 @@ async def attack(there: Venue, senders: list[Sender], market_id: str) -> list[fl
     port, stop, took = senders[0].port, trio.Event(), list[float]()
     honest = str((await trio.to_thread.run_sync(there.user, 1_000_000)).token)
     users = [str((await trio.to_thread.run_sync(there.user, 1000)).token) for _ in senders]
-    admin, amm = str(there.admin.token), tokens.issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT")
+    admin = str(there.admin.token)
+    # Two, for some of the requests renew the one they are sent with, which ends a minute later.
+    amm, amm_on_stream = (tokens.issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT") for _ in range(2))
 
     async def trade() -> None:
         took.extend(await trade_honestly(port, honest, market_id, stop))
@@ -182,7 +184,7 @@ async def attack(there: Venue, senders: list[Sender], market_id: str) -> list[fl
         async with trio.open_nursery() as sending:
             for number, (sender, user) in enumerate(zip(senders, users, strict=True)):
                 path = f"/ws/v1/orderbook/{market_id}" if number % 8 == 0 else "/ws/v1/commands"
-                on_stream = amm if number % 8 == 1 else user
+                on_stream = amm_on_stream if number % 8 == 1 else user
                 sending.start_soon(
                     sender.send_requests, round(REQUESTS * each), (admin, amm, user)[number % 3]
                 )
@@ -228,7 +230,12 @@ def test_ten_thousand_malformed_requests_and_frames(server_url: str, template: s
             assert "Traceback" not in log
         verified = subprocess.run(
             [sys.executable, "-m", "adapters.cli", "replay", "--verify"],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "DATABASE_URL": url},
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": str(ROOT),
+                "DATABASE_URL": url,
+                "VERDICT_DATA": str(tmp_path),
+            },
             capture_output=True,
             text=True,
             check=False,
