@@ -7,8 +7,10 @@ from adapters.aside import aside
 from adapters.ledger_watch import LedgerWatch
 from adapters.routes import Reply
 from adapters.schedule import decode_violations, encode_violations
-from adapters.server import Server
+from adapters.server import Server, refused
 from kernel.audit import INVARIANTS
+from kernel.markets import audit_halted, still_broken
+from kernel.state import Market
 
 SHOWN: Final = 20
 """Violations of one invariant that are told one by one."""
@@ -25,6 +27,19 @@ OF_THE_RECORD: Final = {
     "journal_contiguous",
 }
 """What the state alone cannot show: judged from ledger, trades and journal."""
+
+
+async def found_sound(server: Server, market: Market) -> int:
+    """Look through a halted market and all accounts, in a copy of this process: it may take seconds.
+
+    Returns how many breaker records there were; raises the refusal to resume the market if it is broken.
+    """
+    exchange = server.exchange
+    recorded, head = exchange.breaker_head, exchange.head
+    told = await aside(lambda: encode_violations(audit_halted(exchange, market)))
+    if violations := decode_violations(told):
+        raise refused(still_broken(violations), await server.told(head))
+    return recorded
 
 
 async def verify(server: Server) -> Reply[shapes.InvariantsShape]:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from adapters import render, render_rows, shapes
-from adapters.audit import verify
+from adapters.audit import found_sound, verify
 from adapters.bodies import (
     ActiveBody,
     AuthorizationBody,
@@ -26,7 +26,8 @@ from adapters.server import Server, refused
 from adapters.status import RefusedError
 from kernel import commands
 from kernel.answers import AmmRunning, AmmStoppedNow, Answer, MarketIs, Proposed, Refusal, Resolved
-from kernel.codes import AMM_ID, Code
+from kernel.codes import AMM_ID, Code, MarketStatus
+from kernel.markets import not_resumable
 from kernel.proposals import open_proposals
 from kernel.refusals import account_not_found
 
@@ -81,6 +82,13 @@ async def halt_market(server: Server, call: Call[HaltBody, NoQuery]) -> Reply[sh
 async def resume_market(server: Server, call: Call[ResumeBody, NoQuery]) -> Reply[shapes.AdminMarketShape]:
     """Go on after a suspension, or after a halt if the books are in order. The note may become public."""
     command = call.body.to_command(call.path["market_id"], call.user.username, server.clock)
+    market = server.exchange.markets.get(command.market_id)
+    if (
+        market is not None
+        and market.status is MarketStatus.HALTED
+        and not_resumable(market, command, command.at) is None
+    ):
+        command = msgspec.structs.replace(command, sound_after=await found_sound(server, market))
     return await changed_market(server, command, call.request_id)
 
 

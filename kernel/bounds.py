@@ -212,7 +212,7 @@ MEMBERS: Final[dict[str, Check]] = {
     "idempotency_key": key,
     **dict.fromkeys(("by", "reason", "resolution_note"), words),
     **dict.fromkeys(("amount", "quantity", "price", "initial_budget", "initial_price"), integer),
-    **dict.fromkeys(("fence", "grace_ms", "last_id", "yes", "no", "costs"), integer),
+    **dict.fromkeys(("fence", "grace_ms", "last_id", "sound_after", "yes", "no", "costs"), integer),
     "so_far": sums,
     "nonce": nonce,
     **dict.fromkeys(("config_override", "context"), free_form),

@@ -301,6 +301,11 @@ class ResumeMarket(Command, frozen=True, kw_only=True, tag="RESUME_MARKET"):
     market_id: str
     target_status: MarketStatus = MarketStatus.ACTIVE
     resolution_note: str | None = None
+    sound_after: int | None = None
+    """Whoever asks has seen every invariant hold: how many breaker records there were when it looked.
+
+    Without it the decision looks for itself, in one step, however long that takes.
+    """
     by: str
 
 

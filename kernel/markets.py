@@ -1,7 +1,7 @@
 """The life of a market: created, activated, suspended, halted, resumed, resolved, settled."""
 
 from kernel.answers import Answer, MarketIs, Refusal
-from kernel.audit import audit_accounts, audit_market
+from kernel.audit import Violation, audit_accounts, audit_market
 from kernel.breaker import because, change_status, trip
 from kernel.codes import CircuitBreakerTrigger, Code, MarketStatus, StatusReason
 from kernel.commands import (
@@ -17,7 +17,7 @@ from kernel.draft import Draft
 from kernel.events import CircuitBreakerResolved, MarketCreated
 from kernel.limits import CENTS_MAX, FEE_BPS_MAX, RESOLVED_BY_MAX, VOLUME_MAX
 from kernel.refusals import malformed, market_not_found
-from kernel.state import Market
+from kernel.state import Market, State
 
 DRAFT, ACTIVE, SUSPENDED, HALTED = (
     MarketStatus.DRAFT,
@@ -93,34 +93,59 @@ def halt_market(draft: Draft, command: HaltMarket) -> Answer | Refusal:
 
 
 def resume_market(draft: Draft, command: ResumeMarket) -> Answer | Refusal:
-    """Back to trading, or from a halt to SUSPENDED; out of a halt only with a clean audit and a note.
-
-    The audit is that of the market and of all accounts: a fault of both halts every market, and none may go
-    on while it stands.
-    """
+    """Back to trading, or from a halt to SUSPENDED; out of a halt only with a clean audit and a note."""
     market = draft.state.markets.get(command.market_id)
     if market is None:
         return market_not_found(command.market_id)
+    if (refusal := not_resumable(market, command, draft.at)) is not None:
+        return refusal
     target = command.target_status
-    from_halt = market.status is HALTED
-    if not (
-        ((market.status is SUSPENDED and target is ACTIVE) or (from_halt and target in (ACTIVE, SUSPENDED)))
-        and not (target is ACTIVE and market.has_ended(draft.at))
-    ):
-        return not_allowed(market, target)
-    if from_halt:
-        if not command.resolution_note:
-            return malformed("resolution_note", "is required to resume from a halt")
-        violations = [*audit_accounts(draft.state), *audit_market(draft.state, market)]
-        if violations:
-            return Refusal(
-                Code.INVARIANTS_BROKEN,
-                f"Invariants do not hold: {violations[0].invariant}; the halt stands",
-                {"violations": [violation.told() for violation in violations]},
-            )
-        resolve_breakers(draft, market, command.by, command.resolution_note, target)
+    if market.status is HALTED:
+        if (refusal := unsound(draft.state, market, command.sound_after)) is not None:
+            return refusal
+        resolve_breakers(draft, market, command.by, command.resolution_note or "", target)
     change_status(draft, market, target, StatusReason.ADMIN.value, command.by)
     return MarketIs(market.id)
+
+
+def not_resumable(market: Market, command: ResumeMarket, at: int) -> Refusal | None:
+    """What stands against it whatever the books say."""
+    target, from_halt = command.target_status, market.status is HALTED
+    if not (
+        ((market.status is SUSPENDED and target is ACTIVE) or (from_halt and target in (ACTIVE, SUSPENDED)))
+        and not (target is ACTIVE and market.has_ended(at))
+    ):
+        return not_allowed(market, target)
+    if from_halt and not command.resolution_note:
+        return malformed("resolution_note", "is required to resume from a halt")
+    return None
+
+
+def unsound(state: State, market: Market, sound_after: int | None) -> Refusal | None:
+    """Whoever has looked is believed, unless a fault was recorded since: it may be one they did not see."""
+    if sound_after is None:
+        violations = audit_halted(state, market)
+        return still_broken(violations) if violations else None
+    if max(market.open_breakers, default=0) > sound_after:
+        return Refusal(
+            Code.INVARIANTS_BROKEN,
+            "A fault was recorded while the invariants were looked at; the halt stands",
+            {"violations": []},
+        )
+    return None
+
+
+def audit_halted(state: State, market: Market) -> list[Violation]:
+    """The market and all accounts: a fault of both halts every market, and none may go on while it stands."""
+    return [*audit_accounts(state), *audit_market(state, market)]
+
+
+def still_broken(violations: list[Violation]) -> Refusal:
+    return Refusal(
+        Code.INVARIANTS_BROKEN,
+        f"Invariants do not hold: {violations[0].invariant}; the halt stands",
+        {"violations": [violation.told() for violation in violations]},
+    )
 
 
 def resolve_breakers(draft: Draft, market: Market, by: str, note: str, target: MarketStatus) -> None:

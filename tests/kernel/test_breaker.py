@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from kernel import Exchange
@@ -153,6 +154,19 @@ def test_a_broken_market_is_not_resumed() -> None:
         }
     ]
     assert exchange.digest() == before
+
+
+def test_whoever_has_looked_is_believed_unless_a_fault_was_recorded_since() -> None:
+    """A server looks through a copy, as of a moment before; what was found meanwhile it may not have seen."""
+    market = Trading(AMM=10_000)
+    market.play("AMM mints 10", "root halts")
+    looked = market.exchange.breaker_head
+    market.do(trip(market))
+    wish = ResumeMarket(at=market.now, market_id="M", resolution_note="fine", sound_after=looked, by="root")
+    refusal = market.refused(wish)
+    assert (refusal.code, refusal.data) == (Code.INVARIANTS_BROKEN, {"violations": []})
+    again = market.do(msgspec.structs.replace(wish, sound_after=market.exchange.breaker_head))
+    assert again.answer == MarketIs("M")
 
 
 def test_other_markets_trade_on() -> None:

@@ -324,7 +324,12 @@ COMMANDS: list[AnyCommand] = [
     HaltMarket(at=AT, market_id="M", reason="smoke", by="root"),
     TripBreaker(at=AT, market_id="M", trigger=CircuitBreakerTrigger.CLEARING_ERROR, context={"n": 1}),
     ResumeMarket(
-        at=AT, market_id="M", target_status=MarketStatus.SUSPENDED, resolution_note="fine", by="root"
+        at=AT,
+        market_id="M",
+        target_status=MarketStatus.SUSPENDED,
+        resolution_note="fine",
+        sound_after=3,
+        by="root",
     ),
     ResolveMarket(at=AT, market_id="M", result="MAYBE", settle=False, by="root"),
     VoidMarket(at=AT, market_id="M", reason="no such event", by="root", by_id="r", four_eyes=True),

@@ -94,14 +94,29 @@ class MarketRules(Crowd):
         status=st.sampled_from([*[MarketStatus.ACTIVE] * 4, MarketStatus.SUSPENDED, MarketStatus.HALTED]),
         note=st.sampled_from(["looked", "looked", "looked", None, ""]),
         by=st.sampled_from(["adm", "a" * 51]),
+        looked=st.sampled_from([None, None, "now", "before"]),
     )
     def an_administrator_resumes(
-        self, which: int, elsewhere: int, status: MarketStatus, note: str | None, by: str
+        self,
+        which: int,
+        elsewhere: int,
+        status: MarketStatus,
+        note: str | None,
+        by: str,
+        looked: str | None = None,
     ) -> None:
         stopped = [m.market_id for m in self.world.markets.values() if m.status in ("HALTED", "SUSPENDED")]
         market_id = stopped[which % len(stopped)] if stopped and which < 56 else self.market(elsewhere)
+        recorded = len(self.world.breakers)
         self.do(
-            ResumeMarket(at=self.at, market_id=market_id, target_status=status, resolution_note=note, by=by)
+            ResumeMarket(
+                at=self.at,
+                market_id=market_id,
+                target_status=status,
+                resolution_note=note,
+                sound_after={None: None, "now": recorded, "before": recorded - 1}[looked],
+                by=by,
+            )
         )
 
     @act(

@@ -27,6 +27,7 @@ NUMBERS = (
     "initial_budget",
     "initial_price",
     "last_id",
+    "sound_after",
     "yes",
     "no",
     "costs",

@@ -148,7 +148,7 @@ def trip(world: World, market: Market, trigger: str, context: dict[str, Any]) ->
 
 
 def close_breakers(world: World, market: Market, by: str, note: str, target: str) -> None:
-    still_open = [b for b in world.breakers if b.market_id == market.market_id and not b.resolved]
+    still_open = unresolved(world, market)
     if not still_open:
         return
     for breaker in still_open:
@@ -163,6 +163,10 @@ def close_breakers(world: World, market: Market, by: str, note: str, target: str
     )
 
 
+def unresolved(world: World, market: Market) -> list[Breaker]:
+    return [b for b in world.breakers if b.market_id == market.market_id and not b.resolved]
+
+
 def resume_market(world: World, command: ResumeMarket) -> Answer:
     market = market_named(world, command.market_id)
     target = command.target_status
@@ -172,6 +176,9 @@ def resume_market(world: World, command: ResumeMarket) -> Answer:
     if market.status == "HALTED":
         if not command.resolution_note:
             raise Refused(9004)
+        newest = max((b.breaker_id for b in unresolved(world, market)), default=0)
+        if command.sound_after is not None and command.sound_after < newest:
+            raise Refused(3007, {"violations": []})
         close_breakers(world, market, command.by, command.resolution_note, target)
     change_status(world, market, target, "ADMIN", command.by)
     return done(command.market_id)
