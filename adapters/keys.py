@@ -39,7 +39,8 @@ def kept_key(file: Path) -> tuple[str, bool]:
             _write(file, key, folder)
     except OSError as trouble:
         raise CommandError(
-            f"cannot keep a key in {file}: {trouble.strerror}; choose another folder with VERDICT_DATA"
+            f"cannot write in the data folder {file.parent}: {trouble.strerror}; "
+            "choose another with VERDICT_DATA"
         ) from trouble
     return key, True
 

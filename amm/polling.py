@@ -80,6 +80,7 @@ class Polling:
         if market_id not in self._waiting:
             self._waiting[market_id], self._work[market_id] = deque(), trio.Event()
             self._nursery.start_soon(self._send_all, market_id)
+            self._follow_trades()  # not only with the next round: it quotes now
         self._waiting[market_id].extend(commands)
         self._work[market_id].set()
 
@@ -163,6 +164,7 @@ class Polling:
             feed = Feed(url, self.exchange.credentials, self._traded, self.tls, silence_max=float("inf"))
             self._feeds[market_id] = feed, trio.CancelScope()
             self._nursery.start_soon(self._listen, *self._feeds[market_id])
+            self._hurried.set()  # of what is traded before the feed is open it does not tell
 
     async def _listen(self, feed: Feed, scope: trio.CancelScope) -> None:
         with scope:
