@@ -79,5 +79,5 @@ def test_a_key_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
 
 
 def test_where_nothing_can_be_kept_one_line_says_so() -> None:
-    with pytest.raises(CommandError, match="^cannot write in the data folder /proc/verdict: "):
+    with pytest.raises(CommandError, match=r"^cannot write in the data folder /proc/verdict: "):
         kept_key(Path("/proc/verdict/a_key"))
