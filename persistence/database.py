@@ -346,7 +346,11 @@ def _left_behind(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> No
 
     Whoever used it has heard of it. Anything else is a bug, and stops the program.
     """
-    if not isinstance(context.get("exception"), ENDS):
+    trouble = context.get("exception")
+    # Rows of a COPY that was cancelled a moment ago: asyncpg looks for whom to hand them to, and there is nobody.
+    # The connection ends over it, as does every one whose statement is cancelled.
+    is_for_nobody = isinstance(trouble, AttributeError) and "protocol" in context
+    if not isinstance(trouble, ENDS) and not is_for_nobody:
         loop.default_exception_handler(context)
 
 

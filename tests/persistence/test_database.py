@@ -337,3 +337,23 @@ async def test_a_server_that_is_too_old() -> None:
         text = await refusal(f"postgresql://ann:hidden@127.0.0.1:{port}/verdict")
         nursery.cancel_scope.cancel()
     assert "is version 13: 14 or newer is needed" in text
+
+
+async def test_a_copy_that_is_cancelled_while_rows_arrive_costs_its_connection_only(db: Database) -> None:
+    """At whatever moment: a stream's reader that hangs up in the middle of the past must not stop the exchange."""
+
+    async def hang_up(number: int) -> None:
+        for moment in range(20):
+            connection = await db.connect()
+            with trio.move_on_after(0.003 + (20 * number + moment) / 20_000) as told:
+                while True:
+                    await connection.copy_out("SELECT n, repeat('x', 200) FROM generate_series(1, 500) n")
+            assert told.cancelled_caught
+            assert connection.is_closed
+
+    async with trio.open_nursery() as nursery:
+        for number in range(8):
+            nursery.start_soon(hang_up, number)
+    connection = await db.connect()
+    assert await connection.fetch_value("SELECT 1") == 1
+    connection.abandon()
