@@ -347,7 +347,7 @@ def _left_behind(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> No
     Whoever used it has heard of it. Anything else is a bug, and stops the program.
     """
     trouble = context.get("exception")
-    # Rows of a COPY that was cancelled a moment ago: asyncpg looks for whom to hand them to, and there is nobody.
+    # Rows of a COPY that was cancelled a moment ago: asyncpg finds nobody to hand them to.
     # The connection ends over it, as does every one whose statement is cancelled.
     is_for_nobody = isinstance(trouble, AttributeError) and "protocol" in context
     if not isinstance(trouble, ENDS) and not is_for_nobody:

@@ -234,7 +234,7 @@ def test_ten_thousand_malformed_requests_and_frames(server_url: str, template: s
                 "PATH": os.environ["PATH"],
                 "PYTHONPATH": str(ROOT),
                 "DATABASE_URL": url,
-                "VERDICT_DATA": str(tmp_path),
+                "VERDICT_DATA": str(tmp_path / "data"),
             },
             capture_output=True,
             text=True,

@@ -340,7 +340,7 @@ async def test_a_server_that_is_too_old() -> None:
 
 
 async def test_a_copy_that_is_cancelled_while_rows_arrive_costs_its_connection_only(db: Database) -> None:
-    """At whatever moment: a stream's reader that hangs up in the middle of the past must not stop the exchange."""
+    """At whatever moment: a reader who hangs up in the middle of the past must not stop the exchange."""
 
     async def hang_up(number: int) -> None:
         for moment in range(20):
