@@ -34,7 +34,7 @@ NAMES: Final = {"codes"}
 INTERPRETED: Final = RECORDS | CONCURRENT | WATCHING | NAMES
 """What stays Python in the compiled kernel, too; whatever is not named here is compiled."""
 
-CHECK: Final = "import kernel.actors; assert kernel.FORM == 'compiled'"
+CHECK: Final = "import kernel.actors; from kernel.exchange import FORM; assert FORM == 'compiled'"
 
 
 @click.command(name="compile")

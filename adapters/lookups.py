@@ -7,8 +7,8 @@ from adapters.identity import Principal
 from adapters.routes import Call
 from adapters.server import Server, refused
 from adapters.status import RefusedError
-from kernel import Exchange
 from kernel.codes import Code, MarketStatus
+from kernel.exchange import Exchange
 from kernel.orders import order_not_found
 from kernel.refusals import account_not_found, market_not_found
 from kernel.state import Account, Market, Order

@@ -23,10 +23,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from adapters.clock import Clock
 from adapters.gate import Gate
 from adapters.server import Projections
-from kernel import FORM, Exchange
 from kernel.actors import Actors
 from kernel.answers import Refusal
 from kernel.codes import MarketStatus
+from kernel.exchange import FORM, Exchange
 from kernel.journal import Decided
 
 # A series beside each counter that says since when it counts: since the process began, all of them.

@@ -15,8 +15,8 @@ from adapters.keys import read_key
 from adapters.moment import account_lines, market_lines, order_lines, table
 from adapters.rebuild import bar, on_database
 from adapters.settings import load_settings
-from kernel import Exchange
 from kernel.events import Fact, Fill
+from kernel.exchange import Exchange
 from persistence.comparison import Findings
 from persistence.database import Connection, Database
 from persistence.recovery import DamagedError

@@ -8,10 +8,10 @@ import trio
 
 from adapters.aside import AsideError, aside
 from adapters.server import Server
-from kernel import Exchange
 from kernel.audit import Violation, audit_accounts, audit_book, audit_positions, audit_shares
 from kernel.codes import MarketStatus
 from kernel.commands import Tick, TripBreaker
+from kernel.exchange import Exchange
 from kernel.state import Market
 
 log = structlog.get_logger(__name__)

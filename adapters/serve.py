@@ -45,8 +45,8 @@ from adapters.stream_hub import DRAIN
 from adapters.tokens import Tokens, lifetimes
 from adapters.websocket import CLOSING
 from adapters.websockets import Websockets
-from kernel import FORM, Exchange
 from kernel.actors import Actors
+from kernel.exchange import FORM, Exchange
 from kernel.journal import JournalError
 from persistence import (
     DatabaseUnusableError,

@@ -19,11 +19,11 @@ from adapters.rate_limits import RateLimits
 from adapters.settings import Settings
 from adapters.status import RefusedError
 from adapters.tokens import Tokens
-from kernel import Exchange
 from kernel.actors import Actors
 from kernel.answers import Answer, Outcome, Refusal
 from kernel.codes import Code
 from kernel.commands import AnyCommand
+from kernel.exchange import Exchange
 from kernel.state import Order
 
 A = TypeVar("A", bound=Answer)

@@ -12,9 +12,9 @@ import attrs
 from adapters import render, shapes
 from adapters.identity import Principal
 from adapters.status import RefusedError
-from kernel import Exchange
 from kernel.answers import OrderNow, Refusal
 from kernel.codes import MarketStatus
+from kernel.exchange import Exchange
 from kernel.refusals import account_not_found, market_not_found
 from kernel.state import Order, Position
 

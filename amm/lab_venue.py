@@ -11,7 +11,7 @@ from amm import wire
 from amm.arithmetic import Cents, Ms, Shares
 from amm.inputs import Answer, Book, Frame
 from amm.lab_scenario import START_MS, Scenario
-from kernel import Exchange, commands
+from kernel import commands
 from kernel.answers import (
     BatchCancelled,
     Burned,
@@ -34,6 +34,7 @@ from kernel.events import (
     OrderCancelled,
     trade_name,
 )
+from kernel.exchange import Exchange
 from kernel.limits import DEPOSIT_MAX, VOLUME_MAX
 from kernel.state import Account, Market, Order, Position
 

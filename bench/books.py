@@ -13,10 +13,10 @@ import pyorderbook  # type: ignore[import-untyped]
 
 from bench.measure import RUNS, line, parts, rate, seconds, section, settle
 from bench.workload import Flow, market, opened
-from kernel import Exchange
 from kernel.book import Book
 from kernel.codes import Side
 from kernel.commands import AnyCommand, CancelOrder, PlaceOrder
+from kernel.exchange import Exchange
 from kernel.state import Order
 
 WARM_UP: Final = 20_000

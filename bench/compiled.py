@@ -17,8 +17,8 @@ import trio
 from bench.kernel import BATCH, apply_facts, execute, execute_and_encode, pace, pace_in_batches
 from bench.measure import line, machine, parts, rate, resident, seconds, section, settle
 from bench.workload import Flow, opened, opening, resting
-from kernel import FORM, Exchange
 from kernel.actors import Actors
+from kernel.exchange import FORM, Exchange
 from kernel.journal import MemoryJournal
 
 ROOT: Final = Path(__file__).resolve().parent.parent

@@ -18,9 +18,9 @@ import trio
 
 from bench.measure import heading, line, section, settle
 from bench.workload import Flow, market, opened, opening
-from kernel import Exchange
 from kernel.actors import Actors
 from kernel.commands import AnyCommand, Tick
+from kernel.exchange import Exchange
 from kernel.journal import Decided, Journal, MemoryJournal
 from persistence import database, embedded, journal, wal
 from persistence.database import Connection, Database

@@ -17,11 +17,11 @@ import trio
 from bench import books
 from bench.measure import RUNS, heading, line, parts, rate, resident, seconds, section, settle
 from bench.workload import LOT, START_US, TAKERS, Flow, market, opened, opening, order, resting, user
-from kernel import Exchange
 from kernel.actors import Actors
 from kernel.answers import Outcome
 from kernel.commands import AnyCommand, CancelOrder, ReplaceOrder
 from kernel.events import Fact, Fill, decode_event, encode_event
+from kernel.exchange import Exchange
 from kernel.journal import MemoryJournal
 
 WARM_UP: Final = 20_000

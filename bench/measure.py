@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
-from kernel import FORM
+from kernel.exchange import FORM
 
 Item = TypeVar("Item")
 Given = ParamSpec("Given")

@@ -23,10 +23,10 @@ import trio
 
 from bench.measure import heading, line, section, settle
 from bench.workload import START_US, Flow, market, opening
-from kernel import Exchange
 from kernel.actors import Actors, Request
 from kernel.commands import AnyCommand, CreateMarket, Tick
 from kernel.events import Fact
+from kernel.exchange import Exchange
 from kernel.journal import Decided
 from persistence import database, embedded, journal, wal
 from persistence.database import Connection, Database

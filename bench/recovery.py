@@ -21,9 +21,9 @@ import trio
 from bench import workload
 from bench.measure import heading, line, resident, section
 from bench.workload import Flow, opening
-from kernel import Exchange
 from kernel.answers import Outcome
 from kernel.commands import AnyCommand
+from kernel.exchange import Exchange
 from kernel.journal import Decided
 from persistence import database, embedded, snapshots, wal
 from persistence.database import Connection

@@ -12,7 +12,6 @@ from typing import Final
 
 import attrs
 
-from kernel import Exchange
 from kernel.answers import Outcome, Placed, Replaced
 from kernel.codes import AMM_ID, Direction, Side
 from kernel.commands import (
@@ -29,6 +28,7 @@ from kernel.commands import (
     ReplaceOrder,
     StartAmm,
 )
+from kernel.exchange import Exchange
 from kernel.limits import DEPOSIT_MAX, VOLUME_MAX
 
 START_US: Final = 1_795_168_800_000_000

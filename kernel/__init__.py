@@ -1,106 +1,17 @@
 """The exchange as a library: give it commands, get outcomes.
 
-    from kernel import Exchange
+    from kernel.commands import Deposit, OpenAccount, OpenJournal
+    from kernel.exchange import Exchange
+
     exchange = Exchange()
     exchange.execute(OpenJournal(at=now))
-    outcome = exchange.execute(OpenAccount(at=now, user_id="ann"))
+    exchange.execute(OpenAccount(at=now, user_id="ann"))
+    outcome = exchange.execute(Deposit(at=now, user_id="ann", amount=5_000))
 
-It decides and remembers nothing else: no clock, no randomness, no file, no network. The same commands give
-the same state, and the same digest, on every machine.
+An outcome holds the answer (`answers`: a refusal is one, too) and the facts that came of the command
+(`events`); `exchange.apply` replays facts. What may be asked for stands in `commands`; names and codes stand
+in `codes`. `actors` runs an exchange that many use at once, with a journal behind it (`journal`).
+
+A time is microseconds since 1970, an amount is whole cents. What the exchange needs from the world, the time
+and random bits, arrives in the command.
 """
-
-from collections.abc import Callable
-from typing import Any, Final
-
-from kernel import (
-    accounts,
-    breaker,
-    commands,
-    markets,
-    orders,
-    privileged,
-    refusals,
-    replacing,
-    settlement,
-    snapshot,
-)
-from kernel.answers import Answer, Outcome, Refusal
-from kernel.apply import apply
-from kernel.audit import Violation, audit
-from kernel.bounds import OUT_OF_BOUNDS
-from kernel.draft import Draft
-from kernel.events import Fact
-from kernel.history import History
-from kernel.limits import LATEST
-from kernel.state import State
-
-DECISIONS: Final[dict[type[commands.Command], Callable[[Draft, Any], Answer | Refusal]]] = {
-    commands.PlaceOrder: orders.place_order,
-    commands.CancelOrder: orders.cancel_order,
-    commands.CancelByClientId: orders.cancel_by_client_id,
-    commands.ReplaceOrder: replacing.replace_order,
-    commands.BatchCancel: orders.batch_cancel,
-    commands.FireGuard: orders.fire_guard,
-    commands.MintShares: privileged.mint_shares,
-    commands.BurnShares: privileged.burn_shares,
-    commands.StartAmm: privileged.start_amm,
-    commands.StopAmm: privileged.stop_amm,
-    commands.AuthorizeAmm: privileged.authorize_amm,
-    commands.OpenJournal: accounts.open_journal,
-    commands.OpenAccount: accounts.open_account,
-    commands.Deposit: accounts.deposit,
-    commands.Withdraw: accounts.withdraw,
-    commands.TransferFunds: accounts.transfer_funds,
-    commands.TransferShares: accounts.transfer_shares,
-    commands.RaiseFence: accounts.raise_fence,
-    commands.AcceptJournal: accounts.accept_journal,
-    commands.SetGuard: accounts.set_guard,
-    commands.CreateMarket: markets.create_market,
-    commands.ActivateMarket: markets.activate_market,
-    commands.SuspendMarket: markets.suspend_market,
-    commands.HaltMarket: markets.halt_market,
-    commands.ResumeMarket: markets.resume_market,
-    commands.Tick: markets.tick,
-    commands.TripBreaker: breaker.trip_breaker,
-    commands.ResolveMarket: settlement.resolve_market,
-    commands.VoidMarket: settlement.void_market,
-    commands.SettleMarket: settlement.settle_market,
-    commands.CloseMarket: settlement.close_market,
-}
-"""Which decision answers which wish."""
-
-FORM: Final = "interpreted" if __file__.endswith(".py") else "compiled"
-"""Whether these very files run, or what `verdict compile` made of them: the same but for the speed."""
-
-
-class Exchange(State):
-    """The state, and the four things one can do with it: decide, replay, check, copy."""
-
-    def execute(self, command: commands.AnyCommand) -> Outcome:
-        """Decide one command: all of it, or a refusal and nothing."""
-        draft, kind = Draft(self, command.at), type(command)
-        late = refusals.too_late() if draft.at > LATEST else None
-        answer = late or OUT_OF_BOUNDS[kind](command) or DECISIONS[kind](draft, command)
-        return Outcome(answer, draft.facts, self.head)
-
-    def apply(self, fact: Fact) -> None:
-        """Replay one fact of the past."""
-        apply(self, fact)
-
-    def audit(self, history: History | None = None) -> list[Violation]:
-        """Every invariant that does not hold; empty when all is well."""
-        return audit(self, history)
-
-    def digest(self) -> str:
-        """A hash of the whole state: equal states, and only those, have equal digests."""
-        return snapshot.digest(self)
-
-    def snapshot(self) -> bytes:
-        return snapshot.dump(self)
-
-    @classmethod
-    def restore(cls, data: bytes) -> "Exchange":
-        """The exchange that `snapshot` wrote; raises `SnapshotError` if the bytes are not whole."""
-        exchange = cls()
-        snapshot.load(data, exchange)
-        return exchange

@@ -16,10 +16,10 @@ from typing import Final, TypeVar
 import attrs
 import trio
 
-from kernel import Exchange
 from kernel.answers import MarketIs, Outcome, Refusal, Unfinished
 from kernel.codes import Code
 from kernel.commands import AnyCommand, CloseMarket, CreateMarket
+from kernel.exchange import Exchange
 from kernel.journal import Decided, Journal, Page
 
 INBOX: Final = 1024

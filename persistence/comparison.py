@@ -13,7 +13,6 @@ from uuid import UUID
 
 import attrs
 
-from kernel import Exchange
 from kernel.clearing import SCENARIOS
 from kernel.codes import AUDIT_COUNTERPARTY, Direction, PriceType, ReferenceType, TradeScenario
 from kernel.events import (
@@ -26,6 +25,7 @@ from kernel.events import (
     reference,
     trade_name,
 )
+from kernel.exchange import Exchange
 from kernel.state import Account, Market, Order, Position
 from persistence.database import Connection
 from persistence.packing import ID, KEY, SHORT, TITLE

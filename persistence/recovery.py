@@ -9,8 +9,8 @@ from contextlib import aclosing, contextmanager
 
 import msgspec
 
-from kernel import Exchange
 from kernel.events import Fact, event_type
+from kernel.exchange import Exchange
 from persistence import DatabaseUnusableError, snapshots
 from persistence.chain import Chain
 from persistence.database import Connection, Database

@@ -11,8 +11,8 @@ from typing import Final
 
 import attrs
 
-from kernel import Exchange
 from kernel.events import Fact, event_type
+from kernel.exchange import Exchange
 from kernel.history import History
 from persistence import DatabaseUnusableError, snapshots
 from persistence.chain import Chain

@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from kernel import Exchange
+from kernel.exchange import Exchange
 from kernel.snapshot import SnapshotError
 from persistence import DatabaseUnusableError
 from persistence.database import Connection, Database

@@ -8,9 +8,9 @@ from contextlib import aclosing
 
 import pytest
 
-from kernel import Exchange
 from kernel.commands import AnyCommand, Deposit, OpenAccount, OpenJournal
 from kernel.events import Fact
+from kernel.exchange import Exchange
 from kernel.journal import Decided, Journal, JournalError
 
 AT = 1_795_168_800_000_000

@@ -15,7 +15,6 @@ import msgspec
 from adapters.clock import Clock
 from adapters.serve import Running, running
 from adapters.settings import Settings, load_settings
-from kernel import Exchange
 from kernel.answers import Refusal
 from kernel.codes import AMM_ID, BookType, Direction, OrderStatus, Side, StopMode, TimeInForce
 from kernel.commands import (
@@ -30,6 +29,7 @@ from kernel.commands import (
     StartAmm,
     StopAmm,
 )
+from kernel.exchange import Exchange
 from kernel.limits import DEPOSIT_MAX
 from kernel.snapshot import (
     AccountImage,

@@ -33,7 +33,6 @@ from adapters.server import History, Projections, Server, Sessions
 from adapters.settings import Settings
 from adapters.tokens import Tokens, TokenType
 from adapters.websockets import Websockets
-from kernel import Exchange
 from kernel.actors import Actors
 from kernel.codes import AMM_ID, Direction, Side
 from kernel.commands import (
@@ -48,6 +47,7 @@ from kernel.commands import (
     PlaceOrder,
 )
 from kernel.events import Fact, Fill, decode_event, trade_name
+from kernel.exchange import Exchange
 from kernel.journal import Decided, Journal, MemoryJournal
 
 AT = 1_795_168_800_000_000

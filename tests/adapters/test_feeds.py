@@ -12,9 +12,9 @@ from trio.testing import MockClock
 from adapters.book_picture import BookPicture
 from adapters.feeds import BEHIND
 from adapters.websockets import FEEDS_MAX
-from kernel import Exchange
 from kernel.codes import AMM_ID, CancelScope, Direction, Side, TimeInForce
 from kernel.commands import AnyCommand, BatchCancel, CreateMarket, MarketTerms, ResolveMarket
+from kernel.exchange import Exchange
 from kernel.journal import MemoryJournal
 from tests.adapters.streaming import (
     ANN,

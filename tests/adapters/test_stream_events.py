@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.tokens import TokenType
-from kernel import Exchange
 from kernel.codes import AMM_ID, Direction
 from kernel.commands import HaltMarket, ResolveMarket, ResumeMarket, StartAmm, StopAmm
+from kernel.exchange import Exchange
 from kernel.journal import MemoryJournal
 from tests.adapters.streaming import (
     ANN,

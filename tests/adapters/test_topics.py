@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 
 from adapters.topics import Topic, topic_events
-from kernel import Exchange
 from kernel.codes import AMM_ID, Direction, Side, TimeInForce
 from kernel.commands import AnyCommand, CancelOrder, Deposit, ResolveMarket
+from kernel.exchange import Exchange
 from tests.adapters.streaming import ANN, AT, BEN, ROOT, a_place, founding
 
 SELL = Direction.SELL

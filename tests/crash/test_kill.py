@@ -24,7 +24,6 @@ import msgspec
 import pytest
 import trio
 
-from kernel import Exchange
 from kernel.codes import Direction, Side
 from kernel.commands import (
     ActivateMarket,
@@ -35,6 +34,7 @@ from kernel.commands import (
     OpenAccount,
     PlaceOrder,
 )
+from kernel.exchange import Exchange
 from persistence import database, embedded
 from persistence.database import Database
 from persistence.recovery import applied

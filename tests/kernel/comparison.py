@@ -10,7 +10,6 @@ from typing import Any
 import attrs
 import msgspec
 
-from kernel import Exchange
 from kernel.answers import Answer, OrderNow, Refusal
 from kernel.events import (
     Event,
@@ -26,6 +25,7 @@ from kernel.events import (
     reference,
     trade_name,
 )
+from kernel.exchange import Exchange
 from kernel.state import Order as KernelOrder
 from tests.kernel.reference.records import Entry, Market, Trade
 from tests.kernel.reference.records import Fact as ModelFact

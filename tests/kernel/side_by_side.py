@@ -3,10 +3,10 @@
 import copy
 from collections import Counter
 
-from kernel import Exchange
 from kernel.answers import Outcome, Refusal, Unfinished
 from kernel.commands import AnyCommand, CloseMarket
 from kernel.events import Fact, event_type
+from kernel.exchange import Exchange
 from kernel.history import History
 from tests.kernel.comparison import (
     Journal,

@@ -10,12 +10,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import kernel
-from kernel import Exchange
 from kernel.answers import Refusal
 from kernel.codes import Direction, MarketStatus, Side
 from kernel.commands import AnyCommand, OpenJournal, PlaceOrder
 from kernel.events import Fact, encode_event
+from kernel.exchange import FORM, Exchange
 from tests.kernel.comparison import plain_answer
 
 DIGEST_EVERY = 20
@@ -73,7 +72,7 @@ def broken(exchange: Exchange, at: int) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    print(kernel.FORM)
+    print(FORM)
     for play in pickle.loads(Path(sys.argv[1]).read_bytes()):
         for line in tell(play):
             print(line)

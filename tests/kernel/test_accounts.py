@@ -2,11 +2,11 @@
 
 import pytest
 
-from kernel import Exchange
 from kernel.answers import BalanceMoved, BatchCancelled, Burned, Opened, Refusal, Replaced
 from kernel.codes import AMM_ID, FEES_ID, RESERVE_ID, Code
 from kernel.commands import CancelOrder, OpenAccount, OpenJournal
 from kernel.events import AccountOpened, JournalOpened
+from kernel.exchange import Exchange
 from tests.kernel.trading import Trading, ledger, owned
 
 # Opening

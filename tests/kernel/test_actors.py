@@ -9,7 +9,6 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from kernel import Exchange
 from kernel.actors import BACKLOG, INBOX, SHARE, Actors, DecisionError
 from kernel.answers import Outcome, Placed, Refusal
 from kernel.codes import AMM_ID, Code, Direction, ReferenceType, Side
@@ -32,6 +31,7 @@ from kernel.commands import (
     Tick,
     TransferShares,
 )
+from kernel.exchange import Exchange
 from kernel.journal import Decided, JournalError, MemoryJournal
 
 AT = 1_795_168_800_000_000

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from kernel import Exchange
 from kernel.answers import Placed
 from kernel.audit import INVARIANTS, Violation
 from kernel.codes import AMM_ID, FEES_ID, RESERVE_ID, BookType, CircuitBreakerTrigger, OrderStatus
+from kernel.exchange import Exchange
 from kernel.history import History
 from kernel.state import Account
 from tests.kernel.trading import Trading, busy_day

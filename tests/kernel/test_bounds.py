@@ -5,7 +5,6 @@ import typing
 import msgspec
 import pytest
 
-from kernel import Exchange
 from kernel.answers import Opened, Refusal
 from kernel.bounds import CHECKED_ELSEWHERE, MEMBERS
 from kernel.codes import AMM_ID, Code, ReferenceType, Side
@@ -27,6 +26,7 @@ from kernel.commands import (
     StopAmm,
     TransferShares,
 )
+from kernel.exchange import Exchange
 from kernel.ids import Sequence, snowflake
 from kernel.limits import EARLIEST, LATEST, MONEY_MAX, SUB_ACCOUNTS_MAX, VOLUME_MAX
 from tests.kernel.play.bounds import ODD

@@ -5,11 +5,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from kernel import Exchange
 from kernel.answers import MarketIs, Refusal
 from kernel.codes import AMM_ID, CircuitBreakerTrigger, Code, MarketStatus
 from kernel.commands import AnyCommand, HaltMarket, ResumeMarket, TripBreaker
 from kernel.events import CircuitBreakerTriggered, Fact, MarketStatusChanged, event_type
+from kernel.exchange import Exchange
 from tests.kernel.language import command
 from tests.kernel.trading import Trading
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from kernel import Exchange
 from kernel.answers import BatchCancelled, Outcome, Resolved, Unfinished
 from kernel.codes import AMM_ID, CircuitBreakerTrigger, Code, MarketStatus
 from kernel.commands import (
@@ -14,6 +13,7 @@ from kernel.commands import (
     SetGuard,
     TripBreaker,
 )
+from kernel.exchange import Exchange
 from kernel.roll import RUN_MAX, Roll
 from tests.kernel.language import command
 from tests.kernel.trading import NOON, Trading

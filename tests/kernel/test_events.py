@@ -6,7 +6,6 @@ import typing
 import msgspec
 import pytest
 
-from kernel import DECISIONS
 from kernel.codes import (
     CancelScope,
     CircuitBreakerTrigger,
@@ -57,6 +56,7 @@ from kernel.commands import (
     Withdraw,
 )
 from kernel.events import AnyEvent, Event, Fact, Fill, decode_event, encode_event, event_type, reference
+from kernel.exchange import DECISIONS
 from tests.kernel.trading import Trading, busy_day
 
 EVENTS = {kind.__struct_config__.tag: kind for kind in typing.get_args(AnyEvent)}

@@ -2,7 +2,6 @@
 
 import pytest
 
-from kernel import Exchange
 from kernel.answers import Refusal
 from kernel.codes import Code
 from kernel.commands import (
@@ -15,6 +14,7 @@ from kernel.commands import (
     OpenJournal,
     RaiseFence,
 )
+from kernel.exchange import Exchange
 
 NOW = 1_790_000_000_000_000
 

@@ -4,8 +4,8 @@ import uuid
 
 import pytest
 
-from kernel import Exchange
 from kernel.events import Fill
+from kernel.exchange import Exchange
 from kernel.ids import TRADE_EPOCH_MS, Sequence, snowflake, uuid7
 from tests.kernel.trading import NOON, SECOND, Trading
 

@@ -4,11 +4,11 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from kernel import Exchange
 from kernel.actors import Actors
 from kernel.answers import BatchCancelled, Outcome, Placed, Refusal, Resolved, Unfinished
 from kernel.codes import Code, MarketStatus
 from kernel.commands import AnyCommand, CloseMarket, FireGuard, ResolveMarket, SetGuard
+from kernel.exchange import Exchange
 from kernel.journal import Decided
 from tests.kernel.test_actors import AT, place, running
 

@@ -4,7 +4,6 @@ from typing import Any, cast
 
 import pytest
 
-from kernel import Exchange
 from kernel.answers import AmmRunning, Proposed, Refusal, Resolved
 from kernel.codes import AdminAction, Code, MarketStatus
 from kernel.commands import (
@@ -20,6 +19,7 @@ from kernel.commands import (
     VoidMarket,
 )
 from kernel.events import event_type
+from kernel.exchange import Exchange
 from kernel.limits import PROPOSAL_LIFE, PROPOSALS_MAX
 from tests.kernel.trading import NOON, Trading
 

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from kernel import Exchange
 from kernel.answers import Placed, Refusal
+from kernel.exchange import Exchange
 from kernel.snapshot import SnapshotError
 from tests.kernel.language import command
 from tests.kernel.trading import Trading, busy_day

@@ -13,7 +13,6 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from kernel import Exchange
 from kernel.answers import Answer, Outcome, Refusal, Unfinished
 from kernel.codes import Code, Direction, LedgerEntryType, MarketStatus, Side, TimeInForce, TradeScenario
 from kernel.commands import (
@@ -33,6 +32,7 @@ from kernel.commands import (
     VoidMarket,
 )
 from kernel.events import Fact, Fill, decode_event, encode_event, event_type
+from kernel.exchange import Exchange
 from kernel.history import History
 from kernel.state import PORTION, Market, Order, Position
 from tests.kernel.language import command, user

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from bench.workload import Flow, opening
-from kernel import Exchange
 from kernel.answers import MarketIs, Outcome
 from kernel.commands import Tick
 from kernel.events import Fact
+from kernel.exchange import Exchange
 from kernel.journal import Decided
 from persistence import wal
 from persistence.database import Connection

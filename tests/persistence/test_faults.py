@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from kernel import Exchange
+from kernel.exchange import Exchange
 from kernel.journal import JournalError
 from persistence import database, recovery
 from persistence import journal as journals

@@ -8,8 +8,8 @@ import attrs
 import pytest
 
 from bench.workload import market, user
-from kernel import Exchange
 from kernel.codes import AMM_ID
+from kernel.exchange import Exchange
 from kernel.state import Order
 from persistence.database import Connection, Database
 from persistence.history import History, Row

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from kernel import Exchange
+from kernel.exchange import Exchange
 from kernel.journal import JournalError
 from persistence import DatabaseUnusableError
 from persistence import journal as journals

@@ -13,7 +13,6 @@ import attrs
 import pytest
 import trio
 
-from kernel import Exchange
 from kernel.actors import INBOX, Actors
 from kernel.answers import Outcome, Placed, Refusal
 from kernel.codes import Code, Direction, Side
@@ -29,6 +28,7 @@ from kernel.commands import (
     Tick,
 )
 from kernel.events import Fact
+from kernel.exchange import Exchange
 from persistence import database, embedded, recovery
 from persistence import journal as journals
 from persistence.database import Database

@@ -12,9 +12,9 @@ import pytest
 import trio
 import trio.testing
 
-from kernel import Exchange
 from kernel.commands import MarketTerms
 from kernel.events import Fact, MarketCreated
+from kernel.exchange import Exchange
 from kernel.journal import Decided
 from persistence.comparison import Findings, Tables
 from persistence.database import Connection, Database

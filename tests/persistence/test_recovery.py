@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from bench.workload import opening
-from kernel import Exchange
+from kernel.exchange import Exchange
 from kernel.journal import Decided
 from persistence import DatabaseUnusableError, snapshots
 from persistence.database import Connection, Database

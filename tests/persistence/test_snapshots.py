@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 import trio
 
-from kernel import Exchange
+from kernel.exchange import Exchange
 from kernel.journal import Decided
 from persistence import rehearsal, snapshots
 from persistence.database import Connection, Database

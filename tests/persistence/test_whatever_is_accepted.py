@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from adapters import render, render_rows
 from adapters.topics import topic_events
-from kernel import Exchange
 from kernel.answers import Refusal, Unfinished
 from kernel.bounds import free_form
 from kernel.codes import CircuitBreakerTrigger
@@ -34,6 +33,7 @@ from kernel.events import (
     MarketCreated,
     encode_event,
 )
+from kernel.exchange import Exchange
 from kernel.journal import Decided
 from kernel.limits import LARGEST, SMALLEST
 from persistence.database import Connection, Database
