@@ -10,7 +10,6 @@ are refused at once: that is the only behaviour under overload.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
 from typing import Final, TypeVar
 
 import attrs
@@ -28,6 +27,9 @@ SHARE: Final = INBOX // 4
 """Of these, so many of one principal: whoever asks without end is refused while others are served."""
 TURN: Final = 512
 """Commands after which an actor hands over what it has and lets others run: some 3 ms."""
+TOLD_AT_ONCE: Final = 512
+"""Commands and facts that all listeners hear of in one step, and the command that is one too many: some
+milliseconds with a few of them."""
 BACKLOG: Final = 16
 """Handed-over turns that may wait for the writer: with full turns, a tenth of a second of work."""
 
@@ -111,7 +113,7 @@ class Actors:
         self.durable = exchange.head
         """The newest journal id that anybody may hear of."""
         self.listeners: list[Listener] = []
-        """Called with every group of decided commands once it is durable, in journal order."""
+        """Called with all decided commands once they are durable, piece by piece and in journal order."""
         self._committed = trio.Event()
         self._is_closing = False
         self._inboxes: dict[str | None, Inbox] = {}
@@ -290,18 +292,34 @@ class Actors:
                 turns = [first, *waiting(backlog)]
                 # If this fails we stop; the disk is right.
                 await self.journal.append([turn.page for turn in turns])
-                self._release(turns)
+                await self._release(turns)
 
-    def _release(self, turns: Sequence[Turn]) -> None:
-        """Only now may a reply, a feed or a table speak of it."""
-        decided = [*chain.from_iterable(turn.decided for turn in turns)]
+    async def _release(self, turns: Sequence[Turn]) -> None:
+        """Only now may a reply, a feed or a table speak of it: of so much at once, others run in between.
+
+        For everybody but us only that is durable which was told. A request is answered with its turn.
+        """
+        decided: list[Decided] = []
+        answered: list[Request] = []
+        size = 0
+        for turn in turns:
+            for one in turn.decided:
+                if size >= TOLD_AT_ONCE:
+                    self._tell(decided, answered)
+                    decided, answered, size = [], [], 0
+                    await trio.lowlevel.cancel_shielded_checkpoint()
+                decided.append(one)
+                size += 1 + len(one.outcome.facts)
+            answered += turn.requests
+        self._tell(decided, answered)
+
+    def _tell(self, decided: Sequence[Decided], answered: Sequence[Request]) -> None:
         self.durable = decided[-1].outcome.seen
         for listen in self.listeners:
             listen(decided)
-        for turn in turns:
-            for request in turn.requests:
-                if not request.closes and request.then is None:
-                    request.durable.set()
+        for request in answered:
+            if not request.closes and request.then is None:
+                request.durable.set()
         self._committed.set()
         self._committed = trio.Event()
 

@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from kernel.actors import BACKLOG, INBOX, SHARE, Actors, DecisionError
+from kernel.actors import BACKLOG, INBOX, SHARE, TOLD_AT_ONCE, Actors, DecisionError
 from kernel.answers import Outcome, Placed, Refusal
 from kernel.codes import AMM_ID, Code, Direction, ReferenceType, Side
 from kernel.commands import (
@@ -309,6 +309,51 @@ async def test_what_gathers_while_a_commit_is_in_flight_is_the_next_one() -> Non
                 await wait_all_tasks_blocked()
             journal.stall.set()
         assert groups == [1, 9]
+
+
+async def test_what_a_slow_journal_held_back_is_told_piece_by_piece_and_others_run_in_between() -> None:
+    """In journal order, nothing twice; and each time durable is what was told, to whoever asks."""
+    told: list[Decided] = []
+    sizes: list[int] = []
+    turns_of_others: list[int] = []
+    turns = 0
+    async with running("M", "N") as (actors, journal):
+
+        def hear(decided: Sequence[Decided]) -> None:
+            told.extend(decided)
+            sizes.append(sum(1 + len(one.outcome.facts) for one in decided))
+            turns_of_others.append(turns)
+            assert actors.durable == decided[-1].outcome.seen
+
+        async def ask(market_id: str, first: int) -> None:
+            outcomes = await actors.ask(*(place(market_id, first + number) for number in range(300)))
+            assert len(told) >= len(outcomes)
+            assert actors.durable >= outcomes[-1].seen
+
+        async def turn() -> None:
+            nonlocal turns
+            while True:
+                await trio.lowlevel.checkpoint()
+                turns += 1
+
+        actors.listeners.append(hear)
+        journal.stall = trio.Event()
+        async with trio.open_nursery() as others:
+            others.start_soon(turn)
+            async with trio.open_nursery() as asking:
+                for number in range(4):
+                    for market_id in ("M", "N"):
+                        asking.start_soon(ask, market_id, 300 * number)
+                with trio.move_on_after(0.2):
+                    await trio.sleep_forever()
+                journal.stall.set()
+            others.cancel_scope.cancel()
+    assert max(sizes) < TOLD_AT_ONCE + 10
+    assert len(sizes) > 5
+    assert len(told) == 2_400
+    ids = [fact.id for one in told for fact in one.outcome.facts]
+    assert ids == [*range(ids[0], ids[0] + len(ids))]
+    assert len({*turns_of_others}) > len(sizes) // 2, "this journal takes no time between two commits"
 
 
 async def test_a_stalled_journal_fills_the_queues_and_then_callers_are_refused_at_once() -> None:
