@@ -1,6 +1,7 @@
 """The command stream of the real server on a real PostgreSQL, killed in the middle of a conversation."""
 
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,7 +43,8 @@ class Conversation:
                         await trio.sleep(0.001)
                     if number == 12:
                         server.process.send_signal(signal.SIGKILL)
-                    await client.send(*[self._command(market_id, number, n) for n in range(BATCH)])
+                    with suppress(trio_websocket.ConnectionClosed):  # which the other hears as well
+                        await client.send(*[self._command(market_id, number, n) for n in range(BATCH)])
 
     def _command(self, market_id: str, number: int, n: int) -> dict[str, Any]:
         cid = 1_000 + number * BATCH + n

@@ -356,6 +356,41 @@ async def test_what_a_slow_journal_held_back_is_told_piece_by_piece_and_others_r
     assert len({*turns_of_others}) > len(sizes) // 2, "this journal takes no time between two commits"
 
 
+async def test_a_stop_between_two_pieces_still_tells_all_that_is_durable() -> None:
+    """Once and in order, also what a caller asked for who went away between them."""
+    told: list[Decided] = []
+    answered: list[int] = []
+    async with running("M") as (actors, journal):
+        journal.stall = trio.Event()
+
+        async def ask(first: int) -> None:
+            await actors.ask(*(place("M", first + number) for number in range(400)))
+            answered.append(first)
+
+        async with trio.open_nursery() as asking:
+
+            def hear(decided: Sequence[Decided]) -> None:
+                if len(told) == 400:  # the first commit held the first request, the second holds the rest
+                    actors.close()
+                    asking.cancel_scope.cancel()
+                    actors._nursery.cancel_scope.cancel()
+                told.extend(decided)
+                assert actors.durable == decided[-1].outcome.seen
+
+            actors.listeners.append(hear)
+            for number in range(4):
+                asking.start_soon(ask, 400 * number)
+                await wait_all_tasks_blocked()
+            journal.stall.set()
+        assert asking.cancel_scope.cancelled_caught
+    ids = [fact.id for one in told for fact in one.outcome.facts]
+    head = actors.durable
+    assert ids == [*range(ids[0], head + 1)]
+    assert len(told) == len(journal.commands) - 5
+    assert len(told) == 1600
+    assert answered == [0]
+
+
 async def test_a_stalled_journal_fills_the_queues_and_then_callers_are_refused_at_once() -> None:
     """The writer holds one turn, the backlog BACKLOG more, the actor one, the inbox the rest: all bounded."""
     async with running("M") as (actors, journal):
