@@ -30,28 +30,39 @@ class Feed:
     tls: ssl.SSLContext | None = None
     silence_max: float = MINUTE
     _wanted: trio.Event = attrs.field(factory=trio.Event)
-    _line: trio.CancelScope | None = None
+    _is_open: bool = False
+    _attempt: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+    """Connecting, listening, and the wait before the next attempt."""
 
     def request_snapshot(self) -> None:
         self._wanted.set()
 
     def reopen(self) -> None:
         """Make a new connection, with the token that is valid now: the old one's feeds end with it."""
-        if self._line is not None:
-            self._line.cancel()
+        self._attempt.cancel()
+
+    def hurry(self) -> None:
+        """Try at once, unless connected: the exchange is known to answer again.
+
+        An attempt may hang in a dead line for seconds, and the wait after it has grown with each failure.
+        """
+        if not self._is_open:
+            self._attempt.cancel()
 
     async def run(self) -> None:
         backoff = Backoff()
         while True:
-            try:
-                await self._listen(backoff)
-            except* ENDS:
-                log.info("the feed broke off", feed=self.url)
-            await trio.sleep(backoff.next())
+            with trio.CancelScope() as self._attempt:
+                try:
+                    await self._listen(backoff)
+                except* ENDS:
+                    log.info("the feed broke off", feed=self.url)
+                await trio.sleep(backoff.next())
+            if self._attempt.cancelled_caught:
+                backoff.reset()
 
     async def _listen(self, backoff: Backoff) -> None:
         async with trio.open_nursery() as nursery:
-            self._line = nursery.cancel_scope
             with trio.fail_after(SILENCE_MAX):
                 socket = await trio_websocket.connect_websocket_url(
                     nursery,
@@ -61,6 +72,7 @@ class Feed:
                     message_queue_size=64,
                 )
             try:
+                self._is_open = True
                 nursery.start_soon(self._request, socket)
                 while True:
                     with trio.fail_after(self.silence_max):
@@ -71,6 +83,7 @@ class Feed:
                 log.warning("the feed was not understood", feed=self.url, why=str(trouble))
                 nursery.cancel_scope.cancel()
             finally:
+                self._is_open = False
                 with trio.move_on_after(CLOSE_SECONDS, shield=True):
                     await socket.aclose()
 

@@ -104,6 +104,8 @@ class Supervisor:
     def up(self, blind_ms: Ms, *, resumed: bool) -> None:
         for run in self.alive():
             run.tell(Connected(blind_ms, resumed))
+            if run.market is not None:
+                run.market.feed.hurry()
         self._look.set()
 
     def reopen_feeds(self) -> None:

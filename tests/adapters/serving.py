@@ -233,8 +233,11 @@ def venue(address: str, http: httpx.Client, metrics: str = "") -> Venue:
     return Venue(address, http, admin, amm, nobody, metrics)
 
 
-def until(condition: Any, seconds: float = 10.0) -> None:
-    """Look again until it holds; fail when it does not in time."""
+def until(condition: Any, seconds: float = 30.0) -> None:
+    """Look again until it holds; fail when it does not in time.
+
+    Who tests a promise about time names it. The rest may take what a busy machine needs.
+    """
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come true"

@@ -13,7 +13,7 @@ import trio_websocket
 from adapters.tokens import TokenType
 from amm.arithmetic import Ms
 from amm.commands import Sync
-from amm.connection import CommandStream
+from amm.connection import SILENCE_MAX, CommandStream
 from amm.credentials import Credentials
 from amm.feed import Feed
 from amm.inputs import Answer, Frame
@@ -149,6 +149,51 @@ async def test_every_request_and_every_handshake_names_the_market_maker() -> Non
     for head in heads:
         assert b"x-amm-system-id: amm_system_001" in head.lower()
         assert b"authorization: bearer ey" in head.lower()
+
+
+async def test_a_feed_that_hangs_in_a_dead_line_tries_again_when_the_exchange_is_known_to_answer() -> None:
+    """It would have waited five seconds for the handshake, and some more before the next attempt."""
+    handshakes = 0
+    tried = trio.Event()
+
+    async def accept_and_be_silent(line: trio.SocketStream) -> None:
+        nonlocal handshakes, tried
+        await line.receive_some()
+        handshakes += 1
+        tried.set()
+        await line.receive_some()
+
+    async with trio.open_nursery() as nursery:
+        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        nursery.start_soon(trio.serve_listeners, accept_and_be_silent, [listener])
+        address = f"ws://127.0.0.1:{listener.socket.getsockname()[1]}/"
+        feed = Feed(address, Credentials(service_token()), lambda _frame: None)
+        nursery.start_soon(feed.run)
+        for attempt in (1, 2, 3):
+            with trio.fail_after(SILENCE_MAX / 2):
+                await tried.wait()
+            assert handshakes == attempt
+            tried = trio.Event()
+            feed.hurry()
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_feed_that_is_open_stays_open_when_the_exchange_is_known_to_answer() -> None:
+    frames: list[str | bytes] = []
+    async with running(MARKET) as venue, trio.open_nursery() as nursery:
+        credentials = Credentials(venue.token(AMM_ID, TokenType.SERVICE))
+        feed = Feed(f"ws://127.0.0.1:{venue.port}/ws/v1/orderbook/{MARKET}", credentials, frames.append)
+        nursery.start_soon(feed.run)
+        with trio.fail_after(10):
+            while not frames:
+                await trio.sleep(0.01)
+            connection = feed._attempt
+            feed.hurry()
+            feed.request_snapshot()
+            while len(frames) < 2:
+                await trio.sleep(0.01)
+        assert feed._attempt is connection
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_view_that_comes_in_parts_is_handed_on_whole() -> None:

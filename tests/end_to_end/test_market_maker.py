@@ -373,7 +373,7 @@ def test_after_a_long_cut_the_guard_has_cancelled_and_quoting_goes_on(stage: Sta
         trade(market, stage.venue.user(100_000), "BUY YES 10 @55")
         until(lambda: not market.own_orders(), DEAD_MAN_SECONDS + REACTION)
         stage.line.mend()
-        until(market.is_quoted, 15)
+        until(market.is_quoted)
         until(lambda: market.agrees(maker))
         assert market.position()[:2] == (2_490, 2_500)
         market.assert_sane(maker)
@@ -387,7 +387,7 @@ def test_a_killed_server_comes_back_and_is_quoted_without_a_share_or_cent_lost(s
         stage.server.stop(signal.SIGKILL)
         with stage.another_server() as again:
             market = Quoted(again, market.market_id)
-            until(lambda: maker.metric("amm_up") == 1, 15)
+            until(lambda: maker.metric("amm_up") == 1)
             until(market.is_quoted)
             trade(market, again.user(100_000), "BUY NO 5 @60")
             until(lambda: market.agrees(maker))
