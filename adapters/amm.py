@@ -11,10 +11,10 @@ from adapters.cli import CommandError, leaves
 from adapters.keys import PRIVATE
 from adapters.log import start_logging
 from adapters.settings import DATA_FOLDER, LogLevel
-from amm.config_layers import ConfigInvalidError, check_file, read_toml
-from amm.credentials import BadTokenError
-from amm.keep import KeepError
-from amm.program import CannotBeginError, MarketMaker, Wishes
+from amm.brain.config_layers import ConfigInvalidError, check_file, read_toml
+from amm.live.credentials import BadTokenError
+from amm.live.program import CannotBeginError, MarketMaker, Wishes
+from amm.live.state_store import KeepError
 
 URL = "http://127.0.0.1:8000"
 HOST = "127.0.0.1"

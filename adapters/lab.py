@@ -11,15 +11,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from adapters.cli import CommandError
-from amm import lab_figures
-from amm.config_layers import ConfigInvalidError, Layer, read_toml
-from amm.lab_jobs import Contender, Job, do_all, plan
-from amm.lab_makers import MAKERS
-from amm.lab_measure import Result
-from amm.lab_report import report
-from amm.lab_scenario import SCENARIOS, Scenario
-from amm.lab_table import COLUMNS, rows
-from amm.lab_venue import MARKET
+from amm.brain.config_layers import ConfigInvalidError, Layer, read_toml
+from amm.lab import figures
+from amm.lab.jobs import Contender, Job, do_all, plan
+from amm.lab.makers import MAKERS
+from amm.lab.measure import Result
+from amm.lab.report import report
+from amm.lab.scenario import SCENARIOS, Scenario
+from amm.lab.table import COLUMNS, rows
+from amm.lab.venue import MARKET
 
 SEEDS_MAX = 10_000
 REPORT = "lab-report.html"
@@ -156,9 +156,9 @@ def lab(
     if not no_report:
         page = Path(report_file)
         write(page, report(chosen, results))
-        write(page.with_suffix(".json"), lab_figures.summary(chosen, results))
-        write(page.with_suffix(".csv"), lab_figures.series(results))
-        write(page.with_name(f"{page.stem}-fills.csv"), lab_figures.fills(results))
+        write(page.with_suffix(".json"), figures.summary(chosen, results))
+        write(page.with_suffix(".csv"), figures.series(results))
+        write(page.with_name(f"{page.stem}-fills.csv"), figures.fills(results))
         click.echo(f"report: {page}, and its figures beside it: .json, .csv, -fills.csv")
 
 

@@ -23,13 +23,13 @@ import trio
 
 from adapters.log import start_logging
 from adapters.settings import LogLevel
-from amm.arithmetic import CENT, Ms
-from amm.budget import RateBudget
-from amm.commands import Action
-from amm.inputs import Input
-from amm.program import MarketMaker, Wishes
-from amm.state import MarketState
-from amm.strategy import decide
+from amm.brain.arithmetic import CENT, Ms
+from amm.brain.budget import RateBudget
+from amm.brain.commands import Action
+from amm.brain.inputs import Input
+from amm.brain.state import MarketState
+from amm.brain.strategy import decide
+from amm.live.program import MarketMaker, Wishes
 from bench.exchange import PASSWORD, ROOT, cpu_of, logged_in, serving
 from bench.measure import line, machine, section
 

@@ -7,11 +7,11 @@ from typing import Final
 
 import attrs
 
-from amm.config_layers import Layer, Start, build
-from amm.lab_measure import Result
-from amm.lab_run import Run
-from amm.lab_scenario import SCENARIOS, Scenario
-from amm.lab_venue import MARKET
+from amm.brain.config_layers import Layer, Start, build
+from amm.lab.measure import Result
+from amm.lab.run import Run
+from amm.lab.scenario import SCENARIOS, Scenario
+from amm.lab.venue import MARKET
 from bench.measure import RUNS, heading, line, seconds, section, settle
 
 UNAFRAID: Final = Layer(

@@ -28,8 +28,19 @@ COMPOSITION_ROOT = {
     *(module for module in COMMANDS.values() if module.startswith("adapters.")),
 }
 
+# The rooms of a package, and what of it each may know: the innermost room that a module is in decides.
+ROOMS = {
+    "amm.brain": {"amm.brain"},
+    "amm.brain.quoting": {"amm.brain.quoting", "amm.brain.arithmetic"},
+    "amm.live": {"amm.live", "amm.brain"},
+    "amm.lab": {"amm.lab", "amm.brain"},
+}
+
 # The laboratory plays the exchange in process; everything else of the bot speaks the public API.
 LABORATORY = "amm.lab"
+
+# What decides and therefore takes the time, and whatever else it needs of the world, from its caller.
+PURE = {"kernel", "amm.brain"}
 
 ACTORS = "kernel.actors"
 
@@ -117,10 +128,25 @@ def strangers(module: Module) -> set[str]:
     allowed = {module.package, *MAY_IMPORT[module.package]}
     if module.name in COMPOSITION_ROOT:
         allowed = set(MAY_IMPORT)
-    # lab.py, lab_report.py or a package lab/: whatever of amm is called so.
-    if module.name.startswith(LABORATORY):
+    if is_within(module.name, LABORATORY):
         allowed.add("kernel")
     return {target.partition(".")[0] for target in module.imports} & set(MAY_IMPORT) - allowed
+
+
+def room_of(name: str) -> str | None:
+    return max((room for room in ROOMS if is_within(name, room)), key=len, default=None)
+
+
+def trespasses(module: Module) -> set[str]:
+    """What the module imports of rooms that its own may not know."""
+    room = room_of(module.name)
+    return {
+        target
+        for target in module.imports
+        if room is not None
+        and target.partition(".")[0] == module.package
+        and not any(is_within(target, known) for known in ROOMS[room])
+    }
 
 
 def worldly(module: Module) -> set[str]:
@@ -138,11 +164,22 @@ def test_each_package_imports_only_those_it_may_know() -> None:
     assert {module.name: strangers(module) for module in modules() if strangers(module)} == {}
 
 
-def test_the_kernel_takes_nothing_from_the_world() -> None:
-    """No clock, no chance, no IO; trio in the actors alone, which no decision imports."""
-    kernel = [module for module in modules() if module.package == "kernel"]
-    assert kernel
-    assert {module.name: worldly(module) for module in kernel if worldly(module)} == {}
+def test_each_room_imports_only_the_rooms_it_may_know() -> None:
+    assert {module.name: trespasses(module) for module in modules() if trespasses(module)} == {}
+
+
+def test_every_module_of_a_package_with_rooms_is_in_one() -> None:
+    divided = {room.partition(".")[0] for room in ROOMS}
+    inside = [module.name for module in modules() if module.package in divided]
+    assert [name for name in inside if room_of(name) is None and name not in divided] == []
+
+
+@pytest.mark.parametrize("package", sorted(PURE))
+def test_what_decides_takes_nothing_from_the_world(package: str) -> None:
+    """No clock, no chance, no IO; trio in the kernel's actors alone, which no decision imports."""
+    pure = [module for module in modules() if is_within(module.name, package)]
+    assert pure
+    assert {module.name: worldly(module) for module in pure if worldly(module)} == {}
 
 
 @pytest.mark.parametrize(
@@ -150,7 +187,7 @@ def test_the_kernel_takes_nothing_from_the_world() -> None:
     [
         ("kernel.book", "import persistence.journal", {"persistence"}),
         ("kernel.book", "from adapters import cli", {"adapters"}),
-        ("kernel.book", "def place():\n    import amm.book", {"amm"}),
+        ("kernel.book", "def place():\n    import amm.brain.book", {"amm"}),
         ("kernel.book", "if TYPE_CHECKING:\n    from persistence import journal", {"persistence"}),
         (
             "kernel.book",
@@ -168,6 +205,25 @@ def test_the_kernel_takes_nothing_from_the_world() -> None:
 )
 def test_a_stranger_is_seen_however_it_is_imported(name: str, source: str, seen: set[str]) -> None:
     assert strangers(read_module(name, source)) == seen
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "seen"),
+    [
+        ("amm.brain.strategy", "from amm.brain.state import MarketState", set()),
+        ("amm.brain.strategy", "from amm.live import rest", {"amm.live", "amm.live.rest"}),
+        ("amm.brain.strategy", "def late():\n    import amm.lab.venue", {"amm.lab.venue"}),
+        ("amm.brain.quoting.diff", "from amm.brain.arithmetic import Ms", set()),
+        ("amm.brain.quoting.diff", "import amm.brain.orders", {"amm.brain.orders"}),
+        ("amm.brain.quoting.diff", "from .. import orders", {"amm.brain", "amm.brain.orders"}),
+        ("amm.live.market", "from amm.brain.state import MarketState\nimport kernel, trio", set()),
+        ("amm.live.market", "from amm.lab import venue", {"amm.lab", "amm.lab.venue"}),
+        ("amm.lab.venue", "import amm.live.rest", {"amm.live.rest"}),
+        ("kernel.book", "from kernel.money import post", set()),
+    ],
+)
+def test_a_trespass_is_seen_however_it_is_imported(name: str, source: str, seen: set[str]) -> None:
+    assert trespasses(read_module(name, source)) == seen
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from adapters.cli import COMMANDS
 from adapters.settings import Settings, load_settings, table
 from kernel import commands
 from tests.adapters.serving import ROOT, Venue
-from tests.amm.test_metrics import PROMISED, UNEVENTFUL
+from tests.amm.live.test_metrics import PROMISED, UNEVENTFUL
 
 DEPLOY = ROOT / "deploy"
 SETTINGS = {row.name for _, row in table()}

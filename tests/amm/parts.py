@@ -6,16 +6,16 @@ Ladders are written as in "52x100 55x70": price of the share sold, times quantit
 from collections.abc import Iterable
 from typing import Any
 
-from amm.arithmetic import CENT, ONE, Cents, Ms, Ppm, Shares, Uc
-from amm.book import ForeignBook
-from amm.config import Config
-from amm.config_layers import Layer, Start, build
-from amm.defence import BOTH, Facts, Level, Stance, evaluate
-from amm.ladder import Side, Target
-from amm.phases import Phase, shape
-from amm.quote import Quote, Situation, quote
-from amm.skew import inventory_skew, time_factor
-from amm.spread import Bounds, Maturity, maturity
+from amm.brain.arithmetic import CENT, ONE, Cents, Ms, Ppm, Shares, Uc
+from amm.brain.book import ForeignBook
+from amm.brain.config import Config
+from amm.brain.config_layers import Layer, Start, build
+from amm.brain.defence import BOTH, Facts, Level, Stance, evaluate
+from amm.brain.phases import Phase, shape
+from amm.brain.quote import Quote, Situation, quote
+from amm.brain.quoting.ladder import Side, Target
+from amm.brain.skew import inventory_skew, time_factor
+from amm.brain.spread import Bounds, Maturity, maturity
 
 HOUR: Ms = 3_600_000
 MARKET = "MKT-TEST"

@@ -11,9 +11,9 @@ from typing import Any
 
 import attrs
 
-from amm.arithmetic import CENT, Ms
-from amm.budget import RateBudget
-from amm.commands import (
+from amm.brain.arithmetic import CENT, Ms
+from amm.brain.budget import RateBudget
+from amm.brain.commands import (
     Action,
     Alert,
     AlertKind,
@@ -27,14 +27,14 @@ from amm.commands import (
     Replace,
     Sync,
 )
-from amm.config import AMM_USER_ID, Config
-from amm.inputs import Answer, Book, Connected, Disconnected, Frame, Input, Progress
-from amm.ladder import Side
-from amm.orders import side_of
-from amm.phases import Phase
-from amm.state import Lifecycle, MarketFacts, MarketState, open_market
-from amm.strategy import decide, next_call_ms
-from amm.wire import (
+from amm.brain.config import AMM_USER_ID, Config
+from amm.brain.inputs import Answer, Book, Connected, Disconnected, Frame, Input, Progress
+from amm.brain.orders import side_of
+from amm.brain.phases import Phase
+from amm.brain.quoting.ladder import Side
+from amm.brain.state import Lifecycle, MarketFacts, MarketState, open_market
+from amm.brain.strategy import decide, next_call_ms
+from amm.brain.wire import (
     Balance,
     BatchCancelled,
     BookUpdate,
@@ -65,7 +65,7 @@ from amm.wire import (
     TradeExecuted,
     UpdateType,
 )
-from amm.wire import Direction as Dir
+from amm.brain.wire import Direction as Dir
 from tests.amm.parts import HOUR, MARKET, NOON, config
 
 USER = "0193f1c2-5a77-7c1e-9f10-3f2b8f1a0001"

@@ -1,0 +1,126 @@
+"""The answer to a place, replace or cancel: what it means for the map of our orders, and what it warns of.
+
+No answer changes the inventory, not even one that lists trades: those arrive as events and count there.
+"""
+
+from amm.brain.arithmetic import Ms
+from amm.brain.commands import AlertKind, RenewToken, Severity
+from amm.brain.defence import Reason
+from amm.brain.inputs import Answer
+from amm.brain.orders import PendingCommand
+from amm.brain.state import MarketState
+from amm.brain.wire import Cancelled, FullyFilled, PartlyFilled, Placed, RateLimited, Replaced
+
+RETRY_MS: tuple[Ms, ...] = (250, 500, 1_000)
+"""When a command whose outcome is unknown is sent again; after the last, only a resync helps."""
+MINUTE_MS: Ms = 60_000
+FEWER_LEVELS_MS: Ms = 300_000
+LIMITS_TOO_OFTEN = 3
+
+PARTLY_FILLED = 6001
+NOT_FOUND = frozenset({4004, 6002})
+FULLY_FILLED = 6003
+FINAL_STATE = 4006
+RATE_LIMITED = 9001
+TOO_MANY_IN_FLIGHT = 7001
+SHUTTING_DOWN = 7008
+UNKNOWN_OUTCOME = frozenset({9002, 9003})
+NOT_RECOGNISED = frozenset({1006, 6099})
+OUR_MISTAKE = frozenset({4001, 4002, 4005, 6004, 6005, 9004})
+TOO_LITTLE = frozenset({2001, 5001})
+EXPECTED = frozenset({PARTLY_FILLED, FULLY_FILLED, FINAL_STATE, RATE_LIMITED})
+"""Part of the game, and no sign of trouble with the exchange."""
+
+
+def command_answered(state: MarketState, answer: Answer, now_ms: Ms) -> None:
+    pending = state.orders.pending.get(answer.ref)
+    if pending is None:
+        return  # a sweep has already settled what it was about
+    state.health.latencies.append((now_ms, now_ms - pending.sent_ms))
+    state.health.outcomes.append((now_ms, not answer.ok and answer.code not in EXPECTED))
+    state.wake = True
+    if answer.code in UNKNOWN_OUTCOME:
+        _unknown(state, pending, now_ms)
+        return
+    state.orders.release(answer.ref)
+    state.risk.latched.discard(Reason.NOT_RECOGNISED)
+    if answer.ok:
+        _succeeded(state, answer, now_ms)
+    else:
+        _refused(state, pending, answer, now_ms)
+
+
+def _unknown(state: MarketState, pending: PendingCommand, now_ms: Ms) -> None:
+    """Ask again: the client's own id makes a repetition harmless."""
+    if pending.attempts > len(RETRY_MS):
+        state.risk.resyncing = True
+        return
+    pending.retry_at_ms = now_ms + RETRY_MS[pending.attempts - 1]
+
+
+def _succeeded(state: MarketState, answer: Answer, now_ms: Ms) -> None:
+    orders = state.orders
+    match answer.data:
+        case Placed(order=order):
+            orders.add(order, answer.seq, now_ms)
+        case Replaced(old_order_id=old, new_order=order):
+            orders.live.pop(old, None)
+            orders.add(order, answer.seq, now_ms)
+        case Cancelled(order_id=order_id, remaining_quantity_cancelled=rest):
+            order_or_none = orders.live.get(order_id)
+            if order_or_none is not None:
+                orders.close(order_id, order_or_none.quantity - rest, now_ms)
+        case _:
+            raise AssertionError(f"an answer of another command: {answer.data}")
+
+
+def _refused(state: MarketState, pending: PendingCommand, answer: Answer, now_ms: Ms) -> None:
+    state.refresh = True
+    match answer.data:
+        case PartlyFilled(old_order_id=old, filled_quantity=filled):
+            # Its rest is cancelled and nothing replaces it. The fills themselves come as events.
+            state.orders.close(old, filled, now_ms)
+            return
+        case FullyFilled(old_order_id=old, total_filled_quantity=filled):
+            state.orders.close(old, filled, now_ms)
+            return
+        case RateLimited(reset=reset):
+            _slow_down(state, reset * 1_000, now_ms)
+            return
+        case _:
+            pass
+    if answer.code in NOT_FOUND or answer.code == FINAL_STATE:
+        _gone(state, pending, answer)
+    elif answer.code in TOO_LITTLE:
+        state.sync_wanted = True
+    elif answer.code == TOO_MANY_IN_FLIGHT:
+        state.health.half_window_until_ms = now_ms + MINUTE_MS
+    elif answer.code in NOT_RECOGNISED:
+        state.risk.latched.add(Reason.NOT_RECOGNISED)
+        state.outbox.append(RenewToken(state.market_id))
+    elif answer.code in OUR_MISTAKE:
+        state.risk.latched.add(Reason.PROGRAMMING_ERROR)
+        state.alert(AlertKind.PROGRAMMING_ERROR, Severity.CRITICAL, f"code {answer.code}: {pending.command}")
+    elif answer.code != SHUTTING_DOWN:
+        state.alert(AlertKind.COMMAND_REFUSED, Severity.WARNING, f"code {answer.code}: {pending.command}")
+
+
+def _gone(state: MarketState, pending: PendingCommand, answer: Answer) -> None:
+    """The order is not live any more. How much of it was filled we do not know: look before quoting there."""
+    assert pending.order_id is not None
+    if pending.order_id not in state.orders.live:
+        return  # its own events have told already
+    if answer.code in NOT_FOUND:
+        state.alert(AlertKind.GHOST_ORDER, Severity.WARNING, f"the exchange does not know {pending.order_id}")
+    state.orders.live.pop(pending.order_id)
+    state.blocked.add(pending.side)
+    state.sync_wanted = True
+
+
+def _slow_down(state: MarketState, reset_ms: Ms, now_ms: Ms) -> None:
+    health = state.health
+    health.limited_until_ms = reset_ms
+    health.limit_answers.append(now_ms)
+    state.counts["rate limited"] += 1
+    if len(health.limit_answers) == LIMITS_TOO_OFTEN and now_ms - health.limit_answers[0] <= MINUTE_MS:
+        health.fewer_levels_until_ms = now_ms + FEWER_LEVELS_MS

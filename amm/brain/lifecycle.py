@@ -1,0 +1,222 @@
+"""From start to end in one market: starting, running, emergencies, winding down, stopping.
+
+It reacts to the market's status and to people. It never changes the market's status itself: a pause is ours
+alone, a halt is the exchange's alone.
+"""
+
+from amm.brain import operations, sweep
+from amm.brain.arithmetic import Ms
+from amm.brain.commands import AlertKind, ClearLatch, SaveLatch, Severity
+from amm.brain.defence import KILLING, Level, Reason, Stance
+from amm.brain.policy import Kind, Operation
+from amm.brain.state import (
+    Cause,
+    Failure,
+    Lifecycle,
+    MarketState,
+    Purpose,
+    Stopping,
+)
+from amm.brain.wire import MarketStatus, StopMode
+
+OVER = frozenset({MarketStatus.RESOLVED, MarketStatus.SETTLED, MarketStatus.VOIDED})
+FINAL = frozenset({MarketStatus.SETTLED, MarketStatus.VOIDED})
+
+
+def advance(state: MarketState, now_ms: Ms) -> None:
+    """Do what the present status and time ask for."""
+    if state.lifecycle is Lifecycle.STOPPED:
+        return
+    if state.stopping is not None:
+        _stop(state, state.stopping, now_ms)
+    elif state.status in OVER:
+        _wind_down(state, now_ms)
+    elif state.lifecycle is Lifecycle.STARTING:
+        _start(state, now_ms)
+    elif state.lifecycle is Lifecycle.RUNNING:
+        _run(state, now_ms)
+    elif state.lifecycle is Lifecycle.EMERGENCY:
+        _wait(state, now_ms)
+
+
+def status_changed(state: MarketState, status: MarketStatus, now_ms: Ms) -> None:
+    if status is state.status:
+        return
+    state.status, state.status_ms, state.wake = status, now_ms, True
+    if status in OVER:
+        state.swept = False
+    elif state.lifecycle in (Lifecycle.RUNNING, Lifecycle.EMERGENCY):
+        _interrupt(state, now_ms)
+
+
+def _interrupt(state: MarketState, now_ms: Ms) -> None:
+    """Take note of a suspension or a halt at once: the market may trade again before anybody acts."""
+    if state.status is MarketStatus.HALTED:
+        state.cancel_first = True
+        if state.lifecycle is Lifecycle.RUNNING or state.cause is Cause.SUSPENDED:
+            _emergency(state, Cause.HALTED)
+    elif state.status is MarketStatus.SUSPENDED and state.lifecycle is Lifecycle.RUNNING:
+        _suspend(state, now_ms)
+
+
+def _start(state: MarketState, now_ms: Ms) -> None:
+    """Cancel what an earlier life left, learn the position, wait for the book, begin."""
+    if state.status is MarketStatus.DRAFT or _ended(state, now_ms):
+        fail(state, Failure.NOT_ACTIVE)
+    elif state.status is not MarketStatus.ACTIVE:
+        return
+    elif not state.swept:
+        sweep.begin(state, Purpose.START, now_ms)
+    elif state.ledger.inventory.yes == state.ledger.inventory.no == 0:
+        fail(state, Failure.NO_INVENTORY)
+    elif state.book.snapshot_ms is not None:
+        state.phase.since_ms = now_ms
+        state.lifecycle, state.wake = Lifecycle.RUNNING, True
+        if state.risk.killed:
+            _emergency(state, Cause.KILLED)
+
+
+def fail(state: MarketState, failure: Failure) -> None:
+    state.lifecycle, state.failure = Lifecycle.STOPPED, failure
+    kinds = {Failure.NO_INVENTORY: AlertKind.NO_INVENTORY, Failure.NOT_ACTIVE: AlertKind.NOT_ACTIVE}
+    state.alert(kinds.get(failure, AlertKind.PROGRAMMING_ERROR), Severity.CRITICAL, failure.value)
+
+
+def _ended(state: MarketState, now_ms: Ms) -> bool:
+    end = state.facts.trading_end_ms
+    return end is not None and now_ms >= end
+
+
+def _run(state: MarketState, now_ms: Ms) -> None:
+    if _ended(state, now_ms):
+        _suspend(state, now_ms)
+    elif state.risk.resyncing:
+        sweep.begin(state, Purpose.RESYNC, now_ms)
+    elif state.risk.level >= Level.AMM_PAUSE and (state.orders.live or state.orders.pending):
+        sweep.begin(state, Purpose.PAUSE, now_ms)
+
+
+def _suspend(state: MarketState, now_ms: Ms) -> None:
+    _emergency(state, Cause.SUSPENDED)
+    sweep.begin(state, Purpose.SUSPENDED, now_ms)
+
+
+def _emergency(state: MarketState, cause: Cause) -> None:
+    state.lifecycle, state.cause = Lifecycle.EMERGENCY, cause
+
+
+def _wait(state: MarketState, now_ms: Ms) -> None:
+    """In an emergency: cancel as soon as that is possible; go on by itself only after a suspension."""
+    if state.status is MarketStatus.HALTED:
+        return
+    if state.cancel_first:
+        state.cancel_first = False
+        sweep.begin(state, Purpose.UNHALT, now_ms)
+    elif state.risk.resyncing:
+        sweep.begin(state, Purpose.RESYNC, now_ms)
+    elif state.orders.live and state.sweep is None:
+        sweep.begin(state, Purpose.KILL if state.risk.killed else Purpose.PAUSE, now_ms)
+    if state.cause is not Cause.SUSPENDED or state.status is not MarketStatus.ACTIVE:
+        return
+    if state.sweep is not None or _ended(state, now_ms):
+        return
+    if state.synced_ms < state.status_ms:
+        state.sync_wanted = True
+    elif now_ms - state.status_ms >= state.config.life.resume_grace_ms:
+        _go_on(state, now_ms)
+
+
+def _go_on(state: MarketState, now_ms: Ms) -> None:
+    """Quote again, with exploration's spread for one refresh: much may have happened meanwhile."""
+    state.lifecycle, state.cause = Lifecycle.RUNNING, None
+    state.cautious_until_ms = now_ms + state.config.exploration.cancel_interval_ms
+    state.wake = state.refresh = True
+
+
+def kill(state: MarketState, reasons: list[Reason], now_ms: Ms) -> None:
+    """Latch first, then cancel. Nothing may be placed until a person says so."""
+    if state.risk.killed or state.lifecycle in (Lifecycle.STOPPED, Lifecycle.WINDING_DOWN):
+        return
+    names = tuple(reason.value for reason in reasons)
+    state.risk.killed = True
+    state.outbox.append(SaveLatch(state.market_id, names))
+    inventory = state.ledger.inventory
+    equity = "unknown" if state.decision is None else str(inventory.equity(state.decision.fair.price))
+    state.alert(
+        AlertKind.KILL_SWITCH,
+        Severity.CRITICAL,
+        f"{', '.join(names)}; equity {equity}, {inventory.yes} YES, {inventory.no} NO",
+    )
+    for name in names:
+        state.counts[f"kill {name}"] += 1
+    if state.lifecycle is not Lifecycle.STARTING:
+        _emergency(state, Cause.KILLED)
+    state.quoted = None
+    sweep.begin(state, Purpose.KILL, now_ms)
+
+
+def resume(state: MarketState, now_ms: Ms, *, override: bool) -> bool:
+    """Leave EMERGENCY, or a pause that waits for a person, or say that it is not possible now."""
+    risk = state.risk
+    holding = {finding.reason for finding in risk.findings if finding.level is Level.KILL_SWITCH}
+    # An admin's own kill, and events of the past, are what a resume forgives; what holds now is not.
+    holding -= KILLING - {Reason.INTEGRITY}
+    paused = state.lifecycle is Lifecycle.RUNNING and bool(risk.latched)
+    waiting = state.lifecycle is Lifecycle.EMERGENCY or paused
+    possible = waiting and state.status is MarketStatus.ACTIVE
+    if not possible or state.sweep is not None or (holding and not override):
+        return False
+    if Reason.PRICE_JUMP in risk.latched:
+        state.prices.jump.clear()  # or the same jump would wait for a person again
+    risk.killed = False
+    risk.latched.clear()
+    risk.overridden = holding
+    risk.stance = Stance()
+    risk.jump_until_ms = 0
+    state.informed.velocity_events.clear()
+    state.outbox.append(ClearLatch(state.market_id))
+    _go_on(state, now_ms)
+    return True
+
+
+def stop(state: MarketState, mode: StopMode, now_ms: Ms, *, burn: bool, within_ms: Ms) -> None:
+    """Begin to leave this market for good."""
+    if state.stopping is not None or state.lifecycle is Lifecycle.STOPPED:
+        return
+    immediate = mode is StopMode.IMMEDIATE
+    deadline = now_ms + (2 * sweep.IMMEDIATE_MS if immediate else within_ms)
+    state.stopping = Stopping(mode, burn and not immediate, deadline)
+    sweep.begin(state, Purpose.STOP, now_ms)
+
+
+def _stop(state: MarketState, stopping: Stopping, now_ms: Ms) -> None:
+    if now_ms >= stopping.deadline_ms:
+        unconfirmed = len(state.orders.live) + len(state.orders.pending)
+        if state.sweep is not None and unconfirmed:
+            state.alert(AlertKind.UNCONFIRMED_CANCELS, Severity.CRITICAL, f"{unconfirmed} left to the guard")
+        state.lifecycle, state.sweep = Lifecycle.STOPPED, None
+    elif state.sweep is not None or state.operation is not None or state.sync is not None:
+        return
+    elif stopping.burn:
+        stopping.burn = False
+        _burn_everything(state)
+    else:
+        state.lifecycle = Lifecycle.STOPPED
+
+
+def _burn_everything(state: MarketState) -> None:
+    pairs = min(state.ledger.inventory.yes, state.ledger.inventory.no)
+    if pairs > 0 and state.status is MarketStatus.ACTIVE and not state.risk.killed:
+        operations.begin(state, Operation(Kind.BURN, pairs))
+
+
+def _wind_down(state: MarketState, now_ms: Ms) -> None:
+    """The exchange has cancelled everything. Nothing is burned: settlement pays pairs in full anyway."""
+    if state.lifecycle is Lifecycle.STARTING:
+        fail(state, Failure.NOT_ACTIVE)
+        return
+    state.lifecycle = Lifecycle.WINDING_DOWN
+    if not state.swept:
+        sweep.begin(state, Purpose.OVER, now_ms)
+    elif state.status in FINAL:
+        state.lifecycle = Lifecycle.STOPPED

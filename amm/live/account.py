@@ -1,0 +1,91 @@
+"""What the markets have and have lost together: their cash held to the account's ledger, and one loss limit.
+
+It reads and compares: what follows from a loss is the supervisor's to do, from a difference the market's.
+"""
+
+from collections.abc import Callable, Iterator
+
+import attrs
+import structlog
+import trio
+
+from amm.brain.arithmetic import DAY_MS, Cents, Ms
+from amm.brain.inputs import CashRead
+from amm.brain.reconcile import cash_difference
+from amm.brain.state import Lifecycle
+from amm.live.cash import read_tally
+from amm.live.rest import Exchange, RefusedError, UnreachableError
+from amm.live.run import Run
+from amm.live.state_store import Keep, KeepError
+
+log = structlog.get_logger(__name__)
+
+CASH_EVERY = 60.0
+CASH_AGAIN = 5.0
+"""After a first contradiction between our cash and the ledger."""
+
+
+@attrs.define(eq=False)
+class Account:
+    exchange: Exchange
+    keep: Keep
+    clock: Callable[[], Ms]
+    runs: dict[str, Run]
+    unallocated: Cents = 0
+    """The account's cash that belongs to no market."""
+
+    @property
+    def cash(self) -> Cents:
+        """All that the account has. Nothing of it is ever set aside: we never buy."""
+        return self.unallocated + sum(self._market_cash())
+
+    @property
+    def lost_too_much(self) -> bool:
+        """Whether all markets together have lost more today than the strictest of them allows."""
+        limits = [
+            limit
+            for run in self._alive()
+            if run.state is not None and (limit := run.state.config.defense.global_daily_loss_limit_cents)
+        ]
+        return bool(limits) and self.lost_today() >= min(limits)
+
+    def lost_today(self) -> Cents:
+        """Markets that have ended today count as they stood at their last cycle."""
+        today = self.clock() // DAY_MS
+        states = [run.state for run in self.runs.values() if run.state is not None]
+        decisions = [state.decision for state in states if state.decision is not None]
+        return -sum(one.day_pnl for one in decisions if one.at_ms // DAY_MS == today)
+
+    async def watch(self) -> None:
+        """Hold every market's cash to the account's ledger, and all of them to the account."""
+        while True:
+            try:
+                await self.read_cash()
+            except (UnreachableError, RefusedError, KeepError) as trouble:
+                log.warning("the ledger could not be compared", why=str(trouble))
+            doubts = any(run.state is not None and run.state.cash_doubt for run in self._alive())
+            await trio.sleep(CASH_AGAIN if doubts else CASH_EVERY)
+
+    async def read_cash(self) -> None:
+        for run in list(self._alive()):
+            market = run.market
+            if market is None or market.state.lifecycle not in (Lifecycle.RUNNING, Lifecycle.EMERGENCY):
+                continue
+            tally, seq = await read_tally(self.exchange, run.market_id, market.kept.tally)
+            if tally.start_key != market.kept.tally_key:
+                continue  # a newer start: this one is about to end
+            if tally != market.kept.tally:
+                market.kept.note(tally)
+                self.keep.write(market.kept)
+            run.tell(CashRead(seq, run.line.initial_budget_cents + tally.sum_cents), wake=False)
+        await self.read_account()
+
+    async def read_account(self) -> None:
+        total, _seq = await self.exchange.account_total()
+        self.unallocated = cash_difference(total, self._market_cash(), 0)
+
+    def _market_cash(self) -> list[Cents]:
+        return [run.state.ledger.inventory.cash for run in self._alive() if run.state is not None]
+
+    def _alive(self) -> Iterator[Run]:
+        return (run for run in self.runs.values() if not run.over)

@@ -1,0 +1,71 @@
+"""The token that the market maker shows, how long it is good for, and when to get the next one.
+
+It reads the claims of its own token and verifies nothing: that is the exchange's business.
+"""
+
+import base64
+import binascii
+
+import attrs
+import msgspec
+
+from amm.brain.arithmetic import Ms
+
+SYSTEM_ID = "AMM_SYSTEM_001"
+"""As whom we come: an exchange that knows the token's holder by another name refuses it at once."""
+
+
+class Claims(msgspec.Struct, frozen=True):
+    exp: int
+    iat: int
+    type: str
+
+
+class BadTokenError(ValueError):
+    """This is no token."""
+
+
+def read_claims(token: str) -> Claims:
+    parts = token.split(".")
+    try:
+        if len(parts) != 3:
+            raise ValueError(parts)
+        body = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
+        return msgspec.json.decode(body, type=Claims)
+    except (ValueError, binascii.Error, msgspec.MsgspecError):
+        raise BadTokenError("the token is not one: it should be three parts with dots between them") from None
+
+
+@attrs.define
+class Credentials:
+    """The token in use. Whoever needs it reads it here each time, so that a renewal reaches everybody."""
+
+    token: str
+    claims: Claims = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.use(self.token)
+
+    def use(self, token: str) -> None:
+        self.claims = read_claims(token)
+        self.token = token
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request and every handshake of ours carries."""
+        return {"Authorization": f"Bearer {self.token}", "X-AMM-System-Id": SYSTEM_ID}
+
+    @property
+    def handshake(self) -> list[tuple[bytes, bytes]]:
+        """The same, as websockets want it."""
+        return [(name.encode(), value.encode()) for name, value in self.headers.items()]
+
+    @property
+    def is_service_token(self) -> bool:
+        """Only these can be renewed, and have the market maker's limits."""
+        return self.claims.type == "service"
+
+    def renew_at_ms(self) -> Ms:
+        """At four fifths of its life."""
+        lifetime = self.claims.exp - self.claims.iat
+        return (self.claims.iat + lifetime * 4 // 5) * 1_000

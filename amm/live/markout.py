@@ -1,0 +1,50 @@
+"""Were our fills good ones? What each sold share brought beyond the fair price a second, ten, a minute later.
+
+It only watches: no defence looks at it. A markout that is negative on average says that takers knew more.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from itertools import takewhile
+
+import attrs
+
+from amm.brain.arithmetic import CENT, Ms
+from amm.brain.quoting.ladder import Side
+from amm.brain.state import MarketState
+
+HORIZONS: dict[Ms, str] = {1_000: "1s", 10_000: "10s", 60_000: "60s"}
+
+
+@attrs.define
+class Markouts:
+    """The fills of one market that have not reached every horizon yet."""
+
+    _waiting: dict[Ms, deque[tuple[Ms, Side, int]]] = attrs.field(
+        factory=lambda: {horizon: deque() for horizon in HORIZONS}
+    )
+    """For each horizon: when it is reached, our side, and the YES price of the fill."""
+    _latest: str | None = None
+
+    def due(self, state: MarketState, now_ms: Ms) -> Iterator[tuple[Ms, float]]:
+        """Take what was filled since the last call; yield each horizon that was reached, and the cents."""
+        self._take_new(state, now_ms)
+        for horizon, waiting in self._waiting.items():
+            while waiting and waiting[0][0] <= now_ms:
+                _, side, price = waiting.popleft()
+                if state.decision is not None:
+                    above = price - state.decision.fair.price / CENT
+                    yield horizon, above if side is Side.ASK else -above
+
+    def _take_new(self, state: MarketState, now_ms: Ms) -> None:
+        fresh = newer(state, self._latest)
+        for trade_id in fresh:
+            for leg in state.ledger.seen[trade_id]:
+                for horizon, waiting in self._waiting.items():
+                    waiting.append((now_ms + horizon, leg.side, leg.side.own_price(leg.price)))
+        self._latest = fresh[-1] if fresh else self._latest
+
+
+def newer(state: MarketState, latest: str | None) -> list[str]:
+    """Return the trades that were booked after one, oldest first."""
+    return list(takewhile(lambda trade_id: trade_id != latest, reversed(state.ledger.seen)))[::-1]

@@ -1,0 +1,87 @@
+"""Parameters that operators change in Redis: what lies there is laid over a market's configuration.
+
+Redis has no types and no permissions of its own, so everything is checked as if a stranger had written it.
+"""
+
+from typing import Any
+
+import attrs
+import msgspec
+
+from amm.brain.arithmetic import Ms
+from amm.brain.commands import Alert, AlertKind, Severity
+from amm.brain.config_layers import PARAMETERS, ConfigInvalidError, value_of
+from amm.brain.state import MarketState
+from amm.live.market import tell_people
+from amm.live.run import Overlay, Patch
+from amm.live.supervisor import Supervisor
+
+
+@attrs.define(eq=False)
+class Overrides:
+    """What is in force for each market, as Redis writes it down, and the way back."""
+
+    supervisor: Supervisor
+    _seen: dict[str, tuple[str, str]] = attrs.field(factory=dict)
+    """What was last written or read for each market: the override, and until when."""
+    _taken: dict[str, Overlay] = attrs.field(factory=dict)
+    """What was made of it, where it was read."""
+
+    def fields(self, market_id: str, state: MarketState, now_ms: Ms) -> dict[str, str]:
+        """The hash that says which version is in force, and why.
+
+        An override that was read there is not written back: an operator may have changed it since.
+        """
+        overlay = self.supervisor.runs[market_id].overlay
+        version = {
+            "config_version": str(state.config.version),
+            "updated_at": str(now_ms),
+            "updated_by": overlay.by,
+        }
+        if overlay is self._taken.get(market_id):
+            return version
+        text, until = self._seen[market_id] = written(overlay)
+        return version | {"override_json": text, "override_expires_ms": until}
+
+    def forget(self, market_id: str) -> None:
+        """Redis holds none: what is in force is written there anew."""
+        self._seen.pop(market_id, None)
+        self._taken.pop(market_id, None)
+
+    def take(self, market_id: str, text: str, until: str, now_ms: Ms) -> None:
+        """Look at what lies in Redis. What is refused is told once and left alone."""
+        run = self.supervisor.runs.get(market_id)
+        if run is None or run.over or run.state is None:
+            return
+        if self._seen.get(market_id, written(run.overlay)) == (text, until):
+            return
+        self._seen[market_id] = text, until
+        try:
+            values = msgspec.json.decode(text or "{}", type=dict[str, Any])
+            patch = Patch(values, int(until) if until else None)
+            overlay = Overlay(() if patch.is_over(now_ms) else (patch,), "redis")
+            if overlay.patches:  # or none is written back
+                self._taken[market_id] = overlay
+            self.supervisor.lay(run, overlay)
+        except (ConfigInvalidError, msgspec.MsgspecError, ValueError, RecursionError) as trouble:
+            why = "; ".join(str(trouble).splitlines())
+            tell_people(Alert(market_id, AlertKind.CONFIG_REFUSED, Severity.WARNING, why))
+
+
+def written(overlay: Overlay) -> tuple[str, str]:
+    until = "" if overlay.until_ms is None else str(overlay.until_ms)
+    return msgspec.json.encode(overlay.values).decode(), until
+
+
+def snapshot(state: MarketState) -> str:
+    """The whole merged configuration, in stored units: ratios in millionths."""
+    config = state.config
+    values = {key: plain(value_of(config, key)) for key in PARAMETERS}
+    given = {"market_id": config.market_id, "initial_funding_cents": config.initial_funding_cents}
+    return msgspec.json.encode(
+        given | {"initial_price_cents": config.initial_price_cents, "version": config.version} | values
+    ).decode()
+
+
+def plain(value: Any) -> Any:
+    return getattr(value, "value", value)

@@ -1,0 +1,105 @@
+"""What must outlive the process and is not at the exchange: kill latches, allocations, ledger tallies.
+
+One small JSON file for each market, replaced as a whole and on the disk before anybody goes on. A latch
+that a restart forgets would let a stopped maker trade again.
+"""
+
+import contextlib
+import os
+from hashlib import sha256
+from pathlib import Path
+
+import attrs
+import msgspec
+
+from amm.brain.arithmetic import Cents
+from amm.live.cash import Tally
+
+
+class KeepError(Exception):
+    """The folder cannot be used."""
+
+
+class Kept(msgspec.Struct):
+    """One market's file."""
+
+    market_id: str
+    killed: list[str] | None = None
+    """Why; None is not killed."""
+    allocated_cents: Cents = 0
+    """Moved to the market by people, since the start that `tally_key` names."""
+    tally_key: str = ""
+    tally_through: int = 0
+    tally_cents: Cents = 0
+    day: int | None = None
+    """Since 1970; with what the market was worth when it began, and what people have moved since."""
+    day_start_cents: Cents = 0
+    day_flows_cents: Cents = 0
+
+    def cash(self, budget: Cents) -> Cents:
+        """What belongs to the market that was started with this budget."""
+        return budget + self.tally_cents + self.allocated_cents
+
+    @property
+    def tally(self) -> Tally:
+        return Tally(self.tally_key, self.tally_through, self.tally_cents)
+
+    def note(self, tally: Tally) -> None:
+        if tally.start_key != self.tally_key:
+            self.allocated_cents = 0  # an earlier start's allocations stay with what it left over
+            self.day = None
+        self.tally_key, self.tally_through = tally.start_key, tally.through_id
+        self.tally_cents = tally.sum_cents
+
+
+@attrs.frozen
+class Keep:
+    """A folder that one process uses at a time."""
+
+    folder: Path
+
+    def open(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (self.folder / "probe").open("wb"):
+                pass
+            (self.folder / "probe").unlink()
+        except OSError as trouble:
+            raise KeepError(f"cannot keep anything in {self.folder}: {trouble.strerror}") from None
+
+    def read(self, market_id: str) -> Kept:
+        try:
+            kept = msgspec.json.decode(self._path(market_id).read_bytes(), type=Kept)
+        except FileNotFoundError:
+            return Kept(market_id)
+        except msgspec.MsgspecError as trouble:
+            # Without it a kill could be forgotten; a person has to say that it was none.
+            raise KeepError(f"{self._path(market_id)} is damaged ({trouble}): mend or remove it") from None
+        return kept
+
+    def write(self, kept: Kept) -> None:
+        """Raise `KeepError` if it cannot be kept."""
+        try:
+            self._write(kept)
+        except OSError as trouble:
+            raise KeepError(f"cannot keep anything in {self.folder}: {trouble.strerror}") from trouble
+
+    def _write(self, kept: Kept) -> None:
+        path = self._path(kept.market_id)
+        fresh = path.with_suffix(".new")
+        with fresh.open("wb") as file:
+            file.write(msgspec.json.encode(kept))
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+        # The name as well: a file that a crash unlinks has not been kept.
+        with contextlib.suppress(OSError):
+            folder = os.open(self.folder, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    def _path(self, market_id: str) -> Path:
+        # Market ids may hold what file names may not.
+        return self.folder / f"{sha256(market_id.encode()).hexdigest()[:24]}.json"

@@ -1,0 +1,8 @@
+"""The two ways to the exchange, as markets and pages see them: the command stream, or polling."""
+
+from typing import TypeAlias
+
+from amm.live.connection import CommandStream
+from amm.live.polling import Polling
+
+Transport: TypeAlias = CommandStream | Polling
