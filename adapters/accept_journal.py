@@ -14,10 +14,10 @@ from adapters.settings import load_settings
 from kernel.commands import AcceptJournal
 from kernel.journal import JournalError
 from kernel.limits import WORDS_MAX
-from persistence.acceptance import accept
-from persistence.database import Database
-from persistence.seals import SealKey
-from persistence.witness_file import NAME, WitnessFile
+from persistence.journal.seals import SealKey
+from persistence.journal.witness_file import NAME, WitnessFile
+from persistence.postgres.database import Database
+from persistence.tools.acceptance import accept
 
 
 @click.command(name="accept-journal")

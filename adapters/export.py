@@ -6,10 +6,10 @@ import click
 
 from adapters.cli import CommandError
 from adapters.rebuild import bar, on_database
-from persistence.database import Database
-from persistence.portable import PortableError, export_journal, import_journal
-from persistence.replay import frozen_view
-from persistence.standstill import at_rest
+from persistence.postgres.database import Database
+from persistence.tools.exclusive_access import at_rest
+from persistence.tools.portable import PortableError, export_journal, import_journal
+from persistence.tools.replay import frozen_view
 
 FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 

@@ -14,10 +14,11 @@ from adapters.cli import CommandError, leaves
 from adapters.keys import PRIVATE
 from adapters.log import start_logging
 from adapters.settings import LogLevel, load_settings
-from persistence import DatabaseUnusableError, database, embedded
-from persistence.database import ConnectionLostError, Database, NoRoomError
-from persistence.migrate import migrate
-from persistence.rebuild import rebuild as rebuild_tables
+from persistence import DatabaseUnusableError
+from persistence.postgres import database, embedded
+from persistence.postgres.database import ConnectionLostError, Database, NoRoomError
+from persistence.postgres.migrate import migrate
+from persistence.tools.rebuild import rebuild as rebuild_tables
 
 Work = Callable[[Database], Awaitable[None]]
 

@@ -17,12 +17,12 @@ from adapters.rebuild import bar, on_database
 from adapters.settings import load_settings
 from kernel.events import Fact, Fill
 from kernel.exchange import Exchange
-from persistence.comparison import Findings
-from persistence.database import Connection, Database
-from persistence.recovery import DamagedError
-from persistence.replay import Verification, frozen_view, head_of, id_at
-from persistence.replay import replay as replay_journal
-from persistence.seals import SealKey, check_public_key
+from persistence.journal.recovery import DamagedError
+from persistence.journal.seals import SealKey, check_public_key
+from persistence.postgres.database import Connection, Database
+from persistence.tables.verify_tables import Findings
+from persistence.tools.replay import Verification, frozen_view, head_of, id_at
+from persistence.tools.replay import replay as replay_journal
 
 Wanted = tuple[str, str]
 """A kind of thing, and the id of one."""

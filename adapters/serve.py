@@ -48,27 +48,20 @@ from adapters.websockets import Websockets
 from kernel.actors import Actors
 from kernel.exchange import FORM, Exchange
 from kernel.journal import JournalError
-from persistence import (
-    DatabaseUnusableError,
-    database,
-    embedded,
-    journal,
-    lone_errors,
-    snapshots,
-    witness_file,
-    witnesses,
-)
-from persistence.database import ConnectionLostError, Database, NoRoomError
-from persistence.history import History
-from persistence.migrate import migrate
-from persistence.projecting import Progress, projecting
-from persistence.record import check_record
-from persistence.recovery import recover
-from persistence.rehearsal import rehearsing
-from persistence.seals import Sealer, SealKey
-from persistence.sessions import Sessions
-from persistence.users import Users
-from persistence.witness_file import WitnessFile
+from persistence import DatabaseUnusableError, lone_errors
+from persistence.journal import journal, snapshots, witness_file, witnesses
+from persistence.journal.recovery import recover
+from persistence.journal.seals import Sealer, SealKey
+from persistence.journal.snapshotter import rehearsing
+from persistence.journal.witness_file import WitnessFile
+from persistence.postgres import database, embedded
+from persistence.postgres.database import ConnectionLostError, Database, NoRoomError
+from persistence.postgres.migrate import migrate
+from persistence.tables.history import History
+from persistence.tables.projector_process import Progress, projecting
+from persistence.tables.sessions import Sessions
+from persistence.tables.sql_audit import check_record
+from persistence.tables.users import Users
 
 log = structlog.get_logger(__name__)
 

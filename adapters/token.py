@@ -20,9 +20,9 @@ from adapters.rebuild import on_database
 from adapters.settings import LogLevel, Settings, load_settings
 from adapters.tokens import Tokens, TokenType, lifetimes
 from kernel.codes import AMM_ID
-from persistence import embedded
-from persistence.database import Database
-from persistence.users import Users
+from persistence.postgres import embedded
+from persistence.postgres.database import Database
+from persistence.tables.users import Users
 
 ROLE: Final = "SYSTEM_BOT"
 

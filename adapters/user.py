@@ -17,8 +17,8 @@ from adapters.passwords import Passwords
 from adapters.reading import read_members
 from adapters.rebuild import on_database
 from adapters.status import RefusedError
-from persistence.database import Database
-from persistence.users import Users
+from persistence.postgres.database import Database
+from persistence.tables.users import Users
 
 NAME = click.argument("username")
 ROLES = {"user": "USER", "admin": "ADMIN"}

@@ -22,9 +22,10 @@ from kernel.actors import Actors
 from kernel.commands import AnyCommand, Tick
 from kernel.exchange import Exchange
 from kernel.journal import Decided, Journal, MemoryJournal
-from persistence import database, embedded, journal, wal
-from persistence.database import Connection, Database
-from persistence.migrate import migrate
+from persistence.journal import journal, wal
+from persistence.postgres import database, embedded
+from persistence.postgres.database import Connection, Database
+from persistence.postgres.migrate import migrate
 
 BURST: Final = 100
 """Commands in one request."""

@@ -28,14 +28,15 @@ from kernel.commands import AnyCommand, CreateMarket, Tick
 from kernel.events import Fact
 from kernel.exchange import Exchange
 from kernel.journal import Decided
-from persistence import database, embedded, journal, wal
-from persistence.database import Connection, Database
-from persistence.folding import Batch
-from persistence.migrate import migrate
-from persistence.projecting import Progress, projecting
-from persistence.projector import BATCH, Projector
-from persistence.rebuild import TABLES
-from persistence.wal import rows
+from persistence.journal import journal, wal
+from persistence.journal.wal import rows
+from persistence.postgres import database, embedded
+from persistence.postgres.database import Connection, Database
+from persistence.postgres.migrate import migrate
+from persistence.tables.folding import Batch
+from persistence.tables.projector import BATCH, Projector
+from persistence.tables.projector_process import Progress, projecting
+from persistence.tools.rebuild import TABLES
 
 BURST: Final = 50
 """Commands in one request."""
@@ -248,7 +249,11 @@ async def processor_time(db: Database) -> tuple[float, float]:
             "SELECT pid FROM pg_stat_activity WHERE application_name = 'verdict projector'"
         )
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    own = [pid for pid in children if b"persistence.projector" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    own = [
+        pid
+        for pid in children
+        if b"persistence.tables.projector" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
     return sum(map(spent_by, own)), sum(spent_by(row["pid"]) for row in sessions)
 
 

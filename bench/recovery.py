@@ -25,11 +25,12 @@ from kernel.answers import Outcome
 from kernel.commands import AnyCommand
 from kernel.exchange import Exchange
 from kernel.journal import Decided
-from persistence import database, embedded, snapshots, wal
-from persistence.database import Connection
-from persistence.migrate import migrate
-from persistence.recovery import recover
-from persistence.seals import SealKey
+from persistence.journal import snapshots, wal
+from persistence.journal.recovery import recover
+from persistence.journal.seals import SealKey
+from persistence.postgres import database, embedded
+from persistence.postgres.database import Connection
+from persistence.postgres.migrate import migrate
 
 KEY = SealKey("the key of a benchmark's seals, which nobody needs to know")
 

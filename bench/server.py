@@ -26,7 +26,7 @@ from bench.ceilings import PATH, Answer
 from bench.exchange import MARKET, Served, cpu_of, deposit, descendants, registered, serving
 from bench.http_load import Caller, Request, Seen, load
 from bench.server_life import IDLE_SECONDS, at_rest, starts
-from persistence import embedded
+from persistence.postgres import embedded
 
 CONNECTIONS: Final = 16
 ROUNDS: Final = 5

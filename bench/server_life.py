@@ -163,7 +163,7 @@ def tell_rest(who: str, server: int, seconds: float) -> None:
 def spent(server: int) -> dict[str, float]:
     """CPU seconds of the server's processes. PostgreSQL's come and go: who reaps them has their time."""
     processes = {pid: read(Path(f"/proc/{pid}/cmdline")) for pid in descendants(server)[1:]}
-    projector = [pid for pid, command in processes.items() if "persistence.projector" in command]
+    projector = [pid for pid, command in processes.items() if "persistence.tables.projector" in command]
     return {
         "server": cpu_of(server),
         "projector": sum(map(cpu_of, projector)),

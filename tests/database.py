@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 import pytest
 import trio
 
-from persistence import database, embedded
-from persistence.leftovers import sweep
-from persistence.migrate import migrate
+from persistence.postgres import database, embedded
+from persistence.postgres.migrate import migrate
+from persistence.postgres.orphans import sweep
 
 _numbers = itertools.count(1)
 

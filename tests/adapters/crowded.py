@@ -41,9 +41,10 @@ from kernel.snapshot import (
     dump,
     encode,
 )
-from persistence import database, snapshots
-from persistence.recovery import undisturbed
-from persistence.seals import SealKey
+from persistence.journal import snapshots
+from persistence.journal.recovery import undisturbed
+from persistence.journal.seals import SealKey
+from persistence.postgres import database
 from tests.adapters.serving import ADMIN, PASSWORD, SECRET
 
 MAKER: Final = AMM_ID

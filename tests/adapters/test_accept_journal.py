@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import trio
 
-from persistence import database
-from persistence.seals import SealKey
+from persistence.journal.seals import SealKey
+from persistence.postgres import database
 from tests.adapters.serving import ROOT, SECRET, Venue, database_for, serving, until, venue
 
 CUT = "DELETE FROM wal_events WHERE id > $1"

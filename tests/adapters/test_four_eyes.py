@@ -9,8 +9,8 @@ import attrs
 import httpx
 import trio
 
-from persistence import database
-from persistence.users import Users
+from persistence.postgres import database
+from persistence.tables.users import Users
 from tests.adapters.serving import (
     PASSWORD,
     Caller,

@@ -19,7 +19,7 @@ from adapters.route_table import BASE, ROUTES
 from adapters.routes import AnyRoute, Caller
 from adapters.tokens import TokenType
 from kernel.codes import AMM_ID
-from persistence import database
+from persistence.postgres import database
 from tests.adapters.crowded import BIG, ENDS, EVERYWHERE, OTHER, crowded
 from tests.adapters.serving import PASSWORD, tokens
 from tests.holding import longest_hold

@@ -20,7 +20,7 @@ from kernel.answers import Refusal
 from kernel.codes import Direction, Side
 from kernel.commands import AnyCommand, Deposit, OpenAccount, PlaceOrder
 from kernel.state import Account
-from persistence import database
+from persistence.postgres import database
 from tests.adapters.serving import PASSWORD
 from tests.holding import watching
 

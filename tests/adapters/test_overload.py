@@ -18,7 +18,7 @@ import trio
 from adapters.tokens import TokenType
 from kernel.actors import BACKLOG, INBOX, SHARE
 from kernel.codes import AMM_ID
-from persistence import embedded
+from persistence.postgres import embedded
 from tests.adapters.serving import Caller, Venue, serving, tokens, venue
 from tests.adapters.streaming import Client, connected, wish
 

@@ -14,8 +14,8 @@ import httpx
 import pytest
 import trio
 
-from persistence import database
-from persistence.users import Users
+from persistence.postgres import database
+from persistence.tables.users import Users
 from tests.adapters.serving import Answer, Caller, Venue, database_for, serving, until, venue
 
 

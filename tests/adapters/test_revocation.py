@@ -19,8 +19,8 @@ from adapters.clock import Clock
 from adapters.identity import AccountType, Identities, Principal
 from adapters.tokens import TokenType, fresh_name, hash_of
 from kernel.codes import AMM_ID
-from persistence.database import Database
-from persistence.users import Standing, Users
+from persistence.postgres.database import Database
+from persistence.tables.users import Standing, Users
 from tests.adapters.serving import Caller, Venue, serving, tokens, venue
 from tests.adapters.streaming import Client, connected
 from tests.proxy import Fault, Message, Proxy, Sender, proxied

@@ -22,10 +22,10 @@ from adapters.serve import running
 from adapters.settings import Settings, load_settings
 from kernel.commands import OpenAccount
 from kernel.journal import JournalError
-from persistence import database
-from persistence.migrate import SCHEMA_LOCK
-from persistence.recovery import recover
-from persistence.users import Users
+from persistence.journal.recovery import recover
+from persistence.postgres import database
+from persistence.postgres.migrate import SCHEMA_LOCK
+from persistence.tables.users import Users
 from tests.adapters.serving import (
     ADMIN,
     PASSWORD,

@@ -12,7 +12,7 @@ import trio
 
 from adapters.tokens import TokenType
 from kernel.codes import AMM_ID
-from persistence.database import opened
+from persistence.postgres.database import opened
 from tests.adapters.serving import (
     ADMIN,
     PASSWORD,

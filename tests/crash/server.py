@@ -21,12 +21,13 @@ from kernel.actors import Actors
 from kernel.answers import Outcome, Placed, Refusal
 from kernel.commands import AnyCommand, OpenJournal
 from kernel.events import encode_event
-from persistence import database, embedded, journal, witnesses
-from persistence.migrate import migrate
-from persistence.recovery import recover
-from persistence.rehearsal import rehearsing
-from persistence.seals import Sealer, SealKey
-from persistence.witness_file import WitnessFile
+from persistence.journal import journal, witnesses
+from persistence.journal.recovery import recover
+from persistence.journal.seals import Sealer, SealKey
+from persistence.journal.snapshotter import rehearsing
+from persistence.journal.witness_file import WitnessFile
+from persistence.postgres import database, embedded
+from persistence.postgres.migrate import migrate
 
 KEY = SealKey("the same after each death, 32 bytes and more")
 SNAPSHOT_EVERY = 2_000

@@ -35,10 +35,10 @@ from kernel.commands import (
     PlaceOrder,
 )
 from kernel.exchange import Exchange
-from persistence import database, embedded
-from persistence.database import Database
-from persistence.recovery import applied
-from persistence.wal import decode_asked, fact_of
+from persistence.journal.recovery import applied
+from persistence.journal.wal import decode_asked, fact_of
+from persistence.postgres import database, embedded
+from persistence.postgres.database import Database
 from tests.crash.server import Told
 
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"

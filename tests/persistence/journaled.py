@@ -8,9 +8,9 @@ from kernel.commands import Tick
 from kernel.events import Fact
 from kernel.exchange import Exchange
 from kernel.journal import Decided
-from persistence import wal
-from persistence.database import Connection
-from persistence.seals import SealKey
+from persistence.journal import wal
+from persistence.journal.seals import SealKey
+from persistence.postgres.database import Connection
 
 KEY = SealKey("the key of the tests' seals, 32 bytes and more")
 

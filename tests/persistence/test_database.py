@@ -9,8 +9,9 @@ import asyncpg
 import pytest
 import trio
 
-from persistence import DatabaseUnusableError, database, embedded, packing
-from persistence.database import Connection, ConnectionLostError, ConstraintError, Database
+from persistence import DatabaseUnusableError
+from persistence.postgres import database, embedded, packing
+from persistence.postgres.database import Connection, ConnectionLostError, ConstraintError, Database
 
 
 async def sessions(db: Database) -> int:

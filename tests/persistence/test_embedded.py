@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 import trio
 
-from persistence import DatabaseUnusableError, database, embedded, leftovers, reachable
+from persistence import DatabaseUnusableError
+from persistence.postgres import database, embedded, orphans, reachable
 
 OWNER = """
 import sys, trio
 from pathlib import Path
-from persistence import embedded
+from persistence.postgres import embedded
 
 async def own():
     async with embedded.running(Path(sys.argv[1])) as url:
@@ -36,7 +37,7 @@ def folder() -> Iterator[Path]:
     """A data folder, and nothing left running on it afterwards whatever the test did."""
     with tempfile.TemporaryDirectory(prefix="verdict-embedded-") as place:
         yield Path(place)
-        trio.run(leftovers.clear, embedded.cluster_of(Path(place)), Path(place))
+        trio.run(orphans.clear, embedded.cluster_of(Path(place)), Path(place))
 
 
 def owner(folder: Path) -> "subprocess.Popen[str]":
@@ -75,8 +76,8 @@ async def test_what_was_stored_is_there_at_the_next_start_which_is_quick(folder:
 
 async def test_nothing_runs_on_once_the_body_has_ended(folder: Path) -> None:
     async with embedded.running(folder):
-        assert leftovers.servers_on(embedded.cluster_of(folder))
-    assert not leftovers.servers_on(embedded.cluster_of(folder))
+        assert orphans.servers_on(embedded.cluster_of(folder))
+    assert not orphans.servers_on(embedded.cluster_of(folder))
 
 
 async def test_no_edit_of_its_settings_takes_durability_away(folder: Path) -> None:
@@ -99,7 +100,7 @@ async def test_nobody_else_may_look_into_the_files_or_connect(folder: Path) -> N
     """The socket lies in a folder that only its owner may enter, and there is no port."""
     async with embedded.running(folder) as url:
         assert embedded.cluster_of(folder).stat().st_mode & 0o077 == 0
-        assert (embedded.cluster_of(folder) / leftovers.SOCKET).exists()
+        assert (embedded.cluster_of(folder) / orphans.SOCKET).exists()
         assert await ask(url, "SHOW listen_addresses") == ""
         with pytest.raises(DatabaseUnusableError, match="refuses us"):
             await ask(url.replace("user=verdict", "user=postgres"), "SELECT 1")
@@ -179,7 +180,7 @@ async def test_a_server_whose_owner_was_killed_is_stopped_and_replaced(folder: P
     killed = owner(folder)
     orphan = embedded.postmaster_pid(folder)
     kill(killed)
-    assert orphan in leftovers.servers_on(embedded.cluster_of(folder))
+    assert orphan in orphans.servers_on(embedded.cluster_of(folder))
     async with embedded.running(folder) as url:
         assert embedded.postmaster_pid(folder) not in (None, orphan)
         assert await ask(url, "SELECT 1") == 1
@@ -207,7 +208,7 @@ async def test_a_stale_pid_file_that_names_a_living_process_is_no_obstacle(folde
     try:
         stale = f"{stranger.pid}\n{cluster}\n1700000000\n5432\n{cluster}\n\n0 0\nready\n"
         (cluster / "postmaster.pid").write_text(stale)
-        (cluster / f"{leftovers.SOCKET}.lock").write_text(stale)
+        (cluster / f"{orphans.SOCKET}.lock").write_text(stale)
         async with embedded.running(folder) as url:
             assert await ask(url, "SELECT 1") == 1
         assert stranger.poll() is None, "a stranger must not be stopped for having an old number"

@@ -11,10 +11,11 @@ import trio
 
 from kernel.exchange import Exchange
 from kernel.journal import JournalError
-from persistence import database, recovery
-from persistence import journal as journals
-from persistence.database import Connection, Database
-from persistence.journal import DurableJournal
+from persistence.journal import journal as journals
+from persistence.journal import recovery
+from persistence.journal.journal import DurableJournal
+from persistence.postgres import database
+from persistence.postgres.database import Connection, Database
 from tests.journal_contract import decide, deposits, facts_of, opening, read
 from tests.proxy import Cue, Fault, Message, Proxy, Sender, proxied
 

@@ -11,9 +11,9 @@ from bench.workload import market, user
 from kernel.codes import AMM_ID
 from kernel.exchange import Exchange
 from kernel.state import Order
-from persistence.database import Connection, Database
-from persistence.history import History, Row
-from persistence.projector import Projector
+from persistence.postgres.database import Connection, Database
+from persistence.tables.history import History, Row
+from persistence.tables.projector import Projector
 from tests.persistence.journaled import file, traded
 
 LARGE = ("orders", "trades", "ledger_entries")

@@ -10,10 +10,10 @@ import pytest
 from kernel.exchange import Exchange
 from kernel.journal import JournalError
 from persistence import DatabaseUnusableError
-from persistence import journal as journals
-from persistence.database import Connection, Database
-from persistence.journal import DurableJournal
-from persistence.wal import decode_asked
+from persistence.journal import journal as journals
+from persistence.journal.journal import DurableJournal
+from persistence.journal.wal import decode_asked
+from persistence.postgres.database import Connection, Database
 from tests.journal_contract import *  # noqa: F403 - the tests of every journal, run here on this one
 from tests.journal_contract import decide, deposits, facts_of, opening, read
 

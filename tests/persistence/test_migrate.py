@@ -8,9 +8,10 @@ import asyncpg
 import pytest
 import trio
 
-from persistence import DatabaseUnusableError, database
-from persistence.database import Connection
-from persistence.migrate import SCHEMA, UPGRADES, migrate
+from persistence import DatabaseUnusableError
+from persistence.postgres import database
+from persistence.postgres.database import Connection
+from persistence.postgres.migrate import SCHEMA, UPGRADES, migrate
 from tests.database import fresh
 
 

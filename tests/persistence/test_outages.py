@@ -29,13 +29,14 @@ from kernel.commands import (
 )
 from kernel.events import Fact
 from kernel.exchange import Exchange
-from persistence import database, embedded, recovery
-from persistence import journal as journals
-from persistence.database import Database
-from persistence.journal import DurableJournal
-from persistence.migrate import migrate
-from persistence.projector import Projector
-from persistence.record import check_record
+from persistence.journal import journal as journals
+from persistence.journal import recovery
+from persistence.journal.journal import DurableJournal
+from persistence.postgres import database, embedded
+from persistence.postgres.database import Database
+from persistence.postgres.migrate import migrate
+from persistence.tables.projector import Projector
+from persistence.tables.sql_audit import check_record
 
 AT = 1_795_168_800_000_000
 PATIENCE = 60

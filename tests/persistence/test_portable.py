@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from persistence import DatabaseUnusableError
-from persistence.database import Connection, Database, opened
-from persistence.portable import PortableError, export_journal, import_journal
-from persistence.recovery import recover
+from persistence.journal.recovery import recover
+from persistence.postgres.database import Connection, Database, opened
+from persistence.tools.portable import PortableError, export_journal, import_journal
 from tests.database import fresh
 from tests.kernel.trading import Trading, busy_day
 from tests.persistence.journaled import decided, file

@@ -16,11 +16,11 @@ from kernel.commands import MarketTerms
 from kernel.events import Fact, MarketCreated
 from kernel.exchange import Exchange
 from kernel.journal import Decided
-from persistence.comparison import Findings, Tables
-from persistence.database import Connection, Database
-from persistence.projecting import PACE, Progress, projecting
-from persistence.projections import HOLD_POSITIONS, UPDATE_ACCOUNTS, UPDATE_MARKETS, UPDATE_ORDERS
-from persistence.projector import NICENESS, SESSION, Projector, give_way
+from persistence.postgres.database import Connection, Database
+from persistence.tables.projector import NICENESS, SESSION, Projector, give_way
+from persistence.tables.projector_process import PACE, Progress, projecting
+from persistence.tables.table_writer import HOLD_POSITIONS, UPDATE_ACCOUNTS, UPDATE_MARKETS, UPDATE_ORDERS
+from persistence.tables.verify_tables import Findings, Tables
 from tests.kernel.trading import NOON, Trading, busy_day
 from tests.persistence.journaled import decided, file, traded
 
@@ -237,7 +237,7 @@ def projector_process() -> int | None:
     for task in Path("/proc/self/task").iterdir():
         for pid in (task / "children").read_text().split():
             with contextlib.suppress(FileNotFoundError):
-                if b"persistence.projector" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                if b"persistence.tables.projector" in Path(f"/proc/{pid}/cmdline").read_bytes():
                     return int(pid)
     return None
 

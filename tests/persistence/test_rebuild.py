@@ -2,10 +2,11 @@
 
 import pytest
 
-from persistence import DatabaseUnusableError, journal
-from persistence.database import Connection, Database
-from persistence.projector import Projector
-from persistence.rebuild import TABLES, rebuild
+from persistence import DatabaseUnusableError
+from persistence.journal import journal
+from persistence.postgres.database import Connection, Database
+from persistence.tables.projector import Projector
+from persistence.tools.rebuild import TABLES, rebuild
 from tests.persistence.journaled import file, traded
 from tests.persistence.test_projector import PROJECTIONS, contents, facts_of
 

@@ -9,9 +9,10 @@ import pytest
 from bench.workload import opening
 from kernel.exchange import Exchange
 from kernel.journal import Decided
-from persistence import DatabaseUnusableError, snapshots
-from persistence.database import Connection, Database
-from persistence.recovery import DamagedError, recover
+from persistence import DatabaseUnusableError
+from persistence.journal import snapshots
+from persistence.journal.recovery import DamagedError, recover
+from persistence.postgres.database import Connection, Database
 from tests.persistence.journaled import KEY, file, traded
 
 OPENING: Final = len(opening())

@@ -11,9 +11,10 @@ import trio
 
 from adapters import render
 from kernel.codes import AMM_ID
-from persistence import embedded, journal, snapshots
-from persistence.database import Connection, Database
-from persistence.projector import Projector
+from persistence.journal import journal, snapshots
+from persistence.postgres import embedded
+from persistence.postgres.database import Connection, Database
+from persistence.tables.projector import Projector
 from tests.kernel.trading import SECOND, Trading, busy_day
 from tests.persistence.journaled import decided, file
 

@@ -10,7 +10,7 @@ import pytest
 
 from kernel import events
 from kernel.codes import AMM_ID
-from persistence.database import Connection, ConstraintError, opened
+from persistence.postgres.database import Connection, ConstraintError, opened
 
 UUID_1 = "00000000-0000-7000-8000-000000000001"
 UUID_2 = "00000000-0000-7000-8000-000000000002"

@@ -7,13 +7,13 @@ import trio
 
 from kernel.commands import Deposit
 from kernel.journal import Decided
-from persistence import journal, seals
-from persistence.database import Connection, Database
-from persistence.journal import DurableJournal
-from persistence.replay import Verification
-from persistence.seals import Sealer, SealKey
-from persistence.wal import end
-from persistence.witness_file import WitnessFile
+from persistence.journal import journal, seals
+from persistence.journal.journal import DurableJournal
+from persistence.journal.seals import Sealer, SealKey
+from persistence.journal.wal import end
+from persistence.journal.witness_file import WitnessFile
+from persistence.postgres.database import Connection, Database
+from persistence.tools.replay import Verification
 from tests.kernel.trading import busy_day
 from tests.persistence.journaled import KEY, decided, file, traded
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from persistence import database
-from persistence.database import Connection
+from persistence.postgres import database
+from persistence.postgres.database import Connection
 from tests.database import fresh, url_of
 from tests.kernel.trading import busy_day
 from tests.persistence.journaled import decided, file

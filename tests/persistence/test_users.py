@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from kernel.codes import AMM_ID
-from persistence.database import Connection, Database
-from persistence.users import Line, Users
+from persistence.postgres.database import Connection, Database
+from persistence.tables.users import Line, Users
 
 ADD = "INSERT INTO users (username, email, password_hash) VALUES ('ann', 'ann@example.com', 'x')"
 A_SESSION = (

@@ -42,7 +42,7 @@ from kernel.events import (
     SharesMinted,
     Trade,
 )
-from persistence.database import Connection
+from persistence.postgres.database import Connection
 
 MAKER, TAKER = "00000000-0000-7000-8000-000000000001", "00000000-0000-7000-8000-000000000002"
 NOON = datetime(2026, 2, 20, 12, tzinfo=UTC)

@@ -4,8 +4,8 @@ from contextlib import aclosing
 
 import pytest
 
-from persistence import wal
-from persistence.database import Connection
+from persistence.journal import wal
+from persistence.postgres.database import Connection
 from tests.kernel.trading import busy_day
 from tests.persistence.journaled import decided, file
 

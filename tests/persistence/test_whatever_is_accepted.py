@@ -36,11 +36,11 @@ from kernel.events import (
 from kernel.exchange import Exchange
 from kernel.journal import Decided
 from kernel.limits import LARGEST, SMALLEST
-from persistence.database import Connection, Database
-from persistence.projections import storable_json
-from persistence.projector import Projector
-from persistence.rebuild import rebuild
-from persistence.replay import Verification, frozen_view
+from persistence.postgres.database import Connection, Database
+from persistence.tables.projector import Projector
+from persistence.tables.table_writer import storable_json
+from persistence.tools.rebuild import rebuild
+from persistence.tools.replay import Verification, frozen_view
 from tests.kernel.play.bounds import ODD
 from tests.kernel.rare_cases import Trading, walk
 from tests.kernel.trading import NOON, busy_day

@@ -8,14 +8,15 @@ import pytest
 
 from kernel.commands import Deposit
 from kernel.journal import Decided
-from persistence import DatabaseUnusableError, journal, snapshots
-from persistence.database import Connection, Database
-from persistence.projector import Projector
-from persistence.recovery import recover
-from persistence.seals import Sealer, SealKey, newest, verifies
-from persistence.wal import end
-from persistence.witness_file import NO_SEAL, Seal, Witness, WitnessFile, parsed, written
-from persistence.witnesses import check
+from persistence import DatabaseUnusableError
+from persistence.journal import journal, snapshots
+from persistence.journal.recovery import recover
+from persistence.journal.seals import Sealer, SealKey, newest, verifies
+from persistence.journal.wal import end
+from persistence.journal.witness_file import NO_SEAL, Seal, Witness, WitnessFile, parsed, written
+from persistence.journal.witnesses import check
+from persistence.postgres.database import Connection, Database
+from persistence.tables.projector import Projector
 from tests.kernel.trading import busy_day
 from tests.persistence.journaled import KEY, decided, file, traded
 

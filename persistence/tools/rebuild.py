@@ -7,10 +7,10 @@ price is room for both, and the time to copy the one into the other.
 
 from typing import Final
 
-from persistence.database import Connection, Database
-from persistence.projector import Projector
-from persistence.recovery import Progress
-from persistence.standstill import at_rest
+from persistence.journal.recovery import Progress
+from persistence.postgres.database import Connection, Database
+from persistence.tables.projector import Projector
+from persistence.tools.exclusive_access import at_rest
 
 TABLES: Final = (
     *("accounts", "markets", "amm_markets", "orders", "trades", "positions", "ledger_entries"),

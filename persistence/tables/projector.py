@@ -5,9 +5,10 @@ so that each fact counts exactly once whatever is cut, killed or started twice. 
 waits for it but those who ask about the past. What it does when is the cursor's business alone: a hint only
 tells it to look again.
 
-    python -m persistence.projector     is how the exchange runs it: DATABASE_URL says where; a line on stdin
-                                        is a hint (the newest durable journal id), a line on stdout tells how
-                                        far the tables are; the end of stdin is the end.
+    python -m persistence.tables.projector
+
+is how the exchange runs it: DATABASE_URL says where; a line on stdin is a hint (the newest durable
+journal id), a line on stdout tells how far the tables are; the end of stdin is the end.
 """
 
 import contextlib
@@ -25,10 +26,10 @@ import structlog
 import trio
 
 from persistence import DatabaseUnusableError
-from persistence.database import Connection, ConnectionLostError, Database, NoRoomError, opened
-from persistence.folding import Batch
-from persistence.projections import write
-from persistence.wal import READ, fact_of
+from persistence.journal.wal import READ, fact_of
+from persistence.postgres.database import Connection, ConnectionLostError, Database, NoRoomError, opened
+from persistence.tables.folding import Batch
+from persistence.tables.table_writer import write
 
 log = structlog.get_logger(__name__)
 

@@ -2,8 +2,8 @@
 
 import hashlib
 
-from persistence.packing import name, null, text
-from persistence.wal import GENESIS, length, row_head
+from persistence.journal.wal import GENESIS, length, row_head
+from persistence.postgres.packing import name, null, text
 
 
 class Chain:

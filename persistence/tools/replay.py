@@ -14,14 +14,15 @@ import attrs
 from kernel.events import Fact, event_type
 from kernel.exchange import Exchange
 from kernel.history import History
-from persistence import DatabaseUnusableError, snapshots
-from persistence.chain import Chain
-from persistence.comparison import Findings, Tables
-from persistence.database import Connection, Database
-from persistence.recovery import Progress, applied, fact_in
-from persistence.seals import verifies
-from persistence.wal import Row, check_format, rows
-from persistence.witness_file import Seal
+from persistence import DatabaseUnusableError
+from persistence.journal import snapshots
+from persistence.journal.chain import Chain
+from persistence.journal.recovery import Progress, applied, fact_in
+from persistence.journal.seals import verifies
+from persistence.journal.wal import Row, check_format, rows
+from persistence.journal.witness_file import Seal
+from persistence.postgres.database import Connection, Database
+from persistence.tables.verify_tables import Findings, Tables
 
 CHECKS: Final = (
     "the chain of digests",

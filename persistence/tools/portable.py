@@ -22,11 +22,11 @@ import msgspec
 
 from kernel.events import JOURNAL_FORMAT, JournalOpened, decode_event, event_type
 from persistence import DatabaseUnusableError
-from persistence.chain import Chain, packed
-from persistence.database import Connection
-from persistence.packing import bytes_or_null, table
-from persistence.recovery import Progress
-from persistence.wal import COLUMNS, Row, rows
+from persistence.journal.chain import Chain, packed
+from persistence.journal.recovery import Progress
+from persistence.journal.wal import COLUMNS, Row, rows
+from persistence.postgres.database import Connection
+from persistence.postgres.packing import bytes_or_null, table
 
 FORMAT: Final = 1
 LINE_MAX: Final = 1 << 24

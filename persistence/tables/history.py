@@ -14,7 +14,7 @@ from typing import Any, Final
 import attrs
 
 from kernel.state import Order
-from persistence.database import Database
+from persistence.postgres.database import Database
 
 Row = Mapping[str, Any]
 

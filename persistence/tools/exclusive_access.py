@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from persistence import DatabaseUnusableError
-from persistence.database import Connection, Database
-from persistence.journal import WRITER_LOCK
+from persistence.journal.journal import WRITER_LOCK
+from persistence.postgres.database import Connection, Database
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 import attrs
 import trio
 
-from persistence.database import (
+from persistence.postgres.database import (
     Connection,
     ConnectionLostError,
     ConstraintError,

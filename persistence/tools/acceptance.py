@@ -11,13 +11,14 @@ import msgspec
 from kernel.answers import Refusal
 from kernel.commands import AcceptJournal
 from kernel.journal import Decided
-from persistence import DatabaseUnusableError, journal
-from persistence.database import Database
-from persistence.rebuild import rebuild
-from persistence.recovery import Progress, recover
-from persistence.seals import Sealer, SealKey
-from persistence.witness_file import WitnessFile
-from persistence.witnesses import contradictions
+from persistence import DatabaseUnusableError
+from persistence.journal import journal
+from persistence.journal.recovery import Progress, recover
+from persistence.journal.seals import Sealer, SealKey
+from persistence.journal.witness_file import WitnessFile
+from persistence.journal.witnesses import contradictions
+from persistence.postgres.database import Database
+from persistence.tools.rebuild import rebuild
 
 CORRELATION: Final = "accept-journal"
 

@@ -15,8 +15,8 @@ import structlog
 from kernel.exchange import Exchange
 from kernel.snapshot import SnapshotError
 from persistence import DatabaseUnusableError
-from persistence.database import Connection, Database
-from persistence.seals import SealKey
+from persistence.journal.seals import SealKey
+from persistence.postgres.database import Connection, Database
 
 log = structlog.get_logger(__name__)
 

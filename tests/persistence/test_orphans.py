@@ -12,14 +12,14 @@ from pathlib import Path
 import attrs
 import pytest
 
-from persistence import embedded
-from persistence.leftovers import YOUNG, servers_on, sweep
+from persistence.postgres import embedded
+from persistence.postgres.orphans import YOUNG, servers_on, sweep
 from tests.database import clear_away
 
 OWNER = """
 import sys, trio
 from pathlib import Path
-from persistence import embedded
+from persistence.postgres import embedded
 
 async def own():
     async with embedded.running(Path(sys.argv[1])):

@@ -61,7 +61,7 @@ from kernel.events import (
     reference,
     trade_name,
 )
-from persistence.packing import (
+from persistence.postgres.packing import (
     FALSE,
     KEY,
     TRUE,

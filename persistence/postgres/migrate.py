@@ -10,12 +10,12 @@ from pathlib import Path
 import structlog
 
 from persistence import DatabaseUnusableError
-from persistence.database import Connection
+from persistence.postgres.database import Connection
 
 log = structlog.get_logger(__name__)
 
-SCHEMA = Path(__file__).parents[1] / "schema.sql"
-UPGRADES = Path(__file__).parent / "upgrades"
+SCHEMA = Path(__file__).parents[2] / "schema.sql"
+UPGRADES = Path(__file__).parents[1] / "upgrades"
 SCHEMA_LOCK = 8_653_215_571  # any number that nobody else takes; it is the same in every version
 
 

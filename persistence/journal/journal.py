@@ -27,10 +27,17 @@ import trio
 
 from kernel.events import Fact
 from kernel.journal import Decided, JournalError, Page
-from persistence import DatabaseUnusableError, lone_errors, wal
-from persistence.database import Connection, ConnectionLostError, ConstraintError, Database, NoRoomError
-from persistence.wal import COLUMNS, GENESIS, Group, end, rows
-from persistence.witness_file import WitnessFile
+from persistence import DatabaseUnusableError, lone_errors
+from persistence.journal import wal
+from persistence.journal.wal import COLUMNS, GENESIS, Group, end, rows
+from persistence.journal.witness_file import WitnessFile
+from persistence.postgres.database import (
+    Connection,
+    ConnectionLostError,
+    ConstraintError,
+    Database,
+    NoRoomError,
+)
 
 log = structlog.get_logger(__name__)
 

@@ -10,8 +10,8 @@ from typing import Final
 
 import attrs
 
-from persistence.database import Connection, Database
-from persistence.users import uuid_of
+from persistence.postgres.database import Connection, Database
+from persistence.tables.users import uuid_of
 
 LIVE_MAX: Final = 20
 """Sessions of one user at a time; one more ends the one that was unused for longest."""

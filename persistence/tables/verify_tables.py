@@ -27,9 +27,9 @@ from kernel.events import (
 )
 from kernel.exchange import Exchange
 from kernel.state import Account, Market, Order, Position
-from persistence.database import Connection
-from persistence.packing import ID, KEY, SHORT, TITLE
-from persistence.projections import moment, storable, storable_json
+from persistence.postgres.database import Connection
+from persistence.postgres.packing import ID, KEY, SHORT, TITLE
+from persistence.tables.table_writer import moment, storable, storable_json
 
 Row = dict[str, Any]
 

@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from persistence import DatabaseUnusableError
-from persistence.database import Connection, ConnectionLostError, Database, NoRoomError
-from persistence.journal import DurableJournal
-from persistence.witness_file import Seal, WitnessFile
+from persistence.journal.journal import DurableJournal
+from persistence.journal.witness_file import Seal, WitnessFile
+from persistence.postgres.database import Connection, ConnectionLostError, Database, NoRoomError
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ a fault that one of them cannot see is the other's to find.
 
 from typing import Any, Final
 
-from persistence.database import Database
+from persistence.postgres.database import Database
 
 FREEZES: Final = "('ORDER_FREEZE', 'ORDER_UNFREEZE')"
 

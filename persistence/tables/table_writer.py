@@ -13,9 +13,8 @@ import structlog
 
 from kernel.codes import PriceType
 from kernel.events import Fact, OrderAccepted
-from persistence.database import Connection
-from persistence.folding import Batch, OrderNow
-from persistence.packing import (
+from persistence.postgres.database import Connection
+from persistence.postgres.packing import (
     ID,
     SHORT,
     TITLE,
@@ -32,6 +31,7 @@ from persistence.packing import (
     time,
     uuid,
 )
+from persistence.tables.folding import Batch, OrderNow
 
 log = structlog.get_logger(__name__)
 

@@ -26,8 +26,8 @@ from kernel.commands import AnyCommand
 from kernel.events import JOURNAL_FORMAT, AnyEvent, Fact, decode_event, encode_event, event_type
 from kernel.journal import Decided, JournalError, Page, check_order
 from persistence import DatabaseUnusableError
-from persistence.database import Connection
-from persistence.packing import EPOCH_US, SIGNATURE, TRAILER, name, null
+from persistence.postgres.database import Connection
+from persistence.postgres.packing import EPOCH_US, SIGNATURE, TRAILER, name, null
 
 COLUMNS: Final = ("id", "created_at", "market_id", "event_type", "payload", "command", "digest")
 GENESIS: Final = bytes(32)

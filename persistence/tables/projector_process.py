@@ -118,7 +118,7 @@ async def _one_life(url: str, progress: Progress) -> int:
     async with trio.open_nursery() as nursery:
         process: trio.Process = await nursery.start(
             lambda task_status: trio.run_process(
-                [sys.executable, "-m", "persistence.projector"],
+                [sys.executable, "-m", "persistence.tables.projector"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=process_environment(url),

@@ -10,11 +10,12 @@ from typing import Final
 
 import msgspec
 
-from persistence import DatabaseUnusableError, seals
-from persistence.database import Connection
-from persistence.seals import SealKey, verifies
-from persistence.wal import end
-from persistence.witness_file import Seal, Witness
+from persistence import DatabaseUnusableError
+from persistence.journal import seals
+from persistence.journal.seals import SealKey, verifies
+from persistence.journal.wal import end
+from persistence.journal.witness_file import Seal, Witness
+from persistence.postgres.database import Connection
 
 CURSOR: Final = "the projector's cursor"
 

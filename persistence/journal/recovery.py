@@ -11,11 +11,12 @@ import msgspec
 
 from kernel.events import Fact, event_type
 from kernel.exchange import Exchange
-from persistence import DatabaseUnusableError, snapshots
-from persistence.chain import Chain
-from persistence.database import Connection, Database
-from persistence.seals import SealKey
-from persistence.wal import GENESIS, Row, check_format, rows
+from persistence import DatabaseUnusableError
+from persistence.journal import snapshots
+from persistence.journal.chain import Chain
+from persistence.journal.seals import SealKey
+from persistence.journal.wal import GENESIS, Row, check_format, rows
+from persistence.postgres.database import Connection, Database
 
 Progress = Callable[[int, int], None]
 """Told how many facts have been applied, and of how many."""

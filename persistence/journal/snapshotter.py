@@ -5,8 +5,10 @@ state it arrives at as the next snapshot. The exchange gives it nothing and wait
 snapshot has been restored once before it is needed, and a journal from which no restart would succeed is
 noticed while the state is still in memory.
 
-    python -m persistence.rehearsal     is how the exchange runs it: DATABASE_URL says where; the key of
-                                        the seals comes on stdin, where no list of processes shows it
+    python -m persistence.journal.snapshotter
+
+is how the exchange runs it: DATABASE_URL says where; the key of the seals comes on stdin, where no list of
+processes shows it.
 """
 
 import os
@@ -19,10 +21,11 @@ from typing import Final
 import structlog
 import trio
 
-from persistence import DatabaseUnusableError, lone_errors, process_environment, snapshots, witnesses
-from persistence.database import ConnectionLostError, Database, NoRoomError, opened
-from persistence.recovery import recover
-from persistence.seals import SealKey
+from persistence import DatabaseUnusableError, lone_errors, process_environment
+from persistence.journal import snapshots, witnesses
+from persistence.journal.recovery import recover
+from persistence.journal.seals import SealKey
+from persistence.postgres.database import ConnectionLostError, Database, NoRoomError, opened
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +58,7 @@ async def _rehearse_regularly(url: str, key: SealKey, head: Callable[[], int], e
         last = head()
         # Cancelled, it is stopped: a snapshot is there as a whole or not at all.
         rehearsal = await trio.run_process(
-            [sys.executable, "-m", "persistence.rehearsal"],
+            [sys.executable, "-m", "persistence.journal.snapshotter"],
             stdin=key.secret.encode(),
             env=process_environment(url),
             check=False,

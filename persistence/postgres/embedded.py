@@ -32,7 +32,8 @@ import attrs
 import structlog
 import trio
 
-from persistence import DatabaseUnusableError, leftovers, lone_errors, reachable
+from persistence import DatabaseUnusableError, lone_errors
+from persistence.postgres import orphans, reachable
 
 log = structlog.get_logger(__name__)
 
@@ -135,7 +136,7 @@ def postmaster_pid(folder: Path) -> int | None:
     if len(lines) < 8 or lines[7].strip() != "ready":
         return None
     pid = int(lines[0])
-    return pid if leftovers.works_on(pid, cluster_of(folder).resolve()) else None
+    return pid if orphans.works_on(pid, cluster_of(folder).resolve()) else None
 
 
 def _open_lock(folder: Path) -> int:
@@ -170,7 +171,7 @@ async def _owned(lock: int, folder: Path) -> bool:
 def _socket_folder(folder: Path) -> Path:
     """The cluster's own folder, which admits nobody else; a short one where its path is too long."""
     cluster = cluster_of(folder)
-    if len(os.fsencode(cluster / leftovers.SOCKET)) <= LONGEST_SOCKET_PATH:
+    if len(os.fsencode(cluster / orphans.SOCKET)) <= LONGEST_SOCKET_PATH:
         return cluster
     return Path(tempfile.gettempdir()) / f"verdict-{hashlib.sha256(os.fsencode(cluster)).hexdigest()[:16]}"
 
@@ -237,7 +238,7 @@ class _Postmaster:
 
     async def start(self) -> None:
         sockets = _socket_folder(self.folder)
-        if immortal := await leftovers.clear(cluster_of(self.folder), sockets):
+        if immortal := await orphans.clear(cluster_of(self.folder), sockets):
             raise DatabaseUnusableError(
                 f"PostgreSQL processes {immortal} use {self.folder} and do not end: stop them"
             )
