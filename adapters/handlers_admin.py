@@ -203,7 +203,7 @@ async def set_user_active(server: Server, call: Call[ActiveBody, NoQuery]) -> Re
         spare_who_must_stay(user_id, call.user.user_id)
     if not await server.users.set_active(user_id, is_active):
         raise refused(account_not_found(user_id), call.durable)
-    server.identities.forget()
+    server.identities.forget(user_id)
     return Reply(shapes.UserActiveShape(user_id, is_active))
 
 

@@ -11,8 +11,8 @@ and open connections are judged by asking again and again.
 """
 
 import enum
-from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import datetime
 from typing import Final, Literal, Protocol
 
@@ -35,6 +35,8 @@ REMEMBERED: Final = 50_000
 # A change is noticed within a second: TRUSTED, POLL and an answer must fit into one.
 BEAT: Final = 0.25
 """Seconds between two questions to the line on which changes are told."""
+AGAIN: Final = 0.01
+"""Seconds to the next one when an answer was overtaken by a change of our own."""
 TRUSTED: Final = 0.6
 """Seconds after a question for which its answer counts."""
 POLL: Final = 0.2
@@ -152,6 +154,14 @@ class Permit:
     """Called once when it is worth nothing any more, with the reason."""
 
 
+@attrs.define(eq=False)
+class Question:
+    """One that the tables have not answered yet."""
+
+    overtaken: set[str] = attrs.field(factory=set)
+    """Users of whom something changed since: of them the answer may be an old one."""
+
+
 class Identities:
     """Turns tokens into principals, and ends what was opened with tokens that open nothing any more."""
 
@@ -164,8 +174,7 @@ class Identities:
         self._unavailable = unavailable
         """What is raised when the tables cannot be asked."""
         self._known: dict[str, Standing] = {}
-        self._changes = 0
-        """How often something was forgotten: what was asked for before that is old."""
+        self._questions: set[Question] = set()
         self._complete_at = -TRUSTED
         """When the line was asked what it answered last: of everything until then it has told."""
         self._permits: dict[str, set[Permit]] = {}
@@ -201,11 +210,10 @@ class Identities:
 
     async def _look_up(self, user_id: str) -> Standing | None:
         while True:
-            changes = self._changes
-            standing = (await self._users.standings([user_id])).get(user_id)
-            if changes == self._changes:
+            with self._asking() as question:
+                standing = (await self._users.standings([user_id])).get(user_id)
+            if question.overtaken.isdisjoint((user_id, EVERYBODY)):
                 break
-            # Something changed while the row was on its way, and of this user perhaps: it may be an old one.
         if standing is not None and self.hears:
             self._remember(user_id, standing)
         return standing
@@ -237,12 +245,22 @@ class Identities:
 
     def forget(self, *user_ids: str) -> None:
         """Something changed of these users."""
-        self._changes += 1
+        for question in self._questions:
+            question.overtaken.update(user_ids)
         if EVERYBODY in user_ids:
             self._known.clear()
         else:
             for user_id in user_ids:
                 self._known.pop(user_id, None)
+
+    @contextmanager
+    def _asking(self) -> Iterator[Question]:
+        question = Question()
+        self._questions.add(question)
+        try:
+            yield question
+        finally:
+            self._questions.discard(question)
 
     # Open connections
 
@@ -281,15 +299,17 @@ class Identities:
         changed = frozenset({EVERYBODY})
         while True:
             self.forget(*changed)
-            asked_at, changes = trio.current_time(), self._changes
-            with trio.fail_after(SILENCE):
+            asked_at = trio.current_time()
+            with self._asking() as question, trio.fail_after(SILENCE):
                 # Also when there is nobody to ask for: an answer says that the line is alive.
                 asked = self._connected(changed)
                 standings = await line.standings(asked)
             self._complete_at = asked_at
-            if changes == self._changes:  # else a request of our own changed something: it may be old
-                self._apply(standings, asked)
-                changed = await line.heard(BEAT)
+            # Requests of our own change users, too. It must not matter to others how often: whoever could
+            # make us ask again and again would keep all changes from being heard.
+            again = frozenset(asked) & question.overtaken
+            self._apply(standings, [one for one in asked if one not in again])
+            changed = again | await line.heard(AGAIN if again else BEAT)
 
     async def _poll(self) -> None:
         """Look again and again at those who are connected, while no line tells of changes."""

@@ -144,7 +144,7 @@ class Sessions(Protocol):
         None if it does not refresh.
         """
 
-    async def end(self, session_id: str, user_id: str, at: datetime) -> None: ...
+    async def end(self, session_id: str, user_id: str, at: datetime) -> bool: ...
 
     async def live(self, user_id: str, oldest: datetime) -> Sequence[Session]:
         """Newest first."""

@@ -138,8 +138,8 @@ async def log_out(server: Server, call: Call[RefreshBody, NoQuery]) -> Reply[sha
     """End the session of a refresh token, and all that was opened in it."""
     with contextlib.suppress(TokenError):  # what opens nothing any more is as logged out as can be
         claims = server.tokens.read(shown(call), TokenType.REFRESH)
-        if claims.sid is not None:
-            await server.sessions.end(claims.sid, claims.sub, moment(server.clock.wall()))
+        now = moment(server.clock.wall())
+        if claims.sid is not None and await server.sessions.end(claims.sid, claims.sub, now):
             server.identities.forget(claims.sub)
     by_cookie = call.body.refresh_token is None
     return Reply(shapes.NothingShape(), cookie=cookie(server, call, None) if by_cookie else None)

@@ -119,18 +119,19 @@ class Sessions:
             await self._end(connection, session_id, user_id, at)
             return None
 
-    async def end(self, session_id: str, user_id: str, at: datetime) -> None:
-        """It may have ended already, or never have been."""
+    async def end(self, session_id: str, user_id: str, at: datetime) -> bool:
+        """False if it had ended already, or never was."""
         async with self.database.borrowed() as connection:
-            await self._end(connection, session_id, user_id, at)
+            return await self._end(connection, session_id, user_id, at)
 
-    async def _end(self, connection: Connection, session_id: str, user_id: str, at: datetime) -> None:
-        await connection.execute(
+    async def _end(self, connection: Connection, session_id: str, user_id: str, at: datetime) -> bool:
+        changed = await connection.execute(
             "UPDATE sessions SET ended_at = $3 WHERE id = $1 AND user_id = $2 AND ended_at IS NULL",
             uuid_of(session_id),
             uuid_of(user_id),
             at,
         )
+        return changed != "UPDATE 0"
 
     async def live(self, user_id: str, oldest: datetime) -> list[Session]:
         """A user's sessions, newest first."""

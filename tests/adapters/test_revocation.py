@@ -17,6 +17,7 @@ import trio_websocket
 
 from adapters.clock import Clock
 from adapters.identity import AccountType, Identities, Principal
+from adapters.status import RefusedError
 from adapters.tokens import TokenType, fresh_name, hash_of
 from kernel.codes import AMM_ID
 from persistence.postgres.database import Database
@@ -316,3 +317,69 @@ async def test_who_connects_while_the_tables_are_asked_is_not_taken_for_nobody(d
             await users.answered.wait()  # the first answer has been looked at before a second is asked for
         nursery.cancel_scope.cancel()
     assert lost == []
+
+
+async def test_nobody_keeps_a_right_by_having_the_tables_asked_again_and_again(place: Place) -> None:
+    """Whoever logs out, also of what has ended long ago, may do so as often as he likes."""
+    user, refresh_token = await a_user(place)
+    body = b'{"refresh_token":"%s"}' % (await a_user(place))[1].encode()
+    logout = b"POST /api/v1/auth/logout HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+    async def flood() -> None:
+        async with await trio.open_tcp_stream("127.0.0.1", place.port) as stream, trio.open_nursery() as both:
+            both.start_soon(read_on, stream)
+            while True:
+                await stream.send_all(10 * logout)
+
+    async def read_on(stream: trio.SocketStream) -> None:
+        async for _ in stream:
+            pass
+
+    async with everything_open(place, user, refresh_token) as opened, trio.open_nursery() as nursery:
+        for _ in range(8):
+            nursery.start_soon(flood)
+        await trio.sleep(0.5)
+        await place.sql(f"UPDATE users SET is_active = FALSE WHERE id = '{user.user_id}'")
+        codes = await opened.ended(SECOND + 2 * NOISE)
+        nursery.cancel_scope.cancel()
+    assert codes == CLOSED
+
+
+async def test_changes_of_one_do_not_delay_those_of_another(db: Database) -> None:
+    """However often something of ours is changed while the line is asked, what it tells of others counts."""
+
+    class Restless(Users):
+        @contextlib.asynccontextmanager
+        async def listening(self) -> AsyncIterator[Any]:
+            async with super().listening() as line:
+                yield RestlessLine(line)
+
+    @attrs.frozen
+    class RestlessLine:
+        line: Any
+
+        async def heard(self, seconds: float) -> frozenset[str]:
+            told: frozenset[str] = await self.line.heard(seconds)
+            return told
+
+        async def standings(self, user_ids: Iterable[str]) -> dict[str, Standing]:
+            found: dict[str, Standing] = await self.line.standings(user_ids)
+            identities.forget(noisy)
+            return found
+
+    noisy, users = str(uuid.uuid4()), Restless(db)
+    added = await users.add("quiet", "quiet@example.org", "x", "USER")
+    assert not isinstance(added, str)
+    identities, lost = Identities(tokens, users, Clock(), ()), trio.Event()
+    token = tokens.issue(added.id, TokenType.ACCESS, "USER")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(identities.run)
+        with trio.fail_after(10):
+            while not identities.hears:
+                await trio.sleep(0.01)
+            identities.keep(await identities.holder(token), lambda why: lost.set())
+            assert await users.set_active(added.id, False)
+            await lost.wait()
+            with pytest.raises(RefusedError):
+                await identities.holder(token)
+        nursery.cancel_scope.cancel()
