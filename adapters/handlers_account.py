@@ -26,7 +26,12 @@ async def get_balance(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[s
 
 
 async def deposit(server: Server, call: Call[DepositBody, NoQuery]) -> Reply[shapes.DepositedShape]:
-    """Pay in simulated money."""
+    """Pay in simulated money; with four eyes not for the market maker, which two administrators give it."""
+    if server.settings.four_eyes and call.user.is_amm:
+        # Any administrator can have a token of the market maker's.
+        raise RefusedError(
+            Code.NOT_ALLOWED, "The market maker is given money by its start, which takes two administrators"
+        )
     command = call.body.to_command(call.user.user_id, server.clock)
     answer, seen = await server.answer(command, call.request_id, BalanceMoved)
     return Reply(render.deposited(answer), journal_id=seen)

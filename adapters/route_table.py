@@ -96,6 +96,7 @@ ROUTES: Final[list[AnyRoute]] = [
         shapes.DepositedShape,
         bodies.DepositBody,
         NO_ACCOUNT,
+        Code.NOT_ALLOWED,
     ),
     post(
         "/account/withdraw",

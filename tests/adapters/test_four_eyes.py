@@ -9,6 +9,7 @@ import attrs
 import httpx
 import trio
 
+from kernel.codes import AMM_ID
 from persistence.postgres import database
 from persistence.tables.users import Users
 from tests.adapters.serving import (
@@ -96,6 +97,10 @@ def test_two_have_to_ask_for_the_same(server_url: str, template: str, tmp_path: 
             assert again.data["proposal"]["proposal_id"] == proposal["proposal_id"]
             assert there.user().data(f"/markets/{ended}")["status"] == "ACTIVE"
             assert second.post(path, resolution_result="NO").data["settlement"]["status"] == "COMPLETED"
+
+            alone = Caller(first.http, first.post("/admin/amm/token").data["service_token"], AMM_ID)
+            assert alone.post("/account/deposit", amount_cents=1000).verdict == (403, 1007)
+            assert alone.data("/account/balance")["total_balance_cents"] == 0
 
             budget = {"market_id": started, "initial_budget_cents": 1000, "initial_price_cents": 50}
             assert first.post("/admin/amm/start", **budget).status == 202
