@@ -29,6 +29,7 @@ from amm.brain.inputs import (
     Pong,
     Progress,
     Reference,
+    Refunded,
     Resume,
     StatusSeen,
     SteppedBack,
@@ -90,6 +91,8 @@ def absorb(state: MarketState, news: Input, now_ms: Ms) -> None:
             _stepped_back(state, told, seq)
         case CashRead():
             operations.compare_cash(state, news)
+        case Refunded():
+            operations.book_refund(state, news)
         case Reference(price=price):
             _reference(state, price, now_ms)
         case _:
@@ -263,6 +266,10 @@ def _market(state: MarketState, status: MarketStatus, result: str | None, now_ms
     if status is MarketStatus.SETTLED and result in ("YES", "NO"):
         inventory = state.ledger.inventory
         state.ledger.settle(inventory.yes if result == "YES" else inventory.no)
+    elif status is MarketStatus.VOIDED:
+        # What everybody paid decides what each gets back, and only the exchange knows that.
+        state.ledger.settle(0)
+        state.refund_awaited = True
 
 
 def _stepped_back(state: MarketState, told: int, seq: int) -> None:

@@ -119,6 +119,12 @@ class CashRead(msgspec.Struct, frozen=True):
     cash: Cents
 
 
+class Refunded(msgspec.Struct, frozen=True):
+    """What the exchange's ledger says this market's cash is, allocations apart, now that it is void."""
+
+    cash: Cents
+
+
 class StatusSeen(msgspec.Struct, frozen=True):
     """The market's status as a query answered it (without a stream there is no event for it)."""
 
@@ -144,6 +150,7 @@ Input: TypeAlias = (
     | NewConfig
     | Stop
     | CashRead
+    | Refunded
     | SteppedBack
     | StatusSeen
 )

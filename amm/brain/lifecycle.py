@@ -27,7 +27,7 @@ def advance(state: MarketState, now_ms: Ms) -> None:
     """Do what the present status and time ask for."""
     if state.lifecycle is Lifecycle.STOPPED:
         return
-    if state.stopping is not None:
+    if state.stopping is not None and not state.refund_awaited:
         _stop(state, state.stopping, now_ms)
     elif state.status in OVER:
         _wind_down(state, now_ms)
@@ -218,5 +218,5 @@ def _wind_down(state: MarketState, now_ms: Ms) -> None:
     state.lifecycle = Lifecycle.WINDING_DOWN
     if not state.swept:
         sweep.begin(state, Purpose.OVER, now_ms)
-    elif state.status in FINAL:
+    elif state.status in FINAL and not state.refund_awaited:
         state.lifecycle = Lifecycle.STOPPED

@@ -7,7 +7,7 @@ gives the exact volumes and cost sums, as the exchange rounded them.
 from amm.brain.arithmetic import Ms
 from amm.brain.commands import AlertKind, Burn, Cancel, Mint, Severity, Sync
 from amm.brain.defence import Reason
-from amm.brain.inputs import Answer, CashRead
+from amm.brain.inputs import Answer, CashRead, Refunded
 from amm.brain.orders import PendingCommand, side_of
 from amm.brain.policy import Kind, Operation, idempotency_key
 from amm.brain.reconcile import Comparison, compare, compare_orders, position_of
@@ -164,6 +164,14 @@ def compare_cash(state: MarketState, read: CashRead) -> None:
         state.counts["reconcile drift"] += 1
         difference = 0
     state.cash_doubt = difference
+
+
+def book_refund(state: MarketState, refunded: Refunded) -> None:
+    """What the ledger has more than we had is what our shares brought; the market is done with."""
+    allocated = state.paid_in - state.config.initial_funding_cents
+    state.ledger.refund(refunded.cash + allocated - state.ledger.inventory.cash)
+    state.refund_awaited = False
+    state.wake = True
 
 
 def due_again(state: MarketState, now_ms: Ms) -> None:

@@ -313,6 +313,7 @@ class MarketState:
     sync_after_ms: Ms = 0  # not before: the last one was refused
     synced_ms: Ms = 0
     cash_doubt: Cents = 0  # by how much the ledger's last word on our cash exceeded ours
+    refund_awaited: bool = False  # a void market was paid out: how much was ours, only the ledger tells
     drifted: dict[str, int] = attrs.field(factory=dict)
     """By how much the exchange's values exceeded ours in the last look that found a difference."""
     blocked: set[Side] = attrs.field(factory=set)  # no quoting there until a sync

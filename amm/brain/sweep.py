@@ -30,6 +30,8 @@ WEIGHT = {
 EXPECTED = frozenset({Purpose.START, Purpose.OVER})
 """Where the exchange's numbers are news to us, or settlement has changed them: no drift."""
 
+NOTHING = (0, 0, 0, 0)
+
 
 def begin(state: MarketState, purpose: Purpose, now_ms: Ms) -> None:
     """Start a sweep; one under way goes on unless this one is more urgent."""
@@ -131,7 +133,9 @@ def _adopt(state: MarketState, sweep: Sweep, now_ms: Ms) -> None:
         return
     if verdict is not Comparison.SAME and not expected:
         report_drift(state, synced)
-    if verdict is not Comparison.SAME or new_to_us:
+    is_paid = sweep.purpose is Purpose.OVER and position_of(synced) == NOTHING
+    # Shares that were paid leave our books with the money, when the market has ended.
+    if (verdict is not Comparison.SAME or new_to_us) and not is_paid:
         complete = new_to_us or verdict is Comparison.DIFFERENT
         state.ledger.adopt(synced.as_of_seq, position_of(synced), money_complete=complete)
     finish(state, synced, now_ms)

@@ -10,7 +10,7 @@ import structlog
 import trio
 
 from amm.brain.arithmetic import DAY_MS, Cents, Ms
-from amm.brain.inputs import CashRead
+from amm.brain.inputs import CashRead, Refunded
 from amm.brain.reconcile import cash_difference
 from amm.brain.state import Lifecycle
 from amm.live.cash import read_tally
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 CASH_EVERY = 60.0
 CASH_AGAIN = 5.0
-"""After a first contradiction between our cash and the ledger."""
+"""While a market is in doubt of its cash, or waits for what it is paid."""
 
 
 @attrs.define(eq=False)
@@ -58,18 +58,24 @@ class Account:
 
     async def watch(self) -> None:
         """Hold every market's cash to the account's ledger, and all of them to the account."""
+        read_at = float("-inf")
         while True:
-            try:
-                await self.read_cash()
-            except (UnreachableError, RefusedError, KeepError) as trouble:
-                log.warning("the ledger could not be compared", why=str(trouble))
-            doubts = any(run.state is not None and run.state.cash_doubt for run in self._alive())
-            await trio.sleep(CASH_AGAIN if doubts else CASH_EVERY)
+            urgent = any(run.market.is_in_doubt for run in self._alive() if run.market is not None)
+            if urgent or trio.current_time() >= read_at + CASH_EVERY:
+                read_at = trio.current_time()
+                try:
+                    await self.read_cash()
+                except (UnreachableError, RefusedError, KeepError) as trouble:
+                    log.warning("the ledger could not be compared", why=str(trouble))
+            await trio.sleep(CASH_AGAIN)
 
     async def read_cash(self) -> None:
         for run in list(self._alive()):
             market = run.market
-            if market is None or market.state.lifecycle not in (Lifecycle.RUNNING, Lifecycle.EMERGENCY):
+            if market is None:
+                continue
+            is_void = market.state.refund_awaited  # before we ask: so the answer holds what was paid
+            if not is_void and market.state.lifecycle not in (Lifecycle.RUNNING, Lifecycle.EMERGENCY):
                 continue
             tally, seq = await read_tally(self.exchange, run.market_id, market.kept.tally)
             if tally.start_key != market.kept.tally_key:
@@ -77,7 +83,11 @@ class Account:
             if tally != market.kept.tally:
                 market.kept.note(tally)
                 self.keep.write(market.kept)
-            run.tell(CashRead(seq, run.line.initial_budget_cents + tally.sum_cents), wake=False)
+            cash = run.line.initial_budget_cents + tally.sum_cents
+            if is_void:
+                run.tell(Refunded(cash))
+            else:
+                run.tell(CashRead(seq, cash), wake=False)
         await self.read_account()
 
     async def read_account(self) -> None:

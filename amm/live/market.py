@@ -80,6 +80,12 @@ class LiveMarket:
     def __attrs_post_init__(self) -> None:
         self.feed = Feed(self.feed_url, self.credentials, self.see, self.around.tls)
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether the account's ledger must be read soon, for its word on our cash."""
+        doubts = self.state.cash_doubt or self.state.refund_awaited
+        return bool(doubts) or self.kept.tally_through == 0
+
     def tell(self, news: Input, *, wake: bool = True) -> None:
         self.inbox.append(news)
         if wake:

@@ -179,15 +179,15 @@ class Polling:
             count = 0
             while True:
                 page, seq = await self.exchange.own_trades(self._latest)
+                if seq < self.delivered:
+                    self.markets.stepped_back(self.delivered, seq)
+                self.delivered = seq
                 for trade in page.items:
                     self._latest = trade.trade_id
                     self.markets.filled(trade.market_id, (trade.fill(),))
                 count += len(page.items)
                 if page.next_cursor is None:
                     break
-            if seq < self.delivered:
-                self.markets.stepped_back(self.delivered, seq)
-            self.delivered = seq
             return count
 
     async def _ask_market(self, market_id: str) -> None:

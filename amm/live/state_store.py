@@ -44,6 +44,10 @@ class Kept(msgspec.Struct):
     def tally(self) -> Tally:
         return Tally(self.tally_key, self.tally_through, self.tally_cents)
 
+    def recount(self) -> None:
+        """The account's ledger is another than the one that was added up: the start's is read again."""
+        self.note(Tally(self.tally_key))
+
     def note(self, tally: Tally) -> None:
         if tally.start_key != self.tally_key:
             self.allocated_cents = 0  # an earlier start's allocations stay with what it left over

@@ -129,6 +129,8 @@ class Supervisor:
 
     def stepped_back(self, told_seq: int, seq: int) -> None:
         for run in self.alive():
+            if run.market is not None:
+                run.market.kept.recount()
             run.tell(SteppedBack(told_seq, seq))
 
     def alive(self) -> Iterator[Run]:

@@ -206,6 +206,12 @@ class Ledger:
         inventory.yes = inventory.no = inventory.yes_cost = inventory.no_cost = 0
         self._checkpoint(self.applied_seq, (), 0)
 
+    def refund(self, cents: Cents) -> None:
+        """Book what a void market paid for shares that are gone already."""
+        self.inventory.cash += cents
+        self.inventory.realized_pnl += cents
+        self._checkpoint(self.applied_seq, (), 0)
+
     def flow(self, cents: Cents) -> None:
         """Book money that was allocated to this market or taken from it."""
         self.inventory.cash += cents

@@ -15,7 +15,7 @@ from amm.brain.commands import (
     Sync,
 )
 from amm.brain.defence import Level, Reason
-from amm.brain.inputs import Book, Kill, KnownEvents, Lost, Resume, SteppedBack, Stop
+from amm.brain.inputs import Book, Kill, KnownEvents, Lost, Refunded, Resume, SteppedBack, Stop
 from amm.brain.phases import Phase
 from amm.brain.quoting.ladder import Side
 from amm.brain.state import Failure, Lifecycle
@@ -183,6 +183,41 @@ def test_scenario_10_after_the_resolution_nothing_is_burned() -> None:
     assert play.state.lifecycle is Lifecycle.STOPPED
     assert play.state.ledger.inventory.cash == cash + 1_000 * 100
     assert AlertKind.INVENTORY_DRIFT not in play.kinds()
+
+
+def over(play: Play, status: MarketStatus, result: str) -> None:
+    """Resolved with everything cancelled, paid out, and only then told to be over: as large markets end."""
+    play.venue.cancel_all("MARKET_RESOLVED", play.now_ms)
+    play.venue.turn(MarketStatus.RESOLVED, play.now_ms, result)
+    play.venue.yes = play.venue.no = play.venue.yes_cost = play.venue.no_cost = 0
+    play.wait(2_000)
+    play.venue.turn(status, play.now_ms, result)
+    play.wait(2_000)
+
+
+def test_what_was_paid_before_the_look_at_what_is_left_is_booked_as_well() -> None:
+    play = playing()
+    cash = play.state.ledger.inventory.cash
+    over(play, MarketStatus.SETTLED, "YES")
+    inventory = play.state.ledger.inventory
+    assert (inventory.cash, inventory.yes_cost) == (cash + 1_000 * 100, 0)
+    assert AlertKind.INVENTORY_DRIFT not in play.kinds()
+
+
+def test_a_void_market_is_over_when_the_ledger_has_told_what_it_paid() -> None:
+    """Each gets back in proportion to what all have paid, and nobody but the exchange knows that."""
+    play = playing()
+    before = play.state.ledger.inventory.copy()
+    over(play, MarketStatus.VOIDED, "VOID")
+    play.venue.tell(AmmStopped(play.now_ms, MARKET, None))
+    play.wait(60_000)
+    state = play.state
+    assert state.lifecycle.value == "WINDING_DOWN"
+    play.step(Refunded(before.cash + 99_000))
+    assert state.lifecycle.value == "STOPPED"
+    inventory = play.state.ledger.inventory
+    assert (inventory.cash, inventory.shares()) == (before.cash + 99_000, (0, 0, 0, 0))
+    assert inventory.realized_pnl == before.realized_pnl + 99_000 - before.yes_cost - before.no_cost
 
 
 def stopped_by_the_exchange(play: Play, mode: StopMode) -> None:

@@ -1,9 +1,13 @@
 """The market maker without the command stream, and with an ordinary token: slower, and as right as ever."""
 
+import contextlib
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import attrs
 import httpx
 import pytest
 
@@ -19,7 +23,7 @@ from kernel.codes import AMM_ID
 from tests.adapters.serving import ServerProcess, Venue, database_for, serving, tokens, until, venue
 from tests.amm.parts import NOON, config
 from tests.amm.venue import opened, playing
-from tests.end_to_end.making import LADDER, Quoted, a_line_to, making, quoted
+from tests.end_to_end.making import CONFIG, LADDER, Quoted, a_line_to, making, quoted
 
 POLL = """
 [sync]
@@ -97,6 +101,23 @@ def test_without_the_stream_a_payout_is_booked(exchange: Venue, tmp_path: Path) 
         assert not [alert for alert in maker.alerts() if "DRIFT" in alert or "PROGRAMMING" in alert]
 
 
+@pytest.mark.parametrize("transport", [POLL, ""])
+def test_what_a_void_market_pays_back_is_booked_with_and_without_the_stream(
+    exchange: Venue, tmp_path: Path, transport: str
+) -> None:
+    """Of 25 YES at 55 the reserve holds less than was paid: the maker gets less than it had put in."""
+    with making(exchange.address, tmp_path, transport or CONFIG) as maker:
+        market = quoted(exchange, maker)
+        exchange.user(100_000).placed(market.market_id, "BUY YES 25 @55")
+        until(lambda: market.position()[0] == 2_475)
+        market.admin("void", reason="It never happened")
+        until(lambda: maker.lifecycle(market.market_id) == "STOPPED", 30)
+        assert market.agrees(maker)
+        assert market.position() == (0, 0, 0, 0)
+        assert maker.state(market.market_id)["market_cash_cents"] > 490_000
+        assert not [alert for alert in maker.alerts() if "DRIFT" in alert or "PROGRAMMING" in alert]
+
+
 def test_a_trade_hurries_the_next_poll(exchange: Venue, tmp_path: Path) -> None:
     """Every ten seconds is what is configured; ours is booked as soon as the public feed tells of it."""
     slow = POLL.replace("trade_poll_interval_ms = 200", "trade_poll_interval_ms = 10000")
@@ -108,6 +129,67 @@ def test_a_trade_hurries_the_next_poll(exchange: Venue, tmp_path: Path) -> None:
             ann.placed(market.market_id, "BUY YES 1 @59")
             until(lambda sold=number: market.position()[0] == 2_500 - sold)
             until(lambda: market.agrees(maker), 5)
+
+
+def test_an_exchange_that_was_put_back_to_an_earlier_moment_is_noticed_and_followed(
+    server_url: str, template: str, tmp_path: Path
+) -> None:
+    """What was sold since has not been: its shares are there again, and its money is not."""
+    with contextlib.ExitStack() as stack:
+        folder = tmp_path / "exchange"
+        folder.mkdir()
+        url = stack.enter_context(database_for(server_url, template))
+        line = stack.enter_context(a_line_to("http://127.0.0.1:1"))
+
+        @contextlib.contextmanager
+        def open_exchange(url: str) -> Iterator[tuple[ServerProcess, Venue]]:
+            with (
+                serving(url, folder) as server,
+                httpx.Client(base_url=server.address, timeout=30) as http,
+            ):
+                line.lead_to(server.address)
+                yield server, venue(server.address, http)
+
+        with open_exchange(url) as (server, there):
+            maker = stack.enter_context(making(line.address, tmp_path, POLL))
+            market = quoted(there, maker)
+            ann = there.user(100_000)
+            ann.placed(market.market_id, "BUY YES 10 @55")
+            until(lambda: market.agrees(maker))
+            server.stop()
+        backup = stack.enter_context(database_for(server_url, urlsplit(url).path[1:]))
+        shutil.copytree(folder / "data", tmp_path / "backup")
+        with open_exchange(url) as (server, there):
+            market = Quoted(there, market.market_id)
+            until(market.is_quoted, 30)
+            late = attrs.evolve(ann, http=there.http)  # of what she does now nothing will have been
+            for quantity in (5, 6, 7):
+                late.placed(market.market_id, f"BUY NO {quantity} @60")
+            until(lambda: market.position()[1] == 2_482 and market.agrees(maker), 30)
+            server.stop(signal.SIGKILL)
+        shutil.rmtree(folder / "data")
+        shutil.copytree(tmp_path / "backup", folder / "data")
+        with open_exchange(backup) as (_, there):
+            market = Quoted(there, market.market_id)
+            ann = attrs.evolve(ann, http=there.http)
+            ann.place(market.market_id, "BUY NO 3 @60")
+            until(lambda: maker.state(market.market_id)["lifecycle"] == "EMERGENCY", 30)
+            until(lambda: not market.own_orders(), 15)
+            until(lambda: market.agrees(maker), 30)
+            assert market.position()[0] == 2_490
+            told = maker.alerts()
+            assert market.position()[1] in (2_497, 2_500)
+            assert [alert for alert in told if "went back from" in alert]
+            resumed = httpx.post(
+                f"{maker.control}/control/{market.market_id}/resume",
+                json={"reason": "looked", "override": True},
+                headers={"Authorization": f"Bearer {there.admin.token}"},
+            )
+            assert resumed.status_code == 200, resumed.text
+            until(market.is_quoted, 15)
+            there.user(100_000).placed(market.market_id, "BUY YES 2 @60")
+            until(lambda: market.agrees(maker), 15)
+            assert maker.alerts() == told
 
 
 def test_without_a_guard_what_a_killed_maker_left_is_cancelled_by_the_next(
