@@ -38,6 +38,9 @@ def lifetimes(settings: Settings) -> dict[TokenType, int]:
 
 LIFETIME: Final = lifetimes(Settings())
 """In seconds, unless the operator wants otherwise."""
+TOKEN_MAX: Final = 2048
+"""Characters of a token; ours have some 400. What a longer one says of itself is not read: it is JSON, and may
+take a quarter of a second."""
 NAMED: Final = (TokenType.REFRESH, TokenType.SERVICE)
 """Which can be ended one by one, and so have names."""
 
@@ -112,6 +115,8 @@ class Tokens:
 
     def read(self, token: str, *kinds: TokenType) -> Claims:
         """What a token of one of these types says; raises TokenError for any other."""
+        if len(token) > TOKEN_MAX:
+            raise TokenError("the token is not valid")
         claims = self._claims(token)
         if claims.type not in kinds:
             raise TokenError(f"a token of type {claims.type} does not open this")

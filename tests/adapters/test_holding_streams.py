@@ -4,6 +4,7 @@ Each command is sent as often, as large and as wrong as a frame can hold it, in 
 may do the most with it. What is measured is the longest step of any task of the exchange.
 """
 
+import base64
 import contextlib
 import gc
 import itertools
@@ -93,6 +94,10 @@ class Cases:
                 f"with very long texts of {letters!a}",
                 [with_texts(plain, letters * (900 * KIB // (size + 1)))],
             )
+        if op == "auth":
+            header = b'{"alg":"HS256","x":[' + b"[]," * (200 * KIB) + b"0]}"
+            long_to_read = base64.urlsafe_b64encode(header).decode() + ".e30.x"
+            yield "with a token that is long to read", [plain | {"token": long_to_read}]
         if "topics" in OPERATIONS[op].__struct_fields__:
             yield from self.wide(op)
         if "markets" in OPERATIONS[op].__struct_fields__:
