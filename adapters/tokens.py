@@ -39,8 +39,8 @@ def lifetimes(settings: Settings) -> dict[TokenType, int]:
 LIFETIME: Final = lifetimes(Settings())
 """In seconds, unless the operator wants otherwise."""
 TOKEN_MAX: Final = 2048
-"""Characters of a token; ours have some 400. What a longer one says of itself is not read: it is JSON, and may
-take a quarter of a second."""
+"""Characters of a token; ours have some 400. What a longer one says of itself is not read: it is JSON, and
+may take a quarter of a second."""
 NAMED: Final = (TokenType.REFRESH, TokenType.SERVICE)
 """Which can be ended one by one, and so have names."""
 
