@@ -21,8 +21,8 @@ import httpx
 import msgspec
 import trio
 
-from adapters.log import start_logging
-from adapters.settings import LogLevel
+from adapters.runtime.log import start_logging
+from adapters.runtime.settings import LogLevel
 from amm.brain.arithmetic import CENT, Ms
 from amm.brain.budget import RateBudget
 from amm.brain.commands import Action

@@ -16,7 +16,7 @@ from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Framework, S
 from quart import Response
 from quart_trio import QuartTrio
 
-from adapters.serve import GARBAGE_THRESHOLDS, configuration
+from adapters.cli.serve import GARBAGE_THRESHOLDS, configuration
 
 PATH: Final = "/api/v1/orders"
 

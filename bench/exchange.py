@@ -13,12 +13,12 @@ from typing import Final
 import attrs
 import httpx
 
-from adapters.clock import Clock
-from adapters.tokens import Tokens, TokenType
+from adapters.access.tokens import Tokens, TokenType
+from adapters.runtime.clock import Clock
 from kernel.codes import AMM_ID
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-SERVE: Final = (sys.executable, "-c", "from adapters.cli import main; main()", "serve")
+SERVE: Final = (sys.executable, "-c", "from adapters.cli.main import main; main()", "serve")
 PASSWORD: Final = "Benchmark-password-1"
 MARKET: Final = "MKT-BTC-100K-2026"
 """One of the sample markets."""

@@ -26,11 +26,11 @@ print("kernel", kernel.__file__)
 
 
 def make_project(folder: Path) -> Path:
-    (folder / "adapters").mkdir(parents=True)
+    (folder / "adapters" / "cli").mkdir(parents=True)
     shutil.copy(ROOT / "verdict", folder)
     (folder / "requirements.lock").write_text("# no packages\n")
-    (folder / "adapters" / "cli.py").write_text(ECHO)
-    (folder / "adapters" / "compile.py").touch()
+    (folder / "adapters" / "cli" / "__main__.py").write_text(ECHO)
+    (folder / "adapters" / "cli" / "compile.py").touch()
     (folder / "kernel").mkdir()
     (folder / "kernel" / "__init__.py").touch()
     return folder
@@ -82,8 +82,8 @@ def test_it_works_from_another_folder_that_has_modules_of_the_same_name(
     prepared: Path, tmp_path: Path
 ) -> None:
     """The caller stays where he is: relative paths in arguments mean what they meant in the shell."""
-    (tmp_path / "adapters").mkdir()
-    (tmp_path / "adapters" / "cli.py").write_text("print('the wrong one')")
+    (tmp_path / "adapters" / "cli").mkdir(parents=True)
+    (tmp_path / "adapters" / "cli" / "__main__.py").write_text("print('the wrong one')")
     code, said, _ = run(prepared, cwd=tmp_path)
     assert code == 0
     assert f"folder {tmp_path}" in said
@@ -240,7 +240,7 @@ def test_the_compiled_kernel_runs_while_it_fits_the_sources(prepared: Path) -> N
 def test_a_child_process_runs_the_same_kernel(prepared: Path) -> None:
     """They are started with the interpreter alone, by way of what the environment says."""
     compiled = compile_kernel(prepared)
-    (prepared / "adapters" / "cli.py").write_text(
+    (prepared / "adapters" / "cli" / "__main__.py").write_text(
         'import subprocess, sys; subprocess.run([sys.executable, "-m", "adapters.child"], cwd="kernel/..")'
     )
     (prepared / "adapters" / "child.py").write_text(ECHO)
@@ -248,7 +248,7 @@ def test_a_child_process_runs_the_same_kernel(prepared: Path) -> None:
         _, said, _ = run(prepared, "serve", cwd=prepared)
         assert f"kernel {compiled}/kernel/__init__.py" in said
     finally:
-        (prepared / "adapters" / "cli.py").write_text(ECHO)
+        (prepared / "adapters" / "cli" / "__main__.py").write_text(ECHO)
         shutil.rmtree(compiled)
 
 

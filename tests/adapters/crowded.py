@@ -12,9 +12,9 @@ from typing import Final
 
 import msgspec
 
-from adapters.clock import Clock
-from adapters.serve import Running, running
-from adapters.settings import Settings, load_settings
+from adapters.cli.serve import Running, running
+from adapters.runtime.clock import Clock
+from adapters.runtime.settings import Settings, load_settings
 from kernel.answers import Refusal
 from kernel.codes import AMM_ID, BookType, Direction, OrderStatus, Side, StopMode, TimeInForce
 from kernel.commands import (

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import msgspec
 
-from adapters.route_table import BASE, ROUTES
-from adapters.stream_wire import OPERATIONS
-from adapters.websocket import FRAME_MAX
+from adapters.operations.table import BASE, ROUTES
+from adapters.sockets.websocket import FRAME_MAX
+from adapters.stream.messages import OPERATIONS
 
 TEXT, BINARY, PING = 1, 2, 9
 

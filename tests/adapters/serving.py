@@ -16,8 +16,8 @@ import attrs
 import httpx
 import trio
 
-from adapters.clock import Clock
-from adapters.tokens import Tokens, TokenType
+from adapters.access.tokens import Tokens, TokenType
+from adapters.runtime.clock import Clock
 from kernel.codes import AMM_ID
 from tests.database import create, drop, url_of
 

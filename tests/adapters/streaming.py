@@ -22,17 +22,17 @@ from hypercorn.config import Config, Sockets
 from quart_trio import QuartTrio
 from trio.testing import MockClock
 
-from adapters import doorway
-from adapters.clock import Clock
-from adapters.gate import Gate
-from adapters.identity import Identities, Users
-from adapters.login_delays import LoginDelays
-from adapters.passwords import Passwords
-from adapters.rate_limits import RateLimits
-from adapters.server import History, Projections, Server, Sessions
-from adapters.settings import Settings
-from adapters.tokens import Tokens, TokenType
-from adapters.websockets import Websockets
+from adapters.access.identity import Identities, Users
+from adapters.access.login_delays import LoginDelays
+from adapters.access.passwords import Passwords
+from adapters.access.rate_limits import RateLimits
+from adapters.access.tokens import Tokens, TokenType
+from adapters.runtime.clock import Clock
+from adapters.runtime.settings import Settings
+from adapters.service.server import History, Projections, Server, Sessions
+from adapters.sockets import listener
+from adapters.sockets.connection_limits import Gate
+from adapters.stream.connections import Websockets
 from kernel.actors import Actors
 from kernel.codes import AMM_ID, Direction, Side
 from kernel.commands import (
@@ -409,7 +409,7 @@ async def running(
             await nursery.start(actors.run)
             await nursery.start(websockets.run)
             await nursery.start(
-                lambda task_status: doorway.serve(
+                lambda task_status: listener.serve(
                     QuartTrio("tests"),
                     config,
                     websockets,

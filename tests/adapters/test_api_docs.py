@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from adapters.openapi import describe, refusals
-from adapters.paging import PageQuery
-from adapters.route_table import BASE, ROUTES
-from adapters.routes import AnyRoute, Caller
-from adapters.status import STATUS, Fault
+from adapters.http.openapi import describe, refusals
+from adapters.operations.routes import AnyRoute, Caller
+from adapters.operations.table import BASE, ROUTES
+from adapters.wire.paging import PageQuery
+from adapters.wire.status import STATUS, Fault
 from kernel.codes import Code
 from tests.adapters.serving import Venue
 

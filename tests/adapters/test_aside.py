@@ -7,8 +7,8 @@ import time
 import pytest
 import trio
 
-from adapters.aside import AsideError, aside
-from adapters.schedule import audit_what_moves, decode_violations, encode_violations
+from adapters.service.aside import AsideError, aside
+from adapters.service.schedule import audit_what_moves, decode_violations, encode_violations
 from tests.holding import longest_hold
 from tests.kernel.trading import Trading
 

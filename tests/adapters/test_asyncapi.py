@@ -7,8 +7,8 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
-from adapters.asyncapi import describe
-from adapters.stream_wire import OPERATIONS
+from adapters.stream.asyncapi import describe
+from adapters.stream.messages import OPERATIONS
 from kernel.codes import AMM_ID, Direction
 from kernel.commands import HaltMarket
 from tests.adapters.serving import Venue

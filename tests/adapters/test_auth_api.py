@@ -7,7 +7,7 @@ import time
 import attrs
 import pytest
 
-from adapters.tokens import Tokens, TokenType
+from adapters.access.tokens import Tokens, TokenType
 from kernel.codes import AMM_ID
 from tests.adapters.serving import ADMIN, PASSWORD, SECRET, Caller, Venue, tokens
 

@@ -5,9 +5,9 @@ import uuid
 
 import pytest
 
-from adapters.route_table import ROUTES
-from adapters.routes import AnyRoute, Caller
-from adapters.tokens import Tokens, TokenType
+from adapters.access.tokens import Tokens, TokenType
+from adapters.operations.routes import AnyRoute, Caller
+from adapters.operations.table import ROUTES
 from kernel.codes import AMM_ID
 from tests.adapters import serving
 from tests.adapters.serving import SECRET, Venue, tokens

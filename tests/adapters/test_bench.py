@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from adapters import bench as module
-from adapters.bench import bench
+from adapters.cli import bench as module
+from adapters.cli.bench import bench
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from adapters.bodies import CreateMarketBody, PlaceBody, RegisterBody
-from adapters.reading import read_body, read_members
-from adapters.route_table import ROUTES
-from adapters.status import RefusedError
-from adapters.stream_wire import OPERATIONS
+from adapters.operations.table import ROUTES
+from adapters.stream.messages import OPERATIONS
+from adapters.wire.decoding import read_body, read_members
+from adapters.wire.requests import CreateMarketBody, PlaceBody, RegisterBody
+from adapters.wire.status import RefusedError
 from tests.adapters.malformed import Mill
 from tests.adapters.serving import Venue
 from tests.adapters.streaming import ANN, running, wish

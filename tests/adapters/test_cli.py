@@ -9,8 +9,9 @@ import click
 import pytest
 import trio
 
-from adapters import cli
-from adapters.cli import COMMANDS, CommandError
+from adapters.cli import main
+from adapters.cli.main import COMMANDS
+from adapters.runtime.errors import CommandError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -55,14 +56,14 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def run(commands: pytest.MonkeyPatch, name: str) -> int:
     commands.setattr(sys, "argv", ["verdict", name])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main.main()
     assert isinstance(ended.value.code, int)
     return ended.value.code
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_every_command_in_the_table_is_there_and_says_what_it_does(name: str) -> None:
-    command = cli.verdict.get_command(click.Context(cli.verdict), name)
+    command = main.verdict.get_command(click.Context(main.verdict), name)
     assert command is not None
     assert command.help
 
@@ -84,7 +85,7 @@ def test_trouble_from_inside_tasks_is_the_same_one_line(
 def test_a_bug_keeps_its_traceback(commands: pytest.MonkeyPatch) -> None:
     commands.setattr(sys, "argv", ["verdict", "break_down"])
     with pytest.raises(KeyError):
-        cli.main()
+        main.main()
 
 
 def test_an_unknown_command_is_a_usage_error(
@@ -116,7 +117,7 @@ def test_it_runs_under_its_importable_name() -> None:
     The command is added to the importable module: only if that is the one that runs can it be found.
     """
     program = (
-        "import runpy, sys; from adapters.cli import COMMANDS;"
+        "import runpy, sys; from adapters.cli.main import COMMANDS;"
         "COMMANDS['refuse'] = 'tests.adapters.test_cli'; sys.argv = ['verdict', 'refuse'];"
         "runpy.run_module('adapters.cli', run_name='__main__', alter_sys=True)"
     )

@@ -6,9 +6,9 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.clock import DAY, LEAP, PACE, Clock
-from adapters.serve import running
-from adapters.settings import load_settings
+from adapters.cli.serve import running
+from adapters.runtime.clock import DAY, LEAP, PACE, Clock
+from adapters.runtime.settings import load_settings
 from kernel.codes import AMM_ID
 from kernel.commands import Deposit
 from tests.adapters.serving import PASSWORD

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.route_table import BASE, ROUTES
-from adapters.routes import Caller
+from adapters.operations.routes import Caller
+from adapters.operations.table import BASE, ROUTES
 from tests.adapters import serving
 from tests.adapters.serving import Venue
 

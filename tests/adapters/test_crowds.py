@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.gate import Room, room_for
-from adapters.stream_hub import STRANGERS_MAX_EACH
+from adapters.sockets.connection_limits import Room, room_for
+from adapters.stream.hub import STRANGERS_MAX_EACH
 from tests.adapters.serving import ServerProcess, database_for, serving, until, venue
 from tests.adapters.streaming import ANN, Refused, running
 

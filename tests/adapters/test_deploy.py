@@ -9,9 +9,9 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from prometheus_client.parser import text_string_to_metric_families
 
-from adapters.amm import amm
-from adapters.cli import COMMANDS
-from adapters.settings import Settings, load_settings, table
+from adapters.cli.amm import amm
+from adapters.cli.main import COMMANDS
+from adapters.runtime.settings import Settings, load_settings, table
 from kernel import commands
 from tests.adapters.serving import ROOT, Venue
 from tests.amm.live.test_metrics import PROMISED, UNEVENTFUL

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from adapters.book_picture import BookPicture
-from adapters.feeds import BEHIND
-from adapters.websockets import FEEDS_MAX
+from adapters.feeds.book_picture import BookPicture
+from adapters.feeds.feed import BEHIND
+from adapters.stream.connections import FEEDS_MAX
 from kernel.codes import AMM_ID, CancelScope, Direction, Side, TimeInForce
 from kernel.commands import AnyCommand, BatchCancel, CreateMarket, MarketTerms, ResolveMarket
 from kernel.exchange import Exchange

@@ -6,7 +6,7 @@ import socket
 import h11
 import pytest
 
-from adapters.framing import HEAD_MAX, StrictConnection, is_spelled
+from adapters.sockets.framing import HEAD_MAX, StrictConnection, is_spelled
 from tests.adapters.serving import Venue
 
 POST = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\n"

@@ -14,10 +14,10 @@ from typing import Any, Final
 import attrs
 import httpx
 
-from adapters.connection import BODY_MAX
-from adapters.route_table import BASE, ROUTES
-from adapters.routes import AnyRoute, Caller
-from adapters.tokens import TokenType
+from adapters.access.tokens import TokenType
+from adapters.operations.routes import AnyRoute, Caller
+from adapters.operations.table import BASE, ROUTES
+from adapters.sockets.http_exchange import BODY_MAX
 from kernel.codes import AMM_ID
 from persistence.postgres import database
 from tests.adapters.crowded import BIG, ENDS, EVERYWHERE, OTHER, crowded

@@ -17,12 +17,12 @@ import pytest
 import trio
 import trio_websocket
 
-from adapters.stream_bounds import COMMANDS_MAX, DEPTH_MAX, MEMBERS_MAX
-from adapters.stream_session import INTRODUCTION_MAX
-from adapters.stream_wire import OPERATIONS
-from adapters.tokens import TokenType
-from adapters.topics import Topic
-from adapters.websocket import BAD_TOKEN, FRAME_MAX
+from adapters.access.tokens import TokenType
+from adapters.sockets.websocket import BAD_TOKEN, FRAME_MAX
+from adapters.stream.bounds import COMMANDS_MAX, DEPTH_MAX, MEMBERS_MAX
+from adapters.stream.messages import OPERATIONS
+from adapters.stream.session import INTRODUCTION_MAX
+from adapters.wire.topics import Topic
 from kernel.codes import AMM_ID, Side
 from tests.adapters.streaming import ANN, BEN, Client, Venue, a_place, running, wish
 from tests.holding import longest_hold

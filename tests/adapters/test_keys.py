@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from adapters.cli import CommandError
-from adapters.keys import kept_key, read_key
+from adapters.access.keys import kept_key, read_key
+from adapters.runtime.errors import CommandError
 from tests.adapters.serving import ROOT
 
 MAKE = """
 import sys
 from pathlib import Path
-from adapters.keys import kept_key
+from adapters.access.keys import kept_key
 print(*kept_key(Path(sys.argv[1])))
 """
 

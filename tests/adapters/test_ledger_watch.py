@@ -9,13 +9,13 @@ import attrs
 import pytest
 import trio
 
-from adapters import ledger_watch
-from adapters.audit import verify
-from adapters.clock import Clock
-from adapters.ledger_watch import ASKED_AT_ONCE, COMPARED_AT_ONCE, LedgerWatch
-from adapters.serve import running
-from adapters.server import History, Server
-from adapters.settings import load_settings
+from adapters.cli.serve import running
+from adapters.operations.audit import verify
+from adapters.runtime.clock import Clock
+from adapters.runtime.settings import load_settings
+from adapters.service import ledger_watch
+from adapters.service.ledger_watch import ASKED_AT_ONCE, COMPARED_AT_ONCE, LedgerWatch
+from adapters.service.server import History, Server
 from kernel.answers import Refusal
 from kernel.codes import Direction, Side
 from kernel.commands import AnyCommand, Deposit, OpenAccount, PlaceOrder

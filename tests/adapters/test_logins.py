@@ -10,10 +10,10 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from adapters import login_delays, passwords
-from adapters.login_delays import QUIET, LoginDelays, delay_after
-from adapters.passwords import HASHING, WAITING_EACH, Turns
-from adapters.status import Fault, RefusedError
+from adapters.access import login_delays, passwords
+from adapters.access.login_delays import QUIET, LoginDelays, delay_after
+from adapters.access.passwords import HASHING, WAITING_EACH, Turns
+from adapters.wire.status import Fault, RefusedError
 from kernel.codes import Code
 from tests.adapters.serving import ADMIN, PASSWORD, Answer, Caller, Venue, database_for, serving, venue
 

@@ -20,10 +20,10 @@ import trio
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import Pong, TextMessage
 
-from adapters.connection import BODY_SECONDS
-from adapters.doorway import READ_SECONDS
-from adapters.server import DECISION_PATIENCE, PATIENCE
-from adapters.tokens import TokenType
+from adapters.access.tokens import TokenType
+from adapters.service.server import DECISION_PATIENCE, PATIENCE
+from adapters.sockets.http_exchange import BODY_SECONDS
+from adapters.sockets.listener import READ_SECONDS
 from kernel.codes import AMM_ID
 from tests.adapters.malformed import PING, Mill, framed
 from tests.adapters.serving import ROOT, Venue, database_for, serving, tokens, venue

@@ -9,10 +9,10 @@ import httpx
 import pytest
 import trio
 
-from adapters.clock import Clock
-from adapters.metrics_door import VISITORS
-from adapters.serve import Running, running
-from adapters.settings import load_settings
+from adapters.cli.serve import Running, running
+from adapters.http.metrics_door import VISITORS
+from adapters.runtime.clock import Clock
+from adapters.runtime.settings import load_settings
 from kernel.codes import AMM_ID, Direction, Side
 from kernel.commands import Deposit, PlaceOrder
 from tests.adapters.serving import PASSWORD, ServerProcess, Venue, database_for, serving

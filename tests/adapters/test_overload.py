@@ -15,7 +15,7 @@ import msgspec
 import pytest
 import trio
 
-from adapters.tokens import TokenType
+from adapters.access.tokens import TokenType
 from kernel.actors import BACKLOG, INBOX, SHARE
 from kernel.codes import AMM_ID
 from persistence.postgres import embedded

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from adapters.addresses import household
-from adapters.clock import MINUTE, Clock
-from adapters.identity import AccountType, Principal
-from adapters.rate_limits import BESIDE_WORDS, COUNTED, JOURNAL_BYTES, Bucket, RateLimits
-from adapters.settings import Settings, load_settings
-from adapters.tokens import Claims, TokenType
+from adapters.access.addresses import household
+from adapters.access.identity import Principal
+from adapters.access.rate_limits import BESIDE_WORDS, COUNTED, JOURNAL_BYTES, Bucket, RateLimits
+from adapters.access.tokens import Claims, TokenType
+from adapters.runtime.clock import MINUTE, Clock
+from adapters.runtime.settings import Settings, load_settings
+from adapters.wire.responses import AccountType
 from kernel.codes import AMM_ID
 from kernel.journal import MemoryJournal
 from tests.adapters import serving, streaming

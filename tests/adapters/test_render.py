@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters import render
+from adapters.wire import render
 from kernel.state import Holding
 
 

@@ -6,11 +6,11 @@ from typing import Any, cast
 import pytest
 import trio
 
-from adapters.bodies import ResumeBody
-from adapters.handlers_admin import resume_market
-from adapters.identity import Principal
-from adapters.routes import Call, NoQuery
-from adapters.status import RefusedError
+from adapters.access.identity import Principal
+from adapters.operations.admin import resume_market
+from adapters.operations.routes import Call, NoQuery
+from adapters.wire.requests import ResumeBody
+from adapters.wire.status import RefusedError
 from kernel.codes import Code, MarketStatus
 from kernel.commands import HaltMarket
 from tests.adapters.streaming import ANN, AT, ROOT, Venue, a_place, running

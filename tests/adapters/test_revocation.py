@@ -15,10 +15,11 @@ import pytest
 import trio
 import trio_websocket
 
-from adapters.clock import Clock
-from adapters.identity import AccountType, Identities, Principal
-from adapters.status import RefusedError
-from adapters.tokens import TokenType, fresh_name, hash_of
+from adapters.access.identity import Identities, Principal
+from adapters.access.tokens import TokenType, fresh_name, hash_of
+from adapters.runtime.clock import Clock
+from adapters.wire.responses import AccountType
+from adapters.wire.status import RefusedError
 from kernel.codes import AMM_ID
 from persistence.postgres.database import Database
 from persistence.tables.users import Standing, Users

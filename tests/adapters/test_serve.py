@@ -17,9 +17,9 @@ import httpx
 import pytest
 import trio
 
-from adapters.clock import Clock
-from adapters.serve import running
-from adapters.settings import Settings, load_settings
+from adapters.cli.serve import running
+from adapters.runtime.clock import Clock
+from adapters.runtime.settings import Settings, load_settings
 from kernel.commands import OpenAccount
 from kernel.journal import JournalError
 from persistence.journal.recovery import recover

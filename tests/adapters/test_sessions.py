@@ -10,7 +10,7 @@ import jwt
 import pytest
 import trio
 
-from adapters.tokens import TokenType
+from adapters.access.tokens import TokenType
 from kernel.codes import AMM_ID
 from persistence.postgres.database import opened
 from tests.adapters.serving import (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.settings import LogLevel, Settings, SettingsError, load_settings, show_settings, table
+from adapters.runtime.settings import LogLevel, Settings, SettingsError, load_settings, show_settings, table
 
 SECRET = "a-secret-of-thirty-two-bytes-or-more"
 

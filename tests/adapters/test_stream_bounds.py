@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters import stream_bounds
-from adapters.stream_bounds import COMMANDS_MAX, DEPTH_MAX, MEMBERS_MAX, UnreadableFrameError
-from adapters.stream_wire import Unreadable, read_frame
+from adapters.stream import bounds
+from adapters.stream.bounds import COMMANDS_MAX, DEPTH_MAX, MEMBERS_MAX, UnreadableFrameError
+from adapters.stream.messages import Unreadable, read_frame
 
 MIB = 1_048_576
 
@@ -55,11 +55,11 @@ def test_what_is_counted_is_what_is_there(value: Any, most: int, deepest: int, i
     if is_spaced:
         text = msgspec.json.format(text, indent=2)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(stream_bounds, "MEMBERS_MAX", most)
-        patched.setattr(stream_bounds, "QUOTES_MAX", 4 * most)
-        patched.setattr(stream_bounds, "DEPTH_MAX", deepest)
-        assert passes(stream_bounds.check_json, text) is within
-        assert passes(stream_bounds.check_msgpack, msgspec.msgpack.encode(value)) is within
+        patched.setattr(bounds, "MEMBERS_MAX", most)
+        patched.setattr(bounds, "QUOTES_MAX", 4 * most)
+        patched.setattr(bounds, "DEPTH_MAX", deepest)
+        assert passes(bounds.check_json, text) is within
+        assert passes(bounds.check_msgpack, msgspec.msgpack.encode(value)) is within
 
 
 def command(**more: Any) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
-from adapters.status import RefusedError
-from adapters.stream_bounds import UnreadableFrameError
-from adapters.stream_wire import OPERATIONS, Unreadable, read_frame
-from adapters.tokens import TokenType
+from adapters.access.tokens import TokenType
+from adapters.stream.bounds import UnreadableFrameError
+from adapters.stream.messages import OPERATIONS, Unreadable, read_frame
+from adapters.wire.status import RefusedError
 from kernel.actors import BACKLOG, INBOX
 from kernel.codes import AMM_ID, Direction
 from kernel.commands import CreateMarket, MarketTerms

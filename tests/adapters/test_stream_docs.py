@@ -4,9 +4,9 @@ import json
 import re
 from pathlib import Path
 
-from adapters import websocket
-from adapters.status import STATUS, Fault
-from adapters.stream_wire import OPERATIONS
+from adapters.sockets import websocket
+from adapters.stream.messages import OPERATIONS
+from adapters.wire.status import STATUS, Fault
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api" / "websockets.md").read_text()
 

@@ -8,7 +8,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.tokens import TokenType
+from adapters.access.tokens import TokenType
 from kernel.codes import AMM_ID, Direction
 from kernel.commands import HaltMarket, ResolveMarket, ResumeMarket, StartAmm, StopAmm
 from kernel.exchange import Exchange

@@ -8,8 +8,8 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from adapters.stream_session import INTRODUCTION_MAX
-from adapters.websocket import EVENTS_AFTER_GOODBYE, FRAME_MAX
+from adapters.sockets.websocket import EVENTS_AFTER_GOODBYE, FRAME_MAX
+from adapters.stream.session import INTRODUCTION_MAX
 from tests.adapters.streaming import ANN, Client, Venue, running, wish
 from tests.holding import longest_hold
 

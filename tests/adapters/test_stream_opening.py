@@ -8,10 +8,10 @@ import trio
 import trio_websocket
 from trio.testing import MockClock
 
-from adapters.settings import Settings
-from adapters.stream_hub import CONNECTIONS_MAX
-from adapters.tokens import TokenType
-from adapters.websocket import FRAME_MAX
+from adapters.access.tokens import TokenType
+from adapters.runtime.settings import Settings
+from adapters.sockets.websocket import FRAME_MAX
+from adapters.stream.hub import CONNECTIONS_MAX
 from kernel.codes import AMM_ID
 from tests.adapters.streaming import ANN, BEN, ROOT, Refused, running, wish
 

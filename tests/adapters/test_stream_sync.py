@@ -8,11 +8,11 @@ import msgspec
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from adapters import render
-from adapters.settings import Settings
-from adapters.stream_session import AHEAD
-from adapters.stream_sync import ORDERS_A_PART
-from adapters.websocket import CHUNK, WebSocket
+from adapters.runtime.settings import Settings
+from adapters.sockets.websocket import CHUNK, WebSocket
+from adapters.stream.session import AHEAD
+from adapters.stream.sync import ORDERS_A_PART
+from adapters.wire import render
 from kernel.codes import Side
 from kernel.commands import AnyCommand, CancelOrder
 from tests.adapters.streaming import ANN, AT, BEN, Client, Venue, a_place, running, wish

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.topics import Topic, topic_events
+from adapters.wire.topics import Topic, topic_events
 from kernel.codes import AMM_ID, Direction, Side, TimeInForce
 from kernel.commands import AnyCommand, CancelOrder, Deposit, ResolveMarket
 from kernel.exchange import Exchange

@@ -15,7 +15,7 @@ from typing import Any, Final
 import attrs
 import httpx
 
-from adapters.tokens import TokenType
+from adapters.access.tokens import TokenType
 from kernel.codes import AMM_ID
 from tests.adapters.serving import ROOT, Venue, tokens, until
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.settings import Settings, show_plain, table
+from adapters.runtime.settings import Settings, show_plain, table
 from tests.adapters.serving import ROOT, database_for, serving
 
 OPERATIONS = ROOT / "docs" / "operations"

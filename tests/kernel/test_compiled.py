@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.cli import CommandError
-from adapters.compile import INTERPRETED, demand_compiler
+from adapters.cli.compile import INTERPRETED, demand_compiler
+from adapters.runtime.errors import CommandError
 from bench.workload import Flow, opening
 from kernel.commands import AnyCommand
 from tests.kernel.play.crowd import ACTS, Act, Move, moves

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from adapters import render
+from adapters.wire import render
 from kernel.codes import AMM_ID
 from persistence.journal import journal, snapshots
 from persistence.postgres import embedded

@@ -9,8 +9,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters import render, render_rows
-from adapters.topics import topic_events
+from adapters.wire import render, render_rows
+from adapters.wire.topics import topic_events
 from kernel.answers import Refusal, Unfinished
 from kernel.bounds import free_form
 from kernel.codes import CircuitBreakerTrigger

@@ -13,8 +13,8 @@ from threading import Thread
 import attrs
 import pytest
 
-from adapters.cli import CommandError
-from adapters.lab import run
+from adapters.cli.lab import run
+from adapters.runtime.errors import CommandError
 from amm.lab import figures
 from amm.lab.jobs import Contender, do, plan
 from amm.lab.plot import Band, Line, Plot, shown, tenths, tick

@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio_websocket
 
-from adapters.tokens import TokenType
+from adapters.access.tokens import TokenType
 from amm.brain.arithmetic import Ms
 from amm.brain.commands import Sync
 from amm.brain.inputs import Answer, Frame

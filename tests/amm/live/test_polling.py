@@ -11,7 +11,7 @@ import attrs
 import httpx
 import pytest
 
-from adapters.tokens import TokenType
+from adapters.access.tokens import TokenType
 from amm.brain.budget import Bucket, RateBudget
 from amm.brain.config import Limits
 from amm.brain.inputs import Book, Polled

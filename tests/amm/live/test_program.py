@@ -17,7 +17,7 @@ import pytest
 import structlog
 import trio
 
-from adapters.tokens import TokenType
+from adapters.access.tokens import TokenType
 from amm.brain.arithmetic import CENT, Ms
 from amm.brain.budget import RateBudget
 from amm.brain.commands import Action

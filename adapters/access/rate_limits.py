@@ -1,0 +1,145 @@
+"""How often who may ask: fixed windows of one wall-clock minute, counted per bucket and principal.
+
+The counts live for one window and are forgotten together, so that nobody's flood can grow them without end.
+"""
+
+import enum
+from typing import Final
+
+import attrs
+import msgspec
+
+from adapters.access.addresses import household
+from adapters.access.identity import Principal
+from adapters.runtime.clock import MINUTE, Clock
+from adapters.runtime.settings import Settings
+from adapters.wire.requests import BatchCancelBody, BurnBody, MintBody, PlaceBody, ReplaceBody
+from adapters.wire.status import Fault, RefusedError
+from kernel.codes import TimeInForce
+
+COUNTED: Final = 100_000
+"""Callers counted one by one within a minute; those who come after them share one count per bucket."""
+UNLIMITED: Final = 0
+JOURNAL_BYTES: Final = 1_048_576
+"""That one principal may have journaled in a minute for nothing."""
+BESIDE_WORDS: Final = 512
+"""Bytes that a command leaves there besides what it says, which is there twice: as cause and as effect."""
+
+
+class Bucket(enum.StrEnum):
+    """What is counted together."""
+
+    AUTH = "auth"
+    REGISTRATION = "registration"
+    ORDERS = "orders"
+    CANCEL = "cancel"
+    ACCOUNT = "account"
+    QUERY = "query"
+    ADMIN = "admin"
+    REPLACE = "replace"
+    AMM = "amm"
+    GUARD = "guard"
+    JOURNAL = "journal"
+    """Not requests but bytes, of what has no other price."""
+
+
+WITHOUT_SERVICE_TOKEN: Final = {Bucket.REPLACE: Bucket.ORDERS, Bucket.AMM: Bucket.ACCOUNT}
+"""The market maker with an ordinary token is a user like any other: its own buckets count as these."""
+
+
+@attrs.frozen
+class Quota:
+    """Where a caller stands after one more request."""
+
+    limit: int
+    remaining: int
+    reset: int
+    """The second at which the window ends."""
+    allowed: bool
+
+    def refusal(self) -> RefusedError:
+        return RefusedError(
+            Fault.RATE_LIMITED,
+            f"Rate limit: {self.limit} a minute; the next window begins at {self.reset}",
+            {"limit": self.limit, "remaining": self.remaining, "reset": self.reset},
+        )
+
+
+class RateLimits:
+    """Counts requests and says when it is enough."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        on = settings.rate_limits
+        self._clock = clock
+        self._users = {
+            Bucket.AUTH: settings.rate_auth if on else UNLIMITED,
+            Bucket.REGISTRATION: settings.rate_registration if on else UNLIMITED,
+            Bucket.ORDERS: settings.rate_orders if on else UNLIMITED,
+            Bucket.CANCEL: settings.rate_cancel if on else UNLIMITED,
+            Bucket.ACCOUNT: settings.rate_account if on else UNLIMITED,
+            Bucket.QUERY: settings.rate_query if on else UNLIMITED,
+            Bucket.ADMIN: settings.rate_admin if on else UNLIMITED,
+            Bucket.GUARD: settings.rate_guard if on else UNLIMITED,
+        }
+        self._service = self._users | {
+            Bucket.ORDERS: settings.rate_amm_orders if on else UNLIMITED,
+            Bucket.REPLACE: settings.rate_amm_replace if on else UNLIMITED,
+            Bucket.CANCEL: settings.rate_amm_cancel if on else UNLIMITED,
+            Bucket.AMM: settings.rate_amm_ops if on else UNLIMITED,
+            Bucket.QUERY: settings.rate_amm_query if on else UNLIMITED,
+            Bucket.GUARD: settings.rate_amm_guard if on else UNLIMITED,
+        }
+        self._journal_bytes = JOURNAL_BYTES if on else UNLIMITED
+        self._window = 0
+        self._counts: dict[tuple[Bucket, str], int] = {}
+
+    def take(self, bucket: Bucket, principal: Principal, market_id: str = "") -> Quota | None:
+        """Count one request of a user; None where nothing is limited. Only replaces look at the market."""
+        if principal.has_service_token:
+            key = f"{principal.user_id} {market_id}" if bucket is Bucket.REPLACE else principal.user_id
+            return self._take(bucket, key, self._service[bucket])
+        bucket = WITHOUT_SERVICE_TOKEN.get(bucket, bucket)
+        return self._take(bucket, principal.user_id, self._users[bucket])
+
+    def take_for_address(self, address: str) -> Quota | None:
+        """Count one attempt to log in, register or refresh."""
+        return self._take(Bucket.AUTH, household(address), self._users[Bucket.AUTH])
+
+    def take_for_everybody(self, bucket: Bucket) -> Quota | None:
+        """Count one attempt of whomever together with all others'."""
+        return self._take(bucket, "", self._users[bucket])
+
+    def take_journal(self, principal: Principal, said: int) -> Quota | None:
+        """Count what a command of so many bytes may leave in the journal, if nothing else bounds it."""
+        return self._take(Bucket.JOURNAL, principal.user_id, self._journal_bytes, 2 * said + BESIDE_WORDS)
+
+    def _take(self, bucket: Bucket, key: str, limit: int, amount: int = 1) -> Quota | None:
+        if limit == UNLIMITED:
+            return None
+        window = self._clock.seconds() // MINUTE
+        if window != self._window:
+            self._window = window
+            self._counts.clear()
+        counted = (bucket, key)
+        if counted not in self._counts and len(self._counts) >= COUNTED:
+            counted = (bucket, "")
+        count = self._counts.get(counted, 0) + amount
+        self._counts[counted] = count
+        return Quota(limit, max(0, limit - count), (window + 1) * MINUTE, count <= limit)
+
+
+def check(quota: Quota | None) -> None:
+    """Raise if it is used up."""
+    if quota is not None and not quota.allowed:
+        raise quota.refusal()
+
+
+PRICED: Final = (ReplaceBody, MintBody, BurnBody, BatchCancelBody)
+"""What moves money, and cancels: nobody is to be kept from getting out."""
+
+
+def has_a_price(body: msgspec.Struct) -> bool:
+    """Whether a command costs something that is not without end, or is never to be refused for its number."""
+    if isinstance(body, PlaceBody):
+        return body.time_in_force is not TimeInForce.IOC  # what rests has money set aside
+    return isinstance(body, PRICED)

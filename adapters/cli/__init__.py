@@ -1,0 +1,1 @@
+"""The command line: one module for each command, and there alone all parts of the program meet."""

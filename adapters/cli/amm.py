@@ -1,0 +1,99 @@
+"""`verdict amm`: the market maker, a process of its own that speaks to the exchange as any customer does."""
+
+import os
+import signal
+from pathlib import Path
+
+import click
+import trio
+
+from adapters.access.keys import PRIVATE
+from adapters.runtime.errors import CommandError, leaves
+from adapters.runtime.log import start_logging
+from adapters.runtime.settings import DATA_FOLDER, LogLevel
+from amm.brain.config_layers import ConfigInvalidError, check_file, read_toml
+from amm.live.credentials import BadTokenError
+from amm.live.program import CannotBeginError, MarketMaker, Wishes
+from amm.live.state_store import KeepError
+
+URL = "http://127.0.0.1:8000"
+HOST = "127.0.0.1"
+PORT = 8100
+
+
+@click.command()
+@click.option("--url", envvar="AMM_URL", default=URL, show_default=True, help="The exchange.")
+@click.option("--token-file", type=click.Path(path_type=Path), help="Holds the token, if AMM_TOKEN does not.")
+@click.option("--config", envvar="AMM_CONFIG", type=click.Path(path_type=Path), help="Parameters, in TOML.")
+@click.option(
+    "--state",
+    envvar="AMM_STATE",
+    type=click.Path(path_type=Path),
+    default=DATA_FOLDER / "amm",
+    help="The folder that keeps kill latches across restarts.",
+)
+@click.option("--host", envvar="AMM_HOST", default=HOST, show_default=True, help="Of its state and metrics.")
+@click.option("--port", envvar="AMM_PORT", default=PORT, show_default=True, help="Of its state and metrics.")
+@click.option("--log", type=click.Choice([*LogLevel]), default=LogLevel.INFO, show_default=True)
+@click.option("--check", is_flag=True, help="Only check the parameters.")
+def amm(
+    url: str,
+    token_file: Path | None,
+    config: Path | None,
+    state: Path,
+    host: str,
+    port: int,
+    log: str,
+    check: bool,
+) -> None:
+    """Quote every market in which the market maker was started.
+
+    AMM_TOKEN holds its service token; with REDIS_URL, that Redis gets a copy of what it knows.
+    """
+    start_logging(LogLevel(log))
+    os.umask(PRIVATE)
+    config_text = "" if config is None else read(config)
+    token = os.environ.get("AMM_TOKEN", "") if token_file is None else read(token_file)
+    redis_url = os.environ.get("REDIS_URL") or None
+    try:
+        if check:
+            check_file(read_toml(config_text))
+            return
+        if not token.strip():
+            raise CommandError("AMM_TOKEN is not set: `verdict token` prints a token")
+        wishes = Wishes(
+            url=url.rstrip("/"),
+            token=token.strip(),
+            state_folder=state,
+            config_text=config_text,
+            control_host=host,
+            control_port=port,
+            redis_url=redis_url,
+        )
+        quiet = trio.run(until_stopped, MarketMaker(wishes))
+    except* (ConfigInvalidError, CannotBeginError, BadTokenError, KeepError) as group:
+        raise CommandError("\n".join(str(trouble) for trouble in leaves(group))) from None
+    if not quiet:
+        raise CommandError("some orders may be left; the exchange's guard removes them")
+
+
+async def until_stopped(maker: MarketMaker) -> bool:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+
+        async def stop_asked() -> None:
+            async for _ in signals:
+                click.echo("stopping: cancelling all quotes")
+                maker.stop.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stop_asked)
+            quiet = await maker.run(click.echo)
+            nursery.cancel_scope.cancel()
+    return quiet
+
+
+def read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as trouble:
+        raise CommandError(f"cannot read {path}: {trouble}") from None

@@ -1,0 +1,74 @@
+"""`verdict token`: a token for the market maker, signed with the key that the server uses.
+
+It needs no running server, only the key: from the environment or out of the data folder. Where there is a
+database, it is asked of which generation the tokens are now: one that was shut out once has new ones.
+"""
+
+import os
+from datetime import UTC, datetime
+from typing import Final
+
+import click
+
+from adapters.access.keys import read_key
+from adapters.access.tokens import Tokens, TokenType, lifetimes
+from adapters.cli.first_start import SECRET_FILE
+from adapters.cli.rebuild import on_database
+from adapters.runtime.clock import Clock
+from adapters.runtime.duration import SPAN
+from adapters.runtime.errors import CommandError
+from adapters.runtime.log import start_logging
+from adapters.runtime.settings import LogLevel, Settings, load_settings
+from kernel.codes import AMM_ID
+from persistence.postgres import embedded
+from persistence.postgres.database import Database
+from persistence.tables.users import Users
+
+ROLE: Final = "SYSTEM_BOT"
+
+
+@click.command()
+@click.option("--access", is_flag=True, help="An ordinary access token, with the limits of ordinary users.")
+@click.option(
+    "--for", "seconds", type=SPAN, help="Valid for so long: 45s, 10m, 2h. Default and most: all it may."
+)
+def token(access: bool, seconds: int | None) -> None:
+    """Print a service token for the market maker."""
+    start_logging(LogLevel.WARNING)
+    kind = TokenType.ACCESS if access else TokenType.SERVICE
+    settings = load_settings(os.environ)
+    tokens = Tokens(key_of(settings), Clock(), lifetimes(settings))
+    longest = tokens.lifetime[kind]
+    if seconds is not None and seconds > longest:
+        raise CommandError(f"the {kind} token is good for {longest} seconds at most")
+    signed = tokens.issue(AMM_ID, kind, ROLE, seconds, generation=generation_now(settings))
+    click.echo(signed)
+    until = datetime.fromtimestamp(tokens.read(signed, kind).exp, UTC)
+    # Beside the token and not with it, so that $(verdict token) is the token alone.
+    click.echo(f"{kind} token of the market maker, valid until {until:%Y-%m-%d %H:%M:%S} UTC", err=True)
+
+
+def generation_now(settings: Settings) -> int:
+    """The generation of the market maker's tokens; the first where there is no exchange yet."""
+    if settings.database_url is None and not embedded.cluster_of(settings.data).exists():
+        return 0
+    found: list[int] = []
+
+    async def look(db: Database) -> None:
+        maker = await Users(db).find(AMM_ID)
+        found.append(0 if maker is None else maker.token_generation)
+
+    on_database(look)
+    return found[0]
+
+
+def key_of(settings: Settings) -> str:
+    if settings.jwt_secret is not None:
+        return settings.jwt_secret
+    key = read_key(settings.data / SECRET_FILE)
+    if key is None:
+        raise CommandError(
+            f"there is no token key in {settings.data}: start the server once, or set VERDICT_DATA or "
+            "VERDICT_JWT_SECRET to what the server has"
+        )
+    return key

@@ -1,0 +1,1 @@
+"""`verdict demo`: an exchange with traders, to look at."""

@@ -1,0 +1,128 @@
+"""The demo on a terminal: the books and trades as the public feeds tell them, drawn with rich."""
+
+from collections import deque
+from typing import Any, Final
+
+import attrs
+import msgspec
+import trio
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from adapters.demo.traders import SESSION_SECONDS, Login, Tally
+
+LEVELS: Final = 5
+"""These, with the trades below, fit a terminal of 24 lines."""
+TRADES: Final = 6
+BAR: Final = 14
+"""Characters of the longest bar."""
+
+
+@attrs.define
+class Board:
+    """One market as its feeds tell it."""
+
+    market_id: str
+    title: str
+    bids: dict[int, int] = attrs.field(factory=dict)
+    asks: dict[int, int] = attrs.field(factory=dict)
+    last: int | None = None
+
+    def take(self, message: dict[str, Any]) -> None:
+        """A snapshot replaces the book, a delta changes the levels it names."""
+        for levels, told in ((self.bids, message["yes"]["bids"]), (self.asks, message["yes"]["asks"])):
+            if message["update_type"] == "SNAPSHOT":
+                levels.clear()
+            for level in told:
+                levels[level["price_cents"]] = level["total_quantity"]
+                if not level["total_quantity"]:
+                    del levels[level["price_cents"]]
+
+
+@attrs.define
+class Screen:
+    """All that is shown."""
+
+    boards: list[Board]
+    tally: Tally
+    trades: deque[dict[str, Any]] = attrs.field(factory=lambda: deque(maxlen=TRADES))
+
+    def draw(self, heading: str) -> RenderableType:
+        markets = Table.grid(expand=True)
+        for _ in self.boards:
+            markets.add_column(ratio=1)
+        markets.add_row(*(draw_board(board) for board in self.boards))
+        return Group(Text(heading), markets, self._draw_trades(), Text(totals(self.tally), style="bold"))
+
+    def _draw_trades(self) -> RenderableType:
+        table = Table(box=None, padding=(0, 2), title="last trades", title_justify="left")
+        for name in ("time", "market", "scenario"):
+            table.add_column(name)
+        table.add_column("YES price", justify="right")
+        table.add_column("shares", justify="right")
+        for trade in reversed(self.trades):
+            seconds = trade["timestamp_ms"] // 1000 % 86_400
+            table.add_row(
+                f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}",
+                trade["market_id"],
+                trade["scenario"],
+                f"{trade['price_cents']}",
+                f"{trade['quantity']}",
+            )
+        return table
+
+
+def draw_board(board: Board) -> RenderableType:
+    asks = sorted(board.asks.items())[:LEVELS][::-1]
+    bids = sorted(board.bids.items(), reverse=True)[:LEVELS]
+    longest = max((total for _, total in asks + bids), default=1)
+    book = Table.grid(padding=(0, 1))
+    book.add_column(justify="right")
+    book.add_column(justify="right")
+    book.add_column()
+    blank = [("", "", "")] * (LEVELS - len(asks))
+    rows = [*blank, *(level(price, total, longest) for price, total in asks)]
+    for row in rows:
+        book.add_row(*row, style="red")
+    book.add_row("", "", f"last {board.last if board.last is not None else '-'}", style="bold")
+    for price, total in bids:
+        book.add_row(*level(price, total, longest), style="green")
+    return Panel(book, title=board.market_id, subtitle=board.title, height=2 * LEVELS + 3)
+
+
+def level(price: int, total: int, longest: int) -> tuple[str, str, str]:
+    return f"{price}", f"{total:,}", "━" * max(total * BAR // longest, 1)
+
+
+def totals(tally: Tally) -> str:
+    return (
+        f"{tally.orders:,} orders   {tally.trades:,} trades   {tally.shares:,} shares   "
+        f"{tally.cancels:,} cancels   {sum(tally.refusals.values()):,} refusals   "
+        f"answered in {tally.percentile(50):.1f} ms, p99 {tally.percentile(99):.1f} ms   "
+        f"journal {tally.journal_id:,}"
+    )
+
+
+async def watch_feeds(screen: Screen, login: Login) -> None:
+    """Keep the screen's boards and trades up to date, until cancelled."""
+
+    async def books(board: Board) -> None:
+        async with login.socket(f"/ws/v1/orderbook/{board.market_id}") as socket:
+            while True:
+                board.take(msgspec.json.decode(await socket.get_message()))
+
+    async def trades(board: Board) -> None:
+        async with login.socket(f"/ws/v1/trades/{board.market_id}") as socket:
+            while True:
+                trade = msgspec.json.decode(await socket.get_message())
+                board.last = trade["price_cents"]
+                screen.trades.append(trade)
+
+    while True:
+        with trio.move_on_after(SESSION_SECONDS):
+            async with trio.open_nursery() as nursery:
+                for board in screen.boards:
+                    nursery.start_soon(books, board)
+                    nursery.start_soon(trades, board)

@@ -1,0 +1,1 @@
+"""Public feeds of a market: its book, kept by whoever listens."""

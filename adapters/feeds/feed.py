@@ -1,0 +1,275 @@
+"""The public feeds: every book and every trade, to whoever listens.
+
+What a commit changed is worked out and encoded once a market; only the number of the message differs from
+reader to reader, and readers that got their last snapshot together share the bytes whole. A reader who falls
+behind gets no queue: of the book it gets a new snapshot, of the trades a gap in the numbers.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final, Literal
+
+import attrs
+import msgspec
+import trio
+
+from adapters.feeds.book_picture import BookPicture, Levels
+from adapters.service.server import Server
+from adapters.sockets.websocket import TEXT, WebSocket, frame
+from adapters.wire.responses import BookSideShape, LevelShape
+from kernel.codes import Code, Direction, TradeScenario
+from kernel.events import Fact, Fill, MarketCreated, trade_name
+from kernel.journal import Decided
+
+BEHIND: Final = 65_536
+"""Bytes that may wait for a reader before it counts as behind: some hundreds of messages."""
+SNAPSHOT_EVERY: Final = 30.0
+ASKED_SNAPSHOTS_EVERY: Final = 1.0
+
+encode = msgspec.json.Encoder().encode
+
+Build = Callable[[int], bytes]
+"""A message's text, given its number."""
+
+
+class BookUpdate(msgspec.Struct, frozen=True, gc=False):
+    """What of a book message does not depend on the reader."""
+
+    market_id: str
+    timestamp_ms: int
+    yes: BookSideShape
+
+
+class TradeNews(msgspec.Struct, frozen=True, gc=False):
+    """A trade without its parties."""
+
+    market_id: str
+    timestamp_ms: int
+    trade_id: str
+    price_cents: int
+    quantity: int
+    scenario: TradeScenario
+    aggressor_side: Direction
+
+
+class FeedError(msgspec.Struct, frozen=True, tag_field="type", tag="ERROR"):
+    code: int
+    message: str
+
+
+class SnapshotRequest(msgspec.Struct, frozen=True):
+    action: Literal["REQUEST_SNAPSHOT"]
+
+
+read_request = msgspec.json.Decoder(SnapshotRequest).decode
+
+
+@attrs.define(eq=False)
+class Reader:
+    """One connection to one feed."""
+
+    socket: WebSocket
+    sequence: int = 0
+    """The number of the last message."""
+    is_behind: bool = False
+    """It gets nothing until it has read what waits, and then a snapshot."""
+    asked_at: float = -ASKED_SNAPSHOTS_EVERY
+    """When it was last given a snapshot it asked for."""
+
+
+@attrs.define(eq=False)
+class MarketFeed:
+    """One market: its picture, and who looks at it."""
+
+    market_id: str
+    picture: BookPicture
+    book_readers: set[Reader] = attrs.field(factory=set)
+    trade_readers: set[Reader] = attrs.field(factory=set)
+    deltas: list[bytes] = attrs.field(factory=list)
+    """What the present commit did to the book, encoded but for the numbers."""
+    trades: list[bytes] = attrs.field(factory=list)
+
+    def snapshot(self) -> bytes:
+        """The whole picture; always number 1."""
+        bids, asks = self.picture.levels()
+        return numbered(SNAPSHOT_HEAD, 1, book_tail(self.market_id, self.picture.changed_at, bids, asks))
+
+    def publish(self) -> None:
+        if self.deltas:
+            send_deltas(self.book_readers, self.deltas)
+            self.deltas = []
+        if self.trades:
+            send_trades(self.trade_readers, self.trades)
+            self.trades = []
+
+
+class Feeds:
+    """All markets' feeds."""
+
+    def __init__(self, server: Server) -> None:
+        """Before anything is decided that is not durable: the pictures begin as what the kernel has."""
+        self._server = server
+        self._markets = {
+            market.id: MarketFeed(market.id, BookPicture.of(market))
+            for market in server.exchange.markets.values()
+        }
+        server.actors.listeners.append(self.hear)
+
+    async def run(self) -> None:
+        """Fresh snapshots now and then, to all readers of a market at once: then they share bytes again."""
+        while True:
+            await trio.sleep(SNAPSHOT_EVERY)
+            for feed in self._markets.values():
+                if feed.book_readers:
+                    snapshot = feed.snapshot()
+                    for reader in feed.book_readers:
+                        if not reader.is_behind:
+                            give_snapshot(reader, snapshot)
+                    await trio.lowlevel.checkpoint()
+
+    def hear(self, decided: Sequence[Decided]) -> None:
+        """One group of the journal, command by command."""
+        touched: dict[str, MarketFeed] = {}
+        for one in decided:
+            facts = one.outcome.facts
+            if not facts:
+                continue
+            market_id = facts[-1].market_id
+            if market_id is None:
+                continue
+            feed = self._markets.get(market_id)
+            if feed is None:
+                if type(facts[0].event) is MarketCreated:
+                    self._markets[market_id] = MarketFeed(market_id, BookPicture(facts[0].at))
+                continue
+            self._take_in(feed, facts)
+            touched[market_id] = feed
+        for feed in touched.values():
+            feed.publish()
+
+    def _take_in(self, feed: MarketFeed, facts: Sequence[Fact]) -> None:
+        changed = feed.picture.apply(facts, self._server.exchange.orders)
+        if changed is not None and feed.book_readers:
+            feed.deltas.append(book_tail(feed.market_id, feed.picture.changed_at, *changed))
+        if feed.trade_readers:
+            feed.trades += [trade_tail(fact, fact.event) for fact in facts if isinstance(fact.event, Fill)]
+
+    def knows(self, market_id: str) -> bool:
+        """Whether the market exists, for everybody to know."""
+        return market_id in self._markets
+
+    async def serve_book(self, socket: WebSocket, market_id: str) -> None:
+        """One reader of a book, until it goes."""
+        feed, reader = self._markets[market_id], Reader(socket)
+
+        def catch_up() -> None:
+            if reader.is_behind:
+                reader.is_behind = False
+                give_snapshot(reader, feed.snapshot())
+
+        socket.when_drained = catch_up
+        feed.book_readers.add(reader)
+        try:
+            give_snapshot(reader, feed.snapshot())
+            while (received := await socket.receive()) is not None:
+                if not is_snapshot_request(received):
+                    complain(reader)
+                elif not reader.is_behind and trio.current_time() - reader.asked_at >= ASKED_SNAPSHOTS_EVERY:
+                    reader.asked_at = trio.current_time()
+                    give_snapshot(reader, feed.snapshot())
+        finally:
+            feed.book_readers.discard(reader)
+
+    async def serve_trades(self, socket: WebSocket, market_id: str) -> None:
+        """One reader of trades, from now on."""
+        feed, reader = self._markets[market_id], Reader(socket)
+        feed.trade_readers.add(reader)
+        try:
+            while await socket.receive() is not None:
+                complain(reader)
+        finally:
+            feed.trade_readers.discard(reader)
+
+
+def send_deltas(readers: set[Reader], tails: list[bytes]) -> None:
+    shared: dict[int, bytes] = {}
+    for reader in readers:
+        if reader.is_behind:
+            continue
+        if reader.socket.waiting > BEHIND:
+            reader.is_behind = True
+            continue
+        send_numbered(reader, DELTA_HEAD, tails, shared)
+
+
+def send_trades(readers: set[Reader], tails: list[bytes]) -> None:
+    shared: dict[int, bytes] = {}
+    for reader in readers:
+        if reader.socket.waiting > BEHIND:
+            reader.sequence += len(tails)
+        else:
+            send_numbered(reader, TRADE_HEAD, tails, shared)
+
+
+def send_numbered(reader: Reader, head: bytes, tails: list[bytes], shared: dict[int, bytes]) -> None:
+    """Messages with the reader's own numbers; `shared` keeps what was built for another with the same."""
+    first = reader.sequence + 1
+    reader.sequence += len(tails)
+    encoded = shared.get(first)
+    if encoded is None:
+        encoded = shared[first] = b"".join(
+            [numbered(head, number, tail) for number, tail in enumerate(tails, first)]
+        )
+    reader.socket.send(encoded)
+
+
+def give_snapshot(reader: Reader, snapshot: bytes) -> None:
+    reader.sequence = 1
+    reader.socket.send(snapshot)
+
+
+def complain(reader: Reader) -> None:
+    """Once what was said before is read: nobody may fill a queue with complaints."""
+    if not reader.socket.waiting:
+        message = 'Only {"action":"REQUEST_SNAPSHOT"} is understood, and only on the order book'
+        reader.socket.send(frame(TEXT, encode(FeedError(Code.MALFORMED, message))))
+
+
+def is_snapshot_request(received: str | bytes) -> bool:
+    try:
+        read_request(received)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(received, str)
+
+
+# Messages, but for their numbers
+
+SNAPSHOT_HEAD: Final = b'{"type":"ORDERBOOK_UPDATE","update_type":"SNAPSHOT","sequence_id":'
+DELTA_HEAD: Final = b'{"type":"ORDERBOOK_UPDATE","update_type":"DELTA","sequence_id":'
+TRADE_HEAD: Final = b'{"type":"TRADE","sequence_id":'
+
+
+def numbered(head: bytes, number: int, tail: bytes) -> bytes:
+    """A whole message as a frame."""
+    return frame(TEXT, b"%b%d,%b" % (head, number, tail))
+
+
+def book_tail(market_id: str, at: int, bids: Levels, asks: Levels) -> bytes:
+    side = BookSideShape([LevelShape(*level) for level in bids], [LevelShape(*level) for level in asks])
+    return encode(BookUpdate(market_id, at // 1000, side))[1:]
+
+
+def trade_tail(fact: Fact, fill: Fill) -> bytes:
+    assert fact.market_id is not None
+    trade = fill.trade
+    taker_side = Direction.SELL if trade.maker_direction is Direction.BUY else Direction.BUY
+    news = TradeNews(
+        fact.market_id,
+        fact.at // 1000,
+        trade_name(trade.trade_id),
+        fill.trade_price,
+        fill.fill_qty,
+        trade.scenario,
+        taker_side,
+    )
+    return encode(news)[1:]

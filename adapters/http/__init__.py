@@ -1,0 +1,1 @@
+"""The HTTP application: routes into requests, answers out, the published description, probes and pages."""

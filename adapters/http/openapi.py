@@ -1,0 +1,185 @@
+"""The API description (OpenAPI 3.1), made from the route table and from the types that read and write.
+
+Nothing in it is written twice: a route that changes changes its description.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from adapters.access.rate_limits import Bucket
+from adapters.operations.routes import AnyRoute, Caller, NoQuery
+from adapters.operations.table import BASE, ROUTES
+from adapters.wire.requests import EmptyBody
+from adapters.wire.responses import ProposedShape
+from adapters.wire.status import STATUS, AnyCode, Fault
+from kernel.codes import Code
+
+WAITS: Final = 202
+"""Answered to the first of two administrators; `ProposedShape` says what for."""
+REF: Final = "#/components/schemas/{name}"
+
+EVERYWHERE: Final[tuple[AnyCode, ...]] = (Fault.BODY_TOO_LARGE, Code.INTERNAL, Code.OVERLOADED)
+PARTLY: Final = "Answers name the journal id they reflect in X-Journal-Id."
+
+DESCRIPTION: Final = """\
+Every answer is an envelope: `code` (0 for success), `message` for people, `data`, `timestamp`, `request_id`.
+Money is in cents and quantities are whole shares, always as JSON integers. A member ending `_display` says
+the same for people. Send the access token that `/auth/login` gives you as `Authorization: Bearer TOKEN`.\
+"""
+
+
+def describe(version: str) -> dict[str, Any]:
+    """The whole description."""
+    bodies = [route.body for route in ROUTES if route.body is not EmptyBody]
+    queries = [route.query for route in ROUTES if route.query is not NoQuery]
+    answers: list[type[msgspec.Struct]] = [ProposedShape, *(route.answer for route in ROUTES)]
+    shown = list(dict.fromkeys([*bodies, *queries, *answers]))
+    schemas, components = msgspec.json.schema_components(shown, ref_template=REF)
+    by_type = dict(zip(shown, schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = defaultdict(dict)
+    for route in ROUTES:
+        paths[BASE + route.path][route.method.lower()] = operation(route, by_type, components)
+    names = {str(by_type[query]["$ref"]).rpartition("/")[2] for query in dict.fromkeys(queries)}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Verdict", "version": version, "description": DESCRIPTION},
+        "paths": dict(paths),
+        "components": {
+            "schemas": {name: schema for name, schema in components.items() if name not in names}
+            | {"Refusal": REFUSAL},
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+
+
+REFUSAL: Final[dict[str, Any]] = {
+    "title": "Refusal",
+    "description": "Why the answer is no. What `data` holds depends on the code; mostly it is null.",
+    "type": "object",
+    "properties": {
+        "code": {"type": "integer"},
+        "message": {"type": "string"},
+        "data": {"type": ["object", "null"]},
+        "timestamp": {"type": "string", "format": "date-time"},
+        "request_id": {"type": "string", "pattern": "^req_[0-9a-f]{12}$"},
+    },
+    "required": ["code", "message", "data", "timestamp", "request_id"],
+}
+
+
+def operation(
+    route: AnyRoute, by_type: dict[type, dict[str, Any]], components: dict[str, Any]
+) -> dict[str, Any]:
+    codes = refusals(route)
+    described: dict[str, Any] = {
+        "operationId": route.handler.__name__,
+        "summary": route.summary,
+        "description": f"For {route.caller.value}. {limit_of(route)}",
+        "tags": [route.path.split("/")[1]],
+        "parameters": [*path_parameters(route), *query_parameters(route, by_type, components)],
+        "responses": {
+            str(status): success(by_type[ProposedShape if status == WAITS else route.answer])
+            for status in route.statuses
+        }
+        | {str(status): refusal(those) for status, those in sorted(by_status(codes).items())},
+    }
+    if route.body is not EmptyBody:
+        described["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": by_type[route.body]}},
+        }
+    described["security"] = [] if route.caller is Caller.PUBLIC else [{"bearer": []}]
+    return described
+
+
+def refusals(route: AnyRoute) -> list[AnyCode]:
+    """Every code that a route can answer: its own, and those of the checks ahead of it."""
+    codes: list[AnyCode] = [*EVERYWHERE, *route.codes]
+    if route.body is not EmptyBody or route.query is not NoQuery or route.method == "POST":
+        codes.append(Code.MALFORMED)
+    if route.caller is not Caller.PUBLIC:
+        codes += [Fault.NOT_AUTHENTICATED, Fault.ACCOUNT_DISABLED]
+    if route.caller in (Caller.ADMIN, Caller.LOGIN):
+        codes.append(Code.NOT_ALLOWED)
+    elif route.caller not in (Caller.PUBLIC, Caller.USER):
+        codes.append(Code.AMM_ONLY)
+    if "{" in route.path:
+        codes.append(Fault.NO_SUCH_PATH)  # what stands for the id is escaped otherwise than it must be
+    if route.bucket is not None:
+        codes.append(Fault.RATE_LIMITED)
+    return sorted(set(codes), key=int)
+
+
+def by_status(codes: Iterable[AnyCode]) -> dict[int, list[AnyCode]]:
+    grouped: dict[int, list[AnyCode]] = defaultdict(list)
+    for code in codes:
+        grouped[STATUS[code].value].append(code)
+    return grouped
+
+
+def success(data: dict[str, Any]) -> dict[str, Any]:
+    envelope = {
+        **REFUSAL,
+        "title": "Success",
+        "description": "",
+        "properties": {**REFUSAL["properties"], "code": {"const": 0}, "data": data},
+    }
+    return {
+        "description": f"Success. {PARTLY}",
+        "content": {"application/json": {"schema": envelope}},
+    }
+
+
+def refusal(codes: list[AnyCode]) -> dict[str, Any]:
+    words = "; ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in codes)
+    schema = {
+        "allOf": [
+            {"$ref": REF.format(name="Refusal")},
+            {"properties": {"code": {"enum": [code.value for code in codes]}}},
+        ]
+    }
+    return {"description": words, "content": {"application/json": {"schema": schema}}}
+
+
+def limit_of(route: AnyRoute) -> str:
+    match route.bucket:
+        case None:
+            return "Not limited."
+        case Bucket.AUTH:
+            return "Counted in bucket `auth`, per address."
+        case bucket:
+            return f"Counted in bucket `{bucket.value}`."
+
+
+def path_parameters(route: AnyRoute) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"{(\w+)}", route.path)
+    ]
+
+
+def query_parameters(
+    route: AnyRoute, by_type: dict[type, dict[str, Any]], components: dict[str, Any]
+) -> list[dict[str, Any]]:
+    if route.query is NoQuery:
+        return []
+    schema = components[str(by_type[route.query]["$ref"]).rpartition("/")[2]]
+    return [
+        {"name": name, "in": "query", "required": False, "schema": without_null(member)}
+        for name, member in schema["properties"].items()
+    ]
+
+
+def without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A query string cannot say null: what is absent is not there."""
+    choices: list[dict[str, Any]] = [
+        choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}
+    ]
+    if len(choices) != 1:
+        return schema
+    (choice,) = choices
+    return {key: value for key, value in schema.items() if key not in ("anyOf", "default")} | choice

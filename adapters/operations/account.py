@@ -1,0 +1,149 @@
+"""A user's cash and shares: balance, deposits, withdrawals, ledger, positions, trades."""
+
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+
+from adapters.access.identity import AMM_ALIAS
+from adapters.operations.lookups import find_market, own_account
+from adapters.operations.routes import Call, NoQuery, Reply
+from adapters.service.server import Row, Server
+from adapters.wire import render, render_rows, responses
+from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, number_of, one_of, page, read_number
+from adapters.wire.requests import DepositBody, EmptyBody, Text, WithdrawBody
+from adapters.wire.status import RefusedError, malformed
+from kernel.answers import BalanceMoved
+from kernel.codes import Code, LedgerEntryType, TradeScenario
+
+TRADE_PREFIX: Final = "TRD_"
+
+
+async def get_balance(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.BalanceShape]:
+    """One's own cash: what may be spent, and what own open buy orders have set aside."""
+    data = render.balance(own_account(server, call))
+    return Reply(data, journal_id=await server.told(server.exchange.head))
+
+
+async def deposit(server: Server, call: Call[DepositBody, NoQuery]) -> Reply[responses.DepositedShape]:
+    """Pay in simulated money; with four eyes not for the market maker, which two administrators give it."""
+    if server.settings.four_eyes and call.user.is_amm:
+        # Any administrator can have a token of the market maker's.
+        raise RefusedError(
+            Code.NOT_ALLOWED, "The market maker is given money by its start, which takes two administrators"
+        )
+    command = call.body.to_command(call.user.user_id, server.clock)
+    answer, seen = await server.answer(command, call.request_id, BalanceMoved)
+    return Reply(render.deposited(answer), journal_id=seen)
+
+
+async def withdraw(server: Server, call: Call[WithdrawBody, NoQuery]) -> Reply[responses.WithdrawnShape]:
+    """Take available cash out."""
+    command = call.body.to_command(call.user.user_id, server.clock)
+    answer, seen = await server.answer(command, call.request_id, BalanceMoved)
+    return Reply(render.withdrawn(answer), journal_id=seen)
+
+
+class LedgerQuery(PageQuery, frozen=True, kw_only=True):
+    entry_type: str | None = None
+    """Names of entry types, separated by commas."""
+    market_id: Text | None = None
+
+
+async def get_ledger(
+    server: Server, call: Call[EmptyBody, LedgerQuery]
+) -> Reply[Page[responses.LedgerEntryShape]]:
+    """One's own ledger, newest first: every change of the available balance, as a chain."""
+    query = call.query
+    entry_types = one_of(LedgerEntryType, query.entry_type, "entry_type")
+    before = read_number(query.cursor)
+    seen = await server.recorded(call.durable)
+    rows = await server.history.ledger(
+        call.user.user_id,
+        entry_types=entry_types,
+        market_id=query.market_id,
+        before=before,
+        limit=query.limit + 1,
+    )
+    if rows is None:
+        raise bad_cursor()
+    data = page(rows, query.limit, render_rows.ledger_row, lambda row: cursor_at(str(row["id"])))
+    return Reply(data, journal_id=seen)
+
+
+class PositionsQuery(msgspec.Struct, frozen=True, kw_only=True):
+    market_id: Text | None = None
+    has_volume: bool = True
+    """Only what holds shares now; false adds what once did."""
+
+
+async def get_positions(
+    server: Server, call: Call[EmptyBody, PositionsQuery]
+) -> Reply[responses.PositionsShape]:
+    """One's own shares, by market."""
+    query = call.query
+    held = [
+        render.position(position)
+        for market_id, position in sorted(own_account(server, call).positions.items())
+        if query.market_id in (None, market_id)
+        and (
+            (position.yes.volume or position.no.volume)
+            if query.has_volume
+            else position.updated_at is not None
+        )
+    ]
+    return Reply(responses.PositionsShape(held), journal_id=await server.told(server.exchange.head))
+
+
+async def get_position(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.PositionShape]:
+    """One's own shares in one market; zeros if there are none."""
+    market = find_market(server, call)
+    held = own_account(server, call).positions.get(market.id)
+    data = render.position(held) if held is not None else render.no_position(market)
+    return Reply(data, journal_id=await server.told(server.exchange.head))
+
+
+class TradesQuery(PageQuery, frozen=True, kw_only=True):
+    market_id: Text | None = None
+    scenario: TradeScenario | None = None
+    since: Annotated[str, Meta(pattern=r"^TRD_[0-9]{1,19}(?!\n)$")] | None = None
+    """A trade_id: only newer trades, oldest first. Not together with a cursor."""
+    include_audit: bool = False
+    """Also the records of privileged mints and burns; for the market maker."""
+    user_id: Text | None = None
+    """One's own, if given; the market maker may say AMM_SYSTEM_001."""
+
+
+async def get_trades(server: Server, call: Call[EmptyBody, TradesQuery]) -> Reply[Page[responses.TradeShape]]:
+    """One's own trades, newest first; after `since`, oldest first."""
+    query, user_id = call.query, call.user.user_id
+    since = number_of(query.since, TRADE_PREFIX) if query.since is not None else None
+    if query.since is not None and (since is None or query.cursor is not None):
+        raise malformed(("since", "must be a trade_id, and does not go together with a cursor"))
+    before = read_number(query.cursor, TRADE_PREFIX)
+    own_names = (None, user_id, AMM_ALIAS) if call.user.is_amm else (None, user_id)
+    if query.user_id not in own_names:
+        raise RefusedError(Code.NOT_ALLOWED, "Another user's trades are not shown")
+    filters: dict[str, Any] = {
+        "market_id": query.market_id,
+        "scenario": query.scenario,
+        "include_audit": query.include_audit and call.user.is_amm,
+        "limit": query.limit + 1,
+    }
+    seen = await server.recorded(call.durable)
+    if since is None:
+        rows = await server.history.trades(user_id, before=before, **filters)
+    else:
+        rows = await server.history.trades_since(user_id, since=since, **filters)
+    if rows is None:
+        raise bad_cursor()
+
+    def shape(row: Row) -> responses.TradeShape:
+        return render_rows.trade_row(row, user_id)
+
+    def cursor(row: Row) -> str:
+        # What leads on from a page after `since` is the next `since`.
+        name: str = row["trade_id"]
+        return cursor_at(name) if since is None else name
+
+    return Reply(page(rows, query.limit, shape, cursor), journal_id=seen)

@@ -1,0 +1,242 @@
+"""Administration: the life of markets, the market maker's start and stop, users, and the audit."""
+
+import uuid
+from typing import Any
+
+import msgspec
+
+from adapters.operations.audit import found_sound, verify
+from adapters.operations.lookups import find_market
+from adapters.operations.routes import Call, NoQuery, Reply
+from adapters.service.server import Server, refused
+from adapters.wire import render, render_rows, responses
+from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, page, read_number
+from adapters.wire.requests import (
+    ActiveBody,
+    AuthorizationBody,
+    CreateMarketBody,
+    EmptyBody,
+    HaltBody,
+    ResolveBody,
+    ResumeBody,
+    StartAmmBody,
+    StopAmmBody,
+    SuspendBody,
+)
+from adapters.wire.status import RefusedError
+from kernel import commands
+from kernel.answers import AmmRunning, AmmStoppedNow, Answer, MarketIs, Proposed, Refusal, Resolved
+from kernel.codes import AMM_ID, Code, MarketStatus
+from kernel.markets import not_resumable
+from kernel.proposals import open_proposals
+from kernel.refusals import account_not_found
+
+
+async def create_market(
+    server: Server, call: Call[CreateMarketBody, NoQuery]
+) -> Reply[responses.AdminMarketShape]:
+    """Create a market, as a draft; its parameters are fixed from here on."""
+    command = call.body.to_command(call.user.username, server.clock)
+    return await changed_market(server, command, call.request_id, 201)
+
+
+async def changed_market(
+    server: Server, command: commands.AnyCommand, request_id: str, status: int = 200
+) -> Reply[responses.AdminMarketShape]:
+    """The market as it is after the command, and perhaps after later ones."""
+    answer, _ = await server.answer(command, request_id, MarketIs)
+    data = render.admin_market(server.exchange.markets[answer.market_id])
+    return Reply(data, status, await server.told(server.exchange.head))
+
+
+async def activate_market(
+    server: Server, call: Call[EmptyBody, NoQuery]
+) -> Reply[responses.AdminMarketShape]:
+    """Open a draft for trading."""
+    command = commands.ActivateMarket(
+        at=server.clock.now(), market_id=call.path["market_id"], by=call.user.username
+    )
+    return await changed_market(server, command, call.request_id)
+
+
+async def suspend_market(
+    server: Server, call: Call[SuspendBody, NoQuery]
+) -> Reply[responses.AdminMarketShape]:
+    """Take no new orders; those that rest stay, and can be cancelled. The reason may become public."""
+    command = commands.SuspendMarket(
+        at=server.clock.now(),
+        market_id=call.path["market_id"],
+        reason=call.body.reason,
+        by=call.user.username,
+    )
+    return await changed_market(server, command, call.request_id)
+
+
+async def halt_market(server: Server, call: Call[HaltBody, NoQuery]) -> Reply[responses.AdminMarketShape]:
+    """Pull the brake: nothing moves in the market. The reason may become public."""
+    command = commands.HaltMarket(
+        at=server.clock.now(),
+        market_id=call.path["market_id"],
+        reason=call.body.reason,
+        by=call.user.username,
+    )
+    return await changed_market(server, command, call.request_id)
+
+
+async def resume_market(server: Server, call: Call[ResumeBody, NoQuery]) -> Reply[responses.AdminMarketShape]:
+    """Go on after a suspension, or after a halt if the books are in order. The note may become public."""
+    command = call.body.to_command(call.path["market_id"], call.user.username, server.clock)
+    market = server.exchange.markets.get(command.market_id)
+    if (
+        market is not None
+        and market.status is MarketStatus.HALTED
+        and not_resumable(market, command, command.at) is None
+    ):
+        command = msgspec.structs.replace(command, sound_after=await found_sound(server, market))
+    return await changed_market(server, command, call.request_id)
+
+
+async def authorize_amm(
+    server: Server, call: Call[AuthorizationBody, NoQuery]
+) -> Reply[responses.AdminMarketShape]:
+    """Allow the market maker to mint in this market, or no longer."""
+    command = commands.AuthorizeAmm(
+        at=server.clock.now(),
+        market_id=call.path["market_id"],
+        authorized=call.body.authorized,
+        by=call.user.username,
+    )
+    return await changed_market(server, command, call.request_id)
+
+
+async def resolve_market(server: Server, call: Call[ResolveBody, NoQuery]) -> Reply[Any]:
+    """Answer the question: cancel all orders and, unless told otherwise, pay out."""
+    return await ended(
+        server, call, call.body.to_command(call.path["market_id"], call.user.username, server.clock)
+    )
+
+
+async def settle_market(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[Any]:
+    """Pay out a market that was resolved without it."""
+    command = commands.SettleMarket(
+        at=server.clock.now(), market_id=call.path["market_id"], by=call.user.username
+    )
+    return await ended(server, call, command)
+
+
+async def void_market(server: Server, call: Call[SuspendBody, NoQuery]) -> Reply[Any]:
+    """Call the question off and give back what was paid. The reason may become public."""
+    command = commands.VoidMarket(
+        at=server.clock.now(),
+        market_id=call.path["market_id"],
+        reason=call.body.reason,
+        by=call.user.username,
+    )
+    return await ended(server, call, command)
+
+
+async def ended(
+    server: Server,
+    call: Call[Any, NoQuery],
+    command: commands.ResolveMarket | commands.VoidMarket | commands.SettleMarket,
+) -> Reply[Any]:
+    answer, seen = await gravely(server, call, command)
+    if isinstance(answer, Proposed):
+        return Reply(render.proposed(answer), 202, seen)
+    assert isinstance(answer, Resolved)
+    return Reply(render.resolved(answer), journal_id=seen)
+
+
+async def gravely(
+    server: Server, call: Call[Any, NoQuery], command: commands.AnyGraveCommand
+) -> tuple[Answer, int]:
+    """Ask for what one may not do in one's own case, and perhaps not alone: the kernel judges both."""
+    command = msgspec.structs.replace(command, by_id=call.user.user_id, four_eyes=server.settings.four_eyes)
+    outcome = await server.decide(command, call.request_id)
+    assert not isinstance(outcome.answer, Refusal)
+    return outcome.answer, outcome.seen
+
+
+async def get_proposals(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.ProposalsShape]:
+    """What waits for a second administrator, newest first."""
+    exchange, now = server.exchange, server.clock.now()
+    waiting = open_proposals(exchange, now)
+    data = responses.ProposalsShape([render.proposal(each) for each in reversed(waiting)])
+    return Reply(data, journal_id=await server.told(exchange.head))
+
+
+async def get_stats(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.StatsShape]:
+    """What a market has done so far, in numbers."""
+    data = render.stats(find_market(server, call))
+    return Reply(data, journal_id=await server.told(server.exchange.head))
+
+
+async def get_breakers(
+    server: Server, call: Call[EmptyBody, PageQuery]
+) -> Reply[Page[responses.BreakerShape]]:
+    """Every time the market was halted for a fault or by hand, newest first."""
+    market, query = find_market(server, call), call.query
+    before = read_number(query.cursor)
+    seen = await server.recorded(call.durable)
+    rows = await server.history.breakers(market.id, before=before, limit=query.limit + 1)
+    if rows is None:
+        raise bad_cursor()
+    data = page(rows, query.limit, render_rows.breaker_row, lambda row: cursor_at(str(row["id"])))
+    return Reply(data, journal_id=seen)
+
+
+async def start_amm(server: Server, call: Call[StartAmmBody, NoQuery]) -> Reply[Any]:
+    """Give the market maker a budget in a market, half of it as pairs."""
+    command = call.body.to_command(call.user.username, server.clock)
+    answer, seen = await gravely(server, call, command)
+    if isinstance(answer, Proposed):
+        return Reply(render.proposed(answer), 202, seen)
+    assert isinstance(answer, AmmRunning)
+    return Reply(render.amm_running(answer), 201, seen)
+
+
+async def stop_amm(server: Server, call: Call[StopAmmBody, NoQuery]) -> Reply[responses.AmmStoppedShape]:
+    """Cancel the market maker's orders in a market and record that it stopped."""
+    command = call.body.to_command(call.user.username, server.clock)
+    answer, seen = await server.answer(command, call.request_id, AmmStoppedNow)
+    return Reply(render.amm_stopped(answer), journal_id=seen)
+
+
+async def set_user_active(
+    server: Server, call: Call[ActiveBody, NoQuery]
+) -> Reply[responses.UserActiveShape]:
+    """Let a user in, or keep it out from the next request on."""
+    user_id, is_active = canonical(call.path["user_id"]), call.body.is_active
+    if not is_active:
+        spare_who_must_stay(user_id, call.user.user_id)
+    if not await server.users.set_active(user_id, is_active):
+        raise refused(account_not_found(user_id), call.durable)
+    server.identities.forget(user_id)
+    return Reply(responses.UserActiveShape(user_id, is_active))
+
+
+def canonical(user_id: str) -> str:
+    """The one spelling we compare; the database knows a user by any that a UUID may have."""
+    try:
+        return str(uuid.UUID(user_id))
+    except ValueError:
+        return user_id
+
+
+def spare_who_must_stay(user_id: str, caller_id: str) -> None:
+    """Whoever asks stays, and with it always one administrator; the command line may do what this may not."""
+    if user_id == caller_id:
+        raise RefusedError(
+            Code.NOT_ALLOWED, "Nobody shuts itself out: another administrator may, or `verdict user disable`"
+        )
+    if user_id == AMM_ID:
+        raise RefusedError(
+            Code.NOT_ALLOWED, "Stop the market maker in its markets; `verdict user disable` shuts it out"
+        )
+
+
+async def verify_invariants(
+    server: Server, call: Call[EmptyBody, NoQuery]
+) -> Reply[responses.InvariantsShape]:
+    """Check every invariant of the exchange now. It reports; it halts nothing."""
+    return await verify(server)

@@ -1,0 +1,59 @@
+"""What a path or a token names, found in the exchange's memory, or the refusal it deserves."""
+
+from typing import Any
+
+from adapters.access.identity import Principal
+from adapters.operations.routes import Call
+from adapters.service.server import Server, refused
+from adapters.wire.requests import ReplaceBody
+from adapters.wire.status import RefusedError
+from kernel.codes import Code, MarketStatus
+from kernel.exchange import Exchange
+from kernel.orders import order_not_found
+from kernel.refusals import account_not_found, market_not_found
+from kernel.state import Account, Market, Order
+
+
+def own_account(server: Server, call: Call[Any, Any]) -> Account:
+    user_id = call.user.user_id
+    account = server.exchange.trader(user_id)
+    if account is None:
+        raise refused(account_not_found(user_id), call.durable)
+    return account
+
+
+def find_market(server: Server, call: Call[Any, Any]) -> Market:
+    """The market in the path; a draft is there for administrators only."""
+    market_id = call.path["market_id"]
+    market = server.exchange.markets.get(market_id)
+    if market is None or not may_see(call.user, market):
+        raise refused(market_not_found(market_id), call.durable)
+    return market
+
+
+def may_see(caller: Principal, market: Market) -> bool:
+    """Whether a market exists, as far as this caller is told."""
+    return market.status is not MarketStatus.DRAFT or caller.is_admin
+
+
+def find_own_order(server: Server, call: Call[Any, Any]) -> Order:
+    """The order in the path, if it is the caller's."""
+    order_id = call.path["order_id"]
+    order = server.exchange.orders.get(order_id)
+    if order is None:
+        raise refused(order_not_found(order_id), call.durable)
+    if order.account.id != call.user.user_id:
+        raise RefusedError(Code.NOT_ALLOWED, "Not your order")
+    return order
+
+
+def counted_in(exchange: Exchange, body: ReplaceBody) -> str:
+    """The market whose replacements this is one of: the old order's, or else the one that it names.
+
+    None (an empty name) stands for all markets that do not exist.
+    """
+    old = exchange.orders.get(body.old_id)
+    if old is not None:
+        return old.market.id
+    market_id = body.new_order.market_id
+    return market_id if market_id in exchange.markets else ""

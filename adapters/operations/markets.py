@@ -1,0 +1,84 @@
+"""Looking at markets: the list, one of them, its book, its trades, and whether all is well."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from adapters.operations.lookups import find_market, may_see
+from adapters.operations.routes import Call, NoQuery, Reply
+from adapters.service.server import Server
+from adapters.wire import render, render_rows, responses
+from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, page, read_cursor, read_number
+from adapters.wire.requests import EmptyBody
+
+
+class MarketsQuery(PageQuery, frozen=True, kw_only=True):
+    status: Literal["ALL", "DRAFT", "ACTIVE", "SUSPENDED", "HALTED", "RESOLVED", "SETTLED", "VOIDED"] = (
+        "ACTIVE"
+    )
+    category: str | None = None
+
+
+async def get_markets(
+    server: Server, call: Call[EmptyBody, MarketsQuery]
+) -> Reply[Page[responses.MarketItemShape]]:
+    """The markets, newest first; drafts are shown to administrators only."""
+    query = call.query
+    markets = [
+        market
+        for market in server.exchange.markets.values()
+        if query.status in ("ALL", market.status)
+        and query.category in (None, market.terms.category)
+        and may_see(call.user, market)
+    ]
+    if query.cursor is not None:
+        place = server.exchange.markets.get(read_cursor(query.cursor).id)
+        if place is None or not may_see(call.user, place):
+            raise bad_cursor()
+        edge = (place.created_at, place.id)
+        markets = [market for market in markets if (market.created_at, market.id) < edge]
+    markets.sort(key=lambda market: (market.created_at, market.id), reverse=True)
+    data = page(
+        markets,
+        query.limit,
+        render.market_item,
+        lambda market: cursor_at(market.id, render.time(market.created_at)),
+    )
+    return Reply(data, journal_id=await server.told(server.exchange.head))
+
+
+async def get_market(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.MarketShape]:
+    """One market, with its limits and its money."""
+    data = render.market(find_market(server, call))
+    return Reply(data, journal_id=await server.told(server.exchange.head))
+
+
+class BookQuery(msgspec.Struct, frozen=True, kw_only=True):
+    levels: Annotated[int, Meta(ge=1, le=99)] = 10
+
+
+async def get_book(server: Server, call: Call[EmptyBody, BookQuery]) -> Reply[responses.BookShape]:
+    """The best levels of a market's order book, as prices of YES and of NO."""
+    data = render.book(find_market(server, call), call.query.levels)
+    return Reply(data, journal_id=await server.told(server.exchange.head))
+
+
+async def get_market_trades(
+    server: Server, call: Call[EmptyBody, PageQuery]
+) -> Reply[Page[responses.MarketTradeShape]]:
+    """A market's trades without their parties, newest first."""
+    market, query = find_market(server, call), call.query
+    before = read_number(query.cursor, "TRD_")
+    seen = await server.recorded(call.durable)
+    rows = await server.history.market_trades(market.id, before=before, limit=query.limit + 1)
+    if rows is None:
+        raise bad_cursor()
+    data = page(rows, query.limit, render_rows.market_trade_row, lambda row: cursor_at(row["trade_id"]))
+    return Reply(data, journal_id=seen)
+
+
+async def get_matching(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.MatchingShape]:
+    """Which markets match orders, and which are halted."""
+    data = render.matching(server.exchange.markets.values())
+    return Reply(data, journal_id=await server.told(server.exchange.head))

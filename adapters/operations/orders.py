@@ -1,0 +1,124 @@
+"""Placing, cancelling and looking at one's own orders."""
+
+from heapq import merge
+from typing import Final
+
+import trio
+
+from adapters.operations.lookups import find_own_order, own_account
+from adapters.operations.routes import Call, NoQuery, Reply
+from adapters.service.server import Server
+from adapters.wire import render, render_rows, responses
+from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, one_of, page, read_cursor
+from adapters.wire.requests import EmptyBody, PlaceBody, Text
+from kernel.answers import Cancelled, OrderNow, Placed
+from kernel.codes import Direction, OrderStatus, Side
+from kernel.commands import CancelOrder
+from kernel.state import Account, Order
+
+LIVE: Final = {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED}
+LOOKED_AT_ONCE: Final = 2_000
+"""Orders of one step through the memory: two milliseconds."""
+
+
+async def place_order(server: Server, call: Call[PlaceBody, NoQuery]) -> Reply[responses.PlacedShape]:
+    """Place a limit order: it trades at once with whoever meets its price; the rest waits in the book."""
+    command = call.body.to_command(call.user.user_id, server.clock)
+    outcome = await server.decide(command, call.request_id)
+    answer = outcome.answer
+    assert isinstance(answer, Placed)
+    if answer.repeated:
+        trades = await trades_of(server, answer.order, outcome.seen)
+        return Reply(render.placed(answer, trades), 200, outcome.seen)
+    trades = render.fills_of_taker(outcome.facts, answer.order.order.id)
+    return Reply(render.placed(answer, trades), 201, outcome.seen)
+
+
+async def trades_of(server: Server, now: OrderNow, seen: int) -> list[responses.OrderTradeShape]:
+    """An order's trades as of the moment at which it was looked at, out of the tables."""
+    if now.filled_quantity == 0:
+        return []
+    await server.recorded(seen)
+    return render_rows.trades_until(await server.history.trades_of_order(now.order), now)
+
+
+async def cancel_order(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.CancelledShape]:
+    """Take what is left of an own order off the book."""
+    command = CancelOrder(at=server.clock.now(), user_id=call.user.user_id, order_id=call.path["order_id"])
+    answer, seen = await server.answer(command, call.request_id, Cancelled)
+    return Reply(render.cancelled(answer), journal_id=seen)
+
+
+class OrdersQuery(PageQuery, frozen=True, kw_only=True):
+    market_id: Text | None = None
+    status: str | None = None
+    """Names of statuses, separated by commas."""
+    side: Side | None = None
+    direction: Direction | None = None
+
+
+async def get_orders(server: Server, call: Call[EmptyBody, OrdersQuery]) -> Reply[Page[responses.OrderShape]]:
+    """One's own orders, newest first."""
+    query = call.query
+    account = own_account(server, call)
+    statuses = one_of(OrderStatus, query.status, "status")
+    before = None
+    if query.cursor is not None:
+        before = server.exchange.orders.get(read_cursor(query.cursor).id)
+        if before is None or before.account is not account:
+            raise bad_cursor()
+    if statuses is not None and LIVE.issuperset(statuses):
+        live = await live_orders(account, query, statuses, before)
+        data = page(live, query.limit, render.order, lambda now: cursor_at(now.order.id))
+        return Reply(data, journal_id=await server.told(server.exchange.head))
+    seen = await server.recorded(call.durable)
+    rows = await server.history.orders(
+        account.id,
+        market_id=query.market_id,
+        statuses=statuses,
+        side=query.side,
+        direction=query.direction,
+        before=before,
+        limit=query.limit + 1,
+    )
+    data = page(rows, query.limit, render_rows.order_row, lambda row: cursor_at(str(row["id"])))
+    return Reply(data, journal_id=seen)
+
+
+async def live_orders(
+    account: Account, query: OrdersQuery, statuses: list[OrderStatus], before: Order | None
+) -> list[OrderNow]:
+    """What rests now, newest first, out of memory: as much as a page shows, and one more.
+
+    Nobody has a bound on what rests, and a filter may fit none of it: so others are served in between.
+    """
+    resting = [
+        reversed(list(position.live))
+        for market_id, position in account.positions.items()
+        if query.market_id in (None, market_id) and position.live
+    ]
+    found: list[OrderNow] = []
+    # Ids grow in the order of acceptance, which is that of each position's orders.
+    newest_first = merge(*resting, key=lambda order: order.id, reverse=True)
+    for place, order in enumerate(newest_first, 1):
+        if (
+            order.status in statuses
+            and query.side in (None, order.side)
+            and query.direction in (None, order.direction)
+            and (before is None or order.id < before.id)
+        ):
+            found.append(order.now())
+            if len(found) > query.limit:
+                break
+        if place % LOOKED_AT_ONCE == 0:
+            await trio.lowlevel.checkpoint()
+    return found
+
+
+async def get_order(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.OrderAndTradesShape]:
+    """One own order with its trades."""
+    now = find_own_order(server, call).now()
+    head = server.exchange.head
+    await server.told(head)
+    trades = await trades_of(server, now, head)
+    return Reply(responses.OrderAndTradesShape(render.order(now), trades), journal_id=head)

@@ -1,0 +1,212 @@
+"""Registering, logging in and out, and the sessions in between.
+
+A user is a row in the table and an account in the exchange. The row comes first; should the process die
+before the account is opened, the next start or the next login opens it.
+
+A session lives by its refresh tokens. Each is used once; its successor's name follows from its own, so the
+answer to a refresh can be given again as long as it may have been lost. Who shows a used token after that is
+one of two who have it, and the session ends for both.
+"""
+
+import contextlib
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from msgspec import UNSET
+
+from adapters.access.identity import User, disabled
+from adapters.access.names import is_reserved
+from adapters.access.tokens import TokenError, TokenType, fresh_name, hash_of
+from adapters.operations.routes import Call, NoQuery, Reply
+from adapters.runtime.clock import MICROSECONDS, moment
+from adapters.service.server import Server
+from adapters.wire import responses
+from adapters.wire.render_rows import row_time
+from adapters.wire.requests import EmptyBody, LoginBody, RefreshBody, RegisterBody
+from adapters.wire.responses import AccountType
+from adapters.wire.status import Fault, RefusedError, malformed
+from kernel.commands import OpenAccount
+
+GRACE: Final = timedelta(seconds=10)
+"""For which a used refresh token keeps being answered: a lost answer must not sign a person out."""
+CHAIN: Final = 8
+"""Successors of a token that may have been used within the grace."""
+REFRESH_COOKIE: Final = "verdict_refresh"
+COOKIE_PATH: Final = "/api/v1/auth"
+"""No other route is sent the cookie, so no other site can have a browser use it there."""
+
+
+async def register(server: Server, call: Call[RegisterBody, NoQuery]) -> Reply[responses.RegisteredShape]:
+    """Become a user, with an empty account."""
+    body = call.body
+    user: User | str = "username"
+    if not is_reserved(body.username):
+        password_hash = await server.passwords.hash(body.password, call.stranger.address)
+        user = await server.users.add(body.username, body.email.lower(), password_hash, "USER")
+    if user == "username":
+        raise RefusedError(Fault.USERNAME_EXISTS, f"The username {body.username} is taken")
+    if isinstance(user, str):
+        raise RefusedError(Fault.EMAIL_EXISTS, "Another user has this e-mail address")
+    seen = await ensure_account(server, user.id, call.request_id)
+    data = responses.RegisteredShape(user.id, user.username, user.email, row_time(user.created_at))
+    return Reply(data, 201, seen)
+
+
+async def ensure_account(server: Server, user_id: str, request_id: str) -> int | None:
+    """Open the user's account if it has none."""
+    if user_id in server.exchange.accounts:
+        return None
+    command = OpenAccount(at=server.clock.now(), user_id=user_id)
+    return (await server.decide(command, request_id)).seen
+
+
+async def log_in(server: Server, call: Call[LoginBody, NoQuery]) -> Reply[responses.LoggedInShape]:
+    """Exchange a password for an access token and a refresh token, which begin a session."""
+    user = await judged(server, call)
+    if not user.is_active:
+        raise disabled()
+    await ensure_account(server, user.id, call.request_id)
+    name, now = fresh_name(), server.clock.wall()
+    session_id = await server.sessions.begin(
+        user.id, user.token_generation, hash_of(name), moment(now), oldest(server, now)
+    )
+    if session_id is None:
+        raise wrong_password()  # it was right a moment ago; meanwhile the user was changed
+    server.identities.forget(user.id)
+    access_token, refresh_token = pair(server, user, session_id, name, now // MICROSECONDS)
+    data = responses.LoggedInShape(
+        access_token=access_token,
+        refresh_token=UNSET if call.body.cookie else refresh_token,
+        token_type="Bearer",  # noqa: S106 - a word of the protocol
+        expires_in=server.tokens.lifetime[TokenType.ACCESS],
+        user=responses.UserShape(user.id, user.username, user.email, AccountType(user.account_type)),
+    )
+    return Reply(data, cookie=cookie(server, call, refresh_token) if call.body.cookie else None)
+
+
+async def judged(server: Server, call: Call[LoginBody, NoQuery]) -> User:
+    """Whose name and password these are; raises if they are nobody's, or come too soon after wrong ones."""
+    body, address, delays = call.body, call.stranger.address, server.login_delays
+    attempt = delays.begin(body.username, address)
+    try:
+        found = await server.users.find_login(body.username)
+        user, password_hash = found if found is not None else (None, None)
+        # The password is judged first and for everybody: neither words nor time tell who is a user.
+        fits = await server.passwords.fits(body.password, password_hash, address)
+    except BaseException:
+        delays.not_judged(attempt)
+        raise
+    if not fits or user is None:
+        delays.failed(attempt)
+        raise wrong_password()
+    delays.succeeded(attempt)
+    return user
+
+
+async def refresh(server: Server, call: Call[RefreshBody, NoQuery]) -> Reply[responses.RefreshedShape]:
+    """A new access token and a new refresh token for a refresh token, which is used up."""
+    try:
+        claims = server.tokens.read(shown(call), TokenType.REFRESH)
+    except TokenError as trouble:
+        raise refresh_token_invalid(str(trouble)) from None
+    user = await server.users.find(claims.sub)
+    if user is None or claims.sid is None or claims.jti is None:
+        raise refresh_token_invalid("the token is of no session")
+    if not user.is_active:
+        raise disabled()
+    if claims.gen != user.token_generation:
+        raise refresh_token_invalid("the token is from before a change of its user: log in again")
+    names = [claims.jti]
+    while len(names) <= CHAIN:
+        names.append(server.tokens.successor(names[-1]))
+    now = moment(server.clock.wall())
+    used_at = await server.sessions.use(claims.sid, user.id, [*map(hash_of, names)], now, GRACE)
+    if used_at is None:
+        server.identities.forget(user.id)
+        raise refresh_token_invalid("the session has ended: log in again")
+    access_token, refresh_token = pair(server, user, claims.sid, names[1], int(used_at.timestamp()))
+    by_cookie = call.body.refresh_token is None
+    data = responses.RefreshedShape(
+        access_token=access_token,
+        refresh_token=UNSET if by_cookie else refresh_token,
+        token_type="Bearer",  # noqa: S106 - a word of the protocol
+        expires_in=server.tokens.lifetime[TokenType.ACCESS],
+    )
+    return Reply(data, cookie=cookie(server, call, refresh_token) if by_cookie else None)
+
+
+async def log_out(server: Server, call: Call[RefreshBody, NoQuery]) -> Reply[responses.NothingShape]:
+    """End the session of a refresh token, and all that was opened in it."""
+    with contextlib.suppress(TokenError):  # what opens nothing any more is as logged out as can be
+        claims = server.tokens.read(shown(call), TokenType.REFRESH)
+        now = moment(server.clock.wall())
+        if claims.sid is not None and await server.sessions.end(claims.sid, claims.sub, now):
+            server.identities.forget(claims.sub)
+    by_cookie = call.body.refresh_token is None
+    return Reply(responses.NothingShape(), cookie=cookie(server, call, None) if by_cookie else None)
+
+
+async def get_sessions(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.SessionsShape]:
+    """One's own sessions that live, newest first."""
+    live = await server.sessions.live(call.user.user_id, oldest(server, server.clock.wall()))
+    own = call.user.claims.sid
+    return Reply(
+        responses.SessionsShape(
+            [
+                responses.SessionShape(
+                    one.id, row_time(one.created_at), row_time(one.last_used_at), one.id == own
+                )
+                for one in live
+            ]
+        )
+    )
+
+
+def oldest(server: Server, now: int) -> datetime:
+    """When a session was last used that has just ended by itself, its last refresh token with it."""
+    return moment(now) - timedelta(seconds=server.tokens.lifetime[TokenType.REFRESH])
+
+
+def pair(server: Server, user: User, session_id: str, name: str, at: int) -> tuple[str, str]:
+    """An access token of now, and the refresh token of this name, as it was given out at `at`."""
+    issue, role = server.tokens.issue, user.account_type
+    return (
+        issue(user.id, TokenType.ACCESS, role, generation=user.token_generation, session_id=session_id),
+        issue(
+            user.id,
+            TokenType.REFRESH,
+            role,
+            generation=user.token_generation,
+            session_id=session_id,
+            name=name,
+            at=at,
+        ),
+    )
+
+
+def shown(call: Call[RefreshBody, NoQuery]) -> str:
+    """The refresh token of the body, or of the cookie where there is none."""
+    token = call.body.refresh_token
+    if token is None:
+        token = call.stranger.refresh_cookie
+    if token is None:
+        raise malformed(("refresh_token", "is missing"))
+    return token
+
+
+def cookie(server: Server, call: Call[Any, NoQuery], token: str | None) -> str:
+    """The header that has a browser keep a refresh token, or forget it."""
+    seconds = 0 if token is None else server.tokens.lifetime[TokenType.REFRESH]
+    secure = "; Secure" if call.stranger.by_https else ""
+    return (
+        f"{REFRESH_COOKIE}={token or ''}; Max-Age={seconds}; Path={COOKIE_PATH}; HttpOnly; "
+        f"SameSite=Strict{secure}"
+    )
+
+
+def wrong_password() -> RefusedError:
+    return RefusedError(Fault.WRONG_PASSWORD, "Wrong username or password")
+
+
+def refresh_token_invalid(why: str) -> RefusedError:
+    return RefusedError(Fault.REFRESH_TOKEN_INVALID, f"Refresh token refused: {why}")

@@ -1,0 +1,1 @@
+"""The exchange as a running server: its actors, and what it does by the clock and beside the loop."""

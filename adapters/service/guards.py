@@ -1,0 +1,121 @@
+"""Cancel on disconnect: who asked for it and stays away has its orders cancelled.
+
+What was asked for is part of the exchange's state and so outlives a crash; who is connected is known only
+here. A user counts as present while it has a connection on which it asked for the guard.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+import trio
+
+from adapters.service.server import Server
+from kernel.answers import Refusal
+from kernel.codes import Code, MarketStatus
+from kernel.commands import FireGuard
+from kernel.events import GuardSet, MarketStatusChanged
+from kernel.journal import Decided
+
+RETRY: Final = 0.1
+"""Seconds after which a market too busy to listen is asked again."""
+STILL_OPEN: Final = (MarketStatus.ACTIVE, MarketStatus.SUSPENDED, MarketStatus.HALTED)
+"""Where orders can rest."""
+
+
+class Guards:
+    """Counts who is present, and fires for who is not."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._present: Counter[str] = Counter()
+        self._waiting: dict[str, trio.CancelScope] = {}
+        """Whose grace period runs."""
+        self._left_alone: set[tuple[str, str]] = set()
+        """User and market: fired while the market was halted, to be made up for when it moves on."""
+        self._nursery: trio.Nursery
+        server.actors.listeners.append(self._hear)
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Watch; for all who had a guard when the server stopped, the grace period begins now."""
+        async with trio.open_nursery() as self._nursery:
+            for user_id in self._server.exchange.guards:
+                self._wait(user_id)
+            task_status.started()
+            await trio.sleep_forever()
+
+    def came(self, user_id: str) -> None:
+        self._present[user_id] += 1
+        self._stop(user_id)
+
+    def left(self, user_id: str) -> None:
+        self._present[user_id] -= 1
+        if not self._present[user_id]:
+            del self._present[user_id]
+            self._wait(user_id)
+
+    def _wait(self, user_id: str) -> None:
+        """Begin the grace period, if the user has a guard; one that runs already begins anew."""
+        self._stop(user_id)
+        guard = self._server.exchange.guards.get(user_id)
+        if guard is not None:
+            scope = self._waiting[user_id] = trio.CancelScope()
+            self._nursery.start_soon(self._fire_after, user_id, guard.grace_ms / 1000, scope)
+
+    def _stop(self, user_id: str) -> None:
+        scope = self._waiting.pop(user_id, None)
+        if scope is not None:
+            scope.cancel()
+        self._left_alone = {(user, market) for user, market in self._left_alone if user != user_id}
+
+    async def _fire_after(self, user_id: str, grace: float, scope: trio.CancelScope) -> None:
+        with scope:
+            await trio.sleep(grace)
+        if scope.cancelled_caught or self._waiting.get(user_id) is not scope:
+            return
+        del self._waiting[user_id]
+        exchange = self._server.exchange
+        guard = exchange.guards.get(user_id)
+        if guard is None:
+            return
+        for market in exchange.markets.values():
+            if market.status in STILL_OPEN and guard.covers(market.id):
+                self._nursery.start_soon(self._fire, user_id, market.id)
+
+    async def _fire(self, user_id: str, market_id: str) -> None:
+        """One market, whatever it takes. A halted one is left alone until it moves on."""
+        actors, clock = self._server.actors, self._server.clock
+        while True:
+            command = FireGuard(at=clock.now(), user_id=user_id, market_id=market_id)
+            (outcome,) = await actors.ask(command, correlation_id=f"guard_{user_id}")
+            answer = outcome.answer
+            if not isinstance(answer, Refusal):
+                return
+            if answer.code is Code.OVERLOADED:
+                await trio.sleep(RETRY)
+            elif self._server.exchange.markets[market_id].status is MarketStatus.HALTED:
+                if user_id not in self._present:
+                    self._left_alone.add((user_id, market_id))
+                return
+            elif answer.code is not Code.MARKET_NOT_OPEN:
+                return
+
+    def _hear(self, decided: Sequence[Decided]) -> None:
+        for one in decided:
+            for fact in one.outcome.facts:
+                match fact.event:
+                    case GuardSet(user_id=user_id, grace_ms=None):
+                        self._stop(user_id)
+                    case GuardSet(user_id=user_id) if user_id not in self._present:
+                        # Whoever set it is gone already; if not, it is about to be counted as present.
+                        self._wait(user_id)
+                    case MarketStatusChanged(previous_status=MarketStatus.HALTED):
+                        self._make_up(fact.market_id)
+                    case _:
+                        pass
+
+    def _make_up(self, market_id: str | None) -> None:
+        for user_id, left_alone in list(self._left_alone):
+            if left_alone == market_id:
+                self._left_alone.discard((user_id, left_alone))
+                self._nursery.start_soon(self._fire, user_id, left_alone)

@@ -1,0 +1,67 @@
+"""Saying no as HTTP on a bare socket, where no framework answers."""
+
+import contextlib
+import secrets
+from http import HTTPStatus
+from typing import Final
+
+import attrs
+import msgspec
+import trio
+
+from adapters.runtime.clock import Clock
+from adapters.wire import render
+from adapters.wire.status import AnyCode, RefusedError
+
+SECONDS: Final = 5.0
+"""In which a client has to take a no."""
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """As every answer of REST."""
+
+    code: AnyCode
+    message: str
+    data: object
+    timestamp: str
+    request_id: str
+
+
+@attrs.frozen
+class Answer:
+    """A refusal as HTTP says it."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+    request_id: str
+
+
+def answer_to(refusal: RefusedError, status: int, clock: Clock) -> Answer:
+    """The answer behind which the connection ends."""
+    request_id = f"req_{secrets.token_hex(6)}"
+    body = msgspec.json.encode(
+        Envelope(refusal.code, refusal.message, refusal.data, render.time(clock.now()), request_id)
+    )
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"x-request-id", request_id.encode()),
+        (b"connection", b"close"),
+    ]
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers.append((b"www-authenticate", b"Bearer"))
+    elif status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+        headers.append((b"retry-after", b"1"))
+    return Answer(status, headers, body, request_id)
+
+
+async def decline(stream: trio.SocketStream, refusal: RefusedError, clock: Clock) -> None:
+    """Answer with the refusal; what becomes of the connection is the caller's affair."""
+    answer = answer_to(refusal, refusal.status, clock)
+    lines = [
+        f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}".encode(),
+        *(b"%b: %b" % header for header in answer.headers),
+    ]
+    with trio.move_on_after(SECONDS), contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+        await stream.send_all(b"\r\n".join([*lines, b"", answer.body]))

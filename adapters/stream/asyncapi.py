@@ -1,0 +1,148 @@
+"""The description of the websockets (AsyncAPI 3), made from the types that read and write their messages."""
+
+from typing import Any, Final, get_args
+
+import msgspec
+
+from adapters.feeds.feed import BookUpdate, FeedError, SnapshotRequest, TradeNews
+from adapters.stream.answers import GuardShape
+from adapters.stream.messages import OPERATIONS, Error, Heartbeat, Hello, Part, Result
+from adapters.stream.sync import OrdersShape, SyncShape
+from adapters.wire import responses
+from adapters.wire.topics import Payload, Topic
+
+REF: Final = "#/components/schemas/{name}"
+INTEGER: Final = {"type": "integer"}
+
+DESCRIPTION: Final = """\
+A frame of the command stream holds one message or an array of messages, in both directions; a frame of a feed
+holds one. The command stream speaks JSON (subprotocol `pm.v1.json`) or MessagePack (`pm.v1.msgpack`), of the
+same shape. What the messages mean, and when they are sent, is told in docs/api/websockets.md.\
+"""
+
+ANSWERS: Final[dict[str, Any]] = {
+    "place": responses.PlacedShape,
+    "cancel": responses.CancelledShape,
+    "replace": responses.ReplacedShape,
+    "batch_cancel": responses.BatchCancelledShape,
+    "mint": responses.MintedShape,
+    "burn": responses.BurnedShape,
+    "sync": SyncShape,
+    "guard": GuardShape,
+}
+"""What the result of a command carries if it was carried out."""
+SMALL_ANSWERS: Final[dict[str, dict[str, Any]]] = {
+    "ping": {"server_time_ms": INTEGER},
+    "auth": {"user_id": {"type": "string"}, "expires_at_ms": INTEGER},
+    "subscribe": {"from": INTEGER},
+    "resume": {"from": INTEGER, "head": INTEGER},
+}
+
+
+def describe(version: str) -> dict[str, Any]:
+    """The whole description."""
+    told = [Error, Hello, Heartbeat]
+    payloads = get_args(Payload)
+    shown = [*OPERATIONS.values(), *ANSWERS.values(), *payloads, *told, Result, Part, OrdersShape]
+    shown += [BookUpdate, TradeNews, FeedError, SnapshotRequest]
+    schemas, components = msgspec.json.schema_components(shown, ref_template=REF)
+    by_type = dict(zip(shown, schemas, strict=True))
+    wishes = {name: by_type[operation] for name, operation in OPERATIONS.items()}
+    answers = {name: {"$ref": by_type[shape]["$ref"]} for name, shape in ANSWERS.items()} | {
+        name: {"type": "object", "properties": members, "required": list(members)}
+        for name, members in SMALL_ANSWERS.items()
+    }
+    results = {f"result_of_{name}": result(by_type[Result], answer) for name, answer in answers.items()}
+    results["result_of_unsubscribe"] = result(by_type[Result], {"type": "null"})
+    results["refusal"] = {
+        "allOf": [by_type[Result], {"properties": {"ok": {"const": False}}, "required": ["message"]}]
+    }
+    results["part_of_sync"] = {
+        "allOf": [by_type[Part], {"properties": {"data": {"$ref": by_type[OrdersShape]["$ref"]}}}]
+    }
+    names = ("error", "hello", "heartbeat")
+    news = {name: by_type[kind] for name, kind in zip(names, told, strict=True)}
+    news["event"] = event([by_type[kind] for kind in payloads])
+    book = {"book": numbered(by_type[BookUpdate], "ORDERBOOK_UPDATE", update_type=["SNAPSHOT", "DELTA"])}
+    trade = {"trade": numbered(by_type[TradeNews], "TRADE")}
+    asked, complaint = {"snapshot_request": by_type[SnapshotRequest]}, {"feed_error": by_type[FeedError]}
+    channels = {
+        "commands": ("/ws/v1/commands", wishes, results | news),
+        "orderbook": ("/ws/v1/orderbook/{market_id}", asked, book | complaint),
+        "trades": ("/ws/v1/trades/{market_id}", {}, trade | complaint),
+    }
+    operations: dict[str, Any] = {}
+    for name, (_, received, sent) in channels.items():
+        if received:
+            operations[f"{name}_from_client"] = operation(name, "receive", received)
+        operations[f"{name}_to_client"] = operation(name, "send", sent)
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Verdict", "version": version, "description": DESCRIPTION},
+        "defaultContentType": "application/json",
+        "channels": {
+            name: channel(address, received | sent) for name, (address, received, sent) in channels.items()
+        },
+        "operations": operations,
+        "components": {
+            "messages": {
+                name: {"name": name, "payload": payload}
+                for _, received, sent in channels.values()
+                for name, payload in (received | sent).items()
+            },
+            "schemas": {name: for_programs(schema) for name, schema in components.items()},
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+
+
+def for_programs(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same without the members for people, which only REST has."""
+    if "properties" not in schema:
+        return schema
+    members = {name: each for name, each in schema["properties"].items() if not name.endswith("_display")}
+    required = [name for name in schema.get("required", ()) if name in members]
+    return {**schema, "properties": members, "required": required}
+
+
+def result(any_result: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """The result of a command that was carried out."""
+    return {"allOf": [any_result, {"properties": {"ok": {"const": True}, "data": data}}]}
+
+
+def event(payloads: list[dict[str, Any]]) -> dict[str, Any]:
+    """A private event, whose payload is told apart by what it holds."""
+    members: dict[str, Any] = {
+        "t": {"const": "event"},
+        "n": INTEGER,
+        "seq": INTEGER,
+        "topic": {"enum": [*Topic]},
+        "data": {"anyOf": payloads},
+    }
+    return {"type": "object", "properties": members, "required": list(members)}
+
+
+def numbered(tail: dict[str, Any], kind: str, **choices: list[str]) -> dict[str, Any]:
+    """A message of a feed: what is its reader's own, and what all readers share."""
+    own: dict[str, Any] = {"type": {"const": kind}, "sequence_id": INTEGER}
+    own |= {name: {"enum": values} for name, values in choices.items()}
+    return {"allOf": [{"type": "object", "properties": own, "required": list(own)}, tail]}
+
+
+def channel(address: str, messages: dict[str, Any]) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "address": address,
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+    }
+    if "{market_id}" in address:
+        described["parameters"] = {"market_id": {"description": "Which market."}}
+    return described
+
+
+def operation(channel_name: str, action: str, messages: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "action": action,
+        "channel": {"$ref": f"#/channels/{channel_name}"},
+        "messages": [{"$ref": f"#/channels/{channel_name}/messages/{name}"} for name in messages],
+        "security": [{"$ref": "#/components/securitySchemes/bearer"}],
+    }

@@ -1,0 +1,197 @@
+"""Every websocket of the server: who may open which, and to whom it is handed."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+from urllib.parse import parse_qs, unquote
+
+import trio
+
+from adapters.access.addresses import caller_address
+from adapters.access.identity import Permit
+from adapters.feeds.feed import Feeds
+from adapters.operations.lookups import may_see
+from adapters.runtime.clock import MICROSECONDS
+from adapters.service.guards import Guards
+from adapters.service.server import Server
+from adapters.sockets.framing import is_spelled
+from adapters.sockets.refusals import decline
+from adapters.sockets.websocket import (
+    BAD_TOKEN,
+    GOING_AWAY,
+    NOT_UTF8,
+    SILENT,
+    Manners,
+    NotUtf8Error,
+    Upgrade,
+    WebSocket,
+)
+from adapters.stream.hub import RESUME_SPAN, StreamHub
+from adapters.stream.messages import JSON, PROTOCOLS
+from adapters.stream.session import Session
+from adapters.wire.status import Fault, RefusedError
+from kernel.codes import Code
+
+COMMANDS: Final = "/ws/v1/commands"
+ORDERBOOK: Final = "/ws/v1/orderbook/"
+TRADES: Final = "/ws/v1/trades/"
+
+FEEDS_MAX: Final = 50
+"""Feed connections of one user."""
+LOOK_AT_CLOCK: Final = 30.0
+"""Seconds between two looks at whether a token has ended: a clock may jump."""
+
+STREAM_MANNERS: Final = Manners(
+    silent_code=SILENT, only_pongs_count=False, waiting_max=8 * 1024 * 1024, patience=10.0
+)
+FEED_MANNERS: Final = Manners(silent_code=GOING_AWAY, only_pongs_count=True, frame_max=4096)
+
+Conversation = Callable[[], Awaitable[None]]
+ServeFeed = Callable[[WebSocket, str], Awaitable[None]]
+
+
+class Websockets:
+    """The command stream, the public feeds, and the guards that watch who is connected."""
+
+    def __init__(self, server: Server, *, resume_span: int = RESUME_SPAN) -> None:
+        """Before anything is decided that is not durable."""
+        self.guards = Guards(server)
+        self.hub = StreamHub(server, self.guards, resume_span=resume_span)
+        self.feeds = Feeds(server)
+        self._server = server
+        self._readers: Counter[str] = Counter()
+        self.open_feeds: set[WebSocket] = set()
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """What happens by itself: guards that fire, snapshots that are due. Until cancelled."""
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self.guards.run)
+            nursery.start_soon(self.feeds.run)
+            task_status.started()
+
+    async def drain(self) -> None:
+        """Nothing new; results for what is under way; goodbye to everybody."""
+        for socket in self.open_feeds:
+            socket.close(GOING_AWAY, "the server is shutting down", drop=True)
+        await self.hub.drain()
+
+    @property
+    def connections(self) -> dict[str, int]:
+        """How many there are of each kind."""
+        return {"commands": self.hub.sessions, "feeds": len(self.open_feeds)}
+
+    async def serve(self, stream: trio.SocketStream, upgrade: Upgrade) -> None:
+        """One websocket, from its request to its end."""
+        try:
+            converse = await self._admit(stream, upgrade)
+        except RefusedError as refusal:
+            await decline(stream, refusal, self._server.clock)
+        except self._server.unavailable:
+            trouble = RefusedError(Code.OVERLOADED, "The database does not answer")
+            await decline(stream, trouble, self._server.clock)
+        else:
+            await converse()
+
+    async def _admit(self, stream: trio.SocketStream, upgrade: Upgrade) -> Conversation:
+        """What to do with the connection, or why nothing."""
+        if self.hub.is_stopping:
+            raise RefusedError(Code.OVERLOADED, "The server is shutting down")
+        path = upgrade.path
+        if not is_spelled(path.encode("latin-1")):
+            raise RefusedError(Fault.NO_SUCH_PATH, "No such path")
+        if path == COMMANDS:
+            return await self._admit_commands(stream, upgrade)
+        if path.startswith(ORDERBOOK):
+            return await self._admit_reader(stream, upgrade, path[len(ORDERBOOK) :], self.feeds.serve_book)
+        if path.startswith(TRADES):
+            return await self._admit_reader(stream, upgrade, path[len(TRADES) :], self.feeds.serve_trades)
+        raise RefusedError(Fault.NO_SUCH_PATH, "No such path")
+
+    async def _admit_commands(self, stream: trio.SocketStream, upgrade: Upgrade) -> Conversation:
+        token = token_of(upgrade)
+        identities = self._server.identities
+        principal = await identities.holder(token, amm_name(upgrade)) if token is not None else None
+        check_request(upgrade)
+        forwarded_for = upgrade.headers.get("x-forwarded-for", "")
+        at = caller_address(upgrade.peer, forwarded_for, self._server.settings.trusted_proxies)
+        if principal is None and not self.hub.has_room_for_stranger(at):
+            raise RefusedError(
+                Code.OVERLOADED,
+                "Too many connections have not said who they are: send the token with the request",
+            )
+        if principal is not None and not self.hub.join(principal):
+            raise RefusedError(Fault.RATE_LIMITED, "Too many command connections of this user")
+        protocol = next((name for name in upgrade.protocols if name in PROTOCOLS), None)
+        encoding = PROTOCOLS[protocol] if protocol is not None else JSON
+        socket = WebSocket(stream, STREAM_MANNERS, upgrade.trailing)
+        socket.send(upgrade.accepted(protocol))
+        return partial(self.hub.serve, Session(self.hub, socket, encoding, principal), at)
+
+    async def _admit_reader(
+        self, stream: trio.SocketStream, upgrade: Upgrade, name: str, feed: ServeFeed
+    ) -> Conversation:
+        token = token_of(upgrade)
+        if token is None:
+            raise RefusedError(Fault.NOT_AUTHENTICATED, "Not authenticated: a token is needed")
+        principal = await self._server.identities.holder(token, amm_name(upgrade))
+        market_id = unquote(name)
+        market = self._server.exchange.markets.get(market_id)
+        if market is None or not self.feeds.knows(market_id) or not may_see(principal, market):
+            raise RefusedError(Code.MARKET_NOT_FOUND, f"Market not found: {market_id}")
+        check_request(upgrade)
+        if self._readers[principal.user_id] >= FEEDS_MAX:
+            raise RefusedError(Fault.RATE_LIMITED, f"More than {FEEDS_MAX} feed connections of this user")
+        self._readers[principal.user_id] += 1
+        socket = WebSocket(stream, FEED_MANNERS, upgrade.trailing)
+        socket.send(upgrade.accepted(None))
+        converse = partial(feed, socket, market_id)
+        # Watched over from here on: since the token was judged nobody else had a turn.
+        permit = self._server.identities.keep(principal, partial(socket.close, BAD_TOKEN))
+        return partial(self._serve_reader, socket, permit, converse)
+
+    async def _serve_reader(self, socket: WebSocket, permit: Permit, converse: Conversation) -> None:
+        user_id = permit.principal.user_id
+        self.open_feeds.add(socket)
+        try:
+            async with socket.open(), trio.open_nursery() as nursery:
+                nursery.start_soon(self._end_in_time, socket, permit)
+                try:
+                    await converse()
+                except NotUtf8Error:
+                    socket.close(NOT_UTF8, "not UTF-8")
+                nursery.cancel_scope.cancel()
+        finally:
+            self._server.identities.let_go(permit)
+            self.open_feeds.discard(socket)
+            self._readers[user_id] -= 1
+            if not self._readers[user_id]:
+                del self._readers[user_id]
+
+    async def _end_in_time(self, socket: WebSocket, permit: Permit) -> None:
+        """Close when the token ends."""
+        while (left := permit.principal.expires_at - self._server.clock.wall() / MICROSECONDS) > 0:
+            await trio.sleep(min(left, LOOK_AT_CLOCK))
+        socket.close(BAD_TOKEN, "the token has expired")
+
+
+def token_of(upgrade: Upgrade) -> str | None:
+    """From the header, or for those who cannot set one, from the query."""
+    authorization = upgrade.headers.get("authorization")
+    if authorization is not None:
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise RefusedError(Fault.NOT_AUTHENTICATED, "Not authenticated: a bearer token is needed")
+        return token
+    given = parse_qs(upgrade.target.partition("?")[2], keep_blank_values=True).get("token")
+    return given[0] if given else None
+
+
+def amm_name(upgrade: Upgrade) -> str | None:
+    """Whom the market maker says it is; it need not."""
+    return upgrade.headers.get("x-amm-system-id")
+
+
+def check_request(upgrade: Upgrade) -> None:
+    if not upgrade.is_valid:
+        raise RefusedError(Code.MALFORMED, "Not a request for a websocket of version 13")

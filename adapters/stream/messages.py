@@ -1,0 +1,350 @@
+"""The command stream's vocabulary on the wire: what clients may send, what they receive, JSON or MessagePack.
+
+A frame is known to be small before anything is built of it, and then read command by command: so each is
+decoded at full speed if it is well-formed, and told what is wrong with it if not.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Final
+
+import attrs
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from adapters.runtime.clock import Clock
+from adapters.sockets.websocket import BINARY, FRAME_MAX, TEXT, frame
+from adapters.stream.bounds import (
+    COMMANDS_MAX,
+    SPACE,
+    UnreadableFrameError,
+    check_json,
+    check_msgpack,
+    commands_in,
+    is_map,
+    too_many_commands,
+)
+from adapters.wire.decoding import read_members
+from adapters.wire.requests import (
+    BatchCancelBody,
+    BurnBody,
+    ClientOrderId,
+    Int64,
+    MarketId,
+    MintBody,
+    PlaceBody,
+    ReplaceBody,
+)
+from adapters.wire.status import AnyCode, Fault, RefusedError, malformed
+from adapters.wire.topics import Payload, Topic
+from kernel.commands import CancelByClientId, CancelOrder, SetGuard
+
+CID_MAX: Final = 2**53 - 1
+"""Every integer up to here survives in any language."""
+HEARTBEAT_MS: Final = 15_000
+
+Cid = Annotated[int, Meta(ge=0, le=CID_MAX)]
+
+
+# What clients send: the bodies of REST with a cid, and what only a stream needs
+
+
+class Place(PlaceBody, frozen=True, kw_only=True, tag_field="op", tag="place"):
+    cid: Cid
+
+
+class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="cancel"):
+    """By the order's id, or by the name the user gave it; one of the two."""
+
+    cid: Cid
+    order_id: str | None = None
+    market_id: MarketId | None = None
+    client_order_id: ClientOrderId | None = None
+
+    def __post_init__(self) -> None:
+        by_name = self.market_id is not None and self.client_order_id is not None
+        neither = self.market_id is None and self.client_order_id is None
+        if (self.order_id is None) is not by_name or not (by_name or neither):
+            raise ValueError("order_id: either this, or market_id with client_order_id")
+
+    def to_command(self, user_id: str, clock: Clock) -> CancelOrder | CancelByClientId:
+        if self.order_id is not None:
+            return CancelOrder(at=clock.now(), user_id=user_id, order_id=self.order_id.lower())
+        assert self.market_id is not None
+        assert self.client_order_id is not None
+        return CancelByClientId(
+            at=clock.now(), user_id=user_id, market_id=self.market_id, client_order_id=self.client_order_id
+        )
+
+
+class Replace(ReplaceBody, frozen=True, kw_only=True, tag_field="op", tag="replace"):
+    cid: Cid
+
+
+class BatchCancel(BatchCancelBody, frozen=True, kw_only=True, tag_field="op", tag="batch_cancel"):
+    cid: Cid
+
+
+class Mint(MintBody, frozen=True, kw_only=True, tag_field="op", tag="mint"):
+    cid: Cid
+
+
+class Burn(BurnBody, frozen=True, kw_only=True, tag_field="op", tag="burn"):
+    cid: Cid
+
+
+class Guard(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="guard"):
+    """Cancel what is mine should I stay away for `grace_ms`; null takes it off."""
+
+    cid: Cid
+    grace_ms: Int64 | None
+    markets: list[MarketId] | None = None
+
+    def to_command(self, user_id: str, clock: Clock) -> SetGuard:
+        markets = None if self.markets is None else tuple(sorted(set(self.markets)))
+        return SetGuard(at=clock.now(), user_id=user_id, grace_ms=self.grace_ms, markets=markets)
+
+
+class AskPing(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="ping"):
+    cid: Cid
+
+
+class Auth(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="auth"):
+    cid: Cid
+    token: str
+
+
+class Sync(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="sync"):
+    cid: Cid
+    market_id: MarketId
+
+
+class Subscribe(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="subscribe"):
+    cid: Cid
+    topics: list[str]
+    markets: list[str] | None = None
+    scope: str | None = None
+
+
+class Unsubscribe(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="unsubscribe"):
+    cid: Cid
+    topics: list[str]
+    markets: list[str] | None = None
+
+
+class Resume(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="resume"):
+    cid: Cid
+    after: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    topics: list[str]
+    markets: list[str] | None = None
+    scope: str | None = None
+
+
+Trading = Place | Cancel | Replace | BatchCancel | Mint | Burn | Guard
+"""What becomes a command to the kernel."""
+Operation = Trading | AskPing | Auth | Sync | Subscribe | Unsubscribe | Resume
+
+OPERATIONS: Final[dict[str, type[Operation]]] = {
+    str(operation.__struct_config__.tag): operation
+    for operation in (
+        Place,
+        Cancel,
+        Replace,
+        BatchCancel,
+        Mint,
+        Burn,
+        Guard,
+        AskPing,
+        Auth,
+        Sync,
+        Subscribe,
+        Unsubscribe,
+        Resume,
+    )
+}
+
+
+@attrs.frozen
+class Unreadable:
+    """A command that cannot be carried out, and why."""
+
+    cid: int | None
+    """None if nothing can be answered to it: its cid is not usable."""
+    operation: type[Operation] | None
+    refusal: RefusedError
+    market_id: str = ""
+
+
+# What clients receive
+
+
+class Result(msgspec.Struct, frozen=True, tag_field="t", tag="result", gc=False):
+    cid: int
+    ok: bool
+    status: int
+    code: int
+    seq: int
+    data: Any
+    message: str | UnsetType = UNSET
+
+
+class Part(msgspec.Struct, frozen=True, tag_field="t", tag="part", gc=False):
+    """Of a result too large for one message: it comes ahead, and the result brings the last of it."""
+
+    cid: int
+    seq: int
+    data: Any
+
+
+class Error(msgspec.Struct, frozen=True, tag_field="t", tag="error", gc=False):
+    code: int
+    message: str
+
+
+class PrivateEvent(msgspec.Struct, frozen=True, tag_field="t", tag="event", gc=False):
+    n: int
+    seq: int
+    topic: Topic
+    data: Payload
+
+
+class Limits(msgspec.Struct, frozen=True):
+    max_in_flight: int
+    max_batch: int = COMMANDS_MAX
+    max_frame_bytes: int = FRAME_MAX
+    heartbeat_ms: int = HEARTBEAT_MS
+
+
+class Hello(msgspec.Struct, frozen=True, tag_field="t", tag="hello"):
+    protocol: str
+    user_id: str
+    account_type: str
+    seq: int
+    server_time_ms: int
+    limits: Limits
+
+
+class Heartbeat(msgspec.Struct, frozen=True, tag_field="t", tag="heartbeat"):
+    seq: int
+    timestamp_ms: int
+
+
+ServerMessage = Result | Part | Error | PrivateEvent | Hello | Heartbeat
+
+
+def refused(cid: int, seq: int, code: AnyCode, status: int, message: str, data: object = None) -> Result:
+    return Result(cid, False, status, code, seq, data, message)
+
+
+# The two kinds of frames
+
+
+@attrs.frozen
+class Encoding:
+    """JSON or MessagePack."""
+
+    protocol: str
+    """The subprotocol that asks for it."""
+    opcode: int
+    encode: Callable[[Any], bytes]
+    decode: Callable[[Any], Operation]
+    decode_any: Callable[[Any], Any]
+    decode_raw: Callable[[bytes], msgspec.Raw]
+    """Finds out whether it is whole; builds nothing."""
+    decode_batch: Callable[[bytes], list[msgspec.Raw]]
+
+    def write(self, messages: list[ServerMessage]) -> bytes:
+        """A frame with one message as it is, with several as an array."""
+        return frame(self.opcode, self.encode(messages if len(messages) > 1 else messages[0]))
+
+
+JSON: Final = Encoding(
+    "pm.v1.json",
+    TEXT,
+    msgspec.json.Encoder().encode,
+    msgspec.json.Decoder(Operation).decode,
+    msgspec.json.Decoder().decode,
+    msgspec.json.Decoder(msgspec.Raw).decode,
+    msgspec.json.Decoder(list[msgspec.Raw]).decode,
+)
+MSGPACK: Final = Encoding(
+    "pm.v1.msgpack",
+    BINARY,
+    msgspec.msgpack.Encoder().encode,
+    msgspec.msgpack.Decoder(Operation).decode,
+    msgspec.msgpack.Decoder().decode,
+    msgspec.msgpack.Decoder(msgspec.Raw).decode,
+    msgspec.msgpack.Decoder(list[msgspec.Raw]).decode,
+)
+PROTOCOLS: Final = {encoding.protocol: encoding for encoding in (JSON, MSGPACK)}
+
+
+def read_frame(received: str | bytes) -> Iterator[Operation | Unreadable]:
+    """The commands of a frame, in order; raises UnreadableFrameError if nothing of it is to be carried out.
+
+    That may show late, so what is read first must not be carried out before all is read.
+    """
+    encoding, values = split(received)
+    for value in values:
+        yield read_one(encoding, value)
+
+
+def split(received: str | bytes) -> tuple[Encoding, list[msgspec.Raw]]:
+    """The commands of a frame that holds no more than it may, still unread."""
+    if isinstance(received, str):
+        encoding, data = JSON, received.encode()
+        check_json(data)
+        opening = data.lstrip(SPACE)[:1]
+        is_batch, is_command = opening == b"[", opening == b"{"
+    else:
+        encoding, data = MSGPACK, received
+        claimed = commands_in(data)
+        if claimed is not None and claimed > COMMANDS_MAX:
+            raise too_many_commands()
+        is_batch, is_command = claimed is not None, is_map(data)
+    if not is_batch and not is_command:
+        raise UnreadableFrameError("Undecodable frame: neither a command nor a batch")
+    try:
+        values = encoding.decode_batch(data) if is_batch else [encoding.decode_raw(data)]
+    except (ValueError, RecursionError) as trouble:
+        raise undecodable(trouble) from None
+    if len(values) > COMMANDS_MAX:
+        raise too_many_commands()
+    if encoding is MSGPACK:
+        check_msgpack(data)
+    return encoding, values
+
+
+def read_one(encoding: Encoding, data: msgspec.Raw) -> Operation | Unreadable:
+    try:
+        return encoding.decode(data)
+    except (ValueError, RecursionError):
+        try:
+            value = encoding.decode_any(data)
+        except (ValueError, RecursionError) as trouble:
+            raise undecodable(trouble) from None
+    return read_value(value)
+
+
+def undecodable(trouble: Exception) -> UnreadableFrameError:
+    return UnreadableFrameError(f"Undecodable frame: {trouble}")
+
+
+def read_value(value: Any) -> Operation | Unreadable:
+    """What is wrong with a command, if it is one."""
+    cid = value.get("cid") if isinstance(value, dict) else None
+    if type(cid) is not int or not 0 <= cid <= CID_MAX:
+        return Unreadable(
+            None, None, RefusedError(Fault.BAD_CID, f"cid must be an integer from 0 to {CID_MAX}")
+        )
+    name = value.get("op")
+    operation = OPERATIONS.get(name) if isinstance(name, str) else None
+    if operation is None:
+        return Unreadable(
+            cid, None, RefusedError(Fault.UNKNOWN_OP, f"Unknown op; known: {', '.join(OPERATIONS)}")
+        )
+    if any(type(key) is not str for key in value):
+        return Unreadable(cid, operation, malformed(("", "must have strings as keys")))
+    try:
+        return read_members(operation, value)
+    except RefusedError as refusal:
+        return Unreadable(cid, operation, refusal)

@@ -1,0 +1,496 @@
+"""The kernel's answers and state as callers see them. It arranges values; it computes none but displays.
+
+Everything here copies when it is called, so what was rendered cannot change while its caller waits until it
+may be told. With `display=False` the members for people are left out, as on the command stream.
+"""
+
+import functools
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET
+
+from adapters.runtime.clock import MICROSECONDS
+from adapters.wire import responses
+from adapters.wire.requests import EPOCH
+from kernel.answers import (
+    AmmRunning,
+    AmmStoppedNow,
+    BalanceMoved,
+    BatchCancelled,
+    Burned,
+    Cancelled,
+    Minted,
+    Netting,
+    OrderNow,
+    Outcome,
+    Placed,
+    Proposed,
+    Replaced,
+    Resolved,
+)
+from kernel.codes import AMM_ID, PAIR_CENTS, Direction, MarketStatus
+from kernel.events import Fact, Fill, trade_name
+from kernel.state import Account, Holding, Market, Position
+
+# Times and displays
+
+
+FIRST_SECOND: Final = (datetime.min.replace(tzinfo=UTC) - EPOCH) // timedelta(seconds=1)
+LAST_SECOND: Final = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(seconds=1)
+
+
+@functools.lru_cache(maxsize=4096)
+def second(seconds: int) -> str:
+    """Old journals may hold times of which UTC has no date: they are shown as the first, or last, it has."""
+    seconds = min(max(seconds, FIRST_SECOND), LAST_SECOND)
+    return (EPOCH + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat()
+
+
+@functools.lru_cache(maxsize=64)  # one moment is told several times: made, changed, answered
+def time(microseconds: int) -> str:
+    """RFC 3339, always with six digits and Z."""
+    seconds, rest = divmod(microseconds, MICROSECONDS)
+    return f"{second(seconds)}.{rest:06d}Z"
+
+
+def time_or_null(microseconds: int | None) -> str | None:
+    return None if microseconds is None else time(microseconds)
+
+
+def dollars(cents: int) -> str:
+    whole, rest = divmod(abs(cents), 100)
+    return f"{'-' if cents < 0 else ''}${whole:,}.{rest:02d}"
+
+
+def gain(cents: int) -> str:
+    """Profit or loss: with its sign, whichever it is."""
+    return f"+{dollars(cents)}" if cents > 0 else dollars(cents)
+
+
+def average(holding: Holding) -> str:
+    """Cost per share, rounded half up."""
+    volume = holding.volume
+    return dollars((2 * holding.cost_sum + volume) // (2 * volume) if volume else 0)
+
+
+# Orders and their trades
+
+
+def order(now: OrderNow) -> responses.OrderShape:
+    return responses.OrderShape(**order_members(now))
+
+
+def aliased_order(now: OrderNow) -> responses.AliasedOrderShape:
+    o = now.order
+    return responses.AliasedOrderShape(
+        **order_members(now), side=o.side, direction=o.direction, price_cents=o.price
+    )
+
+
+def order_members(now: OrderNow) -> dict[str, Any]:
+    o = now.order
+    return {
+        "id": o.id,
+        "client_order_id": o.client_order_id,
+        "market_id": o.market.id,
+        "original_side": o.side,
+        "original_direction": o.direction,
+        "original_price_cents": o.price,
+        "book_type": o.book_type,
+        "book_direction": o.book_direction,
+        "book_price_cents": o.book_price,
+        "time_in_force": o.time_in_force,
+        "quantity": o.quantity,
+        "filled_quantity": now.filled_quantity,
+        "remaining_quantity": now.remaining_quantity,
+        "frozen_amount": now.frozen_amount,
+        "frozen_asset_type": o.frozen_asset_type,
+        "status": now.status,
+        "cancel_reason": now.cancel_reason,
+        "created_at": time(o.created_at),
+        "updated_at": time(now.updated_at),
+    }
+
+
+def fills_of_taker(facts: Iterable[Fact], order_id: str) -> list[responses.OrderTradeShape]:
+    """The trades a command gave the order it placed."""
+    return [
+        taken(fact, fact.event)
+        for fact in facts
+        if isinstance(fact.event, Fill) and fact.event.counterparty_order_id == order_id
+    ]
+
+
+def taken(fact: Fact, fill: Fill) -> responses.OrderTradeShape:
+    trade = fill.trade
+    return responses.OrderTradeShape(
+        trade_name(trade.trade_id),
+        trade.scenario,
+        trade.maker_direction,
+        fill.trade_price,
+        fill.fill_qty,
+        "TAKER",
+        trade.taker_fee,
+        trade.sell_realized_pnl if trade.maker_direction is Direction.BUY else trade.buy_realized_pnl,
+        time(fact.at),
+    )
+
+
+def netting(result: Netting | None, *, display: bool = True) -> responses.NettingShape | None:
+    if result is None:
+        return None
+    return responses.NettingShape(
+        result.pairs_netted,
+        result.released_cents,
+        dollars(result.released_cents) if display else UNSET,
+    )
+
+
+# Answers to commands
+
+
+def outcome(decided: Outcome, *, display: bool = True) -> tuple[int, msgspec.Struct]:
+    """Status and data of a command that was not refused.
+
+    Not for a repeated placement or replacement, whose trades happened in earlier commands: `placed` and
+    `replaced` take those from wherever they were found.
+    """
+    match decided.answer:
+        case Placed() as answer:
+            trades = fills_of_taker(decided.facts, answer.order.order.id)
+            return 201, placed(answer, trades, display=display)
+        case Replaced() as answer:
+            return 200, replaced(answer, fills_of_taker(decided.facts, answer.new.order.id), display=display)
+        case Cancelled() as answer:
+            return 200, cancelled(answer, display=display)
+        case BatchCancelled() as answer:
+            return 200, batch_cancelled(answer)
+        case Burned() as answer:
+            return 200, burned(answer, display=display)
+        case Minted() as answer:
+            return 200 if answer.repeated else 201, minted(answer, display=display)
+        case AmmRunning() as answer:
+            return 201, amm_running(answer)
+        case AmmStoppedNow() as answer:
+            return 200, amm_stopped(answer)
+        case Resolved() as answer:
+            return 200, resolved(answer, display=display)
+        case _:
+            raise AssertionError(f"no shape for {decided.answer}")
+
+
+def placed(
+    answer: Placed, trades: list[responses.OrderTradeShape], *, display: bool = True
+) -> responses.PlacedShape:
+    return responses.PlacedShape(order(answer.order), trades, netting(answer.netting, display=display))
+
+
+def replaced(
+    answer: Replaced, trades: list[responses.OrderTradeShape], *, display: bool = True
+) -> responses.ReplacedShape:
+    old = answer.old
+    return responses.ReplacedShape(
+        old.order.id,
+        old.status,
+        old.filled_quantity,
+        old.order.quantity,
+        aliased_order(answer.new),
+        trades,
+        netting(answer.netting, display=display),
+    )
+
+
+def cancelled(answer: Cancelled, *, display: bool = True) -> responses.CancelledShape:
+    return responses.CancelledShape(
+        answer.order.order.id,
+        answer.order.status,
+        answer.unfrozen_amount,
+        answer.unfrozen_asset_type,
+        answer.order.remaining_quantity,
+        netting(answer.netting, display=display),
+    )
+
+
+def batch_cancelled(answer: BatchCancelled) -> responses.BatchCancelledShape:
+    return responses.BatchCancelledShape(
+        answer.market_id,
+        answer.cancelled_count,
+        answer.unfrozen_funds,
+        answer.unfrozen_yes_shares,
+        answer.unfrozen_no_shares,
+    )
+
+
+def minted(answer: Minted, *, display: bool = True) -> responses.MintedShape:
+    return responses.MintedShape(
+        answer.market_id,
+        answer.quantity,
+        answer.cents,
+        dollars(answer.cents) if display else UNSET,
+        answer.new_yes_inventory,
+        answer.new_no_inventory,
+        answer.remaining_balance,
+        dollars(answer.remaining_balance) if display else UNSET,
+        answer.repeated,
+    )
+
+
+def burned(answer: Burned, *, display: bool = True) -> responses.BurnedShape:
+    return responses.BurnedShape(
+        answer.market_id,
+        answer.quantity,
+        answer.cents,
+        dollars(answer.cents) if display else UNSET,
+        answer.new_yes_inventory,
+        answer.new_no_inventory,
+        answer.remaining_balance,
+        dollars(answer.remaining_balance) if display else UNSET,
+        answer.repeated,
+    )
+
+
+def deposited(answer: BalanceMoved) -> responses.DepositedShape:
+    return responses.DepositedShape(
+        answer.available,
+        dollars(answer.available),
+        answer.amount,
+        dollars(answer.amount),
+        answer.ledger_id,
+    )
+
+
+def withdrawn(answer: BalanceMoved) -> responses.WithdrawnShape:
+    return responses.WithdrawnShape(
+        answer.available,
+        dollars(answer.available),
+        answer.amount,
+        dollars(answer.amount),
+        answer.ledger_id,
+    )
+
+
+def amm_running(answer: AmmRunning) -> responses.AmmRunningShape:
+    return responses.AmmRunningShape(
+        answer.market_id,
+        AMM_ID,
+        answer.initial_budget,
+        answer.initial_mint_quantity,
+        "EXPLORATION",
+        time(answer.started_at),
+    )
+
+
+def amm_stopped(answer: AmmStoppedNow) -> responses.AmmStoppedShape:
+    return responses.AmmStoppedShape(
+        answer.market_id,
+        answer.stop_mode,
+        answer.cancelled_orders_count,
+        answer.remaining_yes_inventory,
+        answer.remaining_no_inventory,
+        answer.remaining_balance,
+        time(answer.stopped_at),
+    )
+
+
+def resolved(answer: Resolved, *, display: bool = True) -> responses.ResolvedShape:
+    paid = answer.settlement
+    settlement = None
+    if paid is not None:
+        settlement = responses.SettlementShape(
+            "COMPLETED",
+            time(paid.settled_at),
+            paid.total_payout,
+            dollars(paid.total_payout) if display else UNSET,
+            paid.winners_count,
+            paid.cancelled_orders_count,
+            paid.cancelled_orders_unfrozen,
+        )
+    return responses.ResolvedShape(answer.market_id, answer.result, time(answer.resolved_at), settlement)
+
+
+def proposed(answer: Proposed) -> responses.ProposedShape:
+    return responses.ProposedShape(proposal(answer))
+
+
+def proposal(waiting: Proposed) -> responses.ProposalShape:
+    return responses.ProposalShape(
+        waiting.proposal_id,
+        waiting.action,
+        waiting.market_id,
+        waiting.request,
+        waiting.by,
+        time(waiting.created_at),
+        time(waiting.expires_at),
+    )
+
+
+# What is live
+
+
+def balance(account: Account, *, display: bool = True) -> responses.BalanceShape:
+    total = account.available + account.frozen
+    return responses.BalanceShape(
+        account.id,
+        account.available,
+        dollars(account.available) if display else UNSET,
+        account.frozen,
+        dollars(account.frozen) if display else UNSET,
+        total,
+        dollars(total) if display else UNSET,
+    )
+
+
+def market_item(market: Market) -> responses.MarketItemShape:
+    return responses.MarketItemShape(**market_item_members(market, display=True))
+
+
+def market(market: Market, *, display: bool = True) -> responses.MarketShape:
+    return responses.MarketShape(**market_members(market, display=display))
+
+
+def admin_market(market: Market) -> responses.AdminMarketShape:
+    return responses.AdminMarketShape(
+        **market_members(market, display=True), amm_authorized=market.amm_authorized
+    )
+
+
+def market_item_members(market: Market, *, display: bool) -> dict[str, Any]:
+    terms = market.terms
+    return {
+        "id": market.id,
+        "title": terms.title,
+        "description": terms.description,
+        "category": terms.category,
+        "status": market.status,
+        "min_price_cents": terms.min_price_cents,
+        "max_price_cents": terms.max_price_cents,
+        "maker_fee_bps": terms.maker_fee_bps,
+        "taker_fee_bps": terms.taker_fee_bps,
+        "reserve_balance_cents": market.reserve,
+        "reserve_balance_display": dollars(market.reserve) if display else UNSET,
+        "total_yes_shares": market.yes_shares,
+        "total_no_shares": market.no_shares,
+        "trading_start_at": time_or_null(terms.trading_start_at),
+        "trading_end_at": time_or_null(terms.trading_end_at),
+        "resolution_date": time_or_null(terms.resolution_date),
+    }
+
+
+def market_members(market: Market, *, display: bool) -> dict[str, Any]:
+    terms = market.terms
+    return market_item_members(market, display=display) | {
+        "max_order_quantity": terms.max_order_quantity,
+        "max_position_per_user": terms.max_position_per_user,
+        "max_order_amount_cents": terms.max_order_amount_cents,
+        "pnl_pool_cents": market.pnl_pool,
+        "pnl_pool_display": gain(market.pnl_pool) if display else UNSET,
+        "resolution_result": market.resolution_result,
+        "resolved_at": time_or_null(market.resolved_at),
+        "settled_at": time_or_null(market.settled_at),
+        "created_at": time(market.created_at),
+        "updated_at": time(market.updated_at),
+    }
+
+
+def book(market: Market, levels: int) -> responses.BookShape:
+    """The best levels of both sides, in YES and, mirrored at 100, in NO."""
+    bids, asks = (side[:levels] for side in market.book.depth())
+    return responses.BookShape(
+        market.id,
+        responses.BookSideShape(book_levels(bids), book_levels(asks)),
+        responses.BookSideShape(mirrored(asks), mirrored(bids)),
+        market.last_trade_price,
+        time(market.book_changed_at),
+    )
+
+
+def book_levels(side: Iterable[tuple[int, int]]) -> list[responses.LevelShape]:
+    return [responses.LevelShape(price, quantity) for price, quantity in side]
+
+
+def mirrored(side: Iterable[tuple[int, int]]) -> list[responses.LevelShape]:
+    return [responses.LevelShape(PAIR_CENTS - price, quantity) for price, quantity in side]
+
+
+def position(held: Position, *, display: bool = True) -> responses.PositionShape:
+    return responses.PositionShape(
+        held.market.id,
+        held.market.terms.title,
+        holding(held.yes, display=display),
+        holding(held.no, display=display),
+        time_or_null(held.updated_at),
+    )
+
+
+def no_position(market: Market, *, display: bool = True) -> responses.PositionShape:
+    nothing = holding(Holding(), display=display)
+    return responses.PositionShape(market.id, market.terms.title, nothing, nothing, None)
+
+
+def holding(held: Holding, *, display: bool) -> responses.HoldingShape:
+    return responses.HoldingShape(
+        held.volume,
+        held.cost_sum,
+        dollars(held.cost_sum) if display else UNSET,
+        average(held) if display else UNSET,
+        held.pending_sell,
+        held.free,
+    )
+
+
+def live_orders(held: Position | None) -> list[responses.OrderShape]:
+    """A user's open orders of one market, in acceptance order."""
+    return [order(resting.now()) for resting in held.live] if held is not None else []
+
+
+def stats(market: Market) -> responses.StatsShape:
+    return responses.StatsShape(
+        market.id,
+        market.status,
+        market.reserve,
+        market.pnl_pool,
+        market.yes_shares,
+        market.no_shares,
+        market.book.count,
+        sum(market.trades.values()),
+        market.traded_volume,
+        dict(market.trades),
+        market.fees,
+        len(market.traders),
+    )
+
+
+def matching(markets: Iterable[Market]) -> responses.MatchingShape:
+    shown = {
+        each.id: responses.MatchingMarketShape(each.status, True, each.book.count)
+        for each in markets
+        if each.status in (MarketStatus.ACTIVE, MarketStatus.SUSPENDED, MarketStatus.HALTED)
+    }
+    statuses = [each.status for each in shown.values()]
+    halted = statuses.count(MarketStatus.HALTED)
+    return responses.MatchingShape(
+        "degraded" if halted else "healthy", halted, statuses.count(MarketStatus.ACTIVE), shown
+    )
+
+
+def amm_markets(markets: Iterable[Market]) -> responses.AmmMarketsShape:
+    return responses.AmmMarketsShape(
+        [
+            responses.AmmMarketShape(
+                each.id,
+                run.status.value,
+                run.initial_budget,
+                run.initial_price,
+                run.config_override,
+                time(run.first_started_at),
+                time(run.started_at),
+                time_or_null(run.stopped_at),
+                run.stop_mode,
+            )
+            for each in markets
+            if (run := each.amm) is not None
+        ]
+    )

@@ -1,0 +1,172 @@
+"""Rows of the tables as callers see them: orders, trades, ledger entries, circuit breakers.
+
+The tables hold history. What the sides of the book mean to a user is told here from their book types.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import msgspec
+
+from adapters.wire import responses
+from adapters.wire.render import dollars, gain
+from kernel.answers import OrderNow
+from kernel.codes import BookType, Direction, FrozenAssetType, Side, TimeInForce, TradeScenario
+
+BUY, SELL = Direction.BUY, Direction.SELL
+
+Row = Mapping[str, Any]
+"""A row of a table, by column."""
+
+
+def row_time(stored: datetime) -> str:
+    """The same of a time as the tables give it."""
+    return stored.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def order_row(row: Row) -> responses.OrderShape:
+    return responses.OrderShape(
+        id=str(row["id"]),
+        client_order_id=row["client_order_id"],
+        market_id=row["market_id"],
+        original_side=Side(row["original_side"]),
+        original_direction=Direction(row["original_direction"]),
+        original_price_cents=row["original_price"],
+        book_type=BookType(row["book_type"]),
+        book_direction=Direction(row["book_direction"]),
+        book_price_cents=row["book_price"],
+        time_in_force=TimeInForce(row["time_in_force"]),
+        quantity=row["quantity"],
+        filled_quantity=row["filled_quantity"],
+        remaining_quantity=row["remaining_quantity"],
+        frozen_amount=row["frozen_amount"],
+        frozen_asset_type=FrozenAssetType(row["frozen_asset_type"]),
+        status=row["status"],
+        cancel_reason=row["cancel_reason"],
+        created_at=row_time(row["created_at"]),
+        updated_at=row_time(row["updated_at"]),
+    )
+
+
+def order_trade_row(row: Row, now: OrderNow) -> responses.OrderTradeShape:
+    """A trade out of the tables, as the order sees it."""
+    is_maker = str(row["maker_order_id"]) == now.order.id
+    is_bid = now.order.is_bid
+    return responses.OrderTradeShape(
+        row["trade_id"],
+        TradeScenario(row["scenario"]),
+        SELL if is_bid else BUY,
+        row["price"],
+        row["quantity"],
+        "MAKER" if is_maker else "TAKER",
+        row["maker_fee"] if is_maker else row["taker_fee"],
+        row["buy_realized_pnl"] if is_bid else row["sell_realized_pnl"],
+        row_time(row["executed_at"]),
+    )
+
+
+def ledger_row(row: Row) -> responses.LedgerEntryShape:
+    return responses.LedgerEntryShape(
+        row["id"],
+        row["entry_type"],
+        row["amount"],
+        dollars(row["amount"]),
+        row["balance_after"],
+        dollars(row["balance_after"]),
+        row["reference_type"],
+        row["reference_id"],
+        row["market_id"],
+        row["description"],
+        row_time(row["created_at"]),
+    )
+
+
+def market_trade_row(row: Row) -> responses.MarketTradeShape:
+    return responses.MarketTradeShape(
+        row["trade_id"],
+        row["price"],
+        row["quantity"],
+        TradeScenario(row["scenario"]),
+        BUY if row["taker_order_id"] == row["buy_order_id"] else SELL,
+        row_time(row["executed_at"]),
+    )
+
+
+VIEWS: Final = {
+    BookType.NATIVE_BUY: (Side.YES, BUY),
+    BookType.NATIVE_SELL: (Side.YES, SELL),
+    BookType.SYNTHETIC_BUY: (Side.NO, SELL),
+    BookType.SYNTHETIC_SELL: (Side.NO, BUY),
+}
+"""What a user wanted, whose order stands in the book like this."""
+NO_VIEW: Final[tuple[Side | None, Direction | None]] = (None, None)
+
+
+def trade_row(row: Row, user_id: str) -> responses.TradeShape:
+    """A trade as one of its parties sees it. Who met itself sees both sides, the buy side as its own."""
+    bought, sold = row["buy_user_id"] == user_id, row["sell_user_id"] == user_id
+    buy: tuple[Side | None, Direction | None] = VIEWS[BookType(row["buy_book_type"])]
+    sell: tuple[Side | None, Direction | None] = VIEWS[BookType(row["sell_book_type"])]
+    buy_is_maker = row["maker_order_id"] == row["buy_order_id"]
+    my_side: Literal["BUY", "SELL", "BOTH"]
+    role: Literal["MAKER", "TAKER", "BOTH"]
+    if bought and sold:
+        my_side = role = "BOTH"
+        fee = row["maker_fee"] + row["taker_fee"]
+        realized = [pnl for pnl in (row["buy_realized_pnl"], row["sell_realized_pnl"]) if pnl is not None]
+        pnl = sum(realized) if realized else None
+    else:
+        is_maker = bought == buy_is_maker and not row["is_audit"]
+        my_side, role = "BUY" if bought else "SELL", "MAKER" if is_maker else "TAKER"
+        fee = row["maker_fee"] if is_maker else row["taker_fee"]
+        pnl = row["buy_realized_pnl"] if bought else row["sell_realized_pnl"]
+    mine, theirs = (buy, sell) if bought else (sell, buy)
+    if row["is_audit"]:
+        mine = theirs = NO_VIEW
+    return responses.TradeShape(
+        trade_id=row["trade_id"],
+        market_id=row["market_id"],
+        scenario=TradeScenario(row["scenario"]),
+        my_side=my_side,
+        my_original_side=mine[0],
+        my_original_direction=mine[1],
+        counterparty_original_side=theirs[0],
+        counterparty_original_direction=theirs[1],
+        price_cents=row["price"],
+        quantity=row["quantity"],
+        role=role,
+        fee_cents=fee,
+        fee_display=dollars(fee),
+        realized_pnl_cents=pnl,
+        realized_pnl_display=None if pnl is None else gain(pnl),
+        executed_at=row_time(row["executed_at"]),
+    )
+
+
+def breaker_row(row: Row) -> responses.BreakerShape:
+    return responses.BreakerShape(
+        row["id"],
+        row["market_id"],
+        row["trigger_reason"],
+        msgspec.Raw(row["context"]),
+        None if row["resolved_at"] is None else row_time(row["resolved_at"]),
+        row["resolved_by"],
+        row["resolution_note"],
+        row_time(row["triggered_at"]),
+    )
+
+
+def trades_until(rows: Sequence[Row], now: OrderNow) -> list[responses.OrderTradeShape]:
+    """The order's trades out of the tables, oldest first, up to the moment at which it was looked at.
+
+    The tables may know of later ones already; quantities say which belong to that moment.
+    """
+    trades, quantity = [], 0
+    for row in rows:
+        if quantity == now.filled_quantity:
+            break
+        trades.append(order_trade_row(row, now))
+        quantity += row["quantity"]
+    assert quantity == now.filled_quantity, f"order {now.order.id}: the tables lack some of its trades"
+    return trades

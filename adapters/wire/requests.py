@@ -1,0 +1,370 @@
+"""What callers may send: every request body, as a type that decodes it strictly and becomes a command.
+
+A body says what is well-formed: an integer is a JSON integer (not 65.0, "65" or true) of 64 bits, a member
+that is null counts as absent, members nobody knows are ignored. What is allowed within that is the kernel's
+business. REST, the command stream and the published API description share these types.
+"""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from adapters.runtime.clock import Clock
+from kernel import bounds, commands
+from kernel.codes import CancelScope, Direction, MarketStatus, Side, StopMode, TimeInForce
+from kernel.limits import (
+    BUDGET_MAX,
+    CATEGORY_MAX,
+    DEPOSIT_MAX,
+    DESCRIPTION_MAX,
+    HIGHEST,
+    ID_MAX,
+    KEY_MAX,
+    LOWEST,
+    MINT_MAX,
+    TITLE_MAX,
+    WORDS_MAX,
+)
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+WORDS: Final[dict[str, str]] = {}
+"""What a pattern asks for, in words: which of them the text was not is told to whoever sent it."""
+
+
+def matching(pattern: str, words: str, **more: Any) -> Meta:
+    """Text that is the pattern from end to end: left to itself, Python lets `$` match before a newline."""
+    whole = rf"^{pattern}(?!\n)$"
+    WORDS[repr(whole)] = words
+    return Meta(pattern=whole, **more)
+
+
+Int64 = Annotated[int, Meta(ge=LOWEST, le=HIGHEST)]
+Positive = Annotated[int, Meta(ge=1, le=HIGHEST)]
+Text = Annotated[str, matching(r"[^\x00-\x1f\x7f-\x9f]*", "must not contain control characters")]
+"""PostgreSQL's JSON cannot say U+0000, and no log, table or terminal is the better for the others."""
+Paragraphs = Annotated[
+    str,
+    matching(
+        r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*",
+        "must not contain control characters other than line breaks and tabs",
+    ),
+]
+MarketId = Annotated[Text, Meta(min_length=1, max_length=ID_MAX)]
+NewMarketId = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
+        "must be 1 to 64 letters, digits, dots, underscores and hyphens, the first a letter or digit",
+    ),
+]
+PRINTABLE: Final = "must be printable ASCII characters without spaces"
+ClientOrderId = Annotated[str, matching(r"[!-~]+", PRINTABLE, min_length=1, max_length=ID_MAX)]
+IdempotencyKey = Annotated[str, matching(r"[!-~]+", PRINTABLE, min_length=1, max_length=KEY_MAX)]
+Reason = Annotated[Text, Meta(min_length=1, max_length=WORDS_MAX)]
+Time = Annotated[datetime, Meta(tz=True)]
+
+
+# Who somebody is
+
+
+class RegisterBody(msgspec.Struct, frozen=True, kw_only=True):
+    username: Annotated[
+        str, matching(r"[A-Za-z0-9_]{3,64}", "must be 3 to 64 letters, digits and underscores")
+    ]
+    email: Annotated[
+        str,
+        matching(
+            r"[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+",
+            "must be an address like ann@example.org",
+            max_length=255,
+            extra_json_schema={"format": "email"},
+        ),
+    ]
+    """Kept and compared in lower case."""
+    password: Annotated[str, Meta(min_length=8, max_length=128)]
+    """At least one upper-case letter, one lower-case letter and one digit."""
+
+    def __post_init__(self) -> None:
+        problems = []
+        if len(self.email.lower()) > 255:
+            problems.append("email: must have at most 255 characters")
+        if not (
+            any(c.isupper() for c in self.password)
+            and any(c.islower() for c in self.password)
+            and any(c.isdigit() for c in self.password)
+        ):
+            problems.append("password: needs an upper-case letter, a lower-case letter and a digit")
+        if problems:
+            raise ValueError("\n".join(problems))
+
+
+class LoginBody(msgspec.Struct, frozen=True, kw_only=True):
+    username: Text
+    password: str
+    cookie: bool = False
+    """Have the browser keep the refresh token as a cookie that no script can read."""
+
+
+class RefreshBody(msgspec.Struct, frozen=True, kw_only=True):
+    refresh_token: str | None = None
+    """Where it is absent, the cookie of a login that asked for one is taken."""
+
+
+# Cash
+
+
+class DepositBody(msgspec.Struct, frozen=True, kw_only=True):
+    amount_cents: Annotated[int, Meta(ge=1, le=DEPOSIT_MAX)]
+
+    def to_command(self, user_id: str, clock: Clock) -> commands.Deposit:
+        return commands.Deposit(at=clock.now(), user_id=user_id, amount=self.amount_cents)
+
+
+class WithdrawBody(msgspec.Struct, frozen=True, kw_only=True):
+    amount_cents: Positive
+
+    def to_command(self, user_id: str, clock: Clock) -> commands.Withdraw:
+        return commands.Withdraw(at=clock.now(), user_id=user_id, amount=self.amount_cents)
+
+
+# Orders
+
+
+class PlaceBody(msgspec.Struct, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+    market_id: MarketId
+    side: Side
+    direction: Direction
+    price_cents: Int64
+    quantity: Int64
+    time_in_force: TimeInForce | None = None
+    """GTC (default) or IOC."""
+
+    def to_command(self, user_id: str, clock: Clock) -> commands.PlaceOrder:
+        return commands.PlaceOrder(
+            at=clock.now(),
+            user_id=user_id,
+            client_order_id=self.client_order_id,
+            market_id=self.market_id,
+            side=self.side,
+            direction=self.direction,
+            price=self.price_cents,
+            quantity=self.quantity,
+            time_in_force=self.time_in_force or TimeInForce.GTC,
+            nonce=clock.nonce(),
+        )
+
+
+class ReplaceBody(msgspec.Struct, frozen=True, kw_only=True):
+    old_order_id: Text
+    """One that is no UUID names no order."""
+    new_order: PlaceBody
+
+    @property
+    def old_id(self) -> str:
+        """As order ids are spelled here: a client may write them large, or without hyphens."""
+        try:
+            return str(msgspec.convert(self.old_order_id, uuid.UUID))
+        except msgspec.ValidationError:
+            return self.old_order_id
+
+    def to_command(self, user_id: str, clock: Clock) -> commands.ReplaceOrder:
+        new = self.new_order
+        return commands.ReplaceOrder(
+            at=clock.now(),
+            user_id=user_id,
+            old_order_id=self.old_id,
+            client_order_id=new.client_order_id,
+            market_id=new.market_id,
+            side=new.side,
+            direction=new.direction,
+            price=new.price_cents,
+            quantity=new.quantity,
+            time_in_force=new.time_in_force or TimeInForce.GTC,
+            nonce=clock.nonce(),
+        )
+
+
+class BatchCancelBody(msgspec.Struct, frozen=True, kw_only=True):
+    market_id: MarketId
+    cancel_scope: CancelScope | None = None
+    """ALL (default), BUY_ONLY or SELL_ONLY, by the direction the user gave."""
+
+    def to_command(self, user_id: str, clock: Clock) -> commands.BatchCancel:
+        return commands.BatchCancel(
+            at=clock.now(),
+            user_id=user_id,
+            market_id=self.market_id,
+            scope=self.cancel_scope or CancelScope.ALL,
+        )
+
+
+# The market maker
+
+
+class PairsBody(msgspec.Struct, frozen=True, kw_only=True):
+    market_id: MarketId
+    quantity: Annotated[int, Meta(ge=1, le=MINT_MAX)]
+    idempotency_key: IdempotencyKey
+
+
+class MintBody(PairsBody, frozen=True, kw_only=True):
+    def to_command(self, user_id: str, clock: Clock) -> commands.MintShares:
+        return commands.MintShares(
+            at=clock.now(),
+            user_id=user_id,
+            market_id=self.market_id,
+            quantity=self.quantity,
+            idempotency_key=self.idempotency_key,
+            nonce=clock.nonce(),
+        )
+
+
+class BurnBody(PairsBody, frozen=True, kw_only=True):
+    def to_command(self, user_id: str, clock: Clock) -> commands.BurnShares:
+        return commands.BurnShares(
+            at=clock.now(),
+            user_id=user_id,
+            market_id=self.market_id,
+            quantity=self.quantity,
+            idempotency_key=self.idempotency_key,
+            nonce=clock.nonce(),
+        )
+
+
+class StartAmmBody(msgspec.Struct, frozen=True, kw_only=True):
+    market_id: MarketId
+    initial_budget_cents: Annotated[int, Meta(ge=1, le=BUDGET_MAX)]
+    initial_price_cents: Annotated[int, Meta(ge=1, le=99)]
+    config_override: dict[str, Any] | None = None
+    """Kept and handed to the bot unread."""
+
+    def __post_init__(self) -> None:
+        if (problem := bounds.free_form(self.config_override)) is not None:
+            raise ValueError(f"config_override: {problem}")
+
+    def to_command(self, by: str, clock: Clock) -> commands.StartAmm:
+        return commands.StartAmm(
+            at=clock.now(),
+            market_id=self.market_id,
+            initial_budget=self.initial_budget_cents,
+            initial_price=self.initial_price_cents,
+            config_override=self.config_override or {},
+            nonce=clock.nonce(),
+            by=by,
+        )
+
+
+class StopAmmBody(msgspec.Struct, frozen=True, kw_only=True):
+    market_id: MarketId
+    stop_mode: StopMode | None = None
+    """GRACEFUL (default) or IMMEDIATE: tells the bot whether to finish its cycle."""
+
+    def to_command(self, by: str, clock: Clock) -> commands.StopAmm:
+        return commands.StopAmm(
+            at=clock.now(), market_id=self.market_id, stop_mode=self.stop_mode or StopMode.GRACEFUL, by=by
+        )
+
+
+# Administration; the market is in the path
+
+
+class CreateMarketBody(msgspec.Struct, frozen=True, kw_only=True):
+    id: NewMarketId
+    title: Annotated[Text, Meta(min_length=1, max_length=TITLE_MAX)]
+    description: Annotated[Paragraphs, Meta(max_length=DESCRIPTION_MAX)] | None = None
+    category: Annotated[Text, Meta(max_length=CATEGORY_MAX)] | None = None
+    min_price_cents: Int64 | None = None
+    max_price_cents: Int64 | None = None
+    max_order_quantity: Int64 | None = None
+    max_position_per_user: Int64 | None = None
+    max_order_amount_cents: Int64 | None = None
+    maker_fee_bps: Int64 | None = None
+    taker_fee_bps: Int64 | None = None
+    trading_start_at: Time | None = None
+    trading_end_at: Time | None = None
+    resolution_date: Time | None = None
+    amm_authorized: bool | None = None
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"{name}: {problem}"
+            for name in TERM_TIMES
+            if (value := getattr(self, name)) is not None
+            and (problem := bounds.time(microseconds(value))) is not None
+        ]
+        if problems:
+            raise ValueError("\n".join(problems))
+
+    def to_command(self, by: str, clock: Clock) -> commands.CreateMarket:
+        given = {name: value for name in TERMS if (value := getattr(self, name)) is not None}
+        given |= {name: microseconds(given[name]) for name in TERM_TIMES if name in given}
+        authorized = self.amm_authorized
+        return commands.CreateMarket(
+            at=clock.now(),
+            market_id=self.id,
+            terms=commands.MarketTerms(**given),
+            amm_authorized=True if authorized is None else authorized,
+            by=by,
+        )
+
+
+TERMS: Final = [field.name for field in msgspec.structs.fields(commands.MarketTerms)]
+TERM_TIMES: Final = ("trading_start_at", "trading_end_at", "resolution_date")
+
+
+def microseconds(time: datetime) -> int:
+    return (time - EPOCH) // timedelta(microseconds=1)
+
+
+class EmptyBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing is asked for; what is sent all the same must be an object."""
+
+
+class SuspendBody(msgspec.Struct, frozen=True, kw_only=True):
+    reason: Annotated[Text, Meta(max_length=WORDS_MAX)] | None = None
+
+
+class HaltBody(msgspec.Struct, frozen=True, kw_only=True):
+    reason: Reason
+
+
+class ResumeBody(msgspec.Struct, frozen=True, kw_only=True):
+    target_status: Literal["ACTIVE", "SUSPENDED"] | None = None
+    resolution_note: Annotated[Text, Meta(max_length=WORDS_MAX)] | None = None
+    """Required to resume from a halt."""
+
+    def to_command(self, market_id: str, by: str, clock: Clock) -> commands.ResumeMarket:
+        return commands.ResumeMarket(
+            at=clock.now(),
+            market_id=market_id,
+            target_status=MarketStatus(self.target_status or "ACTIVE"),
+            resolution_note=self.resolution_note,
+            by=by,
+        )
+
+
+class ResolveBody(msgspec.Struct, frozen=True, kw_only=True):
+    resolution_result: str
+    """YES, NO or VOID. Another string has a refusal of its own."""
+    settle: bool | None = None
+
+    def to_command(self, market_id: str, by: str, clock: Clock) -> commands.ResolveMarket:
+        return commands.ResolveMarket(
+            at=clock.now(),
+            market_id=market_id,
+            result=self.resolution_result,
+            settle=self.settle is not False,
+            by=by,
+        )
+
+
+class AuthorizationBody(msgspec.Struct, frozen=True, kw_only=True):
+    authorized: bool
+
+
+class ActiveBody(msgspec.Struct, frozen=True, kw_only=True):
+    is_active: bool

@@ -1,0 +1,508 @@
+"""What callers receive: the `data` of every answer, as types that are encoded as they stand.
+
+The published API description is made from them. Members ending `_display` are for people; the command stream
+leaves them out, which is what UNSET does to a member.
+"""
+
+import enum
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from kernel.codes import (
+    AdminAction,
+    BookType,
+    CancelReason,
+    CircuitBreakerTrigger,
+    Direction,
+    FrozenAssetType,
+    LedgerEntryType,
+    MarketStatus,
+    OrderStatus,
+    PriceType,
+    ReferenceType,
+    ResolutionResult,
+    Side,
+    StopMode,
+    TimeInForce,
+    TradeScenario,
+)
+
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+"""UTC, six fractional digits, Z."""
+Id = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
+Display = str | UnsetType
+
+
+class Shape(msgspec.Struct, frozen=True, gc=False):
+    """Values on their way out: written once, read by the encoder."""
+
+
+# Orders
+
+
+class OrderShape(Shape, frozen=True, kw_only=True):
+    id: Id
+    client_order_id: str
+    market_id: str
+    original_side: Side
+    original_direction: Direction
+    original_price_cents: int
+    book_type: BookType
+    book_direction: Direction
+    book_price_cents: int
+    price_type: PriceType = PriceType.LIMIT
+    time_in_force: TimeInForce
+    quantity: int
+    filled_quantity: int
+    remaining_quantity: int
+    frozen_amount: int
+    frozen_asset_type: FrozenAssetType
+    status: OrderStatus
+    cancel_reason: CancelReason | None
+    created_at: Time
+    updated_at: Time
+
+
+class AliasedOrderShape(OrderShape, frozen=True, kw_only=True):
+    """An order that also answers to the names of its request."""
+
+    side: Side
+    direction: Direction
+    price_cents: int
+
+
+class OrderTradeShape(Shape, frozen=True):
+    """A trade as one of its orders sees it; the price is that of YES."""
+
+    trade_id: str
+    scenario: TradeScenario
+    counterparty_side: Direction
+    price_cents: int
+    quantity: int
+    role: Literal["MAKER", "TAKER"]
+    fee_cents: int
+    realized_pnl_cents: int | None
+    executed_at: Time
+
+
+class NettingShape(Shape, frozen=True):
+    pairs_netted: int
+    released_cents: int
+    released_display: Display
+
+
+class PlacedShape(Shape, frozen=True):
+    order: OrderShape
+    trades: list[OrderTradeShape]
+    netting_result: NettingShape | None
+
+
+class OrderAndTradesShape(Shape, frozen=True):
+    order: OrderShape
+    trades: list[OrderTradeShape]
+
+
+class CancelledShape(Shape, frozen=True):
+    order_id: Id
+    status: OrderStatus
+    unfrozen_amount: int
+    unfrozen_asset_type: FrozenAssetType
+    remaining_quantity_cancelled: int
+    netting_result: NettingShape | None
+
+
+class ReplacedShape(Shape, frozen=True):
+    old_order_id: Id
+    old_order_status: OrderStatus
+    old_order_filled_quantity: int
+    old_order_original_quantity: int
+    new_order: AliasedOrderShape
+    trades: list[OrderTradeShape]
+    netting_result: NettingShape | None
+
+
+class BatchCancelledShape(Shape, frozen=True):
+    market_id: str
+    cancelled_count: int
+    total_unfrozen_funds_cents: int
+    total_unfrozen_yes_shares: int
+    total_unfrozen_no_shares: int
+
+
+# The market maker
+
+
+class MintedShape(Shape, frozen=True):
+    market_id: str
+    minted_quantity: int
+    cost_cents: int
+    cost_display: Display
+    new_yes_inventory: int
+    new_no_inventory: int
+    remaining_balance_cents: int
+    remaining_balance_display: Display
+    idempotent_hit: bool
+    """Asked for before under the same key: these are the numbers of that time, and nothing happened now."""
+
+
+class BurnedShape(Shape, frozen=True):
+    market_id: str
+    burned_quantity: int
+    recovered_cents: int
+    recovered_display: Display
+    new_yes_inventory: int
+    new_no_inventory: int
+    remaining_balance_cents: int
+    remaining_balance_display: Display
+    idempotent_hit: bool
+    """Asked for before under the same key: these are the numbers of that time, and nothing happened now."""
+
+
+class AmmRunningShape(Shape, frozen=True):
+    market_id: str
+    amm_user_id: Id
+    initial_budget_cents: int
+    initial_mint_quantity: int
+    phase: Literal["EXPLORATION"]
+    started_at: Time
+
+
+class AmmStoppedShape(Shape, frozen=True):
+    market_id: str
+    stop_mode: StopMode
+    cancelled_orders_count: int
+    remaining_yes_inventory: int
+    remaining_no_inventory: int
+    remaining_balance_cents: int
+    stopped_at: Time
+
+
+class AmmMarketShape(Shape, frozen=True):
+    market_id: str
+    status: Literal["RUNNING", "STOPPED"]
+    initial_budget_cents: int
+    initial_price_cents: int
+    config_override: dict[str, Any]
+    first_started_at: Time
+    started_at: Time
+    stopped_at: Time | None
+    stop_mode: StopMode | None
+
+
+class AmmMarketsShape(Shape, frozen=True):
+    items: list[AmmMarketShape]
+
+
+# Who somebody is
+
+
+class RegisteredShape(Shape, frozen=True):
+    user_id: Id
+    username: str
+    email: str
+    created_at: Time
+
+
+class AccountType(enum.StrEnum):
+    USER = "USER"
+    ADMIN = "ADMIN"
+    SYSTEM_BOT = "SYSTEM_BOT"
+
+
+class UserShape(Shape, frozen=True):
+    user_id: Id
+    username: str
+    email: str
+    account_type: AccountType
+
+
+class RefreshedShape(Shape, frozen=True, kw_only=True):
+    access_token: str
+    refresh_token: str | UnsetType = UNSET
+    """Good for one use. Absent where a cookie holds it."""
+    token_type: Literal["Bearer"]
+    expires_in: int
+
+
+class LoggedInShape(RefreshedShape, frozen=True, kw_only=True):
+    user: UserShape
+
+
+class NothingShape(Shape, frozen=True):
+    """It is done; there is no more to say."""
+
+
+class SessionShape(Shape, frozen=True):
+    session_id: Id
+    created_at: Time
+    last_used_at: Time
+    current: bool
+    """Whether the request's own token belongs to it."""
+
+
+class SessionsShape(Shape, frozen=True):
+    items: list[SessionShape]
+
+
+class ServiceTokenShape(Shape, frozen=True):
+    service_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+
+
+class UserActiveShape(Shape, frozen=True):
+    user_id: Id
+    is_active: bool
+
+
+# Cash
+
+
+class BalanceShape(Shape, frozen=True):
+    user_id: str
+    available_balance_cents: int
+    available_balance_display: Display
+    frozen_balance_cents: int
+    frozen_balance_display: Display
+    total_balance_cents: int
+    total_balance_display: Display
+
+
+class DepositedShape(Shape, frozen=True):
+    available_balance_cents: int
+    available_balance_display: Display
+    deposited_cents: int
+    deposited_display: Display
+    ledger_entry_id: int
+
+
+class WithdrawnShape(Shape, frozen=True):
+    available_balance_cents: int
+    available_balance_display: Display
+    withdrawn_cents: int
+    withdrawn_display: Display
+    ledger_entry_id: int
+
+
+class LedgerEntryShape(Shape, frozen=True):
+    id: int
+    entry_type: LedgerEntryType
+    amount_cents: int
+    amount_display: Display
+    balance_after_cents: int
+    balance_after_display: Display
+    reference_type: ReferenceType | None
+    reference_id: str | None
+    market_id: str | None
+    description: str | None
+    created_at: Time
+
+
+# Markets
+
+
+class MarketItemShape(Shape, frozen=True, kw_only=True):
+    id: str
+    title: str
+    description: str | None
+    category: str | None
+    status: MarketStatus
+    min_price_cents: int
+    max_price_cents: int
+    maker_fee_bps: int
+    taker_fee_bps: int
+    reserve_balance_cents: int
+    reserve_balance_display: Display
+    total_yes_shares: int
+    total_no_shares: int
+    trading_start_at: Time | None
+    trading_end_at: Time | None
+    resolution_date: Time | None
+
+
+class MarketShape(MarketItemShape, frozen=True, kw_only=True):
+    max_order_quantity: int
+    max_position_per_user: int
+    max_order_amount_cents: int
+    pnl_pool_cents: int
+    pnl_pool_display: Display
+    resolution_result: ResolutionResult | None
+    resolved_at: Time | None
+    settled_at: Time | None
+    created_at: Time
+    updated_at: Time
+
+
+class AdminMarketShape(MarketShape, frozen=True, kw_only=True):
+    amm_authorized: bool
+
+
+class LevelShape(Shape, frozen=True):
+    price_cents: int
+    total_quantity: int
+
+
+class BookSideShape(Shape, frozen=True):
+    bids: list[LevelShape]
+    asks: list[LevelShape]
+
+
+class BookShape(Shape, frozen=True):
+    market_id: str
+    yes: BookSideShape
+    no: BookSideShape
+    last_trade_price_cents: int | None
+    updated_at: Time
+
+
+class MarketTradeShape(Shape, frozen=True):
+    """A trade as everybody may see it: without its parties."""
+
+    trade_id: str
+    price_cents: int
+    quantity: int
+    scenario: TradeScenario
+    aggressor_side: Direction
+    executed_at: Time
+
+
+class SettlementShape(Shape, frozen=True):
+    status: Literal["COMPLETED"]
+    settled_at: Time
+    total_payout_cents: int
+    total_payout_display: Display
+    winners_count: int
+    cancelled_orders_count: int
+    cancelled_orders_unfrozen_cents: int
+
+
+class ResolvedShape(Shape, frozen=True):
+    market_id: str
+    resolution_result: ResolutionResult
+    resolved_at: Time
+    settlement: SettlementShape | None
+
+
+class ProposalShape(Shape, frozen=True):
+    """What one administrator asked for; another has to ask for the very same."""
+
+    proposal_id: int
+    action: AdminAction
+    market_id: str
+    request: dict[str, Any]
+    """As it was asked for, defaults filled in."""
+    proposed_by: str
+    created_at: Time
+    expires_at: Time
+
+
+class ProposedShape(Shape, frozen=True):
+    """Nothing has happened yet: a second administrator is needed."""
+
+    proposal: ProposalShape
+
+
+class ProposalsShape(Shape, frozen=True):
+    items: list[ProposalShape]
+
+
+class StatsShape(Shape, frozen=True):
+    market_id: str
+    status: MarketStatus
+    reserve_balance_cents: int
+    pnl_pool_cents: int
+    total_yes_shares: int
+    total_no_shares: int
+    active_orders_count: int
+    total_trades_count: int
+    total_volume: int
+    trades_by_scenario: dict[TradeScenario, int]
+    total_fees_collected_cents: int
+    unique_traders: int
+
+
+class BreakerShape(Shape, frozen=True):
+    id: int
+    market_id: str
+    trigger_reason: CircuitBreakerTrigger
+    context: msgspec.Raw
+    resolved_at: Time | None
+    resolved_by: str | None
+    resolution_note: str | None
+    triggered_at: Time
+
+
+# Positions and trades
+
+
+class HoldingShape(Shape, frozen=True):
+    volume: int
+    cost_sum_cents: int
+    cost_sum_display: Display
+    avg_cost_display: Display
+    pending_sell: int
+    available: int
+
+
+class PositionShape(Shape, frozen=True):
+    market_id: str
+    market_title: str
+    yes: HoldingShape
+    no: HoldingShape
+    updated_at: Time | None
+
+
+class PositionsShape(Shape, frozen=True):
+    items: list[PositionShape]
+
+
+class TradeShape(Shape, frozen=True, kw_only=True):
+    """A trade as one of its users sees it; sides are those of the book, the price is that of YES."""
+
+    trade_id: str
+    market_id: str
+    scenario: TradeScenario
+    my_side: Literal["BUY", "SELL", "BOTH"]
+    my_original_side: Side | None
+    my_original_direction: Direction | None
+    counterparty_original_side: Side | None
+    counterparty_original_direction: Direction | None
+    price_cents: int
+    quantity: int
+    role: Literal["MAKER", "TAKER", "BOTH"]
+    fee_cents: int
+    fee_display: Display
+    realized_pnl_cents: int | None
+    realized_pnl_display: str | UnsetType | None
+    executed_at: Time
+
+
+# Operation
+
+
+class CheckShape(Shape, frozen=True):
+    name: str
+    description: str
+    passed: bool
+    details: dict[str, Any]
+
+
+class InvariantsShape(Shape, frozen=True):
+    verified_at: Time
+    all_passed: bool
+    checks: list[CheckShape]
+
+
+class MatchingMarketShape(Shape, frozen=True):
+    status: MarketStatus
+    orderbook_loaded: bool
+    order_count: int
+
+
+class MatchingShape(Shape, frozen=True):
+    status: Literal["healthy", "degraded"]
+    halted_markets: int
+    active_markets: int
+    markets: dict[str, MatchingMarketShape]

@@ -1,0 +1,336 @@
+"""What a journal fact means to those it concerns: the events of the topics, ready to be sent.
+
+Pure: the same fact gives the same events, ids included, today, after a restart and out of the journal. Of an
+order it asks only what never changes (whose it is, its original view); what changed, the fact says itself.
+"""
+
+import enum
+import functools
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, Final, assert_never
+
+import msgspec
+
+from adapters.wire.render import time, time_or_null
+from adapters.wire.requests import EPOCH
+from kernel.codes import (
+    AMM_ID,
+    Direction,
+    MarketStatus,
+    OrderStatus,
+    ResolutionResult,
+    Side,
+    StopMode,
+    TradeScenario,
+)
+from kernel.events import (
+    AmmStarted,
+    AmmStopped,
+    AnyEvent,
+    Fact,
+    Fill,
+    MarketSettled,
+    MarketStatusChanged,
+    OrderAccepted,
+    OrderAfter,
+    OrderCancelled,
+    OrderExpired,
+    OrderMatched,
+    OrderPartiallyFilled,
+    trade_name,
+)
+from kernel.state import Order
+
+NEW, OPEN, PARTIALLY_FILLED = OrderStatus.NEW, OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED
+CANCELLED = OrderStatus.CANCELLED
+BUY = Direction.BUY
+
+
+class Topic(enum.StrEnum):
+    TRADES = "trade_events"
+    ORDERS = "order_events"
+    MARKETS = "market_events"
+    AMM = "amm_events"
+
+
+class Role(enum.StrEnum):
+    MAKER = "MAKER"
+    TAKER = "TAKER"
+
+
+class Party(msgspec.Struct, frozen=True, gc=False):
+    """One side of a trade; its ids are null for whom they are none of their business."""
+
+    user_id: str | None
+    order_id: str | None
+    role: Role
+    fee_cents: int
+    is_amm: bool
+
+
+class TradeDetail(msgspec.Struct, frozen=True, gc=False):
+    trade_id: str
+    scenario: TradeScenario
+    price_cents: int
+    quantity: int
+    buyer: Party
+    seller: Party
+    executed_at: str
+
+
+class TradeExecuted(msgspec.Struct, frozen=True, tag_field="event_type", tag="TRADE_EXECUTED", gc=False):
+    event_id: str
+    timestamp_ms: int
+    market_id: str
+    trade: TradeDetail
+
+    def seen_by(self, user_id: str) -> "TradeExecuted":
+        """The same, without the ids of a party that is somebody else."""
+        trade = self.trade
+        return TradeExecuted(
+            self.event_id,
+            self.timestamp_ms,
+            self.market_id,
+            TradeDetail(
+                trade.trade_id,
+                trade.scenario,
+                trade.price_cents,
+                trade.quantity,
+                masked(trade.buyer, user_id),
+                masked(trade.seller, user_id),
+                trade.executed_at,
+            ),
+        )
+
+
+class OrderDetail(msgspec.Struct, frozen=True, gc=False):
+    """An order in its owner's own view, as one fact left it."""
+
+    order_id: str
+    user_id: str
+    side: Side
+    direction: Direction
+    price_cents: int
+    original_quantity: int
+    filled_quantity: int
+    remaining_quantity: int
+    status: OrderStatus
+    previous_status: OrderStatus
+
+
+class OrderStatusChanged(
+    msgspec.Struct, frozen=True, tag_field="event_type", tag="ORDER_STATUS_CHANGED", gc=False
+):
+    event_id: str
+    timestamp_ms: int
+    market_id: str
+    order: OrderDetail
+
+
+class MarketChanged(
+    msgspec.Struct, frozen=True, tag_field="event_type", tag="MARKET_STATUS_CHANGED", gc=False
+):
+    event_id: str
+    timestamp_ms: int
+    market_id: str
+    previous_status: MarketStatus
+    new_status: MarketStatus
+    resolution_result: ResolutionResult | None
+    resolved_at: str | None
+
+
+class AmmChanged(msgspec.Struct, frozen=True, gc=False):
+    """The market maker was told to start, or to stop."""
+
+    event_type: str
+    event_id: str
+    timestamp_ms: int
+    market_id: str
+    initial_budget_cents: int | None = None
+    initial_price_cents: int | None = None
+    config_override: dict[str, Any] | None = None
+    stop_mode: StopMode | None = None
+
+
+Payload = TradeExecuted | OrderStatusChanged | MarketChanged | AmmChanged
+
+
+class TopicEvent(msgspec.Struct, frozen=True, gc=False):
+    """One event, and whose it is."""
+
+    topic: Topic
+    owners: tuple[str, ...]
+    """The users it is private to; nobody for what is public."""
+    payload: Payload
+
+
+def topic_events(fact: Fact, orders: Mapping[str, Order]) -> list[TopicEvent]:
+    """The events of one fact, in order. `orders` knows every order the fact names."""
+    translate = TRANSLATIONS.get(type(fact.event))
+    return translate(fact, fact.event, orders) if translate is not None else []
+
+
+def accepted(fact: Fact, event: OrderAccepted, orders: Mapping[str, Order]) -> list[TopicEvent]:
+    return [order_event(fact, 0, orders[event.order_id], 0, OPEN, NEW)]
+
+
+def filled(fact: Fact, event: Fill, orders: Mapping[str, Order]) -> list[TopicEvent]:
+    maker, taker = orders[event.order_id], orders[event.counterparty_order_id]
+    of_maker, of_taker = event.orders
+    quantity = event.fill_qty
+    return [
+        trade_event(fact, event, maker, taker),
+        order_event(fact, 0, maker, of_maker.filled_quantity, of_maker.status, before(of_maker, quantity)),
+        order_event(fact, 1, taker, of_taker.filled_quantity, of_taker.status, before(of_taker, quantity)),
+    ]
+
+
+def cancelled(fact: Fact, event: OrderCancelled, orders: Mapping[str, Order]) -> list[TopicEvent]:
+    order = orders[event.order_id]
+    done = order.quantity - event.remaining_qty
+    return [order_event(fact, 0, order, done, CANCELLED, PARTIALLY_FILLED if done else OPEN)]
+
+
+def expired(fact: Fact, event: OrderExpired, orders: Mapping[str, Order]) -> list[TopicEvent]:
+    done = event.filled_qty
+    return [order_event(fact, 0, orders[event.order_id], done, CANCELLED, PARTIALLY_FILLED if done else OPEN)]
+
+
+def market_changed(
+    fact: Fact, event: MarketStatusChanged | MarketSettled, _: Mapping[str, Order]
+) -> list[TopicEvent]:
+    result: ResolutionResult | None
+    match event:
+        case MarketStatusChanged(resolution_result=result, resolved_at=resolved_at):
+            pass
+        case MarketSettled(resolution_result=result, settled_at=resolved_at):
+            pass
+        case _:
+            assert_never(event)
+    payload = MarketChanged(
+        event_id(fact, "market", 0),
+        fact.at // 1000,
+        market_of(fact),
+        event.previous_status,
+        event.new_status,
+        result,
+        time_or_null(resolved_at),
+    )
+    return [TopicEvent(Topic.MARKETS, (), payload)]
+
+
+def amm_started(fact: Fact, event: AmmStarted, _: Mapping[str, Order]) -> list[TopicEvent]:
+    payload = AmmChanged(
+        "AMM_STARTED",
+        event_id(fact, "amm", 0),
+        fact.at // 1000,
+        market_of(fact),
+        initial_budget_cents=event.initial_budget_cents,
+        initial_price_cents=event.initial_price_cents,
+        config_override=event.config_override,
+    )
+    return [TopicEvent(Topic.AMM, (), payload)]
+
+
+def amm_stopped(fact: Fact, event: AmmStopped, _: Mapping[str, Order]) -> list[TopicEvent]:
+    payload = AmmChanged(
+        "AMM_STOPPED",
+        event_id(fact, "amm", 0),
+        fact.at // 1000,
+        market_of(fact),
+        stop_mode=event.stop_mode,
+    )
+    return [TopicEvent(Topic.AMM, (), payload)]
+
+
+Translation = Callable[[Fact, Any, Mapping[str, Order]], list[TopicEvent]]
+
+TRANSLATIONS: Final[dict[type[AnyEvent], Translation]] = {
+    OrderAccepted: accepted,
+    OrderPartiallyFilled: filled,
+    OrderMatched: filled,
+    OrderCancelled: cancelled,
+    OrderExpired: expired,
+    MarketStatusChanged: market_changed,
+    MarketSettled: market_changed,
+    AmmStarted: amm_started,
+    AmmStopped: amm_stopped,
+}
+"""Every event that concerns somebody; the others concern only the books."""
+
+
+def order_event(
+    fact: Fact, number: int, order: Order, done: int, status: OrderStatus, previous: OrderStatus
+) -> TopicEvent:
+    user_id = order.account.id
+    detail = OrderDetail(
+        order.id,
+        user_id,
+        order.side,
+        order.direction,
+        order.price,
+        order.quantity,
+        done,
+        order.quantity - done,
+        status,
+        previous,
+    )
+    payload = OrderStatusChanged(event_id(fact, "order", number), fact.at // 1000, market_of(fact), detail)
+    return TopicEvent(Topic.ORDERS, (user_id,), payload)
+
+
+def trade_event(fact: Fact, event: Fill, maker: Order, taker: Order) -> TopicEvent:
+    trade = event.trade
+    making = party(maker, Role.MAKER, trade.maker_fee)
+    taking = party(taker, Role.TAKER, trade.taker_fee)
+    buyer, seller = (making, taking) if trade.maker_direction is BUY else (taking, making)
+    detail = TradeDetail(
+        trade_name(trade.trade_id),
+        trade.scenario,
+        event.trade_price,
+        event.fill_qty,
+        buyer,
+        seller,
+        time(fact.at),
+    )
+    owners = (maker.account.id, taker.account.id)
+    return TopicEvent(
+        Topic.TRADES,
+        owners if owners[0] != owners[1] else owners[:1],
+        TradeExecuted(event_id(fact, "trade", 0), fact.at // 1000, market_of(fact), detail),
+    )
+
+
+def party(order: Order, role: Role, fee: int) -> Party:
+    user_id = order.account.id
+    return Party(user_id, order.id, role, fee, user_id == AMM_ID)
+
+
+def masked(party: Party, viewer_id: str) -> Party:
+    if party.user_id == viewer_id:
+        return party
+    return Party(None, None, party.role, party.fee_cents, party.is_amm)
+
+
+def before(after: OrderAfter, fill_quantity: int) -> OrderStatus:
+    """An order's status before the fill that left it like this."""
+    return PARTIALLY_FILLED if after.filled_quantity > fill_quantity else OPEN
+
+
+def market_of(fact: Fact) -> str:
+    assert fact.market_id is not None
+    return fact.market_id
+
+
+def event_id(fact: Fact, kind: str, number: int) -> str:
+    return f"evt_{date_of(fact.at // MICROSECONDS_A_DAY)}_{kind}_{fact.id}_{number}"
+
+
+MICROSECONDS_A_DAY: Final = 86_400_000_000
+
+
+@functools.lru_cache(maxsize=8)
+def date_of(day: int) -> str:
+    """A day since the epoch, as ids write it."""
+    return f"{EPOCH + timedelta(days=day):%Y%m%d}"
