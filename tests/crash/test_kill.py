@@ -24,7 +24,7 @@ import msgspec
 import pytest
 import trio
 
-from kernel.codes import Direction, Side
+from kernel.codes import Direction, MarketStatus, Side
 from kernel.commands import (
     ActivateMarket,
     AnyCommand,
@@ -33,6 +33,8 @@ from kernel.commands import (
     MarketTerms,
     OpenAccount,
     PlaceOrder,
+    ResolveMarket,
+    VoidMarket,
 )
 from kernel.exchange import Exchange
 from persistence.journal.recovery import applied
@@ -306,3 +308,110 @@ WAITS = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = $1
 async def test_a_server_killed_together_with_its_postgresql_comes_back(folder: Path, _journal: int) -> None:
     record = await be_killed(Server(folder, None), KILLS_WITH_POSTGRESQL)
     assert record.acknowledged
+
+
+HOLDERS = 450
+RESTING = 900
+FUNDS = 10_000
+ROWS_OF_PORTIONS = (1, 350, 750, 1_000, 1_250)
+"""How many rows of a market's end are on the disk before each kill: while orders go, and while holders are paid."""
+END_ROWS = RESTING + HOLDERS
+SLOWLY = """
+CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.1); RETURN NULL; END $$;
+CREATE TRIGGER slowly BEFORE INSERT ON wal_events FOR EACH STATEMENT EXECUTE FUNCTION slowly()
+"""
+
+
+async def a_large_market(server: Server) -> None:
+    """Half of the holders have YES and half NO, each has paid 50 cents a share; all have more orders that rest."""
+    caller = await server.caller()
+    users = [f"holder-{number:03}" for number in range(HOLDERS)]
+    terms = MarketTerms(title="?", maker_fee_bps=0, taker_fee_bps=0)
+    await caller.ask([OpenAccount(at=AT, user_id=user) for user in users])
+    await caller.ask([Deposit(at=AT, user_id=user, amount=FUNDS) for user in users])
+    await caller.ask([CreateMarket(at=AT, market_id="M", terms=terms, by="root")])
+    await caller.ask([ActivateMarket(at=AT, market_id="M", by="root")])
+
+    def order(number: int, side: Side, price: int) -> PlaceOrder:
+        return PlaceOrder(
+            at=AT + number,
+            user_id=users[number % HOLDERS],
+            client_order_id=f"o-{number}",
+            market_id="M",
+            side=side,
+            direction=Direction.BUY,
+            price=price,
+            quantity=2,
+            nonce=number,
+        )
+
+    sides = (Side.YES, Side.NO)
+    orders = [order(number, sides[number % 2], 50) for number in range(HOLDERS)]
+    orders += [order(HOLDERS + number, sides[number % 2], 1 + number % 40) for number in range(RESTING)]
+    for start in range(0, len(orders), HOLDERS):
+        told = decode_reply(await caller.ask([*orders[start : start + HOLDERS]]))
+        assert {one.answer for one in told} == {"PLACED"}
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        ResolveMarket(at=AT + 10_000, market_id="M", result="YES", by="root"),
+        VoidMarket(at=AT + 10_000, market_id="M", reason="it never happened", by="root"),
+    ],
+    ids=["resolved", "void"],
+)
+async def test_a_large_market_ends_once_however_often_the_server_is_killed_between_two_portions(
+    database_url: str, folder: Path, end: ResolveMarket | VoidMarket
+) -> None:
+    """Each start goes on with it before anybody is served, and is killed in turn; the last comes to the end."""
+    server = Server(folder, database_url)
+
+    async def ask_for_the_end() -> None:
+        with contextlib.suppress(trio.BrokenResourceError):
+            await (await server.caller()).ask([end])
+
+    try:
+        server.start()
+        await a_large_market(server)
+        async with database.opened(database_url) as db, db.borrowed() as connection:
+            await connection.execute(SLOWLY)
+            begun = await connection.fetch_value("SELECT max(id) FROM wal_events")
+            for number, rows in enumerate(ROWS_OF_PORTIONS):
+                async with trio.open_nursery() as nursery:
+                    if number == 0:
+                        nursery.start_soon(ask_for_the_end)
+                    else:
+                        server.start()
+                    with trio.fail_after(START_PATIENCE):
+                        while await connection.fetch_value("SELECT max(id) FROM wal_events") < begun + rows:
+                            await trio.sleep(0.005)
+                    server.kill()
+                cut = await connection.fetch_value("SELECT max(id) FROM wal_events")
+                assert cut < begun + END_ROWS, "it was killed too late to say anything"
+            await connection.execute("DROP TRIGGER slowly ON wal_events")
+            server.start()
+            caller = await server.caller()
+            (again,) = decode_reply(await caller.ask([end]))
+            assert again.answer == "NOT_RESOLVABLE"
+            digest = msgspec.json.decode(await caller.ask([]))
+            replica = await replayed_and_reenacted(db, Record())
+            assert replica.digest() == digest
+            assert replica.audit() == []
+            market = replica.markets["M"]
+            assert market.status in (MarketStatus.SETTLED, MarketStatus.VOIDED)
+            assert (market.closing, market.reserve) == (None, 0)
+            ended = await connection.fetch(
+                "SELECT event_type, count(*) AS rows FROM wal_events WHERE id > $1 GROUP BY 1", begun
+            )
+            counts = {row["event_type"]: row["rows"] for row in ended}
+            assert counts["ORDER_CANCELLED"] == RESTING
+            assert counts["POSITION_SETTLED"] == HOLDERS
+            assert counts["MARKET_CLOSING"] == counts["MARKET_SETTLED"] == 1
+            payout = {"YES": (200, 0), "VOID": (100, 100)}[str(market.resolution_result)]
+            for number in range(HOLDERS):
+                account = replica.accounts[f"holder-{number:03}"]
+                expected = FUNDS - 100 + payout[number % 2]
+                assert (account.available, account.frozen) == (expected, 0), account.id
+    finally:
+        server.kill()
