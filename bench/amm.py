@@ -26,7 +26,7 @@ from adapters.runtime.settings import LogLevel
 from amm.brain.arithmetic import CENT, Ms
 from amm.brain.budget import RateBudget
 from amm.brain.commands import Action
-from amm.brain.inputs import Input
+from amm.brain.inputs import HeldPrices, Input
 from amm.brain.state import MarketState
 from amm.brain.strategy import decide
 from amm.live.program import MarketMaker, Wishes
@@ -69,8 +69,8 @@ class Watch:
     _waiting: dict[str, tuple[float, set[int]]] = attrs.field(factory=dict)
 
     def think(self, state: MarketState, news: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
-        state.prices.fair_override = FAIR[now_ms // 1_000 % 2]
-        actions = decide(state, news, now_ms, budget)
+        held = HeldPrices(FAIR[now_ms // 1_000 % 2])
+        actions = decide(state, [held, *news], now_ms, budget)
         self.turns += 1
         self._answered(state)
         fresh = {getattr(action, "ref", None) for action in actions} & set(state.orders.pending)

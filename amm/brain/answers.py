@@ -38,7 +38,7 @@ def command_answered(state: MarketState, answer: Answer, now_ms: Ms) -> None:
         return  # a sweep has already settled what it was about
     state.health.latencies.append((now_ms, now_ms - pending.sent_ms))
     state.health.outcomes.append((now_ms, not answer.ok and answer.code not in EXPECTED))
-    state.wake = True
+    state.cycle.wake = True
     if answer.code in UNKNOWN_OUTCOME:
         _unknown(state, pending, now_ms)
         return
@@ -75,7 +75,7 @@ def _succeeded(state: MarketState, answer: Answer, now_ms: Ms) -> None:
 
 
 def _refused(state: MarketState, pending: PendingCommand, answer: Answer, now_ms: Ms) -> None:
-    state.refresh = True
+    state.cycle.refresh = True
     match answer.data:
         case PartlyFilled(old_order_id=old, filled_quantity=filled):
             # Its rest is cancelled and nothing replaces it. The fills themselves come as events.
@@ -92,12 +92,12 @@ def _refused(state: MarketState, pending: PendingCommand, answer: Answer, now_ms
     if answer.code in NOT_FOUND or answer.code == FINAL_STATE:
         _gone(state, pending, answer)
     elif answer.code in TOO_LITTLE:
-        state.sync_wanted = True
+        state.reconciliation.sync_wanted = True
     elif answer.code == TOO_MANY_IN_FLIGHT:
         state.health.half_window_until_ms = now_ms + MINUTE_MS
     elif answer.code in NOT_RECOGNISED:
         state.risk.latched.add(Reason.NOT_RECOGNISED)
-        state.outbox.append(RenewToken(state.market_id))
+        state.outbox.actions.append(RenewToken(state.market_id))
     elif answer.code in OUR_MISTAKE:
         state.risk.latched.add(Reason.PROGRAMMING_ERROR)
         state.alert(AlertKind.PROGRAMMING_ERROR, Severity.CRITICAL, f"code {answer.code}: {pending.command}")
@@ -113,8 +113,8 @@ def _gone(state: MarketState, pending: PendingCommand, answer: Answer) -> None:
     if answer.code in NOT_FOUND:
         state.alert(AlertKind.GHOST_ORDER, Severity.WARNING, f"the exchange does not know {pending.order_id}")
     state.orders.live.pop(pending.order_id)
-    state.blocked.add(pending.side)
-    state.sync_wanted = True
+    state.reconciliation.blocked.add(pending.side)
+    state.reconciliation.sync_wanted = True
 
 
 def _slow_down(state: MarketState, reset_ms: Ms, now_ms: Ms) -> None:

@@ -19,7 +19,9 @@ from amm.brain.inputs import (
     CashRead,
     Connected,
     Disconnected,
+    EarlierPrices,
     Frame,
+    HeldPrices,
     Input,
     Kill,
     KnownEvents,
@@ -29,17 +31,19 @@ from amm.brain.inputs import (
     Pong,
     Progress,
     Reference,
+    ReferenceAwaited,
     Refunded,
     Resume,
     StatusSeen,
     SteppedBack,
     Stop,
 )
+from amm.brain.memory import Lifecycle
 from amm.brain.polled import attribute, close_filled
 from amm.brain.pricing import RECENT_MS, learn, learning_rate
 from amm.brain.quoting.inventory import Fill, Leg
 from amm.brain.quoting.ladder import Side
-from amm.brain.state import Lifecycle, MarketState
+from amm.brain.state import MarketState
 from amm.brain.wire import (
     AmmStarted,
     AmmStopped,
@@ -54,27 +58,30 @@ from amm.brain.wire import (
     TradeExecuted,
 )
 
-FROM_PEOPLE = (Kill, Resume, Allocate, KnownEvents, NewConfig, Stop, Reference, Lost, Disconnected)
+NOT_FROM_THE_EXCHANGE = (
+    *(Kill, Resume, Allocate, KnownEvents, NewConfig, Stop, Lost, Disconnected),
+    *(Reference, ReferenceAwaited, EarlierPrices, HeldPrices),
+)
 """Inputs that do not prove that the exchange is alive."""
 
 
-def absorb(state: MarketState, news: Input, now_ms: Ms) -> None:
+def apply_input(state: MarketState, news: Input, now_ms: Ms) -> None:
     """Write one input into the state."""
-    if not isinstance(news, FROM_PEOPLE):
+    if not isinstance(news, NOT_FROM_THE_EXCHANGE):
         state.health.heard_ms = now_ms
     match news:
         case Frame():
             _frame(state, news, now_ms)
         case Progress(seq=seq):
             _delivered(state, seq, now_ms)
-        case Polled(fills=fills) if state.lifecycle is Lifecycle.STARTING:
+        case Polled(fills=fills) if state.life.lifecycle is Lifecycle.STARTING:
             state.ledger.know(fills)
         case Polled(fills=fills):
             _book_fills(state, None, [attribute(state, fill) for fill in fills], now_ms)
             close_filled(state, now_ms)
         case Book(update=update):
             if not state.book.take(update, now_ms):
-                state.outbox.append(RequestSnapshot(state.market_id))
+                state.outbox.actions.append(RequestSnapshot(state.market_id))
         case Answer():
             _answer(state, news, now_ms)
         case Pong(round_trip_ms=round_trip):
@@ -95,6 +102,12 @@ def absorb(state: MarketState, news: Input, now_ms: Ms) -> None:
             operations.book_refund(state, news)
         case Reference(price=price):
             _reference(state, price, now_ms)
+        case ReferenceAwaited():
+            state.prices.reference_ms = state.prices.reference_ms or now_ms
+        case EarlierPrices(anchor=anchor, posterior=posterior):
+            state.prices.anchor, state.prices.posterior = anchor, posterior
+        case HeldPrices(fair=fair, sigma=sigma):
+            state.prices.fair_override, state.prices.sigma_override = fair, sigma
         case _:
             _person(state, news, now_ms)
 
@@ -104,7 +117,7 @@ def _person(
     news: Kill | Resume | Allocate | KnownEvents | NewConfig | Stop,
     now_ms: Ms,
 ) -> None:
-    state.wake = True
+    state.cycle.wake = True
     match news:
         case Kill(reason=reason):
             state.risk.latched.add(Reason.ADMIN_KILL)
@@ -157,8 +170,8 @@ def _frame(state: MarketState, frame: Frame, now_ms: Ms) -> None:
                 burn, within = state.config.life.burn_on_stop, state.config.life.stop_drain_ms
                 lifecycle.stop(state, mode or StopMode.GRACEFUL, now_ms, burn=burn, within_ms=within)
             case AmmStarted():
-                if state.stopping is not None:
-                    state.stopping.burn = False  # the pairs are the next start's now
+                if state.life.stopping is not None:
+                    state.life.stopping.burn = False  # the pairs are the next start's now
             case _:
                 assert_never(event)
     _book_fills(state, frame.seq, fills, now_ms)
@@ -173,7 +186,7 @@ def _frame(state: MarketState, frame: Frame, now_ms: Ms) -> None:
 
 
 def _delivered(state: MarketState, seq: int, now_ms: Ms) -> None:
-    state.delivered_seq = max(state.delivered_seq, seq)
+    state.reconciliation.delivered_seq = max(state.reconciliation.delivered_seq, seq)
     operations.settle(state, now_ms)
 
 
@@ -210,7 +223,7 @@ def _learn(state: MarketState, trade: Trade, now_ms: Ms) -> None:
     if config.vol.sigma_source is SigmaSource.TRADE:
         memory.samples.append(trade.price_cents * CENT)
     state.phase.volume += trade.quantity
-    state.wake = True
+    state.cycle.wake = True
 
 
 def _book_fills(state: MarketState, seq: int | None, fills: list[Fill], now_ms: Ms) -> None:
@@ -241,12 +254,12 @@ def _filled(state: MarketState, leg: Leg, now_ms: Ms) -> None:
     state.counts[f"filled shares {leg.side.value}"] += leg.quantity
     state.counts["taker fills"] += leg.is_taker
     resting = state.orders.pending_sell(leg.side)
-    whole = 0 if state.decision is None else state.decision.whole_side
+    whole = 0 if state.cycle.decision is None else state.cycle.decision.whole_side
     if state.informed.own_fill(state.config.lvr, leg.side, leg.quantity, resting, whole, now_ms):
         state.risk.latched.add(Reason.VELOCITY)
-    state.awaited_holds |= {side for side in Side if state.informed.sides[side].is_held(now_ms)}
-    state.refresh = state.refresh or not state.awaited_holds
-    state.wake = True
+    state.cycle.awaited_holds |= {side for side in Side if state.informed.sides[side].is_held(now_ms)}
+    state.cycle.refresh = state.cycle.refresh or not state.cycle.awaited_holds
+    state.cycle.wake = True
 
 
 def _order(state: MarketState, order: OrderView, seq: int, now_ms: Ms) -> None:
@@ -254,10 +267,14 @@ def _order(state: MarketState, order: OrderView, seq: int, now_ms: Ms) -> None:
     if seq <= state.ledger.applied_seq and known is None:
         return
     if known is not None and order.status is OrderStatus.CANCELLED and seq > known.seq:
-        asked = known.pending is not None or state.sweep is not None or state.risk.resyncing
-        if not asked and state.status is MarketStatus.ACTIVE and state.lifecycle is Lifecycle.RUNNING:
-            state.unasked[order.order_id] = now_ms
-        state.wake = True
+        asked = known.pending is not None or state.life.sweep is not None or state.risk.resyncing
+        if (
+            not asked
+            and state.life.status is MarketStatus.ACTIVE
+            and state.life.lifecycle is Lifecycle.RUNNING
+        ):
+            state.reconciliation.unasked[order.order_id] = now_ms
+        state.cycle.wake = True
     state.orders.view(order, seq, now_ms)
 
 
@@ -269,14 +286,14 @@ def _market(state: MarketState, status: MarketStatus, result: str | None, now_ms
     elif status is MarketStatus.VOIDED:
         # What everybody paid decides what each gets back, and only the exchange knows that.
         state.ledger.settle(0)
-        state.refund_awaited = True
+        state.reconciliation.refund_awaited = True
 
 
 def _stepped_back(state: MarketState, told: int, seq: int) -> None:
     """Trust nothing that we were told after `seq`: the exchange's numbers begin there again."""
     _broken(state, f"the exchange's journal went back from {told} to {seq}")
     state.ledger.step_back(seq)
-    state.delivered_seq = min(state.delivered_seq, seq)
+    state.reconciliation.delivered_seq = min(state.reconciliation.delivered_seq, seq)
     state.prices.last_trade = 0
     state.risk.resyncing = True
 
@@ -284,19 +301,19 @@ def _stepped_back(state: MarketState, told: int, seq: int) -> None:
 def _broken(state: MarketState, detail: str) -> None:
     state.risk.latched.add(Reason.INTEGRITY)
     state.alert(AlertKind.PROGRAMMING_ERROR, Severity.CRITICAL, detail)
-    state.wake = True
+    state.cycle.wake = True
 
 
 def _lost(state: MarketState, detail: str) -> None:
     state.alert(AlertKind.STREAM_GAP, Severity.WARNING, detail)
     state.counts["stream gaps"] += 1
-    state.risk.resyncing = state.wake = True
+    state.risk.resyncing = state.cycle.wake = True
 
 
 def _answer(state: MarketState, answer: Answer, now_ms: Ms) -> None:
     if sweep.answered(state, answer, now_ms) or operations.answered(state, answer, now_ms):
         state.health.outcomes.append((now_ms, not answer.ok))
-        state.wake = True
+        state.cycle.wake = True
     else:
         command_answered(state, answer, now_ms)
 
@@ -315,7 +332,7 @@ def _connected(state: MarketState, news: Connected, now_ms: Ms) -> None:
     state.health.connected = True
     # A new connection was made with a token that the exchange took.
     state.risk.latched.discard(Reason.NOT_RECOGNISED)
-    state.wake = True
+    state.cycle.wake = True
     state.book.snapshot_ms = (
         None if news.blind_ms >= state.config.defense.book_stale_ms else state.book.snapshot_ms
     )
@@ -333,4 +350,4 @@ def _reference(state: MarketState, price: int, now_ms: Ms) -> None:
         memory.gap_until_ms = now_ms + config.observation_period_ms
     memory.reference, memory.reference_ms = price, now_ms
     memory.anchor = price
-    state.wake = True
+    state.cycle.wake = True

@@ -13,6 +13,7 @@ from amm.brain.config import JumpResume, SigmaSource
 from amm.brain.defence import Facts, Finding, Level, Reason, evaluate, extreme_stop
 from amm.brain.informed import in_event_window
 from amm.brain.measures import sigma
+from amm.brain.memory import Decision, Lifecycle, Thought
 from amm.brain.phases import (
     ROLLBACK_WINDOW_MS,
     Phase,
@@ -29,7 +30,7 @@ from amm.brain.quoting.ladder import Side, Target, whole_side
 from amm.brain.sanitizer import Rules, sanitize
 from amm.brain.skew import inventory_skew, risk_aversion, time_factor
 from amm.brain.spread import Bounds, maturity
-from amm.brain.state import Decision, Lifecycle, MarketState, Thought
+from amm.brain.state import MarketState
 from amm.brain.wire import MarketStatus
 
 HEALTH_MS: Ms = 60_000
@@ -186,7 +187,7 @@ def _judge(state: MarketState, facts: Facts, now_ms: Ms) -> None:
         reason = "CLEARED" if worst is None else worst.reason.value
         state.counts[f"defence {before.name} {risk.stance.level.name} {reason}"] += 1
     killing = [finding.reason for finding in findings if finding.level is Level.KILL_SWITCH]
-    if killing and state.lifecycle is Lifecycle.RUNNING:
+    if killing and state.life.lifecycle is Lifecycle.RUNNING:
         lifecycle.kill(state, killing, now_ms)
 
 
@@ -217,27 +218,27 @@ def _report(state: MarketState, findings: list[Finding], facts: Facts, now_ms: M
     if facts.day_pnl * 100 <= -LOSS_WARNING_PCT * limit and not state.day.warned:
         state.day.warned = True
         state.alert(AlertKind.LOSS_WARNING, Severity.WARNING, f"day {facts.day_pnl} of -{limit} cents")
-    for order_id, at in list(state.unasked.items()):
+    for order_id, at in list(state.reconciliation.unasked.items()):
         if now_ms - at >= FOREIGN_CANCEL_MS:
-            del state.unasked[order_id]
-            quiet = state.stopping is None and state.status is MarketStatus.ACTIVE
-            if quiet and state.lifecycle is Lifecycle.RUNNING:
+            del state.reconciliation.unasked[order_id]
+            quiet = state.life.stopping is None and state.life.status is MarketStatus.ACTIVE
+            if quiet and state.life.lifecycle is Lifecycle.RUNNING:
                 state.alert(AlertKind.FOREIGN_CANCEL, Severity.WARNING, f"somebody cancelled {order_id}")
 
 
 def _glide(state: MarketState, base: Shape, gamma: Ppm, now_ms: Ms) -> tuple[Uc, Ppm]:
     """Walk towards changed parameters: a cent a second for the spread, a tenth of the gap for gamma."""
-    elapsed = 0 if state.glided_ms is None else max(0, now_ms - state.glided_ms)
-    state.glided_ms = now_ms
+    elapsed = 0 if state.cycle.glided_ms is None else max(0, now_ms - state.cycle.glided_ms)
+    state.cycle.glided_ms = now_ms
     phase, wanted = state.phase.phase, base.spread * CENT
-    spread = state.spreads.get(phase, wanted)
+    spread = state.cycle.spreads.get(phase, wanted)
     step = CENT * elapsed // 1_000
-    state.spreads[phase] = max(wanted, spread - step) if spread > wanted else min(wanted, spread + step)
-    current = gamma if state.gamma is None else state.gamma
+    state.cycle.spreads[phase] = max(wanted, spread - step) if spread > wanted else min(wanted, spread + step)
+    current = gamma if state.cycle.gamma is None else state.cycle.gamma
     gap = gamma - current
     moved = gap * min(100, GAMMA_GLIDE_PCT_PER_S * elapsed // 1_000) // 100
-    state.gamma = gamma if abs(gap) < 100 else current + moved
-    return state.spreads[phase], state.gamma
+    state.cycle.gamma = gamma if abs(gap) < 100 else current + moved
+    return state.cycle.spreads[phase], state.cycle.gamma
 
 
 def _decide(
@@ -248,7 +249,7 @@ def _decide(
     left_ms = state.facts.left_ms(now_ms)
     phase_shape = _shape(state, now_ms)
     base, gamma = _glide(state, phase_shape, risk_aversion(config.as_, state.facts.lifetime_ms), now_ms)
-    if now_ms < state.cautious_until_ms:
+    if now_ms < state.life.cautious_until_ms:
         base = max(base, config.exploration.spread * CENT)
     bounds = Bounds.of(config.as_, state.facts.min_price, state.facts.max_price)
     current = max((finding.multiplier for finding in state.risk.findings), default=1)
@@ -301,7 +302,7 @@ def _decide(
 
 def _wish(state: MarketState, situation: Situation) -> tuple[Quote, dict[Side, list[Target]]]:
     """Think of a quote, or have it again: in a quiet market nothing that it depends on has changed."""
-    last = state.thought
+    last = state.cycle.thought
     if last is not None and last.config is state.config and last.situation == situation:
         return last.wish, last.targets
     wish = quote(state.config, situation)
@@ -310,7 +311,7 @@ def _wish(state: MarketState, situation: Situation) -> tuple[Quote, dict[Side, l
     for one in rejected:
         state.counts[f"sanitizer {one.rule}"] += 1
         state.alert(AlertKind.SANITIZER, Severity.CRITICAL, f"{one.side.value} {one.target}: {one.rule}")
-    state.thought = None if rejected else Thought(state.config, situation, wish, targets)
+    state.cycle.thought = None if rejected else Thought(state.config, situation, wish, targets)
     return wish, targets
 
 
@@ -324,9 +325,9 @@ def _shape(state: MarketState, now_ms: Ms) -> Shape:
 def _elsewhere(state: MarketState, side: Side) -> int:
     """Return the shares that are spoken for outside the ladder: unbooked fills, pairs to be burned."""
     unbooked = sum(one.outstanding for one in state.orders.settling.values() if one.side is side)
-    return unbooked + state.set_aside
+    return unbooked + state.pairs.set_aside
 
 
 def _is_barred(state: MarketState, side: Side, now_ms: Ms) -> bool:
     """Say whether a side may not be quoted at all now."""
-    return side in state.blocked or state.informed.sides[side].is_locked(now_ms)
+    return side in state.reconciliation.blocked or state.informed.sides[side].is_locked(now_ms)

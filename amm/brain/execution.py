@@ -8,11 +8,12 @@ from hashlib import sha256
 from amm.brain.arithmetic import CENT, Ms
 from amm.brain.budget import Bucket, RateBudget
 from amm.brain.commands import Cancel, NewOrder, Place, Replace
+from amm.brain.memory import Decision, Quoted
 from amm.brain.orders import OwnOrder, PendingCommand
 from amm.brain.phases import Phase
 from amm.brain.quoting.diff import Rehearsal, Step, Tolerance, Verb, cancel_aggressive, diff_side, in_order
 from amm.brain.quoting.ladder import Side, Target
-from amm.brain.state import Decision, MarketState, Quoted
+from amm.brain.state import MarketState
 
 CLIENT_ID_MAX = 64
 
@@ -24,9 +25,11 @@ def execute(state: MarketState, decision: Decision, budget: RateBudget, now_ms: 
     steps = [step for side in Side for step in _steps(state, decision, side, due=due, now_ms=now_ms)]
     sent = _send_all(state, decision, steps, budget, now_ms) if steps else 0
     if due:
-        state.refresh = sent < len(steps) or waiting
-        state.awaited_holds = {side for side in state.awaited_holds if _is_held(state, side, now_ms)}
-        state.quoted = Quoted(decision.fair.price, now_ms, _circumstances(state, decision, now_ms))
+        state.cycle.refresh = sent < len(steps) or waiting
+        state.cycle.awaited_holds = {
+            side for side in state.cycle.awaited_holds if _is_held(state, side, now_ms)
+        }
+        state.cycle.quoted = Quoted(decision.fair.price, now_ms, _circumstances(state, decision, now_ms))
 
 
 def _send_all(
@@ -34,7 +37,7 @@ def _send_all(
 ) -> int:
     """Send the steps that fit, in a safe order; return how many did."""
     best = {side: (targets[0].price if targets else None) for side, targets in decision.targets.items()}
-    rose = state.quoted is None or decision.fair.price >= state.quoted.fair
+    rose = state.cycle.quoted is None or decision.fair.price >= state.cycle.quoted.fair
     rehearsal = _rehearsal(state)
     sent = 0
     for step in in_order(steps, best, fair_rose=rose):
@@ -56,18 +59,18 @@ def _circumstances(state: MarketState, decision: Decision, now_ms: Ms) -> tuple[
         decision.maturity,
         decision.in_event,
         state.config.version,
-        state.lifecycle,
-        now_ms < state.cautious_until_ms,
+        state.life.lifecycle,
+        now_ms < state.life.cautious_until_ms,
         now_ms < state.health.fewer_levels_until_ms,
     )
 
 
 def _is_due(state: MarketState, decision: Decision, now_ms: Ms) -> bool:
     """Say whether there is a reason to touch resting orders."""
-    quoted = state.quoted
-    if quoted is None or state.refresh:
+    quoted = state.cycle.quoted
+    if quoted is None or state.cycle.refresh:
         return True
-    if any(not _is_held(state, side, now_ms) for side in state.awaited_holds):
+    if any(not _is_held(state, side, now_ms) for side in state.cycle.awaited_holds):
         return True
     moved = abs(decision.fair.price - quoted.fair)
     if moved >= state.config.stabilization.requote_move_cents * CENT:
@@ -193,8 +196,8 @@ def _place(state: MarketState, side: Side, target: Target, now_ms: Ms) -> None:
 
 def _client_id(state: MarketState, side: Side, now_ms: Ms) -> str:
     """Return an id that no other order of ours has had or will have, after a restart either."""
-    rest = f"{side.outcome.value}_SELL_{now_ms}_{state.next_client}"
-    state.next_client += 1
+    rest = f"{side.outcome.value}_SELL_{now_ms}_{state.outbox.next_client}"
+    state.outbox.next_client += 1
     written = f"amm_{state.market_id}_{rest}"
     if len(written) <= CLIENT_ID_MAX:
         return written

@@ -80,6 +80,24 @@ class Reference(msgspec.Struct, frozen=True):
     price: Uc
 
 
+class ReferenceAwaited(msgspec.Struct, frozen=True):
+    """An outside feed is asked from now on: its silence counts from here."""
+
+
+class EarlierPrices(msgspec.Struct, frozen=True):
+    """What a process that has just ended knew of the price: this one goes on from there."""
+
+    anchor: Uc
+    posterior: Uc
+
+
+class HeldPrices(msgspec.Struct, frozen=True):
+    """Prices to hold in place of those that would be worked out; None is to work it out."""
+
+    fair: Uc | None = None
+    sigma: Uc | None = None
+
+
 class Kill(msgspec.Struct, frozen=True):
     reason: str
 
@@ -143,6 +161,9 @@ Input: TypeAlias = (
     | Connected
     | Lost
     | Reference
+    | ReferenceAwaited
+    | EarlierPrices
+    | HeldPrices
     | Kill
     | Resume
     | Allocate

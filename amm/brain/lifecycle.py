@@ -8,15 +8,9 @@ from amm.brain import operations, sweep
 from amm.brain.arithmetic import Ms
 from amm.brain.commands import AlertKind, ClearLatch, SaveLatch, Severity
 from amm.brain.defence import KILLING, Level, Reason, Stance
+from amm.brain.memory import Cause, Failure, Lifecycle, Purpose, Stopping
 from amm.brain.policy import Kind, Operation
-from amm.brain.state import (
-    Cause,
-    Failure,
-    Lifecycle,
-    MarketState,
-    Purpose,
-    Stopping,
-)
+from amm.brain.state import MarketState
 from amm.brain.wire import MarketStatus, StopMode
 
 OVER = frozenset({MarketStatus.RESOLVED, MarketStatus.SETTLED, MarketStatus.VOIDED})
@@ -25,59 +19,59 @@ FINAL = frozenset({MarketStatus.SETTLED, MarketStatus.VOIDED})
 
 def advance(state: MarketState, now_ms: Ms) -> None:
     """Do what the present status and time ask for."""
-    if state.lifecycle is Lifecycle.STOPPED:
+    if state.life.lifecycle is Lifecycle.STOPPED:
         return
-    if state.stopping is not None and not state.refund_awaited:
-        _stop(state, state.stopping, now_ms)
-    elif state.status in OVER:
+    if state.life.stopping is not None and not state.reconciliation.refund_awaited:
+        _stop(state, state.life.stopping, now_ms)
+    elif state.life.status in OVER:
         _wind_down(state, now_ms)
-    elif state.lifecycle is Lifecycle.STARTING:
+    elif state.life.lifecycle is Lifecycle.STARTING:
         _start(state, now_ms)
-    elif state.lifecycle is Lifecycle.RUNNING:
+    elif state.life.lifecycle is Lifecycle.RUNNING:
         _run(state, now_ms)
-    elif state.lifecycle is Lifecycle.EMERGENCY:
+    elif state.life.lifecycle is Lifecycle.EMERGENCY:
         _wait(state, now_ms)
 
 
 def status_changed(state: MarketState, status: MarketStatus, now_ms: Ms) -> None:
-    if status is state.status:
+    if status is state.life.status:
         return
-    state.status, state.status_ms, state.wake = status, now_ms, True
+    state.life.status, state.life.status_ms, state.cycle.wake = status, now_ms, True
     if status in OVER:
-        state.swept = False
-    elif state.lifecycle in (Lifecycle.RUNNING, Lifecycle.EMERGENCY):
+        state.life.swept = False
+    elif state.life.lifecycle in (Lifecycle.RUNNING, Lifecycle.EMERGENCY):
         _interrupt(state, now_ms)
 
 
 def _interrupt(state: MarketState, now_ms: Ms) -> None:
     """Take note of a suspension or a halt at once: the market may trade again before anybody acts."""
-    if state.status is MarketStatus.HALTED:
-        state.cancel_first = True
-        if state.lifecycle is Lifecycle.RUNNING or state.cause is Cause.SUSPENDED:
+    if state.life.status is MarketStatus.HALTED:
+        state.life.cancel_first = True
+        if state.life.lifecycle is Lifecycle.RUNNING or state.life.cause is Cause.SUSPENDED:
             _emergency(state, Cause.HALTED)
-    elif state.status is MarketStatus.SUSPENDED and state.lifecycle is Lifecycle.RUNNING:
+    elif state.life.status is MarketStatus.SUSPENDED and state.life.lifecycle is Lifecycle.RUNNING:
         _suspend(state, now_ms)
 
 
 def _start(state: MarketState, now_ms: Ms) -> None:
     """Cancel what an earlier life left, learn the position, wait for the book, begin."""
-    if state.status is MarketStatus.DRAFT or _ended(state, now_ms):
+    if state.life.status is MarketStatus.DRAFT or _ended(state, now_ms):
         fail(state, Failure.NOT_ACTIVE)
-    elif state.status is not MarketStatus.ACTIVE:
+    elif state.life.status is not MarketStatus.ACTIVE:
         return
-    elif not state.swept:
+    elif not state.life.swept:
         sweep.begin(state, Purpose.START, now_ms)
     elif state.ledger.inventory.yes == state.ledger.inventory.no == 0:
         fail(state, Failure.NO_INVENTORY)
     elif state.book.snapshot_ms is not None:
         state.phase.since_ms = now_ms
-        state.lifecycle, state.wake = Lifecycle.RUNNING, True
+        state.life.lifecycle, state.cycle.wake = Lifecycle.RUNNING, True
         if state.risk.killed:
             _emergency(state, Cause.KILLED)
 
 
 def fail(state: MarketState, failure: Failure) -> None:
-    state.lifecycle, state.failure = Lifecycle.STOPPED, failure
+    state.life.lifecycle, state.life.failure = Lifecycle.STOPPED, failure
     kinds = {Failure.NO_INVENTORY: AlertKind.NO_INVENTORY, Failure.NOT_ACTIVE: AlertKind.NOT_ACTIVE}
     state.alert(kinds.get(failure, AlertKind.PROGRAMMING_ERROR), Severity.CRITICAL, failure.value)
 
@@ -102,46 +96,48 @@ def _suspend(state: MarketState, now_ms: Ms) -> None:
 
 
 def _emergency(state: MarketState, cause: Cause) -> None:
-    state.lifecycle, state.cause = Lifecycle.EMERGENCY, cause
+    state.life.lifecycle, state.life.cause = Lifecycle.EMERGENCY, cause
 
 
 def _wait(state: MarketState, now_ms: Ms) -> None:
     """In an emergency: cancel as soon as that is possible; go on by itself only after a suspension."""
-    if state.status is MarketStatus.HALTED:
+    if state.life.status is MarketStatus.HALTED:
         return
-    if state.cancel_first:
-        state.cancel_first = False
+    if state.life.cancel_first:
+        state.life.cancel_first = False
         sweep.begin(state, Purpose.UNHALT, now_ms)
     elif state.risk.resyncing:
         sweep.begin(state, Purpose.RESYNC, now_ms)
-    elif state.orders.live and state.sweep is None:
+    elif state.orders.live and state.life.sweep is None:
         sweep.begin(state, Purpose.KILL if state.risk.killed else Purpose.PAUSE, now_ms)
-    if state.cause is not Cause.SUSPENDED or state.status is not MarketStatus.ACTIVE:
+    if state.life.cause is not Cause.SUSPENDED or state.life.status is not MarketStatus.ACTIVE:
         return
-    if state.sweep is not None or _ended(state, now_ms):
+    if state.life.sweep is not None or _ended(state, now_ms):
         return
-    if state.synced_ms < state.status_ms:
-        state.sync_wanted = True
-    elif now_ms - state.status_ms >= state.config.life.resume_grace_ms:
+    if state.reconciliation.synced_ms < state.life.status_ms:
+        state.reconciliation.sync_wanted = True
+    elif now_ms - state.life.status_ms >= state.config.life.resume_grace_ms:
         _go_on(state, now_ms)
 
 
 def _go_on(state: MarketState, now_ms: Ms) -> None:
     """Quote again, with exploration's spread for one refresh: much may have happened meanwhile."""
-    state.lifecycle, state.cause = Lifecycle.RUNNING, None
-    state.cautious_until_ms = now_ms + state.config.exploration.cancel_interval_ms
-    state.wake = state.refresh = True
+    state.life.lifecycle, state.life.cause = Lifecycle.RUNNING, None
+    state.life.cautious_until_ms = now_ms + state.config.exploration.cancel_interval_ms
+    state.cycle.wake = state.cycle.refresh = True
 
 
 def kill(state: MarketState, reasons: list[Reason], now_ms: Ms) -> None:
     """Latch first, then cancel. Nothing may be placed until a person says so."""
-    if state.risk.killed or state.lifecycle in (Lifecycle.STOPPED, Lifecycle.WINDING_DOWN):
+    if state.risk.killed or state.life.lifecycle in (Lifecycle.STOPPED, Lifecycle.WINDING_DOWN):
         return
     names = tuple(reason.value for reason in reasons)
     state.risk.killed = True
-    state.outbox.append(SaveLatch(state.market_id, names))
+    state.outbox.actions.append(SaveLatch(state.market_id, names))
     inventory = state.ledger.inventory
-    equity = "unknown" if state.decision is None else str(inventory.equity(state.decision.fair.price))
+    equity = (
+        "unknown" if state.cycle.decision is None else str(inventory.equity(state.cycle.decision.fair.price))
+    )
     state.alert(
         AlertKind.KILL_SWITCH,
         Severity.CRITICAL,
@@ -149,9 +145,9 @@ def kill(state: MarketState, reasons: list[Reason], now_ms: Ms) -> None:
     )
     for name in names:
         state.counts[f"kill {name}"] += 1
-    if state.lifecycle is not Lifecycle.STARTING:
+    if state.life.lifecycle is not Lifecycle.STARTING:
         _emergency(state, Cause.KILLED)
-    state.quoted = None
+    state.cycle.quoted = None
     sweep.begin(state, Purpose.KILL, now_ms)
 
 
@@ -161,10 +157,10 @@ def resume(state: MarketState, now_ms: Ms, *, override: bool) -> bool:
     holding = {finding.reason for finding in risk.findings if finding.level is Level.KILL_SWITCH}
     # An admin's own kill, and events of the past, are what a resume forgives; what holds now is not.
     holding -= KILLING - {Reason.INTEGRITY}
-    paused = state.lifecycle is Lifecycle.RUNNING and bool(risk.latched)
-    waiting = state.lifecycle is Lifecycle.EMERGENCY or paused
-    possible = waiting and state.status is MarketStatus.ACTIVE
-    if not possible or state.sweep is not None or (holding and not override):
+    paused = state.life.lifecycle is Lifecycle.RUNNING and bool(risk.latched)
+    waiting = state.life.lifecycle is Lifecycle.EMERGENCY or paused
+    possible = waiting and state.life.status is MarketStatus.ACTIVE
+    if not possible or state.life.sweep is not None or (holding and not override):
         return False
     if Reason.PRICE_JUMP in risk.latched:
         state.prices.jump.clear()  # or the same jump would wait for a person again
@@ -174,49 +170,53 @@ def resume(state: MarketState, now_ms: Ms, *, override: bool) -> bool:
     risk.stance = Stance()
     risk.jump_until_ms = 0
     state.informed.velocity_events.clear()
-    state.outbox.append(ClearLatch(state.market_id))
+    state.outbox.actions.append(ClearLatch(state.market_id))
     _go_on(state, now_ms)
     return True
 
 
 def stop(state: MarketState, mode: StopMode, now_ms: Ms, *, burn: bool, within_ms: Ms) -> None:
     """Begin to leave this market for good."""
-    if state.stopping is not None or state.lifecycle is Lifecycle.STOPPED:
+    if state.life.stopping is not None or state.life.lifecycle is Lifecycle.STOPPED:
         return
     immediate = mode is StopMode.IMMEDIATE
     deadline = now_ms + (2 * sweep.IMMEDIATE_MS if immediate else within_ms)
-    state.stopping = Stopping(mode, burn and not immediate, deadline)
+    state.life.stopping = Stopping(mode, burn and not immediate, deadline)
     sweep.begin(state, Purpose.STOP, now_ms)
 
 
 def _stop(state: MarketState, stopping: Stopping, now_ms: Ms) -> None:
     if now_ms >= stopping.deadline_ms:
         unconfirmed = len(state.orders.live) + len(state.orders.pending)
-        if state.sweep is not None and unconfirmed:
+        if state.life.sweep is not None and unconfirmed:
             state.alert(AlertKind.UNCONFIRMED_CANCELS, Severity.CRITICAL, f"{unconfirmed} left to the guard")
-        state.lifecycle, state.sweep = Lifecycle.STOPPED, None
-    elif state.sweep is not None or state.operation is not None or state.sync is not None:
+        state.life.lifecycle, state.life.sweep = Lifecycle.STOPPED, None
+    elif (
+        state.life.sweep is not None
+        or state.pairs.operation is not None
+        or state.reconciliation.sync is not None
+    ):
         return
     elif stopping.burn:
         stopping.burn = False
         _burn_everything(state)
     else:
-        state.lifecycle = Lifecycle.STOPPED
+        state.life.lifecycle = Lifecycle.STOPPED
 
 
 def _burn_everything(state: MarketState) -> None:
     pairs = min(state.ledger.inventory.yes, state.ledger.inventory.no)
-    if pairs > 0 and state.status is MarketStatus.ACTIVE and not state.risk.killed:
+    if pairs > 0 and state.life.status is MarketStatus.ACTIVE and not state.risk.killed:
         operations.begin(state, Operation(Kind.BURN, pairs))
 
 
 def _wind_down(state: MarketState, now_ms: Ms) -> None:
     """The exchange has cancelled everything. Nothing is burned: settlement pays pairs in full anyway."""
-    if state.lifecycle is Lifecycle.STARTING:
+    if state.life.lifecycle is Lifecycle.STARTING:
         fail(state, Failure.NOT_ACTIVE)
         return
-    state.lifecycle = Lifecycle.WINDING_DOWN
-    if not state.swept:
+    state.life.lifecycle = Lifecycle.WINDING_DOWN
+    if not state.life.swept:
         sweep.begin(state, Purpose.OVER, now_ms)
-    elif state.status in FINAL and not state.refund_awaited:
-        state.lifecycle = Lifecycle.STOPPED
+    elif state.life.status in FINAL and not state.reconciliation.refund_awaited:
+        state.life.lifecycle = Lifecycle.STOPPED

@@ -8,10 +8,11 @@ from amm.brain.arithmetic import Ms
 from amm.brain.commands import AlertKind, Burn, Cancel, Mint, Severity, Sync
 from amm.brain.defence import Reason
 from amm.brain.inputs import Answer, CashRead, Refunded
+from amm.brain.memory import PendingSync, RunningOperation
 from amm.brain.orders import PendingCommand, side_of
 from amm.brain.policy import Kind, Operation, idempotency_key
 from amm.brain.reconcile import Comparison, compare, compare_orders, position_of
-from amm.brain.state import MarketState, PendingSync, RunningOperation
+from amm.brain.state import MarketState
 from amm.brain.sweep import CATCH_UP_MS, report_drift
 from amm.brain.wire import Synced
 
@@ -23,8 +24,8 @@ NOT_AUTHORISED = 6009
 
 def begin(state: MarketState, operation: Operation) -> None:
     key = idempotency_key(state.market_id, operation, state.ledger.applied_seq)
-    state.operation = RunningOperation(operation, key, state.fresh_ref(), state.fresh_ref())
-    send(state, state.operation)
+    state.pairs.operation = RunningOperation(operation, key, state.fresh_ref(), state.fresh_ref())
+    send(state, state.pairs.operation)
 
 
 def send(state: MarketState, running: RunningOperation) -> None:
@@ -35,28 +36,35 @@ def send(state: MarketState, running: RunningOperation) -> None:
         kind(ref=running.ref, market_id=state.market_id, quantity=quantity, idempotency_key=running.key)
     )
     state.send(Sync(ref=running.sync_ref, market_id=state.market_id))
-    state.sync = PendingSync(running.sync_ref, after_operation=True)
+    state.reconciliation.sync = PendingSync(running.sync_ref, after_operation=True)
     running.retry_at_ms = None
 
 
 def reconcile(state: MarketState) -> None:
     """Ask what the exchange thinks we have."""
     ref = state.fresh_ref()
-    state.sync, state.sync_wanted = PendingSync(ref), False
+    state.reconciliation.sync, state.reconciliation.sync_wanted = PendingSync(ref), False
     state.send(Sync(ref=ref, market_id=state.market_id))
 
 
 def answered(state: MarketState, answer: Answer, now_ms: Ms) -> bool:
     """Take an answer, if it belongs to an operation or to a reconciliation."""
-    if state.operation is not None and answer.ref == state.operation.ref:
-        _operated(state, state.operation, answer, now_ms)
+    if state.pairs.operation is not None and answer.ref == state.pairs.operation.ref:
+        _operated(state, state.pairs.operation, answer, now_ms)
         return True
-    if state.sync is not None and answer.ref == state.sync.ref:
+    if state.reconciliation.sync is not None and answer.ref == state.reconciliation.sync.ref:
         if isinstance(answer.data, Synced):
-            state.sync.answered, state.sync.deadline_ms = answer.data, now_ms + CATCH_UP_MS
+            state.reconciliation.sync.answered, state.reconciliation.sync.deadline_ms = (
+                answer.data,
+                now_ms + CATCH_UP_MS,
+            )
             settle(state, now_ms)
         else:
-            state.sync, state.sync_wanted, state.sync_after_ms = None, True, now_ms + RETRY_MS[-1]
+            (
+                state.reconciliation.sync,
+                state.reconciliation.sync_wanted,
+                state.reconciliation.sync_after_ms,
+            ) = None, True, now_ms + RETRY_MS[-1]
             state.counts["reconcile refused"] += 1
             _finish(state)
         return True
@@ -69,7 +77,7 @@ def _operated(state: MarketState, running: RunningOperation, answer: Answer, now
         running.executed = True
         pairs = operation.quantity if operation.kind is Kind.MINT else -operation.quantity
         state.ledger.mint(answer.seq, pairs)
-        state.operated_ms, state.set_aside = now_ms, 0
+        state.pairs.operated_ms, state.pairs.set_aside = now_ms, 0
         state.counts[f"{operation.kind.value} pairs"] += operation.quantity
     elif answer.code in UNKNOWN_OUTCOME:
         if running.attempts > len(RETRY_MS):
@@ -78,7 +86,7 @@ def _operated(state: MarketState, running: RunningOperation, answer: Answer, now
         running.retry_at_ms = now_ms + RETRY_MS[running.attempts - 1]
         running.attempts += 1
     elif answer.code == NOT_AUTHORISED:
-        state.no_mints = True
+        state.pairs.no_mints = True
         state.alert(AlertKind.MARKET_UNAUTHORISED, Severity.WARNING, "the market is not authorised for mints")
     elif answer.code == KEY_REUSED:
         state.risk.latched.add(Reason.PROGRAMMING_ERROR)
@@ -86,7 +94,7 @@ def _operated(state: MarketState, running: RunningOperation, answer: Answer, now
             AlertKind.PROGRAMMING_ERROR, Severity.CRITICAL, f"{running.key} was used with other numbers"
         )
     else:
-        state.operated_ms = now_ms  # refused: not again before the interval has passed
+        state.pairs.operated_ms = now_ms  # refused: not again before the interval has passed
         state.alert(
             AlertKind.COMMAND_REFUSED, Severity.WARNING, f"{operation.kind.value}: code {answer.code}"
         )
@@ -94,37 +102,37 @@ def _operated(state: MarketState, running: RunningOperation, answer: Answer, now
 
 def settle(state: MarketState, now_ms: Ms) -> None:
     """Judge an answered sync, once the events it contains have been seen."""
-    sync = state.sync
+    sync = state.reconciliation.sync
     if sync is None or sync.answered is None:
         return
     synced = sync.answered
-    verdict = compare(state.ledger, state.delivered_seq, synced, own_op=sync.after_operation)
+    verdict = compare(state.ledger, state.reconciliation.delivered_seq, synced, own_op=sync.after_operation)
     if verdict is Comparison.WAIT and now_ms < sync.deadline_ms:
         return
-    state.sync = None
-    state.synced_ms, state.wake = now_ms, True
+    state.reconciliation.sync = None
+    state.reconciliation.synced_ms, state.cycle.wake = now_ms, True
     if verdict is Comparison.SAME:
         if sync.after_operation:
             state.ledger.adopt(synced.as_of_seq, position_of(synced), money_complete=True)
-        state.drifted.clear()
+        state.reconciliation.drifted.clear()
         state.counts[f"reconcile {'ok' if _settle_orders(state, synced, now_ms) else 'orders'}"] += 1
     else:
-        repeated = state.operation is not None and state.operation.attempts > 1
+        repeated = state.pairs.operation is not None and state.pairs.operation.attempts > 1
         if not repeated:
             # A repeated operation may have been in a position that we adopted meanwhile: that is no drift.
             report_drift(state, synced)
             state.risk.resyncing = True
         complete = verdict is Comparison.DIFFERENT
         state.ledger.adopt(synced.as_of_seq, position_of(synced), money_complete=complete)
-    state.blocked.clear()
-    state.refresh = True
+    state.reconciliation.blocked.clear()
+    state.cycle.refresh = True
     _finish(state)
 
 
 def _finish(state: MarketState) -> None:
     """An operation ends with its sync, unless it has to be repeated."""
-    if state.operation is not None and state.operation.retry_at_ms is None:
-        state.operation = None
+    if state.pairs.operation is not None and state.pairs.operation.retry_at_ms is None:
+        state.pairs.operation = None
 
 
 def _settle_orders(state: MarketState, synced: Synced, now_ms: Ms) -> bool:
@@ -157,36 +165,36 @@ def compare_cash(state: MarketState, read: CashRead) -> None:
         return  # from before what we remember, or money of adopted shares is still to come
     allocated = state.paid_in - state.config.initial_funding_cents
     difference = read.cash + allocated - state.ledger.as_of(read.seq).cash
-    if difference != 0 and difference == state.cash_doubt:
+    if difference != 0 and difference == state.reconciliation.cash_doubt:
         state.ledger.correct_cash(difference)
         state.alert(AlertKind.INVENTORY_DRIFT, Severity.CRITICAL, f"cash_cents {difference:+}")
-        state.drifted["cash_cents"] = difference
+        state.reconciliation.drifted["cash_cents"] = difference
         state.counts["reconcile drift"] += 1
         difference = 0
-    state.cash_doubt = difference
+    state.reconciliation.cash_doubt = difference
 
 
 def book_refund(state: MarketState, refunded: Refunded) -> None:
     """What the ledger has more than we had is what our shares brought; the market is done with."""
     allocated = state.paid_in - state.config.initial_funding_cents
     state.ledger.refund(refunded.cash + allocated - state.ledger.inventory.cash)
-    state.refund_awaited = False
-    state.wake = True
+    state.reconciliation.refund_awaited = False
+    state.cycle.wake = True
 
 
 def due_again(state: MarketState, now_ms: Ms) -> None:
     """Repeat an operation whose outcome is unknown."""
-    running = state.operation
+    running = state.pairs.operation
     if running is not None and running.retry_at_ms is not None and now_ms >= running.retry_at_ms:
         send(state, running)
 
 
 def interrupted(state: MarketState, now_ms: Ms) -> None:
     """The connection is gone: an operation is repeated, a reconciliation asked for again."""
-    if state.operation is not None:
-        state.operation.retry_at_ms = now_ms
-        state.operation.attempts += 1
-    if state.sync is not None:
-        state.sync_wanted = True
-        if state.sync.answered is None:
-            state.sync = None
+    if state.pairs.operation is not None:
+        state.pairs.operation.retry_at_ms = now_ms
+        state.pairs.operation.attempts += 1
+    if state.reconciliation.sync is not None:
+        state.reconciliation.sync_wanted = True
+        if state.reconciliation.sync.answered is None:
+            state.reconciliation.sync = None

@@ -2,92 +2,36 @@
 
 Nothing in it is a source of truth: a restart rebuilds it from the exchange.
 
-It is data. What changes it: `absorb` (what the exchange tells), `lifecycle` (start, stop, emergencies) and
-`strategy` (the quote cycle).
+It is data, and only `decide` writes it: `apply_input` (what the exchange and people tell), `lifecycle` and
+`sweep` (start, stop, emergencies), `operations` (mints, burns, reconciliation), and `strategy` (the cycle).
+Whoever else has something to say to it sends an input.
 """
 
-from collections import Counter, deque
-from enum import Enum
+from collections import Counter
 
 import attrs
 
-from amm.brain.arithmetic import CENT, DAY_MS, Cents, Ms, Ppm, Shares, Uc
+from amm.brain.arithmetic import CENT, Cents, Ms
 from amm.brain.book import PublicBook
-from amm.brain.commands import Action, Alert, AlertKind, Command, Severity
+from amm.brain.commands import Alert, AlertKind, Command, Severity
 from amm.brain.config import Config
-from amm.brain.defence import Finding, Level, Reason, Stance
+from amm.brain.defence import Reason
 from amm.brain.informed import InformedFlow
-from amm.brain.measures import Flow, SlidingRange
+from amm.brain.memory import (
+    CycleMemory,
+    DayBook,
+    Health,
+    LifeMemory,
+    Outbox,
+    PairsMemory,
+    PhaseMemory,
+    PriceMemory,
+    Reconciliation,
+    Risk,
+)
 from amm.brain.orders import OwnOrders
-from amm.brain.phases import Phase, PhaseReason
-from amm.brain.policy import Operation
-from amm.brain.pricing import Fair
-from amm.brain.quote import Quote, Situation
 from amm.brain.quoting.inventory import Ledger
-from amm.brain.quoting.ladder import Side, Target
-from amm.brain.spread import Maturity
-from amm.brain.wire import MarketStatus, StopMode, Synced
-
-
-class Lifecycle(Enum):
-    STARTING = "STARTING"
-    RUNNING = "RUNNING"
-    EMERGENCY = "EMERGENCY"
-    WINDING_DOWN = "WINDING_DOWN"
-    STOPPED = "STOPPED"
-
-
-class Failure(Enum):
-    """Why a start came to nothing, as operators see it."""
-
-    CONFIG_INVALID = "CONFIG_INVALID"
-    NO_INVENTORY = "NO_INVENTORY"
-    NOT_ACTIVE = "NOT_ACTIVE"
-
-
-class Cause(Enum):
-    """What an emergency waits for."""
-
-    KILLED = "KILLED"  # a person
-    HALTED = "HALTED"  # a person, after the halt
-    SUSPENDED = "SUSPENDED"  # the market
-
-
-class Purpose(Enum):
-    """Why all orders are being removed."""
-
-    START = "START"
-    PAUSE = "PAUSE"
-    KILL = "KILL"
-    SUSPENDED = "SUSPENDED"
-    UNHALT = "UNHALT"
-    RESYNC = "RESYNC"
-    STOP = "STOP"
-    OVER = "OVER"  # the exchange has removed them; only look
-
-
-class Stage(Enum):
-    SETTLE = "SETTLE"  # wait for the answers of what is in flight
-    CANCEL = "CANCEL"
-    CANCELLING = "CANCELLING"
-    VERIFY = "VERIFY"
-    VERIFYING = "VERIFYING"
-    ADOPT = "ADOPT"  # wait for the events that the answer already contains
-
-
-@attrs.define
-class Sweep:
-    """Removing every own order of the market, and proving that none is left."""
-
-    purpose: Purpose
-    stage: Stage
-    since_ms: Ms
-    retry_at_ms: Ms
-    attempts: int = 0
-    ref: int | None = None
-    dropped_ms: Ms | None = None
-    answered: Synced | None = None
-    deadline_ms: Ms = 0
+from amm.brain.wire import MarketStatus
 
 
 @attrs.frozen
@@ -114,243 +58,47 @@ class MarketFacts:
 
 
 @attrs.define
-class PriceMemory:
-    """What pricing remembers: the posterior, the series it samples, the ranges it watches."""
-
-    anchor: Uc
-    posterior: Uc | None = None
-    recent_trades: deque[Ms] = attrs.field(factory=deque)
-    window_trades: deque[Ms] = attrs.field(factory=deque)
-    last_trade: int = 0  # trade ids rise: what is not above this has been learned from
-    samples: deque[Uc] = attrs.field(factory=lambda: deque(maxlen=100))
-    sampled_ms: Ms | None = None
-    traded_since_sample: bool = False
-    flow: Flow = attrs.field(factory=Flow)
-    five_minutes: SlidingRange = attrs.field(factory=SlidingRange)
-    jump: SlidingRange = attrs.field(factory=SlidingRange)
-    stability: SlidingRange = attrs.field(factory=SlidingRange)
-    reference: Uc | None = None
-    reference_ms: Ms | None = None
-    gap_only: Side | None = None
-    gap_until_ms: Ms = 0
-    fair_override: Uc | None = None
-    sigma_override: Uc | None = None
-    """Both are held values for tests and for the laboratory's static maker."""
-
-
-@attrs.define
-class PhaseMemory:
-    phase: Phase = Phase.EXPLORATION
-    reason: PhaseReason | None = None
-    since_ms: Ms = 0
-    volume: int = 0
-    rollback_ms: Ms | None = None
-
-
-@attrs.define
-class DayBook:
-    """The day's account, from 00:00 UTC."""
-
-    day: int = -1
-    start_equity: Cents = 0
-    flows: Cents = 0
-    fills: int = 0
-    warned: bool = False
-
-    def pnl(self, equity: Cents) -> Cents:
-        return equity - self.start_equity - self.flows
-
-    def begin(self, now_ms: Ms, equity: Cents) -> None:
-        self.day, self.start_equity = now_ms // DAY_MS, equity
-        self.flows, self.fills, self.warned = 0, 0, False
-
-
-@attrs.define
-class Health:
-    """How the exchange and the line to it have been."""
-
-    outcomes: deque[tuple[Ms, bool]] = attrs.field(factory=deque)  # time, and whether it was an error
-    latencies: deque[tuple[Ms, Ms]] = attrs.field(factory=lambda: deque(maxlen=20))
-    heard_ms: Ms = 0
-    connected: bool = True
-    limited_until_ms: Ms = 0
-    limit_answers: deque[Ms] = attrs.field(factory=lambda: deque(maxlen=3))
-    fewer_levels_until_ms: Ms = 0
-    half_window_until_ms: Ms = 0
-
-
-@attrs.define
-class Risk:
-    """What defences remember."""
-
-    stance: Stance = attrs.field(factory=Stance)
-    latched: set[Reason] = attrs.field(factory=set)
-    killed: bool = False
-    overridden: set[Reason] = attrs.field(factory=set)
-    resyncing: bool = False
-    extreme_stopped: bool = False
-    jump_until_ms: Ms = 0
-    findings: list[Finding] = attrs.field(factory=list)
-
-    @property
-    def level(self) -> Level:
-        """Return the level in force. A resync pauses at once and, unlike the rest, without a cool-down."""
-        if self.killed:
-            return Level.KILL_SWITCH
-        return max(self.stance.level, Level.AMM_PAUSE) if self.resyncing else self.stance.level
-
-
-@attrs.define
-class RunningOperation:
-    """A mint or burn between its command and the sync that confirms it."""
-
-    operation: Operation
-    key: str
-    ref: int
-    sync_ref: int
-    retry_at_ms: Ms | None = None
-    attempts: int = 1
-    executed: bool = False
-
-
-@attrs.define
-class PendingSync:
-    """A reconciliation: asked for, or answered and waiting for the stream to catch up."""
-
-    ref: int
-    after_operation: bool = False
-    answered: Synced | None = None
-    deadline_ms: Ms = 0
-
-
-@attrs.define
-class Stopping:
-    mode: StopMode
-    burn: bool
-    deadline_ms: Ms
-
-
-@attrs.frozen
-class Decision:
-    """One cycle's thinking, with every value on the way: for the log, the metrics and `/state`."""
-
-    at_ms: Ms
-    fair: Fair
-    sigma: Uc
-    gamma: Ppm
-    tau: Ppm
-    q: Ppm
-    adjustment: Uc
-    reservation: Uc
-    half_spread: Uc
-    ask_half: Uc
-    bid_half: Uc
-    vpin: Ppm
-    maturity: Maturity
-    in_event: bool
-    level: Level
-    phase: Phase
-    equity: Cents
-    day_pnl: Cents
-    targets: dict[Side, list[Target]]
-    whole_side: Shares
-    """What a side would add up to if no lack of shares, no skew and no maturity cut it."""
-
-
-@attrs.frozen
-class Thought:
-    """The last quote that was thought of, and what it came from."""
-
-    config: Config
-    situation: Situation
-    wish: Quote
-    targets: dict[Side, list[Target]]
-
-
-@attrs.define
-class Quoted:
-    """The circumstances of the last look at the quotes: a change of any is a reason to look again."""
-
-    fair: Uc
-    at_ms: Ms
-    circumstances: tuple[object, ...]
-
-
-@attrs.define
 class MarketState:
+    """One market's memory, in groups of one owner each; only what runs inside `decide` writes to it.
+
+    What is not in a group comes with the start or is what people have said since.
+    """
+
     facts: MarketFacts
     config: Config
-    status: MarketStatus
     boot_id: str
     start_count: int
     prices: PriceMemory
+    life: LifeMemory
+    reconciliation: Reconciliation
+    day: DayBook = attrs.field(factory=DayBook)
     ledger: Ledger = attrs.field(factory=Ledger)
     orders: OwnOrders = attrs.field(factory=OwnOrders)
     book: PublicBook = attrs.field(factory=PublicBook)
     phase: PhaseMemory = attrs.field(factory=PhaseMemory)
     informed: InformedFlow = attrs.field(factory=InformedFlow)
     risk: Risk = attrs.field(factory=Risk)
-    day: DayBook = attrs.field(factory=DayBook)
     health: Health = attrs.field(factory=Health)
+    pairs: PairsMemory = attrs.field(factory=PairsMemory)
+    cycle: CycleMemory = attrs.field(factory=CycleMemory)
+    outbox: Outbox = attrs.field(factory=Outbox)
+    counts: Counter[str] = attrs.field(factory=Counter)
     event_times: tuple[Ms, ...] = ()
     paid_in: Cents = 0  # by people: the start's funding and what was allocated since
-
-    lifecycle: Lifecycle = Lifecycle.STARTING
-    failure: Failure | None = None
-    cause: Cause | None = None
-    status_ms: Ms = 0
-    cancel_first: bool = False
-    swept: bool = False  # the start's sweep is done
-    sweep: Sweep | None = None
-    stopping: Stopping | None = None
-    cautious_until_ms: Ms = 0  # exploration's spread after a resume
-    no_mints: bool = False
-
-    operation: RunningOperation | None = None
-    operated_ms: Ms | None = None
-    sync: PendingSync | None = None
-    sync_wanted: bool = False
-    sync_after_ms: Ms = 0  # not before: the last one was refused
-    synced_ms: Ms = 0
-    cash_doubt: Cents = 0  # by how much the ledger's last word on our cash exceeded ours
-    refund_awaited: bool = False  # a void market was paid out: how much was ours, only the ledger tells
-    drifted: dict[str, int] = attrs.field(factory=dict)
-    """By how much the exchange's values exceeded ours in the last look that found a difference."""
-    blocked: set[Side] = attrs.field(factory=set)  # no quoting there until a sync
-    set_aside: int = 0  # pairs that are to be burned and must come free of orders
-    unasked: dict[str, Ms] = attrs.field(factory=dict)  # own orders that somebody else cancelled, and when
-    delivered_seq: int = 0
-
-    decision: Decision | None = None
-    thought: Thought | None = None
-    quoted: Quoted | None = None
-    refresh: bool = True  # a trigger of the next cycle
-    awaited_holds: set[Side] = attrs.field(factory=set)  # sides whose hold will end
-    spreads: dict[Phase, Uc] = attrs.field(factory=dict)
-    gamma: Ppm | None = None
-    glided_ms: Ms | None = None
-    cycle_ms: Ms | None = None
-    beat: int | None = None  # cycles fall on this, modulo the quote interval
-    wake: bool = True
-
-    next_ref: int = 1
-    next_client: int = 1
-    outbox: list[Action] = attrs.field(factory=list)
-    counts: Counter[str] = attrs.field(factory=Counter)
 
     @property
     def market_id(self) -> str:
         return self.facts.market_id
 
     def fresh_ref(self) -> int:
-        self.next_ref += 1
-        return self.next_ref - 1
+        self.outbox.next_ref += 1
+        return self.outbox.next_ref - 1
 
     def send(self, command: Command) -> None:
-        self.outbox.append(command)
+        self.outbox.actions.append(command)
 
     def alert(self, kind: AlertKind, severity: Severity, detail: str) -> None:
-        self.outbox.append(Alert(self.market_id, kind, severity, detail))
+        self.outbox.actions.append(Alert(self.market_id, kind, severity, detail))
         self.counts[f"alert {kind.value}"] += 1
 
 
@@ -365,26 +113,29 @@ def open_market(
     start_count: int = 1,
     killed: bool = False,
     allocated: Cents = 0,
+    day: DayBook | None = None,
+    beat: int | None = None,
 ) -> MarketState:
     """Begin with a market.
 
     `cash` is what belongs to it, with what people `allocated` since the start; `killed` is a latch that an
-    earlier process left.
+    earlier process left, `day` the day's account as far as it has come.
     """
     state = MarketState(
         facts=facts,
         config=config,
-        status=status,
         boot_id=boot_id,
         start_count=start_count,
         prices=PriceMemory(anchor=config.initial_price_cents * CENT),
-        status_ms=now_ms,
+        life=LifeMemory(status, status_ms=now_ms),
+        reconciliation=Reconciliation(synced_ms=now_ms),
+        day=day or DayBook(),
+        cycle=CycleMemory(beat=beat),
     )
     state.ledger.inventory.cash = cash
     state.paid_in = config.initial_funding_cents + allocated
     state.orders.fill_grace_ms = config.diff.fill_grace_ms
     state.health.heard_ms = now_ms
-    state.synced_ms = now_ms
     state.risk.killed = killed
     if killed:
         state.risk.latched.add(Reason.ADMIN_KILL)

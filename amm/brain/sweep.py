@@ -6,8 +6,9 @@ Pauses, emergencies, stops, starts and resyncs all need this and nothing else, s
 from amm.brain.arithmetic import Ms
 from amm.brain.commands import AlertKind, BatchCancel, DropConnections, Severity, Sync
 from amm.brain.inputs import Answer
+from amm.brain.memory import Lifecycle, Purpose, Stage, Sweep
 from amm.brain.reconcile import Comparison, compare, drift, pairs_vanished, position_of
-from amm.brain.state import Lifecycle, MarketState, Purpose, Stage, Sweep
+from amm.brain.state import MarketState
 from amm.brain.wire import MarketStatus, StopMode, Synced
 
 RETRY_MS: tuple[Ms, ...] = (100, 200, 400, 800, 1_000)
@@ -35,14 +36,14 @@ NOTHING = (0, 0, 0, 0)
 
 def begin(state: MarketState, purpose: Purpose, now_ms: Ms) -> None:
     """Start a sweep; one under way goes on unless this one is more urgent."""
-    if state.sweep is not None and WEIGHT[state.sweep.purpose] >= WEIGHT[purpose]:
+    if state.life.sweep is not None and WEIGHT[state.life.sweep.purpose] >= WEIGHT[purpose]:
         return
     only_look = purpose is Purpose.OVER or (
         purpose is Purpose.START and not state.config.life.cancel_on_start
     )
     stage = Stage.VERIFY if only_look else Stage.SETTLE if purpose is Purpose.STOP else Stage.CANCEL
-    state.sweep = Sweep(purpose, stage, since_ms=now_ms, retry_at_ms=now_ms)
-    state.swept = False
+    state.life.sweep = Sweep(purpose, stage, since_ms=now_ms, retry_at_ms=now_ms)
+    state.life.swept = False
     # What may or may not have arrived is not sent again: if it did arrive, the look afterwards shows it.
     for ref in [ref for ref, one in state.orders.pending.items() if one.retry_at_ms is not None]:
         state.orders.release(ref)
@@ -50,7 +51,7 @@ def begin(state: MarketState, purpose: Purpose, now_ms: Ms) -> None:
 
 def step(state: MarketState, now_ms: Ms) -> None:
     """Do what is due."""
-    sweep = state.sweep
+    sweep = state.life.sweep
     if sweep is None or not state.health.connected:
         return
     if sweep.stage is Stage.SETTLE and (not state.orders.pending or now_ms >= _settled_by(state, sweep)):
@@ -59,7 +60,7 @@ def step(state: MarketState, now_ms: Ms) -> None:
         _adopt(state, sweep, now_ms)
     elif now_ms < sweep.retry_at_ms:
         return
-    elif sweep.stage is Stage.CANCEL and state.status is not MarketStatus.HALTED:
+    elif sweep.stage is Stage.CANCEL and state.life.status is not MarketStatus.HALTED:
         sweep.ref, sweep.stage = state.fresh_ref(), Stage.CANCELLING
         state.send(BatchCancel(ref=sweep.ref, market_id=state.market_id))
     elif sweep.stage is Stage.VERIFY:
@@ -69,7 +70,7 @@ def step(state: MarketState, now_ms: Ms) -> None:
 
 
 def _settled_by(state: MarketState, sweep: Sweep) -> Ms:
-    stopping = state.stopping
+    stopping = state.life.stopping
     if stopping is not None and stopping.mode is StopMode.GRACEFUL:
         return stopping.deadline_ms
     return sweep.since_ms + IMMEDIATE_MS
@@ -80,14 +81,14 @@ def _give_up(state: MarketState, sweep: Sweep, now_ms: Ms) -> None:
     if sweep.purpose is not Purpose.KILL or sweep.stage not in (Stage.CANCEL, Stage.CANCELLING):
         return
     since = sweep.dropped_ms if sweep.dropped_ms is not None else sweep.since_ms
-    if now_ms - since >= GIVE_UP_MS and state.status is not MarketStatus.HALTED:
+    if now_ms - since >= GIVE_UP_MS and state.life.status is not MarketStatus.HALTED:
         sweep.dropped_ms = now_ms
-        state.outbox.append(DropConnections(state.market_id))
+        state.outbox.actions.append(DropConnections(state.market_id))
 
 
 def answered(state: MarketState, answer: Answer, now_ms: Ms) -> bool:
     """Take an answer, if it is the sweep's."""
-    sweep = state.sweep
+    sweep = state.life.sweep
     if sweep is None or sweep.ref != answer.ref:
         return False
     sweep.ref = None
@@ -116,19 +117,21 @@ def _next(sweep: Sweep, stage: Stage, now_ms: Ms, *, again: bool) -> None:
 
 def interrupted(state: MarketState) -> None:
     """The connection is gone, and with it the answer that was awaited."""
-    if state.sweep is not None:
+    if state.life.sweep is not None:
         back = {Stage.CANCELLING: Stage.CANCEL, Stage.VERIFYING: Stage.VERIFY}
-        state.sweep.stage = back.get(state.sweep.stage, state.sweep.stage)
-        state.sweep.ref = None
+        state.life.sweep.stage = back.get(state.life.sweep.stage, state.life.sweep.stage)
+        state.life.sweep.ref = None
 
 
 def _adopt(state: MarketState, sweep: Sweep, now_ms: Ms) -> None:
     """Make the exchange's view ours, as soon as the events that it contains have been seen."""
     synced = sweep.answered
     assert synced is not None
-    verdict = compare(state.ledger, state.delivered_seq, synced, own_op=state.operation is not None)
-    new_to_us = sweep.purpose in EXPECTED or state.lifecycle is Lifecycle.STARTING
-    expected = new_to_us or state.operation is not None
+    verdict = compare(
+        state.ledger, state.reconciliation.delivered_seq, synced, own_op=state.pairs.operation is not None
+    )
+    new_to_us = sweep.purpose in EXPECTED or state.life.lifecycle is Lifecycle.STARTING
+    expected = new_to_us or state.pairs.operation is not None
     if verdict is Comparison.WAIT and now_ms < sweep.deadline_ms and not expected:
         return
     if verdict is not Comparison.SAME and not expected:
@@ -149,19 +152,19 @@ def finish(state: MarketState, synced: Synced, now_ms: Ms) -> None:
     for order in synced.orders:
         state.orders.add(order, synced.as_of_seq, now_ms)
         state.orders.live[order.id].booked = order.filled_quantity
-    state.sweep = None
-    state.swept = True
-    state.synced_ms = now_ms
-    state.blocked.clear()
+    state.life.sweep = None
+    state.life.swept = True
+    state.reconciliation.synced_ms = now_ms
+    state.reconciliation.blocked.clear()
     state.risk.resyncing = False
-    state.wake = state.refresh = True
+    state.cycle.wake = state.cycle.refresh = True
 
 
 def report_drift(state: MarketState, synced: Synced) -> None:
     differences = drift(state.ledger, synced)
     detail = ", ".join(f"{name} {value:+}" for name, value in differences.items())
     state.alert(AlertKind.INVENTORY_DRIFT, Severity.CRITICAL, detail)
-    state.drifted = dict(differences)
+    state.reconciliation.drifted = dict(differences)
     state.counts["reconcile drift"] += 1
     if pairs_vanished(differences):
         state.alert(AlertKind.NETTING_OVERRIDE, Severity.CRITICAL, "pairs vanished without a burn of ours")

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import attrs
 
+from amm.brain.apply_input import apply_input
 from amm.brain.arithmetic import CENT, ONE, Cents, Ms, Shares, Uc, clamp, ln_ppm
 from amm.brain.budget import RateBudget
 from amm.brain.commands import (
@@ -29,7 +30,7 @@ from amm.brain.commands import (
 )
 from amm.brain.config import AMM_USER_ID, Config
 from amm.brain.defence import Level
-from amm.brain.inputs import Answer, Frame, Input
+from amm.brain.inputs import Answer, Frame, HeldPrices, Input
 from amm.brain.quoting.ladder import Side, Target
 from amm.brain.state import MarketFacts, MarketState, open_market
 from amm.brain.strategy import decide, next_call_ms
@@ -95,12 +96,11 @@ class StrategyMaker:
             facts, self.config, MarketStatus.ACTIVE, now_ms=now_ms, cash=cash, boot_id=f"lab {now_ms}"
         )
         if self.static:
-            self.state.prices.fair_override = self.scenario.price * CENT
-            self.state.prices.sigma_override = STATIC_SIGMA
+            apply_input(self.state, HeldPrices(self.scenario.price * CENT, STATIC_SIGMA), now_ms)
 
     @property
     def fair(self) -> Uc:
-        decision = self.state.decision
+        decision = self.state.cycle.decision
         return self.state.prices.anchor if decision is None else decision.fair.price
 
     @property

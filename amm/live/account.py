@@ -11,8 +11,8 @@ import trio
 
 from amm.brain.arithmetic import DAY_MS, Cents, Ms
 from amm.brain.inputs import CashRead, Refunded
+from amm.brain.memory import Lifecycle
 from amm.brain.reconcile import cash_difference
-from amm.brain.state import Lifecycle
 from amm.live.cash import read_tally
 from amm.live.rest import Exchange, RefusedError, UnreachableError
 from amm.live.run import Run
@@ -53,7 +53,7 @@ class Account:
         """Markets that have ended today count as they stood at their last cycle."""
         today = self.clock() // DAY_MS
         states = [run.state for run in self.runs.values() if run.state is not None]
-        decisions = [state.decision for state in states if state.decision is not None]
+        decisions = [state.cycle.decision for state in states if state.cycle.decision is not None]
         return -sum(one.day_pnl for one in decisions if one.at_ms // DAY_MS == today)
 
     async def watch(self) -> None:
@@ -74,8 +74,10 @@ class Account:
             market = run.market
             if market is None:
                 continue
-            is_void = market.state.refund_awaited  # before we ask: so the answer holds what was paid
-            if not is_void and market.state.lifecycle not in (Lifecycle.RUNNING, Lifecycle.EMERGENCY):
+            is_void = (
+                market.state.reconciliation.refund_awaited
+            )  # before we ask: so the answer holds what was paid
+            if not is_void and market.state.life.lifecycle not in (Lifecycle.RUNNING, Lifecycle.EMERGENCY):
                 continue
             tally, seq = await read_tally(self.exchange, run.market_id, market.kept.tally)
             if tally.start_key != market.kept.tally_key:

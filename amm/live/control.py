@@ -20,7 +20,7 @@ from quart_trio import QuartTrio
 from amm.brain.arithmetic import Cents, Ms, milliseconds
 from amm.brain.config_layers import ConfigInvalidError
 from amm.brain.inputs import Allocate, Input, KnownEvents, Resume
-from amm.brain.state import Lifecycle
+from amm.brain.memory import Lifecycle
 from amm.live.metrics import Metrics
 from amm.live.mirror import Mirror
 from amm.live.rest import RefusedError, UnreachableError
@@ -220,7 +220,7 @@ class Control:
             return {"resumed": market_id}
         await self._told(self._open(market_id), Resume(wish.override))
         state = run.state
-        if state is None or state.lifecycle is not Lifecycle.RUNNING or state.risk.latched:
+        if state is None or state.life.lifecycle is not Lifecycle.RUNNING or state.risk.latched:
             raise NoError(422, "cannot resume: the market is not ACTIVE, or a reason to stop still holds")
         return {"resumed": market_id}
 
@@ -294,8 +294,8 @@ async def exactly() -> Response | None:
 def is_settled(run: Run) -> bool:
     state = run.state
     if run.over:
-        return run.trouble is None and (state is None or state.failure is None)
-    return state is not None and state.lifecycle is Lifecycle.RUNNING
+        return run.trouble is None and (state is None or state.life.failure is None)
+    return state is not None and state.life.lifecycle is Lifecycle.RUNNING
 
 
 def answer(body: dict[str, Any], status: int = 200) -> Response:

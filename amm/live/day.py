@@ -7,8 +7,8 @@ ledger and our trades say has changed since 00:00 UTC.
 from collections.abc import AsyncIterator
 
 from amm.brain.arithmetic import DAY_MS, PAIR, Cents, Ms, Shares, milliseconds
+from amm.brain.memory import DayBook
 from amm.brain.quoting.ladder import Side
-from amm.brain.state import DayBook
 from amm.brain.wire import AmmMarket
 from amm.live.rest import Exchange, LedgerEntry, OwnTrade
 from amm.live.state_store import Kept

@@ -26,8 +26,9 @@ from amm.brain.commands import (
     Severity,
 )
 from amm.brain.inputs import Allocate, Book, Frame, Input, Progress
+from amm.brain.memory import Lifecycle
 from amm.brain.quoting.ladder import Side
-from amm.brain.state import Lifecycle, MarketState
+from amm.brain.state import MarketState
 from amm.brain.strategy import next_call_ms
 from amm.brain.wire import BookUpdate, OrderStatusChanged, UpdateType
 from amm.live.credentials import Credentials
@@ -83,7 +84,7 @@ class LiveMarket:
     @property
     def is_in_doubt(self) -> bool:
         """Whether the account's ledger must be read soon, for its word on our cash."""
-        doubts = self.state.cash_doubt or self.state.refund_awaited
+        doubts = self.state.reconciliation.cash_doubt or self.state.reconciliation.refund_awaited
         return bool(doubts) or self.kept.tally_through == 0
 
     def tell(self, news: Input, *, wake: bool = True) -> None:
@@ -108,7 +109,7 @@ class LiveMarket:
             while True:
                 self._awake = trio.Event()
                 self.turn()
-                if self.state.lifecycle is Lifecycle.STOPPED:
+                if self.state.life.lifecycle is Lifecycle.STOPPED:
                     break
                 now = self.around.clock()
                 with trio.move_on_after((next_call_ms(self.state, now) - now) / 1_000):
@@ -119,7 +120,7 @@ class LiveMarket:
         """Decide and carry out, without giving up the turn: no news can fall in between."""
         began = trio.current_time()
         news = self.inbox
-        if self.around.stream.delivered > self.state.delivered_seq:
+        if self.around.stream.delivered > self.state.reconciliation.delivered_seq:
             news.append(Progress(self.around.stream.delivered))
         actions = self.around.think(self.state, news, self.around.clock(), self.around.budget)
         self.inbox = []  # only now: where thinking fails, one looks here for a kill

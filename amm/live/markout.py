@@ -32,8 +32,8 @@ class Markouts:
         for horizon, waiting in self._waiting.items():
             while waiting and waiting[0][0] <= now_ms:
                 _, side, price = waiting.popleft()
-                if state.decision is not None:
-                    above = price - state.decision.fair.price / CENT
+                if state.cycle.decision is not None:
+                    above = price - state.cycle.decision.fair.price / CENT
                     yield horizon, above if side is Side.ASK else -above
 
     def _take_new(self, state: MarketState, now_ms: Ms) -> None:

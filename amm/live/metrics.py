@@ -12,9 +12,10 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from amm.brain.arithmetic import CENT, ONE, Ms
+from amm.brain.memory import Lifecycle
 from amm.brain.phases import Phase
 from amm.brain.quoting.ladder import Side
-from amm.brain.state import Lifecycle, MarketState
+from amm.brain.state import MarketState
 from amm.live.markout import HORIZONS
 from amm.live.supervisor import Supervisor
 from amm.live.transport import Transport
@@ -125,7 +126,7 @@ def counter(name: str, meaning: str, values: Values, labels: tuple[str, ...]) ->
 
 
 def _spread(state: MarketState) -> float:
-    decision = state.decision
+    decision = state.cycle.decision
     if decision is None or not all(decision.targets[side] for side in Side):
         return 0
     ask, bid = (side.own_price(decision.targets[side][0].price) for side in (Side.ASK, Side.BID))
@@ -151,12 +152,28 @@ GAUGES: list[Reading] = [
     (
         "amm_equity_cents",
         "Cash, and shares at the fair price.",
-        lambda s: s.decision.equity if s.decision else 0,
+        lambda s: s.cycle.decision.equity if s.cycle.decision else 0,
     ),
-    ("amm_pnl_daily_cents", "Since 00:00 UTC.", lambda s: s.decision.day_pnl if s.decision else 0),
-    ("amm_fair_price_cents", "The estimate.", lambda s: s.decision.fair.price / CENT if s.decision else 0),
-    ("amm_sigma_cents", "Volatility.", lambda state: state.decision.sigma / CENT if state.decision else 0),
-    ("amm_inventory_skew", "From -1 to 1.", lambda state: state.decision.q / ONE if state.decision else 0),
+    (
+        "amm_pnl_daily_cents",
+        "Since 00:00 UTC.",
+        lambda s: s.cycle.decision.day_pnl if s.cycle.decision else 0,
+    ),
+    (
+        "amm_fair_price_cents",
+        "The estimate.",
+        lambda s: s.cycle.decision.fair.price / CENT if s.cycle.decision else 0,
+    ),
+    (
+        "amm_sigma_cents",
+        "Volatility.",
+        lambda state: state.cycle.decision.sigma / CENT if state.cycle.decision else 0,
+    ),
+    (
+        "amm_inventory_skew",
+        "From -1 to 1.",
+        lambda state: state.cycle.decision.q / ONE if state.cycle.decision else 0,
+    ),
     ("amm_spread_current_cents", "Between our best two targets.", _spread),
     ("amm_open_orders", "Orders that rest.", lambda state: len(state.orders.live)),
     ("amm_defense_level", "0 NORMAL to 4 KILL_SWITCH.", lambda state: int(state.risk.level)),
@@ -199,6 +216,8 @@ def _by_label(states: list[MarketState]) -> Iterator[Metric]:
             if key.startswith(prefix)
         }
         yield counter(name, meaning, values, ("market", *labels))
-    drifted = {(one.market_id, field): by for one in states for field, by in one.drifted.items()}
+    drifted = {
+        (one.market_id, field): by for one in states for field, by in one.reconciliation.drifted.items()
+    }
     said = "By how much the exchange's values exceeded ours when they last differed; gone once they agree."
     yield gauge("amm_reconcile_drift", said, drifted, ("market", "field"))

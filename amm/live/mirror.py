@@ -16,6 +16,7 @@ import structlog
 import trio
 
 from amm.brain.arithmetic import CENT, Cents, Ms, Uc, clamp
+from amm.brain.inputs import EarlierPrices
 from amm.brain.orders import OwnOrder
 from amm.brain.quoting.ladder import Side
 from amm.brain.state import MarketState
@@ -130,17 +131,17 @@ class Mirror:
         if fresh:
             self._processed[market_id] = fresh[-1]
 
-    async def warm_up(self, state: MarketState) -> None:
-        """Let a market go on from the prices that a process which has just ended had learned."""
+    async def earlier_prices(self, state: MarketState) -> EarlierPrices | None:
+        """The prices that a process which has just ended had learned for this start of the market."""
         if self.url is None:
-            return
+            return None
         names = ["start_count", "decided_at_ms", "layer1_anchor_cents", "layer3_posterior_cents"]
         try:
             with trio.fail_after(WARM_SECONDS):
                 async with coredis.Redis.from_url(self.url, decode_responses=True) as redis:
                     found = await redis.hmget(f"amm:state:{state.market_id}", names)
             if not all(found):
-                return
+                return None
             start, decided_ms = (int(str(each)) for each in found[:2])
             anchor, posterior = (kept_within(Decimal(str(each))) for each in found[2:])
         except* Exception as failures:  # whatever it is, it is no reason not to begin
@@ -149,8 +150,9 @@ class Mirror:
         else:
             young = 0 <= self.clock() - decided_ms <= WARM_MAX_AGE_MS
             if young and start == state.start_count:
-                state.prices.anchor, state.prices.posterior = anchor, posterior
                 log.info("goes on from earlier prices", market=state.market_id)
+                return EarlierPrices(anchor, posterior)
+        return None
 
 
 def kept_within(price: Decimal) -> Uc:

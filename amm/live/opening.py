@@ -7,7 +7,8 @@ import attrs
 from amm.brain.arithmetic import Ms, milliseconds
 from amm.brain.config import Config, TransportMode
 from amm.brain.config_layers import ConfigFile, Layer, Start, build
-from amm.brain.state import DayBook, MarketFacts, MarketState, open_market
+from amm.brain.memory import DayBook
+from amm.brain.state import MarketFacts, MarketState, open_market
 from amm.brain.wire import AmmMarket, Market
 from amm.live.cash import read_tally
 from amm.live.day import day_until_now
@@ -56,7 +57,7 @@ def _state(
     boot_id: str,
     now_ms: Ms,
 ) -> MarketState:
-    state = open_market(
+    return open_market(
         facts_of(line, market),
         config,
         market.status,
@@ -66,11 +67,9 @@ def _state(
         start_count=int(kept.tally_key.rpartition("_")[2] or 0),
         killed=kept.killed is not None,
         allocated=kept.allocated_cents,
+        day=day,
+        beat=int.from_bytes(sha256(line.market_id.encode()).digest()[:4], "big"),
     )
-    if day is not None:
-        state.day = day
-    state.beat = int.from_bytes(sha256(line.market_id.encode()).digest()[:4], "big")
-    return state
 
 
 async def cancel_everything(exchange: Exchange, market_id: str) -> bool:

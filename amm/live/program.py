@@ -175,7 +175,7 @@ class MarketMaker:
             feed_url=lambda market_id: f"{websockets}/ws/v1/orderbook/{market_id}",
             boot_id=secrets.token_hex(4),
             after_turn=mirror.note,
-            warm_up=mirror.warm_up,
+            earlier_prices=mirror.earlier_prices,
             look_every=LOOK_EVERY_POLLED if polled else LOOK_EVERY,
         )
         self.stream.markets = self.supervisor

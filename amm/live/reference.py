@@ -14,7 +14,7 @@ import trio
 
 from amm.brain.arithmetic import CENT, Ms, Uc
 from amm.brain.config import Oracle
-from amm.brain.inputs import Input, Reference
+from amm.brain.inputs import Input, Reference, ReferenceAwaited
 from amm.brain.state import MarketState
 
 log = structlog.get_logger(__name__)
@@ -51,7 +51,7 @@ async def follow(state: MarketState, clock: Callable[[], Ms], tell: Callable[[In
                 await trio.sleep(IDLE_SECONDS)
                 continue
             if state.prices.reference_ms is None:
-                state.prices.reference_ms = clock()  # from here on silence counts
+                tell(ReferenceAwaited())
             every = oracle.max_oracle_lag_ms / 1_000 / LOOKS_PER_LAG
             began = trio.current_time()
             try:

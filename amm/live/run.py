@@ -11,7 +11,8 @@ from amm.brain.arithmetic import Ms
 from amm.brain.config_layers import Start, flat
 from amm.brain.defence import KILLING
 from amm.brain.inputs import Input, Kill
-from amm.brain.state import Lifecycle, MarketState
+from amm.brain.memory import Lifecycle
+from amm.brain.state import MarketState
 from amm.brain.wire import AmmMarket
 from amm.live.market import LiveMarket
 
@@ -74,6 +75,8 @@ class Run:
     trouble: Trouble | None = None
     detail: str = ""
     over: bool = False
+    is_cleared: bool = False
+    """Whether all its orders were cancelled from outside, after it had not ended by itself."""
     crashes: deque[Ms] = attrs.field(factory=deque)
     restarts: int = 0
     resumed: trio.Event = attrs.field(factory=trio.Event)
@@ -101,7 +104,7 @@ class Run:
             return Lifecycle.EMERGENCY
         if self.over:
             return Lifecycle.STOPPED
-        return Lifecycle.STARTING if self.state is None else self.state.lifecycle
+        return Lifecycle.STARTING if self.state is None else self.state.life.lifecycle
 
     @property
     def start(self) -> Start:
@@ -114,7 +117,8 @@ class Run:
     def is_quiet(self) -> bool:
         """Whether it is certain that no order of ours is left."""
         state = self.state
-        return self.over and (state is None or not (state.orders.live or state.orders.pending))
+        is_empty = state is None or not (state.orders.live or state.orders.pending)
+        return self.is_cleared or (self.over and is_empty)
 
     @property
     def is_killed(self) -> bool:

@@ -17,6 +17,7 @@ from amm.brain.inputs import (
     Answer,
     Connected,
     Disconnected,
+    EarlierPrices,
     Frame,
     Kill,
     Lost,
@@ -57,8 +58,8 @@ class Supervisor:
     feed_url: Callable[[str], str]
     boot_id: str
     after_turn: Callable[[MarketState], None]
-    warm_up: Callable[[MarketState], Awaitable[None]]
-    """Told of each market before it begins: what is known of its prices from before may be put in."""
+    earlier_prices: Callable[[MarketState], Awaitable[EarlierPrices | None]]
+    """Asked for each market before it begins: what is known of its prices from before."""
     look_every: float
     """Seconds between two looks at what should run, beside those that events ask for."""
     runs: dict[str, Run] = attrs.field(factory=dict)
@@ -124,7 +125,7 @@ class Supervisor:
 
     def status(self, market: Market) -> None:
         run = self.runs[market.id]
-        if run.state is not None and run.state.status is not market.status:
+        if run.state is not None and run.state.life.status is not market.status:
             run.tell(StatusSeen(market.status, market.resolution_result))
 
     def stepped_back(self, told_seq: int, seq: int) -> None:
@@ -195,7 +196,7 @@ class Supervisor:
         if run.has_crashed:
             run.trouble, run.detail = None, ""
             run.scope.cancel()  # its orders were cancelled when it failed
-        elif state is None or state.stopping is None:
+        elif state is None or state.life.stopping is None:
             event = AmmStopped(self.around.clock(), run.market_id, mode)
             run.tell(Frame(0, (event,)))
 
@@ -220,7 +221,7 @@ class Supervisor:
                 if run.overlay.patches:  # from before it failed
                     self._lay_what_is_left(run)
                 await market.run()
-                log.info("market stopped", market=run.market_id, failure=str(market.state.failure))
+                log.info("market stopped", market=run.market_id, failure=str(market.state.life.failure))
         except Exception as fault:  # whatever it is, it is this market's alone
             return await self._crashed(run, fault)
         return True
@@ -258,7 +259,8 @@ class Supervisor:
             break
         if not self.around.stream.connected:
             run.early.append(Disconnected())
-        await self.warm_up(opened.state)
+        if (earlier := await self.earlier_prices(opened.state)) is not None:
+            run.early.insert(0, earlier)
         log.info("market opened", market=run.market_id, cash_cents=opened.state.ledger.inventory.cash)
         return LiveMarket(
             opened.state,
@@ -404,9 +406,7 @@ class Supervisor:
     async def _last_cancel(self, run: Run) -> None:
         with trio.move_on_after(LAST_CANCEL_SECONDS):
             try:
-                if await cancel_everything(self.exchange, run.market_id) and run.state is not None:
-                    run.state.orders.live.clear()
-                    run.state.orders.pending.clear()
-                    run.over = True
+                if await cancel_everything(self.exchange, run.market_id):
+                    run.is_cleared = True
             except (UnreachableError, RefusedError) as trouble:
                 log.error("orders may be left", market=run.market_id, why=str(trouble))

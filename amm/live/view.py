@@ -4,9 +4,10 @@ from typing import Any
 
 from amm.brain.arithmetic import CENT, ONE, Ms, rdiv
 from amm.brain.config import TransportMode
+from amm.brain.memory import Decision
 from amm.brain.quoting.ladder import Side
 from amm.brain.skew import inventory_skew
-from amm.brain.state import Decision, MarketState
+from amm.brain.state import MarketState
 from amm.live.run import Run
 
 
@@ -36,10 +37,10 @@ def view(state: MarketState) -> dict[str, Any]:
     """The state object that operators and Redis get."""
     inventory = state.ledger.inventory
     return {
-        "lifecycle": state.lifecycle.value,
-        "cause": state.cause.value if state.cause is not None else None,
-        "failure": state.failure.value if state.failure is not None else None,
-        "market_status": state.status.value,
+        "lifecycle": state.life.lifecycle.value,
+        "cause": state.life.cause.value if state.life.cause is not None else None,
+        "failure": state.life.failure.value if state.life.failure is not None else None,
+        "market_status": state.life.status.value,
         "phase": state.phase.phase.value,
         "phase_reason": state.phase.reason.value if state.phase.reason is not None else None,
         "defense_level": state.risk.level.name,
@@ -57,10 +58,10 @@ def view(state: MarketState) -> dict[str, Any]:
         "orders_unconfirmed": len(state.orders.pending),
         "total_fills_today": state.day.fills,
         "applied_seq": state.ledger.applied_seq,
-        "delivered_seq": state.delivered_seq,
+        "delivered_seq": state.reconciliation.delivered_seq,
         "duplicate_events": state.ledger.duplicates,
-        "last_requote_ms": state.quoted.at_ms if state.quoted is not None else 0,
-        "last_reconcile_ms": state.synced_ms,
+        "last_requote_ms": state.cycle.quoted.at_ms if state.cycle.quoted is not None else 0,
+        "last_reconcile_ms": state.reconciliation.synced_ms,
         "config_version": state.config.version,
         "transport": state.config.sync.transport.value,
         "start_count": state.start_count,
@@ -68,7 +69,7 @@ def view(state: MarketState) -> dict[str, Any]:
         "lvr_cooldown_until": max(cooldown_until(state, side) for side in Side),
         "cooldown_until_ask_ms": cooldown_until(state, Side.ASK),
         "cooldown_until_bid_ms": cooldown_until(state, Side.BID),
-        **({} if state.decision is None else thoughts(state.decision)),
+        **({} if state.cycle.decision is None else thoughts(state.cycle.decision)),
     }
 
 

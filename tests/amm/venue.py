@@ -29,10 +29,11 @@ from amm.brain.commands import (
 )
 from amm.brain.config import AMM_USER_ID, Config
 from amm.brain.inputs import Answer, Book, Connected, Disconnected, Frame, Input, Progress
+from amm.brain.memory import Lifecycle
 from amm.brain.orders import side_of
 from amm.brain.phases import Phase
 from amm.brain.quoting.ladder import Side
-from amm.brain.state import Lifecycle, MarketFacts, MarketState, open_market
+from amm.brain.state import MarketFacts, MarketState, open_market
 from amm.brain.strategy import decide, next_call_ms
 from amm.brain.wire import (
     Balance,
@@ -534,6 +535,6 @@ def playing(
         play.state.prices.fair_override = fair * CENT
         play.state.prices.sigma_override = 2 * CENT
     play.step(Book(play.venue.book(1, play.now_ms)))
-    assert play.state.lifecycle is Lifecycle.RUNNING
+    assert play.state.life.lifecycle is Lifecycle.RUNNING
     play.sent.clear()
     return play

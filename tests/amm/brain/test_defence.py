@@ -193,8 +193,8 @@ def test_the_strategy_knows_what_a_side_is_meant_to_hold() -> None:
     assert play.venue.ladder(Side.ASK) == "59x77 62x54 66x19"
     play.buys(Side.ASK, 50)
     play.wait(1_000)
-    assert play.state.decision is not None
-    assert play.state.decision.whole_side == 277
+    assert play.state.cycle.decision is not None
+    assert play.state.cycle.decision.whole_side == 277
     assert not play.state.informed.sides[Side.ASK].is_locked(play.now_ms)
 
 

@@ -11,10 +11,10 @@ from amm.brain.book import ForeignBook
 from amm.brain.commands import AlertKind, Mint, NewOrder, Place, Replace
 from amm.brain.defence import Level, evaluate
 from amm.brain.inputs import Book, Kill, Resume
+from amm.brain.memory import Lifecycle
 from amm.brain.quote import Quote
 from amm.brain.quoting.inventory import Fill, Inventory, Ledger, Leg
 from amm.brain.quoting.ladder import Side
-from amm.brain.state import Lifecycle
 from amm.brain.wire import Direction, EventMessage, MarketStatus, Party, Role, Trade, TradeExecuted
 from amm.live.sequencer import Sequencer
 from tests.amm.parts import HOUR, MARKET, NOON, config, facts, quoted, quoted_at
@@ -265,7 +265,7 @@ class AnyCourseOfEvents(RuleBasedStateMachine):
         assert play.agrees()
         live = {key for key, one in play.venue.orders.items() if one.live}
         assert live == set(play.state.orders.live)
-        assert play.state.lifecycle in (Lifecycle.RUNNING, Lifecycle.EMERGENCY, Lifecycle.STARTING)
+        assert play.state.life.lifecycle in (Lifecycle.RUNNING, Lifecycle.EMERGENCY, Lifecycle.STARTING)
 
 
 TestAnyCourseOfEvents = AnyCourseOfEvents.TestCase

@@ -16,9 +16,9 @@ from amm.brain.commands import (
 )
 from amm.brain.defence import Level, Reason
 from amm.brain.inputs import Book, Kill, KnownEvents, Lost, Refunded, Resume, SteppedBack, Stop
+from amm.brain.memory import Failure, Lifecycle
 from amm.brain.phases import Phase
 from amm.brain.quoting.ladder import Side
-from amm.brain.state import Failure, Lifecycle
 from amm.brain.wire import AmmStopped, MarketStatus, StopMode
 from tests.amm.parts import HOUR, MARKET, NOON, config
 from tests.amm.venue import Play, Venue, market_facts, opened, playing
@@ -56,7 +56,7 @@ def test_scenario_1_a_process_killed_during_the_start_leaves_the_same_ten_orders
 
 def test_without_shares_nothing_is_minted_and_nothing_quoted() -> None:
     play = started(opened(Venue(yes=0, no=0, yes_cost=0, no_cost=0)))
-    assert (play.state.lifecycle, play.state.failure) == (Lifecycle.STOPPED, Failure.NO_INVENTORY)
+    assert (play.state.life.lifecycle, play.state.life.failure) == (Lifecycle.STOPPED, Failure.NO_INVENTORY)
     assert not any(isinstance(one, Mint | Place) for one in play.commands())
 
 
@@ -65,25 +65,25 @@ def test_a_start_waits_for_a_suspended_market() -> None:
     assert play.commands() == []
     play.venue.turn(MarketStatus.ACTIVE, play.now_ms)
     play.wait(1_000)
-    assert play.state.lifecycle is Lifecycle.RUNNING
+    assert play.state.life.lifecycle is Lifecycle.RUNNING
 
 
 def test_a_start_in_a_market_that_is_over_fails() -> None:
     play = started(opened(Venue(status=MarketStatus.RESOLVED)))
-    assert (play.state.lifecycle, play.state.failure) == (Lifecycle.STOPPED, Failure.NOT_ACTIVE)
+    assert (play.state.life.lifecycle, play.state.life.failure) == (Lifecycle.STOPPED, Failure.NOT_ACTIVE)
 
 
 def test_nothing_is_quoted_before_the_first_book() -> None:
     play = opened()
     play.step()
-    assert play.state.lifecycle is Lifecycle.STARTING
+    assert play.state.life.lifecycle is Lifecycle.STARTING
     assert [type(one) for one in play.commands()] == [BatchCancel, Sync]
 
 
 def test_a_latch_left_by_an_earlier_process_keeps_the_market_quiet() -> None:
     play = started(opened(killed=True))
     play.wait(5_000)
-    assert play.state.lifecycle is Lifecycle.EMERGENCY
+    assert play.state.life.lifecycle is Lifecycle.EMERGENCY
     assert not any(isinstance(one, Place) for one in play.commands())
 
 
@@ -92,7 +92,7 @@ def test_scenario_10_a_suspension_cancels_and_an_end_of_it_resumes() -> None:
     play.venue.turn(MarketStatus.SUSPENDED, play.now_ms)
     play.step()
     assert [type(one) for one in play.orders_sent()] == [BatchCancel]
-    assert (play.state.lifecycle, play.venue.locked(Side.ASK)) == (Lifecycle.EMERGENCY, 0)
+    assert (play.state.life.lifecycle, play.venue.locked(Side.ASK)) == (Lifecycle.EMERGENCY, 0)
     play.sent.clear()
     play.wait(10_000)
     assert play.orders_sent() == []
@@ -100,7 +100,7 @@ def test_scenario_10_a_suspension_cancels_and_an_end_of_it_resumes() -> None:
     play.wait(1_500)
     assert play.orders_sent() == []
     play.wait(1_500)
-    assert play.state.lifecycle is Lifecycle.RUNNING
+    assert play.state.life.lifecycle is Lifecycle.RUNNING
     assert any(isinstance(one, Sync) for one in play.commands())
     assert play.venue.ladder(Side.ASK).startswith("55x100"), "with exploration's spread at first"
     play.wait(21_000)
@@ -118,10 +118,10 @@ def test_scenario_10_in_a_halt_nothing_is_sent_and_afterwards_the_first_command_
     play.step()
     assert isinstance(play.commands()[0], BatchCancel)
     play.wait(10_000)
-    assert (play.state.lifecycle, play.venue.locked(Side.ASK)) == (Lifecycle.EMERGENCY, 0)
+    assert (play.state.life.lifecycle, play.venue.locked(Side.ASK)) == (Lifecycle.EMERGENCY, 0)
     play.step(Resume())
     play.wait(2_000)
-    assert play.state.lifecycle is Lifecycle.RUNNING
+    assert play.state.life.lifecycle is Lifecycle.RUNNING
     assert play.venue.locked(Side.ASK) > 0
 
 
@@ -137,7 +137,7 @@ def test_a_suspension_or_a_halt_that_is_over_before_anybody_looks_is_one(
     play.venue.turn(MarketStatus.ACTIVE, play.now_ms)
     play.step()
     assert [type(one) for one in play.orders_sent()] == [BatchCancel]
-    assert (play.state.lifecycle, play.venue.locked(Side.ASK)) == (Lifecycle.EMERGENCY, 0)
+    assert (play.state.life.lifecycle, play.venue.locked(Side.ASK)) == (Lifecycle.EMERGENCY, 0)
     play.wait(10_000)
     assert (play.venue.locked(Side.ASK) > 0) is quotes_again
 
@@ -180,7 +180,7 @@ def test_scenario_10_after_the_resolution_nothing_is_burned() -> None:
     play.venue.yes = play.venue.no = play.venue.yes_cost = play.venue.no_cost = 0
     play.venue.turn(MarketStatus.SETTLED, play.now_ms, "YES")
     play.wait(2_000)
-    assert play.state.lifecycle is Lifecycle.STOPPED
+    assert play.state.life.lifecycle is Lifecycle.STOPPED
     assert play.state.ledger.inventory.cash == cash + 1_000 * 100
     assert AlertKind.INVENTORY_DRIFT not in play.kinds()
 
@@ -212,9 +212,9 @@ def test_a_void_market_is_over_when_the_ledger_has_told_what_it_paid() -> None:
     play.venue.tell(AmmStopped(play.now_ms, MARKET, None))
     play.wait(60_000)
     state = play.state
-    assert state.lifecycle.value == "WINDING_DOWN"
+    assert state.life.lifecycle.value == "WINDING_DOWN"
     play.step(Refunded(before.cash + 99_000))
-    assert state.lifecycle.value == "STOPPED"
+    assert state.life.lifecycle.value == "STOPPED"
     inventory = play.state.ledger.inventory
     assert (inventory.cash, inventory.shares()) == (before.cash + 99_000, (0, 0, 0, 0))
     assert inventory.realized_pnl == before.realized_pnl + 99_000 - before.yes_cost - before.no_cost
@@ -234,7 +234,7 @@ def unequal() -> Venue:
 def test_scenario_10_a_graceful_stop_burns_the_pairs() -> None:
     play = playing(unequal())
     stopped_by_the_exchange(play, StopMode.GRACEFUL)
-    assert play.state.lifecycle is Lifecycle.STOPPED
+    assert play.state.life.lifecycle is Lifecycle.STOPPED
     assert (play.venue.yes, play.venue.no) == (300, 0)
     assert play.agrees()
     assert AlertKind.FOREIGN_CANCEL not in play.kinds()
@@ -243,13 +243,13 @@ def test_scenario_10_a_graceful_stop_burns_the_pairs() -> None:
 def test_scenario_10_a_graceful_stop_may_be_told_not_to_burn() -> None:
     play = playing(unequal(), config(life__burn_on_stop=False))
     stopped_by_the_exchange(play, StopMode.GRACEFUL)
-    assert (play.state.lifecycle, play.venue.yes, play.venue.no) == (Lifecycle.STOPPED, 1_800, 1_500)
+    assert (play.state.life.lifecycle, play.venue.yes, play.venue.no) == (Lifecycle.STOPPED, 1_800, 1_500)
 
 
 def test_scenario_10_an_immediate_stop_burns_nothing() -> None:
     play = playing(unequal())
     stopped_by_the_exchange(play, StopMode.IMMEDIATE)
-    assert (play.state.lifecycle, play.venue.yes, play.venue.no) == (Lifecycle.STOPPED, 1_800, 1_500)
+    assert (play.state.life.lifecycle, play.venue.yes, play.venue.no) == (Lifecycle.STOPPED, 1_800, 1_500)
 
 
 def test_scenario_10_a_place_in_flight_at_the_stop_leaves_no_order_behind() -> None:
@@ -260,7 +260,7 @@ def test_scenario_10_a_place_in_flight_at_the_stop_leaves_no_order_behind() -> N
     play.wait(250)
     assert play.state.orders.pending
     stopped_by_the_exchange(play, StopMode.GRACEFUL)
-    assert play.state.lifecycle is Lifecycle.STOPPED
+    assert play.state.life.lifecycle is Lifecycle.STOPPED
     assert play.venue.locked(Side.ASK) == play.venue.locked(Side.BID) == 0
 
 
@@ -268,7 +268,7 @@ def test_a_shutdown_of_the_process_cancels_and_keeps_the_shares() -> None:
     play = playing()
     play.step(Stop())
     play.wait(3_000)
-    assert play.state.lifecycle is Lifecycle.STOPPED
+    assert play.state.life.lifecycle is Lifecycle.STOPPED
     assert (play.venue.locked(Side.ASK), play.venue.yes) == (0, 1_000)
 
 
@@ -277,7 +277,7 @@ def test_a_stop_that_cannot_be_confirmed_says_so() -> None:
     play.cut()
     play.step(Stop(StopMode.IMMEDIATE))
     play.wait(6_000)
-    assert play.state.lifecycle is Lifecycle.STOPPED
+    assert play.state.life.lifecycle is Lifecycle.STOPPED
     assert AlertKind.UNCONFIRMED_CANCELS in play.kinds()
 
 
@@ -307,10 +307,10 @@ def test_scenario_5_a_day_loss_kills_once_and_is_not_resumed_without_override() 
     play.wait(100_000)
     assert not any(isinstance(one, Place | Replace) for one in play.commands())
     play.step(Resume())
-    assert play.state.lifecycle is Lifecycle.EMERGENCY
+    assert play.state.life.lifecycle is Lifecycle.EMERGENCY
     play.step(Resume(override=True))
     play.wait(2_000)
-    assert play.state.lifecycle is Lifecycle.RUNNING
+    assert play.state.life.lifecycle is Lifecycle.RUNNING
     assert not play.state.risk.killed
 
 
@@ -320,8 +320,8 @@ def test_scenario_5_half_of_the_loss_goes_back_to_exploration() -> None:
     play = playing(venue, config(budget=500_000), fair=85)
     play.state.day.start_equity = 500_000
     play.wait(1_100)
-    assert play.state.decision is not None
-    assert (play.state.decision.equity, play.state.decision.day_pnl) == (437_000, -63_000)
+    assert play.state.cycle.decision is not None
+    assert (play.state.cycle.decision.equity, play.state.cycle.decision.day_pnl) == (437_000, -63_000)
     assert play.state.phase.phase is Phase.EXPLORATION
 
 
@@ -329,7 +329,7 @@ def test_a_kill_stops_the_repetition_of_a_mint() -> None:
     venue = Venue(yes=150, no=180, yes_cost=7_500, no_cost=9_000, cash=120_000)
     venue.stuck["mint"] = 9003
     play = playing(venue)
-    assert play.state.operation is not None
+    assert play.state.pairs.operation is not None
     play.step(Kill("operator"))
     play.sent.clear()
     play.wait(10_000)
@@ -389,7 +389,7 @@ def test_the_end_of_trading_counts_as_a_suspension() -> None:
     assert facts.trading_end_ms is not None
     play.now_ms = facts.trading_end_ms - 1_000
     play.wait(2_000)
-    assert (play.state.lifecycle, play.venue.locked(Side.ASK)) == (Lifecycle.EMERGENCY, 0)
+    assert (play.state.life.lifecycle, play.venue.locked(Side.ASK)) == (Lifecycle.EMERGENCY, 0)
 
 
 def test_a_lost_event_clears_the_market_and_quotes_again() -> None:
@@ -409,7 +409,7 @@ def test_a_resume_is_refused_while_the_market_is_not_active(status: MarketStatus
     play.step(Kill("operator"))
     play.wait(1_000)
     play.step(Resume(override=True))
-    assert play.state.lifecycle is Lifecycle.EMERGENCY
+    assert play.state.life.lifecycle is Lifecycle.EMERGENCY
     assert play.state.prices.fair_override == 50 * CENT
 
 
@@ -456,6 +456,6 @@ def test_the_day_begins_at_the_price_that_it_goes_on_with() -> None:
     play.state.prices.posterior = 80 * CENT
     started(play)
     play.wait(1_100)
-    assert play.state.decision is not None
-    assert play.state.decision.fair.price > 58 * CENT
-    assert abs(play.state.decision.day_pnl) < 100
+    assert play.state.cycle.decision is not None
+    assert play.state.cycle.decision.fair.price > 58 * CENT
+    assert abs(play.state.cycle.decision.day_pnl) < 100

@@ -196,7 +196,7 @@ def test_scenario_9_a_mint_goes_out_with_a_sync_right_behind_it() -> None:
 def test_scenario_9_a_mint_whose_answer_was_lost_is_one_mint() -> None:
     play = ready(rich(), latency_ms=100)
     play.wait(250)
-    assert play.state.operation is not None
+    assert play.state.pairs.operation is not None
     play.cut()
     play.now_ms += 500
     play.reconnect(blind_ms=500)
@@ -225,7 +225,7 @@ def test_a_mint_adopted_before_its_answer_is_not_counted_twice() -> None:
     venue.mumble.add("mint")
     play = ready(venue)
     play.wait(210)
-    assert play.state.operation is not None
+    assert play.state.pairs.operation is not None
     play.step(Lost())
     play.wait(5_000)
     assert (venue.operations, play.state.ledger.inventory.yes) == (1, 1_000)
@@ -256,7 +256,7 @@ def test_an_unauthorised_market_is_not_asked_to_mint_again() -> None:
 def test_a_fill_between_a_mint_and_its_answer_keeps_the_books_exact() -> None:
     play = ready(rich(), latency_ms=100)
     play.wait(250)
-    assert play.state.operation is not None
+    assert play.state.pairs.operation is not None
     play.venue.take(Side.ASK, 7, play.now_ms)
     play.wait(5_000)
     assert play.agrees()
@@ -268,8 +268,8 @@ def test_money_that_people_move_is_no_profit() -> None:
     play.wait(1_100)
     play.step(Allocate(50_000))
     play.wait(1_100)
-    assert play.state.decision is not None
-    assert (play.state.decision.day_pnl, play.state.ledger.inventory.cash) == (0, 150_000)
+    assert play.state.cycle.decision is not None
+    assert (play.state.cycle.decision.day_pnl, play.state.ledger.inventory.cash) == (0, 150_000)
 
 
 @pytest.mark.parametrize("amount", [300_001, -100_001])

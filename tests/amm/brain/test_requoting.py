@@ -22,18 +22,18 @@ def test_a_quiet_market_is_thought_of_once_and_a_changed_one_again() -> None:
     """The same situation gives the same quote without working it out; a parameter or a fill does not."""
     play = playing()
     play.wait(1_000)
-    before = play.state.thought
+    before = play.state.cycle.thought
     play.wait(3_000)
-    assert play.state.thought is before
+    assert play.state.cycle.thought is before
     play.step(NewConfig(config(ladder__level_qty=50)))
     play.wait(3_000)
     assert before is not None
-    assert play.state.thought is not None
-    assert [one.quantity for one in play.state.thought.targets[Side.ASK]] == [50, 35, 24, 17, 12]
-    after = play.state.thought
+    assert play.state.cycle.thought is not None
+    assert [one.quantity for one in play.state.cycle.thought.targets[Side.ASK]] == [50, 35, 24, 17, 12]
+    after = play.state.cycle.thought
     play.buys(Side.ASK, 1)
     play.wait(1_000)
-    assert play.state.thought is not after
+    assert play.state.cycle.thought is not after
 
 
 def test_a_second_cycle_without_change_sends_nothing(play: Play) -> None:
@@ -249,10 +249,10 @@ def test_many_markets_keep_to_a_beat_of_their_own() -> None:
     moments = []
     for beat in (130, 700):
         play = playing()
-        play.state.beat = beat
+        play.state.cycle.beat = beat
         play.wait(3_000)
-        play.state.wake = True
+        play.state.cycle.wake = True
         play.wait(2_500)
-        assert play.state.cycle_ms is not None
-        moments.append(play.state.cycle_ms % 1_000)
+        assert play.state.cycle.last_ms is not None
+        moments.append(play.state.cycle.last_ms % 1_000)
     assert moments == [130, 700]

@@ -6,7 +6,7 @@ import pytest
 from amm.brain.arithmetic import CENT
 from amm.brain.config_layers import Start, build
 from amm.brain.inputs import Answer, Connected, Disconnected, Frame, Progress
-from amm.brain.state import Lifecycle
+from amm.brain.memory import Lifecycle
 from amm.lab.line import Line
 from amm.lab.makers import StrategyMaker
 from amm.lab.run import Run
@@ -105,7 +105,7 @@ def test_a_killed_process_is_followed_by_one_that_asks_what_it_owns() -> None:
     agreed = before_the_end(run)
     result = run.run()
     assert maker.state is not first
-    assert maker.state.lifecycle is Lifecycle.RUNNING
+    assert maker.state.life.lifecycle is Lifecycle.RUNNING
     assert agreed == [True]
     assert result.commands["BatchCancel"] == 2
     assert "Mint" not in result.commands

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from amm.brain.arithmetic import DAY_MS, Ms
-from amm.brain.state import DayBook
+from amm.brain.memory import DayBook
 from amm.brain.wire import AmmMarket
 from amm.live.credentials import Credentials
 from amm.live.day import day_until_now

@@ -173,4 +173,4 @@ def test_what_a_reconciliation_found_is_counted_and_a_difference_shown_until_it_
     play.wait(70_000)
     assert play.state.counts["reconcile drift"] == 1
     play.wait(70_000)
-    assert play.state.drifted == {}
+    assert play.state.reconciliation.drifted == {}

@@ -37,8 +37,8 @@ def fair_after_five_sales_of_ten_at_40(play: Play) -> float:
         trade = TradeExecuted(play.now_ms, MARKET, Trade(f"TRD_{number}", 40, 10, *others))
         play.step(Frame(play.venue.seq + number, (trade,)))
     play.wait(1_000)
-    assert play.state.decision is not None
-    return play.state.decision.fair.price / CENT
+    assert play.state.cycle.decision is not None
+    return play.state.cycle.decision.fair.price / CENT
 
 
 @pytest.mark.parametrize("open_for", [0, MONTH], ids=["just opened", "open for a month"])

@@ -15,10 +15,10 @@ from adapters.access.tokens import TokenType
 from amm.brain.budget import Bucket, RateBudget
 from amm.brain.config import Limits
 from amm.brain.inputs import Book, Polled
+from amm.brain.memory import Lifecycle
 from amm.brain.polled import UNNAMED
 from amm.brain.quoting.inventory import Fill, Leg
 from amm.brain.quoting.ladder import Side
-from amm.brain.state import Lifecycle
 from kernel.codes import AMM_ID
 from tests.adapters.serving import ServerProcess, Venue, database_for, serving, tokens, until, venue
 from tests.amm.parts import NOON, config
@@ -248,7 +248,7 @@ def test_a_polled_fill_of_an_earlier_life_is_not_booked_a_second_time() -> None:
     play.step(Book(play.venue.book(1, play.now_ms)))
     play.step(Polled((late,)))
     assert play.agrees()
-    assert play.state.lifecycle is Lifecycle.RUNNING
+    assert play.state.life.lifecycle is Lifecycle.RUNNING
     assert not play.state.risk.latched
 
 

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 import attrs
 import httpx
@@ -22,7 +22,8 @@ from amm.brain.arithmetic import CENT, Ms
 from amm.brain.budget import RateBudget
 from amm.brain.commands import Action
 from amm.brain.inputs import Frame, Input, Kill, Resume
-from amm.brain.state import Lifecycle, MarketState
+from amm.brain.memory import Lifecycle
+from amm.brain.state import MarketState
 from amm.brain.strategy import decide
 from amm.brain.wire import StopMode, TradeExecuted
 from amm.live import supervisor
@@ -163,7 +164,7 @@ async def test_a_kill_outlives_the_turn_that_fails_over_it(exchange: Venue, tmp_
             raise ZeroDivisionError("a strategy with a mistake in it")
         actions = decide(state, news, now_ms, budget)
         if is_killed:
-            state.outbox.extend(actions)
+            state.outbox.actions.extend(actions)
             raise ZeroDivisionError("the same, further down")
         return actions
 
@@ -198,8 +199,8 @@ async def test_a_kill_outlives_an_opening_that_fails_and_a_disk_that_is_full(
         await eventually(lambda: hasattr(maker, "supervisor") and maker.supervisor.looked)
         supervisor, market = maker.supervisor, quoted(exchange)
 
-        async def fail_once(state: MarketState) -> None:
-            supervisor.warm_up = mirror.warm_up
+        async def fail_once(state: MarketState) -> NoReturn:
+            supervisor.earlier_prices = mirror.earlier_prices
             supervisor.kill(supervisor.runs[state.market_id], "enough")
             raise ZeroDivisionError("no prices")
 
@@ -212,7 +213,7 @@ async def test_a_kill_outlives_an_opening_that_fails_and_a_disk_that_is_full(
                 super().write(kept)
 
         mirror = Mirror(None, wall_clock)
-        supervisor.warm_up = fail_once
+        supervisor.earlier_prices = fail_once
         supervisor.around = attrs.evolve(supervisor.around, keep=FullDisk(tmp_path))
         await eventually(lambda: market.market_id in supervisor.runs)
         run = supervisor.runs[market.market_id]
@@ -243,7 +244,7 @@ async def test_a_days_loss_counts_on_over_a_restart(exchange: Venue, tmp_path: P
         def lost(maker: MarketMaker = maker) -> int:
             """What it believes to have lost today, once it has looked."""
             run = maker.supervisor.runs.get(market.market_id) if hasattr(maker, "supervisor") else None
-            decision = None if run is None or run.state is None else run.state.decision
+            decision = None if run is None or run.state is None else run.state.cycle.decision
             return 0 if decision is None or decision.fair.price != 90 * CENT else -decision.day_pnl
 
         async with trio.open_nursery() as nursery:
@@ -293,7 +294,7 @@ async def test_a_loss_of_all_markets_together_kills_every_one_of_them(
         await eventually(lambda: all(state.risk.killed for state in states))
         await eventually(lambda: not losing.own_orders() and not other.own_orders())
         assert maker.supervisor.account.lost_too_much
-        await eventually(lambda: all(state.sweep is None for state in states))
+        await eventually(lambda: all(state.life.sweep is None for state in states))
         runs[other.market_id].tell(Resume(override=True))
         await eventually(lambda: other.is_quoted())
         await trio.sleep(1.5)  # a look at the losses later it is still quoted
@@ -408,7 +409,7 @@ async def test_money_that_came_while_events_were_lost_for_good_is_found_in_the_l
         state = run.state
         assert state is not None
         await eventually(lambda: bool(swallowed))
-        state.sync_wanted = True
+        state.reconciliation.sync_wanted = True
         await eventually(lambda: state.ledger.inventory.yes == 2_490)
         for _ in range(2):
             await maker.supervisor.account.read_cash()
@@ -535,7 +536,7 @@ async def test_a_person_who_asks_while_a_market_ends_is_answered(exchange: Venue
         run = maker.supervisor.runs[market.market_id]
         control = Control(maker.supervisor, maker.stream, Metrics(), Mirror(None, wall_clock))
         exchange.admin.post("/admin/amm/stop", market_id=market.market_id)
-        await eventually(lambda: run.state is not None and run.state.lifecycle is Lifecycle.STOPPED)
+        await eventually(lambda: run.state is not None and run.state.life.lifecycle is Lifecycle.STOPPED)
         with trio.fail_after(5), pytest.raises(NoError):
             await control.resume(market.market_id, b'{"reason": "too late"}')
         maker.stop.set()
