@@ -47,7 +47,9 @@ class StrictConnection(h11.Connection):
         try:
             return super().next_event()
         except h11.RemoteProtocolError as trouble:
-            self.trouble = TOO_LARGE if trouble.error_status_hint == 431 else str(trouble)
+            # Not what h11 quotes of it: there may be a token in the line, and this is logged.
+            told = str(trouble).partition(": bytearray(")[0]
+            self.trouble = TOO_LARGE if trouble.error_status_hint == 431 else told
             raise
 
     def refusal(self) -> RefusedError:

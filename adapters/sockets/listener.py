@@ -161,10 +161,14 @@ class Visitor(TCPServer):
                 # It has the one method by which the wrapper, which chooses a version of HTTP, is used.
                 self.protocol = cast("ProtocolWrapper", protocol)
                 self._task_group.spawn(self._end_idleness)
+                upgrade = None
                 try:
                     await self._read_data()
                 except UpgradeAsked as asked:
-                    await self.take_over(asked.upgrade)
+                    upgrade = asked.upgrade
+                # Not while that is handled: a log would tell of it, and its target may hold a token.
+                if upgrade is not None:
+                    await self.take_over(upgrade)
                 # Hypercorn would keep the socket of everybody who has gone until its idle time is over.
                 self.has_ended = True
                 self._idle.cancel()

@@ -236,3 +236,22 @@ def test_the_names_of_paths_are_spelled() -> None:
         b"/%2e%2e",
     ):
         assert not is_spelled(path), path
+
+
+QUOTED = {
+    "a line that is none": b"GET /ws/v1/commands?token=SECRET \xff HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a header that is none": SMUGGLED[:-2] + b"Authorization : Bearer SECRET\r\n\r\n",
+    "a size that is none": POST + b"Transfer-Encoding: chunked\r\n\r\nSECRET\r\n{}",
+}
+
+
+@pytest.mark.parametrize("received", QUOTED.values(), ids=QUOTED)
+def test_what_was_wrong_is_told_without_quoting_it(received: bytes) -> None:
+    """It is logged, too, and there may be a token in it."""
+    connection = StrictConnection()
+    connection.receive_data(received)
+    with pytest.raises(h11.RemoteProtocolError):
+        while connection.next_event() is not h11.NEED_DATA:
+            pass
+    assert connection.trouble.startswith("illegal ")
+    assert "SECRET" not in connection.refusal().message

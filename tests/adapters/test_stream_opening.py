@@ -1,16 +1,22 @@
 """Opening a command connection, and every way of being sent off."""
 
 import math
+import traceback
+from typing import Any
 
 import msgspec
 import pytest
 import trio
 import trio_websocket
+from hypercorn.config import Config
+from hypercorn.trio.worker_context import WorkerContext
 from trio.testing import MockClock
 
 from adapters.access.tokens import TokenType
+from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings
-from adapters.sockets.websocket import FRAME_MAX
+from adapters.sockets.listener import Visitor
+from adapters.sockets.websocket import FRAME_MAX, Upgrade
 from adapters.stream.hub import CONNECTIONS_MAX
 from kernel.codes import AMM_ID
 from tests.adapters.streaming import ANN, BEN, ROOT, Refused, running, wish
@@ -48,6 +54,43 @@ async def test_a_token_in_the_query_does_as_well() -> None:
         venue.connected(f"/ws/v1/commands?token={venue.token(ANN)}") as ann,
     ):
         assert (await ann.receive())["user_id"] == ANN
+
+
+async def test_a_fault_is_logged_without_the_token_of_the_query() -> None:
+    """Python tells of whatever was being handled when something failed."""
+    faults: list[Exception] = []
+
+    class Faulty:
+        async def serve(self, stream: trio.SocketStream, upgrade: Upgrade) -> None:
+            try:
+                raise RuntimeError("a fault")
+            except RuntimeError as fault:
+                faults.append(fault)
+                raise
+
+        async def drain(self) -> None:
+            """Nobody is here."""
+
+    nobody: Any = None
+    """No application: nothing but this is asked."""
+
+    async def visit(stream: trio.SocketStream) -> None:
+        await Visitor(nobody, Config(), WorkerContext(None), {}, Faulty(), Clock(), stream).run()
+
+    asked = (
+        b"GET /ws/v1/commands?token=SECRET HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+        b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n\r\n"
+    )
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.serve_listeners, visit, [listener])
+        async with await trio.open_tcp_stream(*listener.socket.getsockname()) as stream:
+            await stream.send_all(asked)
+            with trio.fail_after(10):
+                assert await stream.receive_some() == b""
+        nursery.cancel_scope.cancel()
+    (fault,) = faults
+    assert "SECRET" not in "".join(traceback.format_exception(fault))
 
 
 @pytest.mark.parametrize("token", ["nonsense", "refresh", "expired", "disabled"])
