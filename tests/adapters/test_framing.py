@@ -250,8 +250,12 @@ def test_what_was_wrong_is_told_without_quoting_it(received: bytes) -> None:
     """It is logged, too, and there may be a token in it."""
     connection = StrictConnection()
     connection.receive_data(received)
-    with pytest.raises(h11.RemoteProtocolError):
+
+    def read() -> None:
         while connection.next_event() is not h11.NEED_DATA:
             pass
+
+    with pytest.raises(h11.RemoteProtocolError):
+        read()
     assert connection.trouble.startswith("illegal ")
     assert "SECRET" not in connection.refusal().message
