@@ -25,6 +25,7 @@ from amm.live.metrics import Metrics
 from amm.live.mirror import Mirror
 from amm.live.rest import RefusedError, UnreachableError
 from amm.live.run import Run
+from amm.live.state_store import KeepError
 from amm.live.supervisor import Supervisor
 from amm.live.transport import Transport
 from amm.live.view import state_of
@@ -206,9 +207,17 @@ class Control:
     async def kill(self, market_id: str, body: bytes) -> dict[str, Any]:
         reason = msgspec.json.decode(body, type=KillBody).reason
         runs = list(self.supervisor.alive()) if market_id == ALL else [self._living(market_id)]
+        killed, failed = [], []
         for run in runs:
-            self.supervisor.kill(run, reason)
-        return {"killed": [run.market_id for run in runs]}
+            try:
+                self.supervisor.kill(run, reason)
+                killed.append(run.market_id)
+            except KeepError as trouble:  # the others are to stop all the same
+                failed.append(f"{run.market_id}: {trouble}")
+        if failed:
+            done = ", ".join(killed) or "none"
+            raise NoError(503, f"not killed, for it could not be kept: {'; '.join(failed)}; killed: {done}")
+        return {"killed": killed}
 
     async def resume(self, market_id: str, body: bytes) -> dict[str, Any]:
         wish = msgspec.json.decode(body, type=ResumeBody)

@@ -376,11 +376,16 @@ class Supervisor:
             if not self.account.lost_too_much:
                 told.clear()
             for run in list(self.alive()) if self.account.lost_too_much else ():
-                if run.market_id not in told:
-                    told.add(run.market_id)
-                    why = f"all markets together lost {self.account.lost_today()} cents today"
-                    tell_people(Alert(run.market_id, AlertKind.KILL_SWITCH, Severity.CRITICAL, why))
+                if run.market_id in told:
+                    continue
+                try:
                     self.kill(run, "GLOBAL_DAILY_LOSS")
+                except KeepError as trouble:
+                    log.error("the kill could not be kept", market=run.market_id, why=str(trouble))
+                    continue  # tried again in a second: the others are to stop all the same
+                told.add(run.market_id)
+                why = f"all markets together lost {self.account.lost_today()} cents today"
+                tell_people(Alert(run.market_id, AlertKind.KILL_SWITCH, Severity.CRITICAL, why))
             await trio.sleep(1)
 
     # Stopping.

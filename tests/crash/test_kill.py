@@ -314,16 +314,17 @@ HOLDERS = 450
 RESTING = 900
 FUNDS = 10_000
 ROWS_OF_PORTIONS = (1, 350, 750, 1_000, 1_250)
-"""How many rows of a market's end are on the disk before each kill: while orders go, and while holders are paid."""
+"""How many rows of an end are on the disk before each kill: while orders go, and while holders are paid."""
 END_ROWS = RESTING + HOLDERS
 SLOWLY = """
-CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.1); RETURN NULL; END $$;
+CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql
+AS $$ BEGIN PERFORM pg_sleep(0.1); RETURN NULL; END $$;
 CREATE TRIGGER slowly BEFORE INSERT ON wal_events FOR EACH STATEMENT EXECUTE FUNCTION slowly()
 """
 
 
 async def a_large_market(server: Server) -> None:
-    """Half of the holders have YES and half NO, each has paid 50 cents a share; all have more orders that rest."""
+    """Half of the holders have YES and half NO, at 50 cents a share; all have more orders that rest."""
     caller = await server.caller()
     users = [f"holder-{number:03}" for number in range(HOLDERS)]
     terms = MarketTerms(title="?", maker_fee_bps=0, taker_fee_bps=0)
@@ -364,7 +365,7 @@ async def a_large_market(server: Server) -> None:
 async def test_a_large_market_ends_once_however_often_the_server_is_killed_between_two_portions(
     database_url: str, folder: Path, end: ResolveMarket | VoidMarket
 ) -> None:
-    """Each start goes on with it before anybody is served, and is killed in turn; the last comes to the end."""
+    """Each start goes on with it before it serves, and is killed as well; the last comes to the end."""
     server = Server(folder, database_url)
 
     async def ask_for_the_end() -> None:

@@ -225,6 +225,53 @@ async def test_a_kill_outlives_an_opening_that_fails_and_a_disk_that_is_full(
         maker.stop.set()
 
 
+async def test_a_kill_of_all_that_cannot_be_kept_for_one_reaches_the_others_and_says_so(
+    exchange: Venue, tmp_path: Path
+) -> None:
+    """The first of three waits for a person, and there is no room on the disk to kill it."""
+    markets = [quoted(exchange) for _ in range(3)]
+    ill = markets[0].market_id
+
+    def think(state: MarketState, news: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
+        if state.market_id == ill:
+            raise ZeroDivisionError("a strategy with a mistake in it")
+        return decide(state, news, now_ms, budget)
+
+    class FullDisk(Keep):
+        def write(self, kept: Kept) -> None:
+            if kept.market_id == ill and kept.killed:
+                raise KeepError("no space left on device")
+            super().write(kept)
+
+    told: list[str] = []
+    maker = MarketMaker(
+        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG),
+        think=think,
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(maker.run, told.append)
+        await eventually(lambda: hasattr(maker, "supervisor") and ill in maker.supervisor.runs)
+        runs = maker.supervisor.runs
+        await eventually(lambda: runs[ill].has_crashed and all(one.is_quoted() for one in markets[1:]))
+        maker.supervisor.around = attrs.evolve(maker.supervisor.around, keep=FullDisk(tmp_path))
+        async with httpx.AsyncClient() as http:
+            address = next(line.split()[1] for line in told if line.startswith("control"))
+            answer = await http.post(
+                f"{address}/control/ALL/kill",
+                json={"reason": "enough"},
+                headers={"Authorization": f"Bearer {exchange.admin.token}"},
+            )
+        assert answer.status_code == 503
+        why, killed = answer.json()["error"].split("; killed: ")
+        assert why == f"not killed, for it could not be kept: {ill}: no space left on device"
+        assert set(killed.split(", ")) >= {one.market_id for one in markets[1:]}
+        for one in markets[1:]:
+            run = runs[one.market_id]
+            await eventually(lambda run=run: run.lifecycle is Lifecycle.EMERGENCY)
+            await eventually(lambda one=one: not one.own_orders())
+        maker.stop.set()
+
+
 @pytest.mark.parametrize("remembers", [True, False], ids=["kept", "its folder lost"])
 async def test_a_days_loss_counts_on_over_a_restart(exchange: Venue, tmp_path: Path, remembers: bool) -> None:
     """Ten YES sold at 55 while YES comes to be worth 90: 350 cents lost, and as many after the restart."""
@@ -465,13 +512,15 @@ def test_a_budget_too_small_to_quote_is_told(exchange: Venue, tmp_path: Path) ->
 
 
 def test_a_token_is_renewed_before_it_ends_without_a_new_connection(exchange: Venue, tmp_path: Path) -> None:
-    """Good for six seconds: after nearly five the maker gets another one, and the line outlives the first."""
-    brief = tokens.issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT", 6)
-    began = time.monotonic()
+    """Of a hundred seconds 78 are over, so it is renewed soon; when it ends the line does not."""
+    begins = int(time.time()) - 78
+    brief = tokens.issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT", 100, at=begins)
     with making(exchange.address, tmp_path, AMM_TOKEN=brief) as maker:
         market = quoted(exchange, maker)
-        until(lambda: time.monotonic() - began > 8)
-        assert "the token was renewed" in maker.log.read_text()
+        until(lambda: "the token was renewed" in maker.log.read_text(), 20)
+        until(lambda: attrs.evolve(exchange.amm, token=brief).get("/account/balance").status == 401, 40)
+        exchange.user(100_000).placed(market.market_id, "BUY YES 1 @60")
+        until(lambda: market.position()[0] == 2_499 and market.agrees(maker))
         assert maker.metric("amm_up") == 1
         assert maker.metric("amm_reconnects_total") == 0
         assert market.is_quoted()
