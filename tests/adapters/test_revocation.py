@@ -20,6 +20,8 @@ from adapters.access.tokens import TokenType, fresh_name, hash_of
 from adapters.runtime.clock import Clock
 from adapters.wire.responses import AccountType
 from adapters.wire.status import RefusedError
+from amm.live.connection import CommandStream
+from amm.live.credentials import Credentials
 from kernel.codes import AMM_ID
 from persistence.postgres.database import Database
 from persistence.tables.users import Standing, Users
@@ -251,6 +253,62 @@ async def test_a_renewed_service_token_closes_its_stream_when_its_minute_is_over
             assert (await forgotten.closing())[0] == 4401
         assert (await kept.do("ping"))["ok"]
         assert (await place.call(old, "GET", "/account/balance")).verdict == (401, 1006)
+
+
+@attrs.define
+class Heard:
+    """What the bot's stream tells of itself."""
+
+    words: list[str] = attrs.field(factory=list)
+    pongs: int = 0
+
+    def up(self, _blind_ms: int, *, resumed: bool) -> None:
+        self.words.append("up")
+
+    def down(self) -> None:
+        self.words.append("down")
+
+    def pong(self, _round_trip_ms: int) -> None:
+        self.pongs += 1
+
+
+@pytest.mark.parametrize("when", ["open", "connecting", "never"])
+async def test_the_bots_stream_outlives_the_minute_after_a_renewal_whenever_that_came(
+    place: Place, when: str
+) -> None:
+    """A connection that is not told of it ends with the old token, and the next is made with the new one."""
+    old = Caller(place.venue.http, tokens.issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT"))
+    assert old.token is not None
+    mine, heard = Credentials(old.token), Heard()
+
+    def now_ms() -> int:
+        """The stream asks for the time when it has opened, just before it calls itself connected."""
+        if when == "connecting" and not stream.connected:
+            mine.use(fresh)
+        return 0
+
+    stream = CommandStream(f"ws://127.0.0.1:{place.port}/ws/v1/commands", mine, now_ms, grace_ms=5_000)
+    stream.markets = heard  # type: ignore[assignment]  # nothing happens of which it would tell more
+    async with trio.open_nursery() as nursery:
+        fresh = (await place.call(old, "POST", "/amm/token/renew")).data["service_token"]
+        nursery.start_soon(stream.run)
+        with trio.fail_after(10):
+            while not heard.words:
+                await trio.sleep(0.01)
+        if when != "connecting":
+            mine.use(fresh)
+        if when == "open":
+            await stream.authenticate()
+        await place.sql("UPDATE ended_tokens SET ends_at = now() + interval '1 s'")
+        with trio.fail_after(10):
+            while (await place.call(old, "GET", "/account/balance")).status != 401:
+                await trio.sleep(0.05)
+        pongs = heard.pongs
+        with trio.fail_after(10):
+            while heard.pongs < pongs + 3 or heard.words[-1] == "down":
+                await trio.sleep(0.05)
+        nursery.cancel_scope.cancel()
+    assert heard.words == (["up", "down", "up"] if when == "never" else ["up"])
 
 
 async def test_a_request_asks_no_table_while_the_line_is_alive(db: Database) -> None:
