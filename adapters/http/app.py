@@ -26,7 +26,7 @@ from adapters.access.identity import Principal
 from adapters.access.rate_limits import Bucket, Quota, check, has_a_price
 from adapters.http.metrics import Metrics
 from adapters.operations.lookups import counted_in
-from adapters.operations.routes import AnyRoute, Call, Caller, NoQuery, Reply, Visitor
+from adapters.operations.operation import AnyRoute, Call, Caller, NoQuery, Reply, Visitor, admit
 from adapters.operations.table import BASE, ROUTES
 from adapters.operations.users import REFRESH_COOKIE
 from adapters.runtime.clock import MINUTE
@@ -39,7 +39,6 @@ from adapters.wire.paging import read_query
 from adapters.wire.requests import EmptyBody, ReplaceBody
 from adapters.wire.status import SUCCESS, AnyCode, Fault, RefusedError
 from kernel.codes import Code
-from kernel.refusals import amm_only
 
 log = structlog.get_logger(__name__)
 
@@ -274,29 +273,6 @@ NO_QUERY: Final = NoQuery()
 def read_any(route: AnyRoute, data: bytes) -> msgspec.Struct:
     body: msgspec.Struct = read_body(route.body, data)
     return body
-
-
-def admit(caller: Caller, principal: Principal) -> None:
-    """Let in whom the route is for."""
-    match caller:
-        case Caller.USER:
-            return
-        case Caller.LOGIN if not principal.has_service_token:
-            return
-        case Caller.AMM if principal.is_amm:
-            return
-        case Caller.AMM_SERVICE if principal.is_amm and principal.has_service_token:
-            return
-        case Caller.ADMIN if principal.is_admin:
-            return
-        case Caller.AMM_OR_ADMIN if principal.is_amm or principal.is_admin:
-            return
-        case Caller.ADMIN:
-            raise RefusedError(Code.NOT_ALLOWED, "Only for administrators")
-        case Caller.LOGIN:
-            raise RefusedError(Code.NOT_ALLOWED, "Not with a service token")
-        case _:
-            raise RefusedError(Code.AMM_ONLY, amm_only().message)
 
 
 class Answering:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from adapters.access.rate_limits import Bucket
-from adapters.operations.routes import AnyRoute, Caller, NoQuery
+from adapters.operations.operation import AnyRoute, Caller, NoQuery
 from adapters.operations.table import BASE, ROUTES
 from adapters.wire.requests import EmptyBody
 from adapters.wire.responses import ProposedShape
@@ -76,7 +76,7 @@ def operation(
 ) -> dict[str, Any]:
     codes = refusals(route)
     described: dict[str, Any] = {
-        "operationId": route.handler.__name__,
+        "operationId": route.name,
         "summary": route.summary,
         "description": f"For {route.caller.value}. {limit_of(route)}",
         "tags": [route.path.split("/")[1]],

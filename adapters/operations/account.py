@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from adapters.access.identity import AMM_ALIAS
 from adapters.operations.lookups import find_market, own_account
-from adapters.operations.routes import Call, NoQuery, Reply
+from adapters.operations.operation import Call, NoQuery, Reply
 from adapters.service.server import Row, Server
 from adapters.wire import render, render_rows, responses
 from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, number_of, one_of, page, read_number

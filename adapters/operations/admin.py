@@ -7,7 +7,7 @@ import msgspec
 
 from adapters.operations.audit import found_sound, verify
 from adapters.operations.lookups import find_market
-from adapters.operations.routes import Call, NoQuery, Reply
+from adapters.operations.operation import Call, NoQuery, Reply
 from adapters.service.server import Server, refused
 from adapters.wire import render, render_rows, responses
 from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, page, read_number

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from adapters.operations.routes import Reply
+from adapters.operations.operation import Reply
 from adapters.service.aside import aside
 from adapters.service.ledger_watch import LedgerWatch
 from adapters.service.schedule import decode_violations, encode_violations

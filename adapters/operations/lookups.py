@@ -3,7 +3,7 @@
 from typing import Any
 
 from adapters.access.identity import Principal
-from adapters.operations.routes import Call
+from adapters.operations.operation import Call
 from adapters.service.server import Server, refused
 from adapters.wire.requests import ReplaceBody
 from adapters.wire.status import RefusedError

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from adapters.operations.lookups import find_market, may_see
-from adapters.operations.routes import Call, NoQuery, Reply
+from adapters.operations.operation import Call, NoQuery, Reply
 from adapters.service.server import Server
 from adapters.wire import render, render_rows, responses
 from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, page, read_cursor, read_number

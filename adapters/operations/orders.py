@@ -1,17 +1,18 @@
 """Placing, cancelling and looking at one's own orders."""
 
 from heapq import merge
-from typing import Final
+from typing import Any, Final
 
 import trio
 
+from adapters.operations.decided import decided, trades_of
 from adapters.operations.lookups import find_own_order, own_account
-from adapters.operations.routes import Call, NoQuery, Reply
+from adapters.operations.operation import Call, NoQuery, Reply
 from adapters.service.server import Server
 from adapters.wire import render, render_rows, responses
 from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, one_of, page, read_cursor
-from adapters.wire.requests import EmptyBody, PlaceBody, Text
-from kernel.answers import Cancelled, OrderNow, Placed
+from adapters.wire.requests import EmptyBody, Text
+from kernel.answers import OrderNow
 from kernel.codes import Direction, OrderStatus, Side
 from kernel.commands import CancelOrder
 from kernel.state import Account, Order
@@ -21,32 +22,10 @@ LOOKED_AT_ONCE: Final = 2_000
 """Orders of one step through the memory: two milliseconds."""
 
 
-async def place_order(server: Server, call: Call[PlaceBody, NoQuery]) -> Reply[responses.PlacedShape]:
-    """Place a limit order: it trades at once with whoever meets its price; the rest waits in the book."""
-    command = call.body.to_command(call.user.user_id, server.clock)
-    outcome = await server.decide(command, call.request_id)
-    answer = outcome.answer
-    assert isinstance(answer, Placed)
-    if answer.repeated:
-        trades = await trades_of(server, answer.order, outcome.seen)
-        return Reply(render.placed(answer, trades), 200, outcome.seen)
-    trades = render.fills_of_taker(outcome.facts, answer.order.order.id)
-    return Reply(render.placed(answer, trades), 201, outcome.seen)
-
-
-async def trades_of(server: Server, now: OrderNow, seen: int) -> list[responses.OrderTradeShape]:
-    """An order's trades as of the moment at which it was looked at, out of the tables."""
-    if now.filled_quantity == 0:
-        return []
-    await server.recorded(seen)
-    return render_rows.trades_until(await server.history.trades_of_order(now.order), now)
-
-
-async def cancel_order(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.CancelledShape]:
+async def cancel_order(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[Any]:
     """Take what is left of an own order off the book."""
     command = CancelOrder(at=server.clock.now(), user_id=call.user.user_id, order_id=call.path["order_id"])
-    answer, seen = await server.answer(command, call.request_id, Cancelled)
-    return Reply(render.cancelled(answer), journal_id=seen)
+    return await decided(server, command, call.request_id)
 
 
 class OrdersQuery(PageQuery, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
-"""Every route of the API under /api/v1. What is not here does not exist, and nobody may call it.
+"""Every operation of the exchange: by HTTP under /api/v1, on the command stream, or both.
 
-The app is made from this table, and so are the API description, the authorisation test and the documentation.
+What is not here does not exist, and nobody may call it. The application and the command stream are made from
+this table, and so are their descriptions, the authorisation test and the documentation.
 """
 
 from typing import Final
@@ -8,8 +9,9 @@ from typing import Final
 from adapters.access.rate_limits import Bucket
 from adapters.operations import account, admin, markets, orders, users
 from adapters.operations import market_maker as amm
-from adapters.operations.routes import AnyRoute, Caller, NoQuery, get, post
-from adapters.wire import requests, responses
+from adapters.operations.decided import command
+from adapters.operations.operation import AnyOperation, AnyRoute, Caller, NoQuery, Route, get, post, streamed
+from adapters.wire import requests, responses, stream_requests, stream_responses
 from adapters.wire.paging import Page, PageQuery
 from adapters.wire.status import Fault
 from kernel.codes import Code
@@ -47,7 +49,7 @@ REPLACING: Final = (
 NO_MARKET, NOT_OPEN, TRANSITION = Code.MARKET_NOT_FOUND, Code.MARKET_NOT_OPEN, Code.TRANSITION_NOT_ALLOWED
 NO_ACCOUNT = Code.ACCOUNT_NOT_FOUND
 
-ROUTES: Final[list[AnyRoute]] = [
+OPERATIONS: Final[list[AnyOperation]] = [
     # Who somebody is
     post(
         "/auth/register",
@@ -171,15 +173,17 @@ ROUTES: Final[list[AnyRoute]] = [
     ),
     get("/health/matching", markets.get_matching, USER, QUERY, responses.MatchingShape, NoQuery),
     # Orders
-    post(
+    command(
         "/orders",
-        orders.place_order,
+        "place_order",
+        "Place a limit order: it trades at once with whoever meets its price; the rest waits in the book.",
         USER,
         Bucket.ORDERS,
         responses.PlacedShape,
         requests.PlaceBody,
         *PLACING,
         statuses=(201, 200),
+        message=stream_requests.Place,
     ),
     post(
         "/orders/{order_id}/cancel",
@@ -192,6 +196,7 @@ ROUTES: Final[list[AnyRoute]] = [
         Code.NOT_ALLOWED,
         Code.ORDER_CLOSED,
         NOT_OPEN,
+        message=stream_requests.Cancel,
     ),
     get(
         "/orders", orders.get_orders, USER, QUERY, Page[responses.OrderShape], orders.OrdersQuery, NO_ACCOUNT
@@ -207,28 +212,33 @@ ROUTES: Final[list[AnyRoute]] = [
         Code.NOT_ALLOWED,
     ),
     # The market maker
-    post(
+    command(
         "/amm/orders/replace",
-        amm.replace_order,
+        "replace_order",
+        "Take an untouched order off the book and place another in the same step, or neither.",
         AMM,
         Bucket.REPLACE,
         responses.ReplacedShape,
         requests.ReplaceBody,
         *REPLACING,
+        message=stream_requests.Replace,
     ),
-    post(
+    command(
         "/amm/orders/batch-cancel",
-        amm.batch_cancel,
+        "batch_cancel",
+        "Cancel all own orders of a market, or those of one direction.",
         AMM,
         None,
         responses.BatchCancelledShape,
         requests.BatchCancelBody,
         NO_MARKET,
         NOT_OPEN,
+        message=stream_requests.BatchCancel,
     ),
-    post(
+    command(
         "/amm/mint",
-        amm.mint_shares,
+        "mint_shares",
+        "Pay 100 cents a pair into the reserve and receive the pairs; once per idempotency key.",
         AMM,
         Bucket.AMM,
         responses.MintedShape,
@@ -240,10 +250,12 @@ ROUTES: Final[list[AnyRoute]] = [
         Code.LIMIT_EXCEEDED,
         Code.INSUFFICIENT_BALANCE,
         statuses=(201, 200),
+        message=stream_requests.Mint,
     ),
-    post(
+    command(
         "/amm/burn",
-        amm.burn_shares,
+        "burn_shares",
+        "Give pairs back to the reserve for 100 cents each; once per idempotency key.",
         AMM,
         Bucket.AMM,
         responses.BurnedShape,
@@ -252,6 +264,7 @@ ROUTES: Final[list[AnyRoute]] = [
         NO_MARKET,
         NOT_OPEN,
         Code.INSUFFICIENT_SHARES,
+        message=stream_requests.Burn,
     ),
     get(
         "/amm/markets",
@@ -440,4 +453,16 @@ ROUTES: Final[list[AnyRoute]] = [
         Code.NOT_ALLOWED,
         NO_ACCOUNT,
     ),
+    # What only the command stream has
+    streamed(stream_requests.Guard, USER, Bucket.GUARD, stream_responses.GuardShape),
+    streamed(stream_requests.Ping, USER, None, stream_responses.PongShape),
+    streamed(stream_requests.Auth, USER, Bucket.ACCOUNT, stream_responses.SignedInShape),
+    streamed(stream_requests.Sync, USER, QUERY, stream_responses.SyncShape),
+    streamed(stream_requests.Subscribe, USER, None, stream_responses.SubscribedShape),
+    streamed(stream_requests.Unsubscribe, USER, None, None),
+    streamed(stream_requests.Resume, USER, QUERY, stream_responses.ResumedShape),
 ]
+
+ROUTES: Final[list[AnyRoute]] = [row for row in OPERATIONS if isinstance(row, Route)]
+STREAMED: Final[dict[str, AnyOperation]] = {row.op: row for row in OPERATIONS if row.message is not None}
+"""What the command stream has, by its names there."""

@@ -17,7 +17,7 @@ from msgspec import UNSET
 from adapters.access.identity import User, disabled
 from adapters.access.names import is_reserved
 from adapters.access.tokens import TokenError, TokenType, fresh_name, hash_of
-from adapters.operations.routes import Call, NoQuery, Reply
+from adapters.operations.operation import Call, NoQuery, Reply
 from adapters.runtime.clock import MICROSECONDS, moment
 from adapters.service.server import Server
 from adapters.wire import responses

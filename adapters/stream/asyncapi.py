@@ -5,10 +5,9 @@ from typing import Any, Final, get_args
 import msgspec
 
 from adapters.feeds.feed import BookUpdate, FeedError, SnapshotRequest, TradeNews
-from adapters.stream.answers import GuardShape
-from adapters.stream.messages import OPERATIONS, Error, Heartbeat, Hello, Part, Result
-from adapters.stream.sync import OrdersShape, SyncShape
-from adapters.wire import responses
+from adapters.operations.table import STREAMED
+from adapters.stream.messages import Error, Heartbeat, Hello, Part, Result
+from adapters.wire.stream_responses import OrdersShape
 from adapters.wire.topics import Payload, Topic
 
 REF: Final = "#/components/schemas/{name}"
@@ -20,40 +19,22 @@ holds one. The command stream speaks JSON (subprotocol `pm.v1.json`) or MessageP
 same shape. What the messages mean, and when they are sent, is told in docs/api/websockets.md.\
 """
 
-ANSWERS: Final[dict[str, Any]] = {
-    "place": responses.PlacedShape,
-    "cancel": responses.CancelledShape,
-    "replace": responses.ReplacedShape,
-    "batch_cancel": responses.BatchCancelledShape,
-    "mint": responses.MintedShape,
-    "burn": responses.BurnedShape,
-    "sync": SyncShape,
-    "guard": GuardShape,
-}
-"""What the result of a command carries if it was carried out."""
-SMALL_ANSWERS: Final[dict[str, dict[str, Any]]] = {
-    "ping": {"server_time_ms": INTEGER},
-    "auth": {"user_id": {"type": "string"}, "expires_at_ms": INTEGER},
-    "subscribe": {"from": INTEGER},
-    "resume": {"from": INTEGER, "head": INTEGER},
-}
-
 
 def describe(version: str) -> dict[str, Any]:
     """The whole description."""
     told = [Error, Hello, Heartbeat]
     payloads = get_args(Payload)
-    shown = [*OPERATIONS.values(), *ANSWERS.values(), *payloads, *told, Result, Part, OrdersShape]
+    shown: list[Any] = [row.message for row in STREAMED.values()]
+    shown += [row.answer for row in STREAMED.values() if row.answer is not None]
+    shown += [*payloads, *told, Result, Part, OrdersShape]
     shown += [BookUpdate, TradeNews, FeedError, SnapshotRequest]
     schemas, components = msgspec.json.schema_components(shown, ref_template=REF)
     by_type = dict(zip(shown, schemas, strict=True))
-    wishes = {name: by_type[operation] for name, operation in OPERATIONS.items()}
-    answers = {name: {"$ref": by_type[shape]["$ref"]} for name, shape in ANSWERS.items()} | {
-        name: {"type": "object", "properties": members, "required": list(members)}
-        for name, members in SMALL_ANSWERS.items()
+    wishes = {name: by_type[row.message] for name, row in STREAMED.items()}
+    results = {
+        f"result_of_{name}": result(by_type[Result], by_type[row.answer] if row.answer else {"type": "null"})
+        for name, row in STREAMED.items()
     }
-    results = {f"result_of_{name}": result(by_type[Result], answer) for name, answer in answers.items()}
-    results["result_of_unsubscribe"] = result(by_type[Result], {"type": "null"})
     results["refusal"] = {
         "allOf": [by_type[Result], {"properties": {"ok": {"const": False}}, "required": ["message"]}]
     }

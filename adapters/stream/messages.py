@@ -5,13 +5,14 @@ decoded at full speed if it is well-formed, and told what is wrong with it if no
 """
 
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, Final
+from typing import Any, Final, Union, cast
 
 import attrs
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
-from adapters.runtime.clock import Clock
+from adapters.operations.operation import AnyOperation
+from adapters.operations.table import STREAMED
 from adapters.sockets.websocket import BINARY, FRAME_MAX, TEXT, frame
 from adapters.stream.bounds import (
     COMMANDS_MAX,
@@ -24,143 +25,13 @@ from adapters.stream.bounds import (
     too_many_commands,
 )
 from adapters.wire.decoding import read_members
-from adapters.wire.requests import (
-    BatchCancelBody,
-    BurnBody,
-    ClientOrderId,
-    Int64,
-    MarketId,
-    MintBody,
-    PlaceBody,
-    ReplaceBody,
-)
 from adapters.wire.status import AnyCode, Fault, RefusedError, malformed
+from adapters.wire.stream_requests import CID_MAX, Message
 from adapters.wire.topics import Payload, Topic
-from kernel.commands import CancelByClientId, CancelOrder, SetGuard
 
-CID_MAX: Final = 2**53 - 1
-"""Every integer up to here survives in any language."""
 HEARTBEAT_MS: Final = 15_000
 
-Cid = Annotated[int, Meta(ge=0, le=CID_MAX)]
-
-
-# What clients send: the bodies of REST with a cid, and what only a stream needs
-
-
-class Place(PlaceBody, frozen=True, kw_only=True, tag_field="op", tag="place"):
-    cid: Cid
-
-
-class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="cancel"):
-    """By the order's id, or by the name the user gave it; one of the two."""
-
-    cid: Cid
-    order_id: str | None = None
-    market_id: MarketId | None = None
-    client_order_id: ClientOrderId | None = None
-
-    def __post_init__(self) -> None:
-        by_name = self.market_id is not None and self.client_order_id is not None
-        neither = self.market_id is None and self.client_order_id is None
-        if (self.order_id is None) is not by_name or not (by_name or neither):
-            raise ValueError("order_id: either this, or market_id with client_order_id")
-
-    def to_command(self, user_id: str, clock: Clock) -> CancelOrder | CancelByClientId:
-        if self.order_id is not None:
-            return CancelOrder(at=clock.now(), user_id=user_id, order_id=self.order_id.lower())
-        assert self.market_id is not None
-        assert self.client_order_id is not None
-        return CancelByClientId(
-            at=clock.now(), user_id=user_id, market_id=self.market_id, client_order_id=self.client_order_id
-        )
-
-
-class Replace(ReplaceBody, frozen=True, kw_only=True, tag_field="op", tag="replace"):
-    cid: Cid
-
-
-class BatchCancel(BatchCancelBody, frozen=True, kw_only=True, tag_field="op", tag="batch_cancel"):
-    cid: Cid
-
-
-class Mint(MintBody, frozen=True, kw_only=True, tag_field="op", tag="mint"):
-    cid: Cid
-
-
-class Burn(BurnBody, frozen=True, kw_only=True, tag_field="op", tag="burn"):
-    cid: Cid
-
-
-class Guard(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="guard"):
-    """Cancel what is mine should I stay away for `grace_ms`; null takes it off."""
-
-    cid: Cid
-    grace_ms: Int64 | None
-    markets: list[MarketId] | None = None
-
-    def to_command(self, user_id: str, clock: Clock) -> SetGuard:
-        markets = None if self.markets is None else tuple(sorted(set(self.markets)))
-        return SetGuard(at=clock.now(), user_id=user_id, grace_ms=self.grace_ms, markets=markets)
-
-
-class AskPing(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="ping"):
-    cid: Cid
-
-
-class Auth(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="auth"):
-    cid: Cid
-    token: str
-
-
-class Sync(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="sync"):
-    cid: Cid
-    market_id: MarketId
-
-
-class Subscribe(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="subscribe"):
-    cid: Cid
-    topics: list[str]
-    markets: list[str] | None = None
-    scope: str | None = None
-
-
-class Unsubscribe(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="unsubscribe"):
-    cid: Cid
-    topics: list[str]
-    markets: list[str] | None = None
-
-
-class Resume(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="resume"):
-    cid: Cid
-    after: Annotated[int, Meta(ge=0, le=2**63 - 1)]
-    topics: list[str]
-    markets: list[str] | None = None
-    scope: str | None = None
-
-
-Trading = Place | Cancel | Replace | BatchCancel | Mint | Burn | Guard
-"""What becomes a command to the kernel."""
-Operation = Trading | AskPing | Auth | Sync | Subscribe | Unsubscribe | Resume
-
-OPERATIONS: Final[dict[str, type[Operation]]] = {
-    str(operation.__struct_config__.tag): operation
-    for operation in (
-        Place,
-        Cancel,
-        Replace,
-        BatchCancel,
-        Mint,
-        Burn,
-        Guard,
-        AskPing,
-        Auth,
-        Sync,
-        Subscribe,
-        Unsubscribe,
-        Resume,
-    )
-}
+AnyMessage: Final[Any] = Union[*(row.message for row in STREAMED.values())]
 
 
 @attrs.frozen
@@ -169,7 +40,7 @@ class Unreadable:
 
     cid: int | None
     """None if nothing can be answered to it: its cid is not usable."""
-    operation: type[Operation] | None
+    operation: AnyOperation | None
     refusal: RefusedError
     market_id: str = ""
 
@@ -246,7 +117,7 @@ class Encoding:
     """The subprotocol that asks for it."""
     opcode: int
     encode: Callable[[Any], bytes]
-    decode: Callable[[Any], Operation]
+    decode: Callable[[Any], Message]
     decode_any: Callable[[Any], Any]
     decode_raw: Callable[[bytes], msgspec.Raw]
     """Finds out whether it is whole; builds nothing."""
@@ -261,7 +132,7 @@ JSON: Final = Encoding(
     "pm.v1.json",
     TEXT,
     msgspec.json.Encoder().encode,
-    msgspec.json.Decoder(Operation).decode,
+    msgspec.json.Decoder(AnyMessage).decode,
     msgspec.json.Decoder().decode,
     msgspec.json.Decoder(msgspec.Raw).decode,
     msgspec.json.Decoder(list[msgspec.Raw]).decode,
@@ -270,7 +141,7 @@ MSGPACK: Final = Encoding(
     "pm.v1.msgpack",
     BINARY,
     msgspec.msgpack.Encoder().encode,
-    msgspec.msgpack.Decoder(Operation).decode,
+    msgspec.msgpack.Decoder(AnyMessage).decode,
     msgspec.msgpack.Decoder().decode,
     msgspec.msgpack.Decoder(msgspec.Raw).decode,
     msgspec.msgpack.Decoder(list[msgspec.Raw]).decode,
@@ -278,7 +149,7 @@ MSGPACK: Final = Encoding(
 PROTOCOLS: Final = {encoding.protocol: encoding for encoding in (JSON, MSGPACK)}
 
 
-def read_frame(received: str | bytes) -> Iterator[Operation | Unreadable]:
+def read_frame(received: str | bytes) -> Iterator[Message | Unreadable]:
     """The commands of a frame, in order; raises UnreadableFrameError if nothing of it is to be carried out.
 
     That may show late, so what is read first must not be carried out before all is read.
@@ -314,7 +185,7 @@ def split(received: str | bytes) -> tuple[Encoding, list[msgspec.Raw]]:
     return encoding, values
 
 
-def read_one(encoding: Encoding, data: msgspec.Raw) -> Operation | Unreadable:
+def read_one(encoding: Encoding, data: msgspec.Raw) -> Message | Unreadable:
     try:
         return encoding.decode(data)
     except (ValueError, RecursionError):
@@ -329,7 +200,7 @@ def undecodable(trouble: Exception) -> UnreadableFrameError:
     return UnreadableFrameError(f"Undecodable frame: {trouble}")
 
 
-def read_value(value: Any) -> Operation | Unreadable:
+def read_value(value: Any) -> Message | Unreadable:
     """What is wrong with a command, if it is one."""
     cid = value.get("cid") if isinstance(value, dict) else None
     if type(cid) is not int or not 0 <= cid <= CID_MAX:
@@ -337,14 +208,15 @@ def read_value(value: Any) -> Operation | Unreadable:
             None, None, RefusedError(Fault.BAD_CID, f"cid must be an integer from 0 to {CID_MAX}")
         )
     name = value.get("op")
-    operation = OPERATIONS.get(name) if isinstance(name, str) else None
+    operation = STREAMED.get(name) if isinstance(name, str) else None
     if operation is None:
         return Unreadable(
-            cid, None, RefusedError(Fault.UNKNOWN_OP, f"Unknown op; known: {', '.join(OPERATIONS)}")
+            cid, None, RefusedError(Fault.UNKNOWN_OP, f"Unknown op; known: {', '.join(STREAMED)}")
         )
     if any(type(key) is not str for key in value):
         return Unreadable(cid, operation, malformed(("", "must have strings as keys")))
     try:
-        return read_members(operation, value)
+        assert operation.message is not None
+        return cast(Message, read_members(operation.message, value))
     except RefusedError as refusal:
         return Unreadable(cid, operation, refusal)

@@ -20,37 +20,38 @@ from adapters.access.identity import Permit, Principal
 from adapters.operations.lookups import may_see
 from adapters.runtime.clock import MICROSECONDS
 from adapters.sockets.websocket import BAD_TOKEN, FRAME_MAX, UNDECODABLE, NotUtf8Error, WebSocket
-from adapters.stream.admission import admit
-from adapters.stream.answers import GuardShape, Later, repeated
+from adapters.stream.admission import command_of
+from adapters.stream.answers import Later, repeated
 from adapters.stream.bounds import UnreadableFrameError
 from adapters.stream.interests import Interests, bad_subscription, cut, is_privileged, read_scope, read_topics
 from adapters.stream.messages import (
     HEARTBEAT_MS,
     JSON,
     MSGPACK,
-    AskPing,
-    Auth,
     Encoding,
     Error,
     Heartbeat,
     Hello,
     Limits,
-    Operation,
     Part,
     PrivateEvent,
     Result,
-    Resume,
     ServerMessage,
-    Subscribe,
-    Sync,
     Unreadable,
-    Unsubscribe,
     read_frame,
     refused,
 )
 from adapters.stream.sync import View, view_of
 from adapters.wire import render
 from adapters.wire.status import STATUS, SUCCESS, Fault, RefusedError
+from adapters.wire.stream_requests import Auth, Message, Ping, Resume, Subscribe, Sync, Unsubscribe
+from adapters.wire.stream_responses import (
+    GuardShape,
+    PongShape,
+    ResumedShape,
+    SignedInShape,
+    SubscribedShape,
+)
 from adapters.wire.topics import TopicEvent, TradeExecuted
 from kernel.answers import GuardStands, Outcome, Placed, Refusal, Replaced
 from kernel.codes import Code
@@ -202,7 +203,7 @@ class Session:
             entry = Entry(operation.cid, encoding)
             try:
                 self._check_room()
-                command = admit(self._server, self.principal, operation)
+                command = command_of(self._server, self.principal, operation)
             except RefusedError as refusal:
                 self._refuse(entry, refusal)
                 continue
@@ -223,7 +224,7 @@ class Session:
             self._give_up(encoding, Error(last.refusal.code, last.refusal.message))
         self.flush()
 
-    async def _read(self, received: str | bytes) -> AsyncIterator[Operation | Unreadable]:
+    async def _read(self, received: str | bytes) -> AsyncIterator[Message | Unreadable]:
         """The commands of a frame, up to the first to which nothing can be answered."""
         for operation in read_frame(received):
             await self._give_way()
@@ -246,12 +247,12 @@ class Session:
                 Fault.TOO_MANY_IN_FLIGHT, f"{self._in_flight_max} commands are without a result already"
             )
 
-    async def _serve(self, entry: Entry, operation: Operation | Unreadable) -> None:
+    async def _serve(self, entry: Entry, operation: Message | Unreadable) -> None:
         """What the adapter answers by itself."""
         try:
             match operation:
-                case AskPing():
-                    self._done(entry, {"server_time_ms": self._server.clock.now() // 1000})
+                case Ping():
+                    self._done(entry, PongShape(self._server.clock.now() // 1000))
                 case Auth(token=token):
                     await self._authenticate(entry, token)
                 case Sync():
@@ -260,7 +261,8 @@ class Session:
                     self._submit(self._lane_of_sync(operation), [entry])
                 case Subscribe():
                     self._subscribe(operation)
-                    self._done(entry, {"from": (self.replayed if not self.live else self._durable) + 1})
+                    heard = self._durable if self.live else self.replayed
+                    self._done(entry, SubscribedShape(heard + 1))
                 case Unsubscribe(topics=topics, markets=markets):
                     assert self.principal is not None
                     self.interests.remove(read_topics(topics, self.principal), markets)
@@ -476,7 +478,7 @@ class Session:
         if self.permit is not None:
             self._server.identities.let_go(self.permit)
         self.permit = self._keep(self._hub, principal)
-        self._done(entry, {"user_id": principal.user_id, "expires_at_ms": principal.expires_at * 1000})
+        self._done(entry, SignedInShape(principal.user_id, principal.expires_at * 1000))
         if known is None:
             self.socket.frame_max = FRAME_MAX
             self._in_flight_max = IN_FLIGHT_MAX_AMM if principal.is_amm else IN_FLIGHT_MAX
@@ -523,7 +525,7 @@ class Session:
             )
         self._subscribe(wish)
         self._has_resumed = True
-        self._done(entry, {"from": wish.after + 1, "head": head})
+        self._done(entry, ResumedShape(wish.after + 1, head))
         if wish.after < head:
             self._go_live_from(wish.after)
 

@@ -12,6 +12,7 @@ import attrs
 from adapters.access.identity import Principal
 from adapters.wire import render, responses
 from adapters.wire.status import RefusedError
+from adapters.wire.stream_responses import OrdersShape, SyncShape
 from kernel.answers import OrderNow, Refusal
 from kernel.codes import MarketStatus
 from kernel.exchange import Exchange
@@ -20,19 +21,6 @@ from kernel.state import Order, Position
 
 ORDERS_A_PART: Final = 100
 """A millisecond's work, and some 40 KiB."""
-
-
-class SyncShape(responses.Shape, frozen=True):
-    as_of_seq: int
-    balance: responses.BalanceShape
-    position: responses.PositionShape
-    orders: list[responses.OrderShape]
-    """The last of them, if parts came ahead of the result."""
-    market: responses.MarketShape
-
-
-class OrdersShape(responses.Shape, frozen=True):
-    orders: list[responses.OrderShape]
 
 
 @attrs.frozen

@@ -15,7 +15,7 @@ import msgspec
 
 from adapters.operations.table import BASE, ROUTES
 from adapters.sockets.websocket import FRAME_MAX
-from adapters.stream.messages import OPERATIONS
+from tests.adapters.streaming import MESSAGES
 
 TEXT, BINARY, PING = 1, 2, 9
 
@@ -150,7 +150,7 @@ class Mill:
             "unsubscribe": topics,
             "resume": {"after": 0} | topics,
         }
-        assert self.members.keys() == OPERATIONS.keys()
+        assert self.members.keys() == MESSAGES.keys()
         body: dict[str, Any] = {
             "amount_cents": 1,
             "is_active": True,

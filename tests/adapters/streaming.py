@@ -27,6 +27,7 @@ from adapters.access.login_delays import LoginDelays
 from adapters.access.passwords import Passwords
 from adapters.access.rate_limits import RateLimits
 from adapters.access.tokens import Tokens, TokenType
+from adapters.operations.table import STREAMED
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings
 from adapters.service.server import History, Projections, Server, Sessions
@@ -51,6 +52,8 @@ from kernel.exchange import Exchange
 from kernel.journal import Decided, Journal, MemoryJournal
 
 AT = 1_795_168_800_000_000
+MESSAGES: dict[str, Any] = {op: row.message for op, row in STREAMED.items()}
+"""How each command is said, by its name."""
 SECRET = "a secret that is long enough for anybody"
 ANN = "0193f1c2-5a77-7c1e-9f10-000000000001"
 BEN = "0193f1c2-5a77-7c1e-9f10-000000000002"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.http.openapi import describe, refusals
-from adapters.operations.routes import AnyRoute, Caller
+from adapters.operations.operation import AnyRoute, Caller
 from adapters.operations.table import BASE, ROUTES
 from adapters.wire.paging import PageQuery
 from adapters.wire.status import STATUS, Fault

@@ -8,11 +8,10 @@ import jsonschema_rs
 import msgspec
 
 from adapters.stream.asyncapi import describe
-from adapters.stream.messages import OPERATIONS
 from kernel.codes import AMM_ID, Direction
 from kernel.commands import HaltMarket
 from tests.adapters.serving import Venue
-from tests.adapters.streaming import ANN, AT, ROOT, a_place, running, wish
+from tests.adapters.streaming import ANN, AT, MESSAGES, ROOT, a_place, running, wish
 
 DOCUMENT = msgspec.json.decode(msgspec.json.encode(describe("0")))
 
@@ -47,8 +46,8 @@ def test_every_reference_leads_somewhere() -> None:
 
 def test_every_command_is_described_and_has_a_described_result() -> None:
     messages = DOCUMENT["components"]["messages"]
-    assert OPERATIONS.keys() <= messages.keys()
-    assert {f"result_of_{name}" for name in OPERATIONS} <= messages.keys()
+    assert MESSAGES.keys() <= messages.keys()
+    assert {f"result_of_{name}" for name in MESSAGES} <= messages.keys()
 
 
 async def test_what_is_said_on_the_command_stream_is_what_is_described() -> None:
@@ -95,7 +94,7 @@ async def test_what_is_said_on_the_command_stream_is_what_is_described() -> None
         while (message := await amm.receive())["t"] != "error":
             validator(message["t"]).validate(message)
         validator("error").validate(message)
-    assert {f"result_of_{name}" for name in OPERATIONS} <= seen.keys()
+    assert {f"result_of_{name}" for name in MESSAGES} <= seen.keys()
     assert seen["refusal"] == 2
     assert seen["event"] >= 6
 

@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from adapters.access.tokens import Tokens, TokenType
-from adapters.operations.routes import AnyRoute, Caller
+from adapters.operations.operation import AnyRoute, Caller
 from adapters.operations.table import ROUTES
 from kernel.codes import AMM_ID
 from tests.adapters import serving

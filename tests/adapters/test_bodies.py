@@ -7,13 +7,12 @@ import msgspec
 import pytest
 
 from adapters.operations.table import ROUTES
-from adapters.stream.messages import OPERATIONS
 from adapters.wire.decoding import read_body, read_members
 from adapters.wire.requests import CreateMarketBody, PlaceBody, RegisterBody
 from adapters.wire.status import RefusedError
 from tests.adapters.malformed import Mill
 from tests.adapters.serving import Venue
-from tests.adapters.streaming import ANN, running, wish
+from tests.adapters.streaming import ANN, MESSAGES, running, wish
 
 GOOD = Mill(0, "M")
 BODIES = sorted({route.body for route in ROUTES}, key=lambda body: body.__name__)
@@ -47,7 +46,7 @@ def doors() -> Iterator[tuple[Any, dict[str, Any], str]]:
         every = GOOD.body | {"description": "d", "category": "c", "resolution_note": "n"}
         members = {name: value for name, value in every.items() if name in known}
         yield from ((body, members, path) for path in texts(members))
-    for name, operation in OPERATIONS.items():
+    for name, operation in MESSAGES.items():
         members = {"cid": 1} | GOOD.members[name]
         yield from ((operation, members, path) for path in texts(members))
 
@@ -96,7 +95,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 
 
 def test_members_of_members_are_told_by_their_paths() -> None:
-    replace = OPERATIONS["replace"]
+    replace = MESSAGES["replace"]
     found = problems(replace, b'{"cid":-1,"op":"replace","old_order_id":7,"new_order":{"side":"MAYBE"}}')
     assert found.keys() == {
         *("cid", "old_order_id", "new_order.client_order_id", "new_order.market_id", "new_order.side"),
@@ -107,13 +106,13 @@ def test_members_of_members_are_told_by_their_paths() -> None:
         "new_order",
     }
     guard = b'{"cid":1,"op":"guard","grace_ms":1,"markets":["M","a\\u0000b"]}'
-    assert problems(OPERATIONS["guard"], guard) == {"markets[1]": "must not contain control characters"}
+    assert problems(MESSAGES["guard"], guard) == {"markets[1]": "must not contain control characters"}
 
 
 def test_what_members_are_only_wrong_together_is_told_when_each_is_right() -> None:
     weak = b'{"username":"ann","email":"ann@example.org","password":"weakweak"}'
     assert problems(RegisterBody, weak).keys() == {"password"}
-    assert problems(OPERATIONS["cancel"], b'{"cid":1,"op":"cancel"}').keys() == {"order_id"}
+    assert problems(MESSAGES["cancel"], b'{"cid":1,"op":"cancel"}').keys() == {"order_id"}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.operations.routes import Caller
+from adapters.operations.operation import Caller
 from adapters.operations.table import BASE, ROUTES
 from tests.adapters import serving
 from tests.adapters.serving import Venue

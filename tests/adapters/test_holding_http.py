@@ -15,7 +15,7 @@ import attrs
 import httpx
 
 from adapters.access.tokens import TokenType
-from adapters.operations.routes import AnyRoute, Caller
+from adapters.operations.operation import AnyRoute, Caller
 from adapters.operations.table import BASE, ROUTES
 from adapters.sockets.http_exchange import BODY_MAX
 from kernel.codes import AMM_ID

@@ -20,11 +20,10 @@ import trio_websocket
 from adapters.access.tokens import TokenType
 from adapters.sockets.websocket import BAD_TOKEN, FRAME_MAX
 from adapters.stream.bounds import COMMANDS_MAX, DEPTH_MAX, MEMBERS_MAX
-from adapters.stream.messages import OPERATIONS
 from adapters.stream.session import INTRODUCTION_MAX
 from adapters.wire.topics import Topic
 from kernel.codes import AMM_ID, Side
-from tests.adapters.streaming import ANN, BEN, Client, Venue, a_place, running, wish
+from tests.adapters.streaming import ANN, BEN, MESSAGES, Client, Venue, a_place, running, wish
 from tests.holding import longest_hold
 
 HOLD_MAX: Final = 20
@@ -98,9 +97,9 @@ class Cases:
             header = b'{"alg":"HS256","x":[' + b"[]," * (200 * KIB) + b"0]}"
             long_to_read = base64.urlsafe_b64encode(header).decode() + ".e30.x"
             yield "with a token that is long to read", [plain | {"token": long_to_read}]
-        if "topics" in OPERATIONS[op].__struct_fields__:
+        if "topics" in MESSAGES[op].__struct_fields__:
             yield from self.wide(op)
-        if "markets" in OPERATIONS[op].__struct_fields__:
+        if "markets" in MESSAGES[op].__struct_fields__:
             yield from self.long(op)
 
     def long(self, op: str) -> Iterator[tuple[str, list[Command]]]:
@@ -197,10 +196,10 @@ async def crowded(count: int) -> AsyncIterator[Venue]:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("op", OPERATIONS)
+@pytest.mark.parametrize("op", MESSAGES)
 async def test_a_frame_full_of_one_command_holds_nobody(op: str, *, packed: bool) -> None:
     """A new op is among these, and fails for want of a plain command."""
-    names_markets = "markets" in OPERATIONS[op].__struct_fields__
+    names_markets = "markets" in MESSAGES[op].__struct_fields__
     async with crowded(len(ALL) if names_markets else COMMANDS_MAX) as venue:
         cases = Cases(venue)
         too_long = []
@@ -225,7 +224,7 @@ async def test_what_a_stranger_may_send_holds_nobody() -> None:
         cases = Cases(venue)
         frames = [
             encode([{"cid": cid, **cases.plain(op), "x": "x" * fill} for cid in range(count)])
-            for op in OPERATIONS
+            for op in MESSAGES
             for count, fill in ((1, 3_500), (8, 0), (1, 700 * KIB), (COMMANDS_MAX, 2_000))
             for encode in (msgspec.json.encode, msgspec.msgpack.encode)
         ]
@@ -290,7 +289,7 @@ PEAK_MAX: Final = 16 * MIB
 """What the frames of a connection may take while they are read and answered, those of the client among it."""
 
 
-@pytest.mark.parametrize("op", OPERATIONS)
+@pytest.mark.parametrize("op", MESSAGES)
 async def test_frame_after_frame_grows_nothing(op: str) -> None:
     """Of whatever is not journaled, on one connection."""
     async with running(*MARKETS) as venue, venue.client() as ann:

@@ -8,7 +8,7 @@ import trio
 
 from adapters.access.identity import Principal
 from adapters.operations.admin import resume_market
-from adapters.operations.routes import Call, NoQuery
+from adapters.operations.operation import Call, NoQuery
 from adapters.wire.requests import ResumeBody
 from adapters.wire.status import RefusedError
 from kernel.codes import Code, MarketStatus

@@ -12,13 +12,13 @@ from trio.testing import wait_all_tasks_blocked
 
 from adapters.access.tokens import TokenType
 from adapters.stream.bounds import UnreadableFrameError
-from adapters.stream.messages import OPERATIONS, Unreadable, read_frame
+from adapters.stream.messages import Unreadable, read_frame
 from adapters.wire.status import RefusedError
 from kernel.actors import BACKLOG, INBOX
 from kernel.codes import AMM_ID, Direction
 from kernel.commands import CreateMarket, MarketTerms
 from kernel.journal import MemoryJournal
-from tests.adapters.streaming import ANN, BEN, EVE, ROOT, Client, a_place, running, wish
+from tests.adapters.streaming import ANN, BEN, EVE, MESSAGES, ROOT, Client, a_place, running, wish
 
 
 def stalled(journal: Any) -> trio.Event:
@@ -383,7 +383,7 @@ members = st.sampled_from(
 )
 values = junk | st.sampled_from(["M", "YES", "BUY", 1, 10, 50, ["order_events"], "GTC"])
 commands = st.fixed_dictionaries(
-    {"cid": st.integers(0, 2**53 - 1), "op": st.sampled_from([*OPERATIONS, "dance"])},
+    {"cid": st.integers(0, 2**53 - 1), "op": st.sampled_from([*MESSAGES, "dance"])},
 ).flatmap(lambda head: st.dictionaries(members, values, max_size=8).map(lambda rest: rest | head))
 
 

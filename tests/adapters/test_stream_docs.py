@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 from adapters.sockets import websocket
-from adapters.stream.messages import OPERATIONS
 from adapters.wire.status import STATUS, Fault
+from tests.adapters.streaming import MESSAGES
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api" / "websockets.md").read_text()
 
@@ -20,9 +20,9 @@ def rows(first: str) -> dict[str, list[str]]:
 
 def test_every_operation_is_there_with_its_members() -> None:
     table = rows("op")
-    assert table.keys() == OPERATIONS.keys()
+    assert table.keys() == MESSAGES.keys()
     for name in ("subscribe", "unsubscribe", "resume", "guard", "sync", "auth", "mint", "replace"):
-        members = {*OPERATIONS[name].__struct_fields__} - {"cid"}
+        members = {*MESSAGES[name].__struct_fields__} - {"cid"}
         assert set(re.split(r", | and ", table[name][0])) == members
 
 

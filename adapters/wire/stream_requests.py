@@ -1,0 +1,132 @@
+"""What clients may send on the command stream: the bodies of REST with a cid, and what only a stream needs.
+
+The tag of a type is the name of its command.
+"""
+
+from typing import Annotated, Final, Protocol
+
+import msgspec
+from msgspec import Meta
+
+from adapters.runtime.clock import Clock
+from adapters.wire.requests import (
+    BatchCancelBody,
+    BurnBody,
+    ClientOrderId,
+    Int64,
+    MarketId,
+    MintBody,
+    PlaceBody,
+    ReplaceBody,
+)
+from kernel.commands import AnyCommand, CancelByClientId, CancelOrder, SetGuard
+
+CID_MAX: Final = 2**53 - 1
+"""Every integer up to here survives in any language."""
+
+
+class Message(Protocol):
+    """Any of them."""
+
+    @property
+    def cid(self) -> int: ...
+
+
+class Trading(Protocol):
+    """One that becomes a command to the kernel."""
+
+    def to_command(self, user_id: str, clock: Clock) -> AnyCommand: ...
+
+
+Cid = Annotated[int, Meta(ge=0, le=CID_MAX)]
+
+
+class Place(PlaceBody, frozen=True, kw_only=True, tag_field="op", tag="place"):
+    cid: Cid
+
+
+class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="cancel"):
+    """By the order's id, or by the name the user gave it; one of the two."""
+
+    cid: Cid
+    order_id: str | None = None
+    market_id: MarketId | None = None
+    client_order_id: ClientOrderId | None = None
+
+    def __post_init__(self) -> None:
+        by_name = self.market_id is not None and self.client_order_id is not None
+        neither = self.market_id is None and self.client_order_id is None
+        if (self.order_id is None) is not by_name or not (by_name or neither):
+            raise ValueError("order_id: either this, or market_id with client_order_id")
+
+    def to_command(self, user_id: str, clock: Clock) -> CancelOrder | CancelByClientId:
+        if self.order_id is not None:
+            return CancelOrder(at=clock.now(), user_id=user_id, order_id=self.order_id.lower())
+        assert self.market_id is not None
+        assert self.client_order_id is not None
+        return CancelByClientId(
+            at=clock.now(), user_id=user_id, market_id=self.market_id, client_order_id=self.client_order_id
+        )
+
+
+class Replace(ReplaceBody, frozen=True, kw_only=True, tag_field="op", tag="replace"):
+    cid: Cid
+
+
+class BatchCancel(BatchCancelBody, frozen=True, kw_only=True, tag_field="op", tag="batch_cancel"):
+    cid: Cid
+
+
+class Mint(MintBody, frozen=True, kw_only=True, tag_field="op", tag="mint"):
+    cid: Cid
+
+
+class Burn(BurnBody, frozen=True, kw_only=True, tag_field="op", tag="burn"):
+    cid: Cid
+
+
+class Guard(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="guard"):
+    """Cancel what is mine should I stay away for `grace_ms`; null takes it off."""
+
+    cid: Cid
+    grace_ms: Int64 | None
+    markets: list[MarketId] | None = None
+
+    def to_command(self, user_id: str, clock: Clock) -> SetGuard:
+        markets = None if self.markets is None else tuple(sorted(set(self.markets)))
+        return SetGuard(at=clock.now(), user_id=user_id, grace_ms=self.grace_ms, markets=markets)
+
+
+class Ping(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="ping"):
+    cid: Cid
+
+
+class Auth(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="auth"):
+    cid: Cid
+    token: str
+
+
+class Sync(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="sync"):
+    cid: Cid
+    market_id: MarketId
+
+
+class Subscribe(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="subscribe"):
+    cid: Cid
+    topics: list[str]
+    markets: list[str] | None = None
+    scope: str | None = None
+
+
+class Unsubscribe(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="unsubscribe"):
+    cid: Cid
+    topics: list[str]
+    markets: list[str] | None = None
+
+
+class Resume(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="resume"):
+    cid: Cid
+    after: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    topics: list[str]
+    markets: list[str] | None = None
+    scope: str | None = None
