@@ -61,6 +61,8 @@ class Proxy:
     links: set[Link] = attrs.field(factory=set)
     is_open: bool = True
     """Whether new connections get through."""
+    is_silent: bool = False
+    """Whether nothing is passed on any more, on any connection; neither end sees anything."""
 
     async def cut_all(self) -> None:
         for link in list(self.links):
@@ -127,6 +129,8 @@ async def _pump(proxy: Proxy, link: Link, sender: Sender) -> None:
     source, sink = (link.client, link.server) if sender is Sender.CLIENT else (link.server, link.client)
     with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
         async for message in _messages(source, sender):
+            if proxy.is_silent:
+                link.held.set()
             if link.held.is_set():
                 continue
             fault = proxy.judge(message)

@@ -73,6 +73,10 @@ GRACE_SECONDS: Final = DRAIN + CLOSING
 LAST_WRITES_SECONDS: Final = 5.0
 """What the journal then gets for what was decided: ordinarily a tenth of a second of work. In an outage that
 may last, nobody was told of it, and nobody can."""
+LAST_SEAL_SECONDS: Final = 5.0
+"""One row; the next start seals what this one could not."""
+LAST_SNAPSHOT_SECONDS: Final = 60.0
+"""Some seconds for millions of orders; without it the next start takes longer."""
 IDLE_SECONDS: Final = 20.0
 """For a connection without a request, which includes one whose headers never end."""
 
@@ -205,8 +209,16 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Running]:
                 "stopped while the journal could not be written; what was not acknowledged may be lost: "
                 f"{writer.trouble or 'PostgreSQL gives no answer'}"
             )
-        await sealer.seal()
-        await leave_snapshot(db, exchange, key)
+        with trio.move_on_after(LAST_SEAL_SECONDS) as patience:
+            await sealer.seal()
+        if not patience.cancelled_caught:
+            with trio.move_on_after(LAST_SNAPSHOT_SECONDS) as patience:
+                await leave_snapshot(db, exchange, key)
+        if patience.cancelled_caught:
+            log.warning(
+                "stopped without sealing the journal's end or without a snapshot of it",
+                why="PostgreSQL gives no answer",
+            )
 
 
 async def check_witnesses(

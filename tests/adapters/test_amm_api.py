@@ -304,6 +304,27 @@ def test_a_malformed_start(the_venue: Venue, members: dict[str, Any]) -> None:
     assert the_venue.admin.post("/admin/amm/start", **start | members).verdict == (400, 9004)
 
 
+@pytest.mark.parametrize(
+    ("members", "field"),
+    [
+        ('"initial_price_cents": 51', "initial_price_cents"),
+        ('"\\u0069nitial_price_cents": 51', "initial_price_cents"),
+        ('"note": 1, "note": 1', "note"),
+        ('"config_override": {}, "config_override": {}', "config_override"),
+        ('"config_override": {"a": 1, "a": 1}', "a"),
+        ('"config_override": {"deep": [[{"b": {}, "b": []}]]}', "b"),
+    ],
+)
+def test_a_start_that_names_a_member_twice_is_malformed(the_venue: Venue, members: str, field: str) -> None:
+    """Also where both say the same: of the override nobody here knows which of two the bot would read."""
+    market = the_venue.market()
+    start = f'{{"market_id": "{market}", "initial_budget_cents": 100, "initial_price_cents": 50, {members}}}'
+    answer = the_venue.admin.request("POST", "/admin/amm/start", content=start)
+    assert answer.verdict == (400, 9004)
+    assert answer.data == {"errors": [{"field": field, "problem": "is named twice"}]}
+    assert market not in {one["market_id"] for one in the_venue.amm.data("/amm/markets")["items"]}
+
+
 def test_where_the_market_maker_is_not_started(the_venue: Venue) -> None:
     admin = the_venue.admin
     start = {"initial_budget_cents": 100, "initial_price_cents": 50}

@@ -15,9 +15,10 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 import trio
 
-from adapters.cli.serve import running
+from adapters.cli.serve import LAST_SEAL_SECONDS, running
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings, load_settings
 from kernel.commands import OpenAccount
@@ -295,6 +296,32 @@ async def test_it_stops_also_when_the_journal_cannot_be_written(server_url: str,
             recovered = await recover(db)
         assert recovered.audit() == []
         assert recovered.trader("ann") is None
+
+
+async def test_it_stops_also_when_the_database_falls_silent_behind_the_last_command(
+    server_url: str, tmp_path: Path
+) -> None:
+    """Everything is on the disk; what is left to file is the seal of it, and nobody answers that."""
+    async with fresh(server_url) as url, proxied(url, tmp_path) as proxy:
+        values = {
+            "DATABASE_URL": proxy.url,
+            "VERDICT_DATA": str(tmp_path),
+            "VERDICT_ADMIN_PASSWORD": PASSWORD,
+            "VERDICT_PORT": "0",
+            "VERDICT_METRICS_PORT": "0",
+        }
+        with trio.fail_after(60), structlog.testing.capture_logs() as lines:
+            async with running(load_settings(values), Clock()) as exchange:
+                actors = exchange.server.actors
+                (opened,) = await actors.ask(OpenAccount(at=actors.exchange.now, user_id="ann"))
+                proxy.is_silent = True
+                began = trio.current_time()
+            assert trio.current_time() - began < LAST_SEAL_SECONDS + 15
+        told = [line["event"] for line in lines if line["log_level"] == "warning"]
+        assert told == ["stopped without sealing the journal's end or without a snapshot of it"]
+        async with database.opened(url) as db:
+            recovered = await recover(db)
+        assert recovered.head == opened.seen
 
 
 @pytest.mark.parametrize("setting", ["VERDICT_PORT", "VERDICT_METRICS_PORT"])
