@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from adapters.access.identity import AMM_ALIAS
 from adapters.operations.lookups import find_market, own_account
-from adapters.operations.operation import Call, NoQuery, Reply
+from adapters.operations.operation import Call, NoQuery, Reply, live
 from adapters.service.server import Row, Server
 from adapters.wire import render, render_rows, responses
 from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, number_of, one_of, page, read_number
@@ -19,10 +19,10 @@ from kernel.codes import Code, LedgerEntryType, TradeScenario
 TRADE_PREFIX: Final = "TRD_"
 
 
-async def get_balance(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.BalanceShape]:
+@live
+def get_balance(server: Server, call: Call[EmptyBody, NoQuery]) -> responses.BalanceShape:
     """One's own cash: what may be spent, and what own open buy orders have set aside."""
-    data = render.balance(own_account(server, call))
-    return Reply(data, journal_id=await server.told(server.exchange.head))
+    return render.balance(own_account(server, call))
 
 
 async def deposit(server: Server, call: Call[DepositBody, NoQuery]) -> Reply[responses.DepositedShape]:
@@ -57,8 +57,8 @@ async def get_ledger(
     query = call.query
     entry_types = one_of(LedgerEntryType, query.entry_type, "entry_type")
     before = read_number(query.cursor)
-    seen = await server.recorded(call.durable)
-    rows = await server.history.ledger(
+    history = await server.history_as_of(call.durable)
+    rows = await history.ledger(
         call.user.user_id,
         entry_types=entry_types,
         market_id=query.market_id,
@@ -68,7 +68,7 @@ async def get_ledger(
     if rows is None:
         raise bad_cursor()
     data = page(rows, query.limit, render_rows.ledger_row, lambda row: cursor_at(str(row["id"])))
-    return Reply(data, journal_id=seen)
+    return Reply(data, journal_id=call.durable)
 
 
 class PositionsQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,9 +77,8 @@ class PositionsQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Only what holds shares now; false adds what once did."""
 
 
-async def get_positions(
-    server: Server, call: Call[EmptyBody, PositionsQuery]
-) -> Reply[responses.PositionsShape]:
+@live
+def get_positions(server: Server, call: Call[EmptyBody, PositionsQuery]) -> responses.PositionsShape:
     """One's own shares, by market."""
     query = call.query
     held = [
@@ -92,15 +91,15 @@ async def get_positions(
             else position.updated_at is not None
         )
     ]
-    return Reply(responses.PositionsShape(held), journal_id=await server.told(server.exchange.head))
+    return responses.PositionsShape(held)
 
 
-async def get_position(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.PositionShape]:
+@live
+def get_position(server: Server, call: Call[EmptyBody, NoQuery]) -> responses.PositionShape:
     """One's own shares in one market; zeros if there are none."""
     market = find_market(server, call)
     held = own_account(server, call).positions.get(market.id)
-    data = render.position(held) if held is not None else render.no_position(market)
-    return Reply(data, journal_id=await server.told(server.exchange.head))
+    return render.position(held) if held is not None else render.no_position(market)
 
 
 class TradesQuery(PageQuery, frozen=True, kw_only=True):
@@ -130,11 +129,11 @@ async def get_trades(server: Server, call: Call[EmptyBody, TradesQuery]) -> Repl
         "include_audit": query.include_audit and call.user.is_amm,
         "limit": query.limit + 1,
     }
-    seen = await server.recorded(call.durable)
+    history = await server.history_as_of(call.durable)
     if since is None:
-        rows = await server.history.trades(user_id, before=before, **filters)
+        rows = await history.trades(user_id, before=before, **filters)
     else:
-        rows = await server.history.trades_since(user_id, since=since, **filters)
+        rows = await history.trades_since(user_id, since=since, **filters)
     if rows is None:
         raise bad_cursor()
 
@@ -146,4 +145,4 @@ async def get_trades(server: Server, call: Call[EmptyBody, TradesQuery]) -> Repl
         name: str = row["trade_id"]
         return cursor_at(name) if since is None else name
 
-    return Reply(page(rows, query.limit, shape, cursor), journal_id=seen)
+    return Reply(page(rows, query.limit, shape, cursor), journal_id=call.durable)

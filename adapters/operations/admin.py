@@ -7,7 +7,7 @@ import msgspec
 
 from adapters.operations.audit import found_sound, verify
 from adapters.operations.lookups import find_market
-from adapters.operations.operation import Call, NoQuery, Reply
+from adapters.operations.operation import Call, NoQuery, Reply, live
 from adapters.service.server import Server, refused
 from adapters.wire import render, render_rows, responses
 from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, page, read_number
@@ -46,7 +46,7 @@ async def changed_market(
     """The market as it is after the command, and perhaps after later ones."""
     answer, _ = await server.answer(command, request_id, MarketIs)
     data = render.admin_market(server.exchange.markets[answer.market_id])
-    return Reply(data, status, await server.told(server.exchange.head))
+    return Reply(data, status, await server.wait_durable(server.exchange.head))
 
 
 async def activate_market(
@@ -157,18 +157,17 @@ async def gravely(
     return outcome.answer, outcome.seen
 
 
-async def get_proposals(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.ProposalsShape]:
+@live
+def get_proposals(server: Server, call: Call[EmptyBody, NoQuery]) -> responses.ProposalsShape:
     """What waits for a second administrator, newest first."""
-    exchange, now = server.exchange, server.clock.now()
-    waiting = open_proposals(exchange, now)
-    data = responses.ProposalsShape([render.proposal(each) for each in reversed(waiting)])
-    return Reply(data, journal_id=await server.told(exchange.head))
+    waiting = open_proposals(server.exchange, server.clock.now())
+    return responses.ProposalsShape([render.proposal(each) for each in reversed(waiting)])
 
 
-async def get_stats(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.StatsShape]:
+@live
+def get_stats(server: Server, call: Call[EmptyBody, NoQuery]) -> responses.StatsShape:
     """What a market has done so far, in numbers."""
-    data = render.stats(find_market(server, call))
-    return Reply(data, journal_id=await server.told(server.exchange.head))
+    return render.stats(find_market(server, call))
 
 
 async def get_breakers(
@@ -177,12 +176,12 @@ async def get_breakers(
     """Every time the market was halted for a fault or by hand, newest first."""
     market, query = find_market(server, call), call.query
     before = read_number(query.cursor)
-    seen = await server.recorded(call.durable)
-    rows = await server.history.breakers(market.id, before=before, limit=query.limit + 1)
+    history = await server.history_as_of(call.durable)
+    rows = await history.breakers(market.id, before=before, limit=query.limit + 1)
     if rows is None:
         raise bad_cursor()
     data = page(rows, query.limit, render_rows.breaker_row, lambda row: cursor_at(str(row["id"])))
-    return Reply(data, journal_id=seen)
+    return Reply(data, journal_id=call.durable)
 
 
 async def start_amm(server: Server, call: Call[StartAmmBody, NoQuery]) -> Reply[Any]:

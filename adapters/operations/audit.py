@@ -38,7 +38,7 @@ async def found_sound(server: Server, market: Market) -> int:
     recorded, head = exchange.breaker_head, exchange.head
     told = await aside(lambda: encode_violations(audit_halted(exchange, market)))
     if violations := decode_violations(told):
-        raise refused(still_broken(violations), await server.told(head))
+        raise refused(still_broken(violations), await server.wait_durable(head))
     return recorded
 
 
@@ -58,8 +58,8 @@ async def verify(server: Server) -> Reply[responses.InvariantsShape]:
     verified_at, head = render.time(server.clock.now()), exchange.head
     for violation in decode_violations(await aside(lambda: encode_violations(exchange.audit()))):
         violations.setdefault(violation.invariant, []).append(violation.told())
-    await server.told(head)
-    await server.recorded(head)
+    await server.wait_durable(head)
+    await server.wait_projected(head)
     for name, found in (await server.check_record()).items():
         violations.setdefault(name, []).extend(found)
     for violation in await LedgerWatch(server).look():

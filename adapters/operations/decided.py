@@ -78,5 +78,5 @@ async def trades_of(server: Server, now: OrderNow, seen: int) -> list[responses.
     """An order's trades as of the moment at which it was looked at, out of the tables."""
     if now.filled_quantity == 0:
         return []
-    await server.recorded(seen)
-    return render_rows.trades_until(await server.history.trades_of_order(now.order), now)
+    history = await server.history_as_of(seen)
+    return render_rows.trades_until(await history.trades_of_order(now.order), now)

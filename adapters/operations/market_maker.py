@@ -3,7 +3,7 @@
 from typing import Final
 
 from adapters.access.tokens import TokenType
-from adapters.operations.operation import Call, NoQuery, Reply
+from adapters.operations.operation import Call, NoQuery, Reply, live
 from adapters.runtime.clock import MICROSECONDS, moment
 from adapters.service.server import Server
 from adapters.wire import render, responses
@@ -15,10 +15,10 @@ RENEWAL_GRACE: Final = 60
 """Seconds for which a service token outlives its renewal: whoever has it is still handing out the new one."""
 
 
-async def get_amm_markets(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.AmmMarketsShape]:
+@live
+def get_amm_markets(server: Server, call: Call[EmptyBody, NoQuery]) -> responses.AmmMarketsShape:
     """The markets in which the market maker was started."""
-    data = render.amm_markets(server.exchange.markets.values())
-    return Reply(data, journal_id=await server.told(server.exchange.head))
+    return render.amm_markets(server.exchange.markets.values())
 
 
 async def renew_token(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.ServiceTokenShape]:

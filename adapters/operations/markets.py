@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from adapters.operations.lookups import find_market, may_see
-from adapters.operations.operation import Call, NoQuery, Reply
+from adapters.operations.operation import Call, NoQuery, Reply, live
 from adapters.service.server import Server
 from adapters.wire import render, render_rows, responses
 from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, page, read_cursor, read_number
@@ -20,9 +20,8 @@ class MarketsQuery(PageQuery, frozen=True, kw_only=True):
     category: str | None = None
 
 
-async def get_markets(
-    server: Server, call: Call[EmptyBody, MarketsQuery]
-) -> Reply[Page[responses.MarketItemShape]]:
+@live
+def get_markets(server: Server, call: Call[EmptyBody, MarketsQuery]) -> Page[responses.MarketItemShape]:
     """The markets, newest first; drafts are shown to administrators only."""
     query = call.query
     markets = [
@@ -39,29 +38,28 @@ async def get_markets(
         edge = (place.created_at, place.id)
         markets = [market for market in markets if (market.created_at, market.id) < edge]
     markets.sort(key=lambda market: (market.created_at, market.id), reverse=True)
-    data = page(
+    return page(
         markets,
         query.limit,
         render.market_item,
         lambda market: cursor_at(market.id, render.time(market.created_at)),
     )
-    return Reply(data, journal_id=await server.told(server.exchange.head))
 
 
-async def get_market(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.MarketShape]:
+@live
+def get_market(server: Server, call: Call[EmptyBody, NoQuery]) -> responses.MarketShape:
     """One market, with its limits and its money."""
-    data = render.market(find_market(server, call))
-    return Reply(data, journal_id=await server.told(server.exchange.head))
+    return render.market(find_market(server, call))
 
 
 class BookQuery(msgspec.Struct, frozen=True, kw_only=True):
     levels: Annotated[int, Meta(ge=1, le=99)] = 10
 
 
-async def get_book(server: Server, call: Call[EmptyBody, BookQuery]) -> Reply[responses.BookShape]:
+@live
+def get_book(server: Server, call: Call[EmptyBody, BookQuery]) -> responses.BookShape:
     """The best levels of a market's order book, as prices of YES and of NO."""
-    data = render.book(find_market(server, call), call.query.levels)
-    return Reply(data, journal_id=await server.told(server.exchange.head))
+    return render.book(find_market(server, call), call.query.levels)
 
 
 async def get_market_trades(
@@ -70,15 +68,15 @@ async def get_market_trades(
     """A market's trades without their parties, newest first."""
     market, query = find_market(server, call), call.query
     before = read_number(query.cursor, "TRD_")
-    seen = await server.recorded(call.durable)
-    rows = await server.history.market_trades(market.id, before=before, limit=query.limit + 1)
+    history = await server.history_as_of(call.durable)
+    rows = await history.market_trades(market.id, before=before, limit=query.limit + 1)
     if rows is None:
         raise bad_cursor()
     data = page(rows, query.limit, render_rows.market_trade_row, lambda row: cursor_at(row["trade_id"]))
-    return Reply(data, journal_id=seen)
+    return Reply(data, journal_id=call.durable)
 
 
-async def get_matching(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.MatchingShape]:
+@live
+def get_matching(server: Server, call: Call[EmptyBody, NoQuery]) -> responses.MatchingShape:
     """Which markets match orders, and which are halted."""
-    data = render.matching(server.exchange.markets.values())
-    return Reply(data, journal_id=await server.told(server.exchange.head))
+    return render.matching(server.exchange.markets.values())

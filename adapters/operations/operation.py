@@ -5,6 +5,7 @@ these.
 """
 
 import enum
+import functools
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
@@ -88,6 +89,20 @@ class Reply(Generic[S]):
 
 
 Handler = Callable[[Server, Call[B, Q]], Awaitable[Reply[S]]]
+
+
+def live(read: Callable[[Server, Call[B, Q]], S]) -> Handler[B, Q, S]:
+    """A handler made of a plain function that looks at what is in memory.
+
+    What it saw is told when it is durable. It cannot wait for anything itself, so all of it is of one moment.
+    """
+
+    @functools.wraps(read)
+    async def answer(server: Server, call: Call[B, Q]) -> Reply[S]:
+        data = read(server, call)
+        return Reply(data, journal_id=await server.wait_durable(server.exchange.head))
+
+    return answer
 
 
 @attrs.frozen(kw_only=True)

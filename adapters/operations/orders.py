@@ -49,9 +49,9 @@ async def get_orders(server: Server, call: Call[EmptyBody, OrdersQuery]) -> Repl
     if statuses is not None and LIVE.issuperset(statuses):
         live = await live_orders(account, query, statuses, before)
         data = page(live, query.limit, render.order, lambda now: cursor_at(now.order.id))
-        return Reply(data, journal_id=await server.told(server.exchange.head))
-    seen = await server.recorded(call.durable)
-    rows = await server.history.orders(
+        return Reply(data, journal_id=await server.wait_durable(server.exchange.head))
+    history = await server.history_as_of(call.durable)
+    rows = await history.orders(
         account.id,
         market_id=query.market_id,
         statuses=statuses,
@@ -61,7 +61,7 @@ async def get_orders(server: Server, call: Call[EmptyBody, OrdersQuery]) -> Repl
         limit=query.limit + 1,
     )
     data = page(rows, query.limit, render_rows.order_row, lambda row: cursor_at(str(row["id"])))
-    return Reply(data, journal_id=seen)
+    return Reply(data, journal_id=call.durable)
 
 
 async def live_orders(
@@ -98,6 +98,6 @@ async def get_order(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[res
     """One own order with its trades."""
     now = find_own_order(server, call).now()
     head = server.exchange.head
-    await server.told(head)
+    await server.wait_durable(head)
     trades = await trades_of(server, now, head)
     return Reply(responses.OrderAndTradesShape(render.order(now), trades), journal_id=head)

@@ -106,10 +106,10 @@ class LedgerWatch:
             account.id: Balance(account.id, account.available, account.frozen, account.version, ledger_id, at)
             for account in accounts
         }
-        await server.told(head)
-        await server.recorded(head)
+        await server.wait_durable(head)
+        history = await server.history_as_of(head)
         since = [self._since(balance) for balance in balances.values()]
-        rows = await server.history.balances(
+        rows = await history.balances(
             [(balance.user_id, balance.ledger_id, balance.at) for balance in since], ledger_id, at
         )
         violations = []

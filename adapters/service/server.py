@@ -162,7 +162,7 @@ class Server:
     settings: Settings
     clock: Clock
     actors: Actors
-    history: History
+    _history: History
     projections: Projections
     users: Users
     sessions: Sessions
@@ -198,7 +198,7 @@ class Server:
         assert isinstance(answer, kind), f"{command} was answered {answer}"
         return answer, outcome.seen
 
-    async def told(self, head: int) -> int:
+    async def wait_durable(self, head: int) -> int:
         """Wait until what was read from memory at `head` may be told; returns it."""
         if self.actors.durable < head:
             with trio.move_on_after(PATIENCE) as waiting:
@@ -207,11 +207,15 @@ class Server:
                 raise RefusedError(Code.OVERLOADED, "The journal does not answer; try again shortly")
         return head
 
-    async def recorded(self, journal_id: int) -> int:
-        """Wait until the tables reflect what was durable at `journal_id`; returns it."""
+    async def wait_projected(self, journal_id: int) -> None:
+        """Wait until the tables reflect what was durable at `journal_id`."""
         if not await self.projections.until(journal_id, PATIENCE):
             raise RefusedError(Code.OVERLOADED, "The tables are behind the journal; try again shortly")
-        return journal_id
+
+    async def history_as_of(self, journal_id: int) -> History:
+        """The past up to there at least. There is no other way to it, so that nobody reads it too early."""
+        await self.wait_projected(journal_id)
+        return self._history
 
 
 def refused(refusal: Refusal, seen: int) -> RefusedError:

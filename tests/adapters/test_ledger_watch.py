@@ -56,7 +56,7 @@ class Venue:
 
     async def by_hand(self, *statements: str) -> None:
         """Somebody has a hand in the tables; these are as new as the exchange."""
-        await self.server.recorded(self.server.exchange.head)
+        await self.server.wait_projected(self.server.exchange.head)
         async with database.opened(self.url) as db:
             connection = await db.connect()
             for sql in statements:
@@ -119,8 +119,8 @@ async def test_cents_that_moved_in_memory_are_found_and_everything_is_halted(
                 await trio.sleep(0.01)
             nursery.cancel_scope.cancel()
         assert server.exchange.audit() == [], "no sum of what is in memory shows it"
-        await server.recorded(server.exchange.head)
-        rows = await server.history.breakers(MARKET, before=None, limit=10)
+        history = await server.history_as_of(server.exchange.head)
+        rows = await history.breakers(MARKET, before=None, limit=10)
         assert rows
         assert rows[0]["trigger_reason"] == "INVARIANT_BALANCE"
         reply = (await verify(server)).data
@@ -185,7 +185,7 @@ async def test_only_what_moved_is_asked_for(
     """The others have their turn; the loop is held by none of it."""
     monkeypatch.setattr(ledger_watch, "AT_REST", 100)
     async with serving(database_url, tmp_path) as there:
-        server, asked = there.server, Asked(there.server.history)
+        server, asked = there.server, Asked(await there.server.history_as_of(0))
         watch = LedgerWatch(attrs.evolve(server, history=cast(History, asked)))
         at = server.clock.now()
         many = 2 * COMPARED_AT_ONCE + 10

@@ -3,6 +3,7 @@
 Nothing is told before it is durable; and nothing that somebody was told is missing from what is told after.
 """
 
+import ast
 import contextlib
 import queue
 import threading
@@ -16,7 +17,7 @@ import trio
 
 from persistence.postgres import database
 from persistence.tables.users import Users
-from tests.adapters.serving import Answer, Caller, Venue, database_for, serving, until, venue
+from tests.adapters.serving import ROOT, Answer, Caller, Venue, database_for, serving, until, venue
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +132,25 @@ def test_a_cut_of_every_connection_is_survived(held_up: tuple[Venue, str]) -> No
     until(lambda: the_venue.http.get("/ready").status_code == 200)
     trio.run(disable)
     until(lambda: ann.get("/account/balance").verdict == (422, 1004), seconds=3)
+
+
+def looks_without_waiting(source: str) -> list[str]:
+    """Names of coroutines that look at the state and wait for no journal, tables or decision."""
+    looking = [
+        (node.name, ast.unparse(node))
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.AsyncFunctionDef) and "server.exchange." in ast.unparse(node)
+    ]
+    waits = ("server.wait_durable(", "server.history_as_of(", "server.decide(", "changed_market(")
+    return [name for name, text in looking if not any(wait in text for wait in waits)]
+
+
+def test_whoever_looks_at_the_state_says_what_it_waits_for() -> None:
+    """Plain functions are waited for by `live`; this is about the others."""
+    for path in (ROOT / "adapters" / "operations").glob("*.py"):
+        assert looks_without_waiting(path.read_text()) == [], path.name
+
+
+def test_a_look_without_waiting_is_found() -> None:
+    hasty = "async def get_stats(server, call):\n    return Reply(stats(server.exchange.markets['M']))"
+    assert looks_without_waiting(hasty) == ["get_stats"]
