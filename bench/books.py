@@ -156,8 +156,10 @@ def as_steps(commands: Iterable[AnyCommand]) -> list[Step]:
     for command in commands:
         match command:
             case PlaceOrder():
-                price = command.price if command.side is Side.YES else 100 - command.price
-                steps.append(Step(command.client_order_id, command.side is Side.YES, price, command.quantity))
+                terms = command.terms
+                is_bid = terms.side is Side.YES
+                price = terms.price if is_bid else 100 - terms.price
+                steps.append(Step(command.client_order_id, is_bid, price, terms.quantity))
             case CancelOrder():
                 steps.append(Step(exchange.orders[command.order_id].client_order_id))
         exchange.execute(command)

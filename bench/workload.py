@@ -24,6 +24,7 @@ from kernel.commands import (
     MintShares,
     OpenAccount,
     OpenJournal,
+    OrderTerms,
     PlaceOrder,
     ReplaceOrder,
     StartAmm,
@@ -108,10 +109,9 @@ def order(
         user_id=user_id,
         client_order_id=name,
         market_id=market_id,
-        side=Side.YES if bid else Side.NO,
-        direction=Direction.BUY,
-        price=price if bid else 100 - price,
-        quantity=quantity,
+        terms=OrderTerms(
+            Side.YES if bid else Side.NO, Direction.BUY, price if bid else 100 - price, quantity
+        ),
         nonce=nonce(at),
     )
 
@@ -218,10 +218,7 @@ class Flow:
             user_id=AMM_ID,
             client_order_id=f"q-{self.made}",
             market_id=self.market_id,
-            side=Side.YES,
-            direction=Direction.BUY if bid else Direction.SELL,
-            price=price,
-            quantity=LOT,
+            terms=OrderTerms(Side.YES, Direction.BUY if bid else Direction.SELL, price, LOT),
             nonce=nonce(self.made),
         )
 
@@ -236,10 +233,7 @@ class Flow:
                     user_id=new.user_id,
                     client_order_id=new.client_order_id,
                     market_id=new.market_id,
-                    side=new.side,
-                    direction=new.direction,
-                    price=new.price,
-                    quantity=new.quantity,
+                    terms=new.terms,
                     nonce=new.nonce,
                     old_order_id=old,
                 )

@@ -9,6 +9,7 @@ from typing import assert_never
 import msgspec
 
 from kernel.codes import AmmStatus, CancelReason, OrderStatus, TimeInForce
+from kernel.commands import OrderTerms
 from kernel.events import (
     AccountOpened,
     AdminConfirmed,
@@ -136,9 +137,16 @@ def accept(state: State, fact: Fact, event: OrderAccepted) -> None:
     """An order comes to be. One that may rest does so at once: its fills, if any, follow and shrink it."""
     assert fact.market_id is not None
     position = state.markets[fact.market_id].position(state.accounts[event.user_id])
-    order = state.open_order(position, fact, event)
+    terms = OrderTerms(
+        event.original_side,
+        event.original_direction,
+        event.original_price,
+        event.quantity,
+        event.time_in_force,
+    )
+    order = state.open_order(position, fact, event, terms)
     state.order_ids.resume_order(order.id)
-    if order.time_in_force is GTC:
+    if event.time_in_force is GTC:
         order.market.rest(order)
         order.market.book_changed_at = fact.at
 
@@ -148,7 +156,7 @@ def fill(state: State, fact: Fact, event: Fill) -> None:
     market, trade = maker.market, event.trade
     maker_after, taker_after = event.orders
     for order, after in ((maker, maker_after), (taker, taker_after)):
-        if order.time_in_force is GTC or order is maker:
+        if order is maker or order.terms.time_in_force is GTC:
             market.shrink(order, event.fill_qty)
         else:
             order.remaining -= event.fill_qty
@@ -163,7 +171,7 @@ def fill(state: State, fact: Fact, event: Fill) -> None:
 
 
 def close(order: Order, reason: CancelReason, at: int) -> None:
-    if order.time_in_force is GTC:
+    if order.terms.time_in_force is GTC:
         order.market.leave(order)
         order.market.book_changed_at = at
     if reason is CancelReason.MARKET_RESOLVED:

@@ -169,7 +169,7 @@ def audit_positions(market: Market) -> Iterator[Violation]:
             costs_fit = holding.cost_sum >= holding.volume if holding.volume else holding.cost_sum == 0
             if not (0 <= holding.pending_sell <= holding.volume and costs_fit):
                 yield Violation("position_bounds", market.id, numbers)
-            pending = sum(o.remaining for o in position.live if not o.opens and o.side is side)
+            pending = sum(o.remaining for o in position.live if not o.opens and o.terms.side is side)
             if pending != holding.pending_sell:
                 yield Violation("pending_shares", market.id, numbers | {"live_orders": pending})
         pairs = min(position.yes.free, position.no.free)
@@ -182,11 +182,11 @@ def audit_positions(market: Market) -> Iterator[Violation]:
 def audit_orders(market: Market, orders: Iterable[Order]) -> Iterator[Violation]:
     for order in orders:
         told = {"order_id": order.id, "status": order.status.value}
-        filled = order.quantity - order.remaining
+        filled = order.terms.quantity - order.remaining
         if order.is_live:
             need = order.remaining
-            if order.direction is Direction.BUY:
-                value = order.price * order.remaining
+            if order.terms.direction is Direction.BUY:
+                value = order.terms.price * order.remaining
                 need = value + fee(value, max(market.terms.maker_fee_bps, market.terms.taker_fee_bps))
             freeze_fits = order.frozen == need > 0
         else:
@@ -201,7 +201,7 @@ def audit_orders(market: Market, orders: Iterable[Order]) -> Iterator[Violation]
             yield Violation(
                 "order_quantities",
                 market.id,
-                told | {"quantity": order.quantity, "filled": filled, "remaining": order.remaining},
+                told | {"quantity": order.terms.quantity, "filled": filled, "remaining": order.remaining},
             )
         if (order.book_type, order.is_bid, order.book_price) != mapped(order):
             yield Violation(
@@ -209,9 +209,9 @@ def audit_orders(market: Market, orders: Iterable[Order]) -> Iterator[Violation]
                 market.id,
                 told | {"book_type": order.book_type.value, "book_price": order.book_price},
             )
-        if not (1 <= order.price <= 99 and 1 <= order.book_price <= 99):
+        if not (1 <= order.terms.price <= 99 and 1 <= order.book_price <= 99):
             yield Violation(
-                "price_bounds", market.id, told | {"price": order.price, "book_price": order.book_price}
+                "price_bounds", market.id, told | {"price": order.terms.price, "book_price": order.book_price}
             )
     last = market.last_trade_price
     if last is not None and not 1 <= last <= 99:
@@ -220,7 +220,7 @@ def audit_orders(market: Market, orders: Iterable[Order]) -> Iterator[Violation]
 
 def audit_trades(market: Market, orders: Iterable[Order]) -> Iterator[Violation]:
     """Each share traded filled two orders. Order by order only the history can tell."""
-    filled = sum(order.quantity - order.remaining for order in orders)
+    filled = sum(order.terms.quantity - order.remaining for order in orders)
     if filled != 2 * market.traded_volume:
         yield Violation(
             "trades_sum", market.id, {"filled_quantities": filled, "traded_volume": market.traded_volume}
@@ -232,26 +232,27 @@ def status_fits(order: Order, filled: int) -> bool:
         case OrderStatus.OPEN:
             return filled == 0
         case OrderStatus.PARTIALLY_FILLED:
-            return 0 < filled < order.quantity
+            return 0 < filled < order.terms.quantity
         case OrderStatus.FILLED:
             return order.remaining == 0
         case OrderStatus.CANCELLED:
-            return 0 <= filled < order.quantity and order.cancel_reason is not None
+            return 0 <= filled < order.terms.quantity and order.cancel_reason is not None
         case _:
             return False
 
 
 def mapped(order: Order) -> tuple[BookType, bool, int]:
     """The user's view, carried over to the book of YES, spelled out."""
-    match order.side, order.direction:
+    terms = order.terms
+    match terms.side, terms.direction:
         case Side.YES, Direction.BUY:
-            return BookType.NATIVE_BUY, True, order.price
+            return BookType.NATIVE_BUY, True, terms.price
         case Side.YES, Direction.SELL:
-            return BookType.NATIVE_SELL, False, order.price
+            return BookType.NATIVE_SELL, False, terms.price
         case Side.NO, Direction.BUY:
-            return BookType.SYNTHETIC_SELL, False, PAIR_CENTS - order.price
+            return BookType.SYNTHETIC_SELL, False, PAIR_CENTS - terms.price
         case _:
-            return BookType.SYNTHETIC_BUY, True, PAIR_CENTS - order.price
+            return BookType.SYNTHETIC_BUY, True, PAIR_CENTS - terms.price
 
 
 def audit_book(market: Market, orders: Iterable[Order]) -> Iterator[Violation]:
@@ -262,7 +263,7 @@ def audit_book(market: Market, orders: Iterable[Order]) -> Iterator[Violation]:
     for order in live:
         queues[order.is_bid, order.book_price].append(order)
         by_holder[order.account.id].append(order)
-    if any(order.time_in_force is not TimeInForce.GTC for order in live) or (
+    if any(order.terms.time_in_force is not TimeInForce.GTC for order in live) or (
         live and market.status not in TRADING and market.closing is None
     ):
         yield Violation(
@@ -299,7 +300,7 @@ def audit_book(market: Market, orders: Iterable[Order]) -> Iterator[Violation]:
 
 def audit_indexes(position: Position, live: list[Order]) -> Iterator[Violation]:
     """What limits, self-trade prevention and batch cancels look at, against the orders it stands for."""
-    opening = {side: sum(o.remaining for o in live if o.opens and o.side is side) for side in Side}
+    opening = {side: sum(o.remaining for o in live if o.opens and o.terms.side is side) for side in Side}
     if list(position.live) != live or any(position.holding(side).opening != opening[side] for side in Side):
         numbers = {
             "user_id": position.account.id,

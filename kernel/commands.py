@@ -129,17 +129,27 @@ class FireGuard(Command, frozen=True, kw_only=True, tag="FIRE_GUARD"):
 # Orders
 
 
-class OrderWish(Command, frozen=True, kw_only=True):
-    """What placing and replacing share: buy or sell up to `quantity` shares at `price` or better."""
+class OrderTerms(msgspec.Struct, frozen=True, gc=False):
+    """What an order is for: to buy or sell up to `quantity` shares of `side` at `price` or better.
 
-    user_id: str
-    client_order_id: str
-    market_id: str
+    One value, from the command through the order to every answer: two requests are the same if their terms
+    are equal. An attribute that orders get one day is added here, with a default.
+    """
+
     side: Side
     direction: Direction
     price: int
     quantity: int
     time_in_force: TimeInForce = TimeInForce.GTC
+
+
+class OrderWish(Command, frozen=True, kw_only=True):
+    """What placing and replacing share."""
+
+    user_id: str
+    client_order_id: str
+    market_id: str
+    terms: OrderTerms
     nonce: int
     """62 random bits: the part of the order's id that nobody can guess."""
     fence: int | None = None

@@ -39,6 +39,7 @@ from kernel.commands import (
     CancelledSoFar,
     CancelOrder,
     FireGuard,
+    OrderTerms,
     OrderWish,
     PlaceOrder,
 )
@@ -92,8 +93,8 @@ def place_order(draft: Draft, command: PlaceOrder) -> Answer | Refusal:
     if not market.is_sound:
         return trip_unsound(draft, market)
     refusal = (
-        check_terms(market, command)
-        or check_owner(market, account, command)
+        check_terms(market, command.terms)
+        or check_owner(market, account, command.terms)
         or check_backing(market, account, command)
     )
     if refusal is not None:
@@ -113,14 +114,7 @@ def repeat_placement(earlier: Order, command: PlaceOrder) -> Answer | Refusal:
 
 
 def same_request(order: Order, command: OrderWish) -> bool:
-    return (
-        order.market.id == command.market_id
-        and order.side is command.side
-        and order.direction is command.direction
-        and order.price == command.price
-        and order.quantity == command.quantity
-        and order.time_in_force is command.time_in_force
-    )
+    return order.market.id == command.market_id and order.terms == command.terms
 
 
 # The checks
@@ -137,12 +131,12 @@ def check_fence(account: Account, fence: int | None) -> Refusal | None:
     return None
 
 
-def check_terms(market: Market, command: OrderWish) -> Refusal | None:
+def check_terms(market: Market, wished: OrderTerms) -> Refusal | None:
     """Price, quantity and amount, against the limits the market was created with."""
     terms = market.terms
-    price, quantity = command.price, command.quantity
+    price, quantity = wished.price, wished.quantity
     low, high = terms.min_price_cents, terms.max_price_cents
-    if not (low <= price <= high and (command.side is YES or low <= 100 - price <= high)):
+    if not (low <= price <= high and (wished.side is YES or low <= 100 - price <= high)):
         return Refusal(Code.PRICE_OUT_OF_RANGE, f"Price out of range: {price}, allowed {low} to {high}")
     if not 1 <= quantity <= terms.max_order_quantity:
         return Refusal(
@@ -157,7 +151,7 @@ def check_terms(market: Market, command: OrderWish) -> Refusal | None:
 
 
 def check_owner(
-    market: Market, account: Account | None, command: OrderWish, *, without: Order | None = None
+    market: Market, account: Account | None, terms: OrderTerms, *, without: Order | None = None
 ) -> Refusal | None:
     """Position limit and self-trade, over all accounts of the beneficial owner.
 
@@ -166,25 +160,25 @@ def check_owner(
     """
     if account is None:
         return None
-    is_yes = command.side is YES
-    opens = command.direction is BUY
+    is_yes = terms.side is YES
+    opens = terms.direction is BUY
     positions = market.owners.get(account.owner_id, ())
     if opens:
         exposed = 0
         for position in positions:
             holding = position.yes if is_yes else position.no
             exposed += holding.volume + holding.opening
-        if without is not None and without.opens and without.side is command.side:
+        if without is not None and without.opens and without.terms.side is terms.side:
             exposed -= without.remaining
         limit = VOLUME_MAX if account.is_amm else market.terms.max_position_per_user
-        if exposed + command.quantity > limit:
+        if exposed + terms.quantity > limit:
             return Refusal(
                 Code.LIMIT_EXCEEDED,
-                f"Position limit: {exposed} held or on order, {command.quantity} more, allowed {limit}",
+                f"Position limit: {exposed} held or on order, {terms.quantity} more, allowed {limit}",
             )
     if account.is_amm:
         return None
-    book_price = command.price if is_yes else PAIR_CENTS - command.price
+    book_price = terms.price if is_yes else PAIR_CENTS - terms.price
     for position in positions:
         if position.meets(is_yes == opens, book_price, without):
             return Refusal(Code.SELF_TRADE, "Self-trade: the order would meet an order of the same owner")
@@ -197,16 +191,17 @@ def check_backing(
     """Enough available cash, or free shares, counting what `without` would set free."""
     if account is None:
         return account_not_found(command.user_id)
+    terms = command.terms
     freed = without.frozen if without is not None else 0
-    if command.direction is BUY:
-        required = needed(market, command.price, command.quantity)
+    if terms.direction is BUY:
+        required = needed(market, terms.price, terms.quantity)
         available = account.available + (freed if without is not None and without.opens else 0)
         return insufficient_balance(required, available) if required > available else None
     position = market.positions.get(account.id)
-    free = position.holding(command.side).free if position is not None else 0
-    if without is not None and not without.opens and without.side is command.side:
+    free = position.holding(terms.side).free if position is not None else 0
+    if without is not None and not without.opens and without.terms.side is terms.side:
         free += freed
-    return insufficient_shares(command.side, command.quantity, free) if command.quantity > free else None
+    return insufficient_shares(terms.side, terms.quantity, free) if terms.quantity > free else None
 
 
 # The change
@@ -217,7 +212,8 @@ def accept(
 ) -> Order:
     """The order comes to be, and what backs it is set aside."""
     state = draft.state
-    side, direction, price, quantity = wish.side, wish.direction, wish.price, wish.quantity
+    terms = wish.terms
+    side, direction, price, quantity = terms.side, terms.direction, terms.price, terms.quantity
     position = market.position(account)
     if direction is BUY:
         frozen = needed(market, price, quantity)
@@ -242,7 +238,7 @@ def accept(
         BOOK_TYPES[side, direction],
         direction if side is YES else OTHER[direction],
         price if side is YES else PAIR_CENTS - price,
-        wish.time_in_force,
+        terms.time_in_force,
         quantity,
         quantity,
         frozen,
@@ -252,7 +248,7 @@ def accept(
         postings=postings,
         positions=positions,
     )
-    return state.open_order(position, draft.record(market.id, event), event)
+    return state.open_order(position, draft.record(market.id, event), event, terms)
 
 
 def trade_and_rest(draft: Draft, order: Order) -> None:
@@ -262,7 +258,7 @@ def trade_and_rest(draft: Draft, order: Order) -> None:
         fill(draft, maker, order)
     if order.remaining == 0:
         return
-    if order.time_in_force is IOC:
+    if order.terms.time_in_force is IOC:
         expire(draft, order)
     else:
         market.rest(order)
@@ -449,7 +445,7 @@ def own_orders(
     for order in position.live:
         if len(found) == count or order.accepted_seq > upto:
             break
-        if direction is None or order.direction is direction:
+        if direction is None or order.terms.direction is direction:
             found.append(order)
     return found
 

@@ -53,8 +53,8 @@ def replace_order(draft: Draft, command: ReplaceOrder) -> Answer | Refusal:
             {"old_market_id": market.id, "new_market_id": command.market_id},
         )
     refusal = (
-        check_terms(market, command)
-        or check_owner(market, account, command, without=old)
+        check_terms(market, command.terms)
+        or check_owner(market, account, command.terms, without=old)
         or check_backing(market, account, command, without=old)
     )
     if refusal is not None:
@@ -75,7 +75,7 @@ def check_replaced(account: Account, old: Order | None, command: ReplaceOrder, a
         return Refusal(Code.REPLACE_NOT_OWN, "Not your order", named | {"owner_user_id": old.account.id})
     if old.status is OrderStatus.FILLED:
         return Refusal(
-            Code.REPLACE_FILLED, "Old order is filled", named | {"total_filled_quantity": old.quantity}
+            Code.REPLACE_FILLED, "Old order is filled", named | {"total_filled_quantity": old.terms.quantity}
         )
     if old.cancel_reason is CancelReason.REPLACE_PARTIAL_FILL:
         return partly_filled(old)
@@ -98,7 +98,7 @@ def partly_filled(old: Order) -> Refusal:
     """Also the answer to whoever asks again, so it is told from the order and not from the cancel."""
     return Refusal(
         Code.REPLACE_PARTLY_FILLED,
-        f"Old order partly filled: {old.filled} of {old.quantity}; "
+        f"Old order partly filled: {old.filled} of {old.terms.quantity}; "
         f"the remaining {old.remaining} are cancelled",
         {
             "old_order_id": old.id,

@@ -27,7 +27,7 @@ from kernel.codes import (
     TimeInForce,
     TradeScenario,
 )
-from kernel.commands import MarketTerms
+from kernel.commands import MarketTerms, OrderTerms
 from kernel.events import Fact
 from kernel.limits import START_KEY_PREFIX
 from kernel.state import Account, AmmRun, Closing, Guard, Holding, Market, Order, Position, State
@@ -232,7 +232,13 @@ def reader(kind: type[Image], **elsewhere: str) -> Callable[[Any], tuple[Any, ..
 account_values = reader(AccountImage)
 amm_values = reader(AmmImage)
 market_values = reader(MarketImage)
-order_values = reader(OrderImage, user_id="account.id", market_id="market.id")
+TERMS: Final = OrderTerms.__struct_fields__
+order_values = reader(
+    OrderImage,
+    user_id="account.id",
+    market_id="market.id",
+    **{name: f"terms.{name}" for name in TERMS},
+)
 
 
 def market_image(state: State, market: Market) -> MarketImage:
@@ -323,12 +329,14 @@ def restored_run(state: State, market_id: str, image: AmmImage) -> AmmRun:
 
 def restore_order(state: State, image: OrderImage) -> None:
     values = asdict(image)
+    del values["book_type"]  # follows from the rest
     account, market = state.accounts[values.pop("user_id")], state.markets[values.pop("market_id")]
     position = market.position(account)
     order = Order(
         account=account,
         market=market,
         position=position,
+        terms=OrderTerms(*(values.pop(name) for name in TERMS)),
         holding=position.holding(image.side),
         opens=image.direction is Direction.BUY,
         **values,

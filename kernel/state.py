@@ -32,10 +32,9 @@ from kernel.codes import (
     ResolutionResult,
     Side,
     StopMode,
-    TimeInForce,
     TradeScenario,
 )
-from kernel.commands import MarketTerms
+from kernel.commands import MarketTerms, OrderTerms
 from kernel.events import (
     AdminProposed,
     Fact,
@@ -51,6 +50,8 @@ from kernel.roll import Roll
 
 YES, NO = Side.YES, Side.NO
 BUY, SELL = Direction.BUY, Direction.SELL
+NATIVE_BUY, NATIVE_SELL = BookType.NATIVE_BUY, BookType.NATIVE_SELL
+SYNTHETIC_BUY, SYNTHETIC_SELL = BookType.SYNTHETIC_BUY, BookType.SYNTHETIC_SELL
 OPEN, PARTIALLY_FILLED = OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED
 ACTIVE = MarketStatus.ACTIVE
 
@@ -190,16 +191,12 @@ class Order:
     position: Position
     holding: Holding
     """The shares it opens or closes: those of its original side, bought or sold."""
-    side: Side
-    direction: Direction
-    price: int
-    book_type: BookType
+    terms: OrderTerms
+    """What was asked for; it never changes, and the command that asked for it holds the very same."""
     book_price: int
     is_bid: bool
     opens: bool
     """A buy: it set cash aside. Otherwise it set shares aside."""
-    time_in_force: TimeInForce
-    quantity: int
     remaining: int
     frozen: int
     accepted_seq: int
@@ -219,7 +216,13 @@ class Order:
 
     @property
     def filled(self) -> int:
-        return self.quantity - self.remaining
+        return self.terms.quantity - self.remaining
+
+    @property
+    def book_type(self) -> BookType:
+        if self.is_bid:
+            return NATIVE_BUY if self.opens else SYNTHETIC_BUY
+        return SYNTHETIC_SELL if self.opens else NATIVE_SELL
 
     @property
     def book_direction(self) -> Direction:
@@ -229,20 +232,20 @@ class Order:
     def frozen_asset_type(self) -> FrozenAssetType:
         if self.opens:
             return FrozenAssetType.FUNDS
-        return FrozenAssetType.YES_SHARES if self.side is YES else FrozenAssetType.NO_SHARES
+        return FrozenAssetType.YES_SHARES if self.terms.side is YES else FrozenAssetType.NO_SHARES
 
     def need(self, remaining: int) -> int:
         """What so much of it must set aside: cents, with the largest fee that could be due; or shares."""
-        return needed(self.market, self.price, remaining) if self.opens else remaining
+        return needed(self.market, self.terms.price, remaining) if self.opens else remaining
 
     def after(self) -> OrderAfter:
-        return OrderAfter(self.status, self.quantity - self.remaining, self.remaining, self.frozen)
+        return OrderAfter(self.status, self.terms.quantity - self.remaining, self.remaining, self.frozen)
 
     def now(self) -> OrderNow:
         return OrderNow(
             self,
             self.status,
-            self.quantity - self.remaining,
+            self.terms.quantity - self.remaining,
             self.remaining,
             self.frozen,
             self.cancel_reason,
@@ -538,7 +541,7 @@ class State:
             book_changed_at=fact.at,
         )
 
-    def open_order(self, position: Position, fact: Fact, event: OrderAccepted) -> Order:
+    def open_order(self, position: Position, fact: Fact, event: OrderAccepted, terms: OrderTerms) -> Order:
         """An accepted order comes to be; it does not rest yet."""
         account = position.account
         order = Order(
@@ -547,16 +550,11 @@ class State:
             account,
             position.market,
             position,
-            position.yes if event.original_side is YES else position.no,
-            event.original_side,
-            event.original_direction,
-            event.original_price,
-            event.book_type,
+            position.yes if terms.side is YES else position.no,
+            terms,
             event.book_price,
             event.book_direction is BUY,
-            event.original_direction is BUY,
-            event.time_in_force,
-            event.quantity,
+            terms.direction is BUY,
             event.remaining_qty,
             event.frozen_amount,
             fact.id,

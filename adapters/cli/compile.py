@@ -24,7 +24,7 @@ from adapters.runtime.errors import CommandError
 ROOT: Final = Path(__file__).resolve().parents[2]
 
 # msgspec reads annotations, and a compiled class has none.
-RECORDS: Final = {"answers", "commands", "events"}
+RECORDS: Final = {"answers", "commands", "events", "filing"}
 # Their coroutines are trio's, which wants Python's own.
 CONCURRENT: Final = {"actors", "journal"}
 # They watch and copy what the others do: better if they share no fault with them.

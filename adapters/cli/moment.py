@@ -86,11 +86,11 @@ def order_lines(order: Order, fills: Iterable[Fact]) -> Iterator[str]:
             ("user", order.account.id),
             ("client_order_id", order.client_order_id),
             ("status", order.status.value + (f" ({order.cancel_reason})" if order.cancel_reason else "")),
-            ("filled", f"{order.filled:,} of {order.quantity:,}"),
+            ("filled", f"{order.filled:,} of {order.terms.quantity:,}"),
             ("remaining", f"{order.remaining:,}"),
             ("set aside", set_aside(order)),
             ("in the book", f"{order.book_type.value} at {order.book_price}"),
-            ("time in force", order.time_in_force.value),
+            ("time in force", order.terms.time_in_force.value),
             ("accepted", f"{time(order.created_at)}, row {order.accepted_seq}"),
             ("changed", time(order.updated_at)),
         ]
@@ -113,7 +113,8 @@ def order_lines(order: Order, fills: Iterable[Fact]) -> Iterator[str]:
 
 
 def wish(order: Order) -> str:
-    return f"{order.direction} {order.quantity:,} {order.side} at {order.price}"
+    terms = order.terms
+    return f"{terms.direction} {terms.quantity:,} {terms.side} at {terms.price}"
 
 
 def set_aside(order: Order) -> str:

@@ -49,7 +49,7 @@ class BookPicture:
                 case Fill():
                     self._change(before, orders[event.order_id], -event.fill_qty, fact.at)
                     taker = orders[event.counterparty_order_id]
-                    if taker.time_in_force is GTC:
+                    if taker.terms.time_in_force is GTC:
                         self._change(before, taker, -event.fill_qty, fact.at)
                 case OrderCancelled():
                     self._change(before, orders[event.order_id], -event.remaining_qty, fact.at)

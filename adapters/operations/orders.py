@@ -82,8 +82,8 @@ async def live_orders(
     for place, order in enumerate(newest_first, 1):
         if (
             order.status in statuses
-            and query.side in (None, order.side)
-            and query.direction in (None, order.direction)
+            and query.side in (None, order.terms.side)
+            and query.direction in (None, order.terms.direction)
             and (before is None or order.id < before.id)
         ):
             found.append(order.now())

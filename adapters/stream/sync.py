@@ -43,7 +43,7 @@ class LiveOrders:
     def rendered(self, start: int, end: int) -> list[responses.OrderShape]:
         copied = iter(self.values[4 * start : 4 * end])
         return [
-            render.order(OrderNow(order, status, order.quantity - left, left, frozen, None, updated_at))
+            render.order(OrderNow(order, status, order.terms.quantity - left, left, frozen, None, updated_at))
             for order, status, left, frozen, updated_at in zip(
                 self.orders[start:end], copied, copied, copied, copied, strict=True
             )

@@ -84,26 +84,26 @@ def order(now: OrderNow) -> responses.OrderShape:
 
 
 def aliased_order(now: OrderNow) -> responses.AliasedOrderShape:
-    o = now.order
+    terms = now.order.terms
     return responses.AliasedOrderShape(
-        **order_members(now), side=o.side, direction=o.direction, price_cents=o.price
+        **order_members(now), side=terms.side, direction=terms.direction, price_cents=terms.price
     )
 
 
 def order_members(now: OrderNow) -> dict[str, Any]:
-    o = now.order
+    o, terms = now.order, now.order.terms
     return {
         "id": o.id,
         "client_order_id": o.client_order_id,
         "market_id": o.market.id,
-        "original_side": o.side,
-        "original_direction": o.direction,
-        "original_price_cents": o.price,
+        "original_side": terms.side,
+        "original_direction": terms.direction,
+        "original_price_cents": terms.price,
         "book_type": o.book_type,
         "book_direction": o.book_direction,
         "book_price_cents": o.book_price,
-        "time_in_force": o.time_in_force,
-        "quantity": o.quantity,
+        "time_in_force": terms.time_in_force,
+        "quantity": terms.quantity,
         "filled_quantity": now.filled_quantity,
         "remaining_quantity": now.remaining_quantity,
         "frozen_amount": now.frozen_amount,
@@ -196,7 +196,7 @@ def replaced(
         old.order.id,
         old.status,
         old.filled_quantity,
-        old.order.quantity,
+        old.order.terms.quantity,
         aliased_order(answer.new),
         trades,
         netting(answer.netting, display=display),

@@ -143,17 +143,23 @@ class PlaceBody(msgspec.Struct, frozen=True, kw_only=True):
     time_in_force: TimeInForce | None = None
     """GTC (default) or IOC."""
 
+    @property
+    def terms(self) -> commands.OrderTerms:
+        return commands.OrderTerms(
+            self.side,
+            self.direction,
+            self.price_cents,
+            self.quantity,
+            self.time_in_force or TimeInForce.GTC,
+        )
+
     def to_command(self, user_id: str, clock: Clock) -> commands.PlaceOrder:
         return commands.PlaceOrder(
             at=clock.now(),
             user_id=user_id,
             client_order_id=self.client_order_id,
             market_id=self.market_id,
-            side=self.side,
-            direction=self.direction,
-            price=self.price_cents,
-            quantity=self.quantity,
-            time_in_force=self.time_in_force or TimeInForce.GTC,
+            terms=self.terms,
             nonce=clock.nonce(),
         )
 
@@ -179,11 +185,7 @@ class ReplaceBody(msgspec.Struct, frozen=True, kw_only=True):
             old_order_id=self.old_id,
             client_order_id=new.client_order_id,
             market_id=new.market_id,
-            side=new.side,
-            direction=new.direction,
-            price=new.price_cents,
-            quantity=new.quantity,
-            time_in_force=new.time_in_force or TimeInForce.GTC,
+            terms=new.terms,
             nonce=clock.nonce(),
         )
 

@@ -188,7 +188,7 @@ def filled(fact: Fact, event: Fill, orders: Mapping[str, Order]) -> list[TopicEv
 
 def cancelled(fact: Fact, event: OrderCancelled, orders: Mapping[str, Order]) -> list[TopicEvent]:
     order = orders[event.order_id]
-    done = order.quantity - event.remaining_qty
+    done = order.terms.quantity - event.remaining_qty
     return [order_event(fact, 0, order, done, CANCELLED, PARTIALLY_FILLED if done else OPEN)]
 
 
@@ -263,16 +263,16 @@ TRANSLATIONS: Final[dict[type[AnyEvent], Translation]] = {
 def order_event(
     fact: Fact, number: int, order: Order, done: int, status: OrderStatus, previous: OrderStatus
 ) -> TopicEvent:
-    user_id = order.account.id
+    user_id, terms = order.account.id, order.terms
     detail = OrderDetail(
         order.id,
         user_id,
-        order.side,
-        order.direction,
-        order.price,
-        order.quantity,
+        terms.side,
+        terms.direction,
+        terms.price,
+        terms.quantity,
         done,
-        order.quantity - done,
+        terms.quantity - done,
         status,
         previous,
     )

@@ -90,11 +90,7 @@ class Venue:
                 user_id=user_id,
                 client_order_id=f"t{self.asked}",
                 market_id=MARKET,
-                side=side,
-                direction=Direction.BUY,
-                price=price,
-                quantity=quantity,
-                time_in_force=TimeInForce.IOC,
+                terms=commands.OrderTerms(side, Direction.BUY, price, quantity, TimeInForce.IOC),
                 nonce=self.asked,
             )
         )
@@ -108,10 +104,7 @@ class Venue:
                 user_id=user_id,
                 client_order_id=f"t{self.asked}",
                 market_id=MARKET,
-                side=side,
-                direction=Direction.BUY,
-                price=price,
-                quantity=quantity,
+                terms=commands.OrderTerms(side, Direction.BUY, price, quantity),
                 nonce=self.asked,
             )
         )
@@ -145,7 +138,7 @@ class Venue:
                 return (view(order, 0, OPEN, NEW, fact.at // 1_000),)
             case OrderCancelled(user_id=user_id) if user_id == AMM_ID:
                 order = self.exchange.orders[event.order_id]
-                filled = order.quantity - event.remaining_qty
+                filled = order.terms.quantity - event.remaining_qty
                 before = PARTIALLY_FILLED if filled else OPEN
                 return (view(order, filled, CANCELLED, before, fact.at // 1_000),)
             case MarketStatusChanged(new_status=status):
@@ -173,7 +166,7 @@ class Venue:
         parties = ((maker, trade.maker_fee, taker), (taker, trade.taker_fee, maker))
         for (order, fee, other), after in zip(parties, fill.orders, strict=True):
             if order.account is self.maker.account:
-                self.met.append(Met(order.side, fill.trade_price, fill.fill_qty, fee, other.account.id))
+                self.met.append(Met(order.terms.side, fill.trade_price, fill.fill_qty, fee, other.account.id))
                 told.append(self._filled_view(order, after, fill.fill_qty, now_ms))
         return tuple(told)
 
@@ -200,10 +193,9 @@ class Venue:
                     user_id=AMM_ID,
                     client_order_id=wish.client_order_id,
                     market_id=MARKET,
-                    side=SIDES[wish.side],
-                    direction=Direction.SELL,
-                    price=wish.price_cents,
-                    quantity=wish.quantity,
+                    terms=commands.OrderTerms(
+                        SIDES[wish.side], Direction.SELL, wish.price_cents, wish.quantity
+                    ),
                     nonce=wish.ref,
                 )
             case wishes.Replace(new_order=new):
@@ -213,10 +205,7 @@ class Venue:
                     old_order_id=wish.old_order_id,
                     client_order_id=new.client_order_id,
                     market_id=MARKET,
-                    side=SIDES[new.side],
-                    direction=Direction.SELL,
-                    price=new.price_cents,
-                    quantity=new.quantity,
+                    terms=commands.OrderTerms(SIDES[new.side], Direction.SELL, new.price_cents, new.quantity),
                     nonce=wish.ref,
                 )
             case wishes.Cancel(order_id=order_id):
@@ -326,12 +315,12 @@ def view(
         wire.OrderView(
             order.id,
             order.account.id,
-            OUTCOMES[order.side],
-            DIRECTIONS[order.direction],
-            order.price,
-            order.quantity,
+            OUTCOMES[order.terms.side],
+            DIRECTIONS[order.terms.direction],
+            order.terms.price,
+            order.terms.quantity,
             filled,
-            order.quantity - filled,
+            order.terms.quantity - filled,
             STATUSES[status],
             STATUSES[before],
         ),
@@ -344,10 +333,10 @@ def shown(now: OrderNow) -> wire.Order:
         order.id,
         order.client_order_id,
         MARKET,
-        OUTCOMES[order.side],
-        DIRECTIONS[order.direction],
-        order.price,
-        order.quantity,
+        OUTCOMES[order.terms.side],
+        DIRECTIONS[order.terms.direction],
+        order.terms.price,
+        order.terms.quantity,
         now.filled_quantity,
         now.remaining_quantity,
         STATUSES[now.status],

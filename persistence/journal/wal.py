@@ -24,6 +24,7 @@ import msgspec
 
 from kernel.commands import AnyCommand
 from kernel.events import JOURNAL_FORMAT, AnyEvent, Fact, decode_event, encode_event, event_type
+from kernel.filing import Filed, filed, unfiled
 from kernel.journal import Decided, JournalError, Page, check_order
 from persistence import DatabaseUnusableError
 from persistence.postgres.database import Connection
@@ -61,7 +62,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     """What is kept beside a command's first fact: what an auditor asks first."""
 
     correlation_id: str
-    command: AnyCommand
+    command: Filed
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -94,7 +95,12 @@ class Group(msgspec.Struct, frozen=True):
 
 
 encode_asked = msgspec.json.Encoder().encode
-decode_asked = msgspec.json.Decoder(Asked).decode
+
+
+def decode_asked(data: bytes | str) -> tuple[str, AnyCommand]:
+    """The correlation id, and the command as it was given."""
+    asked = msgspec.json.decode(data)
+    return asked["correlation_id"], unfiled(asked["command"])
 
 
 def pack(decided: Sequence[Decided]) -> Page:
@@ -105,7 +111,7 @@ def pack(decided: Sequence[Decided]) -> Page:
         if not one.outcome.facts:
             continue
         commands += 1
-        asked = _json(encode_asked(Asked(one.correlation_id, one.command)))
+        asked = _json(encode_asked(Asked(one.correlation_id, filed(one.command))))
         for fact in one.outcome.facts:
             if not facts:
                 first = fact.id

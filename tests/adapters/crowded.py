@@ -25,6 +25,7 @@ from kernel.commands import (
     MarketTerms,
     MintShares,
     OpenAccount,
+    OrderTerms,
     PlaceOrder,
     StartAmm,
     StopAmm,
@@ -134,10 +135,7 @@ def opening(clock: Clock) -> Iterator[AnyCommand]:
                 user_id=name,
                 client_order_id=f"trade-{number}",
                 market_id="M-0",
-                side=side,
-                direction=Direction.BUY,
-                price=50,
-                quantity=1,
+                terms=OrderTerms(side, Direction.BUY, 50, 1),
                 nonce=number,
             )
 

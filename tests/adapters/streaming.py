@@ -45,11 +45,13 @@ from kernel.commands import (
     MintShares,
     OpenAccount,
     OpenJournal,
+    OrderTerms,
     PlaceOrder,
 )
 from kernel.events import Fact, Fill, decode_event, trade_name
 from kernel.exchange import Exchange
 from kernel.journal import Decided, Journal, MemoryJournal
+from tests.kernel.members import altered
 
 AT = 1_795_168_800_000_000
 MESSAGES: dict[str, Any] = {op: row.message for op, row in STREAMED.items()}
@@ -185,13 +187,10 @@ def a_place(user_id: str, market_id: str = "M", **members: Any) -> PlaceOrder:
         "user_id": user_id,
         "client_order_id": f"direct-{number}",
         "market_id": market_id,
-        "side": Side.YES,
-        "direction": Direction.BUY,
-        "price": 40,
-        "quantity": 10,
+        "terms": OrderTerms(Side.YES, Direction.BUY, 40, 10),
         "nonce": number,
     }
-    return PlaceOrder(**given | members)
+    return altered(PlaceOrder(**given), **members)
 
 
 async def founded(journal: Journal, *market_ids: str) -> Exchange:

@@ -18,7 +18,7 @@ from adapters.service.ledger_watch import ASKED_AT_ONCE, COMPARED_AT_ONCE, Ledge
 from adapters.service.server import History, Server
 from kernel.answers import Refusal
 from kernel.codes import Direction, Side
-from kernel.commands import AnyCommand, Deposit, OpenAccount, PlaceOrder
+from kernel.commands import AnyCommand, Deposit, OpenAccount, OrderTerms, PlaceOrder
 from kernel.state import Account
 from persistence.postgres import database
 from tests.adapters.serving import PASSWORD
@@ -46,10 +46,7 @@ class Venue:
                 user_id=user_id,
                 client_order_id=f"o-{number}",
                 market_id=MARKET,
-                side=Side.YES,
-                direction=Direction.BUY,
-                price=5,
-                quantity=3,
+                terms=OrderTerms(Side.YES, Direction.BUY, 5, 3),
                 nonce=number,
             )
         )

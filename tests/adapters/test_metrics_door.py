@@ -14,7 +14,7 @@ from adapters.http.metrics_door import VISITORS
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import load_settings
 from kernel.codes import AMM_ID, Direction, Side
-from kernel.commands import Deposit, PlaceOrder
+from kernel.commands import Deposit, OrderTerms, PlaceOrder
 from tests.adapters.serving import PASSWORD, ServerProcess, Venue, database_for, serving
 from tests.database import fresh
 from tests.proxy import Proxy, proxied
@@ -150,10 +150,7 @@ async def order_in_an_outage(exchange: Running, proxy: Proxy) -> None:
         user_id=AMM_ID,
         market_id=MARKET,
         client_order_id="o",
-        side=Side.YES,
-        direction=Direction.BUY,
-        price=5,
-        quantity=7,
+        terms=OrderTerms(Side.YES, Direction.BUY, 5, 7),
         nonce=1,
     )
     assert actors.submit([wish]) is not None

@@ -32,6 +32,7 @@ from kernel.commands import (
     Deposit,
     MarketTerms,
     OpenAccount,
+    OrderTerms,
     PlaceOrder,
     ResolveMarket,
     VoidMarket,
@@ -77,10 +78,7 @@ class Record:
             user_id=f"user-{chance.randrange(USERS)}",
             client_order_id=f"o-{self.number}",
             market_id=market_id,
-            side=side,
-            direction=direction,
-            price=chance.randint(45, 55),
-            quantity=chance.randint(1, 5),
+            terms=OrderTerms(side, direction, chance.randint(45, 55), chance.randint(1, 5)),
             nonce=self.number,
         )
         self.sent[command.client_order_id] = command
@@ -223,7 +221,8 @@ async def replayed_and_reenacted(db: Database, record: Record) -> Exchange:
         fact = fact_of(row)
         if row["command"] is not None:
             assert expected == [], "the command before is not there as a whole"
-            expected = list(actor.execute(decode_asked(row["command"]).command).facts)
+            _, command = decode_asked(row["command"])
+            expected = list(actor.execute(command).facts)
         assert fact == expected.pop(0)
         applied(replica, fact)
     assert expected == []
@@ -339,10 +338,7 @@ async def a_large_market(server: Server) -> None:
             user_id=users[number % HOLDERS],
             client_order_id=f"o-{number}",
             market_id="M",
-            side=side,
-            direction=Direction.BUY,
-            price=price,
-            quantity=2,
+            terms=OrderTerms(side, Direction.BUY, price, 2),
             nonce=number,
         )
 

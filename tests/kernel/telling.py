@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kernel.answers import Refusal
 from kernel.codes import Direction, MarketStatus, Side
-from kernel.commands import AnyCommand, OpenJournal, PlaceOrder
+from kernel.commands import AnyCommand, OpenJournal, OrderTerms, PlaceOrder
 from kernel.events import Fact, encode_event
 from kernel.exchange import FORM, Exchange
 from tests.kernel.comparison import plain_answer
@@ -57,10 +57,7 @@ def broken(exchange: Exchange, at: int) -> Iterator[str]:
             user_id="ann",
             client_order_id=f"broken {market.id}",
             market_id=market.id,
-            side=Side.YES,
-            direction=Direction.BUY,
-            price=50,
-            quantity=1,
+            terms=OrderTerms(Side.YES, Direction.BUY, 50, 1),
             nonce=1,
         )
         outcome = exchange.execute(order)

@@ -23,6 +23,7 @@ from kernel.commands import (
     MarketTerms,
     OpenAccount,
     OpenJournal,
+    OrderTerms,
     PlaceOrder,
     ReplaceOrder,
     SetGuard,
@@ -51,10 +52,7 @@ def place(
         user_id=user_id,
         client_order_id=f"{market_id}-{number}",
         market_id=market_id,
-        side=side,
-        direction=Direction.BUY,
-        price=price,
-        quantity=quantity,
+        terms=OrderTerms(side, Direction.BUY, price, quantity),
         nonce=number,
     )
 
@@ -67,10 +65,7 @@ def replace(old_order_id: str, market_id: str) -> ReplaceOrder:
         old_order_id=old_order_id,
         client_order_id=f"for-{old_order_id[-12:].replace(' ', '-')}-in-{market_id}",
         market_id=market_id,
-        side=Side.YES,
-        direction=Direction.BUY,
-        price=41,
-        quantity=1,
+        terms=OrderTerms(Side.YES, Direction.BUY, 41, 1),
         nonce=0,
     )
 

@@ -12,7 +12,7 @@ import pytest
 
 from kernel.answers import Placed
 from kernel.audit import INVARIANTS, Violation
-from kernel.codes import AMM_ID, FEES_ID, RESERVE_ID, BookType, CircuitBreakerTrigger, OrderStatus
+from kernel.codes import AMM_ID, FEES_ID, RESERVE_ID, CircuitBreakerTrigger, OrderStatus
 from kernel.exchange import Exchange
 from kernel.history import History
 from kernel.state import Account
@@ -146,7 +146,8 @@ def final_order_still_freezes(market: Trading) -> None:
 
 
 def open_yet_filled(market: Trading) -> None:
-    market.order("ann", "bid").quantity = 6
+    order = market.order("ann", "bid")
+    order.terms = msgspec.structs.replace(order.terms, quantity=6)
 
 
 def cancelled_for_no_reason(market: Trading) -> None:
@@ -158,7 +159,7 @@ def rejected(market: Trading) -> None:
 
 
 def mapped_wrongly(market: Trading) -> None:
-    market.order("ann", "gone").book_type = BookType.SYNTHETIC_SELL
+    market.order("ann", "gone").is_bid = False
 
 
 def missing_from_the_book(market: Trading) -> None:
@@ -204,7 +205,8 @@ def crossed(market: Trading) -> None:
     order = market.order("ann", "bid")
     row = market.market()
     row.leave(order)
-    order.price = order.book_price = 90
+    order.book_price = 90
+    order.terms = msgspec.structs.replace(order.terms, price=90)
     frozen = order.need(order.remaining)
     ann = account(market.exchange, "ann")
     ann.available, ann.frozen = ann.available + order.frozen - frozen, frozen
@@ -236,7 +238,8 @@ def price_impossible(market: Trading) -> None:
 
 def order_price_impossible(market: Trading) -> None:
     order = market.order("ann", "gone")
-    order.price = order.book_price = 0
+    order.book_price = 0
+    order.terms = msgspec.structs.replace(order.terms, price=0)
 
 
 FAULTS: list[tuple[Callable[[Trading], None], set[str], dict[str, object]]] = [

@@ -27,10 +27,7 @@ def replacing(
         user_id=wish.user_id,
         client_order_id=wish.client_order_id,
         market_id=wish.market_id,
-        side=wish.side,
-        direction=wish.direction,
-        price=wish.price,
-        quantity=wish.quantity,
+        terms=wish.terms,
         nonce=wish.nonce,
         old_order_id=old_order_id,
     )

@@ -8,6 +8,7 @@ from kernel.answers import Placed, Refusal
 from kernel.exchange import Exchange
 from kernel.snapshot import SnapshotError
 from tests.kernel.language import command
+from tests.kernel.members import others
 from tests.kernel.trading import Trading, busy_day
 
 
@@ -79,7 +80,7 @@ def test_the_digest_sees_every_field_of_the_state() -> None:
         (market, "cancelled_at_resolution unfrozen_at_resolution book_changed_at created_at freeze_bps"),
         (day.position("ann").yes, "volume cost_sum pending_sell"),
         (day.position("ann"), "updated_at"),
-        (order, "remaining frozen price book_price quantity accepted_seq created_at updated_at"),
+        (order, "remaining frozen book_price accepted_seq created_at updated_at"),
         (exchange.guards["ann"], "grace_ms"),
         (started, "first_started_at started_at start_count initial_price initial_budget"),
     ):
@@ -90,6 +91,12 @@ def test_the_digest_sees_every_field_of_the_state() -> None:
             assert digest not in seen, name
             seen.add(digest)
             setattr(thing, name, value)
+    terms = order.terms
+    for order.terms in others(terms):
+        digest = exchange.digest()
+        assert digest not in seen, order.terms
+        seen.add(digest)
+    order.terms = terms
     assert exchange.digest() in seen
 
 

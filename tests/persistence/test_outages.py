@@ -24,6 +24,7 @@ from kernel.commands import (
     MarketTerms,
     OpenAccount,
     OpenJournal,
+    OrderTerms,
     PlaceOrder,
     Tick,
 )
@@ -63,10 +64,7 @@ class Load:
                         user_id=user,
                         client_order_id=f"o-{self._number}",
                         market_id="M",
-                        side=Side.YES,
-                        direction=Direction.BUY,
-                        price=40,
-                        quantity=1,
+                        terms=OrderTerms(Side.YES, Direction.BUY, 40, 1),
                         nonce=self._number,
                     )
                 )

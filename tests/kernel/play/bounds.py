@@ -5,7 +5,8 @@ from typing import Any, Final
 import msgspec
 from hypothesis import strategies as st
 
-from kernel.commands import CreateMarket, MarketTerms, OpenJournal
+from kernel.commands import OpenJournal
+from tests.kernel.members import altered, members_of
 from tests.kernel.play.crowd import Crowd, act
 from tests.kernel.strategies import HUGE, pick
 
@@ -52,15 +53,11 @@ class BoundsRules(Crowd):
     def somebody_sends_something_odd(self, which: int, member: int, value: int) -> None:
         done = self.both.commands[-1 - which % len(self.both.commands)]
         command: Any = msgspec.structs.replace(done, at=max(self.at, self.world.at))
-        target = command.terms if isinstance(command, CreateMarket) and member % 3 else command
-        members = [name for name in target.__struct_fields__ if name in ODD]
+        members = [name for name in members_of(type(command)) if name in ODD]
         if not members:
             return
         name = members[member % len(members)]
-        odd = msgspec.structs.replace(target, **{name: ODD[name][value % len(ODD[name])]})
-        if isinstance(odd, MarketTerms):
-            odd = msgspec.structs.replace(command, terms=odd)
-        self.do(odd)
+        self.do(altered(command, **{name: ODD[name][value % len(ODD[name])]}))
 
     @act(at=st.sampled_from([3_881_606_400_000_000, 2**63, -(2**63)]), which=pick)
     def somebody_has_an_odd_clock(self, at: int, which: int) -> None:

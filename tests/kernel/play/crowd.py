@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
-import msgspec
 from hypothesis import strategies as st
 
 from kernel.codes import AMM_ID, Direction, Side, TimeInForce
-from kernel.commands import CancelOrder, ReplaceOrder
+from kernel.commands import CancelOrder, OrderTerms, ReplaceOrder
+from tests.kernel.members import altered
 from tests.kernel.play.ground import Ground
 from tests.kernel.reference.records import Order, book_price
 from tests.kernel.strategies import ESCROW, HOLDERS, pick, sides, times_in_force
@@ -152,12 +152,8 @@ class Crowd(Ground):
             old_order_id=old.order_id,
             client_order_id=self.new_name(),
             market_id=old.market.market_id,
-            side=Side(old.side),
-            direction=Direction(old.direction),
-            price=old.price,
-            quantity=old.quantity,
+            terms=OrderTerms(Side(old.side), Direction(old.direction), old.price, old.quantity),
             nonce=self.names,
             fence=self.fence(user_id),
         )
-        wish = msgspec.structs.replace(wish, **changes)
-        self.wish(wish)
+        self.wish(altered(wish, **changes))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from kernel.codes import AMM_ID, CancelScope, Direction, Side, TimeInForce
 from kernel.commands import BatchCancel, CancelByClientId, CancelOrder, PlaceOrder, ReplaceOrder
+from tests.kernel.members import altered
 from tests.kernel.play.crowd import Crowd, act
 from tests.kernel.play.ground import elsewhere
 from tests.kernel.strategies import (
@@ -64,7 +65,7 @@ class OrderRules(Crowd):
     def somebody_asks_again(self, which: int, change: dict[str, Any]) -> None:
         """The same request, or one that differs in one member, under the same name."""
         wish = self.wishes[-1 - which % len(self.wishes)]
-        self.do(msgspec.structs.replace(wish, at=self.at, fence=self.fence(wish.user_id), **change))
+        self.do(altered(wish, at=self.at, fence=self.fence(wish.user_id), **change))
 
     @act(which=pick)
     def somebody_uses_a_name_of_the_other_kind(self, which: int) -> None:

@@ -47,12 +47,12 @@ def check_open(world: World, market: Market) -> None:
 
 def check_terms(market: Market, wish: OrderWish) -> None:
     terms = market.terms
-    for price in (wish.price, book_price(wish.side, wish.price)):
+    for price in (wish.terms.price, book_price(wish.terms.side, wish.terms.price)):
         if not terms.min_price_cents <= price <= terms.max_price_cents:
             raise Refused(4001)
-    if not 1 <= wish.quantity <= terms.max_order_quantity:
+    if not 1 <= wish.terms.quantity <= terms.max_order_quantity:
         raise Refused(4002)
-    if wish.price * wish.quantity > terms.max_order_amount_cents:
+    if wish.terms.price * wish.terms.quantity > terms.max_order_amount_cents:
         raise Refused(4002)
 
 
@@ -65,16 +65,16 @@ def check_owner(world: World, market: Market, wish: OrderWish, without: Order | 
     """How much its owner may come to hold, and that it does not meet itself; the AMM may meet itself."""
     family = [a.user_id for a in world.accounts.values() if a.owner_id == owner(world, wish.user_id)]
     own = [o for o in world.live_orders(market.market_id) if o.user_id in family and o is not without]
-    if wish.direction == "BUY":
-        held = sum(world.volume(user_id, market.market_id, wish.side) for user_id in family)
-        coming = sum(o.remaining for o in own if o.opens and o.side == wish.side)
+    if wish.terms.direction == "BUY":
+        held = sum(world.volume(user_id, market.market_id, wish.terms.side) for user_id in family)
+        coming = sum(o.remaining for o in own if o.opens and o.side == wish.terms.side)
         limit = VOLUME_MAX if wish.user_id == AMM else market.terms.max_position_per_user
-        if held + coming + wish.quantity > limit:
+        if held + coming + wish.terms.quantity > limit:
             raise Refused(4002)
     if wish.user_id == AMM:
         return
-    is_bid = (wish.direction == "BUY") == (wish.side == "YES")
-    price = book_price(wish.side, wish.price)
+    is_bid = (wish.terms.direction == "BUY") == (wish.terms.side == "YES")
+    price = book_price(wish.terms.side, wish.terms.price)
     for order in own:
         if is_bid and order.book_direction == "SELL" and order.book_price <= price:
             raise Refused(4003)
@@ -94,15 +94,15 @@ def check_cover(world: World, market: Market, wish: OrderWish, without: Order | 
     """Cash or shares for the whole order; those of an order about to go count as free."""
     if wish.user_id not in world.accounts or wish.user_id in (RESERVE, FEES):
         raise Refused(2002)
-    if wish.direction == "BUY":
+    if wish.terms.direction == "BUY":
         available = world.available(wish.user_id)
         if without is not None and without.opens:
             available += without.frozen_amount
-        if available < cash_needed(market, wish.price, wish.quantity):
+        if available < cash_needed(market, wish.terms.price, wish.terms.quantity):
             raise Refused(2001)
     else:
-        free = world.free(wish.user_id, market.market_id, wish.side)
-        if without is not None and not without.opens and without.side == wish.side:
+        free = world.free(wish.user_id, market.market_id, wish.terms.side)
+        if without is not None and not without.opens and without.side == wish.terms.side:
             free += without.remaining
-        if free < wish.quantity:
+        if free < wish.terms.quantity:
             raise Refused(5001)

@@ -30,11 +30,11 @@ Answer = dict[str, Any]
 def is_same_request(order: Order, wish: OrderWish) -> bool:
     return (
         order.market.market_id == wish.market_id
-        and order.side == wish.side
-        and order.direction == wish.direction
-        and order.price == wish.price
-        and order.quantity == wish.quantity
-        and order.time_in_force == wish.time_in_force
+        and order.side == wish.terms.side
+        and order.direction == wish.terms.direction
+        and order.price == wish.terms.price
+        and order.quantity == wish.terms.quantity
+        and order.time_in_force == wish.terms.time_in_force
     )
 
 

@@ -1,0 +1,76 @@
+"""How a command stands in the journal: with the terms of an order unfolded among its other members.
+
+So they always stood there, and whoever reads the journal in SQL finds a price by its name. That the terms are
+one value is this program's business.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, get_args
+
+import msgspec
+from msgspec.structs import FieldInfo, fields
+
+from kernel.commands import AnyCommand, Command, OrderTerms, OrderWish
+
+Filed = msgspec.Struct
+"""A command in the form in which it is filed."""
+
+
+def unfold(kind: type[OrderWish]) -> list[tuple[FieldInfo, str]]:
+    """The members of a command in the order in which they are filed, and where each of them is."""
+    unfolded: list[tuple[FieldInfo, str]] = []
+    for field in fields(kind):
+        if field.type is OrderTerms:
+            unfolded += [(inner, f"terms.{inner.name}") for inner in fields(OrderTerms)]
+        else:
+            unfolded.append((field, field.name))
+    return unfolded
+
+
+def filer(kind: type[OrderWish]) -> Callable[[Any], Filed]:
+    """Makes a command flat.
+
+    As code of its own, which names each member once and hands it over by position: this is done for every
+    order, and asking for the members by their names would take three times as long.
+    """
+    unfolded = unfold(kind)
+    members: list[Any] = []
+    for field, _ in unfolded:
+        # Behind a member with a default all need one. This one is given to none of them.
+        default = field.default if field.default is not msgspec.NODEFAULT else msgspec.UNSET
+        members.append((field.name, field.type, default))
+    flat = msgspec.defstruct(
+        kind.__name__,
+        members,
+        frozen=True,
+        gc=False,
+        omit_defaults=True,
+        tag_field="command",
+        tag=kind.__struct_config__.tag,
+    )
+    places = ", ".join(f"command.{place}" for _, place in unfolded)
+    source = f"lambda command: flat({places})"
+    make_flat: Callable[[Any], Filed] = eval(source, {"flat": flat})  # noqa: S307 - our own words
+    return make_flat
+
+
+FILERS: Final[dict[type[Command], Callable[[Any], Filed]]] = {
+    kind: filer(kind) for kind in get_args(AnyCommand) if issubclass(kind, OrderWish)
+}
+"""The commands that are filed in another form than they are sent in."""
+NAMES: Final = {kind.__struct_config__.tag for kind in FILERS}
+
+
+def filed(command: Command) -> Filed:
+    """A command as it is written down."""
+    make_flat = FILERS.get(type(command))
+    return command if make_flat is None else make_flat(command)
+
+
+def unfiled(members: dict[str, Any]) -> AnyCommand:
+    """The command that was written down, from its members."""
+    if members.get("command") in NAMES:
+        terms = {name: members[name] for name in OrderTerms.__struct_fields__ if name in members}
+        members = {name: value for name, value in members.items() if name not in terms} | {"terms": terms}
+    command: AnyCommand = msgspec.convert(members, AnyCommand)
+    return command
