@@ -10,14 +10,15 @@ are refused at once: that is the only behaviour under overload.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Final, TypeVar
 
 import attrs
 import trio
 
-from kernel.answers import MarketIs, Outcome, Refusal, Unfinished
+from kernel.answers import Outcome, Refusal
 from kernel.codes import Code
-from kernel.commands import AnyCommand, CloseMarket, CreateMarket
+from kernel.commands import AnyCommand, CloseMarket
 from kernel.exchange import Exchange
 from kernel.journal import Decided, Journal, Page
 
@@ -126,8 +127,7 @@ class Actors:
         async with trio.open_nursery() as self._nursery:
             self._nursery.start_soon(self._write, backlog, name="journal writer")
             self._open_inbox(None)
-            for market_id in self.exchange.markets:
-                self._open_inbox(market_id)
+            self._open_inboxes()
             await self._finish_what_was_begun()
             task_status.started()
 
@@ -154,9 +154,9 @@ class Actors:
                 await backlog.send(Turn([portion], decided, self.journal.pack(decided)))
                 await portion.durable.wait()
                 (outcome,) = portion.outcomes
-                if not isinstance(outcome.answer, Unfinished):
+                if outcome.then is None:
                     return outcome
-                command = outcome.answer.then
+                command = outcome.then
 
     async def _answer_with_the_last(
         self, request: Request, place: int, then: AnyCommand, backlog: trio.MemorySendChannel[Turn]
@@ -183,7 +183,7 @@ class Actors:
         request hears of it as a listener, by its correlation id, ahead of everybody who waits.
         """
         first = commands[0]
-        request = Request(commands, correlation_id, principal_of(first))
+        request = Request(commands, correlation_id, first.asked_by)
         return request if self._inboxes[self.market_of(first)].put(request) else None
 
     async def until_durable(self, journal_id: int) -> None:
@@ -218,8 +218,14 @@ class Actors:
         if order_id is not None:
             order = self.exchange.orders.get(order_id)
             return order.market.id if order is not None else None
-        market_id = getattr(command, "market_id", None)
-        return market_id if market_id in self._inboxes else None
+        return command.market_id if command.market_id in self._inboxes else None
+
+    def _open_inboxes(self) -> None:
+        """Give each new market its actor. Markets never cease, and keep their order."""
+        markets = self.exchange.markets
+        if len(markets) >= len(self._inboxes):
+            for market_id in islice(markets, len(self._inboxes) - 1, None):
+                self._open_inbox(market_id)
 
     def _open_inbox(self, market_id: str | None) -> None:
         if self._is_closing:
@@ -267,16 +273,16 @@ class Actors:
             except Exception as error:
                 raise DecisionError(f"while deciding {command}") from error
             outcomes.append(outcome)
-            if type(command) is CreateMarket and isinstance(outcome.answer, MarketIs):
-                self._open_inbox(command.market_id)
-            elif type(outcome.answer) is Unfinished and not request.is_portion:
-                then = outcome.answer.then
-                if not isinstance(then, CloseMarket):
-                    request.then = then
-                    break
-                request.closes = True
-                place = len(outcomes) - 1
-                self._nursery.start_soon(self._answer_with_the_last, request, place, then, backlog.clone())
+            then = outcome.then
+            if then is None or request.is_portion:
+                continue
+            if not then.lets_others_in:
+                request.then = then
+                break
+            request.closes = True
+            place = len(outcomes) - 1
+            self._nursery.start_soon(self._answer_with_the_last, request, place, then, backlog.clone())
+        self._open_inboxes()
         decided = [
             Decided(command, request.correlation_id, outcome)
             for command, outcome in zip(commands, outcomes[begun:] if begun else outcomes, strict=False)
@@ -322,12 +328,6 @@ class Actors:
                 request.durable.set()
         self._committed.set()
         self._committed = trio.Event()
-
-
-def principal_of(command: AnyCommand) -> str | None:
-    """Who asks: the account's user or the administrator; nobody for what the exchange does by itself."""
-    asking: str | None = getattr(command, "user_id", None)
-    return asking if asking is not None else getattr(command, "by", None)
 
 
 def waiting(channel: trio.MemoryReceiveChannel[Item]) -> Iterator[Item]:

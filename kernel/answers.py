@@ -222,3 +222,8 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     facts: list[Fact]
     seen: int
     """The newest journal id this answer could know of; it may be told once that id is durable."""
+
+    @property
+    def then(self) -> CloseMarket | BatchCancel | FireGuard | StopAmm | None:
+        """What has to be decided next, because this was only a portion."""
+        return self.answer.then if type(self.answer) is Unfinished else None

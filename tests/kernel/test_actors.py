@@ -1,14 +1,17 @@
 """The actors: order, isolation, back-pressure, fail-stop, and that nobody is told before it is durable."""
 
+import ast
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from kernel import actors
 from kernel.actors import BACKLOG, INBOX, SHARE, TOLD_AT_ONCE, Actors, DecisionError
 from kernel.answers import Outcome, Placed, Refusal
 from kernel.codes import AMM_ID, Code, Direction, ReferenceType, Side
@@ -510,3 +513,12 @@ async def test_the_journal_replays_to_the_same_exchange() -> None:
         async for fact in journal.read():
             replica.apply(fact)
         assert replica.digest() == actors.exchange.digest()
+
+
+def test_the_actors_ask_no_command_of_which_kind_it_is() -> None:
+    """Each tells its market, its order and who asks, so that a new one needs nothing here."""
+    nodes = ast.walk(ast.parse(Path(actors.__file__).read_text()))
+    called = {
+        node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert called.isdisjoint({"isinstance", "type", "getattr"})

@@ -342,6 +342,16 @@ def test_every_command_comes_back_as_it_went(command: AnyCommand) -> None:
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(command), type=AnyCommand) == command
 
 
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: type(command).__name__)
+def test_every_command_can_be_asked_what_only_some_have(command: AnyCommand) -> None:
+    """Whoever queues it, counts it or looks for its market need not know its kind."""
+    given = msgspec.structs.asdict(command)
+    for name in ("market_id", "user_id", "by"):
+        assert getattr(command, name) == given.get(name)
+    assert command.asked_by == given.get("user_id", given.get("by"))
+    assert command.acts_on == given.get("old_order_id", given.get("order_id"))
+
+
 def test_every_command_is_decided_and_every_kind_is_tried_here() -> None:
     kinds = set(typing.get_args(AnyCommand))
     assert kinds == set(DECISIONS) == {type(command) for command in COMMANDS}
