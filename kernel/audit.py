@@ -71,6 +71,9 @@ TRIGGERS: Final = {
 TRADING: Final = (MarketStatus.ACTIVE, MarketStatus.SUSPENDED, MarketStatus.HALTED)
 OVER: Final = (MarketStatus.SETTLED, MarketStatus.VOIDED)
 
+TOLD: Final = 100
+"""Violations that are told one by one; of more, how many there are."""
+
 
 class Violation(msgspec.Struct, frozen=True):
     """One invariant that does not hold: where, and by which numbers."""

@@ -1,7 +1,7 @@
 """The life of a market: created, activated, suspended, halted, resumed, resolved, settled."""
 
 from kernel.answers import Answer, MarketIs, Refusal
-from kernel.audit import Violation, audit_accounts, audit_market
+from kernel.audit import TOLD, Violation, audit_accounts, audit_market
 from kernel.breaker import because, change_status, trip
 from kernel.codes import CircuitBreakerTrigger, Code, MarketStatus, StatusReason
 from kernel.commands import (
@@ -144,7 +144,10 @@ def still_broken(violations: list[Violation]) -> Refusal:
     return Refusal(
         Code.INVARIANTS_BROKEN,
         f"Invariants do not hold: {violations[0].invariant}; the halt stands",
-        {"violations": [violation.told() for violation in violations]},
+        {
+            "violations": [violation.told() for violation in violations[:TOLD]],
+            "violations_count": len(violations),
+        },
     )
 
 

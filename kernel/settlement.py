@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any, Final
 
 from kernel.answers import Answer, Refusal, Resolved, Settlement, Unfinished
-from kernel.audit import Violation, audit_shares, audit_sums, audit_totals
+from kernel.audit import TOLD, Violation, audit_shares, audit_sums, audit_totals
 from kernel.breaker import because, change_status, trip
 from kernel.clearing import net
 from kernel.codes import (
@@ -136,7 +136,12 @@ def check_payable(draft: Draft, market: Market, *, totals_only: bool) -> Refusal
 def refuse_to_pay(draft: Draft, market: Market, violations: list[Violation]) -> Refusal | None:
     if not violations:
         return None
-    trip(draft, market, CircuitBreakerTrigger.CLEARING_ERROR, {"violations": [v.told() for v in violations]})
+    trip(
+        draft,
+        market,
+        CircuitBreakerTrigger.CLEARING_ERROR,
+        {"violations": [v.told() for v in violations[:TOLD]]},
+    )
     return Refusal(Code.INTERNAL, f"Market {market.id} cannot be paid out: {violations[0].invariant}")
 
 

@@ -38,6 +38,7 @@ from adapters.runtime.clock import Clock
 from adapters.runtime.errors import CommandError, leaves
 from adapters.runtime.log import start_logging
 from adapters.runtime.settings import Settings, load_settings
+from adapters.service.aside import AsideError, aside
 from adapters.service.ledger_watch import LedgerWatch
 from adapters.service.schedule import audit_regularly, end_trading_windows
 from adapters.service.server import Server
@@ -104,19 +105,22 @@ def run(main: Callable[..., Awaitable[None]], *arguments: object) -> None:
 
 
 async def until_stopped(settings: Settings) -> None:
-    """Serve until somebody asks for the end; a start ends at once then, for it can be cut off anywhere."""
-    is_serving, asked = trio.Event(), trio.Event()
+    """Serve until somebody asks for the end; a start ends at once then, for it can be cut off anywhere.
+
+    Whoever asks twice does not want to wait for what the next start can do without.
+    """
+    is_serving, asked, asked_again = trio.Event(), trio.Event(), trio.Event()
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals, lone_errors():
         async with trio.open_nursery() as nursery:
 
             async def listen() -> None:
                 async for _ in signals:
-                    asked.set()
+                    (asked_again if asked.is_set() else asked).set()
                     if not is_serving.is_set():
                         nursery.cancel_scope.cancel()
 
             nursery.start_soon(listen)
-            async with running(settings, Clock()) as exchange:
+            async with running(settings, Clock(), asked_again) as exchange:
                 is_serving.set()
                 click.echo(f"API            {exchange.address}/api/v1")
                 click.echo(f"documentation  {exchange.address}/docs")
@@ -138,8 +142,14 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings, clock: Clock) -> AsyncIterator[Running]:
-    """The whole exchange, from its database to its sockets, for as long as the body runs."""
+async def running(
+    settings: Settings, clock: Clock, asked_again: trio.Event | None = None
+) -> AsyncIterator[Running]:
+    """The whole exchange, from its database to its sockets, for as long as the body runs.
+
+    Its end leaves a snapshot behind, unless somebody has `asked_again` for the end.
+    """
+    hurry = asked_again if asked_again is not None else trio.Event()
     sockets = listening(settings.host, settings.port, "VERDICT_HOST and VERDICT_PORT")
     monitors = listening(
         settings.metrics_host, settings.metrics_port, "VERDICT_METRICS_HOST and VERDICT_METRICS_PORT"
@@ -213,7 +223,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Running]:
             await sealer.seal()
         if not patience.cancelled_caught:
             with trio.move_on_after(LAST_SNAPSHOT_SECONDS) as patience:
-                await leave_snapshot(db, exchange, key)
+                await leave_snapshot(db, exchange, key, hurry)
         if patience.cancelled_caught:
             log.warning(
                 "stopped without sealing the journal's end or without a snapshot of it",
@@ -235,12 +245,21 @@ async def check_witnesses(
         witness.acknowledge(last_id, digest)
 
 
-async def leave_snapshot(db: Database, exchange: Exchange, key: SealKey) -> None:
+async def leave_snapshot(db: Database, exchange: Exchange, key: SealKey, hurry: trio.Event) -> None:
     """So that the next start has nothing to replay. Without it, that start only takes longer."""
-    try:
-        await snapshots.write(db, exchange, key)
-    except (ConnectionLostError, DatabaseUnusableError, NoRoomError) as trouble:
-        log.warning("no snapshot could be written", why=str(trouble))
+    async with trio.open_nursery() as nursery:
+
+        async def write() -> None:
+            try:
+                await snapshots.write(db, exchange, key, aside)
+            except (ConnectionLostError, DatabaseUnusableError, NoRoomError, AsideError, OSError) as trouble:
+                log.warning("no snapshot could be written", why=str(trouble))
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(write)
+        await hurry.wait()
+        log.warning("no snapshot is written: asked to stop once more")
+        nursery.cancel_scope.cancel()
 
 
 @contextlib.asynccontextmanager

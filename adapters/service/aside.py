@@ -16,6 +16,8 @@ from typing import Final, NoReturn
 import trio
 
 NICENESS: Final = 10
+_alone: Final = trio.Lock()
+"""Held while a child works: each may come to need as much memory as this process has."""
 PIECE: Final = 65_536
 
 
@@ -24,7 +26,16 @@ class AsideError(Exception):
 
 
 async def aside(compute: Callable[[], bytes]) -> bytes:
-    """What `compute` returns in a copy of this process, which it cannot change and nobody else can see."""
+    """What `compute` returns in a copy of this process, which it cannot change and nobody else can see.
+
+    There is one copy at a time, so it may be made a while after it was asked for: if it matters of which
+    moment it is, `compute` has to tell.
+    """
+    async with _alone:
+        return await _in_a_child(compute)
+
+
+async def _in_a_child(compute: Callable[[], bytes]) -> bytes:
     reading, writing = os.pipe()
     with warnings.catch_warnings():
         # Of forks beside threads: ours are not asked for anything in the child, nor is what they may hold.
@@ -33,14 +44,18 @@ async def aside(compute: Callable[[], bytes]) -> bytes:
     if pid == 0:
         _be_the_child(compute, writing)
     os.close(writing)
-    try:
-        async with trio.lowlevel.FdStream(reading) as stream:
+    async with trio.lowlevel.FdStream(reading) as stream:
+        try:
             pieces = [bytes(piece) async for piece in stream]
-    except BaseException:
-        os.kill(pid, signal.SIGKILL)
-        raise
-    finally:
-        _, status = os.waitpid(pid, 0)  # it has closed its end, or was killed: it is about to be gone
+        except BaseException:
+            os.kill(pid, signal.SIGKILL)
+            with trio.CancelScope(shield=True):
+                async for _ in stream:
+                    pass
+            raise
+        finally:
+            # It has closed its end, which the system does last: to wait for it takes no time.
+            _, status = os.waitpid(pid, 0)
     if status:
         raise AsideError(f"the child ended with status {os.waitstatus_to_exitcode(status)}")
     return b"".join(pieces)

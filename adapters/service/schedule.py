@@ -1,5 +1,6 @@
 """What the exchange does by the clock: it ends trading windows, and looks whether its own sums still hold."""
 
+from collections import Counter, defaultdict
 from typing import Final
 
 import msgspec
@@ -18,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 TICK_SECONDS: Final = 1.0
 AUDIT_SECONDS: Final = 60.0
+SHOWN: Final = 20
+"""Violations of one market that its record of the fault names."""
 MOVING: Final = (MarketStatus.ACTIVE, MarketStatus.SUSPENDED)
 
 
@@ -36,19 +39,32 @@ async def audit_regularly(server: Server) -> None:
     while True:
         await trio.sleep(AUDIT_SECONDS)
         try:
-            told = await aside(lambda: encode_violations(audit_what_moves(server.exchange)))
+            told = await aside(lambda: encode_violations(first_of_each(audit_what_moves(server.exchange))))
         except (AsideError, OSError) as trouble:
             log.error("the audit could not be done; trying again in a minute", why=str(trouble))
             continue
-        found = decode_violations(told)
+        found = defaultdict[str | None, list[Violation]](list)
+        for violation in decode_violations(told):
+            found[violation.market_id].append(violation)
         for market in list(server.exchange.markets.values()):
             # Cash belongs to no market: whichever moved on might spend what is not there.
-            if violations := [one for one in found if one.market_id in (None, market.id)]:
+            if violations := [*found[None], *found[market.id]]:
                 await halt(server, market, violations)
 
 
 encode_violations: Final = msgspec.json.Encoder().encode
 decode_violations: Final = msgspec.json.Decoder(list[Violation]).decode
+
+
+def first_of_each(violations: list[Violation]) -> list[Violation]:
+    """So many of each market: whoever reads them is the loop, which has to go on."""
+    counts = Counter[str | None]()
+    first = []
+    for violation in violations:
+        counts[violation.market_id] += 1
+        if counts[violation.market_id] <= SHOWN:
+            first.append(violation)
+    return first
 
 
 def audit_what_moves(exchange: Exchange) -> list[Violation]:
@@ -75,6 +91,6 @@ async def halt(server: Server, market: Market, violations: list[Violation]) -> N
         at=server.clock.now(),
         market_id=market.id,
         trigger=first.trigger,
-        context={"violations": [violation.told() for violation in violations[:20]]},
+        context={"violations": [violation.told() for violation in violations[:SHOWN]]},
     )
     await server.actors.ask(command, correlation_id="audit")

@@ -18,6 +18,7 @@ from adapters.access.rate_limits import RateLimits
 from adapters.access.tokens import Tokens
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings
+from adapters.service.shared import Shared
 from adapters.wire.status import RefusedError
 from kernel.actors import Actors
 from kernel.answers import Answer, Outcome, Refusal
@@ -175,6 +176,8 @@ class Server:
     """What ledger, trades and journal violate by themselves, by invariant."""
     unavailable: tuple[type[Exception], ...]
     """What is raised when the database cannot be asked just now."""
+    verifying: Shared[Any] = attrs.field(factory=Shared, init=False)
+    """The audit on demand."""
 
     @property
     def exchange(self) -> Exchange:

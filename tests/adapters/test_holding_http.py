@@ -187,6 +187,16 @@ LEGAL: Final[dict[str, list[Ask]]] = {
     ],
     "POST /admin/markets/{market_id}/resume": [
         fine("POST /admin/markets/{market_id}/resume", f"{BIG_PATH}/resume", who=ADMIN, tries=1),
+        fine("POST /admin/markets/{market_id}/halt", f"{BIG_PATH}/halt", {"reason": "?"}, who=ADMIN, tries=1),
+        # Out of a halt: everything is looked through, in a copy.
+        fine(
+            "POST /admin/markets/{market_id}/resume",
+            f"{BIG_PATH}/resume",
+            {"resolution_note": "looked"},
+            who=ADMIN,
+            tries=1,
+            limit_ms=FORK_MS,
+        ),
     ],
     "POST /admin/markets/{market_id}/resolve": [
         fine(

@@ -6,10 +6,12 @@ import msgspec
 import pytest
 
 from kernel.answers import MarketIs, Refusal
+from kernel.audit import TOLD, Violation
 from kernel.codes import AMM_ID, CircuitBreakerTrigger, Code, MarketStatus
 from kernel.commands import AnyCommand, HaltMarket, ResumeMarket, TripBreaker
 from kernel.events import CircuitBreakerTriggered, Fact, MarketStatusChanged, event_type
 from kernel.exchange import Exchange
+from kernel.markets import still_broken
 from tests.kernel.language import command
 from tests.kernel.trading import Trading
 
@@ -154,6 +156,15 @@ def test_a_broken_market_is_not_resumed() -> None:
         }
     ]
     assert exchange.digest() == before
+
+
+def test_of_very_many_violations_the_first_are_told_and_how_many_there_are() -> None:
+    """By the refusal to resume; each takes part of an answer."""
+    found = [Violation("user_cash", None, {"user_id": str(number)}) for number in range(10_000)]
+    refusal = still_broken(found)
+    assert refusal.data is not None
+    assert refusal.data["violations"] == [violation.told() for violation in found[:TOLD]]
+    assert refusal.data["violations_count"] == len(found)
 
 
 def test_whoever_has_looked_is_believed_unless_a_fault_was_recorded_since() -> None:
