@@ -11,8 +11,15 @@ def caller_address(peer: str, forwarded_for: str, proxies: tuple[Network, ...]) 
         return peer
     hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
     while hops and is_within(peer, proxies):
-        peer = hops.pop()
+        peer = without_port(hops.pop())
     return peer
+
+
+def without_port(hop: str) -> str:
+    """Some proxies tell the port as well: counted with it, each connection would be somebody else's."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
 def is_within(address: str, networks: tuple[Network, ...]) -> bool:

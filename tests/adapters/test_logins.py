@@ -1,5 +1,6 @@
 """Who guesses passwords slows down itself, and crowds nobody else out; nobody registers for everybody."""
 
+import ipaddress
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ import trio.testing
 from trio.testing import MockClock
 
 from adapters.access import login_delays, passwords
+from adapters.access.addresses import caller_address
 from adapters.access.login_delays import QUIET, LoginDelays, delay_after
 from adapters.access.passwords import HASHING, WAITING_EACH, Turns
 from adapters.wire.status import Fault, RefusedError
@@ -27,6 +29,24 @@ def fail(delays: LoginDelays, name: str = "ann", address: str = "192.0.2.1") -> 
     except RefusedError as refusal:
         return (refusal.retry_after or 0) if refusal.code is Fault.RATE_LIMITED else -1
     return 0
+
+
+PROXY = "10.0.0.1"
+TOLD = {
+    "192.0.2.1": "192.0.2.1",
+    "192.0.2.1:5678": "192.0.2.1",
+    "2001:db8::1": "2001:db8::1",
+    "[2001:db8::1]": "2001:db8::1",
+    "[2001:db8::1]:5678": "2001:db8::1",
+    "198.51.100.7, 192.0.2.1:5678, 10.0.0.2:80": "192.0.2.1",
+}
+
+
+@pytest.mark.parametrize("forwarded_for", TOLD)
+def test_a_port_makes_nobody_somebody_else(forwarded_for: str) -> None:
+    """Else every connection through a proxy that tells it would have its own limits and delays."""
+    proxies = (ipaddress.ip_network("10.0.0.0/8"),)
+    assert caller_address(PROXY, forwarded_for, proxies) == TOLD[forwarded_for]
 
 
 async def test_from_the_fifth_failure_on_each_doubles_the_delay(autojump_clock: MockClock) -> None:
