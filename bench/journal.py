@@ -33,6 +33,10 @@ UNDER_WAY: Final = 64
 """Requests that wait for their answers at full load."""
 WAL_FILES: Final = 24
 """Of 16 MB each: more than a run between two checkpoints fills."""
+STALL: Final = 1.28
+STALLED_RATE: Final = 50
+STALLED_RUN: Final = 20
+"""Seconds of the slow commit; requests a second, as of fifty markets that requote; seconds of the run."""
 CONNECTIONS: Final = (1, 8, 32)
 PLAIN: Final = """
     CREATE TABLE plain_accounts (id INT PRIMARY KEY, available BIGINT NOT NULL, frozen BIGINT NOT NULL);
@@ -102,6 +106,7 @@ async def measure(commands: int, rounds: int, seconds: int) -> None:
             raw = await copied(connection, requests, durable.commands // durable.commits)
             tell(alone, memory, durable, raw)
             await acknowledgements(db, connection, durable.rate, seconds)
+            await one_slow_commit(db, connection)
             await one_by_one(url, connection, durable.rate, seconds)
     finally:
         shutil.rmtree(folder)
@@ -219,6 +224,21 @@ async def at_full_load(actors: Actors, requests: Sequence[Sequence[AnyCommand]])
     return waits
 
 
+def at_pace(rate: float) -> Load:
+    """So many requests a second, whether those before are answered or not."""
+
+    async def paced(actors: Actors, requests: Sequence[Sequence[AnyCommand]]) -> list[float]:
+        waits, begun = list[float](), trio.current_time()
+        async with trio.open_nursery() as asking:
+            for number, commands in enumerate(requests):
+                due = begun + number / rate
+                await trio.sleep_until(due)
+                asking.start_soon(ask, actors, commands, due, waits, None)
+        return waits
+
+    return paced
+
+
 async def ask(
     actors: Actors,
     commands: Sequence[AnyCommand],
@@ -259,18 +279,7 @@ async def acknowledgements(db: Database, connection: Connection, full: float, se
         rate = full * share / 10
         requests = bursts(int(rate * seconds) * 10, 10)
 
-        async def paced(
-            actors: Actors, requests: Sequence[Sequence[AnyCommand]], rate: float = rate
-        ) -> list[float]:
-            waits, begun = list[float](), trio.current_time()
-            async with trio.open_nursery() as asking:
-                for number, commands in enumerate(requests):
-                    due = begun + number / rate
-                    await trio.sleep_until(due)
-                    asking.start_soon(ask, actors, commands, due, waits, None)
-            return waits
-
-        run = await on_disk(db, connection, requests, paced)
+        run = await on_disk(db, connection, requests, at_pace(rate))
         line(f"at {share:.0%} of full load, p50", 1e3 * run.wait(0.50), "ms", f"{run.rate:,.0f} commands/s")
         line(
             f"at {share:.0%} of full load, p99",
@@ -278,6 +287,30 @@ async def acknowledgements(db: Database, connection: Connection, full: float, se
             "ms",
             f"{run.events / run.commits:.1f} events a commit",
         )
+
+
+async def one_slow_commit(db: Database, connection: Connection) -> None:
+    """What a single commit that stands still does to the p99 of a short run: see docs/decisions/0252.
+
+    All that is asked meanwhile waits for its end, so of a run of 20 s one in a hundred waits for all of it
+    but a fifth of a second.
+    """
+    section(
+        f"one request of 10 commands each {1e3 / STALLED_RATE:.0f} ms for {STALLED_RUN} s, one slow commit"
+    )
+    requests = bursts(STALLED_RATE * STALLED_RUN * 10, 10)
+    for stall in (0.0, STALL):
+        await connection.execute(
+            "CREATE SEQUENCE commits; CREATE FUNCTION stand_still() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN IF nextval('commits') = {len(requests) // 2} THEN PERFORM pg_sleep({stall}); END IF; "
+            "RETURN NULL; END $$; CREATE TRIGGER stand_still BEFORE INSERT ON wal_events "
+            "FOR EACH STATEMENT EXECUTE FUNCTION stand_still()"
+        )
+        run = await on_disk(db, connection, requests, at_pace(STALLED_RATE))
+        slow = f"one commit of {stall} s" if stall else "none slow"
+        line(f"{slow}, p50", 1e3 * run.wait(0.50), "ms")
+        line(f"{slow}, p99", 1e3 * run.wait(0.99), "ms", f"{run.commits} commits")
+        await connection.execute("DROP FUNCTION stand_still CASCADE; DROP SEQUENCE commits")
 
 
 async def one_by_one(url: str, connection: Connection, full: float, seconds: int) -> None:
