@@ -17,7 +17,8 @@ from adapters.access.identity import Principal
 from adapters.service.guards import Guards
 from adapters.service.server import Server
 from adapters.sockets.websocket import GOING_AWAY
-from adapters.stream.session import Entry, Session
+from adapters.stream.lanes import Entry, Lanes
+from adapters.stream.session import Session
 from adapters.wire.topics import topic_events
 from kernel.answers import Unfinished
 from kernel.events import (
@@ -50,7 +51,7 @@ DRAIN: Final = 5.0
 class Asked:
     """Commands of one connection that were submitted together."""
 
-    session: Session
+    lanes: Lanes
     lane_id: str | None
     entries: deque[Entry]
     since: float
@@ -61,7 +62,7 @@ class Promise:
     """A view drawn at a journal id, to be told when that is durable."""
 
     journal_id: int
-    session: Session
+    lanes: Lanes
 
 
 class StreamHub:
@@ -162,18 +163,18 @@ class StreamHub:
             while self._pending or self._promises:
                 await self._settled.wait()
         for session in self._sessions:
-            session.flush()
+            session.outbox.flush()
             session.socket.close(GOING_AWAY, "the server is shutting down")
 
     # What was submitted
 
     def expect(
-        self, correlation_id: str, session: Session, lane_id: str | None, entries: Sequence[Entry]
+        self, correlation_id: str, lanes: Lanes, lane_id: str | None, entries: Sequence[Entry]
     ) -> None:
-        self._pending[correlation_id] = Asked(session, lane_id, deque(entries), trio.current_time())
+        self._pending[correlation_id] = Asked(lanes, lane_id, deque(entries), trio.current_time())
 
-    def tell_when_durable(self, journal_id: int, session: Session) -> None:
-        self._promises.append(Promise(journal_id, session))
+    def tell_when_durable(self, journal_id: int, lanes: Lanes) -> None:
+        self._promises.append(Promise(journal_id, lanes))
 
     def touch(self, session: Session) -> None:
         """Something was said that is not written yet."""
@@ -195,7 +196,7 @@ class StreamHub:
                 if not asked.entries:
                     del pending[one.correlation_id]
                     self.observe(trio.current_time() - asked.since)
-                asked.session.answer(asked.lane_id, entry, outcome)
+                asked.lanes.answer(asked.lane_id, entry, outcome)
             if self._subscribed:
                 for fact in facts:
                     self._publish(fact)
@@ -203,13 +204,13 @@ class StreamHub:
             self._keep_promises(self.server.actors.durable)
         touched, self._touched = self._touched, {}
         for session in touched:
-            session.flush()
+            session.outbox.flush()
         self._settled.set()
         self._settled = trio.Event()
 
     def _keep_promises(self, journal_id: int) -> None:
         while self._promises and self._promises[0].journal_id <= journal_id:
-            self._promises.popleft().session.tell()
+            self._promises.popleft().lanes.tell()
 
     def _publish(self, fact: Fact) -> None:
         audience = self._audience(fact)
@@ -244,10 +245,10 @@ class StreamHub:
     async def replay(self, session: Session) -> None:
         """Read the journal up to the moment at which nothing is missing, then go live in the same step."""
         while session.is_open and (session.is_busy or session.replayed < self.server.actors.durable):
-            await session.parts_told.wait()
-            await session.keep_pace()
+            await session.lanes.parts_told.wait()
+            await session.outbox.keep_pace()
             await self._read_on(session)
-            session.flush()
+            session.outbox.flush()
         session.live = True
 
     async def _read_on(self, session: Session) -> None:
@@ -261,7 +262,7 @@ class StreamHub:
                 session.deliver(fact.id, topic_events(fact, orders))
                 session.replayed = fact.id
                 if fact.id % REPLAY_TURN == 0:
-                    session.flush()
+                    session.outbox.flush()
                     await trio.lowlevel.checkpoint()
                     if not session.is_open or session.is_busy:
                         return

@@ -10,7 +10,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from adapters.runtime.settings import Settings
 from adapters.sockets.websocket import CHUNK, WebSocket
-from adapters.stream.session import AHEAD
+from adapters.stream.outbox import AHEAD
 from adapters.stream.sync import ORDERS_A_PART
 from adapters.wire import render
 from kernel.codes import Side
