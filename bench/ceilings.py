@@ -5,7 +5,6 @@ python -c "from bench.ceilings import main; main()" quart-trio|asgi host port
 The answer comes on stdin.
 """
 
-import gc
 import sys
 from typing import Final
 
@@ -16,7 +15,8 @@ from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Framework, S
 from quart import Response
 from quart_trio import QuartTrio
 
-from adapters.cli.serve import GARBAGE_THRESHOLDS, configuration
+from adapters.cli.serve import configuration
+from adapters.runtime import garbage
 
 PATH: Final = "/api/v1/orders"
 
@@ -63,6 +63,5 @@ def main() -> None:
     answer = msgspec.json.decode(sys.stdin.buffer.read(), type=Answer)
     config = configuration()
     config.bind = [f"{host}:{port}"]
-    gc.freeze()
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    garbage.begin()
     trio.run(serve, {"quart-trio": quart, "asgi": asgi}[kind](answer), config)

@@ -1,7 +1,6 @@
 """`verdict serve`: where all parts meet. It opens the database, recovers, and serves until told to stop."""
 
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -34,6 +33,7 @@ from adapters.http.app import make_app
 from adapters.http.metrics import Metrics, Sources
 from adapters.http.metrics_door import PATH, MetricsDoor
 from adapters.http.probes import Ready, add_operations
+from adapters.runtime import garbage
 from adapters.runtime.clock import Clock
 from adapters.runtime.errors import CommandError, leaves
 from adapters.runtime.log import start_logging
@@ -80,11 +80,6 @@ LAST_SNAPSHOT_SECONDS: Final = 60.0
 """Some seconds for millions of orders; without it the next start takes longer."""
 IDLE_SECONDS: Final = 20.0
 """For a connection without a request, which includes one whose headers never end."""
-
-
-GARBAGE_THRESHOLDS: Final = (50_000, 50, 1_000)
-"""How seldom cycles are looked for. What the exchange keeps is for ever, and what it drops is rarely a cycle;
-by default the search for them was a quarter of the time of a busy stream, and half a second at a stretch."""
 
 
 @click.command()
@@ -161,8 +156,7 @@ async def running(
         exchange = await recover(db, key)
         log.info("recovered", head=exchange.head, kernel=FORM)
         clock.start_after(exchange.now)
-        gc.freeze()
-        gc.set_threshold(*GARBAGE_THRESHOLDS)
+        garbage.begin()
         actors, sealer = Actors(exchange, writer), Sealer(db, writer, key, witness)
         progress = Progress(durable=exchange.head)
         actors.listeners.append(lambda _decided: progress.wake(actors.durable))
@@ -205,6 +199,7 @@ async def running(
                 helping.start_soon(audit_regularly, server)
                 helping.start_soon(LedgerWatch(server).run)
                 helping.start_soon(sealer.run)
+                helping.start_soon(garbage.run)
                 gate = Gate(settings, clock)
                 metrics = metrics_of(server, websockets, gate, writer)
                 app = application(server, metrics, writer)

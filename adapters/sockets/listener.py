@@ -178,6 +178,8 @@ class Visitor(TCPServer):
             # A fault of one connection must not be the end of everybody's.
             log.exception("a connection failed")
         finally:
+            # Each of the two keeps the other: a cycle that has lived long is one that nobody finds.
+            vars(self).pop("protocol", None)
             await self._close()
 
     async def _read_data(self) -> None:
