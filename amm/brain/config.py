@@ -1,31 +1,22 @@
 """Every parameter of the market maker: its name, default, range and how quickly a change may take effect.
 
-This file is the table and nothing else. Reading TOML, merging layers and naming typos is `config_layers`,
-what must hold between parameters is `config_checks`. Ratios are stored in ppm, everything else as it is.
+This file is the table and nothing else. `parameter` says what a parameter is, `config_layers` reads TOML,
+merges layers and names typos, `config_checks` says what must hold between parameters. Ratios are stored in
+ppm, everything else as it is.
 """
 
 # The calls in the class bodies make attrs fields, read once by attrs itself; RUF009 fears shared defaults.
 # ruff: noqa: RUF009
 
-from decimal import Decimal
 from enum import Enum
-from typing import Any
 
 import attrs
 
-from amm.brain.arithmetic import ONE, Cents, Ms, Ppm, Shares
+from amm.brain.arithmetic import Cents, Ms, Ppm, Shares
+from amm.brain.parameter import Change, address, choice, flag, ratio, whole
 from amm.brain.quoting.ladder import Gradient
 
 AMM_USER_ID = "00000000-0000-4000-a000-000000000001"
-
-
-class Change(Enum):
-    """When a changed value may take effect."""
-
-    HOT = "HOT"  # in the next cycle
-    WARM = "WARM"  # in the next cycle; these are the defences
-    COLD = "COLD"  # after a restart
-    LOCKED = "LOCKED"  # never: the start command fixes it
 
 
 HOT, WARM, COLD, LOCKED = Change
@@ -59,57 +50,6 @@ class ReplenishMode(Enum):
 class TransportMode(Enum):
     STREAM = "STREAM"
     POLL = "POLL"
-
-
-class Kind(Enum):
-    WHOLE = "a whole number"
-    RATIO = "a decimal number"
-    FLAG = "true or false"
-    CHOICE = "one of a few words"
-    ADDRESS = "an http or https address"
-
-
-@attrs.frozen
-class Parameter:
-    """What is allowed for one key; `low` and `high` are in stored units (ppm for ratios)."""
-
-    kind: Kind
-    change: Change
-    low: int | None = None
-    high: int | None = None
-    choices: type[Enum] | None = None
-
-
-def whole(default: int | None, low: int, high: int | None, change: Change) -> Any:
-    """Declare a whole number; without a default it follows from the funding (`config_layers.derived`)."""
-    return _field(default, Parameter(Kind.WHOLE, change, low, high))
-
-
-def ratio(default: str, low: str, high: str, change: Change) -> Any:
-    return _field(ppm(default), Parameter(Kind.RATIO, change, ppm(low), ppm(high)))
-
-
-def flag(default: bool, change: Change) -> Any:
-    return _field(default, Parameter(Kind.FLAG, change))
-
-
-def choice(default: Enum, change: Change) -> Any:
-    return _field(default, Parameter(Kind.CHOICE, change, choices=type(default)))
-
-
-def address(change: Change) -> Any:
-    """Declare an address of the web; by default there is none."""
-    return _field("", Parameter(Kind.ADDRESS, change))
-
-
-def _field(default: object, parameter: Parameter) -> Any:
-    return attrs.field(
-        default=attrs.NOTHING if default is None else default, kw_only=True, metadata={"parameter": parameter}
-    )
-
-
-def ppm(text: str) -> Ppm:
-    return int(Decimal(text) * ONE)
 
 
 @attrs.frozen

@@ -2,20 +2,27 @@
 
 Layers are merged key by key, the result is checked as a whole, and all that is wrong is said at once. A key
 that nobody knows is an error that names the nearest one that exists.
+
+cattrs reads each layer's values and collects what is wrong with them. By hand remains what it cannot know:
+that a layer may write its keys nested, dotted or by an alias, which keys it may not name, and what follows
+from the funding where nothing is given.
 """
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from difflib import get_close_matches
-from enum import Enum
 from typing import Any
 
 import attrs
+from cattrs import ClassValidationError, Converter
+from cattrs.gen import make_dict_structure_fn, override
 
-from amm.brain.arithmetic import ONE, Cents
-from amm.brain.config import Change, Config, Kind, Parameter, TransportMode
+from amm.brain.arithmetic import Cents
+from amm.brain.config import Config, TransportMode
 from amm.brain.config_checks import POLLED_QUOTE_MS, violations
+from amm.brain.parameter import Change, Parameter
+from amm.brain.structuring import faults
 
 SECTIONS = {
     field.name.rstrip("_"): field.type
@@ -32,6 +39,30 @@ def _parameters() -> dict[str, Parameter]:
 
 
 PARAMETERS = _parameters()
+
+
+CONVERTER = Converter()
+
+
+def _partial(kind: type, sections: Mapping[str, type]) -> type[Any]:
+    """Make a class like `kind`, any key of which may be missing, and have it read as its parameters say."""
+    fields, hooks = {}, {}
+    for field in attrs.fields(kind):
+        if (parameter := field.metadata.get("parameter")) is not None:
+            fields[field.name] = attrs.field(default=None)
+            hooks[field.name] = override(struct_hook=parameter.structure)
+        elif (name := field.name.rstrip("_")) in sections:
+            section = _partial(sections[name], {})
+            fields[field.name] = attrs.field(factory=section, type=section)
+            hooks[field.name] = override(rename=name)
+    partial = attrs.make_class(f"Partial{kind.__name__}", fields)
+    read: Any = make_dict_structure_fn
+    CONVERTER.register_structure_hook(partial, read(partial, CONVERTER, **hooks))
+    return partial
+
+
+PARTIAL_CONFIG = _partial(Config, SECTIONS)
+"""What one layer may hold."""
 
 ALIASES = {
     "gamma_short": "as.gamma_short",
@@ -137,11 +168,10 @@ def read_toml(text: str) -> ConfigFile:
 def build(start: Start, layers: Sequence[Layer], version: int = 1) -> Config:
     """Merge, convert and check. Raise `ConfigInvalidError` with every problem there is."""
     problems = list(_start_problems(start))
-    merged: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     for layer in layers:
-        merged |= _read_layer(layer, problems)
-    values = {**derived(start.initial_budget_cents, merged), **merged}
-    config = _assemble(start, values, version)
+        given |= _read_layer(layer, problems)
+    config = _assemble(start, derived(start.initial_budget_cents, given) | given, version)
     problems += violations(config, start.maker_fee_bps)
     if problems:
         raise ConfigInvalidError(problems)
@@ -179,7 +209,8 @@ def amend(start: Start, layers: Sequence[Layer], running: Config) -> Config:
     return config
 
 
-def value_of(config: Config, key: str) -> Any:
+def value_of(config: Any, key: str) -> Any:
+    """Return what a configuration, or a layer that was read, has under this key."""
     section, _, name = key.rpartition(".")
     if not section:
         return getattr(config, name)
@@ -210,23 +241,50 @@ def _start_problems(start: Start) -> Iterator[str]:
 
 def _read_layer(layer: Layer, problems: list[str]) -> dict[str, Any]:
     """Return the layer's good values in stored units; append a line for each bad one."""
-    values: dict[str, Any] = {}
+    found: dict[str, tuple[str, Any]] = {}
     for written, raw in _flatten(layer.values):
         key = ALIASES.get(written, written)
         if key in LOCKED_KEYS:
             problems.append(f"{layer.name}: {written} is fixed by the start command")
-        elif (parameter := PARAMETERS.get(key)) is None:
+        elif key not in PARAMETERS:
             problems.append(f"{layer.name}: {written} is not a parameter{_nearest(written)}")
         elif key in SHARED_KEYS and not layer.is_shared:
             problems.append(f"{layer.name}: {written} holds for all markets; it belongs outside of any")
-        elif key in values:
+        elif key in found:
             problems.append(f"{layer.name}: {key} is given twice")
         else:
-            try:
-                values[key] = convert(parameter, raw)
-            except ValueError as error:
-                problems.append(f"{layer.name}: {written} {error}")
-    return values
+            found[key] = written, raw
+    try:
+        CONVERTER.structure(_nested({key: raw for key, (_, raw) in found.items()}), PARTIAL_CONFIG)
+    except ClassValidationError as trouble:
+        for key, fault in faults(trouble):
+            problems.append(f"{layer.name}: {found.pop(key)[0]} {fault}")
+    read = CONVERTER.structure(_nested({key: raw for key, (_, raw) in found.items()}), PARTIAL_CONFIG)
+    return {key: value_of(read, key) for key in found}
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values by section, and those of no section beside them."""
+    nested: dict[str, Any] = {section: {} for section in SECTIONS}
+    for key, value in values.items():
+        section, _, name = key.rpartition(".")
+        (nested[section] if section else nested)[name] = value
+    return nested
+
+
+def _assemble(start: Start, values: Mapping[str, Any], version: int) -> Config:
+    nested = _nested(values)
+    parts: dict[str, Any] = {
+        "as_" if name == "as" else name: kind(**nested.pop(name)) for name, kind in SECTIONS.items()
+    }
+    return Config(
+        market_id=start.market_id,
+        initial_funding_cents=start.initial_budget_cents,
+        initial_price_cents=start.initial_price_cents,
+        version=version,
+        **nested,
+        **parts,
+    )
 
 
 def flat(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -249,69 +307,3 @@ def _nearest(written: str) -> str:
         name = written.rpartition(".")[2]
         close = [key for key in PARAMETERS if key.rpartition(".")[2] == name][:1]
     return f"; did you mean {close[0]}?" if close else ""
-
-
-def convert(parameter: Parameter, raw: object) -> int | bool | str | Enum:
-    """Return `raw` in stored units, or raise ValueError with what is wrong about it."""
-    match parameter.kind:
-        case Kind.FLAG:
-            if not isinstance(raw, bool):
-                raise ValueError(f"must be true or false, not {raw!r}")
-            return raw
-        case Kind.CHOICE:
-            assert parameter.choices is not None
-            words = [member.value for member in parameter.choices]
-            if raw not in words:
-                raise ValueError(f"must be one of {', '.join(words)}, not {raw!r}")
-            return parameter.choices(raw)
-        case Kind.ADDRESS:
-            if not isinstance(raw, str) or not raw.startswith(("http://", "https://")):
-                raise ValueError(f"must be an http or https address, not {raw!r}")
-            return raw
-        case Kind.WHOLE:
-            # A boolean is not an integer, and 2.0 is not one either.
-            if not isinstance(raw, int) or isinstance(raw, bool):
-                raise ValueError(f"must be a whole number, not {_shown(raw)}")
-            return _within(parameter, raw, raw)
-        case Kind.RATIO:
-            return _within(parameter, _ppm(raw), raw)
-
-
-def _ppm(raw: object) -> int:
-    if isinstance(raw, bool) or not isinstance(raw, int | float | Decimal):
-        raise ValueError(f"must be a number, not {_shown(raw)}")
-    # A float comes only from the JSON of a start command; its shortest form is what was written there.
-    exact = (raw if isinstance(raw, Decimal) else Decimal(str(raw))) * ONE
-    if not exact.is_finite() or exact != exact.to_integral_value():
-        raise ValueError(f"has more than six decimals: {_shown(raw)}")
-    return int(exact)
-
-
-def _within(parameter: Parameter, value: int, raw: object) -> int:
-    unit = ONE if parameter.kind is Kind.RATIO else 1
-    if parameter.low is not None and value < parameter.low:
-        raise ValueError(f"must be at least {Decimal(parameter.low) / unit}, not {_shown(raw)}")
-    if parameter.high is not None and value > parameter.high:
-        raise ValueError(f"must be at most {Decimal(parameter.high) / unit}, not {_shown(raw)}")
-    return value
-
-
-def _shown(raw: object) -> str:
-    return str(raw) if isinstance(raw, Decimal) else repr(raw)
-
-
-def _assemble(start: Start, values: Mapping[str, Any], version: int) -> Config:
-    def section(name: str) -> dict[str, Any]:
-        return {key.partition(".")[2]: value for key, value in values.items() if key.startswith(f"{name}.")}
-
-    parts: dict[str, Any] = {
-        "as_" if name == "as" else name: kind(**section(name)) for name, kind in SECTIONS.items()
-    }
-    return Config(
-        market_id=start.market_id,
-        initial_funding_cents=start.initial_budget_cents,
-        initial_price_cents=start.initial_price_cents,
-        version=version,
-        **{key: value for key, value in values.items() if "." not in key},
-        **parts,
-    )

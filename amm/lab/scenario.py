@@ -1,11 +1,17 @@
 """What a run is made of: how the hidden truth moves, and who trades how often. Numbers, nothing that acts.
 
-Every scenario is one line of changes to `calm`, so what a line does not name is the same in all of them.
+`scenarios.toml` has the scenarios. Each says only what is special about it: the rest is as it is here.
 """
 
+import tomllib
+from pathlib import Path
+
 import attrs
+from cattrs import ClassValidationError, Converter
 
 from amm.brain.arithmetic import CENT, Cents, Ms, Ppm, Shares, Uc
+from amm.brain.parameter import read_flag, read_whole
+from amm.brain.structuring import faults
 
 HOUR_MS: Ms = 3_600_000
 SECOND_MS: Ms = 1_000
@@ -92,77 +98,24 @@ class Scenario:
         return START_MS + self.hours * 3_600 * share // 1_000_000 * SECOND_MS
 
 
-CALM = Scenario("calm", "the truth hardly moves")
-HALF = 500_000
+def read_scenarios(text: str) -> dict[str, Scenario]:
+    """Read scenarios by name, in the order in which they are written.
 
-SCENARIOS: dict[str, Scenario] = {
-    one.name: one
-    for one in (
-        CALM,
-        attrs.evolve(
-            CALM,
-            name="mixed",
-            says="everybody: informed, momentum, a whale, and news that moves the truth by 10 cents",
-            volatility=CENT // 50,
-            informed=100_000,
-            momentum_ms=120_000,
-            whales=(Move(250_000, 400),),
-            jumps=(Move(600_000, 10),),
-        ),
-        attrs.evolve(CALM, name="trend", says="the truth drifts by 30 cents", drift=30, informed=HALF),
-        attrs.evolve(
-            CALM, name="shock", says="the truth jumps by 20 cents", jumps=(Move(HALF, 20),), informed=HALF
-        ),
-        attrs.evolve(
-            CALM, name="expiry", says="the last 48 hours before the end", lifetime_hours=48, hours=47
-        ),
-        attrs.evolve(CALM, name="thin", says="somebody comes every five minutes", arrival_ms=300_000),
-        attrs.evolve(CALM, name="whale", says="one order for 1,000 shares", whales=(Move(HALF, 1_000),)),
-        attrs.evolve(
-            CALM,
-            name="late",
-            says="open for a month before it, and somebody trades five times in the first minutes",
-            open_hours=720,
-            price=70,
-            whales=tuple(Move(at, 10) for at in range(3_000, 8_000, 1_000)),
-        ),
-        attrs.evolve(CALM, name="rival", says="somebody else quotes, too", rival=True),
-        attrs.evolve(
-            CALM, name="status", says="suspended for a tenth of the time", suspended=(HALF, HALF + 100_000)
-        ),
-        attrs.evolve(
-            CALM,
-            name="spoof",
-            says="somebody shows large orders and takes them back, beside a rival",
-            rival=True,
-            spoof_ms=60_000,
-        ),
-        attrs.evolve(
-            CALM, name="restart", says="the process is killed, for ten seconds", killed=Move(HALF, 10_000)
-        ),
-        attrs.evolve(
-            CALM,
-            name="net",
-            says="the line breaks ten times, for a tenth of a second to a minute",
-            cuts=tuple(
-                Move(at, ms)
-                for at, ms in zip(
-                    range(90_000, 990_000, 90_000),
-                    (100, 500, 1_000, 2_000, 2_900, 3_100, 4_900, 5_100, 20_000, 60_000),
-                    strict=True,
-                )
-            ),
-        ),
-        attrs.evolve(
-            CALM,
-            name="busy",
-            says="twenty small traders a second",
-            hours=1,
-            arrival_ms=50,
-            noise_max=2,
-            informed_max=2,
-            funding=2_000_000,
-        ),
-    )
-}
-"""By name."""
+    Raise `ValueError` with a line for everything that is wrong: a slip would simulate something else.
+    """
+    converter = Converter(forbid_extra_keys=True)
+    converter.register_structure_hook(int, lambda raw, _: read_whole(raw))
+    converter.register_structure_hook(bool, lambda raw, _: read_flag(raw))
+    scenarios, problems = {}, []
+    for name, changes in tomllib.loads(text).items():
+        try:
+            scenarios[name] = converter.structure({"name": name, **changes}, Scenario)
+        except ClassValidationError as trouble:
+            problems += [f"{name}.{place}".rstrip(".") + f": {fault}" for place, fault in faults(trouble)]
+    if problems:
+        raise ValueError("\n".join(problems))
+    return scenarios
+
+
+SCENARIOS = read_scenarios(Path(__file__).with_name("scenarios.toml").read_text())
+CALM = SCENARIOS["calm"]

@@ -6,8 +6,7 @@ overrides, checked like any other, and, once, what a process that has just ended
 """
 
 from collections.abc import Callable
-from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import attrs
 import coredis
@@ -15,7 +14,7 @@ import msgspec
 import structlog
 import trio
 
-from amm.brain.arithmetic import CENT, Cents, Ms, Uc, clamp
+from amm.brain.arithmetic import Cents, Ms
 from amm.brain.inputs import EarlierPrices
 from amm.brain.orders import OwnOrder
 from amm.brain.quoting.ladder import Side
@@ -24,6 +23,7 @@ from amm.brain.wire import Direction
 from amm.live.backoff import Backoff
 from amm.live.markout import newer
 from amm.live.overrides import Overrides, snapshot
+from amm.live.redis_text import FROM_REDIS, EarlierTurn, strings
 from amm.live.view import view
 
 log = structlog.get_logger(__name__)
@@ -135,29 +135,23 @@ class Mirror:
         """The prices that a process which has just ended had learned for this start of the market."""
         if self.url is None:
             return None
-        names = ["start_count", "decided_at_ms", "layer1_anchor_cents", "layer3_posterior_cents"]
+        names = [field.name for field in attrs.fields(EarlierTurn)]
         try:
             with trio.fail_after(WARM_SECONDS):
                 async with coredis.Redis.from_url(self.url, decode_responses=True) as redis:
                     found = await redis.hmget(f"amm:state:{state.market_id}", names)
             if not all(found):
                 return None
-            start, decided_ms = (int(str(each)) for each in found[:2])
-            anchor, posterior = (kept_within(Decimal(str(each))) for each in found[2:])
+            turn = FROM_REDIS.structure(dict(zip(names, found, strict=True)), EarlierTurn)
         except* Exception as failures:  # whatever it is, it is no reason not to begin
             why = repr(failures.exceptions[0])
             log.info("begins without earlier prices", market=state.market_id, why=why)
         else:
-            young = 0 <= self.clock() - decided_ms <= WARM_MAX_AGE_MS
-            if young and start == state.start_count:
+            young = 0 <= self.clock() - turn.decided_at_ms <= WARM_MAX_AGE_MS
+            if young and turn.start_count == state.start_count:
                 log.info("goes on from earlier prices", market=state.market_id)
-                return EarlierPrices(anchor, posterior)
+                return EarlierPrices(turn.layer1_anchor_cents, turn.layer3_posterior_cents)
         return None
-
-
-def kept_within(price: Decimal) -> Uc:
-    """A price in uc. Raise ValueError or OverflowError for what is no number."""
-    return clamp(int(price * CENT), CENT, 99 * CENT)
 
 
 def inventory_fields(state: MarketState, account_cash: Cents, now_ms: Ms) -> dict[str, int]:
@@ -182,18 +176,6 @@ def order_fields(state: MarketState) -> dict[str, str]:
         order.order_id: order_json(order, slot)
         for side in Side
         for slot, order in enumerate(sorted(state.orders.on(side), key=lambda order: order.price))
-    }
-
-
-def strings(values: dict[str, Any]) -> dict[str, str]:
-    """All values in Redis are strings: nothing is empty, lists are JSON."""
-    return {
-        name: ""
-        if value is None
-        else value
-        if isinstance(value, str)
-        else msgspec.json.encode(value).decode()
-        for name, value in values.items()
     }
 
 

@@ -7,12 +7,15 @@ from typing import Any
 
 import attrs
 import msgspec
+from cattrs import ClassValidationError
 
 from amm.brain.arithmetic import Ms
 from amm.brain.commands import Alert, AlertKind, Severity
 from amm.brain.config_layers import PARAMETERS, ConfigInvalidError, value_of
 from amm.brain.state import MarketState
+from amm.brain.structuring import faults
 from amm.live.market import tell_people
+from amm.live.redis_text import FROM_REDIS, WrittenOverride
 from amm.live.run import Overlay, Patch
 from amm.live.supervisor import Supervisor
 
@@ -57,14 +60,17 @@ class Overrides:
             return
         self._seen[market_id] = text, until
         try:
-            values = msgspec.json.decode(text or "{}", type=dict[str, Any])
-            patch = Patch(values, int(until) if until else None)
+            fields = {"override_json": text, "override_expires_ms": until}
+            wish = FROM_REDIS.structure(fields, WrittenOverride)
+            patch = Patch(wish.override_json, wish.override_expires_ms)
             overlay = Overlay(() if patch.is_over(now_ms) else (patch,), "redis")
             if overlay.patches:  # or none is written back
                 self._taken[market_id] = overlay
             self.supervisor.lay(run, overlay)
-        except (ConfigInvalidError, msgspec.MsgspecError, ValueError, RecursionError) as trouble:
-            why = "; ".join(str(trouble).splitlines())
+        except (ConfigInvalidError, ClassValidationError, RecursionError) as trouble:
+            why = "; ".join(
+                line for place, fault in faults(trouble) for line in f"{place} {fault}".strip().splitlines()
+            )
             tell_people(Alert(market_id, AlertKind.CONFIG_REFUSED, Severity.WARNING, why))
 
 
