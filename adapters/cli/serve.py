@@ -43,7 +43,7 @@ from adapters.service.ledger_watch import LedgerWatch
 from adapters.service.schedule import audit_regularly, end_trading_windows
 from adapters.service.server import Server
 from adapters.sockets import listener
-from adapters.sockets.connection_limits import Gate
+from adapters.sockets.connection_limits import ConnectionLimits
 from adapters.sockets.websocket import CLOSING
 from adapters.stream.connections import Websockets
 from adapters.stream.hub import DRAIN
@@ -200,11 +200,11 @@ async def running(
                 helping.start_soon(LedgerWatch(server).run)
                 helping.start_soon(sealer.run)
                 helping.start_soon(garbage.run)
-                gate = Gate(settings, clock)
-                metrics = metrics_of(server, websockets, gate, writer)
+                limits = ConnectionLimits(settings, clock)
+                metrics = metrics_of(server, websockets, limits, writer)
                 app = application(server, metrics, writer)
                 helping.start_soon(tell_monitors, metrics, settings, clock, monitors)
-                async with serving(app, websockets, sockets, gate):
+                async with serving(app, websockets, sockets, limits):
                     yield Running(server, address_of(sockets), f"{address_of(monitors)}{PATH.decode()}")
                 helping.cancel_scope.cancel()
             actors.close()
@@ -271,7 +271,9 @@ async def database_of(settings: Settings) -> AsyncIterator[Database]:
         yield db
 
 
-def metrics_of(server: Server, websockets: Websockets, gate: Gate, writer: journal.DurableJournal) -> Metrics:
+def metrics_of(
+    server: Server, websockets: Websockets, limits: ConnectionLimits, writer: journal.DurableJournal
+) -> Metrics:
     actors, tables = server.actors, server.projections
     metrics = Metrics(
         Sources(
@@ -280,7 +282,7 @@ def metrics_of(server: Server, websockets: Websockets, gate: Gate, writer: journ
             writer.counters,
             lambda: writer.trouble,
             lambda: websockets.connections,
-            gate,
+            limits,
             server.clock,
         )
     )
@@ -347,23 +349,23 @@ def configuration() -> Config:
 
 @contextlib.asynccontextmanager
 async def serving(
-    app: QuartTrio, websockets: Websockets, sockets: Sockets, gate: Gate
+    app: QuartTrio, websockets: Websockets, sockets: Sockets, limits: ConnectionLimits
 ) -> AsyncIterator[None]:
     """Take requests while the body runs; then finish what is under way."""
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
-        await nursery.start(serve_doorway, app, websockets, sockets, gate, stop)
+        await nursery.start(serve_sockets, app, websockets, sockets, limits, stop)
         try:
             yield
         finally:
             stop.set()
 
 
-async def serve_doorway(
+async def serve_sockets(
     app: QuartTrio,
     websockets: Websockets,
     sockets: Sockets,
-    gate: Gate,
+    limits: ConnectionLimits,
     stop: trio.Event,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -372,7 +374,7 @@ async def serve_doorway(
         configuration(),
         websockets,
         sockets=sockets,
-        gate=gate,
+        limits=limits,
         shutdown_trigger=stop.wait,
         task_status=task_status,
     )

@@ -34,7 +34,7 @@ GRACE_MS: Final = 3_000
 """So long after a trader is gone its orders are gone, too."""
 LADDER: Final = 4
 """Orders that a maker keeps on each side of each market."""
-PATIENCE: Final = 3
+KEPT_ORDERS: Final = 3
 """Orders that a taker leaves in one market."""
 MARKETS_MAX: Final = 3
 """What fits on a screen."""
@@ -248,7 +248,7 @@ async def take(trader: Trader, market_id: str, mood: Mood) -> None:
     now = await trader.look(market_id)
     orders = now["orders"]
     commands: list[Json] = [
-        {"op": "cancel", "order_id": order["id"]} for order in orders[: max(len(orders) - PATIENCE, 0)]
+        {"op": "cancel", "order_id": order["id"]} for order in orders[: max(len(orders) - KEPT_ORDERS, 0)]
     ]
     opinion = round(mood.cents + random.gauss(0, 2.5))
     side, worth = random.choice((("YES", opinion), ("NO", 100 - opinion)))

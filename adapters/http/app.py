@@ -26,13 +26,13 @@ from adapters.access.identity import Principal
 from adapters.access.rate_limits import Bucket, Quota, check, has_a_price
 from adapters.http.metrics import Metrics
 from adapters.operations.lookups import counted_in
-from adapters.operations.operation import AnyRoute, Call, Caller, NoQuery, Reply, Visitor, admit
+from adapters.operations.operation import AnyRoute, Call, Caller, NoQuery, Reply, Stranger, admit
 from adapters.operations.table import BASE, ROUTES
 from adapters.operations.users import REFRESH_COOKIE
 from adapters.runtime.clock import MINUTE
 from adapters.service.server import Server
 from adapters.sockets.framing import is_spelled
-from adapters.sockets.http_exchange import Connection, body_of
+from adapters.sockets.http_exchange import HttpExchange, body_of
 from adapters.wire import render
 from adapters.wire.decoding import read_body
 from adapters.wire.paging import read_query
@@ -87,7 +87,7 @@ class Application(QuartTrio):
 def make_app(server: Server, metrics: Metrics) -> QuartTrio:
     """The API as an ASGI application."""
     app = Application("verdict", static_folder=None)
-    app.asgi_http_class = Connection
+    app.asgi_http_class = HttpExchange
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
     front = Front(server, metrics)
@@ -200,7 +200,7 @@ class Front:
         answering.count(limits.take(route.bucket, principal, market_id))
         return body
 
-    def visitor(self, request: Request) -> Visitor:
+    def visitor(self, request: Request) -> Stranger:
         """Who is at the other end."""
         peer: str = (request.scope.get("client") or ("", 0))[0]
         # A proxy may append to the client's own or add one more: all of them are one list.
@@ -209,7 +209,7 @@ class Front:
         # We speak no TLS ourselves: whether it was spoken, the proxy says that is nearest.
         scheme = request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
         by_https = scheme == "https" and is_within(peer, self._proxies)
-        return Visitor(address, request.cookies.get(REFRESH_COOKIE), by_https)
+        return Stranger(address, request.cookies.get(REFRESH_COOKIE), by_https)
 
     # What went wrong
 

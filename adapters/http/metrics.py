@@ -22,7 +22,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 
 from adapters.runtime.clock import Clock
 from adapters.service.server import Projections
-from adapters.sockets.connection_limits import Gate
+from adapters.sockets.connection_limits import ConnectionLimits
 from kernel.actors import Actors
 from kernel.answers import Refusal
 from kernel.codes import MarketStatus
@@ -61,7 +61,7 @@ class Sources:
     trouble: Callable[[], str]
     """Why the journal cannot be written, if it cannot."""
     websockets: Callable[[], Mapping[str, int]]
-    gate: Gate
+    limits: ConnectionLimits
     clock: Clock
 
 
@@ -164,7 +164,7 @@ class Metrics:
 
     def _of_exchange(self) -> Iterator[Metric]:
         actors, tables = self._sources.actors, self._sources.projections
-        journal, gate = self._sources.journal, self._sources.gate
+        journal, limits = self._sources.journal, self._sources.limits
         yield InfoMetricFamily("verdict_kernel", "The kernel that decides.", {"form": FORM})
         yield gauge("verdict_journal_head", "Newest durable journal id.", actors.durable)
         yield gauge("verdict_journal_backlog_turns", "Turns that wait for it.", actors.backlog_depth())
@@ -175,8 +175,8 @@ class Metrics:
         yield counter("verdict_journal_reconnects", "Connections won back.", journal.reconnects)
         yield gauge("verdict_projector_lag_events", "Durable events not in the tables.", tables.lag_events)
         yield gauge("verdict_projector_lag_seconds", "Age of the oldest of them.", tables.lag_seconds)
-        yield gauge("verdict_connections", "Open connections, websockets among them.", gate.room.here)
-        yield counter("verdict_connections_turned_away", "Connections without room.", gate.turned_away)
+        yield gauge("verdict_connections", "Open connections, websockets among them.", limits.room.here)
+        yield counter("verdict_connections_turned_away", "Connections without room.", limits.turned_away)
         clients = GaugeMetricFamily("verdict_websocket_clients", "Open websockets.", labels=["kind"])
         for kind, count in self._sources.websockets().items():
             clients.add_metric([kind], count)

@@ -42,7 +42,7 @@ class NoQuery(msgspec.Struct, frozen=True):
 
 
 @attrs.frozen
-class Visitor:
+class Stranger:
     """What is known of a caller who has not said who it is."""
 
     address: str
@@ -58,7 +58,7 @@ class Call(Generic[B, Q]):
     query: Q
     path: dict[str, str]
     principal: Principal | None
-    visitor: Visitor | None
+    visitor: Stranger | None
     request_id: str
     durable: int
     """The newest durable journal id when the request arrived: what its caller may already know of."""
@@ -70,7 +70,7 @@ class Call(Generic[B, Q]):
         return self.principal
 
     @property
-    def stranger(self) -> Visitor:
+    def stranger(self) -> Stranger:
         """The caller, on a public route."""
         assert self.visitor is not None
         return self.visitor

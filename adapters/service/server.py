@@ -29,9 +29,9 @@ from kernel.state import Order
 
 A = TypeVar("A", bound=Answer)
 
-PATIENCE: Final = 5.0
+READ_TIMEOUT: Final = 5.0
 """Seconds that a query waits for the journal or the tables to be where it needs them."""
-DECISION_PATIENCE: Final = 30.0
+DECISION_TIMEOUT: Final = 30.0
 """Seconds that a command waits for its outcome to be durable. It is decided all the same."""
 
 Row = Mapping[str, Any]
@@ -185,7 +185,7 @@ class Server:
 
     async def decide(self, command: AnyCommand, request_id: str) -> Outcome:
         """The outcome of a command, durable; raises what it was refused with."""
-        with trio.move_on_after(DECISION_PATIENCE):
+        with trio.move_on_after(DECISION_TIMEOUT):
             (outcome,) = await self.actors.ask(command, correlation_id=request_id)
             if isinstance(outcome.answer, Refusal):
                 raise refused(outcome.answer, outcome.seen)
@@ -204,7 +204,7 @@ class Server:
     async def wait_durable(self, head: int) -> int:
         """Wait until what was read from memory at `head` may be told; returns it."""
         if self.actors.durable < head:
-            with trio.move_on_after(PATIENCE) as waiting:
+            with trio.move_on_after(READ_TIMEOUT) as waiting:
                 await self.actors.until_durable(head)
             if waiting.cancelled_caught:
                 raise RefusedError(Code.OVERLOADED, "The journal does not answer; try again shortly")
@@ -212,7 +212,7 @@ class Server:
 
     async def wait_projected(self, journal_id: int) -> None:
         """Wait until the tables reflect what was durable at `journal_id`."""
-        if not await self.projections.until(journal_id, PATIENCE):
+        if not await self.projections.until(journal_id, READ_TIMEOUT):
             raise RefusedError(Code.OVERLOADED, "The tables are behind the journal; try again shortly")
 
     async def history_as_of(self, journal_id: int) -> History:

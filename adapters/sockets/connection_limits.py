@@ -16,7 +16,7 @@ import trio
 from adapters.access.addresses import household, is_within
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Network, Settings
-from adapters.sockets.refusals import decline
+from adapters.sockets.refusals import send_refusal
 from adapters.wire.status import RefusedError
 from kernel.codes import Code
 
@@ -61,7 +61,7 @@ class Room:
             del self._by_household[of]
 
 
-class Gate:
+class ConnectionLimits:
     """Stands before all connections."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
@@ -94,7 +94,7 @@ class Gate:
             with trio.move_on_after(ASKING_SECONDS), contextlib.suppress(trio.BrokenResourceError):
                 await stream.receive_some()
             refusal = RefusedError(Code.OVERLOADED, "Too many connections; close some, or try again later")
-            await decline(stream, refusal, self.clock)
+            await send_refusal(stream, refusal, self.clock)
         finally:
             self._told -= 1
 

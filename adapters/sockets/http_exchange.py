@@ -34,7 +34,7 @@ def body_of(request: Request) -> bytes:
     return body
 
 
-class Connection(TrioASGIHTTPConnection):
+class HttpExchange(TrioASGIHTTPConnection):
     """Serves a request without a task, as long as the request is whole."""
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:

@@ -26,7 +26,7 @@ from hypercorn.typing import AppWrapper, ConnectionState, Framework, LifespanSta
 from hypercorn.utils import parse_socket_addr, wrap_app
 
 from adapters.runtime.clock import Clock
-from adapters.sockets.connection_limits import Gate
+from adapters.sockets.connection_limits import ConnectionLimits
 from adapters.sockets.framing import StrictConnection
 from adapters.sockets.refusals import answer_to
 from adapters.sockets.websocket import Upgrade
@@ -114,7 +114,7 @@ class HttpUntilUpgrade(H11Protocol):
             raise UpgradeAsked(Upgrade(target, headers, trailing, peer))
 
 
-class Visitor(TCPServer):
+class HttpConnection(TCPServer):
     """One connection."""
 
     def __init__(
@@ -269,7 +269,7 @@ async def serve(
     websockets: Websockets,
     *,
     sockets: Sockets,
-    gate: Gate,
+    limits: ConnectionLimits,
     shutdown_trigger: Callable[[], Awaitable[object]],
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -286,10 +286,10 @@ async def serve(
     ]
 
     async def visit(stream: trio.SocketStream) -> None:
-        await Visitor(wrapped, config, context, state, websockets, gate.clock, stream).run()
+        await HttpConnection(wrapped, config, context, state, websockets, limits.clock, stream).run()
 
     async def welcome(stream: trio.SocketStream) -> None:
-        await gate.through(stream, visit)
+        await limits.through(stream, visit)
 
     async with trio.open_nursery() as lifespan_nursery:
         await lifespan_nursery.start(lifespan.handle_lifespan)

@@ -56,7 +56,7 @@ def answer_to(refusal: RefusedError, status: int, clock: Clock) -> Answer:
     return Answer(status, headers, body, request_id)
 
 
-async def decline(stream: trio.SocketStream, refusal: RefusedError, clock: Clock) -> None:
+async def send_refusal(stream: trio.SocketStream, refusal: RefusedError, clock: Clock) -> None:
     """Answer with the refusal; what becomes of the connection is the caller's affair."""
     answer = answer_to(refusal, refusal.status, clock)
     lines = [

@@ -16,7 +16,7 @@ from adapters.runtime.clock import MICROSECONDS
 from adapters.service.guards import Guards
 from adapters.service.server import Server
 from adapters.sockets.framing import is_spelled
-from adapters.sockets.refusals import decline
+from adapters.sockets.refusals import send_refusal
 from adapters.sockets.websocket import (
     BAD_TOKEN,
     GOING_AWAY,
@@ -86,10 +86,10 @@ class Websockets:
         try:
             converse = await self._admit(stream, upgrade)
         except RefusedError as refusal:
-            await decline(stream, refusal, self._server.clock)
+            await send_refusal(stream, refusal, self._server.clock)
         except self._server.unavailable:
             trouble = RefusedError(Code.OVERLOADED, "The database does not answer")
-            await decline(stream, trouble, self._server.clock)
+            await send_refusal(stream, trouble, self._server.clock)
         else:
             await converse()
 

@@ -48,7 +48,7 @@ DRAIN: Final = 5.0
 
 
 @attrs.define(eq=False)
-class Asked:
+class Submission:
     """Commands of one connection that were submitted together."""
 
     lanes: Lanes
@@ -77,7 +77,7 @@ class StreamHub:
         self._connections: Counter[str] = Counter()
         self._strangers: dict[Session, str] = {}
         """Who has not said who it is, or had not when somebody looked last, and from where it came."""
-        self._pending: dict[str, Asked] = {}
+        self._pending: dict[str, Submission] = {}
         self._promises: deque[Promise] = deque()
         self._own: dict[str, set[Session]] = {}
         """Who wants to hear of a user's own affairs."""
@@ -171,7 +171,7 @@ class StreamHub:
     def expect(
         self, correlation_id: str, lanes: Lanes, lane_id: str | None, entries: Sequence[Entry]
     ) -> None:
-        self._pending[correlation_id] = Asked(lanes, lane_id, deque(entries), trio.current_time())
+        self._pending[correlation_id] = Submission(lanes, lane_id, deque(entries), trio.current_time())
 
     def tell_when_durable(self, journal_id: int, lanes: Lanes) -> None:
         self._promises.append(Promise(journal_id, lanes))

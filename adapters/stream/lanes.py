@@ -1,8 +1,8 @@
 """Commands of one connection on their way to the kernel and back, in order, market by market.
 
 A `sync` of a market sees everything that was sent ahead of it and nothing that was sent behind it: it waits
-in the lane of its market until all ahead of it is decided, and what is behind it waits for it. A large view is
-told in parts, and results keep the order of their commands, so its lane waits until the last part is told.
+in the lane of its market until all ahead of it is decided, and what is behind it waits for it. A large view
+is told in parts, and results keep the order of their commands, so its lane waits until the last part is told.
 """
 
 from collections import deque

@@ -53,7 +53,7 @@ IN_FLIGHT_MAX: Final = 256
 IN_FLIGHT_MAX_AMM: Final = 1024
 INTRODUCTION_MAX: Final = 4096
 """Bytes in which a stranger must say who it is."""
-AUTH_PATIENCE: Final = 5.0
+AUTH_TIMEOUT: Final = 5.0
 """Seconds a connection may take to say who it is."""
 HEARTBEAT: Final = HEARTBEAT_MS / 1000
 COMMANDS_A_TURN: Final = 32
@@ -389,5 +389,5 @@ class Session:
 
     def _expires_in(self, now: float) -> float:
         if self.principal is None:
-            return self._began_at + AUTH_PATIENCE - now
+            return self._began_at + AUTH_TIMEOUT - now
         return self.principal.expires_at - self._server.clock.wall() / MICROSECONDS

@@ -32,7 +32,7 @@ from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings
 from adapters.service.server import History, Projections, Server, Sessions
 from adapters.sockets import listener
-from adapters.sockets.connection_limits import Gate
+from adapters.sockets.connection_limits import ConnectionLimits
 from adapters.stream.connections import Websockets
 from kernel.actors import Actors
 from kernel.codes import AMM_ID, Direction, Side
@@ -416,7 +416,7 @@ async def running(
                     config,
                     websockets,
                     sockets=Sockets([], [listening], []),
-                    gate=Gate(settings, clock),
+                    limits=ConnectionLimits(settings, clock),
                     shutdown_trigger=stop.wait,
                     task_status=task_status,
                 )

@@ -21,7 +21,7 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import Pong, TextMessage
 
 from adapters.access.tokens import TokenType
-from adapters.service.server import DECISION_PATIENCE, PATIENCE
+from adapters.service.server import DECISION_TIMEOUT, READ_TIMEOUT
 from adapters.sockets.http_exchange import BODY_SECONDS
 from adapters.sockets.listener import READ_SECONDS
 from kernel.codes import AMM_ID
@@ -38,7 +38,7 @@ GROWTH_MAX = 24 * 2**20
 """Bytes: the orders and users among ten thousand things that were not malformed enough, and some slack."""
 UNFINISHED = 0.1
 """Seconds without an answer, after which a client says that nothing more will come."""
-HANGS = BODY_SECONDS + DECISION_PATIENCE + PATIENCE + READ_SECONDS + 25.0
+HANGS = BODY_SECONDS + DECISION_TIMEOUT + READ_TIMEOUT + READ_SECONDS + 25.0
 """Seconds after which a connection counts as stuck: all that the server may wait for, one behind another, and
 some more for a machine with much else to do."""
 

@@ -15,7 +15,7 @@ from trio.testing import MockClock
 from adapters.access.tokens import TokenType
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings
-from adapters.sockets.listener import Visitor
+from adapters.sockets.listener import HttpConnection
 from adapters.sockets.websocket import FRAME_MAX, Upgrade
 from adapters.stream.hub import CONNECTIONS_MAX
 from kernel.codes import AMM_ID
@@ -75,7 +75,7 @@ async def test_a_fault_is_logged_without_the_token_of_the_query() -> None:
     """No application: nothing but this is asked."""
 
     async def visit(stream: trio.SocketStream) -> None:
-        await Visitor(nobody, Config(), WorkerContext(None), {}, Faulty(), Clock(), stream).run()
+        await HttpConnection(nobody, Config(), WorkerContext(None), {}, Faulty(), Clock(), stream).run()
 
     asked = (
         b"GET /ws/v1/commands?token=SECRET HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
