@@ -77,7 +77,7 @@ class Owner(Protocol):
         """Count as the presence that keeps its user's guard from firing."""
 
 
-class Hub(Protocol):
+class Courier(Protocol):
     """Who hears what became of commands."""
 
     server: Server
@@ -92,7 +92,7 @@ class Hub(Protocol):
 class Lanes:
     """All lanes of one connection."""
 
-    def __init__(self, owner: Owner, hub: Hub, outbox: Outbox, connection_id: str) -> None:
+    def __init__(self, owner: Owner, hub: Courier, outbox: Outbox, connection_id: str) -> None:
         self.in_flight: set[int] = set()
         """The cids of commands without a result."""
         self.parts_told = trio.Event()

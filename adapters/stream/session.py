@@ -8,18 +8,19 @@ import math
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 import trio
 
 from adapters.access.identity import Permit, Principal
 from adapters.operations.lookups import may_see
 from adapters.runtime.clock import MICROSECONDS
+from adapters.service.guards import Guards
 from adapters.sockets.websocket import BAD_TOKEN, FRAME_MAX, UNDECODABLE, NotUtf8Error, WebSocket
 from adapters.stream.admission import command_of
 from adapters.stream.bounds import UnreadableFrameError
 from adapters.stream.interests import Interests, bad_subscription, cut, is_privileged, read_scope, read_topics
-from adapters.stream.lanes import Entry, Lanes
+from adapters.stream.lanes import Courier, Entry, Lanes
 from adapters.stream.messages import (
     HEARTBEAT_MS,
     JSON,
@@ -45,9 +46,6 @@ from adapters.wire.stream_responses import (
 from adapters.wire.topics import TopicEvent, TradeExecuted
 from kernel.codes import Code
 
-if TYPE_CHECKING:
-    from adapters.stream.hub import StreamHub
-
 IN_FLIGHT_MAX: Final = 256
 """Commands of a user that may be without a result."""
 IN_FLIGHT_MAX_AMM: Final = 1024
@@ -60,12 +58,24 @@ COMMANDS_A_TURN: Final = 32
 """Commands read or admitted before others get their turn: a millisecond or two if all of them are wrong."""
 
 
+class Hub(Courier, Protocol):
+    """What all connections share."""
+
+    guards: Guards
+    resume_span: int
+    is_stopping: bool
+
+    def fresh_id(self) -> str: ...
+    def join(self, principal: Principal) -> bool: ...
+    def index(self, session: "Session") -> None: ...
+    def touch(self, session: "Session") -> None: ...
+    async def replay(self, session: "Session") -> None: ...
+
+
 class Session:
     """One connection."""
 
-    def __init__(
-        self, hub: "StreamHub", socket: WebSocket, encoding: Encoding, principal: Principal | None
-    ) -> None:
+    def __init__(self, hub: Hub, socket: WebSocket, encoding: Encoding, principal: Principal | None) -> None:
         self.socket = socket
         self.permit = self._keep(hub, principal) if principal is not None else None
         self.interests = Interests()
@@ -99,7 +109,7 @@ class Session:
         """Whose it is, once it has said so."""
         return self.permit.principal if self.permit is not None else None
 
-    def _keep(self, hub: "StreamHub", principal: Principal) -> Permit:
+    def _keep(self, hub: Hub, principal: Principal) -> Permit:
         """Have the connection closed as soon as what it was opened with opens nothing any more."""
         return hub.server.identities.keep(principal, partial(self.socket.close, BAD_TOKEN))
 
