@@ -75,6 +75,7 @@ def open_journal(draft: Draft, command: OpenJournal) -> Answer | Refusal:
     assert draft.state.head == 0, "the journal is open already"
     if draft.at < EARLIEST:
         return malformed("at", "must be a time whose trades can be numbered: from November 2023 on")
+    # Nothing above has changed anything. Nothing below can refuse.
     draft.record(None, JournalOpened(format=JOURNAL_FORMAT, started_at_ms=draft.at // 1000))
     for user_id in (RESERVE_ID, FEES_ID):
         open_one(draft, user_id, user_id, auto_netting=True)
@@ -85,21 +86,27 @@ def open_account(draft: Draft, command: OpenAccount) -> Answer | Refusal:
     """Asking again for the same account is answered like the first time: whoever registers may retry."""
     owner_id = command.owner_id or command.user_id
     account = draft.state.accounts.get(command.user_id)
-    if account is None:
-        if owner_id != command.user_id:
-            if command.auto_netting:
-                return malformed("auto_netting", "must be off: a sub-account keeps what it is given")
-            owner = draft.state.trader(owner_id)
-            if owner is None or owner.is_escrow:
-                return account_not_found(owner_id)
-            if draft.state.sub_accounts.get(owner_id, 0) == SUB_ACCOUNTS_MAX:
-                return Refusal(
-                    Code.LIMIT_EXCEEDED, f"{owner_id} has {SUB_ACCOUNTS_MAX} sub-accounts, which is the most"
-                )
-        return open_one(draft, command.user_id, owner_id, auto_netting=command.auto_netting)
-    if account.owner_id != owner_id or account.auto_netting != command.auto_netting:
-        return Refusal(Code.TRANSFER_KEY_USED, f"Account {command.user_id} exists with other properties")
-    return Opened(account.id)
+    if account is not None:
+        if account.owner_id != owner_id or account.auto_netting != command.auto_netting:
+            return Refusal(Code.TRANSFER_KEY_USED, f"Account {command.user_id} exists with other properties")
+        return Opened(account.id)
+    if owner_id != command.user_id and (refusal := check_sub_account(draft, command, owner_id)) is not None:
+        return refusal
+    # Nothing above has changed anything. Nothing below can refuse.
+    return open_one(draft, command.user_id, owner_id, auto_netting=command.auto_netting)
+
+
+def check_sub_account(draft: Draft, command: OpenAccount, owner_id: str) -> Refusal | None:
+    if command.auto_netting:
+        return malformed("auto_netting", "must be off: a sub-account keeps what it is given")
+    owner = draft.state.trader(owner_id)
+    if owner is None or owner.is_escrow:
+        return account_not_found(owner_id)
+    if draft.state.sub_accounts.get(owner_id, 0) == SUB_ACCOUNTS_MAX:
+        return Refusal(
+            Code.LIMIT_EXCEEDED, f"{owner_id} has {SUB_ACCOUNTS_MAX} sub-accounts, which is the most"
+        )
+    return None
 
 
 def open_one(draft: Draft, user_id: str, owner_id: str, *, auto_netting: bool) -> Opened:
@@ -116,6 +123,7 @@ def deposit(draft: Draft, command: Deposit) -> Answer | Refusal:
         return account_not_found(command.user_id)
     if (refusal := check_money(draft, command.amount)) is not None:
         return refusal
+    # Nothing above has changed anything. Nothing below can refuse.
     ledger_id = pay_in(draft, account, command.amount, DepositCause.USER)
     return BalanceMoved(account.available, command.amount, ledger_id)
 
@@ -149,6 +157,7 @@ def withdraw(draft: Draft, command: Withdraw) -> Answer | Refusal:
         return account_not_found(command.user_id)
     if command.amount > account.available:
         return insufficient_balance(command.amount, account.available)
+    # Nothing above has changed anything. Nothing below can refuse.
     post(draft, account, LedgerEntryType.WITHDRAW, -command.amount)
     draft.cross_border(-command.amount)
     ledger_id, postings = draft.take_postings()
@@ -186,6 +195,7 @@ def transfer_funds(draft: Draft, command: TransferFunds) -> Answer | Refusal:
     giver, taker = pair
     if command.amount > giver.available:
         return insufficient_balance(command.amount, giver.available)
+    # Nothing above has changed anything. Nothing below can refuse.
     post(draft, giver, LedgerEntryType.TRANSFER_PAYMENT, -command.amount)
     post(draft, taker, LedgerEntryType.TRANSFER_RECEIPT, command.amount)
     ledger_id, postings = draft.take_postings()
@@ -229,6 +239,7 @@ def transfer_shares(draft: Draft, command: TransferShares) -> Answer | Refusal:
     most = market.most_of(taker, command.side)
     if most + command.quantity > VOLUME_MAX:
         return too_many_shares(most, command.quantity)
+    # Nothing above has changed anything. Nothing below can refuse.
     source, target = held, market.position(taker)
     cost = source.holding(command.side).take(command.quantity)
     receiving = target.holding(command.side)
@@ -312,6 +323,7 @@ def raise_fence(draft: Draft, command: RaiseFence) -> Answer | Refusal:
         return account_not_found(command.user_id)
     if command.fence < account.fence:
         return Refusal(Code.STALE_FENCE, f"Stale fence: the account's is {account.fence}")
+    # Nothing above has changed anything. Nothing below can refuse.
     if command.fence > account.fence:
         account.fence = command.fence
         draft.record(None, FenceRaised(user_id=account.id, fence=command.fence))
@@ -325,6 +337,7 @@ def accept_journal(draft: Draft, command: AcceptJournal) -> Answer | Refusal:
         return malformed("last_id", f"must be where the journal ends: {head}")
     if not command.reason:
         return malformed("reason", "must be told")
+    # Nothing above has changed anything. Nothing below can refuse.
     draft.record(None, JournalAccepted(head, command.reason, command.witnesses, command.by))
     return JournalStands(draft.state.head)
 
@@ -339,6 +352,7 @@ def set_guard(draft: Draft, command: SetGuard) -> Answer | Refusal:
         market = state.markets.get(market_id)
         if market is None or market.status is MarketStatus.DRAFT:
             return market_not_found(market_id)
+    # Nothing above has changed anything. Nothing below can refuse.
     guard = state.guards.get(command.user_id)
     standing = (guard.grace_ms, guard.markets) if guard is not None else (None, None)
     wished = (command.grace_ms, command.markets if command.grace_ms is not None else None)

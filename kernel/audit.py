@@ -17,12 +17,12 @@ from kernel.codes import (
     BookType,
     CircuitBreakerTrigger,
     Direction,
-    MarketStatus,
     OrderStatus,
     Side,
     TimeInForce,
 )
 from kernel.history import History
+from kernel.life import OVER, UNRESOLVED
 from kernel.money import fee
 from kernel.state import Market, Order, Position, State
 
@@ -67,9 +67,6 @@ TRIGGERS: Final = {
     "book_not_crossed": CircuitBreakerTrigger.ORDERBOOK_DESYNC,
 }
 """What a violation trips; whatever is not named here is a fault of clearing."""
-
-TRADING: Final = (MarketStatus.ACTIVE, MarketStatus.SUSPENDED, MarketStatus.HALTED)
-OVER: Final = (MarketStatus.SETTLED, MarketStatus.VOIDED)
 
 TOLD: Final = 100
 """Violations that are told one by one; of more, how many there are."""
@@ -267,7 +264,7 @@ def audit_book(market: Market, orders: Iterable[Order]) -> Iterator[Violation]:
         queues[order.is_bid, order.book_price].append(order)
         by_holder[order.account.id].append(order)
     if any(order.terms.time_in_force is not TimeInForce.GTC for order in live) or (
-        live and market.status not in TRADING and market.closing is None
+        live and market.status not in UNRESOLVED and market.closing is None
     ):
         yield Violation(
             "book_matches_orders", market.id, {"live_orders": len(live), "status": market.status.value}

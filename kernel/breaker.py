@@ -6,7 +6,8 @@ from kernel.answers import Answer, MarketIs, Refusal
 from kernel.codes import CircuitBreakerTrigger, Code, MarketStatus, StatusReason
 from kernel.commands import TripBreaker
 from kernel.draft import Draft
-from kernel.events import CircuitBreakerTriggered, MarketStatusChanged
+from kernel.events import CircuitBreakerTriggered
+from kernel.life import change_status, may
 from kernel.refusals import market_not_found
 from kernel.state import Market
 
@@ -15,6 +16,7 @@ def trip_breaker(draft: Draft, command: TripBreaker) -> Answer | Refusal:
     market = draft.state.markets.get(command.market_id)
     if market is None:
         return market_not_found(command.market_id)
+    # Nothing above has changed anything. Nothing below can refuse.
     trip(draft, market, command.trigger, command.context)
     return MarketIs(market.id)
 
@@ -52,27 +54,5 @@ def trip(
         market.id,
         CircuitBreakerTriggered(breaker_id=state.breaker_head, trigger_reason=trigger, context=context),
     )
-    if market.status in (MarketStatus.ACTIVE, MarketStatus.SUSPENDED):
+    if may(market, TripBreaker, MarketStatus.HALTED, draft.at):
         change_status(draft, market, MarketStatus.HALTED, reason, by)
-
-
-def change_status(draft: Draft, market: Market, status: MarketStatus, reason: str, by: str | None) -> None:
-    """The one way a market's status changes before it is settled."""
-    previous = market.status
-    market.status = status
-    market.updated_at = draft.at
-    draft.record(
-        market.id,
-        MarketStatusChanged(
-            previous_status=previous,
-            new_status=status,
-            reason=reason,
-            resolution_result=market.resolution_result,
-            resolved_at=market.resolved_at,
-            by=by,
-        ),
-    )
-
-
-def because(reason: StatusReason, words: str | None) -> str:
-    return f"{reason.value}: {words}" if words else reason.value

@@ -1,8 +1,8 @@
-"""The life of a market: created, activated, suspended, halted, resumed, resolved, settled."""
+"""Markets, until their question is answered: created, activated, suspended, halted, resumed."""
 
 from kernel.answers import Answer, MarketIs, Refusal
 from kernel.audit import TOLD, Violation, audit_accounts, audit_market
-from kernel.breaker import because, change_status, trip
+from kernel.breaker import trip
 from kernel.codes import CircuitBreakerTrigger, Code, MarketStatus, StatusReason
 from kernel.commands import (
     ActivateMarket,
@@ -15,16 +15,12 @@ from kernel.commands import (
 )
 from kernel.draft import Draft
 from kernel.events import CircuitBreakerResolved, MarketCreated
+from kernel.life import because, change_status, may, refuse
 from kernel.limits import CENTS_MAX, FEE_BPS_MAX, RESOLVED_BY_MAX, VOLUME_MAX
 from kernel.refusals import malformed, market_not_found
 from kernel.state import Market, State
 
-DRAFT, ACTIVE, SUSPENDED, HALTED = (
-    MarketStatus.DRAFT,
-    MarketStatus.ACTIVE,
-    MarketStatus.SUSPENDED,
-    MarketStatus.HALTED,
-)
+ACTIVE, SUSPENDED, HALTED = MarketStatus.ACTIVE, MarketStatus.SUSPENDED, MarketStatus.HALTED
 
 
 def create_market(draft: Draft, command: CreateMarket) -> Answer | Refusal:
@@ -33,6 +29,7 @@ def create_market(draft: Draft, command: CreateMarket) -> Answer | Refusal:
         return refusal
     if command.market_id in state.markets:
         return Refusal(Code.MARKET_EXISTS, f"Market exists already: {command.market_id}")
+    # Nothing above has changed anything. Nothing below can refuse.
     event = MarketCreated(terms=command.terms, amm_authorized=command.amm_authorized, by=command.by)
     state.open_market(draft.record(command.market_id, event), event)
     return MarketIs(command.market_id)
@@ -59,8 +56,9 @@ def activate_market(draft: Draft, command: ActivateMarket) -> Answer | Refusal:
     market = draft.state.markets.get(command.market_id)
     if market is None:
         return market_not_found(command.market_id)
-    if market.status is not DRAFT:
-        return not_allowed(market, ACTIVE)
+    if (refusal := refuse(market, ActivateMarket, ACTIVE, draft.at)) is not None:
+        return refusal
+    # Nothing above has changed anything. Nothing below can refuse.
     change_status(draft, market, ACTIVE, StatusReason.ADMIN.value, command.by)
     return MarketIs(market.id)
 
@@ -69,8 +67,9 @@ def suspend_market(draft: Draft, command: SuspendMarket) -> Answer | Refusal:
     market = draft.state.markets.get(command.market_id)
     if market is None:
         return market_not_found(command.market_id)
-    if market.status is not ACTIVE:
-        return not_allowed(market, SUSPENDED)
+    if (refusal := refuse(market, SuspendMarket, SUSPENDED, draft.at)) is not None:
+        return refusal
+    # Nothing above has changed anything. Nothing below can refuse.
     change_status(draft, market, SUSPENDED, because(StatusReason.ADMIN, command.reason), command.by)
     return MarketIs(market.id)
 
@@ -79,8 +78,9 @@ def halt_market(draft: Draft, command: HaltMarket) -> Answer | Refusal:
     market = draft.state.markets.get(command.market_id)
     if market is None:
         return market_not_found(command.market_id)
-    if market.status not in (ACTIVE, SUSPENDED):
-        return not_allowed(market, HALTED)
+    if (refusal := refuse(market, HaltMarket, HALTED, draft.at)) is not None:
+        return refusal
+    # Nothing above has changed anything. Nothing below can refuse.
     trip(
         draft,
         market,
@@ -99,10 +99,12 @@ def resume_market(draft: Draft, command: ResumeMarket) -> Answer | Refusal:
         return market_not_found(command.market_id)
     if (refusal := not_resumable(market, command, draft.at)) is not None:
         return refusal
+    is_halted = market.status is HALTED
+    if is_halted and (refusal := unsound(draft.state, market, command.sound_after)) is not None:
+        return refusal
+    # Nothing above has changed anything. Nothing below can refuse.
     target = command.target_status
-    if market.status is HALTED:
-        if (refusal := unsound(draft.state, market, command.sound_after)) is not None:
-            return refusal
+    if is_halted:
         resolve_breakers(draft, market, command.by, command.resolution_note or "", target)
     change_status(draft, market, target, StatusReason.ADMIN.value, command.by)
     return MarketIs(market.id)
@@ -110,13 +112,9 @@ def resume_market(draft: Draft, command: ResumeMarket) -> Answer | Refusal:
 
 def not_resumable(market: Market, command: ResumeMarket, at: int) -> Refusal | None:
     """What stands against it whatever the books say."""
-    target, from_halt = command.target_status, market.status is HALTED
-    if not (
-        ((market.status is SUSPENDED and target is ACTIVE) or (from_halt and target in (ACTIVE, SUSPENDED)))
-        and not (target is ACTIVE and market.has_ended(at))
-    ):
-        return not_allowed(market, target)
-    if from_halt and not command.resolution_note:
+    if (refusal := refuse(market, ResumeMarket, command.target_status, at)) is not None:
+        return refusal
+    if market.status is HALTED and not command.resolution_note:
         return malformed("resolution_note", "is required to resume from a halt")
     return None
 
@@ -171,12 +169,7 @@ def tick(draft: Draft, command: Tick) -> Answer | Refusal:
     market = draft.state.markets.get(command.market_id)
     if market is None:
         return market_not_found(command.market_id)
-    if market.status is ACTIVE and market.has_ended(draft.at):
+    # Nothing above has changed anything. Nothing below can refuse.
+    if may(market, Tick, SUSPENDED, draft.at):
         change_status(draft, market, SUSPENDED, StatusReason.TRADING_ENDED.value, None)
     return MarketIs(market.id)
-
-
-def not_allowed(market: Market, target: MarketStatus) -> Refusal:
-    return Refusal(
-        Code.TRANSITION_NOT_ALLOWED, f"Market {market.id} is {market.status}: it cannot become {target} now"
-    )

@@ -360,6 +360,7 @@ def cancel_own(draft: Draft, order: Order) -> Answer | Refusal:
         return Refusal(Code.ORDER_CLOSED, "Order is being cancelled: its market is resolved")
     if order.market.status is HALTED:
         return market_not_open(order.market)
+    # Nothing above has changed anything. Nothing below can refuse.
     released = cancel(draft, order, USER_CANCELLED)
     return Cancelled(order.now(), released, order.frozen_asset_type, netting_of(draft, order.account))
 
@@ -377,6 +378,7 @@ def batch_cancel(draft: Draft, command: BatchCancel) -> Answer | Refusal:
         return market_not_found(command.market_id)
     if market.status is HALTED:
         return market_not_open(market) if command.so_far is None else batch_cancelled(market, command.so_far)
+    # Nothing above has changed anything. Nothing below can refuse.
     so_far, is_all = cancel_some(
         draft, market, account, CancelReason.BATCH_CANCELLED, command.so_far, SCOPES[command.scope]
     )
@@ -403,6 +405,7 @@ def fire_guard(draft: Draft, command: FireGuard) -> Answer | Refusal:
     guard = state.guards.get(command.user_id)
     if guard is None or not guard.covers(market.id):
         return batch_cancelled(market, command.so_far or CancelledSoFar(state.head))
+    # Nothing above has changed anything. Nothing below can refuse.
     so_far, is_all = cancel_some(draft, market, account, CancelReason.GUARD, command.so_far)
     if is_all:
         return batch_cancelled(market, so_far)

@@ -27,7 +27,7 @@ from kernel.ids import snowflake, uuid7
 from kernel.limits import BUDGET_MAX, MINT_MAX, START_KEY_PREFIX, VOLUME_MAX
 from kernel.money import post
 from kernel.orders import cancel_some, check_fence
-from kernel.proposals import wait_for_second
+from kernel.proposals import confirm, wait_for_second
 from kernel.refusals import (
     amm_only,
     insufficient_balance,
@@ -67,6 +67,7 @@ def mint_shares(draft: Draft, command: MintShares) -> Answer | Refusal:
         return refusal
     if account.available < PAIR_CENTS * command.quantity:
         return insufficient_balance(PAIR_CENTS * command.quantity, account.available)
+    # Nothing above has changed anything. Nothing below can refuse.
     event = mint_pairs(draft, market, account, command.quantity, command.idempotency_key, command.nonce)
     return minted(market.id, event)
 
@@ -134,6 +135,7 @@ def burn_shares(draft: Draft, command: BurnShares) -> Answer | Refusal:
         return insufficient_shares(Side.YES, command.quantity, position.yes.free if position else 0)
     if position.no.free < command.quantity:
         return insufficient_shares(Side.NO, command.quantity, position.no.free)
+    # Nothing above has changed anything. Nothing below can refuse.
     quantity, cents = command.quantity, PAIR_CENTS * command.quantity
     yes_cost, no_cost = position.yes.take(quantity), position.no.take(quantity)
     market.pnl_pool += cents - yes_cost - no_cost
@@ -248,6 +250,8 @@ def start_amm(draft: Draft, command: StartAmm) -> Answer | Refusal:
     }
     if (waits := wait_for_second(draft, market, command, AdminAction.AMM_START, request)) is not None:
         return waits
+    # Nothing above has changed anything. Nothing below can refuse.
+    confirm(draft, market, command, AdminAction.AMM_START)
     start_count = market.amm.start_count + 1 if market.amm is not None else 1
     pay_in(draft, account, command.initial_budget, DepositCause.AMM_START)
     if pairs:
@@ -285,6 +289,7 @@ def stop_amm(draft: Draft, command: StopAmm) -> Answer | Refusal:
         return market_not_found(command.market_id)
     if market.amm is None or market.amm.status is not AmmStatus.RUNNING:
         return Refusal(Code.AMM_NOT_RUNNING, f"The market maker is not running in {market.id}")
+    # Nothing above has changed anything. Nothing below can refuse.
     account = state.accounts[AMM_ID]
     so_far, is_all = command.so_far or CancelledSoFar(state.head), True
     if market.status is not MarketStatus.HALTED:
@@ -324,6 +329,7 @@ def authorize_amm(draft: Draft, command: AuthorizeAmm) -> Answer | Refusal:
     market = draft.state.markets.get(command.market_id)
     if market is None:
         return market_not_found(command.market_id)
+    # Nothing above has changed anything. Nothing below can refuse.
     if market.amm_authorized != command.authorized:
         market.amm_authorized = command.authorized
         market.updated_at = draft.at

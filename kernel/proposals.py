@@ -9,21 +9,21 @@ from typing import Any, Final
 import msgspec
 
 from kernel.answers import Proposed, Refusal
-from kernel.codes import AdminAction, Code, MarketStatus
-from kernel.commands import GraveCommand
+from kernel.codes import AdminAction, Code
+from kernel.commands import GraveCommand, ResolveMarket, SettleMarket, VoidMarket
 from kernel.draft import Draft
 from kernel.events import AdminConfirmed, AdminProposed
+from kernel.life import UNRESOLVED, starts
 from kernel.limits import PROPOSAL_LIFE, PROPOSALS_MAX
 from kernel.state import Market, State
 
 encode: Final = msgspec.json.Encoder(order="deterministic").encode
 
-MOVING: Final = (MarketStatus.ACTIVE, MarketStatus.SUSPENDED, MarketStatus.HALTED)
 POSSIBLE: Final = {
-    AdminAction.RESOLVE: MOVING,
-    AdminAction.VOID: MOVING,
-    AdminAction.SETTLE: (MarketStatus.RESOLVED,),
-    AdminAction.AMM_START: MOVING,
+    AdminAction.RESOLVE: starts(ResolveMarket),
+    AdminAction.VOID: starts(VoidMarket),
+    AdminAction.SETTLE: starts(SettleMarket),
+    AdminAction.AMM_START: UNRESOLVED,
 }
 """The markets in which it might yet be carried out."""
 
@@ -45,25 +45,17 @@ def check_interest(market: Market, by_id: str | None) -> Refusal | None:
 def wait_for_second(
     draft: Draft, market: Market, command: GraveCommand, action: AdminAction, request: dict[str, Any]
 ) -> Proposed | Refusal | None:
-    """None if the act, which passed its checks, may be carried out now: nothing below that can refuse."""
+    """None if the act, which passed its checks, may be carried out now: it is confirmed, then done."""
     if not command.four_eyes or command.by_id is None:
         return None
     state = draft.state
     waiting = state.proposals.get((action, market.id))
     if waiting is not None and stands(waiting, market, draft.at) and is_same(waiting.request, request):
-        if waiting.by_id == command.by_id:
-            return waiting
-        state.proposals.pop((action, market.id))
-        draft.record(
-            market.id,
-            AdminConfirmed(
-                proposal_id=waiting.proposal_id, action=action, by=command.by, by_id=command.by_id
-            ),
-        )
-        return None
+        return waiting if waiting.by_id == command.by_id else None
     others = sum(each is not waiting and draft.at < each.expires_at for each in state.proposals.values())
     if others >= PROPOSALS_MAX:
         return Refusal(Code.LIMIT_EXCEEDED, f"Too many proposals wait for a second: {PROPOSALS_MAX}")
+    # Nothing above has changed anything. Nothing below can refuse.
     event = AdminProposed(
         proposal_id=draft.next_id,
         action=action,
@@ -73,6 +65,18 @@ def wait_for_second(
         expires_at=draft.at + PROPOSAL_LIFE,
     )
     return state.propose(draft.record(market.id, event), event)
+
+
+def confirm(draft: Draft, market: Market, command: GraveCommand, action: AdminAction) -> None:
+    """If it took two: the proposal of the first is used up, which is recorded first of all."""
+    if not command.four_eyes or command.by_id is None:
+        return
+    waiting = draft.state.proposals.pop((action, market.id))
+    assert waiting.by_id != command.by_id, "nobody is his own second"
+    draft.record(
+        market.id,
+        AdminConfirmed(proposal_id=waiting.proposal_id, action=action, by=command.by, by_id=command.by_id),
+    )
 
 
 def open_proposals(state: State, at: int) -> list[Proposed]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from kernel.answers import Answer, Refusal, Resolved, Settlement, Unfinished
 from kernel.audit import TOLD, Violation, audit_shares, audit_sums, audit_totals
-from kernel.breaker import because, change_status, trip
+from kernel.breaker import trip
 from kernel.clearing import net
 from kernel.codes import (
     PAIR_CENTS,
@@ -25,11 +25,12 @@ from kernel.codes import (
 from kernel.commands import CloseMarket, GraveCommand, ResolveMarket, SettleMarket, VoidMarket
 from kernel.draft import Draft
 from kernel.events import MarketClosing, MarketSettled, PositionSettled
+from kernel.life import because, change_status, may, refuse
 from kernel.markets import resolve_breakers
 from kernel.money import post
 from kernel.orders import cancel
 from kernel.privileged import record_stop
-from kernel.proposals import check_interest, wait_for_second
+from kernel.proposals import check_interest, confirm, wait_for_second
 from kernel.refusals import market_not_found
 from kernel.state import Closing, Market, Position
 
@@ -39,7 +40,6 @@ PAYOUT_ENTRY: Final = {
     NO: LedgerEntryType.SETTLEMENT_PAYOUT,
     VOID: LedgerEntryType.SETTLEMENT_VOID,
 }
-RESOLVABLE: Final = (MarketStatus.ACTIVE, MarketStatus.SUSPENDED, MarketStatus.HALTED)
 LOOKS: Final = 10
 """Holders that may be looked at in the time in which one can be paid."""
 
@@ -83,13 +83,15 @@ def resolve(
         return market_not_found(market_id)
     if (refusal := check_interest(market, command.by_id)) is not None:
         return refusal
-    if market.status not in RESOLVABLE:
-        return Refusal(Code.NOT_RESOLVABLE, f"Market {market_id} is {market.status}: it cannot be resolved")
+    if (refusal := refuse(market, type(command), MarketStatus.RESOLVED, draft.at)) is not None:
+        return refusal
     in_portions = market.has_more_than(draft.state.portion)
     if settles and (refusal := check_payable(draft, market, totals_only=in_portions)) is not None:
         return refusal
     if (waits := wait_for_second(draft, market, command, action, request)) is not None:
         return waits
+    # Nothing above has changed anything. Nothing below can refuse.
+    confirm(draft, market, command, action)
     if market.open_breakers:
         resolve_breakers(draft, market, by, "market resolved", MarketStatus.RESOLVED)
     market.resolution_result = result
@@ -108,21 +110,21 @@ def settle_market(draft: Draft, command: SettleMarket) -> Answer | Refusal:
         return market_not_found(command.market_id)
     if (refusal := check_interest(market, command.by_id)) is not None:
         return refusal
-    if market.status is not MarketStatus.RESOLVED or market.closing is not None:
-        return not_settleable(market)
+    if (refusal := refuse(market, SettleMarket, end_of(market), draft.at)) is not None:
+        return refusal
     in_portions = market.has_more_than(draft.state.portion)
     if (refusal := check_payable(draft, market, totals_only=in_portions)) is not None:
         return refusal
     if (waits := wait_for_second(draft, market, command, AdminAction.SETTLE, {})) is not None:
         return waits
+    # Nothing above has changed anything. Nothing below can refuse.
+    confirm(draft, market, command, AdminAction.SETTLE)
     return begin_closing(draft, market, settles=True) if in_portions else settle(draft, market)
 
 
-def not_settleable(market: Market) -> Refusal:
-    return Refusal(
-        Code.TRANSITION_NOT_ALLOWED,
-        f"Market {market.id} is {market.status}: only a resolved one is settled, and once",
-    )
+def end_of(market: Market) -> MarketStatus:
+    """What it will be once everybody is paid."""
+    return MarketStatus.VOIDED if market.resolution_result is VOID else MarketStatus.SETTLED
 
 
 def check_payable(draft: Draft, market: Market, *, totals_only: bool) -> Refusal | None:
@@ -172,8 +174,9 @@ def close_market(draft: Draft, command: CloseMarket) -> Answer | Refusal:
     market = draft.state.markets.get(command.market_id)
     if market is None:
         return market_not_found(command.market_id)
-    if market.closing is None:
-        return not_settleable(market)
+    if (refusal := refuse(market, CloseMarket, end_of(market), draft.at)) is not None:
+        return refusal
+    assert market.closing is not None
     return STAGES[command.stage](draft, market, market.closing, command)
 
 
@@ -263,8 +266,9 @@ def finish(draft: Draft, market: Market, closing: Closing) -> Resolved:
     assert closing.paid == market.reserve, f"{market.id}: {closing.paid} paid out of {market.reserve}"
     result = market.resolution_result
     assert result is not None
+    assert may(market, CloseMarket, end_of(market), draft.at)
     previous = market.status
-    market.status = MarketStatus.VOIDED if result is VOID else MarketStatus.SETTLED
+    market.status = end_of(market)
     market.reserve = market.pnl_pool = market.yes_shares = market.no_shares = 0
     market.closing = None
     market.settled_at = market.updated_at = draft.at

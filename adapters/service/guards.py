@@ -16,11 +16,10 @@ from kernel.codes import Code, MarketStatus
 from kernel.commands import FireGuard
 from kernel.events import GuardSet, MarketStatusChanged
 from kernel.journal import Decided
+from kernel.life import UNRESOLVED
 
 RETRY: Final = 0.1
 """Seconds after which a market too busy to listen is asked again."""
-STILL_OPEN: Final = (MarketStatus.ACTIVE, MarketStatus.SUSPENDED, MarketStatus.HALTED)
-"""Where orders can rest."""
 
 
 class Guards:
@@ -79,7 +78,7 @@ class Guards:
         if guard is None:
             return
         for market in exchange.markets.values():
-            if market.status in STILL_OPEN and guard.covers(market.id):
+            if market.status in UNRESOLVED and guard.covers(market.id):
                 self._nursery.start_soon(self._fire, user_id, market.id)
 
     async def _fire(self, user_id: str, market_id: str) -> None:

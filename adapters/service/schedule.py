@@ -13,6 +13,7 @@ from kernel.audit import Violation, audit_accounts, audit_book, audit_positions,
 from kernel.codes import MarketStatus
 from kernel.commands import Tick, TripBreaker
 from kernel.exchange import Exchange
+from kernel.life import STOPPABLE
 from kernel.state import Market
 
 log = structlog.get_logger(__name__)
@@ -21,7 +22,6 @@ TICK_SECONDS: Final = 1.0
 AUDIT_SECONDS: Final = 60.0
 SHOWN: Final = 20
 """Violations of one market that its record of the fault names."""
-MOVING: Final = (MarketStatus.ACTIVE, MarketStatus.SUSPENDED)
 
 
 async def end_trading_windows(server: Server) -> None:
@@ -76,14 +76,14 @@ def audit_what_moves(exchange: Exchange) -> list[Violation]:
 
 def broken(market: Market) -> list[Violation]:
     """What does not hold in a market, as far as its positions and live orders show it."""
-    if market.status not in MOVING:
+    if market.status not in STOPPABLE:
         return []
     live = [order for position in market.positions.values() for order in position.live]
     return [*audit_shares(market), *audit_positions(market), *audit_book(market, live)]
 
 
 async def halt(server: Server, market: Market, violations: list[Violation]) -> None:
-    if market.status not in MOVING:
+    if market.status not in STOPPABLE:
         return
     first = violations[0]
     log.critical("an invariant does not hold; the market is halted", market=market.id, **first.told())

@@ -33,6 +33,7 @@ from kernel.answers import (
 )
 from kernel.codes import AMM_ID, PAIR_CENTS, Direction, MarketStatus
 from kernel.events import Fact, Fill, trade_name
+from kernel.life import UNRESOLVED
 from kernel.state import Account, Holding, Market, Position
 
 # Times and displays
@@ -467,7 +468,7 @@ def matching(markets: Iterable[Market]) -> responses.MatchingShape:
     shown = {
         each.id: responses.MatchingMarketShape(each.status, True, each.book.count)
         for each in markets
-        if each.status in (MarketStatus.ACTIVE, MarketStatus.SUSPENDED, MarketStatus.HALTED)
+        if each.status in UNRESOLVED
     }
     statuses = [each.status for each in shown.values()]
     halted = statuses.count(MarketStatus.HALTED)
