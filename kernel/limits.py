@@ -55,3 +55,5 @@ PROPOSAL_LIFE: Final = 24 * 3600 * 1_000_000
 """Microseconds for which a proposal waits for a second administrator."""
 PROPOSALS_MAX: Final = 1000
 """Proposals that may wait at once."""
+PROPOSALS_MAX_EACH: Final = 100
+"""Of one administrator: nobody is to take the places of the others."""

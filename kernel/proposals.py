@@ -14,7 +14,7 @@ from kernel.commands import GraveCommand, ResolveMarket, SettleMarket, VoidMarke
 from kernel.draft import Draft
 from kernel.events import AdminConfirmed, AdminProposed
 from kernel.life import UNRESOLVED, starts
-from kernel.limits import PROPOSAL_LIFE, PROPOSALS_MAX
+from kernel.limits import PROPOSAL_LIFE, PROPOSALS_MAX, PROPOSALS_MAX_EACH
 from kernel.state import Market, State
 
 encode: Final = msgspec.json.Encoder(order="deterministic").encode
@@ -52,8 +52,15 @@ def wait_for_second(
     waiting = state.proposals.get((action, market.id))
     if waiting is not None and stands(waiting, market, draft.at) and is_same(waiting.request, request):
         return waiting if waiting.by_id == command.by_id else None
-    others = sum(each is not waiting and draft.at < each.expires_at for each in state.proposals.values())
-    if others >= PROPOSALS_MAX:
+    others = [
+        each.by_id for each in state.proposals.values() if each is not waiting and draft.at < each.expires_at
+    ]
+    if others.count(command.by_id) >= PROPOSALS_MAX_EACH:
+        return Refusal(
+            Code.LIMIT_EXCEEDED,
+            f"You have {PROPOSALS_MAX_EACH} proposals that wait for a second: no more at once",
+        )
+    if len(others) >= PROPOSALS_MAX:
         return Refusal(Code.LIMIT_EXCEEDED, f"Too many proposals wait for a second: {PROPOSALS_MAX}")
     # Nothing above has changed anything. Nothing below can refuse.
     event = AdminProposed(

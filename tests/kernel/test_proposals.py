@@ -20,7 +20,7 @@ from kernel.commands import (
 )
 from kernel.events import event_type
 from kernel.exchange import Exchange
-from kernel.limits import PROPOSAL_LIFE, PROPOSALS_MAX
+from kernel.limits import PROPOSAL_LIFE, PROPOSALS_MAX, PROPOSALS_MAX_EACH
 from tests.kernel.trading import NOON, Trading
 
 HOLDERS = ("ann", "ben")
@@ -217,9 +217,9 @@ def test_only_so_many_wait_at_once() -> None:
     exchange.execute(OpenJournal(at=NOON))
 
     def void(number: int, reason: str | None = None, at: int = NOON) -> Any:
-        name = f"N{number}"
+        name, by_id = f"N{number}", f"admin-{number // PROPOSALS_MAX_EACH}"
         return exchange.execute(
-            VoidMarket(at=at, market_id=name, reason=reason, by="a", by_id="first", four_eyes=True)
+            VoidMarket(at=at, market_id=name, reason=reason, by="a", by_id=by_id, four_eyes=True)
         ).answer
 
     for number in range(PROPOSALS_MAX + 1):
@@ -232,6 +232,25 @@ def test_only_so_many_wait_at_once() -> None:
     assert isinstance(void(0, "why"), Proposed), "a place is taken over"
     assert isinstance(void(PROPOSALS_MAX, at=NOON + PROPOSAL_LIFE), Proposed)
     assert len(exchange.proposals) == 1, "what waited in vain is forgotten"
+
+
+def test_nobody_takes_the_places_of_the_others() -> None:
+    exchange = Exchange()
+    exchange.execute(OpenJournal(at=NOON))
+    for number in range(PROPOSALS_MAX_EACH + 1):
+        name = f"N{number}"
+        exchange.execute(CreateMarket(at=NOON, market_id=name, terms=MarketTerms(title="?"), by="root"))
+        exchange.execute(ActivateMarket(at=NOON, market_id=name, by="root"))
+
+    def void(number: int, by_id: str) -> Any:
+        command = VoidMarket(at=NOON, market_id=f"N{number}", by="a", by_id=by_id, four_eyes=True)
+        return exchange.execute(command).answer
+
+    for number in range(PROPOSALS_MAX_EACH):
+        assert isinstance(void(number, "first"), Proposed)
+    assert void(PROPOSALS_MAX_EACH, "first").code is Code.LIMIT_EXCEEDED
+    assert isinstance(void(0, "first"), Proposed), "what waits already is told again"
+    assert isinstance(void(PROPOSALS_MAX_EACH, "second"), Proposed)
 
 
 def test_what_waits_outlives_a_restart_and_nothing_else_of_a_snapshot_changes() -> None:

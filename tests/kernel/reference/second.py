@@ -42,7 +42,7 @@ def ask_a_second(world: World, command: GraveCommand, action: str, **request: An
             )
             return None
     others = [p for p in world.proposals if world.at - p.created_at < DAY and p not in before]
-    if len(others) >= 1000:
+    if len(others) >= 1000 or len([p for p in others if p.by_id == command.by_id]) >= 100:
         raise Refused(4002)
     proposal = Proposal(
         len(world.facts) + 1, action, command.market_id, request, command.by, command.by_id, world.at
