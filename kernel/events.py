@@ -448,6 +448,9 @@ def reference(fact: Fact) -> tuple[ReferenceType, str | None]:
             return ReferenceType.MARKET, fact.market_id
 
 
+TRADE_PREFIX: Final = "TRD_"
+
+
 def trade_name(trade_id: int) -> str:
     """A trade's number as the world sees it."""
-    return f"TRD_{trade_id}"
+    return f"{TRADE_PREFIX}{trade_id}"

@@ -11,8 +11,9 @@ import msgspec
 
 from adapters.access.addresses import household
 from adapters.access.identity import Principal
-from adapters.runtime.clock import MINUTE, Clock
+from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings
+from adapters.runtime.times import MINUTE
 from adapters.wire.requests import BatchCancelBody, BurnBody, MintBody, PlaceBody, ReplaceBody
 from adapters.wire.status import Fault, RefusedError
 from kernel.codes import TimeInForce

@@ -14,8 +14,9 @@ from adapters.access.passwords import Passwords
 from adapters.runtime.clock import Clock
 from adapters.runtime.errors import CommandError
 from adapters.runtime.settings import Settings
+from adapters.runtime.times import to_microseconds
 from adapters.wire.decoding import read_members
-from adapters.wire.requests import RegisterBody, microseconds
+from adapters.wire.requests import RegisterBody
 from adapters.wire.status import RefusedError
 from kernel.actors import Actors
 from kernel.answers import Refusal
@@ -64,8 +65,8 @@ async def open_exchange(actors: Actors, clock: Clock, *, sample_markets: bool) -
             title=title,
             description=description,
             category=category,
-            trading_start_at=microseconds(OPENED_AT),
-            resolution_date=microseconds(resolution_date),
+            trading_start_at=to_microseconds(OPENED_AT),
+            resolution_date=to_microseconds(resolution_date),
         )
         await done(actors, CreateMarket(at=clock.now(), market_id=market_id, terms=terms, by=BY))
         await done(actors, ActivateMarket(at=clock.now(), market_id=market_id, by=BY))

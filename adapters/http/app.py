@@ -5,7 +5,6 @@ limit, body, business. They are plain calls in one function and not layers aroun
 read, and a request pays for nothing it does not use.
 """
 
-import secrets
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -29,12 +28,13 @@ from adapters.operations.lookups import counted_in
 from adapters.operations.operation import AnyRoute, Call, Caller, NoQuery, Reply, Stranger, admit
 from adapters.operations.table import BASE, ROUTES
 from adapters.operations.users import REFRESH_COOKIE
-from adapters.runtime.clock import MINUTE
+from adapters.runtime.times import MINUTE
 from adapters.service.server import Server
 from adapters.sockets.framing import is_spelled
 from adapters.sockets.http_exchange import HttpExchange, body_of
 from adapters.wire import render
 from adapters.wire.decoding import read_body
+from adapters.wire.envelope import Envelope, encode, fresh_request_id
 from adapters.wire.paging import read_query
 from adapters.wire.requests import EmptyBody, ReplaceBody
 from adapters.wire.status import SUCCESS, AnyCode, Fault, RefusedError
@@ -63,8 +63,6 @@ HTTP_FAULTS: Final[Mapping[int, tuple[AnyCode, str]]] = {
 
 NOWHERE: Final = "?"
 """A path that no route has."""
-
-encode = msgspec.json.Encoder().encode
 
 
 def current_request() -> Request:
@@ -122,7 +120,7 @@ class Front:
         async def serve(**path: str) -> Response:
             started = time.perf_counter()
             request = current_request()
-            answering = Answering(self._server, f"req_{secrets.token_hex(6)}")
+            answering = Answering(self._server, fresh_request_id())
             try:
                 response = await self._serve(route, request, path, answering)
             except RefusedError as refusal:
@@ -215,7 +213,7 @@ class Front:
 
     async def http_fault(self, trouble: HTTPException) -> Response:
         """Wrong before any route was found."""
-        answering, request = Answering(self._server, f"req_{secrets.token_hex(6)}"), current_request()
+        answering, request = Answering(self._server, fresh_request_id()), current_request()
         response = self._http_fault(trouble, answering)
         log.info(
             "request",
@@ -234,7 +232,7 @@ class Front:
         return response
 
     async def fault(self, trouble: Exception) -> Response:
-        return self._internal(Answering(self._server, f"req_{secrets.token_hex(6)}"))
+        return self._internal(Answering(self._server, fresh_request_id()))
 
     def _internal(self, answering: "Answering") -> Response:
         log.error("a request failed", request_id=answering.request_id, exc_info=sys.exc_info())
@@ -299,7 +297,7 @@ class Answering:
 
     def refusal(self, refusal: RefusedError) -> Response:
         response = self._respond(
-            refusal.status, refusal.code.value, refusal.message, refusal.data, refusal.journal_id
+            refusal.status, refusal.code, refusal.message, refusal.data, refusal.journal_id
         )
         if refusal.status == 401:
             response.headers["WWW-Authenticate"] = "Bearer"
@@ -315,13 +313,8 @@ class Answering:
     def _respond(
         self, status: int, code: int, message: str, data: object, journal_id: int | None
     ) -> Response:
-        body = b'{"code":%d,"message":%b,"data":%b,"timestamp":"%b","request_id":"%b"}' % (
-            code,
-            encode(message),
-            encode(data),
-            render.time(self._server.clock.now()).encode(),
-            self.request_id.encode(),
-        )
+        now = render.time(self._server.clock.now())
+        body = encode(Envelope(code, message, data, now, self.request_id))
         headers = {**SECURITY, "X-Request-Id": self.request_id}
         if journal_id is not None:
             headers["X-Journal-Id"] = str(journal_id)

@@ -13,6 +13,7 @@ import msgspec
 from adapters.access.rate_limits import Bucket
 from adapters.operations.operation import AnyRoute, Caller, NoQuery
 from adapters.operations.table import BASE, ROUTES
+from adapters.wire.envelope import Envelope
 from adapters.wire.requests import EmptyBody
 from adapters.wire.responses import ProposedShape
 from adapters.wire.status import STATUS, AnyCode, Fault
@@ -56,18 +57,13 @@ def describe(version: str) -> dict[str, Any]:
     }
 
 
+ENVELOPE: Final = msgspec.json.schema_components([Envelope])[1]["Envelope"]
 REFUSAL: Final[dict[str, Any]] = {
     "title": "Refusal",
     "description": "Why the answer is no. What `data` holds depends on the code; mostly it is null.",
     "type": "object",
-    "properties": {
-        "code": {"type": "integer"},
-        "message": {"type": "string"},
-        "data": {"type": ["object", "null"]},
-        "timestamp": {"type": "string", "format": "date-time"},
-        "request_id": {"type": "string", "pattern": "^req_[0-9a-f]{12}$"},
-    },
-    "required": ["code", "message", "data", "timestamp", "request_id"],
+    "properties": {**ENVELOPE["properties"], "data": {"type": ["object", "null"]}},
+    "required": ENVELOPE["required"],
 }
 
 

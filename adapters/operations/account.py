@@ -1,6 +1,6 @@
 """A user's cash and shares: balance, deposits, withdrawals, ledger, positions, trades."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -15,8 +15,7 @@ from adapters.wire.requests import DepositBody, EmptyBody, Text, WithdrawBody
 from adapters.wire.status import RefusedError, malformed
 from kernel.answers import BalanceMoved
 from kernel.codes import Code, LedgerEntryType, TradeScenario
-
-TRADE_PREFIX: Final = "TRD_"
+from kernel.events import TRADE_PREFIX
 
 
 @live
@@ -105,7 +104,7 @@ def get_position(server: Server, call: Call[EmptyBody, NoQuery]) -> responses.Po
 class TradesQuery(PageQuery, frozen=True, kw_only=True):
     market_id: Text | None = None
     scenario: TradeScenario | None = None
-    since: Annotated[str, Meta(pattern=r"^TRD_[0-9]{1,19}(?!\n)$")] | None = None
+    since: Annotated[str, Meta(pattern=rf"^{TRADE_PREFIX}[0-9]{{1,19}}(?!\n)$")] | None = None
     """A trade_id: only newer trades, oldest first. Not together with a cursor."""
     include_audit: bool = False
     """Also the records of privileged mints and burns; for the market maker."""

@@ -4,7 +4,7 @@ from typing import Final
 
 from adapters.access.tokens import TokenType
 from adapters.operations.operation import Call, NoQuery, Reply, live
-from adapters.runtime.clock import MICROSECONDS, moment
+from adapters.runtime.times import MICROSECONDS, to_datetime
 from adapters.service.server import Server
 from adapters.wire import render, responses
 from adapters.wire.requests import EmptyBody
@@ -28,9 +28,9 @@ async def renew_token(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[r
     has_room = await server.sessions.end_token(
         claims.hash,
         claims.sub,
-        moment(min(now + RENEWAL_GRACE * MICROSECONDS, expires_at)),
-        moment(expires_at),
-        moment(now),
+        to_datetime(min(now + RENEWAL_GRACE * MICROSECONDS, expires_at)),
+        to_datetime(expires_at),
+        to_datetime(now),
     )
     if not has_room:
         raise RefusedError(Fault.RATE_LIMITED, "Renewed too often lately")

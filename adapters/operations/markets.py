@@ -11,6 +11,7 @@ from adapters.service.server import Server
 from adapters.wire import render, render_rows, responses
 from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, page, read_cursor, read_number
 from adapters.wire.requests import EmptyBody
+from kernel.events import TRADE_PREFIX
 
 
 class MarketsQuery(PageQuery, frozen=True, kw_only=True):
@@ -67,7 +68,7 @@ async def get_market_trades(
 ) -> Reply[Page[responses.MarketTradeShape]]:
     """A market's trades without their parties, newest first."""
     market, query = find_market(server, call), call.query
-    before = read_number(query.cursor, "TRD_")
+    before = read_number(query.cursor, TRADE_PREFIX)
     history = await server.history_as_of(call.durable)
     rows = await history.market_trades(market.id, before=before, limit=query.limit + 1)
     if rows is None:

@@ -18,7 +18,7 @@ from adapters.access.identity import User, disabled
 from adapters.access.names import is_reserved
 from adapters.access.tokens import TokenError, TokenType, fresh_name, hash_of
 from adapters.operations.operation import Call, NoQuery, Reply
-from adapters.runtime.clock import MICROSECONDS, moment
+from adapters.runtime.times import MICROSECONDS, to_datetime
 from adapters.service.server import Server
 from adapters.wire import responses
 from adapters.wire.render_rows import row_time
@@ -68,7 +68,7 @@ async def log_in(server: Server, call: Call[LoginBody, NoQuery]) -> Reply[respon
     await ensure_account(server, user.id, call.request_id)
     name, now = fresh_name(), server.clock.wall()
     session_id = await server.sessions.begin(
-        user.id, user.token_generation, hash_of(name), moment(now), oldest(server, now)
+        user.id, user.token_generation, hash_of(name), to_datetime(now), oldest(server, now)
     )
     if session_id is None:
         raise wrong_password()  # it was right a moment ago; meanwhile the user was changed
@@ -119,7 +119,7 @@ async def refresh(server: Server, call: Call[RefreshBody, NoQuery]) -> Reply[res
     names = [claims.jti]
     while len(names) <= CHAIN:
         names.append(server.tokens.successor(names[-1]))
-    now = moment(server.clock.wall())
+    now = to_datetime(server.clock.wall())
     used_at = await server.sessions.use(claims.sid, user.id, [*map(hash_of, names)], now, GRACE)
     if used_at is None:
         server.identities.forget(user.id)
@@ -139,7 +139,7 @@ async def log_out(server: Server, call: Call[RefreshBody, NoQuery]) -> Reply[res
     """End the session of a refresh token, and all that was opened in it."""
     with contextlib.suppress(TokenError):  # what opens nothing any more is as logged out as can be
         claims = server.tokens.read(shown(call), TokenType.REFRESH)
-        now = moment(server.clock.wall())
+        now = to_datetime(server.clock.wall())
         if claims.sid is not None and await server.sessions.end(claims.sid, claims.sub, now):
             server.identities.forget(claims.sub)
     by_cookie = call.body.refresh_token is None
@@ -164,7 +164,7 @@ async def get_sessions(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[
 
 def oldest(server: Server, now: int) -> datetime:
     """When a session was last used that has just ended by itself, its last refresh token with it."""
-    return moment(now) - timedelta(seconds=server.tokens.lifetime[TokenType.REFRESH])
+    return to_datetime(now) - timedelta(seconds=server.tokens.lifetime[TokenType.REFRESH])
 
 
 def pair(server: Server, user: User, session_id: str, name: str, at: int) -> tuple[str, str]:

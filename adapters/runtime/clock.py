@@ -10,18 +10,15 @@ import os
 import struct
 import time
 from collections import Counter
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
 
+from adapters.runtime.times import DAY, MICROSECONDS
 from kernel.ids import NONCE_BITS
 
 log = structlog.get_logger(__name__)
 
-MICROSECONDS: Final = 1_000_000
-MINUTE: Final = 60
-DAY: Final = 86_400
 STOCK: Final = 512
 """Nonces drawn at once: asked for each by itself, the system's randomness was a twentieth of a command."""
 LEAP: Final = 5 * MICROSECONDS
@@ -30,12 +27,6 @@ PACE: Final = 5
 """Seconds for each that passes, at which a longer jump is followed."""
 # Where there is one, a clock that runs on while the machine sleeps: to wake up is no jump.
 REAL: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def moment(microseconds: int) -> datetime:
-    """A time as the users' tables have it."""
-    return EPOCH + timedelta(microseconds=microseconds)
 
 
 class Clock:

@@ -1,30 +1,19 @@
 """Saying no as HTTP on a bare socket, where no framework answers."""
 
 import contextlib
-import secrets
 from http import HTTPStatus
 from typing import Final
 
 import attrs
-import msgspec
 import trio
 
 from adapters.runtime.clock import Clock
 from adapters.wire import render
-from adapters.wire.status import AnyCode, RefusedError
+from adapters.wire.envelope import Envelope, encode, fresh_request_id
+from adapters.wire.status import RefusedError
 
 SECONDS: Final = 5.0
 """In which a client has to take a no."""
-
-
-class Envelope(msgspec.Struct, frozen=True):
-    """As every answer of REST."""
-
-    code: AnyCode
-    message: str
-    data: object
-    timestamp: str
-    request_id: str
 
 
 @attrs.frozen
@@ -39,10 +28,8 @@ class Answer:
 
 def answer_to(refusal: RefusedError, status: int, clock: Clock) -> Answer:
     """The answer behind which the connection ends."""
-    request_id = f"req_{secrets.token_hex(6)}"
-    body = msgspec.json.encode(
-        Envelope(refusal.code, refusal.message, refusal.data, render.time(clock.now()), request_id)
-    )
+    request_id = fresh_request_id()
+    body = encode(Envelope(refusal.code, refusal.message, refusal.data, render.time(clock.now()), request_id))
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),

@@ -12,7 +12,7 @@ from adapters.access.addresses import caller_address
 from adapters.access.identity import Permit
 from adapters.feeds.feed import Feeds
 from adapters.operations.lookups import may_see
-from adapters.runtime.clock import MICROSECONDS
+from adapters.runtime.times import MICROSECONDS
 from adapters.service.guards import Guards
 from adapters.service.server import Server
 from adapters.sockets.framing import is_spelled

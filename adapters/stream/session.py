@@ -14,7 +14,7 @@ import trio
 
 from adapters.access.identity import Permit, Principal
 from adapters.operations.lookups import may_see
-from adapters.runtime.clock import MICROSECONDS
+from adapters.runtime.times import MICROSECONDS
 from adapters.service.guards import Guards
 from adapters.sockets.websocket import BAD_TOKEN, FRAME_MAX, UNDECODABLE, NotUtf8Error, WebSocket
 from adapters.stream.admission import command_of

@@ -12,9 +12,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET
 
-from adapters.runtime.clock import MICROSECONDS
+from adapters.runtime.times import EPOCH, MICROSECONDS
 from adapters.wire import responses
-from adapters.wire.requests import EPOCH
 from kernel.answers import (
     AmmRunning,
     AmmStoppedNow,

@@ -6,13 +6,14 @@ business. REST, the command stream and the published API description share these
 """
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from adapters.runtime.clock import Clock
+from adapters.runtime.times import to_microseconds
 from kernel import bounds, commands
 from kernel.codes import CancelScope, Direction, MarketStatus, Side, StopMode, TimeInForce
 from kernel.limits import (
@@ -29,7 +30,6 @@ from kernel.limits import (
     WORDS_MAX,
 )
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 WORDS: Final[dict[str, str]] = {}
 """What a pattern asks for, in words: which of them the text was not is told to whoever sent it."""
 
@@ -296,14 +296,14 @@ class CreateMarketBody(msgspec.Struct, frozen=True, kw_only=True):
             f"{name}: {problem}"
             for name in TERM_TIMES
             if (value := getattr(self, name)) is not None
-            and (problem := bounds.time(microseconds(value))) is not None
+            and (problem := bounds.time(to_microseconds(value))) is not None
         ]
         if problems:
             raise ValueError("\n".join(problems))
 
     def to_command(self, by: str, clock: Clock) -> commands.CreateMarket:
         given = {name: value for name in TERMS if (value := getattr(self, name)) is not None}
-        given |= {name: microseconds(given[name]) for name in TERM_TIMES if name in given}
+        given |= {name: to_microseconds(given[name]) for name in TERM_TIMES if name in given}
         authorized = self.amm_authorized
         return commands.CreateMarket(
             at=clock.now(),
@@ -316,10 +316,6 @@ class CreateMarketBody(msgspec.Struct, frozen=True, kw_only=True):
 
 TERMS: Final = [field.name for field in msgspec.structs.fields(commands.MarketTerms)]
 TERM_TIMES: Final = ("trading_start_at", "trading_end_at", "resolution_date")
-
-
-def microseconds(time: datetime) -> int:
-    return (time - EPOCH) // timedelta(microseconds=1)
 
 
 class EmptyBody(msgspec.Struct, frozen=True, kw_only=True):

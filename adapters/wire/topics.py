@@ -12,8 +12,8 @@ from typing import Any, Final, assert_never
 
 import msgspec
 
+from adapters.runtime.times import DAY, EPOCH, MICROSECONDS
 from adapters.wire.render import time, time_or_null
-from adapters.wire.requests import EPOCH
 from kernel.codes import (
     AMM_ID,
     Direction,
@@ -324,10 +324,7 @@ def market_of(fact: Fact) -> str:
 
 
 def event_id(fact: Fact, kind: str, number: int) -> str:
-    return f"evt_{date_of(fact.at // MICROSECONDS_A_DAY)}_{kind}_{fact.id}_{number}"
-
-
-MICROSECONDS_A_DAY: Final = 86_400_000_000
+    return f"evt_{date_of(fact.at // (DAY * MICROSECONDS))}_{kind}_{fact.id}_{number}"
 
 
 @functools.lru_cache(maxsize=8)

@@ -7,8 +7,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.cli.serve import running
-from adapters.runtime.clock import DAY, LEAP, PACE, Clock
+from adapters.runtime.clock import LEAP, PACE, Clock
 from adapters.runtime.settings import load_settings
+from adapters.runtime.times import DAY
 from kernel.codes import AMM_ID
 from kernel.commands import Deposit
 from tests.adapters.serving import PASSWORD

@@ -10,8 +10,9 @@ from adapters.access.addresses import household
 from adapters.access.identity import Principal
 from adapters.access.rate_limits import BESIDE_WORDS, COUNTED, JOURNAL_BYTES, Bucket, RateLimits
 from adapters.access.tokens import Claims, TokenType
-from adapters.runtime.clock import MINUTE, Clock
+from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings, load_settings
+from adapters.runtime.times import MINUTE
 from adapters.wire.responses import AccountType
 from kernel.codes import AMM_ID
 from kernel.journal import MemoryJournal
