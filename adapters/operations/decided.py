@@ -9,6 +9,7 @@ from adapters.operations.operation import Call, Caller, NoQuery, Reply, Route
 from adapters.service.server import Server
 from adapters.wire import render, render_rows, responses
 from adapters.wire.status import AnyCode
+from adapters.wire.stream_requests import message_of
 from kernel.answers import OrderNow, Outcome, Placed, Replaced
 from kernel.commands import AnyCommand
 
@@ -26,7 +27,7 @@ def command(
     body: type[B],
     *codes: AnyCode,
     statuses: tuple[int, ...] = (200,),
-    message: type[msgspec.Struct],
+    op: str,
 ) -> Route[B, NoQuery, S]:
     """One whose body is a command to the kernel, and whose answer is the kernel's."""
     return Route(
@@ -36,7 +37,7 @@ def command(
         body=body,
         answer=answer,
         codes=codes,
-        message=message,
+        message=message_of(body, op),
         summary=summary,
         method="POST",
         path=path,

@@ -183,7 +183,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         requests.PlaceBody,
         *PLACING,
         statuses=(201, 200),
-        message=stream_requests.Place,
+        op="place",
     ),
     post(
         "/orders/{order_id}/cancel",
@@ -221,7 +221,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         responses.ReplacedShape,
         requests.ReplaceBody,
         *REPLACING,
-        message=stream_requests.Replace,
+        op="replace",
     ),
     command(
         "/amm/orders/batch-cancel",
@@ -233,7 +233,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         requests.BatchCancelBody,
         NO_MARKET,
         NOT_OPEN,
-        message=stream_requests.BatchCancel,
+        op="batch_cancel",
     ),
     command(
         "/amm/mint",
@@ -250,7 +250,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         Code.LIMIT_EXCEEDED,
         Code.INSUFFICIENT_BALANCE,
         statuses=(201, 200),
-        message=stream_requests.Mint,
+        op="mint",
     ),
     command(
         "/amm/burn",
@@ -264,7 +264,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         NO_MARKET,
         NOT_OPEN,
         Code.INSUFFICIENT_SHARES,
-        message=stream_requests.Burn,
+        op="burn",
     ),
     get(
         "/amm/markets",

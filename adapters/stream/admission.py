@@ -11,7 +11,8 @@ from adapters.operations.operation import AnyOperation, admit
 from adapters.operations.table import STREAMED
 from adapters.service.server import Server
 from adapters.stream.messages import Unreadable
-from adapters.wire.stream_requests import Message, Replace, Trading
+from adapters.wire.requests import ReplaceBody
+from adapters.wire.stream_requests import Message, Trading
 from kernel.commands import AnyCommand
 
 ROWS: Final[dict[object, AnyOperation]] = {row.message: row for row in STREAMED.values()}
@@ -41,7 +42,7 @@ def command_of(server: Server, principal: Principal, message: Message | Unreadab
 
 def count(server: Server, bucket: Bucket, principal: Principal, message: Message | Unreadable) -> bool:
     """Whether it is limited. Replaces count per market, those for markets that do not exist together."""
-    market_id = counted_in(server.exchange, message) if isinstance(message, Replace) else ""
+    market_id = counted_in(server.exchange, message) if isinstance(message, ReplaceBody) else ""
     quota = server.rate_limits.take(bucket, principal, market_id)
     check(quota)
     return quota is not None

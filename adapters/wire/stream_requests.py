@@ -1,4 +1,4 @@
-"""What clients may send on the command stream: the bodies of REST with a cid, and what only a stream needs.
+"""What clients may send on the command stream: the bodies of REST with a cid, and what only a stream has.
 
 The tag of a type is the name of its command.
 """
@@ -9,16 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from adapters.runtime.clock import Clock
-from adapters.wire.requests import (
-    BatchCancelBody,
-    BurnBody,
-    ClientOrderId,
-    Int64,
-    MarketId,
-    MintBody,
-    PlaceBody,
-    ReplaceBody,
-)
+from adapters.wire.requests import ClientOrderId, Int64, MarketId
 from kernel.commands import AnyCommand, CancelByClientId, CancelOrder, SetGuard
 
 CID_MAX: Final = 2**53 - 1
@@ -41,8 +32,11 @@ class Trading(Protocol):
 Cid = Annotated[int, Meta(ge=0, le=CID_MAX)]
 
 
-class Place(PlaceBody, frozen=True, kw_only=True, tag_field="op", tag="place"):
-    cid: Cid
+def message_of(body: type[msgspec.Struct], op: str) -> type[msgspec.Struct]:
+    """A body of REST as the command stream says it: with a cid, and the name of the command."""
+    name = op.title().replace("_", "")
+    cid = ("cid", Cid)
+    return msgspec.defstruct(name, [cid], bases=(body,), frozen=True, kw_only=True, tag_field="op", tag=op)
 
 
 class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="cancel"):
@@ -67,22 +61,6 @@ class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="can
         return CancelByClientId(
             at=clock.now(), user_id=user_id, market_id=self.market_id, client_order_id=self.client_order_id
         )
-
-
-class Replace(ReplaceBody, frozen=True, kw_only=True, tag_field="op", tag="replace"):
-    cid: Cid
-
-
-class BatchCancel(BatchCancelBody, frozen=True, kw_only=True, tag_field="op", tag="batch_cancel"):
-    cid: Cid
-
-
-class Mint(MintBody, frozen=True, kw_only=True, tag_field="op", tag="mint"):
-    cid: Cid
-
-
-class Burn(BurnBody, frozen=True, kw_only=True, tag_field="op", tag="burn"):
-    cid: Cid
 
 
 class Guard(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="guard"):
