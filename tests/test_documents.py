@@ -1,5 +1,6 @@
-"""What the pages about the code say of it exists: files, folders, links; and the words are in order."""
+"""What the pages about the code say of it exists: files, functions, links; and the words are in order."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -34,3 +35,34 @@ def test_each_word_of_the_glossary_is_there_once_and_in_its_place() -> None:
     words = WORD.findall((ROOT / "docs" / "glossary.md").read_text())
     assert len(words) > 40
     assert words == sorted(set(words))
+
+
+# A row of the reader's path: the file, and the functions in it.
+STEP = re.compile(r"^\| `([\w/]+\.py)` \| ((?:`[\w.]+`(?:, )?)+) \|", re.MULTILINE)
+
+
+def test_every_step_of_the_readers_path_is_a_function_of_its_file() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    steps = [(file, name) for file, names in STEP.findall(page) for name in re.findall(r"`([\w.]+)`", names)]
+    assert len(steps) > 40
+    assert [(file, name) for file, name in steps if name not in functions(file)] == []
+
+
+def functions(file: str) -> set[str]:
+    """Every function of a file, those of classes with the name of the class."""
+    found = set()
+    for node in ast.parse((ROOT / file).read_text()).body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                found.add(name)
+            case ast.ClassDef(name=name, body=body):
+                methods = [one for one in body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)]
+                found |= {f"{name}.{method.name}" for method in methods}
+    return found
+
+
+def test_the_page_on_the_architecture_knows_every_module_of_the_kernel() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    section = page.partition("## Inside the kernel")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`(\w+\.py)`", section.partition("The kernel can be compiled")[0]))
+    assert named == {path.name for path in (ROOT / "kernel").glob("*.py")} - {"__init__.py"}
