@@ -66,3 +66,21 @@ def test_the_page_on_the_architecture_knows_every_module_of_the_kernel() -> None
     section = page.partition("## Inside the kernel")[2].partition("\n## ")[0]
     named = set(re.findall(r"`(\w+\.py)`", section.partition("The kernel can be compiled")[0]))
     assert named == {path.name for path in (ROOT / "kernel").glob("*.py")} - {"__init__.py"}
+
+
+def test_the_newest_changes_are_those_of_the_newest_schema() -> None:
+    page = (ROOT / "CHANGELOG.md").read_text()
+    versions = [int(number) for number in re.findall(r"^## Schema (\d+)$", page, re.MULTILINE)]
+    newest = max(int(path.name[:4]) for path in (ROOT / "persistence" / "upgrades").glob("*.sql"))
+    assert versions == list(range(newest, 0, -1))
+
+
+def test_the_changes_speak_of_settings_and_events_that_exist() -> None:
+    page = (ROOT / "CHANGELOG.md").read_text()
+    known = (ROOT / "docs" / "operations" / "settings.md").read_text() + (ROOT / "schema.sql").read_text()
+    named = set(re.findall(r"`(VERDICT_\w+|[A-Z]+_[A-Z_]+|\w+\.\w+)`", page)) - {
+        "sync.transport",
+        "oracle.url",
+    }
+    assert len(named) > 15
+    assert [name for name in named if name.rpartition(".")[2] not in known] == []
