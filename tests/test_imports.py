@@ -22,9 +22,10 @@ MAY_IMPORT = {
     "amm": set[str](),
 }
 
-# Only here do all parts meet: the command line and the modules that hold its commands.
+# Only here do all parts meet: the command line, the modules that hold its commands, and a server's database.
 COMPOSITION_ROOT = {
     "adapters.cli.main",
+    "adapters.cli.storage",
     *(module for module in COMMANDS.values() if module.startswith("adapters.")),
 }
 

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import attrs
@@ -21,24 +22,24 @@ from adapters.access.login_delays import LoginDelays
 from adapters.access.passwords import Passwords
 from adapters.access.rate_limits import RateLimits
 from adapters.access.tokens import Tokens, lifetimes
+from adapters.cli import storage
 from adapters.cli.first_start import (
     ensure_administrator,
     jwt_secret,
     open_exchange,
     open_missing_accounts,
-    seal_key,
 )
 from adapters.cli.main import version
+from adapters.cli.storage import UNAVAILABLE, Storage
 from adapters.http.app import make_app
 from adapters.http.metrics import Metrics, Sources
-from adapters.http.metrics_door import PATH, MetricsDoor
+from adapters.http.metrics_server import PATH, MetricsServer
 from adapters.http.probes import Ready, add_operations
 from adapters.runtime import garbage
 from adapters.runtime.clock import Clock
 from adapters.runtime.errors import CommandError, leaves
 from adapters.runtime.log import start_logging
 from adapters.runtime.settings import Settings, load_settings
-from adapters.service.aside import AsideError, aside
 from adapters.service.ledger_watch import LedgerWatch
 from adapters.service.schedule import audit_regularly, end_trading_windows
 from adapters.service.server import Server
@@ -48,17 +49,13 @@ from adapters.sockets.websocket import CLOSING
 from adapters.stream.connections import Websockets
 from adapters.stream.hub import DRAIN
 from kernel.actors import Actors
-from kernel.exchange import FORM, Exchange
+from kernel.exchange import FORM
 from kernel.journal import JournalError
 from persistence import DatabaseUnusableError, lone_errors
-from persistence.journal import journal, snapshots, witness_file, witnesses
+from persistence.journal.journal import DurableJournal
 from persistence.journal.recovery import recover
-from persistence.journal.seals import Sealer, SealKey
+from persistence.journal.seals import Sealer
 from persistence.journal.snapshotter import rehearsing
-from persistence.journal.witness_file import WitnessFile
-from persistence.postgres import database, embedded
-from persistence.postgres.database import ConnectionLostError, Database, NoRoomError
-from persistence.postgres.migrate import migrate
 from persistence.tables.history import History
 from persistence.tables.projector_process import Progress, projecting
 from persistence.tables.sessions import Sessions
@@ -74,10 +71,6 @@ GRACE_SECONDS: Final = DRAIN + CLOSING
 LAST_WRITES_SECONDS: Final = 5.0
 """What the journal then gets for what was decided: ordinarily a tenth of a second of work. In an outage that
 may last, nobody was told of it, and nobody can."""
-LAST_SEAL_SECONDS: Final = 5.0
-"""One row; the next start seals what this one could not."""
-LAST_SNAPSHOT_SECONDS: Final = 60.0
-"""Some seconds for millions of orders; without it the next start takes longer."""
 IDLE_SECONDS: Final = 20.0
 """For a connection without a request, which includes one whose headers never end."""
 
@@ -100,9 +93,9 @@ def run(main: Callable[..., Awaitable[None]], *arguments: object) -> None:
 
 
 async def until_stopped(settings: Settings) -> None:
-    """Serve until somebody asks for the end; a start ends at once then, for it can be cut off anywhere.
+    """Serve until a signal; one that comes during the start ends it at once, since nothing is lost by that.
 
-    Whoever asks twice does not want to wait for what the next start can do without.
+    A second signal skips what the next start can do without.
     """
     is_serving, asked, asked_again = trio.Event(), trio.Event(), trio.Event()
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals, lone_errors():
@@ -133,7 +126,7 @@ class Running:
     server: Server
     address: str
     metrics: str
-    """The address where they are told."""
+    """The address of its metrics."""
 
 
 @contextlib.asynccontextmanager
@@ -145,160 +138,133 @@ async def running(
     Its end leaves a snapshot behind, unless somebody has `asked_again` for the end.
     """
     hurry = asked_again if asked_again is not None else trio.Event()
-    sockets = listening(settings.host, settings.port, "VERDICT_HOST and VERDICT_PORT")
-    monitors = listening(
+    api_sockets = bound(settings.host, settings.port, "VERDICT_HOST and VERDICT_PORT")
+    metrics_sockets = bound(
         settings.metrics_host, settings.metrics_port, "VERDICT_METRICS_HOST and VERDICT_METRICS_PORT"
     )
-    key = SealKey(await seal_key(settings))
-    witness = WitnessFile(settings.data / witness_file.NAME)
-    async with database_of(settings) as db, journal.opened(db, witness) as writer:
-        await check_witnesses(db, key, witness, writer)
-        exchange = await recover(db, key)
+    async with storage.opened(settings) as stored:
+        exchange = await recover(stored.db, stored.key)
         log.info("recovered", head=exchange.head, kernel=FORM)
         clock.start_after(exchange.now)
         garbage.begin()
-        actors, sealer = Actors(exchange, writer), Sealer(db, writer, key, witness)
+
+        actors = Actors(exchange, stored.journal)
+        sealer = Sealer(stored.db, stored.journal, stored.key, stored.witness)
         progress = Progress(durable=exchange.head)
-        actors.listeners.append(lambda _decided: progress.wake(actors.durable))
-        users, passwords = Users(db), Passwords()
-        tokens = Tokens(await jwt_secret(settings), clock, lifetimes(settings))
-        unavailable = (ConnectionLostError, DatabaseUnusableError, NoRoomError)
-        server = Server(
-            settings,
-            clock,
-            actors,
-            History(db),
-            progress,
-            users,
-            Sessions(db),
-            tokens,
-            Identities(tokens, users, clock, unavailable),
-            passwords,
-            LoginDelays(),
-            RateLimits(settings, clock),
-            lambda: check_record(db),
-            unavailable,
-        )
-        async with trio.open_nursery() as deciding:
-            await deciding.start(actors.run)
-            if exchange.head == 0:
-                await open_exchange(actors, clock, sample_markets=settings.sample_markets)
-            if not await users.has_admin():
-                await ensure_administrator(settings, users, passwords)
-            await open_missing_accounts(actors, clock, await users.ids())
+        server = server_of(settings, clock, actors, stored, progress, await jwt_secret(settings))
+
+        async with deciding(actors, stored.journal):
+            await make_usable(server, Users(stored.db))
+
+            # All that was decided is durable here: whoever listens begins with what the exchange holds.
+            limits = ConnectionLimits(settings, clock)
+            websockets = Websockets(server)
+            metrics = metrics_of(server, websockets, limits, stored.journal)
+            websockets.hub.observe = metrics.of_submission
+            app = application(server, metrics, stored.journal)
+            actors.listeners += [
+                lambda _: progress.wake(actors.durable),
+                websockets.guards.hear,
+                websockets.hub.hear,
+                websockets.feeds.hear,
+                metrics.hear,
+            ]
+            progress.wake(actors.durable)
+
+            background: list[Callable[[], Awaitable[None]]] = [
+                server.identities.run,
+                partial(end_trading_windows, server),
+                partial(audit_regularly, server),
+                LedgerWatch(server).run,
+                sealer.run,
+                garbage.run,
+                partial(serve_metrics, metrics, settings, clock, metrics_sockets),
+            ]
             async with (
-                projecting(db.url, progress),
-                rehearsing(db, key, lambda: actors.durable),
+                projecting(stored.db.url, progress),
+                rehearsing(stored.db, stored.key, lambda: actors.durable),
                 trio.open_nursery() as helping,
             ):
-                progress.wake(actors.durable)
-                websockets = Websockets(server)
                 await helping.start(websockets.run)
-                helping.start_soon(server.identities.run)
-                helping.start_soon(end_trading_windows, server)
-                helping.start_soon(audit_regularly, server)
-                helping.start_soon(LedgerWatch(server).run)
-                helping.start_soon(sealer.run)
-                helping.start_soon(garbage.run)
-                limits = ConnectionLimits(settings, clock)
-                metrics = metrics_of(server, websockets, limits, writer)
-                app = application(server, metrics, writer)
-                helping.start_soon(tell_monitors, metrics, settings, clock, monitors)
-                async with serving(app, websockets, sockets, limits):
-                    yield Running(server, address_of(sockets), f"{address_of(monitors)}{PATH.decode()}")
+                for task in background:
+                    helping.start_soon(task)
+                async with serving(app, websockets, api_sockets, limits):
+                    metrics_address = f"{address_of(metrics_sockets)}{PATH.decode()}"
+                    yield Running(server, address_of(api_sockets), metrics_address)
                 helping.cancel_scope.cancel()
-            actors.close()
-            deciding.cancel_scope.deadline = trio.current_time() + LAST_WRITES_SECONDS
-        if deciding.cancel_scope.cancelled_caught:
-            raise JournalError(
-                "stopped while the journal could not be written; what was not acknowledged may be lost: "
-                f"{writer.trouble or 'PostgreSQL gives no answer'}"
-            )
-        with trio.move_on_after(LAST_SEAL_SECONDS) as patience:
-            await sealer.seal()
-        if not patience.cancelled_caught:
-            with trio.move_on_after(LAST_SNAPSHOT_SECONDS) as patience:
-                await leave_snapshot(db, exchange, key, hurry)
-        if patience.cancelled_caught:
-            log.warning(
-                "stopped without sealing the journal's end or without a snapshot of it",
-                why="PostgreSQL gives no answer",
-            )
+        await storage.seal_and_snapshot(stored, sealer, exchange, hurry)
 
 
-async def check_witnesses(
-    db: Database, key: SealKey, witness: WitnessFile, writer: journal.DurableJournal
-) -> None:
-    """Refuse a journal that a witness knows otherwise; from then on the witness file goes with it."""
-    kept = witness.read()
-    async with db.borrowed() as connection:
-        await witnesses.check(connection, key, kept)
-    last_id, digest = writer.end
-    if last_id:
-        if kept is None:
-            log.warning("there is no witness file that could tell of this journal", file=str(witness.file))
-        witness.acknowledge(last_id, digest)
-
-
-async def leave_snapshot(db: Database, exchange: Exchange, key: SealKey, hurry: trio.Event) -> None:
-    """So that the next start has nothing to replay. Without it, that start only takes longer."""
-    async with trio.open_nursery() as nursery:
-
-        async def write() -> None:
-            try:
-                await snapshots.write(db, exchange, key, aside)
-            except (ConnectionLostError, DatabaseUnusableError, NoRoomError, AsideError, OSError) as trouble:
-                log.warning("no snapshot could be written", why=str(trouble))
-            nursery.cancel_scope.cancel()
-
-        nursery.start_soon(write)
-        await hurry.wait()
-        log.warning("no snapshot is written: asked to stop once more")
-        nursery.cancel_scope.cancel()
+def server_of(
+    settings: Settings, clock: Clock, actors: Actors, stored: Storage, progress: Progress, jwt_secret: str
+) -> Server:
+    users = Users(stored.db)
+    tokens = Tokens(jwt_secret, clock, lifetimes(settings))
+    return Server(
+        settings=settings,
+        clock=clock,
+        actors=actors,
+        history=History(stored.db),
+        projections=progress,
+        users=users,
+        sessions=Sessions(stored.db),
+        tokens=tokens,
+        identities=Identities(tokens, users, clock, UNAVAILABLE),
+        passwords=Passwords(),
+        login_delays=LoginDelays(),
+        rate_limits=RateLimits(settings, clock),
+        check_record=lambda: check_record(stored.db),
+        unavailable=UNAVAILABLE,
+    )
 
 
 @contextlib.asynccontextmanager
-async def database_of(settings: Settings) -> AsyncIterator[Database]:
-    """The configured database or one of our own, with the schema."""
-    async with contextlib.AsyncExitStack() as stack:
-        url = settings.database_url
-        if url is None:
-            url = await stack.enter_async_context(embedded.running(settings.data))
-        db = await stack.enter_async_context(database.opened(url))
-        connection = await db.connect()
-        await migrate(connection)
-        await connection.close()
-        yield db
+async def deciding(actors: Actors, writer: DurableJournal) -> AsyncIterator[None]:
+    """Have commands decided while the body runs; then wait until what was decided is on the disk."""
+    async with trio.open_nursery() as nursery:
+        await nursery.start(actors.run)
+        yield
+        actors.close()
+        nursery.cancel_scope.deadline = trio.current_time() + LAST_WRITES_SECONDS
+    if nursery.cancel_scope.cancelled_caught:
+        raise JournalError(
+            "stopped while the journal could not be written; what was not acknowledged may be lost: "
+            f"{writer.trouble or 'PostgreSQL gives no answer'}"
+        )
+
+
+async def make_usable(server: Server, users: Users) -> None:
+    """Make what is missing before anybody can use the exchange; after the first start mostly nothing is."""
+    actors, clock, settings = server.actors, server.clock, server.settings
+    if actors.exchange.head == 0:
+        await open_exchange(actors, clock, sample_markets=settings.sample_markets)
+    if not await users.has_admin():
+        await ensure_administrator(settings, users, server.passwords)
+    await open_missing_accounts(actors, clock, await users.ids())
 
 
 def metrics_of(
-    server: Server, websockets: Websockets, limits: ConnectionLimits, writer: journal.DurableJournal
+    server: Server, websockets: Websockets, limits: ConnectionLimits, writer: DurableJournal
 ) -> Metrics:
-    actors, tables = server.actors, server.projections
-    metrics = Metrics(
+    return Metrics(
         Sources(
-            actors,
-            tables,
-            writer.counters,
-            lambda: writer.trouble,
-            lambda: websockets.connections,
-            limits,
-            server.clock,
+            actors=server.actors,
+            projections=server.projections,
+            journal=writer.counters,
+            trouble=lambda: writer.trouble,
+            websockets=lambda: websockets.connections,
+            limits=limits,
+            clock=server.clock,
         )
     )
-    websockets.hub.observe = metrics.of_submission
-    return metrics
 
 
-async def tell_monitors(metrics: Metrics, settings: Settings, clock: Clock, sockets: Sockets) -> None:
-    door = MetricsDoor(metrics.page, settings.metrics_token, clock)
-    listeners = [
-        trio.SocketListener(trio.socket.from_stdlib_socket(each)) for each in sockets.insecure_sockets
-    ]
-    await trio.serve_listeners(door.visit, listeners)
+async def serve_metrics(metrics: Metrics, settings: Settings, clock: Clock, sockets: Sockets) -> None:
+    server = MetricsServer(metrics.page, settings.metrics_token, clock)
+    await trio.serve_listeners(server.serve, listener.listeners_on(sockets))
 
 
-def application(server: Server, metrics: Metrics, writer: journal.DurableJournal) -> QuartTrio:
+def application(server: Server, metrics: Metrics, writer: DurableJournal) -> QuartTrio:
     actors, tables = server.actors, server.projections
 
     def readiness() -> Ready:
@@ -314,8 +280,8 @@ def application(server: Server, metrics: Metrics, writer: journal.DurableJournal
     return app
 
 
-def listening(host: str, port: int, settings: str) -> Sockets:
-    """The sockets, taken before anything else is started: whoever is too late finds out at once."""
+def bound(host: str, port: int, settings: str) -> Sockets:
+    """Sockets that listen, bound before anything else is started: an address in use is told at once."""
     config = configuration()
     shown = f"[{host}]" if ":" in host else host
     config.bind = [f"{shown}:{port}"]

@@ -106,13 +106,12 @@ class Feeds:
     """All markets' feeds."""
 
     def __init__(self, server: Server) -> None:
-        """Before anything is decided that is not durable: the pictures begin as what the kernel has."""
+        """The pictures begin as what the kernel has, so everything that was decided must be durable."""
         self._server = server
         self._markets = {
             market.id: MarketFeed(market.id, BookPicture.of(market))
             for market in server.exchange.markets.values()
         }
-        server.actors.listeners.append(self.hear)
 
     async def run(self) -> None:
         """Fresh snapshots now and then, to all readers of a market at once: then they share bytes again."""

@@ -128,7 +128,6 @@ class Metrics:
             registry=self._registry,
         )
         self._registry.register(self)
-        sources.actors.listeners.append(self._decided)
 
     def of_submission(self, seconds: float) -> None:
         """How the command stream tells what a submission took."""
@@ -207,13 +206,14 @@ class Metrics:
                 await trio.lowlevel.checkpoint()
         return [inbox, book]
 
-    def _decided(self, group: Sequence[Decided]) -> None:
+    def hear(self, decided: Sequence[Decided]) -> None:
+        """Count what became durable."""
         for (kind, code), count in Tally(
             (type(one.command), one.outcome.answer.code if isinstance(one.outcome.answer, Refusal) else None)
-            for one in group
+            for one in decided
         ).items():
             self._commands.labels(kind.__name__, "ok" if code is None else str(code.value)).inc(count)
-        events = sum(len(one.outcome.facts) for one in group)
+        events = sum(len(one.outcome.facts) for one in decided)
         if events:
             self._commit_events.observe(events)
             self._commit_seconds.observe(self._sources.journal.last_commit_seconds)

@@ -33,7 +33,6 @@ class Guards:
         self._left_alone: set[tuple[str, str]] = set()
         """User and market: fired while the market was halted, to be made up for when it moves on."""
         self._nursery: trio.Nursery
-        server.actors.listeners.append(self._hear)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Watch; for all who had a guard when the server stopped, the grace period begins now."""
@@ -99,7 +98,7 @@ class Guards:
             elif answer.code is not Code.MARKET_NOT_OPEN:
                 return
 
-    def _hear(self, decided: Sequence[Decided]) -> None:
+    def hear(self, decided: Sequence[Decided]) -> None:
         for one in decided:
             for fact in one.outcome.facts:
                 match fact.event:

@@ -71,7 +71,7 @@ class ConnectionLimits:
         self._told = 0
         self.clock = clock
 
-    async def through(self, stream: trio.SocketStream, serve: Serve) -> None:
+    async def serve(self, stream: trio.SocketStream, serve: Serve) -> None:
         """Serve a connection, if there is room for it."""
         try:
             address = stream.socket.getpeername()[0]

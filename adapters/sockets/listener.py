@@ -281,26 +281,23 @@ async def serve(
     state: LifespanState = {}
     lifespan = Lifespan(wrapped, config, state)
     context = WorkerContext(None)
-    listeners = [
-        trio.SocketListener(trio.socket.from_stdlib_socket(socket)) for socket in sockets.insecure_sockets
-    ]
 
-    async def visit(stream: trio.SocketStream) -> None:
+    async def serve_connection(stream: trio.SocketStream) -> None:
         await HttpConnection(wrapped, config, context, state, websockets, limits.clock, stream).run()
 
-    async def welcome(stream: trio.SocketStream) -> None:
-        await limits.through(stream, visit)
+    async def serve_if_allowed(stream: trio.SocketStream) -> None:
+        await limits.serve(stream, serve_connection)
 
     async with trio.open_nursery() as lifespan_nursery:
         await lifespan_nursery.start(lifespan.handle_lifespan)
         await lifespan.wait_for_startup()
-        async with trio.open_nursery() as visitors:
+        async with trio.open_nursery() as connections:
             async with trio.open_nursery() as accepting:
-                accepting.start_soon(_accept, welcome, listeners, visitors)
+                accepting.start_soon(_accept, serve_if_allowed, sockets, connections)
                 task_status.started()
                 await shutdown_trigger()
                 accepting.cancel_scope.cancel()
-            visitors.cancel_scope.deadline = trio.current_time() + config.graceful_timeout
+            connections.cancel_scope.deadline = trio.current_time() + config.graceful_timeout
             await context.terminated.set()
             await websockets.drain()
         await lifespan.wait_for_shutdown()
@@ -308,9 +305,13 @@ async def serve(
 
 
 async def _accept(
-    welcome: Callable[[trio.SocketStream], Awaitable[None]],
-    listeners: list[trio.SocketListener],
-    visitors: trio.Nursery,
+    serve_connection: Callable[[trio.SocketStream], Awaitable[None]],
+    sockets: Sockets,
+    connections: trio.Nursery,
 ) -> None:
-    """Take connections in; when that ends, nobody listens any more."""
-    await trio.serve_listeners(welcome, listeners, handler_nursery=visitors)
+    """Accept connections. When this ends nobody listens any more, but the connections go on."""
+    await trio.serve_listeners(serve_connection, listeners_on(sockets), handler_nursery=connections)
+
+
+def listeners_on(sockets: Sockets) -> list[trio.SocketListener]:
+    return [trio.SocketListener(trio.socket.from_stdlib_socket(each)) for each in sockets.insecure_sockets]

@@ -55,7 +55,7 @@ class Websockets:
     """The command stream, the public feeds, and the guards that watch who is connected."""
 
     def __init__(self, server: Server, *, resume_span: int = RESUME_SPAN) -> None:
-        """Before anything is decided that is not durable."""
+        """Made while everything that was decided is durable; what is decided later, its parts must `hear`."""
         self.guards = Guards(server)
         self.hub = StreamHub(server, self.guards, resume_span=resume_span)
         self.feeds = Feeds(server)

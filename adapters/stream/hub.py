@@ -89,7 +89,6 @@ class StreamHub:
         self._numbers = 0
         self.observe: Callable[[float], None] = lambda seconds: None
         """Told how long each submission took, from its arrival to its last result."""
-        server.actors.listeners.append(self.hear)
 
     @property
     def sessions(self) -> int:

@@ -18,7 +18,8 @@ import pytest
 import structlog
 import trio
 
-from adapters.cli.serve import LAST_SEAL_SECONDS, running
+from adapters.cli.serve import running
+from adapters.cli.storage import LAST_SEAL_SECONDS
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings, load_settings
 from kernel.commands import OpenAccount

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import trio
 
-from adapters.cli import serve
+from adapters.cli.serve import running
+from adapters.cli.storage import leave_snapshot
 from adapters.runtime.clock import Clock
 from adapters.service.aside import aside
 from persistence.journal import snapshots
@@ -40,7 +41,7 @@ async def test_who_asks_twice_does_not_wait_for_the_snapshot(db: Database, conne
     with trio.fail_after(20):
         async with blocking.transaction(), trio.open_nursery() as nursery:
             await blocking.execute("LOCK TABLE snapshots")
-            nursery.start_soon(serve.leave_snapshot, db, whole, KEY, hurry)
+            nursery.start_soon(leave_snapshot, db, whole, KEY, hurry)
             while not await connection.fetch_value("SELECT count(*) FROM pg_locks WHERE NOT granted"):
                 await trio.sleep(0.01)
             hurry.set()
@@ -54,7 +55,7 @@ async def test_a_stop_in_a_hurry_leaves_no_snapshot_and_any_other_does(
     for expected, hurry in ((0, trio.Event()), (1, None)):
         if hurry is not None:
             hurry.set()
-        async with serve.running(settings_of(database_url, tmp_path), Clock(), hurry):
+        async with running(settings_of(database_url, tmp_path), Clock(), hurry):
             pass
         async with database.opened(database_url) as db, db.borrowed() as connection:
             assert await connection.fetch_value("SELECT count(*) FROM snapshots") == expected

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from adapters.cli.serve import Running, running
-from adapters.http.metrics_door import VISITORS
+from adapters.http.metrics_server import CONNECTIONS_MAX
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import load_settings
 from kernel.codes import AMM_ID, Direction, Side
@@ -106,7 +106,7 @@ def test_nonsense_is_told_so(guarded: ServerProcess) -> None:
         assert received.split()[1] == status
         assert b'"code":9004' in received
     for sent in (b"", b"GET /met"):
-        for _ in range(VISITORS + 1):
+        for _ in range(CONNECTIONS_MAX + 1):
             with socket.create_connection((url.host, url.port), timeout=5) as connection:
                 connection.sendall(sent)
 
@@ -114,7 +114,7 @@ def test_nonsense_is_told_so(guarded: ServerProcess) -> None:
 def test_one_visitor_too_many_is_hung_up_on(guarded: ServerProcess) -> None:
     """So that nobody who reaches the address can take what connections of users need."""
     url = httpx.URL(guarded.metrics)
-    waiting = [socket.create_connection((url.host, url.port), timeout=5) for _ in range(VISITORS + 8)]
+    waiting = [socket.create_connection((url.host, url.port), timeout=5) for _ in range(CONNECTIONS_MAX + 8)]
     try:
         ended = 0
         for connection in waiting:

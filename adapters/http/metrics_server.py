@@ -1,6 +1,6 @@
-"""Where a monitor reads the metrics: an address of their own, for they are the operator's alone.
+"""Serves the metrics at an address of their own, for they are meant for the operator alone.
 
-One request a connection, and one path. This module knows no numbers.
+One request a connection, and one path. This module does not know what is measured.
 """
 
 import contextlib
@@ -20,9 +20,9 @@ from adapters.wire.status import Fault, RefusedError
 
 PATH: Final = b"/metrics"
 SECONDS: Final = 10.0
-"""In which a visitor has to have asked, and to have taken the answer."""
-VISITORS: Final = 16
-"""At once: a monitor or two. Whoever comes then is hung up on, before he costs the exchange anything."""
+"""Within these a client must have sent its request and taken the answer."""
+CONNECTIONS_MAX: Final = 16
+"""A monitor or two need few. Any more are closed before they cost the exchange anything."""
 RECEIVE: Final = 16_384
 HEADERS: Final = [
     (b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),
@@ -35,32 +35,32 @@ log = structlog.get_logger(__name__)
 
 
 @attrs.define
-class MetricsDoor:
-    """Shows the page to whoever may see it."""
+class MetricsServer:
+    """Answers with the page, or with a refusal."""
 
     page: Callable[[], Awaitable[bytes]]
     token: str | None
-    """What a monitor has to bring along; without one everybody may read who reaches the address."""
+    """The bearer token that a monitor must send; without one, anybody who reaches the address may read."""
     clock: Clock
-    _here: int = 0
+    _connections: int = 0
 
-    async def visit(self, stream: trio.SocketStream) -> None:
-        """Serve one connection; called by whoever listens."""
-        if self._here >= VISITORS:
+    async def serve(self, stream: trio.SocketStream) -> None:
+        """Serve one connection."""
+        if self._connections >= CONNECTIONS_MAX:
             await trio.aclose_forcefully(stream)
             return
-        self._here += 1
+        self._connections += 1
         try:
             with trio.move_on_after(SECONDS), contextlib.suppress(trio.BrokenResourceError):
-                await self._converse(stream)
+                await self._answer(stream)
         except Exception:
-            # A fault of one conversation; the exchange is as it was.
+            # One connection failed; the exchange is as it was.
             log.exception("the metrics failed")
         finally:
-            self._here -= 1
+            self._connections -= 1
             await trio.aclose_forcefully(stream)
 
-    async def _converse(self, stream: trio.SocketStream) -> None:
+    async def _answer(self, stream: trio.SocketStream) -> None:
         connection = StrictConnection()
         try:
             asked = await first_request(stream, connection)
@@ -92,7 +92,7 @@ class MetricsDoor:
 
 
 async def first_request(stream: trio.SocketStream, connection: StrictConnection) -> h11.Request | None:
-    """What is asked for; None if nothing ever is. What comes behind it is nobody's concern."""
+    """The first request; None if there is none. Whatever follows it is ignored."""
     while True:
         event = connection.next_event()
         if isinstance(event, h11.Request):
