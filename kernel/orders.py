@@ -1,4 +1,4 @@
-"""Placing, cancelling and replacing orders: every check in its order, then the change.
+"""Placing and cancelling orders: every check in its order, then the change.
 
 A function here first looks for a reason to say no, and changes nothing while it looks. Past its last
 refusal it only acts: nothing below can fail.

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from amm.brain.commands import AlertKind
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
@@ -84,3 +86,10 @@ def test_the_changes_speak_of_settings_and_events_that_exist() -> None:
     }
     assert len(named) > 15
     assert [name for name in named if name.rpartition(".")[2] not in known] == []
+
+
+def test_every_alert_of_the_market_maker_is_told_with_what_to_do() -> None:
+    page = (ROOT / "docs" / "operations" / "market-maker.md").read_text()
+    table = page.partition("| alert | ")[2].partition("\n\n")[0]
+    told = [kind for row in table.splitlines() for kind in re.findall(r"`([A-Z_]+)`", row.split(" | ")[0])]
+    assert sorted(told) == sorted([*(kind.value for kind in AlertKind), "STREAM_DOWN", "REDIS_DOWN"])

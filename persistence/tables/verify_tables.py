@@ -1,7 +1,7 @@
 """Holds the tables to the kernel: every row to the state, or to the fact that it came of.
 
-It shares nothing with the projector but the facts: what a row must be is said here a second time, from the
-state that replay leads to. It changes nothing and decides nothing; it names what differs.
+It shares with the projector the facts, and how a value is stored; what a row must be is said here a second
+time, from the state that replay leads to. It changes nothing and decides nothing; it names what differs.
 """
 
 import json
