@@ -1,6 +1,6 @@
 """Which commands of the stream are let through: every check ahead of a command's business, in its order."""
 
-from typing import Final, cast
+from typing import Any, Final
 
 import msgspec
 
@@ -12,7 +12,7 @@ from adapters.operations.table import STREAMED
 from adapters.service.server import Server
 from adapters.stream.messages import Unreadable
 from adapters.wire.requests import ReplaceBody
-from adapters.wire.stream_requests import Message, Trading
+from adapters.wire.stream_requests import Message
 from kernel.commands import AnyCommand
 
 ROWS: Final[dict[object, AnyOperation]] = {row.message: row for row in STREAMED.values()}
@@ -34,9 +34,10 @@ def command_of(server: Server, principal: Principal, message: Message | Unreadab
     assert row is not None
     if row.message not in TRADING:
         return None
-    command = cast("Trading", message).to_command(principal.user_id, server.clock)
-    if not (is_limited or row.bucket is Bucket.CANCEL or has_a_price(cast(msgspec.Struct, message))):
-        check(server.rate_limits.take_journal(principal, len(encode(message))))
+    wish: Any = message
+    command: AnyCommand = wish.to_command(principal.user_id, server.clock)
+    if not (is_limited or row.bucket is Bucket.CANCEL or has_a_price(wish)):
+        check(server.rate_limits.take_journal(principal, len(encode(wish))))
     return command
 
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from adapters.runtime.clock import Clock
 from adapters.wire.requests import ClientOrderId, Int64, MarketId
-from kernel.commands import AnyCommand, CancelByClientId, CancelOrder, SetGuard
+from kernel.commands import CancelByClientId, CancelOrder, SetGuard
 
 CID_MAX: Final = 2**53 - 1
 """Every integer up to here survives in any language."""
@@ -21,12 +21,6 @@ class Message(Protocol):
 
     @property
     def cid(self) -> int: ...
-
-
-class Trading(Protocol):
-    """One that becomes a command to the kernel."""
-
-    def to_command(self, user_id: str, clock: Clock) -> AnyCommand: ...
 
 
 Cid = Annotated[int, Meta(ge=0, le=CID_MAX)]
