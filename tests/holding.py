@@ -16,6 +16,8 @@ import trio
 OURS: Final = ("tests.", "trio_websocket.", "httpx.", "httpcore.", "anyio.")
 """How the names of those tasks begin that are a test's own clients."""
 TRIES: Final = 5
+FORK_MS: Final = 60.0
+"""For the system's copy of this process, which takes the longer the larger it is: some 20 ms a gigabyte."""
 
 
 @attrs.define(eq=False)

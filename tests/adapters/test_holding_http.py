@@ -22,11 +22,9 @@ from kernel.codes import AMM_ID
 from persistence.postgres import database
 from tests.adapters.crowded import BIG, ENDS, EVERYWHERE, OTHER, crowded
 from tests.adapters.serving import PASSWORD, tokens
-from tests.holding import longest_hold
+from tests.holding import FORK_MS, longest_hold
 
 LIMIT_MS: Final = 20.0
-FORK_MS: Final = 60.0
-"""For the system's copy of this process, which is made per gigabyte: some 20 ms of each."""
 TRIES: Final = 3
 HEADER: Final = "x" * 15_000
 """With the other headers some 16 KiB, of which the server takes no more."""

@@ -13,7 +13,7 @@ from persistence.journal.recovery import recover
 from persistence.postgres import database
 from persistence.postgres.database import Connection, Database
 from tests.adapters.crowded import settings_of
-from tests.holding import longest_hold
+from tests.holding import FORK_MS, longest_hold
 from tests.persistence.journaled import KEY, file, traded
 
 COMMANDS = 12_000
@@ -26,7 +26,7 @@ async def test_a_snapshot_worked_out_beside_the_loop_is_the_same(
     whole, decided = traded(COMMANDS)
     await file(connection, decided, transaction=len(decided))
     held, by = await longest_hold(lambda: snapshots.write(db, whole, KEY, aside), tries=3)
-    assert held < 20, by
+    assert held < FORK_MS, by
     restored = await snapshots.newest(connection, KEY)
     assert restored is not None
     assert restored.digest() == whole.digest()
