@@ -48,7 +48,7 @@ class Bare:
     """The kernel's book, with the least that an order can be."""
 
     def __init__(self) -> None:
-        self.book = Book()
+        self.book = Book[Any]()
         self.orders: dict[str, Order] = {}
         self.traded = 0
 

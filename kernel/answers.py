@@ -1,6 +1,6 @@
 """What the kernel answers: the outcome of a command, as a value that later commands cannot change."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -15,9 +15,7 @@ from kernel.codes import (
 )
 from kernel.commands import BatchCancel, CloseMarket, FireGuard, StopAmm
 from kernel.events import Fact
-
-if TYPE_CHECKING:
-    from kernel.state import Order
+from kernel.state import Order
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -31,7 +29,7 @@ class Refusal(msgspec.Struct, frozen=True):
 class OrderNow(msgspec.Struct, frozen=True, gc=False):
     """An order at one moment: the order itself for what never changes, and copies of what does."""
 
-    order: "Order"
+    order: Order
     status: OrderStatus
     filled_quantity: int
     remaining_quantity: int

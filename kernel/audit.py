@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from kernel.amounts import fee
 from kernel.codes import (
     PAIR_CENTS,
     RESERVE_ID,
@@ -23,7 +24,6 @@ from kernel.codes import (
 )
 from kernel.history import History
 from kernel.life import OVER, UNRESOLVED
-from kernel.money import fee
 from kernel.state import Market, Order, Position, State
 
 INVARIANTS: Final = {

@@ -6,11 +6,9 @@ ten orders rest or a million.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from heapq import heapify, heappop, heapreplace
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from kernel.state import Order
+from typing import Final, Generic, Self, TypeVar
 
 PRICES: Final = range(1, 100)
 
@@ -25,7 +23,24 @@ def lowest(mask: int) -> int:
     return (mask & -mask).bit_length() - 1
 
 
-class HalfBook:
+@dataclass(slots=True, eq=False, repr=False)
+class Resting:
+    """What the book knows of an order."""
+
+    book_price: int
+    remaining: int
+    accepted_seq: int
+    """The journal id of its acceptance: time priority."""
+    ahead: Self | None = field(init=False, default=None)
+    """Its neighbours in the queue, while it rests."""
+    behind: Self | None = field(init=False, default=None)
+    is_bid: bool  # compiled, it shares a word with a bool that follows
+
+
+Order = TypeVar("Order", bound=Resting)
+
+
+class HalfBook(Generic[Order]):
     """One side of a book: at each price a queue, oldest order first, and what they add up to.
 
     A queue is a chain through its orders: each knows who stands ahead of it and who behind.
@@ -40,7 +55,7 @@ class HalfBook:
         self.last: list[Order | None] = [None] * 100
         self.totals = [0] * 100
 
-    def add(self, order: "Order") -> None:
+    def add(self, order: Order) -> None:
         """Join the back of the queue at the order's price."""
         price = order.book_price
         ahead = self.last[price]
@@ -54,7 +69,7 @@ class HalfBook:
         self.totals[price] += order.remaining
         self.count += 1
 
-    def remove(self, order: "Order") -> None:
+    def remove(self, order: Order) -> None:
         """Leave the queue, from wherever in it."""
         price = order.book_price
         ahead, behind = order.ahead, order.behind
@@ -73,29 +88,29 @@ class HalfBook:
         self.totals[price] -= order.remaining
         self.count -= 1
 
-    def queue(self, price: int) -> Iterator["Order"]:
+    def queue(self, price: int) -> Iterator[Order]:
         """Who rests at a price, oldest first."""
         order = self.first[price]
         while order is not None:
             yield order
             order = order.behind
 
-    def orders(self) -> Iterator["Order"]:
+    def orders(self) -> Iterator[Order]:
         """Everybody who rests on this side, price by price, oldest first within a price."""
         for price in PRICES:
             yield from self.queue(price)
 
 
-class Book:
+class Book(Generic[Order]):
     """Both sides. A bid wants YES at its price or lower, an ask gives it at its price or higher."""
 
     __slots__ = ("asks", "bids")
 
     def __init__(self) -> None:
-        self.bids = HalfBook()
-        self.asks = HalfBook()
+        self.bids = HalfBook[Order]()
+        self.asks = HalfBook[Order]()
 
-    def side(self, order: "Order") -> HalfBook:
+    def side(self, order: Order) -> HalfBook[Order]:
         return self.bids if order.is_bid else self.asks
 
     @property
@@ -107,7 +122,7 @@ class Book:
         """How many rest."""
         return self.bids.count + self.asks.count
 
-    def oldest(self, count: int) -> list["Order"]:
+    def oldest(self, count: int) -> list[Order]:
         """Up to so many of those who rest, in acceptance order, whatever else does.
 
         In each queue who came first stands first, so the next is always at the head of one of them.
@@ -135,7 +150,7 @@ class Book:
     def best_ask(self) -> int | None:
         return lowest(self.asks.mask) if self.asks.mask else None
 
-    def next_maker(self, taker: "Order") -> "Order | None":
+    def next_maker(self, taker: Order) -> Order | None:
         """Whom `taker` trades with next: the best price it accepts, and there who came first."""
         if taker.is_bid:
             asks = self.asks

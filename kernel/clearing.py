@@ -8,11 +8,12 @@ them; where one opens and one closes, a share changes hands.
 
 from typing import Final
 
+from kernel.amounts import fee
 from kernel.codes import PAIR_CENTS, BookType, Direction, LedgerEntryType, OrderStatus, TradeScenario
 from kernel.draft import Draft
 from kernel.events import NettingExecuted, OrderMatched, OrderPartiallyFilled, Trade
 from kernel.ids import snowflake
-from kernel.money import fee, post
+from kernel.money import post
 from kernel.state import Market, Order, Position
 
 SCENARIOS: Final = {

@@ -7,13 +7,12 @@ from kernel.state import State
 class Draft:
     """Collects what a decision changes. Once it holds anything, the decision can no longer refuse."""
 
-    __slots__ = ("at", "facts", "imbalance", "next_id", "postings", "state")
+    __slots__ = ("at", "facts", "imbalance", "postings", "state")
 
     def __init__(self, state: State, at: int) -> None:
         self.state = state
         self.at = at if at > state.now else state.now
         """The command's time; it never runs backwards."""
-        self.next_id = state.head + 1
         self.facts: list[Fact] = []
         self.postings: list[Posting] = []
         self.imbalance = 0
@@ -42,10 +41,9 @@ class Draft:
 
     def record(self, market_id: str | None, event: AnyEvent) -> Fact:
         """Give a fact its number and its time: from now on it has happened."""
-        fact = Fact(self.next_id, self.at, market_id, event)
-        self.next_id += 1
         state = self.state
-        state.head = fact.id
-        state.now = fact.at
+        state.head += 1
+        state.now = self.at
+        fact = Fact(state.head, self.at, market_id, event)
         self.facts.append(fact)
         return fact

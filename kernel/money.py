@@ -1,31 +1,14 @@
-"""Money: the fee formula, the cost that leaves with shares, and the one door to every balance."""
-
-from typing import TYPE_CHECKING
+"""Money: the one door to every balance."""
 
 from kernel.codes import LedgerEntryType
+from kernel.draft import Draft
 from kernel.events import Posting
-
-if TYPE_CHECKING:
-    from kernel.draft import Draft
-    from kernel.state import Account
-
-
-def fee(value: int, bps: int) -> int:
-    """The fee on a value: rounded up, nothing on nothing."""
-    return (value * bps + 9999) // 10000
-
-
-def released_cost(cost_sum: int, volume: int, quantity: int) -> int:
-    """The part of a cost sum that leaves with `quantity` of `volume` shares.
-
-    Rounded down, and the whole rest with the last share: no cent of cost outlives its shares.
-    """
-    return cost_sum if quantity == volume else cost_sum * quantity // volume
+from kernel.state import Account
 
 
 def post(
-    draft: "Draft",
-    account: "Account",
+    draft: Draft,
+    account: Account,
     entry_type: LedgerEntryType,
     amount: int,
     *,

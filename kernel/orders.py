@@ -13,6 +13,7 @@ from kernel.answers import (
     BatchCancelled,
     Cancelled,
     Netting,
+    OrderNow,
     Placed,
     Refusal,
     Unfinished,
@@ -103,14 +104,14 @@ def place_order(draft: Draft, command: PlaceOrder) -> Answer | Refusal:
     # Nothing above has changed anything. Nothing below can refuse.
     order = accept(draft, market, account, command)
     trade_and_rest(draft, order)
-    return Placed(order.now(), netting_of(draft, account))
+    return Placed(order_now(order), netting_of(draft, account))
 
 
 def repeat_placement(earlier: Order, command: PlaceOrder) -> Answer | Refusal:
     """A client_order_id names one request for ever: the same one again is answered, another refused."""
     if not same_request(earlier, command):
         return client_order_id_used(command)
-    return Placed(earlier.now(), None, repeated=True)
+    return Placed(order_now(earlier), None, repeated=True)
 
 
 def same_request(order: Order, command: OrderWish) -> bool:
@@ -362,7 +363,7 @@ def cancel_own(draft: Draft, order: Order) -> Answer | Refusal:
         return market_not_open(order.market)
     # Nothing above has changed anything. Nothing below can refuse.
     released = cancel(draft, order, USER_CANCELLED)
-    return Cancelled(order.now(), released, order.frozen_asset_type, netting_of(draft, order.account))
+    return Cancelled(order_now(order), released, order.frozen_asset_type, netting_of(draft, order.account))
 
 
 def batch_cancel(draft: Draft, command: BatchCancel) -> Answer | Refusal:
@@ -467,6 +468,19 @@ def netting_of(draft: Draft, account: Account) -> Netting | None:
         if type(fact.event) is NettingExecuted and fact.event.user_id == account.id:
             pairs += fact.event.quantity
     return Netting(pairs, PAIR_CENTS * pairs) if pairs else None
+
+
+def order_now(order: Order) -> OrderNow:
+    """The order as it is at this moment, for an answer that stays as it is."""
+    return OrderNow(
+        order,
+        order.status,
+        order.terms.quantity - order.remaining,
+        order.remaining,
+        order.frozen,
+        order.cancel_reason,
+        order.updated_at,
+    )
 
 
 def order_not_found(name: str) -> Refusal:

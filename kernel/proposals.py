@@ -12,10 +12,10 @@ from kernel.answers import Proposed, Refusal
 from kernel.codes import AdminAction, Code
 from kernel.commands import GraveCommand, ResolveMarket, SettleMarket, VoidMarket
 from kernel.draft import Draft
-from kernel.events import AdminConfirmed, AdminProposed
+from kernel.events import AdminConfirmed, AdminProposed, Fact
 from kernel.life import UNRESOLVED, starts
 from kernel.limits import PROPOSAL_LIFE, PROPOSALS_MAX, PROPOSALS_MAX_EACH
-from kernel.state import Market, State
+from kernel.state import Market, State, expires_at
 
 encode: Final = msgspec.json.Encoder(order="deterministic").encode
 
@@ -49,11 +49,14 @@ def wait_for_second(
     if not command.four_eyes or command.by_id is None:
         return None
     state = draft.state
-    waiting = state.proposals.get((action, market.id))
+    waits = state.proposals.get((action, market.id))
+    waiting = proposed(waits) if waits is not None else None
     if waiting is not None and stands(waiting, market, draft.at) and is_same(waiting.request, request):
         return waiting if waiting.by_id == command.by_id else None
     others = [
-        each.by_id for each in state.proposals.values() if each is not waiting and draft.at < each.expires_at
+        proposed(each).by_id
+        for each in state.proposals.values()
+        if each is not waits and draft.at < expires_at(each)
     ]
     if others.count(command.by_id) >= PROPOSALS_MAX_EACH:
         return Refusal(
@@ -64,21 +67,23 @@ def wait_for_second(
         return Refusal(Code.LIMIT_EXCEEDED, f"Too many proposals wait for a second: {PROPOSALS_MAX}")
     # Nothing above has changed anything. Nothing below can refuse.
     event = AdminProposed(
-        proposal_id=draft.next_id,
+        proposal_id=state.head + 1,
         action=action,
         request=request,
         by=command.by,
         by_id=command.by_id,
         expires_at=draft.at + PROPOSAL_LIFE,
     )
-    return state.propose(draft.record(market.id, event), event)
+    fact = draft.record(market.id, event)
+    state.propose(fact, event)
+    return proposed(fact)
 
 
 def confirm(draft: Draft, market: Market, command: GraveCommand, action: AdminAction) -> None:
     """If it took two: the proposal of the first is used up, which is recorded first of all."""
     if not command.four_eyes or command.by_id is None:
         return
-    waiting = draft.state.proposals.pop((action, market.id))
+    waiting = proposed(draft.state.proposals.pop((action, market.id)))
     assert waiting.by_id != command.by_id, "nobody is his own second"
     draft.record(
         market.id,
@@ -90,10 +95,27 @@ def open_proposals(state: State, at: int) -> list[Proposed]:
     """What a second administrator could still carry out, oldest first."""
     return [
         each
-        for each in state.proposals.values()
+        for each in map(proposed, state.proposals.values())
         if stands(each, state.markets[each.market_id], at)
         and state.markets[each.market_id].status in POSSIBLE[each.action]
     ]
+
+
+def proposed(fact: Fact) -> Proposed:
+    """What an administrator proposed, from the fact that it was."""
+    event = fact.event
+    assert isinstance(event, AdminProposed)
+    assert fact.market_id is not None
+    return Proposed(
+        event.proposal_id,
+        event.action,
+        fact.market_id,
+        event.request,
+        event.by,
+        event.by_id,
+        fact.at,
+        event.expires_at,
+    )
 
 
 def stands(proposal: Proposed, market: Market, at: int) -> bool:

@@ -14,6 +14,7 @@ from kernel.orders import (
     check_terms,
     client_order_id_used,
     netting_of,
+    order_now,
     same_request,
     trade_and_rest,
 )
@@ -63,7 +64,7 @@ def replace_order(draft: Draft, command: ReplaceOrder) -> Answer | Refusal:
     cancel(draft, old, CancelReason.REPLACED)
     order = accept(draft, market, account, command, replaces=old.id)
     trade_and_rest(draft, order)
-    return Replaced(old.now(), order.now(), netting_of(draft, account))
+    return Replaced(order_now(old), order_now(order), netting_of(draft, account))
 
 
 def check_replaced(account: Account, old: Order | None, command: ReplaceOrder, at: int) -> Refusal | None:
@@ -114,4 +115,4 @@ def partly_filled(old: Order) -> Refusal:
 def repeat_replacement(orders: dict[str, Order], earlier: Order, command: ReplaceOrder) -> Answer | Refusal:
     if earlier.replaces != command.old_order_id or not same_request(earlier, command):
         return client_order_id_used(command)
-    return Replaced(orders[command.old_order_id].now(), earlier.now(), None, repeated=True)
+    return Replaced(order_now(orders[command.old_order_id]), order_now(earlier), None, repeated=True)

@@ -28,8 +28,9 @@ from kernel.codes import (
     TradeScenario,
 )
 from kernel.commands import MarketTerms, OrderTerms
-from kernel.events import Fact
+from kernel.events import AdminProposed, Fact
 from kernel.limits import START_KEY_PREFIX
+from kernel.proposals import proposed
 from kernel.state import Account, AmmRun, Closing, Guard, Holding, Market, Order, Position, State
 
 SNAPSHOT_FORMAT: Final = 2
@@ -167,7 +168,8 @@ def dump(state: State) -> bytes:
     """The state as bytes."""
     whole, closing = image(state), closing_markets(state)
     if state.proposals:
-        whole = WaitingImage(**asdict(whole), closing=closing, proposals=list(state.proposals.values()))
+        proposals = list(map(proposed, state.proposals.values()))
+        whole = WaitingImage(**asdict(whole), closing=closing, proposals=proposals)
     elif closing:
         whole = MidwayImage(**asdict(whole), closing=closing)
     return HEADER % SNAPSHOT_FORMAT + encode(whole)
@@ -300,7 +302,8 @@ def restore(state: State, image: WaitingImage) -> None:
         state.guards[user_id] = Guard(grace_ms, tuple(markets) if markets is not None else None)
     state.burns.update(image.burns)
     state.transfers.update(image.transfers)
-    state.proposals.update({(each.action, each.market_id): each for each in image.proposals})
+    for waiting in image.proposals:
+        state.proposals[waiting.action, waiting.market_id] = restored_proposal(waiting)
 
 
 def restore_market(state: State, image: MarketImage) -> None:
@@ -325,6 +328,13 @@ def restored_run(state: State, market_id: str, image: AmmImage) -> AmmRun:
     if first is None:
         raise ValueError(f"it does not tell when the market maker was first started in {market_id}")
     return AmmRun(**asdict(image) | {"started_at": started, "first_started_at": first})
+
+
+def restored_proposal(image: Proposed) -> Fact:
+    event = AdminProposed(
+        image.proposal_id, image.action, image.request, image.by, image.by_id, image.expires_at
+    )
+    return Fact(image.proposal_id, image.created_at, image.market_id, event)
 
 
 def restore_order(state: State, image: OrderImage) -> None:

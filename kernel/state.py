@@ -14,8 +14,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from kernel.answers import OrderNow, Proposed
-from kernel.book import Book
+from kernel.amounts import fee, released_cost
+from kernel.book import Book, Resting
 from kernel.codes import (
     AMM_ID,
     FEES_ID,
@@ -45,7 +45,6 @@ from kernel.events import (
     PositionAfter,
 )
 from kernel.ids import Sequence
-from kernel.money import fee, released_cost
 from kernel.roll import Roll
 
 YES, NO = Side.YES, Side.NO
@@ -181,9 +180,11 @@ class Position:
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class Order:
+class Order(Resting):
     """A limit order: the user's view of it, and the book's."""
 
+    opens: bool
+    """A buy: it set cash aside. Otherwise it set shares aside."""
     id: str
     client_order_id: str
     account: Account
@@ -193,22 +194,12 @@ class Order:
     """The shares it opens or closes: those of its original side, bought or sold."""
     terms: OrderTerms
     """What was asked for; it never changes, and the command that asked for it holds the very same."""
-    book_price: int
-    is_bid: bool
-    opens: bool
-    """A buy: it set cash aside. Otherwise it set shares aside."""
-    remaining: int
     frozen: int
-    accepted_seq: int
-    """The journal id of its acceptance: time priority."""
     replaces: str | None
     created_at: int
     updated_at: int
     status: OrderStatus = OPEN
     cancel_reason: CancelReason | None = None
-    ahead: "Order | None" = None
-    """Its neighbours in the book's queue, while it rests."""
-    behind: "Order | None" = None
 
     @property
     def is_live(self) -> bool:
@@ -240,17 +231,6 @@ class Order:
 
     def after(self) -> OrderAfter:
         return OrderAfter(self.status, self.terms.quantity - self.remaining, self.remaining, self.frozen)
-
-    def now(self) -> OrderNow:
-        return OrderNow(
-            self,
-            self.status,
-            self.terms.quantity - self.remaining,
-            self.remaining,
-            self.frozen,
-            self.cancel_reason,
-            self.updated_at,
-        )
 
 
 def needed(market: "Market", price: int, quantity: int) -> int:
@@ -326,7 +306,7 @@ class Market:
     """Set from the first portion of its end to the last: it is RESOLVED, and orders or holders are left."""
     amm: AmmRun | None = None
     open_breakers: list[int] = field(default_factory=list)
-    book: Book = field(default_factory=Book)
+    book: Book[Order] = field(default_factory=lambda: Book[Order]())
     book_changed_at: int = 0
     positions: dict[str, Position] = field(default_factory=dict)
     holders: Roll = field(default_factory=Roll)
@@ -387,14 +367,14 @@ class Market:
 
     def rest(self, order: Order) -> None:
         """What is left of an accepted order joins the book."""
-        self.book.side(order).add(order)
+        (self.book.bids if order.is_bid else self.book.asks).add(order)
         order.position.rest(order)
         if order.opens:
             order.holding.opening += order.remaining
 
     def leave(self, order: Order) -> None:
         """A resting order leaves the book, with what remains of it."""
-        self.book.side(order).remove(order)
+        (self.book.bids if order.is_bid else self.book.asks).remove(order)
         order.position.leave(order)
         if order.opens:
             order.holding.opening -= order.remaining
@@ -439,6 +419,12 @@ class Market:
         return MarketAfter(self.reserve, self.pnl_pool, self.yes_shares, self.no_shares)
 
 
+def expires_at(proposal: Fact) -> int:
+    """Until when it waits for a second administrator."""
+    assert isinstance(proposal.event, AdminProposed)
+    return proposal.event.expires_at
+
+
 @dataclass(slots=True, eq=False)
 class Guard:
     """A user's wish to have its orders cancelled when it stays disconnected."""
@@ -478,7 +464,7 @@ class State:
     """What each idempotency key did, for ever; mints, burns and transfers have keys of their own."""
     burns: dict[str, Fact] = field(default_factory=dict)
     transfers: dict[str, Fact] = field(default_factory=dict)
-    proposals: dict[tuple[AdminAction, str], Proposed] = field(default_factory=dict)
+    proposals: dict[tuple[AdminAction, str], Fact] = field(default_factory=dict)
     """What waits, or waited in vain, for a second administrator: one for each action and market."""
 
     @property
@@ -507,24 +493,13 @@ class State:
         else:
             self.guards[user_id] = Guard(grace_ms, markets)
 
-    def propose(self, fact: Fact, event: AdminProposed) -> Proposed:
+    def propose(self, fact: Fact, event: AdminProposed) -> None:
         """It takes the place of another for the same action and market; what waited in vain is forgotten."""
         assert fact.market_id is not None
-        proposal = Proposed(
-            event.proposal_id,
-            event.action,
-            fact.market_id,
-            event.request,
-            event.by,
-            event.by_id,
-            fact.at,
-            event.expires_at,
-        )
-        waiting = {key: each for key, each in self.proposals.items() if fact.at < each.expires_at}
+        waiting = {key: each for key, each in self.proposals.items() if fact.at < expires_at(each)}
         waiting.pop((event.action, fact.market_id), None)
-        waiting[event.action, fact.market_id] = proposal
+        waiting[event.action, fact.market_id] = fact
         self.proposals = waiting
-        return proposal
 
     def open_market(self, fact: Fact, event: MarketCreated) -> None:
         """A market comes to be, as a draft."""
@@ -545,6 +520,11 @@ class State:
         """An accepted order comes to be; it does not rest yet."""
         account = position.account
         order = Order(
+            event.book_price,
+            event.remaining_qty,
+            fact.id,
+            event.book_direction is BUY,
+            terms.direction is BUY,
             event.order_id,
             event.client_order_id,
             account,
@@ -552,12 +532,7 @@ class State:
             position,
             position.yes if terms.side is YES else position.no,
             terms,
-            event.book_price,
-            event.book_direction is BUY,
-            terms.direction is BUY,
-            event.remaining_qty,
             event.frozen_amount,
-            fact.id,
             event.replaces_order_id,
             fact.at,
             fact.at,

@@ -195,6 +195,32 @@ def test_every_module_of_a_package_with_rooms_is_in_one() -> None:
     assert [name for name in inside if room_of(name) is None and name not in divided] == []
 
 
+def circles(found: list[Module]) -> set[str]:
+    """Modules that import each other, by whichever way around; what serves the types alone counts, too."""
+    left = {module.name: set(module.imports) for module in found}
+    while outermost := [name for name, imports in left.items() if not imports & set(left)]:
+        for name in outermost:
+            del left[name]
+    return set(left)
+
+
+def test_no_two_modules_import_each_other() -> None:
+    """Each can be read with nothing in mind but those it names."""
+    assert circles(modules()) == set()
+
+
+def test_a_circle_is_seen_by_whichever_way_around() -> None:
+    sources = {
+        "kernel.book": "if TYPE_CHECKING:\n    from kernel.state import Order",
+        "kernel.state": "from kernel import money",
+        "kernel.money": "def post():\n    from .book import Book",
+        "kernel.codes": "import enum",
+        "kernel.ids": "from kernel.codes import Code",
+    }
+    found = [read_module(name, source) for name, source in sources.items()]
+    assert circles(found) == {"kernel.book", "kernel.state", "kernel.money"}
+
+
 @pytest.mark.parametrize("package", sorted(PURE))
 def test_what_decides_takes_nothing_from_the_world(package: str) -> None:
     """No clock, no chance, no IO; trio in the kernel's actors alone, which no decision imports."""

@@ -15,6 +15,7 @@ from adapters.wire.requests import EmptyBody, Text
 from kernel.answers import OrderNow
 from kernel.codes import Direction, OrderStatus, Side
 from kernel.commands import CancelOrder
+from kernel.orders import order_now
 from kernel.state import Account, Order
 
 LIVE: Final = {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED}
@@ -86,7 +87,7 @@ async def live_orders(
             and query.direction in (None, order.terms.direction)
             and (before is None or order.id < before.id)
         ):
-            found.append(order.now())
+            found.append(order_now(order))
             if len(found) > query.limit:
                 break
         if place % LOOKED_AT_ONCE == 0:
@@ -96,7 +97,7 @@ async def live_orders(
 
 async def get_order(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.OrderAndTradesShape]:
     """One own order with its trades."""
-    now = find_own_order(server, call).now()
+    now = order_now(find_own_order(server, call))
     head = server.exchange.head
     await server.wait_durable(head)
     trades = await trades_of(server, now, head)

@@ -33,6 +33,7 @@ from kernel.answers import (
 from kernel.codes import AMM_ID, PAIR_CENTS, Direction, MarketStatus
 from kernel.events import Fact, Fill, trade_name
 from kernel.life import UNRESOLVED
+from kernel.orders import order_now
 from kernel.state import Account, Holding, Market, Position
 
 # Times and displays
@@ -443,7 +444,7 @@ def holding(held: Holding, *, display: bool) -> responses.HoldingShape:
 
 def live_orders(held: Position | None) -> list[responses.OrderShape]:
     """A user's open orders of one market, in acceptance order."""
-    return [order(resting.now()) for resting in held.live] if held is not None else []
+    return [order(order_now(resting)) for resting in held.live] if held is not None else []
 
 
 def stats(market: Market) -> responses.StatsShape:

@@ -37,6 +37,7 @@ from kernel.events import (
 )
 from kernel.exchange import Exchange
 from kernel.limits import DEPOSIT_MAX, VOLUME_MAX
+from kernel.orders import order_now
 from kernel.state import Account, Market, Order, Position
 
 MARKET = "MKT-LAB"
@@ -242,7 +243,7 @@ class Venue:
                 wire.Holding(position.yes.volume, position.yes.cost_sum),
                 wire.Holding(position.no.volume, position.no.cost_sum),
             ),
-            [shown(order.now()) for order in position.live],
+            [shown(order_now(order)) for order in position.live],
             wire.Market(
                 MARKET,
                 wire.MarketStatus(self.market.status.value),

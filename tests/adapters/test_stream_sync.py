@@ -15,6 +15,7 @@ from adapters.stream.sync import ORDERS_A_PART
 from adapters.wire import render
 from kernel.codes import Side
 from kernel.commands import AnyCommand, CancelOrder
+from kernel.orders import order_now
 from tests.adapters.streaming import ANN, AT, BEN, Client, Venue, a_place, running, wish
 from tests.holding import longest_hold
 
@@ -31,7 +32,7 @@ async def fill(venue: Venue, count: int, user_id: str = ANN) -> None:
 def resting(venue: Venue, user_id: str = ANN) -> list[Any]:
     """The orders as the stream would tell them now."""
     live = venue.exchange.markets["M"].positions[user_id].live
-    return [msgspec.json.decode(msgspec.json.encode(render.order(order.now()))) for order in live]
+    return [msgspec.json.decode(msgspec.json.encode(render.order(order_now(order)))) for order in live]
 
 
 def narrow(venue: Venue, client: Client, **manners: Any) -> WebSocket:

@@ -26,6 +26,7 @@ from kernel.events import (
     trade_name,
 )
 from kernel.exchange import Exchange
+from kernel.proposals import proposed
 from kernel.state import Order as KernelOrder
 from tests.kernel.reference.records import Entry, Market, Trade
 from tests.kernel.reference.records import Fact as ModelFact
@@ -247,7 +248,8 @@ def compare_states(exchange: Exchange, world: World) -> None:
         "orders",
     )
     same({u: (g.grace_ms, g.markets) for u, g in exchange.guards.items()}, world.guards, "guards")
-    waiting = [plain(each) for each in exchange.proposals.values() if exchange.now < each.expires_at]
+    waiting = [plain(each) for each in map(proposed, exchange.proposals.values())]
+    waiting = [each for each in waiting if exchange.now < each["expires_at"]]
     ours = [told(each) for each in world.proposals]
     ours = [each for each in ours if exchange.now < each["expires_at"]]
     same([{"kind": "Proposed"} | each for each in waiting], ours, "proposals")

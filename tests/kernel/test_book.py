@@ -4,6 +4,7 @@ import pytest
 
 from kernel.book import Book, highest, lowest
 from kernel.codes import OrderStatus, TradeScenario
+from kernel.state import Order
 from tests.kernel.trading import Trading
 
 
@@ -134,7 +135,7 @@ def test_depth_adds_up_a_price_and_lists_the_best_first() -> None:
 
 
 def test_an_empty_book_has_no_best_price() -> None:
-    book = Book()
+    book = Book[Order]()
     assert (book.best_bid, book.best_ask, book.depth()) == (None, None, ([], []))
 
 

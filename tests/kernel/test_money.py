@@ -2,9 +2,10 @@
 
 import pytest
 
+from kernel.amounts import fee, released_cost
 from kernel.codes import LedgerEntryType, Side
 from kernel.draft import Draft
-from kernel.money import fee, post, released_cost
+from kernel.money import post
 from tests.kernel.trading import Trading, ledger
 
 

@@ -36,6 +36,7 @@ from kernel.events import (
 from kernel.exchange import Exchange
 from kernel.journal import Decided
 from kernel.limits import LARGEST, SMALLEST
+from kernel.orders import order_now
 from persistence.postgres.database import Connection, Database
 from persistence.tables.projector import Projector
 from persistence.tables.table_writer import storable_json
@@ -119,7 +120,7 @@ async def test_it_comes_through_everything(db: Database, connection: Connection)
         told += [render.admin_market(market), render.stats(market), render.book(market, 99)]
         told += [render.position(held) for held in market.positions.values()]
     told += [render.balance(account) for account in exchange.accounts.values()]
-    told += [render.order(order.now()) for order in exchange.orders.values()]
+    told += [render.order(order_now(order)) for order in exchange.orders.values()]
     told.append(render.amm_markets(exchange.markets.values()))
     told += [render_rows.breaker_row(row) for row in before["circuit_breaker_events"]]
     told += [render_rows.ledger_row(row) for row in before["ledger_entries"]]
