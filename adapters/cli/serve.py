@@ -162,6 +162,9 @@ async def running(
             metrics = metrics_of(server, websockets, limits, stored.journal)
             websockets.hub.observe = metrics.of_submission
             app = application(server, metrics, stored.journal)
+            # In the order in which they hear of what has become durable. The tables' writer takes longest,
+            # so it begins first; a guard stands before its user is told so; results and private events go
+            # out before public feeds.
             actors.listeners += [
                 lambda _: progress.wake(actors.durable),
                 websockets.guards.hear,

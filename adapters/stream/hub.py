@@ -19,18 +19,10 @@ from adapters.service.server import Server
 from adapters.sockets.websocket import GOING_AWAY
 from adapters.stream.lanes import Entry, Lanes
 from adapters.stream.session import Session
-from adapters.wire.topics import topic_events
+from adapters.wire.topics import owners_of, topic_events
 from kernel.answers import Unfinished
 from kernel.events import (
-    AmmStarted,
-    AmmStopped,
     Fact,
-    Fill,
-    MarketSettled,
-    MarketStatusChanged,
-    OrderAccepted,
-    OrderCancelled,
-    OrderExpired,
 )
 from kernel.journal import Decided
 
@@ -222,21 +214,11 @@ class StreamHub:
 
     def _audience(self, fact: Fact) -> set[Session]:
         """Who may want to hear of it; what each of them wants is its own affair."""
-        orders = self.server.exchange.orders
-        owners: tuple[str, ...]
-        match fact.event:
-            case (
-                OrderAccepted(user_id=user_id)
-                | OrderCancelled(user_id=user_id)
-                | OrderExpired(user_id=user_id)
-            ):
-                owners = (user_id,)
-            case Fill(order_id=maker, counterparty_order_id=taker):
-                owners = (orders[maker].account.id, orders[taker].account.id)
-            case MarketStatusChanged() | MarketSettled() | AmmStarted() | AmmStopped():
-                return self._subscribed
-            case _:
-                return set()
+        owners = owners_of(fact, self.server.exchange.orders)
+        if owners is None:
+            return set()
+        if not owners:
+            return self._subscribed
         return self._wide.union(*(self._own.get(owner, ()) for owner in owners))
 
     # What is told again

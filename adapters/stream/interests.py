@@ -7,7 +7,7 @@ import attrs
 
 from adapters.access.identity import Principal
 from adapters.wire.status import Fault, RefusedError
-from adapters.wire.topics import Topic, TopicEvent
+from adapters.wire.topics import PRIVILEGED, Topic, TopicEvent
 from kernel.codes import Code
 from kernel.limits import ID_MAX
 
@@ -106,7 +106,7 @@ def read_topics(names: Sequence[str], principal: Principal) -> set[Topic]:
     if unknown := next((name for name in names if name not in known), None):
         raise bad_subscription(f"unknown topic {cut(unknown)}; known: {', '.join(Topic)}")
     topics = {Topic(name) for name in set(names)}
-    if Topic.AMM in topics and not is_privileged(principal):
+    if topics & PRIVILEGED and not is_privileged(principal):
         raise RefusedError(Code.NOT_ALLOWED, "amm_events are for the market maker and administrators")
     return topics
 

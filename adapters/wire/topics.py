@@ -8,7 +8,7 @@ import enum
 import functools
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, Final, assert_never
+from typing import Any, Final, NamedTuple, assert_never
 
 import msgspec
 
@@ -52,6 +52,10 @@ class Topic(enum.StrEnum):
     ORDERS = "order_events"
     MARKETS = "market_events"
     AMM = "amm_events"
+
+
+PRIVILEGED: Final = {Topic.AMM}
+"""Public to the market maker and to administrators alone."""
 
 
 class Role(enum.StrEnum):
@@ -167,8 +171,14 @@ class TopicEvent(msgspec.Struct, frozen=True, gc=False):
 
 def topic_events(fact: Fact, orders: Mapping[str, Order]) -> list[TopicEvent]:
     """The events of one fact, in order. `orders` knows every order the fact names."""
-    translate = TRANSLATIONS.get(type(fact.event))
-    return translate(fact, fact.event, orders) if translate is not None else []
+    found = TRANSLATIONS.get(type(fact.event))
+    return found.translate(fact, fact.event, orders) if found is not None else []
+
+
+def owners_of(fact: Fact, orders: Mapping[str, Order]) -> tuple[str, ...] | None:
+    """The users to whom the events of a fact are private, without translating it; None if it has none."""
+    found = TRANSLATIONS.get(type(fact.event))
+    return found.owners(fact.event, orders) if found is not None else None
 
 
 def accepted(fact: Fact, event: OrderAccepted, orders: Mapping[str, Order]) -> list[TopicEvent]:
@@ -244,18 +254,36 @@ def amm_stopped(fact: Fact, event: AmmStopped, _: Mapping[str, Order]) -> list[T
     return [TopicEvent(Topic.AMM, (), payload)]
 
 
-Translation = Callable[[Fact, Any, Mapping[str, Order]], list[TopicEvent]]
+def its_user(event: OrderAccepted | OrderCancelled | OrderExpired, _: Mapping[str, Order]) -> tuple[str, ...]:
+    return (event.user_id,)
+
+
+def both_users(event: Fill, orders: Mapping[str, Order]) -> tuple[str, ...]:
+    return orders[event.order_id].account.id, orders[event.counterparty_order_id].account.id
+
+
+def nobody(event: AnyEvent, _: Mapping[str, Order]) -> tuple[str, ...]:
+    """It is public: whoever has subscribed to its topic hears of it."""
+    return ()
+
+
+class Translation(NamedTuple):
+    """What an event means, and to whom it is private."""
+
+    translate: Callable[[Fact, Any, Mapping[str, Order]], list[TopicEvent]]
+    owners: Callable[[Any, Mapping[str, Order]], tuple[str, ...]]
+
 
 TRANSLATIONS: Final[dict[type[AnyEvent], Translation]] = {
-    OrderAccepted: accepted,
-    OrderPartiallyFilled: filled,
-    OrderMatched: filled,
-    OrderCancelled: cancelled,
-    OrderExpired: expired,
-    MarketStatusChanged: market_changed,
-    MarketSettled: market_changed,
-    AmmStarted: amm_started,
-    AmmStopped: amm_stopped,
+    OrderAccepted: Translation(accepted, its_user),
+    OrderPartiallyFilled: Translation(filled, both_users),
+    OrderMatched: Translation(filled, both_users),
+    OrderCancelled: Translation(cancelled, its_user),
+    OrderExpired: Translation(expired, its_user),
+    MarketStatusChanged: Translation(market_changed, nobody),
+    MarketSettled: Translation(market_changed, nobody),
+    AmmStarted: Translation(amm_started, nobody),
+    AmmStopped: Translation(amm_stopped, nobody),
 }
 """Every event that concerns somebody; the others concern only the books."""
 

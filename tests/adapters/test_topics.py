@@ -4,11 +4,12 @@ from typing import Any
 
 import msgspec
 
-from adapters.wire.topics import Topic, topic_events
+from adapters.wire.topics import Topic, owners_of, topic_events
 from kernel.codes import AMM_ID, Direction, Side, TimeInForce
 from kernel.commands import AnyCommand, CancelOrder, Deposit, ResolveMarket
 from kernel.exchange import Exchange
 from tests.adapters.streaming import ANN, AT, BEN, ROOT, a_place, founding
+from tests.kernel.trading import busy_day
 
 SELL = Direction.SELL
 
@@ -157,3 +158,20 @@ def test_who_sees_a_trade_sees_the_others_ids_only_if_it_is_both() -> None:
     stage.exchange.execute(a_place(BEN, side=Side.NO, price=40))
     fact = stage.exchange.execute(a_place(ANN, price=60)).facts[0]
     assert topic_events(fact, stage.exchange.orders)[0].owners == (ANN,)
+
+
+def test_whoever_an_event_is_private_to_is_declared_beside_its_translation() -> None:
+    """Of every kind of fact. The hub asks for these users before it translates anything."""
+    day = busy_day()
+    orders = day.exchange.orders
+    private = 0
+    for fact in day.facts:
+        events = topic_events(fact, orders)
+        owners = owners_of(fact, orders)
+        if owners is None:
+            assert events == []
+            continue
+        assert {owner for event in events for owner in event.owners} == set(owners)
+        assert all(event.owners for event in events) == bool(owners)
+        private += bool(owners)
+    assert private
