@@ -29,7 +29,7 @@ from amm.brain.commands import Action
 from amm.brain.inputs import HeldPrices, Input
 from amm.brain.state import MarketState
 from amm.brain.strategy import decide
-from amm.live.program import MarketMaker, Wishes
+from amm.live.program import MarketMaker, Options
 from bench.exchange import PASSWORD, ROOT, cpu_of, logged_in, serving
 from bench.measure import line, machine, section
 
@@ -92,8 +92,8 @@ class Watch:
 async def make(address: str, token: str, folder: Path, markets: int, seconds: float) -> Report:
     """Be the maker: quote, and measure once everything is quoted."""
     watch = Watch()
-    wishes = Wishes(url=address, token=token, state_folder=folder, config_text=CONFIG)
-    maker = MarketMaker(wishes, think=watch.think)
+    options = Options(url=address, token=token, state_folder=folder, config_text=CONFIG)
+    maker = MarketMaker(options, decide=watch.think)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)
         while sum(quoting(maker)) < markets:
@@ -187,10 +187,10 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--make"]:
         start_logging(LogLevel.ERROR)
         where, place, how_many, how_long = sys.argv[2:]
-        told = trio.run(
+        report = trio.run(
             make, where, os.environ["AMM_TOKEN"], Path(place) / "amm", int(how_many), float(how_long)
         )
-        print(msgspec.json.encode(told).decode(), flush=True)
+        print(msgspec.json.encode(report).decode(), flush=True)
     else:
         given = sys.argv[1:]
         main(float(given[0]) if given else SECONDS, int(given[1]) if len(given) > 1 else MARKETS)

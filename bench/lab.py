@@ -9,7 +9,7 @@ import attrs
 
 from amm.brain.config_layers import Layer, Start, build
 from amm.lab.measure import Result
-from amm.lab.run import Run
+from amm.lab.run import Simulation
 from amm.lab.scenario import SCENARIOS, Scenario
 from amm.lab.venue import MARKET
 from bench.measure import RUNS, heading, line, seconds, section, settle
@@ -44,9 +44,9 @@ def main() -> None:
     profile()
 
 
-def prepared(scenario: Scenario, maker: str, layers: list[Layer], seed: int) -> Run:
+def prepared(scenario: Scenario, maker: str, layers: list[Layer], seed: int) -> Simulation:
     config = build(Start(MARKET, scenario.funding, scenario.price, scenario.maker_fee_bps), layers)
-    return Run(scenario, config, maker, seed)
+    return Simulation(scenario, config, maker, seed)
 
 
 def measure_events(maker: str) -> None:

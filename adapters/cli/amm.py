@@ -13,8 +13,8 @@ from adapters.runtime.log import start_logging
 from adapters.runtime.settings import DATA_FOLDER, LogLevel
 from amm.brain.config_layers import ConfigInvalidError, check_file, read_toml
 from amm.live.credentials import BadTokenError
-from amm.live.program import CannotBeginError, MarketMaker, Wishes
-from amm.live.state_store import KeepError
+from amm.live.program import CannotBeginError, MarketMaker, Options
+from amm.live.state_store import StateStoreError
 
 URL = "http://127.0.0.1:8000"
 HOST = "127.0.0.1"
@@ -61,7 +61,7 @@ def amm(
             return
         if not token.strip():
             raise CommandError("AMM_TOKEN is not set: `verdict token` prints a token")
-        wishes = Wishes(
+        options = Options(
             url=url.rstrip("/"),
             token=token.strip(),
             state_folder=state,
@@ -70,8 +70,8 @@ def amm(
             control_port=port,
             redis_url=redis_url,
         )
-        quiet = trio.run(until_stopped, MarketMaker(wishes))
-    except* (ConfigInvalidError, CannotBeginError, BadTokenError, KeepError) as group:
+        quiet = trio.run(until_stopped, MarketMaker(options))
+    except* (ConfigInvalidError, CannotBeginError, BadTokenError, StateStoreError) as group:
         raise CommandError("\n".join(str(trouble) for trouble in leaves(group))) from None
     if not quiet:
         raise CommandError("some orders may be left; the exchange's guard removes them")

@@ -1,4 +1,4 @@
-"""The answer to a place, replace or cancel: what it means for the map of our orders, and what it warns of.
+"""The answer to a place, replace or cancel: what it changes in our orders, and what it warns of.
 
 No answer changes the inventory, not even one that lists trades: those arrive as events and count there.
 """
@@ -11,7 +11,7 @@ from amm.brain.orders import PendingCommand
 from amm.brain.state import MarketState
 from amm.brain.wire import Cancelled, FullyFilled, PartlyFilled, Placed, RateLimited, Replaced
 
-RETRY_MS: tuple[Ms, ...] = (250, 500, 1_000)
+UNKNOWN_RETRY_MS: tuple[Ms, ...] = (250, 500, 1_000)
 """When a command whose outcome is unknown is sent again; after the last, only a resync helps."""
 MINUTE_MS: Ms = 60_000
 FEWER_LEVELS_MS: Ms = 300_000
@@ -52,10 +52,10 @@ def command_answered(state: MarketState, answer: Answer, now_ms: Ms) -> None:
 
 def _unknown(state: MarketState, pending: PendingCommand, now_ms: Ms) -> None:
     """Ask again: the client's own id makes a repetition harmless."""
-    if pending.attempts > len(RETRY_MS):
+    if pending.attempts > len(UNKNOWN_RETRY_MS):
         state.risk.resyncing = True
         return
-    pending.retry_at_ms = now_ms + RETRY_MS[pending.attempts - 1]
+    pending.retry_at_ms = now_ms + UNKNOWN_RETRY_MS[pending.attempts - 1]
 
 
 def _succeeded(state: MarketState, answer: Answer, now_ms: Ms) -> None:
@@ -106,7 +106,7 @@ def _refused(state: MarketState, pending: PendingCommand, answer: Answer, now_ms
 
 
 def _gone(state: MarketState, pending: PendingCommand, answer: Answer) -> None:
-    """The order is not live any more. How much of it was filled we do not know: look before quoting there."""
+    """The order is gone, and nobody knows how much of it was filled: reconcile before quoting its side."""
     assert pending.order_id is not None
     if pending.order_id not in state.orders.live:
         return  # its own events have told already

@@ -1,4 +1,4 @@
-"""What the exchange and people tell, written into the state. Nothing here decides what to quote.
+"""Inputs, written into the state. Nothing here decides what to quote.
 
 Private trade events are the only thing that changes the inventory, besides our own mints and burns. Answers
 and order events keep the map of our orders.
@@ -18,6 +18,7 @@ from amm.brain.inputs import (
     Book,
     CashRead,
     Connected,
+    Delivered,
     Disconnected,
     EarlierPrices,
     Frame,
@@ -29,7 +30,6 @@ from amm.brain.inputs import (
     NewConfig,
     Polled,
     Pong,
-    Progress,
     Reference,
     ReferenceAwaited,
     Refunded,
@@ -72,7 +72,7 @@ def apply_input(state: MarketState, news: Input, now_ms: Ms) -> None:
     match news:
         case Frame():
             _frame(state, news, now_ms)
-        case Progress(seq=seq):
+        case Delivered(seq=seq):
             _delivered(state, seq, now_ms)
         case Polled(fills=fills) if state.life.lifecycle is Lifecycle.STARTING:
             state.ledger.know(fills)
@@ -94,8 +94,8 @@ def apply_input(state: MarketState, news: Input, now_ms: Ms) -> None:
             _lost(state, "an event is missing")
         case StatusSeen(status=status, resolution_result=result):
             _market(state, status, result, now_ms)
-        case SteppedBack(told_seq=told, seq=seq):
-            _stepped_back(state, told, seq)
+        case SteppedBack(heard_seq=heard, seq=seq):
+            _stepped_back(state, heard, seq)
         case CashRead():
             operations.compare_cash(state, news)
         case Refunded():
@@ -202,7 +202,7 @@ def _own_legs(state: MarketState, trade: Trade) -> tuple[Leg, ...]:
 
 
 def _learn(state: MarketState, trade: Trade, now_ms: Ms) -> None:
-    """Let a public trade move the posterior. One that is only ours with ourselves says nothing."""
+    """Let a public trade move the posterior. A trade with ourselves says nothing."""
     memory, config = state.prices, state.config
     number = int(trade.trade_id.rpartition("_")[2])
     if number <= memory.last_trade:
@@ -227,11 +227,11 @@ def _learn(state: MarketState, trade: Trade, now_ms: Ms) -> None:
 
 
 def _book_fills(state: MarketState, seq: int | None, fills: list[Fill], now_ms: Ms) -> None:
-    """Book own fills once. One that no order of ours explains means that we have lost something."""
+    """Book own fills once. A fill of an order that we do not know means that events were lost."""
     news = [fill for fill in fills if seq is None or seq > state.ledger.applied_seq]
     streamed = state.config.sync.transport is TransportMode.STREAM
     for fill in news:
-        if streamed and fill.trade_id not in state.ledger.seen:
+        if streamed and fill.trade_id not in state.ledger.booked_trades:
             strangers = [leg.order_id for leg in fill.legs if not state.orders.knows(leg.order_id)]
             if strangers:
                 _lost(state, f"{fill.trade_id} filled {strangers[0]}, which we do not know")
@@ -289,9 +289,9 @@ def _market(state: MarketState, status: MarketStatus, result: str | None, now_ms
         state.reconciliation.refund_awaited = True
 
 
-def _stepped_back(state: MarketState, told: int, seq: int) -> None:
-    """Trust nothing that we were told after `seq`: the exchange's numbers begin there again."""
-    _broken(state, f"the exchange's journal went back from {told} to {seq}")
+def _stepped_back(state: MarketState, heard: int, seq: int) -> None:
+    """Trust nothing from after `seq`: the exchange's journal has gone back to there."""
+    _broken(state, f"the exchange's journal went back from {heard} to {seq}")
     state.ledger.step_back(seq)
     state.reconciliation.delivered_seq = min(state.reconciliation.delivered_seq, seq)
     state.prices.last_trade = 0
@@ -319,7 +319,7 @@ def _answer(state: MarketState, answer: Answer, now_ms: Ms) -> None:
 
 
 def _disconnected(state: MarketState, now_ms: Ms) -> None:
-    """Everything without its answer is in the balance; nothing is sent until there is a connection."""
+    """The outcome of every unanswered command is unknown; nothing is sent until there is a connection."""
     state.health.connected = False
     for pending in state.orders.pending.values():
         pending.retry_at_ms = now_ms
@@ -328,7 +328,7 @@ def _disconnected(state: MarketState, now_ms: Ms) -> None:
 
 
 def _connected(state: MarketState, news: Connected, now_ms: Ms) -> None:
-    """Go on if nothing was lost and it did not take long; otherwise everything is removed first."""
+    """Go on if nothing was lost and the break was short; otherwise remove all orders first."""
     state.health.connected = True
     # A new connection was made with a token that the exchange took.
     state.risk.latched.discard(Reason.NOT_RECOGNISED)

@@ -4,7 +4,7 @@ Prices are held in uc (one millionth of a cent) and ratios in ppm (one millionth
 and the laboratory beside the live bot, agree to the last digit. This file knows no markets.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
 Cents: TypeAlias = int
@@ -67,9 +67,11 @@ def ln_ppm(x: Ppm) -> Ppm:
     return rdiv(halvings * LN_2 + 2 * total, LN_UNIT // ONE)
 
 
-def milliseconds(moment: str | None) -> Ms | None:
-    """A time as the exchange writes it, since 1970. Raise ValueError or TypeError for what is none."""
-    if moment is None:
-        return None
-    since_1970 = datetime.fromisoformat(moment) - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since_1970.days * 86_400 + since_1970.seconds) * 1_000 + since_1970.microseconds // 1_000
+def epoch_ms(moment: datetime) -> Ms:
+    """Return a moment in milliseconds since 1970. Raise TypeError if it has no zone."""
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def read_epoch_ms(written: str | None) -> Ms | None:
+    """Read a time as the exchange writes it. Raise ValueError or TypeError for what is none."""
+    return None if written is None else epoch_ms(datetime.fromisoformat(written))

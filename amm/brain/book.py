@@ -9,7 +9,7 @@ from typing import TypeAlias
 import attrs
 
 from amm.brain.arithmetic import Cents, Ms, Shares
-from amm.brain.wire import BookUpdate, Level, UpdateType
+from amm.brain.wire import BookLevel, BookUpdate, UpdateType
 
 PricedLevel: TypeAlias = tuple[Cents, Shares]
 
@@ -61,7 +61,7 @@ class PublicBook:
         )
 
 
-def _levels(levels: Iterable[Level]) -> dict[Cents, Shares]:
+def _levels(levels: Iterable[BookLevel]) -> dict[Cents, Shares]:
     return {level.price_cents: level.total_quantity for level in levels}
 
 

@@ -41,7 +41,7 @@ class RateBudget:
     """As with an ordinary token: a replace is a place to the exchange's count."""
 
     def spend(self, bucket: Bucket, market_id: str, now_ms: Ms) -> bool:
-        """Take one token, or say that there is none."""
+        """Take one token; return False if there is none."""
         if now_ms // MINUTE_MS != self.minute:
             self.minute = now_ms // MINUTE_MS
             self.used.clear()

@@ -99,6 +99,8 @@ class AlertKind(Enum):
     UNCONFIRMED_CANCELS = "UNCONFIRMED_CANCELS"
     CRASHED = "TASK_CRASHED"
     CONFIG_REFUSED = "CONFIG_REFUSED"
+    STREAM_DOWN = "STREAM_DOWN"  # of the process, like the next
+    REDIS_DOWN = "REDIS_DOWN"
 
 
 class Alert(msgspec.Struct, frozen=True):

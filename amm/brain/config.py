@@ -224,7 +224,7 @@ class InventoryPolicy:
 
 
 @attrs.frozen
-class Sync:
+class SyncSection:
     reconciliation_interval_ms: Ms = whole(60_000, 5_000, 600_000, HOT)
     max_blind_ms: Ms = whole(3_000, 500, 60_000, COLD)
     dead_man_ms: Ms = whole(5_000, 500, 60_000, COLD)
@@ -277,7 +277,7 @@ class Config:
     oracle: Oracle = attrs.field(kw_only=True)
     vol: Volatility = attrs.field(kw_only=True)
     inv: InventoryPolicy = attrs.field(kw_only=True)
-    sync: Sync = attrs.field(kw_only=True)
+    sync: SyncSection = attrs.field(kw_only=True)
     life: Life = attrs.field(kw_only=True)
     limits: Limits = attrs.field(kw_only=True)
 

@@ -42,7 +42,7 @@ FOREIGN_CANCEL_MS: Ms = 500
 
 
 def think(state: MarketState, now_ms: Ms) -> Decision:
-    """Run one cycle up to the wish. The level in force, and with it a kill, is part of the result."""
+    """Run one cycle up to the quote we want. The defence level, and with it a kill, is part of the result."""
     foreign = state.book.without(state.orders.resting(Side.BID), state.orders.resting(Side.ASK))
     fair = _fair(state, foreign, now_ms)
     _watch(state, fair.price, now_ms)
@@ -166,7 +166,7 @@ def _errors(state: MarketState, now_ms: Ms) -> tuple[int, int]:
 
 
 def _latency(state: MarketState, now_ms: Ms) -> Ms | None:
-    """Return the median of the last round trips. Old ones do not count: a pause must be able to end."""
+    """Return the median of the last round trips. Old ones do not count, or a pause could never end."""
     recent = [taken for at, taken in state.health.latencies if at > now_ms - HEALTH_MS]
     return median_low(recent) if len(recent) >= MIN_LATENCIES else None
 
@@ -301,7 +301,7 @@ def _decide(
 
 
 def _wish(state: MarketState, situation: Situation) -> tuple[Quote, dict[Side, list[Target]]]:
-    """Think of a quote, or have it again: in a quiet market nothing that it depends on has changed."""
+    """Work out the quote, or reuse the last one if nothing that it depends on has changed."""
     last = state.cycle.thought
     if last is not None and last.config is state.config and last.situation == situation:
         return last.wish, last.targets
@@ -323,7 +323,7 @@ def _shape(state: MarketState, now_ms: Ms) -> Shape:
 
 
 def _elsewhere(state: MarketState, side: Side) -> int:
-    """Return the shares that are spoken for outside the ladder: unbooked fills, pairs to be burned."""
+    """Return the shares that the ladder must leave alone: unbooked fills, pairs to be burned."""
     unbooked = sum(one.outstanding for one in state.orders.settling.values() if one.side is side)
     return unbooked + state.pairs.set_aside
 

@@ -1,4 +1,4 @@
-"""The second half of a quote cycle: compare the wish with what rests, and send the difference if that is due.
+"""The second half of a quote cycle: compare what we want with what rests, and send the difference if due.
 
 Orders that can stay keep their place in the queue. A book refreshed without a reason loses it for nothing.
 """
@@ -19,7 +19,7 @@ CLIENT_ID_MAX = 64
 
 
 def execute(state: MarketState, decision: Decision, budget: RateBudget, now_ms: Ms) -> None:
-    """Send what brings the book to the wish; leave the rest for the next cycle if it does not all fit."""
+    """Send the steps towards the quote we want; what does not fit now is left for the next cycle."""
     due = _is_due(state, decision, now_ms)
     waiting = any(state.orders.is_changing(side) for side in Side)
     steps = [step for side in Side for step in _steps(state, decision, side, due=due, now_ms=now_ms)]
@@ -97,7 +97,7 @@ def _slots_differ(state: MarketState, decision: Decision, side: Side, now_ms: Ms
 def _steps(
     state: MarketState, decision: Decision, side: Side, *, due: bool, now_ms: Ms
 ) -> list[Step[OwnOrder]]:
-    """Compare one side. One that is held, or waits for answers, only loses what is too aggressive now."""
+    """Compare one side. While it is held or waits for answers, only cancel what is too aggressive."""
     targets = decision.targets[side]
     resting = [order for order in state.orders.on(side) if order.pending is None]
     if _is_held(state, side, now_ms) or state.orders.is_changing(side):

@@ -17,7 +17,7 @@ class Frame(msgspec.Struct, frozen=True):
     events: tuple[Event, ...]
 
 
-class Progress(msgspec.Struct, frozen=True):
+class Delivered(msgspec.Struct, frozen=True):
     """Everything for this market up to this journal id has been delivered (a heartbeat, or later events)."""
 
     seq: int
@@ -70,7 +70,7 @@ class Lost(msgspec.Struct, frozen=True):
 class SteppedBack(msgspec.Struct, frozen=True):
     """The exchange's journal ends before what it has told us: what we know of it may never have been."""
 
-    told_seq: int
+    heard_seq: int
     seq: int
 
 
@@ -152,7 +152,7 @@ class StatusSeen(msgspec.Struct, frozen=True):
 
 Input: TypeAlias = (
     Frame
-    | Progress
+    | Delivered
     | Polled
     | Book
     | Answer

@@ -9,7 +9,7 @@ from amm.brain.arithmetic import Ms
 from amm.brain.commands import AlertKind, ClearLatch, SaveLatch, Severity
 from amm.brain.defence import KILLING, Level, Reason, Stance
 from amm.brain.memory import Cause, Failure, Lifecycle, Purpose, Stopping
-from amm.brain.policy import Kind, Operation
+from amm.brain.policy import Kind, PairOperation
 from amm.brain.state import MarketState
 from amm.brain.wire import MarketStatus, StopMode
 
@@ -54,7 +54,7 @@ def _interrupt(state: MarketState, now_ms: Ms) -> None:
 
 
 def _start(state: MarketState, now_ms: Ms) -> None:
-    """Cancel what an earlier life left, learn the position, wait for the book, begin."""
+    """Cancel what an earlier process left, read the position, wait for the book, begin."""
     if state.life.status is MarketStatus.DRAFT or _ended(state, now_ms):
         fail(state, Failure.NOT_ACTIVE)
     elif state.life.status is not MarketStatus.ACTIVE:
@@ -207,7 +207,7 @@ def _stop(state: MarketState, stopping: Stopping, now_ms: Ms) -> None:
 def _burn_everything(state: MarketState) -> None:
     pairs = min(state.ledger.inventory.yes, state.ledger.inventory.no)
     if pairs > 0 and state.life.status is MarketStatus.ACTIVE and not state.risk.killed:
-        operations.begin(state, Operation(Kind.BURN, pairs))
+        operations.begin(state, PairOperation(Kind.BURN, pairs))
 
 
 def _wind_down(state: MarketState, now_ms: Ms) -> None:

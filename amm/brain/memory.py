@@ -1,4 +1,4 @@
-"""What is remembered of one market, in groups that say who writes to them. Nothing here acts on it."""
+"""What is remembered of one market, in groups; each says which modules write to it."""
 
 from collections import deque
 from enum import Enum
@@ -11,7 +11,7 @@ from amm.brain.config import Config
 from amm.brain.defence import Finding, Level, Reason, Stance
 from amm.brain.measures import Flow, SlidingRange
 from amm.brain.phases import Phase, PhaseReason
-from amm.brain.policy import Operation
+from amm.brain.policy import PairOperation
 from amm.brain.pricing import Fair
 from amm.brain.quote import Quote, Situation
 from amm.brain.quoting.ladder import Side, Target
@@ -102,7 +102,7 @@ class PriceMemory:
     gap_until_ms: Ms = 0
     fair_override: Uc | None = None
     sigma_override: Uc | None = None
-    """Both are held values for tests and for the laboratory's static maker."""
+    """Both replace what would be worked out, for tests and for the laboratory's static maker."""
 
 
 @attrs.define
@@ -171,7 +171,7 @@ class Risk:
 class RunningOperation:
     """A mint or burn between its command and the sync that confirms it."""
 
-    operation: Operation
+    operation: PairOperation
     key: str
     ref: int
     sync_ref: int
@@ -199,7 +199,7 @@ class Stopping:
 
 @attrs.frozen
 class Decision:
-    """One cycle's thinking, with every value on the way: for the log, the metrics and `/state`."""
+    """The result of one cycle, with the values on the way: for the log, the metrics and `/state`."""
 
     at_ms: Ms
     fair: Fair
@@ -226,7 +226,7 @@ class Decision:
 
 @attrs.frozen
 class Thought:
-    """The last quote that was thought of, and what it came from."""
+    """The last quote that was worked out, and what it was worked out from."""
 
     config: Config
     situation: Situation

@@ -1,28 +1,29 @@
-"""Minting, burning and reconciling: the commands whose only news is their own answer.
+"""Minting, burning and reconciling: commands that no event follows, only their own answer.
 
 A mint or burn goes out with a sync right behind it in the same batch. Its own answer books it; the sync then
 gives the exact volumes and cost sums, as the exchange rounded them.
 """
 
+from amm.brain.answers import UNKNOWN_OUTCOME, UNKNOWN_RETRY_MS
 from amm.brain.arithmetic import Ms
 from amm.brain.commands import AlertKind, Burn, Cancel, Mint, Severity, Sync
 from amm.brain.defence import Reason
 from amm.brain.inputs import Answer, CashRead, Refunded
 from amm.brain.memory import PendingSync, RunningOperation
 from amm.brain.orders import PendingCommand, side_of
-from amm.brain.policy import Kind, Operation, idempotency_key
+from amm.brain.policy import Kind, PairOperation, idempotency_key
 from amm.brain.reconcile import Comparison, compare, compare_orders, position_of
 from amm.brain.state import MarketState
 from amm.brain.sweep import CATCH_UP_MS, report_drift
 from amm.brain.wire import Synced
 
-RETRY_MS: tuple[Ms, ...] = (250, 500, 1_000)
-UNKNOWN_OUTCOME = frozenset({9002, 9003})
+REFUSED_SYNC_MS: Ms = 1_000
+"""How long after a refused reconciliation the next one is asked for."""
 KEY_REUSED = 6006
 NOT_AUTHORISED = 6009
 
 
-def begin(state: MarketState, operation: Operation) -> None:
+def begin(state: MarketState, operation: PairOperation) -> None:
     key = idempotency_key(state.market_id, operation, state.ledger.applied_seq)
     state.pairs.operation = RunningOperation(operation, key, state.fresh_ref(), state.fresh_ref())
     send(state, state.pairs.operation)
@@ -64,7 +65,7 @@ def answered(state: MarketState, answer: Answer, now_ms: Ms) -> bool:
                 state.reconciliation.sync,
                 state.reconciliation.sync_wanted,
                 state.reconciliation.sync_after_ms,
-            ) = None, True, now_ms + RETRY_MS[-1]
+            ) = None, True, now_ms + REFUSED_SYNC_MS
             state.counts["reconcile refused"] += 1
             _finish(state)
         return True
@@ -80,10 +81,10 @@ def _operated(state: MarketState, running: RunningOperation, answer: Answer, now
         state.pairs.operated_ms, state.pairs.set_aside = now_ms, 0
         state.counts[f"{operation.kind.value} pairs"] += operation.quantity
     elif answer.code in UNKNOWN_OUTCOME:
-        if running.attempts > len(RETRY_MS):
+        if running.attempts > len(UNKNOWN_RETRY_MS):
             state.risk.resyncing = True
             return
-        running.retry_at_ms = now_ms + RETRY_MS[running.attempts - 1]
+        running.retry_at_ms = now_ms + UNKNOWN_RETRY_MS[running.attempts - 1]
         running.attempts += 1
     elif answer.code == NOT_AUTHORISED:
         state.pairs.no_mints = True
@@ -158,9 +159,9 @@ def _settle_orders(state: MarketState, synced: Synced, now_ms: Ms) -> bool:
 def compare_cash(state: MarketState, read: CashRead) -> None:
     """Take the ledger's word for our cash, if it contradicts us twice by the same amount.
 
-    Once proves nothing: a fill, or an allocation, may just be on its way to one of the two.
+    Once proves nothing: a fill or an allocation may be booked on one side only yet.
     """
-    oldest = state.ledger.history[0].seq if state.ledger.history else read.seq
+    oldest = state.ledger.checkpoints[0].seq if state.ledger.checkpoints else read.seq
     if read.seq < oldest or state.ledger.cash_seq < state.ledger.applied_seq:
         return  # from before what we remember, or money of adopted shares is still to come
     allocated = state.paid_in - state.config.initial_funding_cents
@@ -175,7 +176,7 @@ def compare_cash(state: MarketState, read: CashRead) -> None:
 
 
 def book_refund(state: MarketState, refunded: Refunded) -> None:
-    """What the ledger has more than we had is what our shares brought; the market is done with."""
+    """Book what a void market paid for our shares: what the ledger has now and we had not."""
     allocated = state.paid_in - state.config.initial_funding_cents
     state.ledger.refund(refunded.cash + allocated - state.ledger.inventory.cash)
     state.reconciliation.refund_awaited = False

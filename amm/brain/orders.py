@@ -1,6 +1,6 @@
 """Our own orders: what rests, what is on its way, and how many shares that binds.
 
-Results and order events keep this map; neither ever changes the inventory. A closed order whose fills the
+Answers and order events keep this map; neither ever changes the inventory. A closed order whose fills the
 exchange has told us of, but whose trade events are still to come, goes on binding those shares.
 """
 
@@ -101,7 +101,7 @@ class OwnOrders:
     def promised(self, side: Side) -> Shares:
         """Return the shares that the exchange has in orders, or has sold without our having booked it.
 
-        What is still to come may take the place of what is still to go, so only this can never be more than
+        Orders on their way may replace orders that are leaving, so only this sum can never be more than
         we have.
         """
         resting = sum([order.quantity - order.booked for order in self.live.values() if order.side is side])
@@ -141,7 +141,7 @@ class OwnOrders:
             self.close(order.id, order.filled_quantity, now_ms)
 
     def view(self, order: OrderView, seq: int, now_ms: Ms) -> None:
-        """Follow an order event. One that is older than the answer we have is of no more use."""
+        """Follow an order event, unless it is older than the answer we have."""
         known = self.live.get(order.order_id)
         if known is None:
             if order.status in LIVE and order.order_id not in self.settling:

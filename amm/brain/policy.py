@@ -21,7 +21,7 @@ class Kind(Enum):
 
 
 @attrs.frozen
-class Operation:
+class PairOperation:
     kind: Kind
     quantity: Shares
     wanted: Shares = 0
@@ -47,16 +47,16 @@ class Holdings:
         return min(self.yes, self.no)
 
 
-def choose(config: Config, holdings: Holdings, phase: Phase, left_ms: Ms | None) -> Operation | None:
+def choose(config: Config, holdings: Holdings, phase: Phase, left_ms: Ms | None) -> PairOperation | None:
     """Return the one operation that is due, if any."""
     burning = _burn(config, holdings)
     if burning is not None:
         return burning
     quantity = _mint(config, holdings, phase, left_ms)
-    return Operation(Kind.MINT, quantity) if quantity > 0 else None
+    return PairOperation(Kind.MINT, quantity) if quantity > 0 else None
 
 
-def _burn(config: Config, holdings: Holdings) -> Operation | None:
+def _burn(config: Config, holdings: Holdings) -> PairOperation | None:
     inv = config.inv
     if not inv.auto_merge_enabled or holdings.cash >= inv.merge_cash_low_cents:
         return None
@@ -67,7 +67,7 @@ def _burn(config: Config, holdings: Holdings) -> Operation | None:
     free = min(holdings.yes_available, holdings.no_available)
     if wanted <= 0:
         return None
-    return Operation(Kind.BURN, max(0, min(wanted, free)), wanted)
+    return PairOperation(Kind.BURN, max(0, min(wanted, free)), wanted)
 
 
 def _mint(config: Config, holdings: Holdings, phase: Phase, left_ms: Ms | None) -> Shares:
@@ -96,6 +96,6 @@ def _is_short(config: Config, holdings: Holdings) -> bool:
     )
 
 
-def idempotency_key(market_id: str, operation: Operation, applied_seq: int) -> str:
+def idempotency_key(market_id: str, operation: PairOperation, applied_seq: int) -> str:
     """Return a key that no later decision can repeat: an executed operation advances the journal."""
     return f"amm:{market_id}:{operation.kind.value}:{applied_seq}:{operation.quantity}"

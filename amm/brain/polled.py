@@ -1,4 +1,4 @@
-"""Fills that were read from a list of trades, which names no orders: which were they, what is left of them?
+"""Fills from a list of trades, which names no orders: which orders were they, and what is left of them?
 
 Prices tell. A resting order is filled at its own price, and there is one of ours for each price of a side. A
 fill that fits none, for instance one that we took, is booked all the same; the next reconciliation sees to
@@ -16,8 +16,8 @@ UNNAMED = ""
 
 
 def attribute(state: MarketState, fill: Fill) -> Fill:
-    """Name the orders that were filled; a trade that comes again keeps the names it was given."""
-    if (known := state.ledger.seen.get(fill.trade_id)) is not None:
+    """Name the orders that were filled; a trade that comes again keeps its names."""
+    if (known := state.ledger.booked_trades.get(fill.trade_id)) is not None:
         legs = (attrs.evolve(leg, order_id=old.order_id) for leg, old in zip(fill.legs, known, strict=True))
         return attrs.evolve(fill, legs=tuple(legs))
     return attrs.evolve(fill, legs=tuple(_named(state, leg) for leg in fill.legs))

@@ -1,6 +1,6 @@
-"""The last gate before the comparison with the book: a target that breaks a rule goes, it is not repaired.
+"""The last check before the comparison with the book: a target that breaks a rule is dropped, not repaired.
 
-In normal running it finds nothing. What it finds is a bug elsewhere, so each find raises an alert. That an
+Normally it finds nothing. What it finds is a bug elsewhere, so each find raises an alert. That an
 order of ours buys is not among its rules, because a target cannot say so.
 """
 

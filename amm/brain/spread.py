@@ -73,7 +73,7 @@ class Best:
     bid: Cents | None
 
     def within(self, bounds: Bounds) -> "Best":
-        """Move outward to the bounds; a side that lies beyond them is dropped, never moved inward."""
+        """Move prices outward to the bounds; drop a side that lies beyond them rather than move it inward."""
         ask, bid = self.ask, self.bid
         if ask is not None:
             ask = None if ask > bounds.high else max(ask, bounds.low + 1)

@@ -19,14 +19,14 @@ from amm.brain.defence import Level
 from amm.brain.execution import execute
 from amm.brain.inputs import Input
 from amm.brain.memory import Decision, Lifecycle
-from amm.brain.policy import Holdings, Kind, Operation, choose
+from amm.brain.policy import Holdings, Kind, PairOperation, choose
 from amm.brain.quoting.ladder import Side
 from amm.brain.state import MarketState
 from amm.brain.wire import MarketStatus
 
 
 def decide(state: MarketState, news: Iterable[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
-    """Take the news, do what is due, and return what the caller has to carry out."""
+    """Apply the inputs, do what is due, and return what the caller has to carry out."""
     for one in news:
         apply_input(state, one, now_ms)
     operations.settle(state, now_ms)
@@ -130,7 +130,7 @@ def _operate(state: MarketState, decision: Decision, now_ms: Ms) -> None:
         state.cycle.refresh = state.cycle.refresh or state.pairs.set_aside != chosen.wanted
         state.pairs.set_aside = chosen.wanted
     elif chosen.quantity > 0:
-        operations.begin(state, Operation(chosen.kind, chosen.quantity))
+        operations.begin(state, PairOperation(chosen.kind, chosen.quantity))
 
 
 def _holdings(state: MarketState, decision: Decision) -> Holdings:
@@ -146,7 +146,7 @@ def _holdings(state: MarketState, decision: Decision) -> Holdings:
 
 
 def _repeat_unknown(state: MarketState, now_ms: Ms) -> None:
-    """Send again what may or may not have arrived, with the same body and the same client id."""
+    """Repeat commands whose outcome is unknown, with the same body and the same client id."""
     if state.life.sweep is not None or state.risk.killed or state.life.stopping is not None:
         return
     for pending in state.orders.pending.values():

@@ -1,6 +1,6 @@
 """Removing every own order of a market and proving that none is left: batch cancel, then look, then again.
 
-Pauses, emergencies, stops, starts and resyncs all need this and nothing else, so there is one of it.
+Pauses, emergencies, stops, starts and resyncs all use it; there is no other way to remove orders.
 """
 
 from amm.brain.arithmetic import Ms
@@ -11,7 +11,7 @@ from amm.brain.reconcile import Comparison, compare, drift, pairs_vanished, posi
 from amm.brain.state import MarketState
 from amm.brain.wire import MarketStatus, StopMode, Synced
 
-RETRY_MS: tuple[Ms, ...] = (100, 200, 400, 800, 1_000)
+SWEEP_RETRY_MS: tuple[Ms, ...] = (100, 200, 400, 800, 1_000)
 GIVE_UP_MS: Ms = 30_000
 """After this long without an acknowledged cancel the connections are closed, so that the guard fires."""
 IMMEDIATE_MS: Ms = 2_000
@@ -77,7 +77,7 @@ def _settled_by(state: MarketState, sweep: Sweep) -> Ms:
 
 
 def _give_up(state: MarketState, sweep: Sweep, now_ms: Ms) -> None:
-    """Close the connections when cancelling does not work: the guard removes what we cannot."""
+    """Close the connections if cancelling does not work, so that the exchange's guard removes our orders."""
     if sweep.purpose is not Purpose.KILL or sweep.stage not in (Stage.CANCEL, Stage.CANCELLING):
         return
     since = sweep.dropped_ms if sweep.dropped_ms is not None else sweep.since_ms
@@ -111,12 +111,12 @@ def _keeps(state: MarketState, sweep: Sweep) -> bool:
 def _next(sweep: Sweep, stage: Stage, now_ms: Ms, *, again: bool) -> None:
     sweep.stage = stage
     if again:
-        sweep.retry_at_ms = now_ms + RETRY_MS[min(sweep.attempts, len(RETRY_MS) - 1)]
+        sweep.retry_at_ms = now_ms + SWEEP_RETRY_MS[min(sweep.attempts, len(SWEEP_RETRY_MS) - 1)]
         sweep.attempts += 1
 
 
 def interrupted(state: MarketState) -> None:
-    """The connection is gone, and with it the answer that was awaited."""
+    """The connection broke, and the awaited answer will not come: repeat the step."""
     if state.life.sweep is not None:
         back = {Stage.CANCELLING: Stage.CANCEL, Stage.VERIFYING: Stage.VERIFY}
         state.life.sweep.stage = back.get(state.life.sweep.stage, state.life.sweep.stage)
@@ -145,7 +145,7 @@ def _adopt(state: MarketState, sweep: Sweep, now_ms: Ms) -> None:
 
 
 def finish(state: MarketState, synced: Synced, now_ms: Ms) -> None:
-    """Nothing of ours is in the market, or what is there has just been listed."""
+    """Take the listed orders as all we have, and end the sweep."""
     state.orders.live.clear()
     state.orders.settling.clear()
     state.orders.pending.clear()

@@ -131,14 +131,14 @@ class EventMessage(msgspec.Struct, frozen=True):
 # The public book.
 
 
-class Level(msgspec.Struct, frozen=True):
+class BookLevel(msgspec.Struct, frozen=True):
     price_cents: Cents
     total_quantity: Shares
 
 
 class Levels(msgspec.Struct, frozen=True):
-    bids: list[Level]
-    asks: list[Level]
+    bids: list[BookLevel]
+    asks: list[BookLevel]
 
 
 class BookUpdate(msgspec.Struct, frozen=True, tag_field="type", tag="ORDERBOOK_UPDATE"):

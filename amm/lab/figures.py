@@ -28,12 +28,12 @@ FILLS = ("at_ms", "outcome", "yes_price_cents", "quantity")
 def summary(scenario: Scenario, results: Sequence[Result]) -> str:
     """Everything that was counted in each run, and the table as it is shown."""
     titles = [column.title for column in COLUMNS]
-    told = {
+    document = {
         "scenario": attrs.asdict(scenario),
         "table": [dict(zip(titles, row, strict=True)) for row in rows(results)],
         "runs": [figures(result) for result in results],
     }
-    return json.dumps(told, indent=1) + "\n"
+    return json.dumps(document, indent=1) + "\n"
 
 
 def figures(result: Result) -> dict[str, Any]:

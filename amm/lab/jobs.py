@@ -12,7 +12,7 @@ from amm.brain.arithmetic import Ppm
 from amm.brain.config import Config
 from amm.brain.config_layers import Layer, Start, build
 from amm.lab.measure import Result
-from amm.lab.run import Run
+from amm.lab.run import Simulation
 from amm.lab.scenario import Scenario
 from amm.lab.venue import MARKET
 
@@ -54,7 +54,7 @@ def plan(
 
 def do(job: Job) -> Result:
     contender, scenario = job.contender, job.scenario
-    result = Run(scenario, contender.config(scenario), contender.maker, job.seed).run()
+    result = Simulation(scenario, contender.config(scenario), contender.maker, job.seed).run()
     result = attrs.evolve(result, maker=contender.name)
     return result if job.is_shown else attrs.evolve(result, points=(), marks=())
 

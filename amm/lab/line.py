@@ -1,7 +1,7 @@
 """The maker's line to the exchange: what is on its way, how long that takes, and what a break does to it.
 
-Private events are never lost for good: a line that is mended first tells what was missed, and the last of
-what it had told before once more, as a resumed stream may. Answers and pictures of the book on their way
+Private events are never lost for good: a mended line first delivers what was missed, and again the last of
+what it had delivered before, as a resumed stream may. Answers and pictures of the book on their way
 are gone.
 """
 
@@ -12,7 +12,7 @@ from amm.brain.arithmetic import Ms
 from amm.brain.inputs import Connected, Disconnected, Frame, Input
 from amm.brain.wire import OrderStatusChanged
 
-TOLD_AGAIN = 3
+DELIVERED_AGAIN = 3
 
 
 class Line:
@@ -24,7 +24,7 @@ class Line:
         self.cut_ms: Ms | None = None
         """Since when the line is broken."""
         self.missed: list[Frame] = []
-        self.told: deque[Frame] = deque(maxlen=TOLD_AGAIN)
+        self.delivered: deque[Frame] = deque(maxlen=DELIVERED_AGAIN)
 
     def frames(self, frames: Iterable[Frame], now_ms: Ms) -> None:
         """Send private events: the maker wakes for all but those of its own orders."""
@@ -34,7 +34,7 @@ class Line:
         arrives = now_ms + self.delay_ms
         for frame in frames:
             self.inbox.append((arrives, frame))
-            self.told.append(frame)
+            self.delivered.append(frame)
             if any(not isinstance(event, OrderStatusChanged) for event in frame.events):
                 self.rings.append(arrives)
 
@@ -69,12 +69,12 @@ class Line:
         blind_ms, self.cut_ms = now_ms - self.cut_ms, None
         self.inbox.append((now_ms, Connected(blind_ms, resumed=True)))
         before = {frame.seq for frame in self.missed}
-        again = [frame for frame in self.told if frame.seq not in before]
+        again = [frame for frame in self.delivered if frame.seq not in before]
         self.inbox.extend([(now_ms, frame) for frame in (*again, *self.missed)])
         self.rings.append(now_ms)
         self.missed.clear()
 
     def forget(self) -> None:
-        """Nobody is there to take what is on its way."""
+        """Drop what is on its way: the process that would take it is gone."""
         self.inbox.clear()
         self.rings.clear()

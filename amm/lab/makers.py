@@ -1,7 +1,7 @@
 """Who makes the market: the strategy itself, and two plain makers to hold it against.
 
-All see the same news after the same delay and are obeyed after the same delay. The plain ones requote whole:
-one batch that cancels everything and places the new quote.
+All get the same inputs and have their commands carried out, after the same delays. The plain ones requote
+whole: one batch that cancels everything and places the new quote.
 """
 
 from abc import ABC, abstractmethod
@@ -55,13 +55,13 @@ class Maker(Protocol):
         """How alarmed it is."""
 
     def call(self, news: Sequence[Input], now_ms: Ms) -> list[Command]:
-        """Take the news and say what to send."""
+        """Take the inputs; return the commands to send."""
 
     def due_ms(self, now_ms: Ms) -> Ms | None:
         """When it wants to be called even without news."""
 
     def notes(self) -> dict[str, int]:
-        """What else it counted, by name."""
+        """Other counts, by name."""
 
 
 class StrategyMaker:
@@ -76,7 +76,7 @@ class StrategyMaker:
         self.begin(scenario.funding - 100 * config.initial_mint, START_MS)
 
     def begin(self, cash: Cents, now_ms: Ms) -> None:
-        """A process starts, and knows what belongs to its market and nothing else."""
+        """Start a process that knows only what belongs to its market."""
         scenario = self.scenario
         facts = MarketFacts(
             MARKET,
@@ -108,7 +108,7 @@ class StrategyMaker:
         return self.state.risk.level
 
     def call(self, news: Sequence[Input], now_ms: Ms) -> list[Command]:
-        wishes: list[Command] = []
+        commands: list[Command] = []
         for action in decide(self.state, news, now_ms, self.budget):
             match action:
                 case Alert():
@@ -118,8 +118,8 @@ class StrategyMaker:
                 case RequestSnapshot() | DropConnections() | RenewToken():
                     raise AssertionError(f"nothing here is ever lost or refused for good: {action}")
                 case _:
-                    wishes.append(action)
-        return wishes
+                    commands.append(action)
+        return commands
 
     def due_ms(self, now_ms: Ms) -> Ms | None:
         return next_call_ms(self.state, now_ms)
@@ -130,7 +130,7 @@ class StrategyMaker:
 
 @attrs.define(eq=False)
 class Plain(ABC):
-    """A plain maker: it counts its shares, and when it was hit it lays its whole quote anew."""
+    """A plain maker: it counts its shares, and replaces its whole quote after each fill."""
 
     yes: Shares
     no: Shares
@@ -195,7 +195,7 @@ class Plain(ABC):
         return [Mint(ref=self.minting, market_id=MARKET, quantity=short, idempotency_key=key)]
 
     def _lay(self, targets: dict[Side, list[Target]]) -> list[Command]:
-        """Everything off, then as much of the quote on as there are shares for."""
+        """Cancel everything, then place as much of the quote as there are shares for."""
         batch: list[Command] = [BatchCancel(ref=self._next(), market_id=MARKET)]
         for side in Side:
             free = self._held(side)

@@ -76,7 +76,7 @@ class Result:
     """What the kernel's ledger says was gained once the market had been settled."""
     outcome: str
     worst: Uc
-    """The lowest the gain ever was."""
+    """The lowest value the gain had."""
     drawdown: Uc
     shares: Shares
     fills: int
@@ -92,7 +92,7 @@ class Result:
     distance_sum: Uc
     """From the middle of the quote to the truth, over the seconds that had one."""
     still_sum: Uc
-    """From where it all began to the truth, over the same seconds: what a maker is off that never learns."""
+    """From the first price to the truth, over the same seconds: how far off a maker is that never learns."""
     followed: int
     """The quote's way from where it began times the truth's, over the same seconds, in uc squared."""
     strayed: int

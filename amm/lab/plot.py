@@ -16,7 +16,7 @@ TICKS = 5
 
 
 @attrs.frozen
-class Line:
+class Curve:
     """A series over time; None is a gap. Values are whole numbers of whatever the plot shows."""
 
     name: str
@@ -48,7 +48,7 @@ class Plot:
     """What one of the numbers on the axis is worth in the values."""
     begin: int
     end: int
-    lines: Sequence[Line]
+    lines: Sequence[Curve]
     marks: Sequence[Mark] = ()
     bands: Sequence[Band] = ()
 
@@ -97,7 +97,7 @@ class Plot:
             x = self._x(self.begin + hour * 3_600_000)
             yield f'<text x="{x}" y="{HEIGHT - 6}" class="time">{hour} h</text>'
 
-    def _path(self, line: Line, low: int, high: int) -> str:
+    def _path(self, line: Curve, low: int, high: int) -> str:
         drawn: list[str] = []
         pen_down = False
         for at, value in line.values:

@@ -7,7 +7,7 @@ from itertools import cycle, groupby
 from amm.brain.arithmetic import CENT
 from amm.brain.defence import Level
 from amm.lab.measure import Point, Result
-from amm.lab.plot import Band, Line, Mark, Plot
+from amm.lab.plot import Band, Curve, Mark, Plot
 from amm.lab.scenario import START_MS, Scenario
 from amm.lab.table import COLUMNS, DOLLAR, dollars, rows
 
@@ -74,7 +74,7 @@ def side_by_side(scenario: Scenario, results: Sequence[Result]) -> Iterable[Plot
             flow = f"{informed / 10_000:g}% informed, seed {rivals[0].seed}"
             title = f"Gain in dollars, side by side on the same flow: {flow}"
             lines = [
-                Line(one.maker, colour, [(point.at_ms, point.split.gain) for point in one.points])
+                Curve(one.maker, colour, [(point.at_ms, point.split.gain) for point in one.points])
                 for one, colour in zip(rivals, cycle(COLOURS), strict=False)
             ]
             yield Plot(title, DOLLAR, START_MS, scenario.end_ms, lines)
@@ -114,8 +114,8 @@ def plots(scenario: Scenario, result: Result) -> list[Plot]:
     points, begin, end = result.points, START_MS, scenario.end_ms
     marks = [Mark(at, price * CENT, GREEN if quantity > 0 else RED) for at, price, quantity in result.marks]
 
-    def line(name: str, colour: str, values: Iterable[int | None]) -> Line:
-        return Line(name, colour, list(zip((point.at_ms for point in points), values, strict=True)))
+    def line(name: str, colour: str, values: Iterable[int | None]) -> Curve:
+        return Curve(name, colour, list(zip((point.at_ms for point in points), values, strict=True)))
 
     return [
         Plot(

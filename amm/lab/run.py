@@ -12,7 +12,7 @@ import attrs
 from amm.brain.arithmetic import CENT, Ms
 from amm.brain.commands import Command
 from amm.brain.config import Config
-from amm.brain.inputs import Pong, Progress
+from amm.brain.inputs import Delivered, Pong
 from amm.lab.chance import Chance
 from amm.lab.line import Line
 from amm.lab.makers import Maker, StrategyMaker, make
@@ -34,7 +34,7 @@ GUARD_MS: Ms = 5_000
 """After so long without its maker the exchange removes the maker's orders."""
 
 
-class Run:
+class Simulation:
     def __init__(self, scenario: Scenario, config: Config, maker: str, seed: int) -> None:
         self.scenario, self.seed, self.name = scenario, seed, maker
         self.truth: Truth = draw_truth(scenario, seed)
@@ -77,7 +77,7 @@ class Run:
         return self._result()
 
     def at(self, at_ms: Ms, act: Callable[[Ms], None]) -> None:
-        """Put something on the agenda; what is due at the same time happens in the order it was put there."""
+        """Put something on the agenda; what is due at the same time happens in the order it came."""
         heappush(self.agenda, (at_ms, self.entered, act))
         self.entered += 1
 
@@ -108,7 +108,7 @@ class Run:
         self.at(end, order(commands.ResumeMarket(at=end * 1_000, market_id=MARKET, by=BY)))
 
     def _break(self) -> None:
-        """Break the line to the strategy, or end its process; the plain makers know no such trouble."""
+        """Break the line to the strategy, or end its process; the plain makers are spared both."""
         maker = self.maker
         if not isinstance(maker, StrategyMaker):
             return
@@ -135,12 +135,12 @@ class Run:
         self._spread(now_ms)
 
     def _die(self, now_ms: Ms) -> None:
-        """Nobody notices that the line is cut, and nobody is called."""
+        """The process ends: it does not notice the break, and is not called."""
         self.line.forget()
         self.due_ms = self.scenario.end_ms
 
     def _rise(self, maker: StrategyMaker, now_ms: Ms) -> None:
-        """A new process knows nothing of what was: it asks."""
+        """A new process begins, with only what the exchange tells it."""
         account = self.venue.maker.account
         maker.begin(account.available + account.frozen, now_ms)
         self.line = Line(self.scenario.feed_ms)
@@ -191,18 +191,18 @@ class Run:
             self.pinged_ms = now_ms
             news.append(Pong(self.scenario.command_ms + self.scenario.feed_ms))
             if not self.line.inbox:
-                news.append(Progress(self.venue.exchange.head))
-        if wishes := self.maker.call(news, now_ms):
-            self.at(now_ms + self.scenario.command_ms, lambda at_ms: self._carry_out(wishes, at_ms))
+                news.append(Delivered(self.venue.exchange.head))
+        if commands := self.maker.call(news, now_ms):
+            self.at(now_ms + self.scenario.command_ms, lambda at_ms: self._carry_out(commands, at_ms))
 
-    def _carry_out(self, wishes: list[Command], now_ms: Ms) -> None:
-        """One batch of the maker's: answered and told in the order in which it happened.
+    def _carry_out(self, commands: list[Command], now_ms: Ms) -> None:
+        """One batch of the maker's, answered and reported in the order in which it happened.
 
         What a break finds on its way arrives or does not; its answer is lost in any case.
         """
         if self.line.cut_ms is not None and self.luck.sign() < 0:
             return
-        for wish in wishes:
+        for wish in commands:
             self.sent[type(wish).__name__] += 1
             self.line.send([self.venue.carry_out(wish, now_ms)], now_ms, wake=False)
             self._deliver(now_ms)

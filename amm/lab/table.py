@@ -85,6 +85,6 @@ def late(group: Sequence[Result]) -> str:
 
 
 def dollars(uc: float) -> str:
-    """Two decimals, and no minus before nothing."""
+    """Write dollars with two decimals, and zero without a minus."""
     written = f"{uc / DOLLAR:,.2f}"
     return "0.00" if written == "-0.00" else written

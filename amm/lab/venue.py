@@ -1,12 +1,12 @@
 """The exchange in process: the maker's commands become the kernel's, its facts become private events.
 
-It says what the command stream would say, without the wire. It knows nothing of time passing: whoever calls
+It says what the command stream would say, without the wire. It has no clock: whoever calls
 says when.
 """
 
 import attrs
 
-from amm.brain import commands as wishes
+from amm.brain import commands as maker_commands
 from amm.brain import wire
 from amm.brain.arithmetic import Cents, Ms, Shares
 from amm.brain.inputs import Answer, Book, Frame
@@ -156,7 +156,7 @@ class Venue:
         of_maker = wire.Party(maker.account.id, maker.id, wire.Role.MAKER, trade.maker_fee)
         of_taker = wire.Party(taker.account.id, taker.id, wire.Role.TAKER, trade.taker_fee)
         buyer, seller = (of_maker, of_taker) if maker.is_bid else (of_taker, of_maker)
-        told: list[wire.Event] = [
+        views: list[wire.Event] = [
             wire.TradeExecuted(
                 now_ms,
                 MARKET,
@@ -168,8 +168,8 @@ class Venue:
         for (order, fee, other), after in zip(parties, fill.orders, strict=True):
             if order.account is self.maker.account:
                 self.met.append(Met(order.terms.side, fill.trade_price, fill.fill_qty, fee, other.account.id))
-                told.append(self._filled_view(order, after, fill.fill_qty, now_ms))
-        return tuple(told)
+                views.append(self._filled_view(order, after, fill.fill_qty, now_ms))
+        return tuple(views)
 
     @staticmethod
     def _filled_view(order: Order, after: OrderAfter, quantity: Shares, now_ms: Ms) -> wire.Event:
@@ -178,61 +178,61 @@ class Venue:
 
     # What the maker asks.
 
-    def carry_out(self, wish: wishes.Command, now_ms: Ms) -> Answer:
+    def carry_out(self, command: maker_commands.Command, now_ms: Ms) -> Answer:
         """Execute one command of the maker's and say what the stream would answer."""
-        if isinstance(wish, wishes.Sync):
-            return Answer(wish.ref, 0, self.exchange.head, self.synced())
-        outcome = self.execute(self._command(wish, now_ms * 1_000))
+        if isinstance(command, maker_commands.Sync):
+            return Answer(command.ref, 0, self.exchange.head, self.synced())
+        outcome = self.execute(self._command(command, now_ms * 1_000))
         code, data = said(outcome.answer)
-        return Answer(wish.ref, code, outcome.seen, data)
+        return Answer(command.ref, code, outcome.seen, data)
 
-    def _command(self, wish: wishes.Command, at: int) -> commands.AnyCommand:
-        match wish:
-            case wishes.Place():
+    def _command(self, command: maker_commands.Command, at: int) -> commands.AnyCommand:
+        match command:
+            case maker_commands.Place():
                 return commands.PlaceOrder(
                     at=at,
                     user_id=AMM_ID,
-                    client_order_id=wish.client_order_id,
+                    client_order_id=command.client_order_id,
                     market_id=MARKET,
                     terms=commands.OrderTerms(
-                        SIDES[wish.side], Direction.SELL, wish.price_cents, wish.quantity
+                        SIDES[command.side], Direction.SELL, command.price_cents, command.quantity
                     ),
-                    nonce=wish.ref,
+                    nonce=command.ref,
                 )
-            case wishes.Replace(new_order=new):
+            case maker_commands.Replace(new_order=new):
                 return commands.ReplaceOrder(
                     at=at,
                     user_id=AMM_ID,
-                    old_order_id=wish.old_order_id,
+                    old_order_id=command.old_order_id,
                     client_order_id=new.client_order_id,
                     market_id=MARKET,
                     terms=commands.OrderTerms(SIDES[new.side], Direction.SELL, new.price_cents, new.quantity),
-                    nonce=wish.ref,
+                    nonce=command.ref,
                 )
-            case wishes.Cancel(order_id=order_id):
+            case maker_commands.Cancel(order_id=order_id):
                 return commands.CancelOrder(at=at, user_id=AMM_ID, order_id=order_id)
-            case wishes.BatchCancel(cancel_scope=scope):
+            case maker_commands.BatchCancel(cancel_scope=scope):
                 return commands.BatchCancel(at=at, user_id=AMM_ID, market_id=MARKET, scope=CancelScope(scope))
-            case wishes.Mint(quantity=quantity, idempotency_key=key):
+            case maker_commands.Mint(quantity=quantity, idempotency_key=key):
                 return commands.MintShares(
                     at=at,
                     user_id=AMM_ID,
                     market_id=MARKET,
                     quantity=quantity,
                     idempotency_key=key,
-                    nonce=wish.ref,
+                    nonce=command.ref,
                 )
-            case wishes.Burn(quantity=quantity, idempotency_key=key):
+            case maker_commands.Burn(quantity=quantity, idempotency_key=key):
                 return commands.BurnShares(
                     at=at,
                     user_id=AMM_ID,
                     market_id=MARKET,
                     quantity=quantity,
                     idempotency_key=key,
-                    nonce=wish.ref,
+                    nonce=command.ref,
                 )
             case _:
-                raise AssertionError(f"no command for {wish}")
+                raise AssertionError(f"no command for {command}")
 
     def synced(self) -> wire.Synced:
         account, position, terms = self.maker.account, self.maker, self.market.terms
@@ -265,7 +265,7 @@ class Venue:
                 self.pictures,
                 MARKET,
                 now_ms,
-                wire.Levels([wire.Level(*one) for one in bids], [wire.Level(*one) for one in asks]),
+                wire.Levels([wire.BookLevel(*one) for one in bids], [wire.BookLevel(*one) for one in asks]),
             )
         )
 

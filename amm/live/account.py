@@ -1,6 +1,6 @@
-"""What the markets have and have lost together: their cash held to the account's ledger, and one loss limit.
+"""All markets together: their cash compared with the account's ledger, and one limit for their losses.
 
-It reads and compares: what follows from a loss is the supervisor's to do, from a difference the market's.
+It only reads and compares. The supervisor acts on a loss, the market on a difference.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,9 +14,9 @@ from amm.brain.inputs import CashRead, Refunded
 from amm.brain.memory import Lifecycle
 from amm.brain.reconcile import cash_difference
 from amm.live.cash import read_tally
-from amm.live.rest import Exchange, RefusedError, UnreachableError
+from amm.live.rest import ExchangeClient, RefusedError, UnreachableError
 from amm.live.run import Run
-from amm.live.state_store import Keep, KeepError
+from amm.live.state_store import StateStore, StateStoreError
 
 log = structlog.get_logger(__name__)
 
@@ -27,8 +27,8 @@ CASH_AGAIN = 5.0
 
 @attrs.define(eq=False)
 class Account:
-    exchange: Exchange
-    keep: Keep
+    exchange: ExchangeClient
+    store: StateStore
     clock: Callable[[], Ms]
     runs: dict[str, Run]
     unallocated: Cents = 0
@@ -36,7 +36,7 @@ class Account:
 
     @property
     def cash(self) -> Cents:
-        """All that the account has. Nothing of it is ever set aside: we never buy."""
+        """All the cash of the account. None of it is ever frozen, because we never buy."""
         return self.unallocated + sum(self._market_cash())
 
     @property
@@ -50,14 +50,14 @@ class Account:
         return bool(limits) and self.lost_today() >= min(limits)
 
     def lost_today(self) -> Cents:
-        """Markets that have ended today count as they stood at their last cycle."""
+        """What all markets lost today; one that has ended counts as it stood at its last cycle."""
         today = self.clock() // DAY_MS
         states = [run.state for run in self.runs.values() if run.state is not None]
         decisions = [state.cycle.decision for state in states if state.cycle.decision is not None]
         return -sum(one.day_pnl for one in decisions if one.at_ms // DAY_MS == today)
 
     async def watch(self) -> None:
-        """Hold every market's cash to the account's ledger, and all of them to the account."""
+        """Compare every market's cash with the ledger, and their sum with the account."""
         read_at = float("-inf")
         while True:
             urgent = any(run.market.is_in_doubt for run in self._alive() if run.market is not None)
@@ -65,7 +65,7 @@ class Account:
                 read_at = trio.current_time()
                 try:
                     await self.read_cash()
-                except (UnreachableError, RefusedError, KeepError) as trouble:
+                except (UnreachableError, RefusedError, StateStoreError) as trouble:
                     log.warning("the ledger could not be compared", why=str(trouble))
             await trio.sleep(CASH_AGAIN)
 
@@ -79,12 +79,12 @@ class Account:
             )  # before we ask: so the answer holds what was paid
             if not is_void and market.state.life.lifecycle not in (Lifecycle.RUNNING, Lifecycle.EMERGENCY):
                 continue
-            tally, seq = await read_tally(self.exchange, run.market_id, market.kept.tally)
-            if tally.start_key != market.kept.tally_key:
+            tally, seq = await read_tally(self.exchange, run.market_id, market.stored.tally)
+            if tally.start_key != market.stored.tally_key:
                 continue  # a newer start: this one is about to end
-            if tally != market.kept.tally:
-                market.kept.note(tally)
-                self.keep.write(market.kept)
+            if tally != market.stored.tally:
+                market.stored.note(tally)
+                self.store.write(market.stored)
             cash = run.line.initial_budget_cents + tally.sum_cents
             if is_void:
                 run.tell(Refunded(cash))

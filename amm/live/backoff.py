@@ -1,4 +1,4 @@
-"""How long to wait before trying again: longer each time, and never quite the same."""
+"""How long to wait before trying again: longer after each failure, and a little random."""
 
 import random
 
@@ -10,7 +10,7 @@ LONGEST_SECONDS = 5.0
 
 @attrs.define
 class Backoff:
-    """A quarter of a second, doubling up to five, a tenth more or less so that many do not come at once."""
+    """A quarter of a second, doubling up to five; a tenth is random, so that clients do not retry in step."""
 
     seconds: float = FIRST_SECONDS
 
@@ -21,7 +21,7 @@ class Backoff:
 
     @property
     def is_first(self) -> bool:
-        """Whether nothing has failed since the beginning, or since it last went well."""
+        """Whether nothing has failed since the start or the last success."""
         return self.seconds == FIRST_SECONDS
 
     def reset(self) -> None:

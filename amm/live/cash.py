@@ -1,4 +1,4 @@
-"""What belongs to one market of the account's cash, worked out from the account's ledger.
+"""How much of the account's cash belongs to one market, worked out from the account's ledger.
 
 The exchange knows one cash balance for the whole account. A market's own is the budget of its present start
 and every ledger entry of that market since: the mint of the start is the first of them. What an earlier start
@@ -8,7 +8,7 @@ left over belongs to no market, until somebody allocates it.
 import attrs
 
 from amm.brain.arithmetic import Cents
-from amm.live.rest import Exchange, LedgerEntry
+from amm.live.rest import ExchangeClient, LedgerEntry
 
 
 @attrs.frozen
@@ -21,11 +21,11 @@ class Tally:
 
 
 def start_key(market_id: str) -> str:
-    """Return how the reference of a start's mint begins; the number of the start follows."""
+    """Return the prefix of the reference of a start's mint; the number of the start follows."""
     return f"amm_start_{market_id}_"
 
 
-async def read_tally(exchange: Exchange, market_id: str, known: Tally) -> tuple[Tally, int]:
+async def read_tally(exchange: ExchangeClient, market_id: str, known: Tally) -> tuple[Tally, int]:
     """Add up what is new since `known`; return it with the journal id that it stands for.
 
     Pages come newest first. Whatever is booked meanwhile only shifts what follows, so the first page alone

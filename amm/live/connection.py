@@ -1,7 +1,7 @@
 """The command stream: commands out, answers and private events in, across connections that break.
 
-It keeps the connection, numbers commands, puts events in their order and says when something may be missing.
-What any of it means for a market it does not know.
+It keeps the connection, numbers commands, puts events in order and reports what may be missing.
+It does not know what any of it means for a market.
 """
 
 import ssl
@@ -61,7 +61,7 @@ class Result(msgspec.Struct, frozen=True, tag_field="t", tag="result"):
 
 
 class Part(msgspec.Struct, frozen=True, tag_field="t", tag="part"):
-    """Of the result of a `sync`, ahead of it."""
+    """A part of the result of a large `sync`; parts come ahead of the result."""
 
     cid: int
     data: SyncedPart
@@ -71,13 +71,13 @@ class PrivateEvent(EventMessage, frozen=True, tag_field="t", tag="event"):
     pass
 
 
-class Limits(msgspec.Struct, frozen=True):
+class StreamLimits(msgspec.Struct, frozen=True):
     max_in_flight: int
 
 
 class Hello(msgspec.Struct, frozen=True, tag_field="t", tag="hello"):
     seq: int
-    limits: Limits
+    limits: StreamLimits
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag_field="t", tag="heartbeat"):
@@ -100,20 +100,20 @@ class From(msgspec.Struct, frozen=True):
     from_: int = msgspec.field(name="from")
 
 
-class Markets(Protocol):
-    """Whoever has the markets, as the connection sees it."""
+class StreamListener(Protocol):
+    """Who takes what the connection has for the markets."""
 
     def frame(self, market_id: str, frame: Frame) -> None: ...
     def answer(self, market_id: str, answer: Answer) -> None: ...
     def pong(self, round_trip_ms: Ms) -> None: ...
     def lost(self) -> None: ...
-    def stepped_back(self, told_seq: int, seq: int) -> None: ...
+    def stepped_back(self, heard_seq: int, seq: int) -> None: ...
     def down(self) -> None: ...
     def up(self, blind_ms: Ms, *, resumed: bool) -> None: ...
 
 
 class LineError(Exception):
-    """This connection is of no more use."""
+    """This connection cannot be used any more."""
 
 
 ENDS = (
@@ -153,24 +153,24 @@ class CommandStream:
     credentials: Credentials
     clock: Callable[[], Ms]
     grace_ms: Ms
-    """What the guard is set to."""
+    """How long the exchange's guard waits before it cancels our orders."""
     in_flight_max: int = 256
     tls: ssl.SSLContext | None = None
-    markets: Markets = attrs.field(init=False)
-    """Set before `run`: the two know each other."""
+    markets: StreamListener = attrs.field(init=False)
+    """Set before `run`; it could not be an argument, because the two know each other."""
 
     delivered: int = 0
     """Everything up to this journal id has been handed to the markets."""
     connected: bool = False
     why: str = "not connected yet"
     heard_ms: Ms | None = None
-    seen: Observed = attrs.field(factory=Observed)
+    observed: Observed = attrs.field(factory=Observed)
     _line: trio.CancelScope | None = None
     _stay_away_ms: Ms = 0
     _sequencer: Sequencer = attrs.field(factory=Sequencer)
     _flying: dict[int, InFlight] = attrs.field(factory=dict)
     _parts: dict[int, list[Order]] = attrs.field(factory=dict)
-    """What has come of large views, by the `sync` that asked for them."""
+    """The parts of large views received so far, by the `sync` that asked for them."""
     _asked: dict[int, Callable[[Result], None]] = attrs.field(factory=dict)
     _outgoing: deque[bytes] = attrs.field(factory=deque)
     _something_to_send: trio.Event = attrs.field(factory=trio.Event)
@@ -179,7 +179,7 @@ class CommandStream:
     # What the markets use.
 
     def submit(self, market_id: str, commands: list[Command]) -> None:
-        """Send commands in one batch. Without a connection they vanish: `down` has been or will be told.
+        """Send commands in one batch. Without a connection they are dropped; `down` tells the markets.
 
         It does not wait, so that nothing can come between a decision and its commands.
         """
@@ -273,7 +273,7 @@ class CommandStream:
             self.delivered = msgspec.json.decode(first.data, type=From).from_ - 1
         now = self.clock()
         blind = 0 if self.heard_ms is None else now - self.heard_ms
-        self.seen.reconnects += self.heard_ms is not None
+        self.observed.reconnects += self.heard_ms is not None
         self.connected, self.heard_ms, self.why = True, now, ""
         self.markets.up(blind, resumed=resumed)
 
@@ -290,13 +290,13 @@ class CommandStream:
             self.markets.down()
 
     async def _ping(self) -> None:
-        """See that somebody answers, for as long as somebody does."""
+        """Ping until an answer stays away."""
         while True:
             asked = trio.current_time()
             await self._ask("ping")
             self.markets.pong(round((trio.current_time() - asked) * 1_000))
             if self._sequencer.is_lost(self.clock(), HOLE_GRACE_MS):
-                self.seen.gaps += 1
+                self.observed.gaps += 1
                 self.markets.lost()
                 raise LineError("an event is missing")
             await trio.sleep(PING_EVERY)
@@ -308,7 +308,7 @@ class CommandStream:
         return result
 
     async def _try(self, op: str, **members: Any) -> Result:
-        """Ask something on the connection's own behalf."""
+        """Send a request of the connection itself, and return its answer."""
         cid, answered = self._fresh_cid(), trio.Event()
         results: list[Result] = []
 
@@ -386,12 +386,12 @@ class CommandStream:
                 if not isinstance(event, OrderStatusChanged) or event.order.user_id == AMM_USER_ID:
                     by_market.setdefault(event.market_id, []).append(event)
             for market_id, events in by_market.items():
-                self.seen.events.update((market_id, type(event).__name__) for event in events)
+                self.observed.events.update((market_id, type(event).__name__) for event in events)
                 self.markets.frame(market_id, Frame(seq, tuple(events)))
             self.delivered = max(self.delivered, seq)
 
     def _look_back(self, seq: int) -> None:
-        """A journal only grows. One that does not has lost what we were told, or is another."""
+        """Check that the journal has not gone back: it would have lost what we were told, or be another."""
         if seq < self.delivered:
             self.markets.stepped_back(self.delivered, seq)
             self.delivered = seq
@@ -404,8 +404,8 @@ class CommandStream:
         if flying is None:
             return
         outcome = "ok" if result.ok else str(result.code)
-        self.seen.commands[flying.market_id, flying.op, outcome] += 1
-        self.seen.latency(flying.market_id, flying.op, (trio.current_time() - flying.sent_at) * 1_000)
+        self.observed.commands[flying.market_id, flying.op, outcome] += 1
+        self.observed.latency(flying.market_id, flying.op, (trio.current_time() - flying.sent_at) * 1_000)
         kind = SUCCESS_DATA[flying.op] if result.ok else REFUSAL_DATA.get(result.code)
         data = None if kind is None else msgspec.json.decode(result.data, type=kind)
         if (orders := self._parts.pop(result.cid, None)) is not None and isinstance(data, Synced):

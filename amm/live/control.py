@@ -1,6 +1,6 @@
 """The maker's own small HTTP server: health, state and metrics to look at, control for people.
 
-Who may control is the exchange's to say: it is shown the caller's token, and only an administrator's passes.
+The exchange decides who may control: it is shown the caller's token, and only an administrator's passes.
 """
 
 import functools
@@ -17,7 +17,7 @@ from hypercorn.config import Config as ServerConfig
 from quart import Response, request
 from quart_trio import QuartTrio
 
-from amm.brain.arithmetic import Cents, Ms, milliseconds
+from amm.brain.arithmetic import Cents, Ms, read_epoch_ms
 from amm.brain.config_layers import ConfigInvalidError
 from amm.brain.inputs import Allocate, Input, KnownEvents, Resume
 from amm.brain.memory import Lifecycle
@@ -25,7 +25,7 @@ from amm.live.metrics import Metrics
 from amm.live.mirror import Mirror
 from amm.live.rest import RefusedError, UnreachableError
 from amm.live.run import Run
-from amm.live.state_store import KeepError
+from amm.live.state_store import StateStoreError
 from amm.live.supervisor import Supervisor
 from amm.live.transport import Transport
 from amm.live.view import state_of
@@ -62,8 +62,8 @@ class ConfigBody(msgspec.Struct, frozen=True):
 
 
 @attrs.frozen
-class NoError(Exception):
-    """An answer that is not what was asked for."""
+class HttpError(Exception):
+    """Ends a request with this status and message."""
 
     status: int
     message: str
@@ -86,7 +86,7 @@ class Control:
     async def serve(
         self, host: str, port: int, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        """Serve until cancelled; tell the address, on any free port for 0."""
+        """Serve until cancelled, and report the address; port 0 is any free one."""
         config = ServerConfig()
         config.bind = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
         config.errorlog = None
@@ -146,7 +146,7 @@ class Control:
     async def state(self, market_id: str) -> Response:
         try:
             return answer(self._state(self._run(market_id)))
-        except NoError as no:
+        except HttpError as no:
             return answer({"error": no.message}, no.status)
 
     def _state(self, run: Run) -> dict[str, Any]:
@@ -155,7 +155,7 @@ class Control:
     # To control.
 
     async def controlled(self, what: str, handle: Handler, market_id: str) -> Response:
-        """Let an administrator do it, and write down that it was done."""
+        """Carry out an administrator's request, and log it."""
         request_id = request.headers.get("X-Request-Id")
         try:
             body = await request.get_data(as_text=False)
@@ -169,13 +169,13 @@ class Control:
             return answer({"error": f"malformed: {trouble}"}, 400)
         except ConfigInvalidError as trouble:
             return answer({"error": "invalid configuration", "problems": list(trouble.problems)}, 422)
-        except NoError as no:
+        except HttpError as no:
             return answer({"error": no.message}, no.status)
         log.info("control", what=what, market=market_id, request_id=request_id, body=body.decode())
         return answer(done)
 
     async def _once(self, key: Key, handle: Handler, body: bytes) -> dict[str, Any]:
-        """Do it once for each request id: one that comes again meanwhile waits for the first one's answer."""
+        """Carry out each request id once; a repetition waits for the first one's answer and gets it, too."""
         while key in self._doing:
             await self._doing[key].wait()
         if key in self._done:
@@ -193,16 +193,16 @@ class Control:
     async def _authorise(self, market_id: str) -> None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer" or not token:
-            raise NoError(401, "an administrator's token is needed")
+            raise HttpError(401, "an administrator's token is needed")
         known = next(iter(self.supervisor.runs), None) if market_id == ALL else self._run(market_id).market_id
         if known is None:
-            raise NoError(404, "no market is running")
+            raise HttpError(404, "no market is running")
         try:
             allowed = await self.supervisor.exchange.is_administrator(token, known)
         except (RefusedError, UnreachableError) as trouble:
-            raise NoError(503, f"the exchange cannot say who you are: {trouble}") from None
+            raise HttpError(503, f"the exchange cannot say who you are: {trouble}") from None
         if not allowed:
-            raise NoError(403, "an administrator's token is needed")
+            raise HttpError(403, "an administrator's token is needed")
 
     async def kill(self, market_id: str, body: bytes) -> dict[str, Any]:
         reason = msgspec.json.decode(body, type=KillBody).reason
@@ -212,33 +212,33 @@ class Control:
             try:
                 self.supervisor.kill(run, reason)
                 killed.append(run.market_id)
-            except KeepError as trouble:  # the others are to stop all the same
+            except StateStoreError as trouble:  # the others are to stop all the same
                 failed.append(f"{run.market_id}: {trouble}")
         if failed:
             done = ", ".join(killed) or "none"
-            raise NoError(503, f"not killed, for it could not be kept: {'; '.join(failed)}; killed: {done}")
+            raise HttpError(503, f"not killed, for it could not be kept: {'; '.join(failed)}; killed: {done}")
         return {"killed": killed}
 
     async def resume(self, market_id: str, body: bytes) -> dict[str, Any]:
         wish = msgspec.json.decode(body, type=ResumeBody)
         run = self._living(market_id)
         if self.supervisor.account.lost_too_much and not wish.override:
-            raise NoError(422, "cannot resume: all markets together have lost too much today")
+            raise HttpError(422, "cannot resume: all markets together have lost too much today")
         if run.has_crashed:
             run.resumed.set()
             return {"resumed": market_id}
-        await self._told(self._open(market_id), Resume(wish.override))
+        await self._tell_and_wait(self._open(market_id), Resume(wish.override))
         state = run.state
         if state is None or state.life.lifecycle is not Lifecycle.RUNNING or state.risk.latched:
-            raise NoError(422, "cannot resume: the market is not ACTIVE, or a reason to stop still holds")
+            raise HttpError(422, "cannot resume: the market is not ACTIVE, or a reason to stop still holds")
         return {"resumed": market_id}
 
     async def events(self, market_id: str, body: bytes) -> dict[str, Any]:
         written = msgspec.json.decode(body, type=EventsBody).times
         try:
-            times = tuple(moment for one in written if (moment := milliseconds(one)) is not None)
+            times = tuple(moment for one in written if (moment := read_epoch_ms(one)) is not None)
         except (ValueError, TypeError):
-            raise NoError(400, "times must be RFC 3339, with their zone: 2026-11-20T12:00:00Z") from None
+            raise HttpError(400, "times must be RFC 3339, with their zone: 2026-11-20T12:00:00Z") from None
         self._open(market_id).tell(KnownEvents(times))
         return {"times_ms": list(times)}
 
@@ -248,15 +248,15 @@ class Control:
         try:
             await self.supervisor.account.read_account()
         except (RefusedError, UnreachableError) as trouble:
-            raise NoError(503, f"the account cannot be read: {trouble}") from None
+            raise HttpError(503, f"the account cannot be read: {trouble}") from None
         if amount > self.supervisor.account.unallocated:
-            raise NoError(422, f"only {self.supervisor.account.unallocated} cents belong to no market")
+            raise HttpError(422, f"only {self.supervisor.account.unallocated} cents belong to no market")
         state = run.state
         assert state is not None
         before = state.paid_in
-        await self._told(run, Allocate(amount))
+        await self._tell_and_wait(run, Allocate(amount))
         if state.paid_in != before + amount:
-            raise NoError(422, "more than inv.budget_limit_cents allows, or than the market has")
+            raise HttpError(422, "more than inv.budget_limit_cents allows, or than the market has")
         return {"market_cash_cents": state.ledger.inventory.cash}
 
     async def configure(self, market_id: str, body: bytes) -> dict[str, Any]:
@@ -268,24 +268,24 @@ class Control:
     def _run(self, market_id: str) -> Run:
         run = self.supervisor.runs.get(market_id)
         if run is None:
-            raise NoError(404, f"the market maker was not started in {market_id}")
+            raise HttpError(404, f"the market maker was not started in {market_id}")
         return run
 
     def _living(self, market_id: str) -> Run:
-        """A run that goes on or can: one that waits for a person counts, one that is being opened, too."""
+        """Return a run that is not over; it may be opening, or waiting for a person."""
         run = self._run(market_id)
         if run.over:
-            raise NoError(422, f"{market_id} is not being quoted")
+            raise HttpError(422, f"{market_id} is not being quoted")
         return run
 
     def _open(self, market_id: str) -> Run:
         run = self._living(market_id)
         if run.state is None:
-            raise NoError(422, f"{market_id} is not being quoted")
+            raise HttpError(422, f"{market_id} is not being quoted")
         return run
 
-    async def _told(self, run: Run, news: Input) -> None:
-        """Tell a market something and wait until it has taken it in, or never will: it may end or fail."""
+    async def _tell_and_wait(self, run: Run, news: Input) -> None:
+        """Send an input and wait until it has been applied, or the market has ended or failed."""
         market = run.market
         run.tell(news)
         while market is run.market and not run.over and market is not None and news in market.inbox:
@@ -293,7 +293,7 @@ class Control:
 
 
 async def exactly() -> Response | None:
-    """A path has one spelling, so that a proxy's rule about it holds."""
+    """Refuse other spellings of a path, so that a proxy's rule about it cannot be evaded."""
     written: bytes = request.scope["raw_path"]
     if written != request.path.encode() or b"//" in written:
         return answer({"error": "no such path"}, 404)

@@ -52,20 +52,20 @@ class Credentials:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What every request and every handshake of ours carries."""
+        """The headers of every request and handshake."""
         return {"Authorization": f"Bearer {self.token}", "X-AMM-System-Id": SYSTEM_ID}
 
     @property
     def handshake(self) -> list[tuple[bytes, bytes]]:
-        """The same, as websockets want it."""
+        """The same headers, in the form that websockets need."""
         return [(name.encode(), value.encode()) for name, value in self.headers.items()]
 
     @property
     def is_service_token(self) -> bool:
-        """Only these can be renewed, and have the market maker's limits."""
+        """Whether it is a service token: only these can be renewed and have the market maker's limits."""
         return self.claims.type == "service"
 
     def renew_at_ms(self) -> Ms:
-        """At four fifths of its life."""
+        """When four fifths of its life are over."""
         lifetime = self.claims.exp - self.claims.iat
         return (self.claims.iat + lifetime * 4 // 5) * 1_000

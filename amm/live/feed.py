@@ -1,4 +1,4 @@
-"""A market's public feed, frame by frame. It comes back by itself when it breaks."""
+"""A market's public feed, frame by frame. It reconnects by itself."""
 
 import ssl
 from collections.abc import Callable
@@ -26,7 +26,7 @@ class Feed:
     url: str
     credentials: Credentials
     hear: Callable[[str | bytes], None]
-    """Told of each frame; may raise what msgspec raises."""
+    """Called with each frame; may raise what msgspec raises."""
     tls: ssl.SSLContext | None = None
     silence_max: float = MINUTE
     _wanted: trio.Event = attrs.field(factory=trio.Event)
@@ -38,11 +38,11 @@ class Feed:
         self._wanted.set()
 
     def reopen(self) -> None:
-        """Make a new connection, with the token that is valid now: the old one's feeds end with it."""
+        """Reconnect with the token that is valid now: feeds end together with the token that opened them."""
         self._attempt.cancel()
 
     def hurry(self) -> None:
-        """Try at once, unless connected: the exchange is known to answer again.
+        """If not connected, try now: the exchange is known to answer again.
 
         An attempt may hang in a dead line for seconds, and the wait after it has grown with each failure.
         """

@@ -1,6 +1,6 @@
 """Were our fills good ones? What each sold share brought beyond the fair price a second, ten, a minute later.
 
-It only watches: no defence looks at it. A markout that is negative on average says that takers knew more.
+No defence uses it. A negative average says that takers knew more than we did.
 """
 
 from collections import deque
@@ -18,7 +18,7 @@ HORIZONS: dict[Ms, str] = {1_000: "1s", 10_000: "10s", 60_000: "60s"}
 
 @attrs.define
 class Markouts:
-    """The fills of one market that have not reached every horizon yet."""
+    """One market's fills for which a horizon is still ahead."""
 
     _waiting: dict[Ms, deque[tuple[Ms, Side, int]]] = attrs.field(
         factory=lambda: {horizon: deque() for horizon in HORIZONS}
@@ -27,7 +27,7 @@ class Markouts:
     _latest: str | None = None
 
     def due(self, state: MarketState, now_ms: Ms) -> Iterator[tuple[Ms, float]]:
-        """Take what was filled since the last call; yield each horizon that was reached, and the cents."""
+        """Take the fills since the last call; yield each horizon reached, with the markout in cents."""
         self._take_new(state, now_ms)
         for horizon, waiting in self._waiting.items():
             while waiting and waiting[0][0] <= now_ms:
@@ -39,7 +39,7 @@ class Markouts:
     def _take_new(self, state: MarketState, now_ms: Ms) -> None:
         fresh = newer(state, self._latest)
         for trade_id in fresh:
-            for leg in state.ledger.seen[trade_id]:
+            for leg in state.ledger.booked_trades[trade_id]:
                 for horizon, waiting in self._waiting.items():
                     waiting.append((now_ms + horizon, leg.side, leg.side.own_price(leg.price)))
         self._latest = fresh[-1] if fresh else self._latest
@@ -47,4 +47,4 @@ class Markouts:
 
 def newer(state: MarketState, latest: str | None) -> list[str]:
     """Return the trades that were booked after one, oldest first."""
-    return list(takewhile(lambda trade_id: trade_id != latest, reversed(state.ledger.seen)))[::-1]
+    return list(takewhile(lambda trade_id: trade_id != latest, reversed(state.ledger.booked_trades)))[::-1]

@@ -1,6 +1,6 @@
-"""What Prometheus gets: read from the markets' states when it asks, so that quoting pays nothing for it.
+"""The metrics for Prometheus, read from the markets' states when it asks, so that they cost quoting nothing.
 
-Only what is gone when it has happened, durations and latencies, is counted as it happens. Everything carries
+Only durations and latencies are counted as they happen, since no state remembers them. Everything carries
 the market's id, except what belongs to the one command stream and the one account of the process.
 """
 
@@ -103,12 +103,12 @@ class Metrics:
         yield gauge("amm_unallocated_cents", "The account's cash outside of all markets.", unallocated, ())
 
     def _of_the_stream(self) -> Iterator[Metric]:
-        seen = self.stream.seen
+        observed = self.stream.observed
         labels = ("market", "op", "result")
-        yield counter("amm_commands", "Answers, by command and outcome.", seen.commands, labels)
-        ours = {key: count for key, count in seen.events.items() if key[0] in self.supervisor.runs}
+        yield counter("amm_commands", "Answers, by command and outcome.", observed.commands, labels)
+        ours = {key: count for key, count in observed.events.items() if key[0] in self.supervisor.runs}
         yield counter("amm_events_applied", "Private events, by kind.", ours, ("market", "kind"))
-        yield counter("amm_reconnects", "Connections after the first.", {(): seen.reconnects}, ())
+        yield counter("amm_reconnects", "Connections after the first.", {(): observed.reconnects}, ())
 
 
 def gauge(name: str, meaning: str, values: Values, labels: tuple[str, ...]) -> GaugeMetricFamily:

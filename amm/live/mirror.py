@@ -1,7 +1,7 @@
 """A copy of what the maker knows, in Redis, for operators, their tools, and the next process's first prices.
 
-Quoting never waits for Redis: a turn leaves a note, and one task writes what was noted. If Redis is away, one
-alert says so, and when it is back every market is written whole. Two things are read: an operator's
+Quoting never waits for Redis: a turn notes its market, and one task writes what was noted. If Redis is away,
+one alert says so, and when it is back every market is written whole. Two things are read: an operator's
 overrides, checked like any other, and, once, what a process that has just ended thought the price was.
 """
 
@@ -15,6 +15,7 @@ import structlog
 import trio
 
 from amm.brain.arithmetic import Cents, Ms
+from amm.brain.commands import AlertKind
 from amm.brain.inputs import EarlierPrices
 from amm.brain.orders import OwnOrder
 from amm.brain.quoting.ladder import Side
@@ -58,7 +59,7 @@ class Mirror:
     _read_at: dict[str, Ms] = attrs.field(factory=dict)
 
     def note(self, state: MarketState) -> None:
-        """This market has had a turn."""
+        """Note that this market has had a turn, and is to be written."""
         if self.url is not None:
             self._noted[state.market_id] = self._known[state.market_id] = state
             self._something.set()
@@ -74,7 +75,10 @@ class Mirror:
             except* Exception as failures:  # whatever it is, it is the copy's alone
                 if self.connected or backoff.is_first:
                     log.warning(
-                        "alert", kind="REDIS_DOWN", severity="WARNING", why=repr(failures.exceptions[0])
+                        "alert",
+                        kind=AlertKind.REDIS_DOWN.value,
+                        severity="WARNING",
+                        why=repr(failures.exceptions[0]),
                     )
                 self.connected = False
             await trio.sleep(backoff.next())
@@ -97,7 +101,7 @@ class Mirror:
             await trio.sleep(WRITE_EVERY)
 
     async def _read_override(self, redis: Redis, state: MarketState) -> None:
-        """Before a market is written for the first time, and now and then: it may hold an operator's word."""
+        """Read an operator's override before a market is first written, and from time to time after that."""
         market_id, now_ms = state.market_id, self.clock()
         if now_ms < self._read_at.get(market_id, 0) + state.config.config_reload_interval_ms:
             return

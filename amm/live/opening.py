@@ -1,10 +1,10 @@
-"""Beginning with a market: what it is, how it is to be quoted, and what of the account's cash is its own."""
+"""Opening a market: what it is, how to quote it, and how much of the account's cash belongs to it."""
 
 from hashlib import sha256
 
 import attrs
 
-from amm.brain.arithmetic import Ms, milliseconds
+from amm.brain.arithmetic import Ms, read_epoch_ms
 from amm.brain.config import Config, TransportMode
 from amm.brain.config_layers import ConfigFile, Layer, Start, build
 from amm.brain.memory import DayBook
@@ -12,14 +12,14 @@ from amm.brain.state import MarketFacts, MarketState, open_market
 from amm.brain.wire import AmmMarket, Market
 from amm.live.cash import read_tally
 from amm.live.day import day_until_now
-from amm.live.rest import Exchange, RefusedError
-from amm.live.state_store import Keep, Kept
+from amm.live.rest import ExchangeClient, RefusedError
+from amm.live.state_store import StateStore, StoredMarket
 
 
 @attrs.frozen
-class Opened:
+class OpenedMarket:
     state: MarketState
-    kept: Kept
+    stored: StoredMarket
 
 
 def start_of(line: AmmMarket, market: Market) -> Start:
@@ -31,28 +31,28 @@ def layers_of(line: AmmMarket, file: ConfigFile) -> list[Layer]:
 
 
 async def open_run(
-    exchange: Exchange, keep: Keep, file: ConfigFile, line: AmmMarket, boot_id: str, now_ms: Ms
-) -> Opened:
+    exchange: ExchangeClient, store: StateStore, file: ConfigFile, line: AmmMarket, boot_id: str, now_ms: Ms
+) -> OpenedMarket:
     """Raise `ConfigInvalidError` if this market cannot be quoted as it was asked for."""
     market = await exchange.market(line.market_id)
     config = build(start_of(line, market), layers_of(line, file))
-    kept = keep.read(line.market_id)
+    stored = store.read(line.market_id)
     if config.life.cancel_on_start or config.sync.transport is TransportMode.POLL:
         # Nothing may be filled between reading the ledger and the brain's own look at the position; and
         # without the stream there is no guard that would have removed what an earlier process left.
         await cancel_everything(exchange, line.market_id)
-    tally, _seq = await read_tally(exchange, line.market_id, kept.tally)
-    kept.note(tally)
-    keep.write(kept)
-    day = await day_until_now(exchange, line, kept, now_ms)
-    return Opened(_state(line, market, config, kept, day, boot_id, now_ms), kept)
+    tally, _seq = await read_tally(exchange, line.market_id, stored.tally)
+    stored.note(tally)
+    store.write(stored)
+    day = await day_until_now(exchange, line, stored, now_ms)
+    return OpenedMarket(_state(line, market, config, stored, day, boot_id, now_ms), stored)
 
 
 def _state(
     line: AmmMarket,
     market: Market,
     config: Config,
-    kept: Kept,
+    stored: StoredMarket,
     day: DayBook | None,
     boot_id: str,
     now_ms: Ms,
@@ -62,18 +62,18 @@ def _state(
         config,
         market.status,
         now_ms=now_ms,
-        cash=kept.cash(line.initial_budget_cents),
+        cash=stored.cash(line.initial_budget_cents),
         boot_id=boot_id,
-        start_count=int(kept.tally_key.rpartition("_")[2] or 0),
-        killed=kept.killed is not None,
-        allocated=kept.allocated_cents,
+        start_count=int(stored.tally_key.rpartition("_")[2] or 0),
+        killed=stored.killed is not None,
+        allocated=stored.allocated_cents,
         day=day,
         beat=int.from_bytes(sha256(line.market_id.encode()).digest()[:4], "big"),
     )
 
 
-async def cancel_everything(exchange: Exchange, market_id: str) -> bool:
-    """Cancel all own orders of a market; False if it does not let us now."""
+async def cancel_everything(exchange: ExchangeClient, market_id: str) -> bool:
+    """Cancel all own orders of a market; return False if the market does not allow it now."""
     try:
         await exchange.batch_cancel(market_id)
     except RefusedError as refusal:
@@ -88,10 +88,10 @@ MARKET_CLOSED = 3002
 
 
 def facts_of(line: AmmMarket, market: Market) -> MarketFacts:
-    trading_end = milliseconds(market.trading_end_at)
-    ends = [end for end in (trading_end, milliseconds(market.resolution_date)) if end is not None]
-    first_start = milliseconds(line.first_started_at)
-    opened = milliseconds(market.trading_start_at) or milliseconds(line.started_at)
+    trading_end = read_epoch_ms(market.trading_end_at)
+    ends = [end for end in (trading_end, read_epoch_ms(market.resolution_date)) if end is not None]
+    first_start = read_epoch_ms(line.first_started_at)
+    opened = read_epoch_ms(market.trading_start_at) or read_epoch_ms(line.started_at)
     assert first_start is not None
     assert opened is not None
     return MarketFacts(

@@ -1,4 +1,4 @@
-"""Parameters that operators change in Redis: what lies there is laid over a market's configuration.
+"""Parameters that operators change in Redis; they are laid over a market's configuration.
 
 Redis has no types and no permissions of its own, so everything is checked as if a stranger had written it.
 """
@@ -22,13 +22,13 @@ from amm.live.supervisor import Supervisor
 
 @attrs.define(eq=False)
 class Overrides:
-    """What is in force for each market, as Redis writes it down, and the way back."""
+    """Writes the override in force for each market to Redis, and applies what operators wrote there."""
 
     supervisor: Supervisor
-    _seen: dict[str, tuple[str, str]] = attrs.field(factory=dict)
+    _last_text: dict[str, tuple[str, str]] = attrs.field(factory=dict)
     """What was last written or read for each market: the override, and until when."""
     _taken: dict[str, Overlay] = attrs.field(factory=dict)
-    """What was made of it, where it was read."""
+    """What is in force and was read from Redis."""
 
     def fields(self, market_id: str, state: MarketState, now_ms: Ms) -> dict[str, str]:
         """The hash that says which version is in force, and why.
@@ -43,22 +43,22 @@ class Overrides:
         }
         if overlay is self._taken.get(market_id):
             return version
-        text, until = self._seen[market_id] = written(overlay)
+        text, until = self._last_text[market_id] = written(overlay)
         return version | {"override_json": text, "override_expires_ms": until}
 
     def forget(self, market_id: str) -> None:
-        """Redis holds none: what is in force is written there anew."""
-        self._seen.pop(market_id, None)
+        """Redis has no override for this market: write the one in force there again."""
+        self._last_text.pop(market_id, None)
         self._taken.pop(market_id, None)
 
     def take(self, market_id: str, text: str, until: str, now_ms: Ms) -> None:
-        """Look at what lies in Redis. What is refused is told once and left alone."""
+        """Apply what is in Redis. What is refused is reported once and stays there."""
         run = self.supervisor.runs.get(market_id)
         if run is None or run.over or run.state is None:
             return
-        if self._seen.get(market_id, written(run.overlay)) == (text, until):
+        if self._last_text.get(market_id, written(run.overlay)) == (text, until):
             return
-        self._seen[market_id] = text, until
+        self._last_text[market_id] = text, until
         try:
             fields = {"override_json": text, "override_expires_ms": until}
             wish = FROM_REDIS.structure(fields, WrittenOverride)

@@ -1,7 +1,7 @@
 """The exchange without its command stream: commands one by one over REST, own trades and statuses asked for.
 
-To the markets it looks like the stream, less what only that knows: there is no guard, so every start begins
-with a batch cancel, and no event of an order, so a fill is known by its trade alone.
+To the markets it looks like the stream, less what only the stream has: there is no guard, so each start
+begins with a batch cancel, and no event of an order, so a fill is known by its trade alone.
 """
 
 import ssl
@@ -22,9 +22,9 @@ from amm.brain.lifecycle import FINAL
 from amm.brain.quoting.inventory import Fill
 from amm.brain.wire import REFUSAL_DATA, SUCCESS_DATA, Data, Market, Party, Role, Synced, Trade, TradeExecuted
 from amm.live.backoff import Backoff
-from amm.live.connection import Markets, Observed
+from amm.live.connection import Observed, StreamListener
 from amm.live.feed import Feed
-from amm.live.rest import Exchange, PublicTrade, RefusedError, UnreachableError
+from amm.live.rest import ExchangeClient, PublicTrade, RefusedError, UnreachableError
 
 log = structlog.get_logger(__name__)
 
@@ -38,8 +38,8 @@ UNKNOWN_OUTCOME = 9003
 TOO_MANY_REQUESTS = 429
 
 
-class PolledMarkets(Markets, Protocol):
-    """What is told here beyond what the stream tells."""
+class PollingListener(StreamListener, Protocol):
+    """What polling reports in addition to what the stream does."""
 
     def running(self) -> list[str]: ...
     def filled(self, market_id: str, fills: tuple[Fill, ...]) -> None: ...
@@ -48,17 +48,17 @@ class PolledMarkets(Markets, Protocol):
 
 @attrs.define(eq=False)
 class Polling:
-    exchange: Exchange
+    exchange: ExchangeClient
     clock: Callable[[], Ms]
     interval_ms: Ms
     trades_url: Callable[[str], str]
     tls: ssl.SSLContext | None = None
-    markets: PolledMarkets = attrs.field(init=False)
+    markets: PollingListener = attrs.field(init=False)
     delivered: int = 0
     """Own trades up to this journal id have been handed to the markets."""
     connected: bool = False
     why: str = "not asked yet"
-    seen: Observed = attrs.field(factory=Observed)
+    observed: Observed = attrs.field(factory=Observed)
     _heard_ms: Ms | None = None
     _latest: str | None = None
     """The newest own trade that was handed on."""
@@ -69,12 +69,12 @@ class Polling:
     _nursery: trio.Nursery = attrs.field(init=False)
     _feeds: dict[str, tuple[Feed, trio.CancelScope]] = attrs.field(factory=dict)
     _hurried: trio.Event = attrs.field(factory=trio.Event)
-    """Somebody has traded since the last round began."""
+    """Set when somebody has traded since the last round began."""
 
     # What the markets use.
 
     def submit(self, market_id: str, commands: list[Command]) -> None:
-        """Send commands one after the other, each market's for itself. Without a connection they vanish."""
+        """Send each market's commands one after the other. Without a connection they are dropped."""
         if not self.connected:
             return
         if market_id not in self._waiting:
@@ -142,7 +142,7 @@ class Polling:
         now = self.clock()
         if not self.connected:
             blind = 0 if self._heard_ms is None else now - self._heard_ms
-            self.seen.reconnects += self._heard_ms is not None
+            self.observed.reconnects += self._heard_ms is not None
             self.connected, self.why = True, ""
             self.markets.up(blind, resumed=True)
         self._heard_ms = now
@@ -151,11 +151,11 @@ class Polling:
         return QUERIES_PER_ROUND + QUERIES_PER_MARKET * len(self.markets.running())
 
     def _least_seconds(self) -> float:
-        """How long a round takes however much is traded: the exchange lets this many markets ask no more."""
+        """The shortest time of a round: with this many markets the exchange allows no more requests."""
         return self._queries() * 60 / planned(QUERIES_A_MINUTE[self.exchange.credentials.is_service_token])
 
     def _follow_trades(self) -> None:
-        """Hear of everybody's trades where we quote. The feed may lose some: it only hurries a round."""
+        """Listen to the trades of our markets; one starts a round early, so a lost one does no harm."""
         running = set(self.markets.running())
         for market_id in self._feeds.keys() - running:
             self._feeds.pop(market_id)[1].cancel()
@@ -174,7 +174,7 @@ class Polling:
         self._hurried.set()
 
     async def _ask_trades(self) -> int:
-        """Hand on own trades that are new; return how many. Two who ask at once would hand them on twice."""
+        """Hand on new trades of ours; return how many. Two at once would hand them on twice."""
         async with self._asking:
             count = 0
             while True:
@@ -219,8 +219,8 @@ class Polling:
                 answer = await self._send(market_id, command)
                 op = str(type(command).__struct_config__.tag)
                 outcome = "ok" if answer.ok else str(answer.code)
-                self.seen.commands[market_id, op, outcome] += 1
-                self.seen.latency(market_id, op, (trio.current_time() - began) * 1_000)
+                self.observed.commands[market_id, op, outcome] += 1
+                self.observed.latency(market_id, op, (trio.current_time() - began) * 1_000)
                 self.markets.answer(market_id, answer)
 
     async def _send(self, market_id: str, command: Command) -> Answer:
@@ -238,7 +238,7 @@ class Polling:
             return Answer(command.ref, refusal.code, refusal.seq, told_with(refusal))
 
     async def _sync(self, market_id: str, command: Sync) -> Answer:
-        """Put together what the stream gives in one piece: a moment in which none of our orders was filled.
+        """Read in pieces what the stream gives at once, at a moment in which none of our orders was filled.
 
         All trades up to the position's journal id have been handed on, and none came until it was read.
         """

@@ -1,4 +1,4 @@
-"""For how much of the last hour both sides were quoted."""
+"""For what share of the last hour both sides were quoted."""
 
 from collections import deque
 
@@ -20,7 +20,7 @@ class Presence:
     _both: bool = False
 
     def note(self, now_ms: Ms, *, both_sides: bool) -> None:
-        """From now on it is like this."""
+        """Note whether both sides are quoted from now on."""
         if self._since_ms is not None:
             self._add(now_ms // MINUTE_MS, max(0, now_ms - self._since_ms))
         self._since_ms, self._both = now_ms, both_sides

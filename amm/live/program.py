@@ -1,6 +1,6 @@
 """The market maker as a program: everything wired together, from its first look at the exchange to its last.
 
-What keeps it from beginning is said in one line; what happens later is weathered.
+A reason not to begin is reported in one line and ends it; trouble later on does not.
 """
 
 import secrets
@@ -24,13 +24,13 @@ from amm.live.backoff import Backoff
 from amm.live.connection import CommandStream
 from amm.live.control import Control
 from amm.live.credentials import Credentials
-from amm.live.market import Surroundings, Think
+from amm.live.market import Decide, Services
 from amm.live.metrics import Metrics
 from amm.live.mirror import Mirror
 from amm.live.overrides import Overrides
 from amm.live.polling import Polling
-from amm.live.rest import TIMEOUT_SECONDS, Exchange, NotUsableError, RefusedError, UnreachableError
-from amm.live.state_store import Keep
+from amm.live.rest import TIMEOUT_SECONDS, ExchangeClient, NotUsableError, RefusedError, UnreachableError
+from amm.live.state_store import StateStore
 from amm.live.supervisor import Supervisor
 from amm.live.transport import Transport
 
@@ -51,8 +51,8 @@ class CannotBeginError(Exception):
 
 
 @attrs.frozen(kw_only=True)
-class Wishes:
-    """How a person wants it run."""
+class Options:
+    """What the command line says."""
 
     url: str
     token: str
@@ -71,8 +71,8 @@ def wall_clock() -> Ms:
 class MarketMaker:
     """One process's market maker."""
 
-    wishes: Wishes
-    think: Think = decide
+    options: Options
+    decide: Decide = decide
     file: ConfigFile = attrs.field(init=False)
     credentials: Credentials = attrs.field(init=False)
     stop: trio.Event = attrs.field(factory=trio.Event)
@@ -81,27 +81,27 @@ class MarketMaker:
     _renewal: trio.Event = attrs.field(factory=trio.Event)
 
     def __attrs_post_init__(self) -> None:
-        self.file = read_toml(self.wishes.config_text)
+        self.file = read_toml(self.options.config_text)
         check_file(self.file)
-        self.credentials = Credentials(self.wishes.token)
-        check_redis(self.wishes.redis_url)
+        self.credentials = Credentials(self.options.token)
+        check_redis(self.options.redis_url)
 
-    async def run(self, told: Callable[[str], None]) -> bool:
-        """Quote until `stop`; return whether all orders are known to be gone. `told` gets lines to show."""
-        keep = Keep(self.wishes.state_folder)
-        keep.open()
-        async with httpx.AsyncClient(base_url=self.wishes.url, timeout=TIMEOUT_SECONDS) as http:
-            exchange = Exchange(http, self.credentials)
-            await self._introduce(exchange, told)
+    async def run(self, show: Callable[[str], None]) -> bool:
+        """Quote until `stop`; return whether all orders are known to be gone. `show` prints lines."""
+        store = StateStore(self.options.state_folder)
+        store.open()
+        async with httpx.AsyncClient(base_url=self.options.url, timeout=TIMEOUT_SECONDS) as http:
+            exchange = ExchangeClient(http, self.credentials)
+            await self._introduce(exchange, show)
             metrics = Metrics()
-            mirror = Mirror(self.wishes.redis_url, wall_clock)
-            self._assemble(exchange, keep, metrics, mirror)
+            mirror = Mirror(self.options.redis_url, wall_clock)
+            self._assemble(exchange, store, metrics, mirror)
             control = Control(self.supervisor, self.stream, metrics, mirror)
             async with trio.open_nursery() as helping:
                 address = await helping.start(
-                    control.serve, self.wishes.control_host, self.wishes.control_port
+                    control.serve, self.options.control_host, self.options.control_port
                 )
-                told(f"control        {address}")
+                show(f"control        {address}")
                 helping.start_soon(mirror.run)
                 helping.start_soon(self._renew_token, exchange)
                 helping.start_soon(self.stream.run)
@@ -109,8 +109,8 @@ class MarketMaker:
                 helping.cancel_scope.cancel()
         return quiet
 
-    async def _introduce(self, exchange: Exchange, told: Callable[[str], None]) -> None:
-        """Wait for the exchange, and see that it takes us for the maker and knows the markets of the file."""
+    async def _introduce(self, exchange: ExchangeClient, show: Callable[[str], None]) -> None:
+        """Wait for the exchange; check that it accepts our token and knows the markets of the file."""
         backoff = Backoff()
         while not self.stop.is_set():
             try:
@@ -120,7 +120,7 @@ class MarketMaker:
             except NotUsableError as trouble:
                 raise CannotBeginError(str(trouble)) from None
             except UnreachableError as trouble:
-                told(f"waiting for {self.wishes.url}: {trouble}")
+                show(f"waiting for {self.options.url}: {trouble}")
                 with trio.move_on_after(backoff.next()):
                     await self.stop.wait()
             except RefusedError as refusal:
@@ -130,11 +130,13 @@ class MarketMaker:
             else:
                 break
         if not self.credentials.is_service_token:
-            told("this is no service token: ordinary limits hold, and it cannot be renewed")
+            show("this is no service token: ordinary limits hold, and it cannot be renewed")
 
-    def _assemble(self, exchange: Exchange, keep: Keep, metrics: Metrics, mirror: Mirror) -> None:
+    def _assemble(
+        self, exchange: ExchangeClient, store: StateStore, metrics: Metrics, mirror: Mirror
+    ) -> None:
         limits = self._limits()
-        websockets = self.wishes.url.replace("http", "ws", 1).rstrip("/")
+        websockets = self.options.url.replace("http", "ws", 1).rstrip("/")
         tls = ssl.create_default_context() if websockets.startswith("wss") else None
         polled = shared(self.file, "sync.transport") is TransportMode.POLL
         stream: Transport
@@ -156,13 +158,13 @@ class MarketMaker:
                 tls=tls,
             )
         self.stream = stream
-        self.stream.seen.latency = metrics.answered
-        around = Surroundings(
+        self.stream.observed.latency = metrics.answered
+        services = Services(
             stream=self.stream,
             budget=RateBudget(limits, replaces_are_orders=not self.credentials.is_service_token),
-            keep=keep,
+            store=store,
             clock=wall_clock,
-            think=self.think,
+            decide=self.decide,
             renew_token=self._renewal_wanted,
             took=metrics.turned,
             marked_out=metrics.marked_out,
@@ -170,7 +172,7 @@ class MarketMaker:
         )
         self.supervisor = Supervisor(
             exchange=exchange,
-            around=around,
+            services=services,
             file=self.file,
             feed_url=lambda market_id: f"{websockets}/ws/v1/orderbook/{market_id}",
             boot_id=secrets.token_hex(4),
@@ -184,7 +186,7 @@ class MarketMaker:
         metrics.watch(self.supervisor, self.stream)
 
     def _limits(self) -> Limits:
-        """What is configured, but never more than the token is good for."""
+        """The configured limits, but none above what the token allows."""
         names = [field.name for field in attrs.fields(Limits)]
         wanted = {name: shared(self.file, f"limits.{name}") for name in names}
         if not self.credentials.is_service_token:
@@ -194,7 +196,7 @@ class MarketMaker:
     def _renewal_wanted(self) -> None:
         self._renewal.set()
 
-    async def _renew_token(self, exchange: Exchange) -> None:
+    async def _renew_token(self, exchange: ExchangeClient) -> None:
         """Get a new token at four fifths of the old one's life, or when the exchange does not take it."""
         while True:
             self._renewal = trio.Event()
@@ -229,7 +231,7 @@ def check_redis(url: str | None) -> None:
 
 
 def _explain(refusal: RefusedError) -> None:
-    """End the start where only a person can help; return where waiting does."""
+    """Raise `CannotBeginError` if only a person can help; return if waiting may."""
     match refusal.status:
         case 401:
             raise CannotBeginError("the exchange does not accept the token: `verdict token` prints a new one")

@@ -1,4 +1,4 @@
-"""Redis holds nothing but text: how values become text, and text that anybody may have written, values."""
+"""Redis holds only text, which anybody may have written: how it becomes values, and values become text."""
 
 from decimal import Decimal
 from typing import Any
@@ -13,7 +13,7 @@ from amm.brain.arithmetic import CENT, Ms, Uc, clamp
 
 @attrs.frozen
 class EarlierTurn:
-    """What of a market's last turn the next process can go on from; the names are those in Redis."""
+    """What the next process needs of a market's last turn; the names are those in Redis."""
 
     start_count: int
     decided_at_ms: Ms

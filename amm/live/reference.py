@@ -1,6 +1,6 @@
-"""A price from outside the exchange, asked for again and again, and told to the market when it is news.
+"""A price from outside the exchange, asked for again and again, and sent to the market as an input.
 
-It asks whatever the quotes are doing: looking only while quoting would never show that a feed recovered.
+It asks whether or not the market is quoting: otherwise nobody would see that a feed has recovered.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import msgspec
 import structlog
 import trio
 
-from amm.brain.arithmetic import CENT, Ms, Uc
+from amm.brain.arithmetic import CENT, Ms, Uc, epoch_ms
 from amm.brain.config import Oracle
 from amm.brain.inputs import Input, Reference, ReferenceAwaited
 from amm.brain.state import MarketState
@@ -25,7 +25,7 @@ IDLE_SECONDS = 1.0
 """Between two looks whether a feed has been configured meanwhile."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class ReportedPrice(msgspec.Struct, frozen=True):
     price_cents: Decimal
     updated_at: datetime | None = None
 
@@ -35,10 +35,7 @@ class Answer(msgspec.Struct, frozen=True):
 
     def is_fresh(self, oracle: Oracle, now_ms: Ms) -> bool:
         """A feed that says when its price was true is not fresh merely because it answers."""
-        return (
-            self.updated_at is None
-            or now_ms - self.updated_at.timestamp() * 1_000 <= oracle.max_oracle_lag_ms
-        )
+        return self.updated_at is None or now_ms - epoch_ms(self.updated_at) <= oracle.max_oracle_lag_ms
 
 
 async def follow(state: MarketState, clock: Callable[[], Ms], tell: Callable[[Input], None]) -> None:
@@ -66,11 +63,11 @@ async def follow(state: MarketState, clock: Callable[[], Ms], tell: Callable[[In
             await trio.sleep_until(began + every)
 
 
-async def ask(http: httpx.AsyncClient, url: str, seconds: float) -> Answer:
+async def ask(http: httpx.AsyncClient, url: str, seconds: float) -> ReportedPrice:
     """Raise what httpx and msgspec raise, and ValueError for what is no price of a share."""
     response = await http.get(url, timeout=seconds)
     response.raise_for_status()
-    answer = msgspec.json.decode(response.content, type=Answer)
+    answer = msgspec.json.decode(response.content, type=ReportedPrice)
     if not (answer.price_cents.is_finite() and 0 < answer.price_cents < 100):
         raise ValueError(f"{answer.price_cents} cents is no price")
     if answer.updated_at is not None and answer.updated_at.tzinfo is None:

@@ -28,12 +28,12 @@ class UnreachableError(Exception):
 
 
 class NotUsableError(UnreachableError):
-    """What answers is no exchange: waiting would not mend that."""
+    """Something answers that is not an exchange; waiting would not help."""
 
 
 @attrs.frozen
 class RefusedError(Exception):
-    """The exchange answered, and the answer is no."""
+    """The exchange answered with a refusal."""
 
     status: int
     code: int
@@ -51,7 +51,7 @@ class Envelope(msgspec.Struct, frozen=True):
     data: msgspec.Raw
 
 
-class Markets(msgspec.Struct, frozen=True):
+class AmmMarkets(msgspec.Struct, frozen=True):
     items: list[AmmMarket]
 
 
@@ -118,14 +118,14 @@ class FreshToken(msgspec.Struct, frozen=True):
 
 
 @attrs.frozen
-class Exchange:
+class ExchangeClient:
     """The exchange over HTTP, as one principal."""
 
     http: httpx.AsyncClient
     credentials: Credentials
 
     async def amm_markets(self) -> list[AmmMarket]:
-        answer, _seq = await self._ask(Markets, "GET", "/amm/markets")
+        answer, _seq = await self._ask(AmmMarkets, "GET", "/amm/markets")
         return answer.items
 
     async def market(self, market_id: str) -> Market:

@@ -29,7 +29,7 @@ class Trouble(Enum):
 
 @attrs.frozen
 class Patch:
-    """Keys that were changed at one time, until another or for good."""
+    """Keys that were changed together, until a given time or for good."""
 
     values: dict[str, Any]
     until_ms: Ms | None = None
@@ -50,7 +50,7 @@ class Overlay:
     by: str = "start"
 
     def at(self, now_ms: Ms) -> "Overlay":
-        """What of it is still in force; itself if that is all."""
+        """Return what is still in force: the same object if nothing has ended."""
         left = tuple(patch for patch in self.patches if not patch.is_over(now_ms))
         return self if left == self.patches else Overlay(left, "time")
 
@@ -70,7 +70,7 @@ class Run:
 
     line: AmmMarket
     early: list[Input] = attrs.field(factory=list)
-    """News from before the market was open."""
+    """Inputs that came before the market was open."""
     market: LiveMarket | None = None
     trouble: Trouble | None = None
     detail: str = ""
@@ -99,7 +99,7 @@ class Run:
 
     @property
     def lifecycle(self) -> Lifecycle:
-        """As people see it: whatever the market itself believes, a run that is over has stopped."""
+        """The lifecycle to show: a run that is over has stopped, whatever its market's state says."""
         if self.has_crashed:
             return Lifecycle.EMERGENCY
         if self.over:
@@ -122,7 +122,7 @@ class Run:
 
     @property
     def is_killed(self) -> bool:
-        """Whether it is killed, or would be after its next turn: a failure must not make that undone."""
+        """Whether it is killed or will be in its next turn: a failure must not undo that."""
         waiting = self.early if self.market is None else self.market.inbox
         risk = None if self.state is None else self.state.risk
         latched = risk is not None and (risk.killed or not risk.latched.isdisjoint(KILLING))

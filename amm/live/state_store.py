@@ -1,6 +1,6 @@
-"""What must outlive the process and is not at the exchange: kill latches, allocations, ledger tallies.
+"""What must outlive the process and the exchange does not have: kill latches, allocations, ledger tallies.
 
-One small JSON file for each market, replaced as a whole and on the disk before anybody goes on. A latch
+One small JSON file for each market, replaced as a whole and on the disk before the caller goes on. A latch
 that a restart forgets would let a stopped maker trade again.
 """
 
@@ -16,16 +16,16 @@ from amm.brain.arithmetic import Cents
 from amm.live.cash import Tally
 
 
-class KeepError(Exception):
+class StateStoreError(Exception):
     """The folder cannot be used."""
 
 
-class Kept(msgspec.Struct):
+class StoredMarket(msgspec.Struct):
     """One market's file."""
 
     market_id: str
     killed: list[str] | None = None
-    """Why; None is not killed."""
+    """The reasons; None if it is not killed."""
     allocated_cents: Cents = 0
     """Moved to the market by people, since the start that `tally_key` names."""
     tally_key: str = ""
@@ -57,7 +57,7 @@ class Kept(msgspec.Struct):
 
 
 @attrs.frozen
-class Keep:
+class StateStore:
     """A folder that one process uses at a time."""
 
     folder: Path
@@ -69,30 +69,32 @@ class Keep:
                 pass
             (self.folder / "probe").unlink()
         except OSError as trouble:
-            raise KeepError(f"cannot keep anything in {self.folder}: {trouble.strerror}") from None
+            raise StateStoreError(f"cannot keep anything in {self.folder}: {trouble.strerror}") from None
 
-    def read(self, market_id: str) -> Kept:
+    def read(self, market_id: str) -> StoredMarket:
         try:
-            kept = msgspec.json.decode(self._path(market_id).read_bytes(), type=Kept)
+            stored = msgspec.json.decode(self._path(market_id).read_bytes(), type=StoredMarket)
         except FileNotFoundError:
-            return Kept(market_id)
+            return StoredMarket(market_id)
         except msgspec.MsgspecError as trouble:
             # Without it a kill could be forgotten; a person has to say that it was none.
-            raise KeepError(f"{self._path(market_id)} is damaged ({trouble}): mend or remove it") from None
-        return kept
+            raise StateStoreError(
+                f"{self._path(market_id)} is damaged ({trouble}): mend or remove it"
+            ) from None
+        return stored
 
-    def write(self, kept: Kept) -> None:
-        """Raise `KeepError` if it cannot be kept."""
+    def write(self, stored: StoredMarket) -> None:
+        """Raise `StateStoreError` if it cannot be kept."""
         try:
-            self._write(kept)
+            self._write(stored)
         except OSError as trouble:
-            raise KeepError(f"cannot keep anything in {self.folder}: {trouble.strerror}") from trouble
+            raise StateStoreError(f"cannot keep anything in {self.folder}: {trouble.strerror}") from trouble
 
-    def _write(self, kept: Kept) -> None:
-        path = self._path(kept.market_id)
+    def _write(self, stored: StoredMarket) -> None:
+        path = self._path(stored.market_id)
         fresh = path.with_suffix(".new")
         with fresh.open("wb") as file:
-            file.write(msgspec.json.encode(kept))
+            file.write(msgspec.json.encode(stored))
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)

@@ -1,6 +1,6 @@
-"""Which markets run: as many as the exchange says, each for itself, begun, watched and ended from here.
+"""Which markets run: those that the exchange names, each begun, watched and ended by itself.
 
-A market that fails is cancelled and begun again, a few times; the others do not notice. It knows no prices.
+A market that fails is cancelled and begun again, a few times, and the others go on. It knows no prices.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -33,11 +33,11 @@ from amm.brain.state import MarketState
 from amm.brain.wire import AmmMarket, AmmStarted, AmmStopped, Market, StopMode
 from amm.live.account import Account
 from amm.live.backoff import Backoff
-from amm.live.market import LiveMarket, Surroundings, tell_people
+from amm.live.market import LiveMarket, Services, tell_people
 from amm.live.opening import cancel_everything, layers_of, open_run
-from amm.live.rest import Exchange, RefusedError, UnreachableError
+from amm.live.rest import ExchangeClient, RefusedError, UnreachableError
 from amm.live.run import Overlay, Patch, Run, Trouble
-from amm.live.state_store import KeepError
+from amm.live.state_store import StateStoreError
 
 log = structlog.get_logger(__name__)
 
@@ -52,25 +52,25 @@ RUNNING = "RUNNING"
 
 @attrs.define(eq=False)
 class Supervisor:
-    exchange: Exchange
-    around: Surroundings
+    exchange: ExchangeClient
+    services: Services
     file: ConfigFile
     feed_url: Callable[[str], str]
     boot_id: str
     after_turn: Callable[[MarketState], None]
     earlier_prices: Callable[[MarketState], Awaitable[EarlierPrices | None]]
-    """Asked for each market before it begins: what is known of its prices from before."""
+    """Called for each market before it begins: what an earlier process knew of its prices."""
     look_every: float
     """Seconds between two looks at what should run, beside those that events ask for."""
     runs: dict[str, Run] = attrs.field(factory=dict)
     looked: bool = False
-    """Whether it is known what should run."""
+    """Whether the exchange has said which markets should run."""
     account: Account = attrs.field(init=False)
     _look: trio.Event = attrs.field(factory=trio.Event)
     _ended: trio.Event = attrs.field(factory=trio.Event)
 
     def __attrs_post_init__(self) -> None:
-        self.account = Account(self.exchange, self.around.keep, self.around.clock, self.runs)
+        self.account = Account(self.exchange, self.services.store, self.services.clock, self.runs)
 
     # What the command stream tells.
 
@@ -110,7 +110,7 @@ class Supervisor:
         self._look.set()
 
     def reopen_feeds(self) -> None:
-        """A token was renewed: what was opened with the one before ends with it."""
+        """After a token was renewed: feeds that were opened with the old one end with it."""
         for run in self.alive():
             if run.market is not None:
                 run.market.feed.reopen()
@@ -128,11 +128,11 @@ class Supervisor:
         if run.state is not None and run.state.life.status is not market.status:
             run.tell(StatusSeen(market.status, market.resolution_result))
 
-    def stepped_back(self, told_seq: int, seq: int) -> None:
+    def stepped_back(self, heard_seq: int, seq: int) -> None:
         for run in self.alive():
             if run.market is not None:
-                run.market.kept.recount()
-            run.tell(SteppedBack(told_seq, seq))
+                run.market.stored.recount()
+            run.tell(SteppedBack(heard_seq, seq))
 
     def alive(self) -> Iterator[Run]:
         return (run for run in self.runs.values() if not run.over)
@@ -158,7 +158,7 @@ class Supervisor:
         backoff = Backoff()
         while True:
             self._look = trio.Event()
-            if self.around.stream.connected:
+            if self.services.stream.connected:
                 try:
                     self._compare(await self.exchange.amm_markets(), markets)
                     self.looked = True
@@ -171,7 +171,7 @@ class Supervisor:
                 await self._look.wait()
 
     def _compare(self, lines: list[AmmMarket], markets: trio.Nursery) -> None:
-        """Begin what should run and does not, end what runs and should not."""
+        """Begin the markets that should run and do not; end those that run and should not."""
         for line in lines:
             run = self.runs.get(line.market_id)
             if run is None or run.over:
@@ -188,7 +188,7 @@ class Supervisor:
             self._give_up(run, Trouble.TOO_MANY_MARKETS, f"{CONCURRENT_MARKETS_MAX} are running already")
             run.over = True
             return
-        self.around.budget.markets.add(line.market_id)
+        self.services.budget.markets.add(line.market_id)
         markets.start_soon(self._keep_running, run)
 
     def _see_stopped(self, run: Run, mode: StopMode) -> None:
@@ -197,7 +197,7 @@ class Supervisor:
             run.trouble, run.detail = None, ""
             run.scope.cancel()  # its orders were cancelled when it failed
         elif state is None or state.life.stopping is None:
-            event = AmmStopped(self.around.clock(), run.market_id, mode)
+            event = AmmStopped(self.services.clock(), run.market_id, mode)
             run.tell(Frame(0, (event,)))
 
     async def _keep_running(self, run: Run) -> None:
@@ -207,13 +207,13 @@ class Supervisor:
                 while not await self._run_once(run):
                     run.restarts += 1
             finally:
-                self.around.budget.markets.discard(run.market_id)
+                self.services.budget.markets.discard(run.market_id)
         run.over = True
         self._ended.set()
         self._look.set()
 
     async def _run_once(self, run: Run) -> bool:
-        """Return whether this was the end of it; otherwise it has to be begun again."""
+        """Return whether the market is done with; otherwise it has to be begun again."""
         try:
             market = await self._open(run)
             if market is not None:
@@ -232,11 +232,11 @@ class Supervisor:
             try:
                 opened = await open_run(
                     self.exchange,
-                    self.around.keep,
+                    self.services.store,
                     self.file,
                     line,
                     self.boot_id,
-                    self.around.clock(),
+                    self.services.clock(),
                 )
             except UnreachableError as trouble:
                 log.warning("cannot begin yet", market=run.market_id, why=str(trouble))
@@ -246,7 +246,7 @@ class Supervisor:
                 await cancel_everything(self.exchange, run.market_id)
                 self._give_up(run, Trouble.CONFIG_INVALID, "; ".join(trouble.problems))
                 return None
-            except KeepError as trouble:
+            except StateStoreError as trouble:
                 await cancel_everything(self.exchange, run.market_id)
                 self._give_up(run, Trouble.STATE_UNREADABLE, str(trouble))
                 return None
@@ -257,15 +257,15 @@ class Supervisor:
                 self._give_up(run, Trouble.REFUSED, str(trouble))
                 return None
             break
-        if not self.around.stream.connected:
+        if not self.services.stream.connected:
             run.early.append(Disconnected())
         if (earlier := await self.earlier_prices(opened.state)) is not None:
             run.early.insert(0, earlier)
         log.info("market opened", market=run.market_id, cash_cents=opened.state.ledger.inventory.cash)
         return LiveMarket(
             opened.state,
-            self.around,
-            opened.kept,
+            self.services,
+            opened.stored,
             self.feed_url(run.market_id),
             self.exchange.credentials,
             run.early,
@@ -281,7 +281,7 @@ class Supervisor:
         tell_people(Alert(run.market_id, AlertKind.CRASHED, Severity.CRITICAL, repr(fault)))
         killed = run.is_killed
         run.market, run.early = None, []
-        now = self.around.clock()
+        now = self.services.clock()
         run.crashes.append(now)
         while run.crashes[0] <= now - RESTART_WINDOW_MS:
             run.crashes.popleft()
@@ -292,7 +292,7 @@ class Supervisor:
                 if killed:
                     self._latch(run, "killed before it failed")
                 break
-            except (UnreachableError, RefusedError, KeepError) as trouble:
+            except (UnreachableError, RefusedError, StateStoreError) as trouble:
                 log.error("cannot begin again", market=run.market_id, why=str(trouble))
                 await trio.sleep(backoff.next())
         if len(run.crashes) > RESTARTS_MAX:
@@ -306,7 +306,7 @@ class Supervisor:
 
     def override(self, run: Run, patch: dict[str, Any], ttl_ms: Ms | None) -> int:
         """Change some keys on top of what was changed before; return the new version."""
-        now_ms = self.around.clock()
+        now_ms = self.services.clock()
         fresh = Patch(patch, None if ttl_ms is None else now_ms + ttl_ms)
         return self.lay(run, Overlay((*run.overlay.at(now_ms).patches, fresh), "control"))
 
@@ -324,66 +324,66 @@ class Supervisor:
         return config.version
 
     async def _watch_overrides(self) -> None:
-        """Take overrides back whose time is over."""
+        """Undo overrides whose time is over."""
         while True:
             for run in self.alive():
-                if run.state is not None and run.overlay.at(self.around.clock()) is not run.overlay:
+                if run.state is not None and run.overlay.at(self.services.clock()) is not run.overlay:
                     self._lay_what_is_left(run)
                     log.info("override over", market=run.market_id)
             await trio.sleep(1)
 
     def _lay_what_is_left(self, run: Run) -> None:
-        """Lay the patches that are in force still. They may need one that is over: then none is in force."""
+        """Lay the patches still in force. If they do not hold without one that is over, drop them all."""
         try:
-            self.lay(run, run.overlay.at(self.around.clock()))
+            self.lay(run, run.overlay.at(self.services.clock()))
         except ConfigInvalidError as trouble:
             why = "; ".join(trouble.problems)
             tell_people(Alert(run.market_id, AlertKind.CONFIG_REFUSED, Severity.WARNING, why))
             self.lay(run, Overlay(by="time"))
 
     async def _watch_line(self) -> None:
-        """Tell people once when nothing has been heard of the exchange for a while."""
+        """Alert once when the exchange has not been heard from for a while."""
         down_since: float | None = None
         while True:
-            now, stream = trio.current_time(), self.around.stream
+            now, stream = trio.current_time(), self.services.stream
             if stream.connected:
                 down_since = None
             elif down_since is None:
                 down_since = now
             elif now - down_since >= DOWN_SECONDS:
-                log.error("alert", kind="STREAM_DOWN", severity="CRITICAL", why=stream.why)
+                log.error("alert", kind=AlertKind.STREAM_DOWN.value, severity="CRITICAL", why=stream.why)
                 down_since = float("inf")  # once for each time that it is down
             await trio.sleep(LOOK_AT_LINE_EVERY)
 
     # Killing.
 
     def kill(self, run: Run, reason: str) -> None:
-        """Kill one market, open or not: a market that failed must not begin again as if nothing had been."""
+        """Kill one market, open or not: one that failed must not begin again as if it had not been killed."""
         if run.has_crashed:
             self._latch(run, reason)
         run.tell(Kill(reason))
 
     def _latch(self, run: Run, reason: str) -> None:
-        """Keep a kill for a market that is not open, where the next opening finds it."""
-        kept = self.around.keep.read(run.market_id)
-        kept.killed = kept.killed or [reason]
-        self.around.keep.write(kept)
+        """Store a kill for a market that is not open; its next opening finds it."""
+        stored = self.services.store.read(run.market_id)
+        stored.killed = stored.killed or [reason]
+        self.services.store.write(stored)
 
     async def _watch_losses(self) -> None:
-        """Kill everything when all markets together have lost too much; what is resumed stays so."""
-        told: set[str] = set()
+        """Kill all markets when they have lost too much together; one that is resumed is not killed again."""
+        killed_before: set[str] = set()
         while True:
             if not self.account.lost_too_much:
-                told.clear()
+                killed_before.clear()
             for run in list(self.alive()) if self.account.lost_too_much else ():
-                if run.market_id in told:
+                if run.market_id in killed_before:
                     continue
                 try:
                     self.kill(run, "GLOBAL_DAILY_LOSS")
-                except KeepError as trouble:
+                except StateStoreError as trouble:
                     log.error("the kill could not be kept", market=run.market_id, why=str(trouble))
                     continue  # tried again in a second: the others are to stop all the same
-                told.add(run.market_id)
+                killed_before.add(run.market_id)
                 why = f"all markets together lost {self.account.lost_today()} cents today"
                 tell_people(Alert(run.market_id, AlertKind.KILL_SWITCH, Severity.CRITICAL, why))
             await trio.sleep(1)
@@ -391,7 +391,7 @@ class Supervisor:
     # Stopping.
 
     async def _stop_all(self) -> None:
-        """Ask every market to end, all at once; what does not in time is cancelled from outside."""
+        """Ask all markets to end at once; cancel from outside the orders of those that do not in time."""
         within = 0
         for run in list(self.alive()):
             if run.state is None:

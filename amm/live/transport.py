@@ -1,4 +1,4 @@
-"""The two ways to the exchange, as markets and pages see them: the command stream, or polling."""
+"""The two ways to the exchange, which look the same to markets: the command stream, or polling."""
 
 from typing import TypeAlias
 

@@ -1,4 +1,4 @@
-"""What a person may see of one market: the whole state in one flat object, for `/state` and for Redis."""
+"""One market as people see it: its state in one flat object, for `/state` and for Redis."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from amm.live.run import Run
 
 
 def decimal(value: int, unit: int) -> str:
-    """Write a fixed-point number exactly; it is nobody's input any more."""
+    """Write a fixed-point number exactly, to be shown."""
     sign, value = ("-" if value < 0 else ""), abs(value)
     return f"{sign}{value // unit}.{value % unit * 1_000_000 // unit:06d}"
 

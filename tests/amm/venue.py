@@ -28,7 +28,7 @@ from amm.brain.commands import (
     Sync,
 )
 from amm.brain.config import AMM_USER_ID, Config
-from amm.brain.inputs import Answer, Book, Connected, Disconnected, Frame, Input, Progress
+from amm.brain.inputs import Answer, Book, Connected, Delivered, Disconnected, Frame, Input
 from amm.brain.memory import Lifecycle
 from amm.brain.orders import side_of
 from amm.brain.phases import Phase
@@ -38,6 +38,7 @@ from amm.brain.strategy import decide, next_call_ms
 from amm.brain.wire import (
     Balance,
     BatchCancelled,
+    BookLevel,
     BookUpdate,
     Burned,
     Cancelled,
@@ -45,7 +46,6 @@ from amm.brain.wire import (
     Event,
     FullyFilled,
     Holding,
-    Level,
     Levels,
     Market,
     MarketStatus,
@@ -375,8 +375,8 @@ class Venue:
             MARKET,
             now_ms,
             Levels(
-                [Level(price, bids[price]) for price in sorted(bids, reverse=True)],
-                [Level(price, asks[price]) for price in sorted(asks)],
+                [BookLevel(price, bids[price]) for price in sorted(bids, reverse=True)],
+                [BookLevel(price, asks[price]) for price in sorted(asks)],
             ),
         )
 
@@ -457,7 +457,7 @@ class Play:
             following = min([next_call_ms(self.state, self.now_ms), *arrivals, self.now_ms + 1_000])
             self.now_ms = min(end, max(self.now_ms + 1, following))
             alive = (
-                [Progress(self.venue.seq)] if self.heard and self.connected and not self.venue.frames else []
+                [Delivered(self.venue.seq)] if self.heard and self.connected and not self.venue.frames else []
             )
             feed = [Book(self.venue.book(1, self.now_ms))] if self.connected else []
             done += self.step(*feed, *alive)

@@ -135,7 +135,7 @@ class Rehearsal:
     prices: dict[Side, list[Cents]]  # in YES cents
 
     def passes(self, step: Step[Resting]) -> bool:
-        """Play one step, or leave everything as it is and say no."""
+        """Play one step and return True, or change nothing and return False."""
         bound, prices = self.bound[step.side], list(self.prices[step.side])
         if step.order is not None:
             bound -= step.order.remaining

@@ -12,7 +12,7 @@ import attrs
 from amm.brain.arithmetic import CENT, PAIR, Cents, Shares, Uc, fdiv
 from amm.brain.quoting.ladder import Side
 
-SEEN_TRADES = 100_000
+BOOKED_TRADES_MAX = 100_000
 CHECKPOINTS = 512
 """How many past states can still be compared with an answer of the exchange that is older than we are."""
 
@@ -63,7 +63,7 @@ class Inventory:
         self.take_cash(leg)
 
     def take_cash(self, leg: Leg) -> None:
-        """Book the money of a sale alone, where the shares are already accounted for."""
+        """Book only the money of a sale, if its shares are accounted for already."""
         self.cash += leg.price * leg.quantity - leg.fee
         self.fees_paid += leg.fee
 
@@ -96,11 +96,11 @@ class Inventory:
         return self.cash + fdiv(self.yes * fair + self.no * (PAIR * CENT - fair), CENT)
 
     def shares(self) -> tuple[Shares, Shares, Cents, Cents]:
-        """Return what the exchange's position also says."""
+        """Return the four numbers that the exchange's position has, too."""
         return self.yes, self.no, self.yes_cost, self.no_cost
 
     def faults(self) -> list[str]:
-        """Name what cannot be: it means that a fill was missed or booked twice."""
+        """Name what is impossible, and so proves that a fill was missed or booked twice."""
         counts = {"yes": self.yes, "no": self.no, "yes_cost": self.yes_cost, "no_cost": self.no_cost}
         found = [f"{name} is {value}" for name, value in counts.items() if value < 0]
         found += ["no YES but a YES cost"] * (self.yes == 0 and self.yes_cost != 0)
@@ -134,8 +134,8 @@ class Ledger:
     """Adopted shares may include fills whose events are still on the way: up to `applied_seq` the shares are
     booked, up to here the money too."""
     duplicates: int = 0
-    seen: OrderedDict[str, tuple[Leg, ...]] = attrs.field(factory=OrderedDict)
-    history: deque[Checkpoint] = attrs.field(factory=lambda: deque(maxlen=CHECKPOINTS))
+    booked_trades: OrderedDict[str, tuple[Leg, ...]] = attrs.field(factory=OrderedDict)
+    checkpoints: deque[Checkpoint] = attrs.field(factory=lambda: deque(maxlen=CHECKPOINTS))
 
     def take(self, seq: int | None, fills: Iterable[Fill]) -> tuple[list[Fill], list[str]]:
         """Book what is new of one journal id; return it, and what is wrong with the books now.
@@ -145,7 +145,7 @@ class Ledger:
         booked: list[Fill] = []
         faults: list[str] = []
         for fill in fills:
-            known = self.seen.get(fill.trade_id)
+            known = self.booked_trades.get(fill.trade_id)
             if known is not None:
                 self.duplicates += 1
                 if known != fill.legs:
@@ -182,12 +182,12 @@ class Ledger:
             self.inventory.sell(leg)
 
     def _remember(self, fill: Fill) -> None:
-        self.seen[fill.trade_id] = fill.legs
-        if len(self.seen) > SEEN_TRADES:
-            self.seen.popitem(last=False)
+        self.booked_trades[fill.trade_id] = fill.legs
+        if len(self.booked_trades) > BOOKED_TRADES_MAX:
+            self.booked_trades.popitem(last=False)
 
     def _checkpoint(self, seq: int, fills: tuple[Fill, ...], minted: Shares) -> None:
-        self.history.append(Checkpoint(seq, self.inventory.copy(), fills, minted))
+        self.checkpoints.append(Checkpoint(seq, self.inventory.copy(), fills, minted))
 
     def mint(self, seq: int, pairs: Shares) -> None:
         """Book the answer to our own mint; a burn is a negative mint. No event will tell of it."""
@@ -218,28 +218,28 @@ class Ledger:
         self._checkpoint(self.applied_seq, (), 0)
 
     def correct_cash(self, cents: Cents) -> None:
-        """Mend the cash, and what we remember of it: it was wrong by the same all along."""
+        """Correct the cash, and every checkpoint by the same amount: it was wrong all along."""
         self.inventory.cash += cents
-        for checkpoint in self.history:
+        for checkpoint in self.checkpoints:
             checkpoint.after.cash += cents
 
     def step_back(self, seq: int) -> None:
-        """What was booked after `seq` has numbers that will be given out again."""
+        """Forget the numbers after `seq`: the journal will use them again."""
         self.applied_seq = min(self.applied_seq, seq)
         self.cash_seq = min(self.cash_seq, seq)
-        self.history.clear()
-        self.seen.clear()
+        self.checkpoints.clear()
+        self.booked_trades.clear()
 
     def as_of(self, seq: int) -> Inventory:
         """Return the inventory as it was after `seq`, as far as we know."""
-        for checkpoint in reversed(self.history):
+        for checkpoint in reversed(self.checkpoints):
             if checkpoint.seq <= seq:
                 return checkpoint.after
         return self.inventory
 
     def adopt(self, seq: int, shares: tuple[Shares, Shares, Cents, Cents], *, money_complete: bool) -> None:
         """Take the exchange's shares and cost sums as of `seq`, and add what we know of since."""
-        later = [checkpoint for checkpoint in self.history if checkpoint.seq > seq]
+        later = [checkpoint for checkpoint in self.checkpoints if checkpoint.seq > seq]
         current = self.inventory
         adopted = Inventory(*shares)
         for checkpoint in later:
@@ -255,5 +255,5 @@ class Ledger:
         self.applied_seq = max(self.applied_seq, seq)
         if money_complete:
             self.cash_seq = self.applied_seq
-        self.history.clear()
+        self.checkpoints.clear()
         self._checkpoint(self.applied_seq, (), 0)

@@ -4,7 +4,7 @@ import pytest
 
 from amm.brain.arithmetic import CENT
 from amm.brain.phases import Phase
-from amm.brain.policy import Holdings, Kind, Operation, choose, idempotency_key
+from amm.brain.policy import Holdings, Kind, PairOperation, choose, idempotency_key
 from amm.brain.quoting.inventory import Fill, Inventory, Ledger, Leg
 from amm.brain.quoting.ladder import Side
 from amm.brain.skew import inventory_skew
@@ -108,7 +108,7 @@ def test_scenario_9_little_cash_burns_pairs_down_to_the_reserve() -> None:
 
 def test_scenario_9_much_cash_and_few_shares_of_both_mints() -> None:
     chosen = choose(config(), holdings(150, 180, 120_000), Phase.STABILIZATION, None)
-    assert chosen == Operation(Kind.MINT, 850)
+    assert chosen == PairOperation(Kind.MINT, 850)
 
 
 def test_scenario_9_one_outcome_in_plenty_does_not_mint() -> None:
@@ -148,15 +148,15 @@ def test_a_trending_market_may_be_replenished_on_one_side() -> None:
     """NET_LIMIT: the smaller side counts, and the net position is bounded instead."""
     settings = config(inv__replenish_mode="NET_LIMIT")
     held = holdings(150, 600, 120_000)
-    assert choose(settings, held, Phase.STABILIZATION, None) == Operation(Kind.MINT, 850)
+    assert choose(settings, held, Phase.STABILIZATION, None) == PairOperation(Kind.MINT, 850)
     tight = config(inv__replenish_mode="NET_LIMIT", defense__max_net_position=400)
     assert choose(tight, held, Phase.STABILIZATION, None) is None
 
 
 def test_the_key_of_an_operation_changes_with_the_journal() -> None:
-    key = idempotency_key("M", Operation(Kind.MINT, 850), 77)
+    key = idempotency_key("M", PairOperation(Kind.MINT, 850), 77)
     assert key == "amm:M:mint:77:850"
-    assert key != idempotency_key("M", Operation(Kind.MINT, 850), 78)
+    assert key != idempotency_key("M", PairOperation(Kind.MINT, 850), 78)
 
 
 def test_equity_counts_both_outcomes_at_the_fair_price() -> None:

@@ -7,7 +7,7 @@ from amm.brain.book import ForeignBook, PublicBook
 from amm.brain.config import Pricing
 from amm.brain.measures import Flow, SlidingRange, sigma
 from amm.brain.pricing import anchor_weight, fair_price, learn, learning_rate, microprice
-from amm.brain.wire import BookUpdate, Level, Levels, UpdateType
+from amm.brain.wire import BookLevel, BookUpdate, Levels, UpdateType
 from tests.amm.parts import HOUR, MARKET, config
 
 ASKS = ((52, 50), (53, 80), (54, 120))
@@ -116,16 +116,16 @@ def test_our_own_orders_are_taken_out_of_the_book_first() -> None:
     assert foreign == ForeignBook(bids=((47, 30),))
 
 
-def update(kind: UpdateType, number: int, *bids: Level) -> BookUpdate:
+def update(kind: UpdateType, number: int, *bids: BookLevel) -> BookUpdate:
     return BookUpdate(kind, number, MARKET, 0, Levels(list(bids), []))
 
 
 def test_a_missing_delta_is_noticed_and_a_snapshot_starts_again() -> None:
     book = PublicBook()
-    assert not book.take(update(UpdateType.DELTA, 2, Level(48, 5)), 0)
-    assert book.take(update(UpdateType.SNAPSHOT, 1, Level(48, 5), Level(47, 7)), 0)
-    assert book.take(update(UpdateType.DELTA, 2, Level(48, 0)), 0)
-    assert not book.take(update(UpdateType.DELTA, 4, Level(47, 0)), 0)
+    assert not book.take(update(UpdateType.DELTA, 2, BookLevel(48, 5)), 0)
+    assert book.take(update(UpdateType.SNAPSHOT, 1, BookLevel(48, 5), BookLevel(47, 7)), 0)
+    assert book.take(update(UpdateType.DELTA, 2, BookLevel(48, 0)), 0)
+    assert not book.take(update(UpdateType.DELTA, 4, BookLevel(47, 0)), 0)
     assert book.bids == {47: 7}
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from amm.brain.commands import AlertKind, BatchCancel, Burn, Command, Mint, Place, Replace, Sync
-from amm.brain.inputs import Allocate, Frame, Lost, NewConfig, Polled, Progress
+from amm.brain.inputs import Allocate, Delivered, Frame, Lost, NewConfig, Polled
 from amm.brain.quoting.inventory import Fill, Leg
 from amm.brain.quoting.ladder import Side
 from amm.brain.wire import EventMessage, MarketStatus, MarketStatusChanged
@@ -95,7 +95,7 @@ def test_scenario_8_a_refused_resume_synchronises_and_quotes_again() -> None:
 def test_scenario_8_a_falsified_share_is_found_and_mended() -> None:
     play = playing()
     play.state.ledger.inventory.yes += 1
-    play.state.ledger.history.clear()
+    play.state.ledger.checkpoints.clear()
     play.wait(70_000)
     assert AlertKind.INVENTORY_DRIFT in play.kinds()
     assert play.agrees()
@@ -306,6 +306,6 @@ def test_a_hole_that_does_not_fill_is_a_loss(messages: list[EventMessage]) -> No
 
 def test_progress_alone_moves_nothing() -> None:
     play = playing()
-    play.step(Progress(10_000), Frame(10_001, ()))
+    play.step(Delivered(10_000), Frame(10_001, ()))
     assert play.agrees()
     assert not any(isinstance(one, Replace) for one in play.commands())

@@ -5,11 +5,11 @@ import pytest
 
 from amm.brain.arithmetic import CENT
 from amm.brain.config_layers import Start, build
-from amm.brain.inputs import Answer, Connected, Disconnected, Frame, Progress
+from amm.brain.inputs import Answer, Connected, Delivered, Disconnected, Frame
 from amm.brain.memory import Lifecycle
 from amm.lab.line import Line
 from amm.lab.makers import StrategyMaker
-from amm.lab.run import Run
+from amm.lab.run import Simulation
 from amm.lab.scenario import CALM, SCENARIOS, Move, Scenario
 from amm.lab.traders import SPOOF_MS, SPOOFER, TRADERS, Spoofer
 from amm.lab.truth import draw_truth
@@ -18,9 +18,9 @@ from amm.lab.venue import MARKET, open_venue
 SECOND = 1_000
 
 
-def prepared(scenario: Scenario, seed: int = 1) -> Run:
+def prepared(scenario: Scenario, seed: int = 1) -> Simulation:
     config = build(Start(MARKET, scenario.funding, scenario.price, scenario.maker_fee_bps), [])
-    return Run(scenario, config, "verdict", seed)
+    return Simulation(scenario, config, "verdict", seed)
 
 
 def frame(seq: int) -> Frame:
@@ -45,15 +45,15 @@ def test_a_mended_line_tells_what_was_missed_and_some_of_it_twice() -> None:
 
 def test_a_line_wakes_the_maker_for_answers_and_not_for_every_picture() -> None:
     line = Line(5)
-    line.send([Progress(1)], 0, wake=False)
+    line.send([Delivered(1)], 0, wake=False)
     assert not line.rings
     line.send([Answer(1, 0, 2)], 1, wake=True)
     assert list(line.rings) == [6]
-    assert line.take(6) == [Progress(1), Answer(1, 0, 2)]
+    assert line.take(6) == [Delivered(1), Answer(1, 0, 2)]
     assert not line.rings
 
 
-def books_agree(run: Run) -> bool:
+def books_agree(run: Simulation) -> bool:
     """Whether the maker's books are the exchange's, to the share and cent."""
     assert isinstance(run.maker, StrategyMaker)
     mine, theirs = run.maker.state.ledger.inventory, run.venue.maker
@@ -62,7 +62,7 @@ def books_agree(run: Run) -> bool:
     return (mine.shares(), mine.cash) == (held, cash)
 
 
-def before_the_end(run: Run) -> list[bool]:
+def before_the_end(run: Simulation) -> list[bool]:
     """Look at the books some time after the last break, when nothing is on its way."""
     agreed: list[bool] = []
     run.at(run.scenario.moment(990_000), lambda _: agreed.append(books_agree(run)))

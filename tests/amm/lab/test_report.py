@@ -17,7 +17,7 @@ from adapters.cli.lab import run
 from adapters.runtime.errors import CommandError
 from amm.lab import figures
 from amm.lab.jobs import Contender, do, plan
-from amm.lab.plot import Band, Line, Plot, shown, tenths, tick
+from amm.lab.plot import Band, Curve, Plot, shown, tenths, tick
 from amm.lab.report import report
 from amm.lab.scenario import CALM
 from amm.lab.table import COLUMNS, dollars, rows
@@ -43,7 +43,7 @@ def test_numbers_are_written_from_whole_ones() -> None:
 
 
 def test_a_gap_in_a_series_is_a_gap_in_its_line() -> None:
-    line = Line("bid", "#000", [(0, 1), (1, 2), (2, None), (3, 4), (4, 5)])
+    line = Curve("bid", "#000", [(0, 1), (1, 2), (2, None), (3, 4), (4, 5)])
     drawn = Plot("t", 1, 0, 4, [line]).svg()
     path = drawn[drawn.index('class="line"') :]
     assert (path.count("M"), path.count("L")) == (2, 2)
@@ -67,13 +67,13 @@ def test_the_figures_beside_a_report_are_its_own() -> None:
     scenario = attrs.evolve(CALM, hours=1)
     jobs = plan([Contender("naive", "naive")], scenario, [0, 100_000], [1, 2])
     results = [do(job) for job in jobs]
-    told = json.loads(figures.summary(scenario, results))
-    assert told["scenario"]["name"] == "calm"
-    assert [list(row.values()) for row in told["table"]] == rows(results)
-    assert [run["seed"] for run in told["runs"]] == [1, 2, 1, 2]
+    document = json.loads(figures.summary(scenario, results))
+    assert document["scenario"]["name"] == "calm"
+    assert [list(row.values()) for row in document["table"]] == rows(results)
+    assert [run["seed"] for run in document["runs"]] == [1, 2, 1, 2]
     fills = list(csv.DictReader(io.StringIO(figures.fills(results))))
     course = list(csv.DictReader(io.StringIO(figures.series(results))))
-    for result, of_run in zip(results, told["runs"], strict=True):
+    for result, of_run in zip(results, document["runs"], strict=True):
         split = of_run["split"]
         assert of_run["gain"] == split["spread"] + split["adverse"] + split["inventory"] - split["fees"]
         assert (of_run["gain"], of_run["shares"]) == (result.split.gain, result.shares)
@@ -138,8 +138,8 @@ def test_two_configurations_meet_the_same_flow(tmp_path: Path) -> None:
     assert [line.split()[0] for line in lines] == [str(narrow), str(wide)]
     assert last == f"report: {page}, and its figures beside it: .json, .csv, -fills.csv"
     assert page.read_text().startswith("<!doctype html>")
-    told = json.loads((tmp_path / "page.json").read_text())
-    assert [list(row.values()) for row in told["table"]] == [line.split() for line in lines]
+    document = json.loads((tmp_path / "page.json").read_text())
+    assert [list(row.values()) for row in document["table"]] == [line.split() for line in lines]
     assert {path.name for path in tmp_path.glob("page*.csv")} == {"page.csv", "page-fills.csv"}
 
 

@@ -11,7 +11,7 @@ from amm.lab.jobs import Contender, do, do_all, plan
 from amm.lab.makers import MAKERS, Maker
 from amm.lab.measure import Result
 from amm.lab.report import report
-from amm.lab.run import Run
+from amm.lab.run import Simulation
 from amm.lab.scenario import CALM, HOUR_MS, SCENARIOS, SECOND_MS, START_MS, Scenario
 from amm.lab.venue import MARKET
 from kernel.answers import Outcome
@@ -22,12 +22,12 @@ from kernel.history import History
 SHORT = attrs.evolve(SCENARIOS["mixed"], hours=1)
 
 
-def prepared(maker: str, scenario: Scenario = SHORT, seed: int = 1) -> Run:
+def prepared(maker: str, scenario: Scenario = SHORT, seed: int = 1) -> Simulation:
     config = build(Start(MARKET, scenario.funding, scenario.price, scenario.maker_fee_bps), [])
-    return Run(scenario, config, maker, seed)
+    return Simulation(scenario, config, maker, seed)
 
 
-def watched(run: Run) -> tuple[Result, History, dict[LedgerEntryType, int]]:
+def watched(run: Simulation) -> tuple[Result, History, dict[LedgerEntryType, int]]:
     """Run it, and keep a record of every fact from here on, with the maker's ledger entries by type."""
     history, entries = History(), dict.fromkeys(LedgerEntryType, 0)
     execute = run.venue.exchange.execute

@@ -18,7 +18,7 @@ from amm.brain.wire import Synced
 from amm.live.connection import SILENCE_MAX, CommandStream
 from amm.live.credentials import Credentials
 from amm.live.feed import Feed
-from amm.live.rest import Exchange, UnreachableError
+from amm.live.rest import ExchangeClient, UnreachableError
 from kernel.codes import AMM_ID
 from tests.adapters.streaming import a_place, running
 from tests.amm.parts import MARKET, NOON
@@ -45,8 +45,8 @@ class Noted:
     def lost(self) -> None:
         self.told.append("lost")
 
-    def stepped_back(self, told_seq: int, seq: int) -> None:
-        self.told.append(f"stepped back {told_seq} {seq}")
+    def stepped_back(self, heard_seq: int, seq: int) -> None:
+        self.told.append(f"stepped back {heard_seq} {seq}")
 
     def down(self) -> None:
         self.told.append("down")
@@ -139,7 +139,7 @@ async def test_every_request_and_every_handshake_names_the_market_maker() -> Non
         stream.markets = Noted()
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
             with pytest.raises(UnreachableError):
-                await Exchange(http, mine).amm_markets()
+                await ExchangeClient(http, mine).amm_markets()
         nursery.start_soon(stream.run)
         nursery.start_soon(Feed(f"ws://127.0.0.1:{port}/", mine, lambda _frame: None).run)
         with trio.fail_after(10):

@@ -10,8 +10,8 @@ from amm.brain.memory import DayBook
 from amm.brain.wire import AmmMarket
 from amm.live.credentials import Credentials
 from amm.live.day import day_until_now
-from amm.live.rest import Exchange
-from amm.live.state_store import Kept
+from amm.live.rest import ExchangeClient
+from amm.live.state_store import StoredMarket
 from tests.amm.parts import HOUR, MARKET, NOON
 from tests.end_to_end.making import service_token
 
@@ -59,9 +59,9 @@ class Books:
         self.rows = {"/api/v1/account/ledger": entries, "/api/v1/trades": trades}
         self.yes, self.no = yes, no
 
-    def exchange(self) -> Exchange:
+    def exchange(self) -> ExchangeClient:
         http = httpx.AsyncClient(base_url="http://exchange", transport=httpx.MockTransport(self.answer))
-        return Exchange(http, Credentials(service_token()))
+        return ExchangeClient(http, Credentials(service_token()))
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path
@@ -100,27 +100,27 @@ async def test_without_a_memory_the_day_is_reckoned_back_from_ledger_and_trades(
         yes=590,
         no=595,
     )
-    kept = Kept(MARKET, tally_cents=150_000 + 620 - 1 + 205 - 1 - 10_000 - 200_000)
-    day = await day_until_now(books.exchange(), started(MIDNIGHT - HOUR), kept, NOON)
+    stored = StoredMarket(MARKET, tally_cents=150_000 + 620 - 1 + 205 - 1 - 10_000 - 200_000)
+    day = await day_until_now(books.exchange(), started(MIDNIGHT - HOUR), stored, NOON)
     assert day == DayBook(TODAY, 150_000 + 500 * 60 + 500 * 40)
 
 
 async def test_without_a_trade_before_midnight_the_initial_price_counts() -> None:
     books = Books([entry(4, MIDNIGHT - 1, -100_000, "AMM_MINT")], [], yes=1_000, no=900)
-    kept = Kept(MARKET, tally_cents=-100_000)
-    day = await day_until_now(books.exchange(), started(MIDNIGHT - HOUR), kept, NOON)
+    stored = StoredMarket(MARKET, tally_cents=-100_000)
+    day = await day_until_now(books.exchange(), started(MIDNIGHT - HOUR), stored, NOON)
     assert day == DayBook(TODAY, 100_000 + 1_900 * 50)
 
 
 async def test_a_market_that_was_started_today_began_with_its_budget() -> None:
     nobody = Books([], [], 0, 0).exchange()
-    kept = Kept(MARKET, allocated_cents=5_000)
-    assert await day_until_now(nobody, started(MIDNIGHT), kept, NOON) == DayBook(TODAY, 200_000, 5_000)
+    stored = StoredMarket(MARKET, allocated_cents=5_000)
+    assert await day_until_now(nobody, started(MIDNIGHT), stored, NOON) == DayBook(TODAY, 200_000, 5_000)
 
 
 async def test_what_was_kept_is_believed_and_yesterdays_is_over() -> None:
     nobody = Books([], [], 0, 0).exchange()
     line = started(MIDNIGHT - HOUR)
-    kept = Kept(MARKET, day=TODAY, day_start_cents=199_000, day_flows_cents=-500)
-    assert await day_until_now(nobody, line, kept, NOON) == DayBook(TODAY, 199_000, -500)
-    assert await day_until_now(nobody, line, kept, NOON + DAY_MS) is None
+    stored = StoredMarket(MARKET, day=TODAY, day_start_cents=199_000, day_flows_cents=-500)
+    assert await day_until_now(nobody, line, stored, NOON) == DayBook(TODAY, 199_000, -500)
+    assert await day_until_now(nobody, line, stored, NOON + DAY_MS) is None

@@ -168,7 +168,7 @@ def test_what_a_reconciliation_found_is_counted_and_a_difference_shown_until_it_
     play.wait(70_000)
     assert play.state.counts["reconcile ok"] >= 1
     play.state.ledger.inventory.yes += 1
-    for checkpoint in play.state.ledger.history:
+    for checkpoint in play.state.ledger.checkpoints:
         checkpoint.after.yes += 1
     play.wait(70_000)
     assert play.state.counts["reconcile drift"] == 1

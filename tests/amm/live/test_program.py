@@ -27,13 +27,13 @@ from amm.brain.state import MarketState
 from amm.brain.strategy import decide
 from amm.brain.wire import StopMode, TradeExecuted
 from amm.live import supervisor
-from amm.live.control import Control, NoError
+from amm.live.control import Control, HttpError
 from amm.live.credentials import BadTokenError
 from amm.live.metrics import Metrics
 from amm.live.mirror import Mirror
-from amm.live.program import MarketMaker, Wishes, wall_clock
+from amm.live.program import MarketMaker, Options, wall_clock
 from amm.live.run import Trouble
-from amm.live.state_store import Keep, KeepError, Kept
+from amm.live.state_store import StateStore, StateStoreError, StoredMarket
 from amm.live.view import state_of
 from kernel.codes import AMM_ID
 from tests.adapters.serving import ServerProcess, Venue, database_for, serving, tokens, until, venue
@@ -95,8 +95,8 @@ async def test_a_market_that_fails_again_and_again_is_given_up_and_the_others_go
         return decide(state, news, now_ms, budget)
 
     maker = MarketMaker(
-        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG),
-        think=think,
+        Options(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG),
+        decide=think,
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)
@@ -131,8 +131,8 @@ async def test_a_market_that_was_given_up_stays_killed_and_stops_when_its_start_
         return decide(state, news, now_ms, budget)
 
     maker = MarketMaker(
-        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG),
-        think=think,
+        Options(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG),
+        decide=think,
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)
@@ -169,8 +169,8 @@ async def test_a_kill_outlives_the_turn_that_fails_over_it(exchange: Venue, tmp_
         return actions
 
     maker = MarketMaker(
-        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG),
-        think=think,
+        Options(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG),
+        decide=think,
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)
@@ -190,7 +190,7 @@ async def test_a_kill_outlives_an_opening_that_fails_and_a_disk_that_is_full(
 ) -> None:
     """Nothing of ours is placed before the kill is on the disk, however often that has to be tried."""
     maker = MarketMaker(
-        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG)
+        Options(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG)
     )
     refused = 0
 
@@ -204,17 +204,17 @@ async def test_a_kill_outlives_an_opening_that_fails_and_a_disk_that_is_full(
             supervisor.kill(supervisor.runs[state.market_id], "enough")
             raise ZeroDivisionError("no prices")
 
-        class FullDisk(Keep):
-            def write(self, kept: Kept) -> None:
+        class FullDisk(StateStore):
+            def write(self, stored: StoredMarket) -> None:
                 nonlocal refused
-                if kept.killed and refused < 2:
+                if stored.killed and refused < 2:
                     refused += 1
-                    raise KeepError("no space left on device")
-                super().write(kept)
+                    raise StateStoreError("no space left on device")
+                super().write(stored)
 
         mirror = Mirror(None, wall_clock)
         supervisor.earlier_prices = fail_once
-        supervisor.around = attrs.evolve(supervisor.around, keep=FullDisk(tmp_path))
+        supervisor.services = attrs.evolve(supervisor.services, store=FullDisk(tmp_path))
         await eventually(lambda: market.market_id in supervisor.runs)
         run = supervisor.runs[market.market_id]
         await eventually(lambda: run.state is not None and run.lifecycle is Lifecycle.EMERGENCY)
@@ -237,23 +237,23 @@ async def test_a_kill_of_all_that_cannot_be_kept_for_one_reaches_the_others_and_
             raise ZeroDivisionError("a strategy with a mistake in it")
         return decide(state, news, now_ms, budget)
 
-    class FullDisk(Keep):
-        def write(self, kept: Kept) -> None:
-            if kept.market_id == ill and kept.killed:
-                raise KeepError("no space left on device")
-            super().write(kept)
+    class FullDisk(StateStore):
+        def write(self, stored: StoredMarket) -> None:
+            if stored.market_id == ill and stored.killed:
+                raise StateStoreError("no space left on device")
+            super().write(stored)
 
     told: list[str] = []
     maker = MarketMaker(
-        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG),
-        think=think,
+        Options(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG),
+        decide=think,
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, told.append)
         await eventually(lambda: hasattr(maker, "supervisor") and ill in maker.supervisor.runs)
         runs = maker.supervisor.runs
         await eventually(lambda: runs[ill].has_crashed and all(one.is_quoted() for one in markets[1:]))
-        maker.supervisor.around = attrs.evolve(maker.supervisor.around, keep=FullDisk(tmp_path))
+        maker.supervisor.services = attrs.evolve(maker.supervisor.services, store=FullDisk(tmp_path))
         async with httpx.AsyncClient() as http:
             address = next(line.split()[1] for line in told if line.startswith("control"))
             answer = await http.post(
@@ -284,8 +284,8 @@ async def test_a_days_loss_counts_on_over_a_restart(exchange: Venue, tmp_path: P
     losses: list[int] = []
     for folder in (tmp_path / "first", tmp_path / ("first" if remembers else "second")):
         maker = MarketMaker(
-            Wishes(url=exchange.address, token=service_token(), state_folder=folder, config_text=CONFIG),
-            think=think,
+            Options(url=exchange.address, token=service_token(), state_folder=folder, config_text=CONFIG),
+            decide=think,
         )
 
         def lost(maker: MarketMaker = maker) -> int:
@@ -321,14 +321,14 @@ async def test_a_loss_of_all_markets_together_kills_every_one_of_them(
         state.prices.fair_override = fair.get(state.market_id)
         return decide(state, news, now_ms, budget)
 
-    wishes = Wishes(
+    options = Options(
         url=exchange.address,
         token=service_token(),
         state_folder=tmp_path,
         config_text="[defense]\nglobal_daily_loss_limit_cents = 300\nmax_latency_ms = 5000\n",
     )
     ours = {losing.market_id, other.market_id}
-    maker = MarketMaker(wishes, think=think)
+    maker = MarketMaker(options, decide=think)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)
         await eventually(lambda: losing.is_quoted() and other.is_quoted())
@@ -347,7 +347,7 @@ async def test_a_loss_of_all_markets_together_kills_every_one_of_them(
         await trio.sleep(1.5)  # a look at the losses later it is still quoted
         assert other.is_quoted()
         maker.stop.set()
-    again = MarketMaker(wishes)
+    again = MarketMaker(options)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(again.run, lambda _line: None)
         await eventually(lambda: other.is_quoted())
@@ -369,8 +369,8 @@ async def test_each_override_ends_in_its_own_time_and_lasts_through_a_failure(
         return decide(state, news, now_ms, budget)
 
     maker = MarketMaker(
-        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG),
-        think=think,
+        Options(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG),
+        decide=think,
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)
@@ -391,7 +391,7 @@ async def test_an_override_that_needed_one_that_is_over_ends_with_it(exchange: V
     """60,000 to keep of 90,000 to begin with: without the second the first makes no sense, and says so."""
     market = quoted(exchange)
     maker = MarketMaker(
-        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG)
+        Options(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG)
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)
@@ -413,7 +413,7 @@ async def test_cash_that_contradicts_the_ledger_twice_is_mended_and_told(
     """A maker whose memory is off by a dollar takes the ledger's word, once it is sure."""
     market = quoted(exchange)
     maker = MarketMaker(
-        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG)
+        Options(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG)
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)
@@ -445,8 +445,8 @@ async def test_money_that_came_while_events_were_lost_for_good_is_found_in_the_l
         return decide(state, [one for one in news if not is_lost(one)], now_ms, budget)
 
     maker = MarketMaker(
-        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG),
-        think=think,
+        Options(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG),
+        decide=think,
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)
@@ -500,7 +500,7 @@ def test_what_is_wrong_at_the_start_is_told_in_one_line(exchange: Venue, tmp_pat
 
 def test_what_is_no_token_at_all_is_told_before_anybody_is_asked(tmp_path: Path) -> None:
     with pytest.raises(BadTokenError, match="three parts"):
-        MarketMaker(Wishes(url="http://127.0.0.1:1", token="abc", state_folder=tmp_path))
+        MarketMaker(Options(url="http://127.0.0.1:1", token="abc", state_folder=tmp_path))
 
 
 def test_a_budget_too_small_to_quote_is_told(exchange: Venue, tmp_path: Path) -> None:
@@ -539,12 +539,12 @@ async def test_a_damaged_file_leaves_no_orders_and_stops_one_market(exchange: Ve
     """Whether it was killed cannot be known: what an earlier process left is cancelled, guard or no guard."""
     market, other = quoted(exchange), quoted(exchange)
     exchange.amm.placed(market.market_id, "SELL YES 10 @60")
-    keep = Keep(tmp_path)
-    keep.write(Kept(market.market_id))
+    store = StateStore(tmp_path)
+    store.write(StoredMarket(market.market_id))
     (file,) = tmp_path.glob("*.json")
     file.write_text("{")
     maker = MarketMaker(
-        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG)
+        Options(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG)
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)
@@ -559,7 +559,7 @@ async def test_a_full_disk_does_not_end_the_others(exchange: Venue, tmp_path: Pa
     """The tally of a market's cash cannot be kept; it is compared again a minute later."""
     market = quoted(exchange)
     maker = MarketMaker(
-        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG)
+        Options(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG)
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)
@@ -568,7 +568,7 @@ async def test_a_full_disk_does_not_end_the_others(exchange: Venue, tmp_path: Pa
         run = maker.supervisor.runs[market.market_id]
         await eventually(lambda: run.state is not None and run.state.ledger.inventory.yes == 2_490)
         shutil.rmtree(tmp_path)
-        with pytest.raises(KeepError, match="cannot keep anything"):
+        with pytest.raises(StateStoreError, match="cannot keep anything"):
             await maker.supervisor.account.read_cash()
         maker.stop.set()
 
@@ -577,7 +577,7 @@ async def test_a_person_who_asks_while_a_market_ends_is_answered(exchange: Venue
     """Its last turn is done: what it is told then is never taken in, and is not waited for either."""
     market = quoted(exchange)
     maker = MarketMaker(
-        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG)
+        Options(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG)
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)
@@ -586,7 +586,7 @@ async def test_a_person_who_asks_while_a_market_ends_is_answered(exchange: Venue
         control = Control(maker.supervisor, maker.stream, Metrics(), Mirror(None, wall_clock))
         exchange.admin.post("/admin/amm/stop", market_id=market.market_id)
         await eventually(lambda: run.state is not None and run.state.life.lifecycle is Lifecycle.STOPPED)
-        with trio.fail_after(5), pytest.raises(NoError):
+        with trio.fail_after(5), pytest.raises(HttpError):
             await control.resume(market.market_id, b'{"reason": "too late"}')
         maker.stop.set()
 
@@ -597,7 +597,7 @@ async def test_one_market_too_many_is_refused_and_the_others_are_quoted(
     """Fifty by default; here the room is what is quoted already."""
     market = quoted(exchange)
     maker = MarketMaker(
-        Wishes(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG)
+        Options(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG)
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(maker.run, lambda _line: None)

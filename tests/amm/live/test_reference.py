@@ -15,7 +15,7 @@ import pytest
 import trio
 
 from amm.brain.config import Oracle
-from amm.live.reference import Answer, follow
+from amm.live.reference import ReportedPrice, follow
 from tests.adapters.serving import Venue, database_for, serving, until, venue
 from tests.amm.parts import NOON, config
 from tests.amm.venue import playing
@@ -145,10 +145,10 @@ def test_a_feed_that_never_answered_is_stale(exchange: Venue, tmp_path: Path, ou
 def test_an_answer_that_says_it_is_old_is_old() -> None:
     """With a lag of three seconds at most, what was true three seconds ago is fresh and nothing before it."""
     noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
-    answer, now_ms = Answer(price_cents=Decimal(50), updated_at=noon), int(noon.timestamp() * 1_000)
+    answer, now_ms = ReportedPrice(price_cents=Decimal(50), updated_at=noon), int(noon.timestamp() * 1_000)
     assert answer.is_fresh(Oracle(), now_ms + 3_000)
     assert not answer.is_fresh(Oracle(), now_ms + 3_001)
-    assert Answer(price_cents=Decimal(50)).is_fresh(Oracle(), now_ms + 3_001)
+    assert ReportedPrice(price_cents=Decimal(50)).is_fresh(Oracle(), now_ms + 3_001)
 
 
 async def test_an_address_that_is_none_is_a_feed_that_does_not_answer() -> None:
