@@ -121,6 +121,7 @@ class StreamHub:
             self._sessions.discard(session)
             self._strangers.pop(session, None)
             self._forget(session)
+            session.untie()
 
     def _forget(self, session: Session) -> None:
         session.interests.topics.clear()

@@ -64,6 +64,10 @@ class Outbox:
         self._looked_up.set()
         self._looked_up = trio.Event()
 
+    def forget_connection(self) -> None:
+        """The connection is closed, so nobody need know any more of what is added."""
+        self._touch = nothing
+
     def flush(self) -> None:
         """Write what was said, as few frames as its kinds allow, and all of them at once."""
         items, self._items = self._items, []
@@ -98,3 +102,7 @@ class Outbox:
             await self._looked_up.wait()
         if self._socket.waiting > AHEAD:
             await self._socket.drained()  # who is too slow for this little is sent off by the socket
+
+
+def nothing() -> None:
+    pass

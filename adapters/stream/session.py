@@ -129,6 +129,11 @@ class Session:
                     self._give_up(JSON, Error(Fault.UNDECODABLE, "Undecodable frame: not UTF-8"))
             self.nursery.cancel_scope.cancel()
 
+    def untie(self) -> None:
+        """Let the parts of a closed connection be freed: nobody looks for cycles in what has lived long."""
+        self.outbox.forget_connection()
+        del self.lanes  # what has no answer yet still keeps them, and they keep this
+
     # What comes in
 
     async def take(self, received: str | bytes) -> None:
