@@ -25,6 +25,17 @@ def test_every_path_that_a_guide_names_exists(guide: str) -> None:
     assert [path for path in paths if not any((ROOT / at / path).exists() for at in BEGINNINGS)] == []
 
 
+def test_every_module_that_a_page_names_is_somewhere() -> None:
+    """By its path from anywhere, so that whoever moves a file hears which pages speak of it."""
+    rooms = ("kernel", "persistence", "adapters", "amm", "bench", "tests", "docs")
+    there = [f"/{path.relative_to(ROOT)}" for room in rooms for path in (ROOT / room).rglob("*.py")]
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    named = {(page.name, name) for page in pages for name in re.findall(r"`([\w/]+\.py)`", page.read_text())}
+    assert len(named) > 100
+    missing = [(page, name) for page, name in named if not any(path.endswith(f"/{name}") for path in there)]
+    assert missing == []
+
+
 def test_what_a_walk_names_is_in_one_of_the_files_that_it_names() -> None:
     page = (ROOT / "CONTRIBUTING.md").read_text()
     items = re.findall(r"^\d\. .*?(?=^\d\. |^$|\Z)", page, re.MULTILINE | re.DOTALL)
