@@ -30,6 +30,10 @@ from kernel.commands import AnyCommand
 FULL: Final = "Too many requests are waiting; try again shortly"
 
 
+TOGETHER: Final = 128
+"""Commands of one request, which are decided in one step: each may trade several times."""
+
+
 class Entry(msgspec.Struct, gc=False):
     """A command that was admitted and has no result yet."""
 
@@ -135,7 +139,12 @@ class Lanes:
                 continue
             run: list[Entry] = []
             commands: list[AnyCommand] = []
-            while blocked and (wish := blocked[0].wish) is not None and not isinstance(wish, Sync):
+            while (
+                blocked
+                and len(run) < TOGETHER
+                and (wish := blocked[0].wish) is not None
+                and not isinstance(wish, Sync)
+            ):
                 run.append(blocked.popleft())
                 commands.append(wish)
             self._send(lane_id, lane, run, commands)

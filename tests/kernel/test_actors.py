@@ -12,7 +12,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from kernel import actors
-from kernel.actors import BACKLOG, INBOX, SHARE, TOLD_AT_ONCE, Actors, DecisionError
+from kernel.actors import BACKLOG, INBOX, SHARE, TOLD_AT_ONCE, TURN, Actors, DecisionError
 from kernel.answers import Outcome, Placed, Refusal
 from kernel.codes import AMM_ID, Code, Direction, ReferenceType, Side
 from kernel.commands import (
@@ -36,7 +36,7 @@ from kernel.commands import (
     TransferShares,
 )
 from kernel.exchange import Exchange
-from kernel.journal import Decided, JournalError, MemoryJournal
+from kernel.journal import Decided, JournalError, MemoryJournal, Page
 
 AT = 1_795_168_800_000_000
 
@@ -307,6 +307,31 @@ async def test_what_gathers_while_a_commit_is_in_flight_is_the_next_one() -> Non
                 await wait_all_tasks_blocked()
             journal.stall.set()
         assert groups == [1, 9]
+
+
+async def test_an_actor_lets_others_run_after_so_much_work_however_few_the_commands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each of these orders meets four others: with the command itself six to be told of."""
+    sizes: list[int] = []
+    pack = MemoryJournal.pack
+
+    def measured(journal: MemoryJournal, decided: Sequence[Decided]) -> Page:
+        sizes.append(len(decided) + sum(len(one.outcome.facts) for one in decided))
+        return pack(journal, decided)
+
+    async with running("M") as (exchange, _):
+        await exchange.ask(OpenAccount(at=AT, user_id="ben"))
+        await exchange.ask(Deposit(at=AT, user_id="ben", amount=10_000_000))
+        await exchange.ask(*(place("M", number) for number in range(4 * SHARE)))
+        monkeypatch.setattr(MemoryJournal, "pack", measured)
+        for number in range(SHARE):
+            wish = place("M", number, user_id="ben", side=Side.NO, price=60, quantity=4)
+            assert exchange.submit([wish], "") is not None
+        await exchange.until_durable(exchange.exchange.head)
+        await wait_all_tasks_blocked()
+    assert sum(sizes) == SHARE * 6
+    assert max(sizes) < TURN + 6
 
 
 async def test_what_a_slow_journal_held_back_is_told_piece_by_piece_and_others_run_in_between() -> None:
