@@ -44,20 +44,20 @@ class DecisionError(Exception):
 
 @attrs.define(eq=False)
 class Request:
-    """Commands for one market, to be decided back to back, and the wish to be told."""
+    """Commands for one market, to be decided back to back, and their outcomes for whoever waits."""
 
     commands: Sequence[AnyCommand]
     correlation_id: str
     by: str | None
     """Whose share of the inbox it takes."""
     is_portion: bool = False
-    """One of several, which are decided one by one."""
+    """It is one portion of a command that is too large for one step."""
     closes: bool = False
-    """One of the commands closes a market in portions, among which others in this market are served; the
-    request is answered with the last."""
+    """One of its commands closes a market in portions. Other requests are served in between; this one is
+    answered with the last portion."""
     then: AnyCommand | None = None
-    """What goes on where a command was too large for one step. The commands behind it wait for its end, and
-    so does whoever else wants something of this market."""
+    """The next portion of a command that is too large for one step. The commands behind it wait for its last
+    portion, and so does every other request to this market."""
     outcomes: list[Outcome] = attrs.field(factory=list)
     durable: trio.Event = attrs.field(factory=trio.Event)
 
@@ -71,7 +71,7 @@ class Inbox:
     """How many requests of each principal wait."""
 
     def put(self, request: Request) -> bool:
-        """False if there is no room, in all or for who asks."""
+        """False if the inbox is full, or the principal's share of it."""
         by = request.by
         held = 0 if by is None else self.held.get(by, 0)
         if held >= SHARE:
@@ -132,7 +132,7 @@ class Actors:
             task_status.started()
 
     async def _finish_what_was_begun(self) -> None:
-        """What a crash cut off between two portions is brought to its end, before anybody is served."""
+        """Finish, before anybody is served, what a crash has cut off between two portions."""
         async with trio.open_nursery() as nursery:
             for market in self.exchange.markets.values():
                 if market.closing is not None:
@@ -144,8 +144,8 @@ class Actors:
     ) -> Outcome:
         """Decide portion after portion; returns what the last of them answers.
 
-        The next is decided when the one before is durable: everybody else, in this market and in others, is
-        served in between, and no more than one portion is on its way to the disk.
+        Each portion is decided once the one before it is durable. Other requests are served in between, in
+        this market too, and never is more than one portion on its way to the disk.
         """
         async with backlog:
             while True:
@@ -179,15 +179,16 @@ class Actors:
     def submit(self, commands: Sequence[AnyCommand], correlation_id: str = "") -> Request | None:
         """Have commands for one market decided back to back, after all that was submitted before.
 
-        None if there is no room, in all or for who sends the first of them. Who does not wait for the
-        request hears of it as a listener, by its correlation id, ahead of everybody who waits.
+        None if the inbox is full, or the share of whoever sends the first of them. A caller that does not
+        wait for the request can be a listener instead, and recognise the outcomes by the correlation id:
+        listeners are told before those who wait.
         """
         first = commands[0]
         request = Request(commands, correlation_id, first.asked_by)
         return request if self._inboxes[self.market_of(first)].put(request) else None
 
     async def until_durable(self, journal_id: int) -> None:
-        """Wait until what somebody has read from memory may be told."""
+        """Wait until what was read from memory, with this as the newest journal id, may be told."""
         while self.durable < journal_id:
             await self._committed.wait()
 
@@ -323,6 +324,7 @@ class Actors:
         self._tell(decided, answered)
 
     def _tell(self, decided: Sequence[Decided], answered: Sequence[Request]) -> None:
+        assert decided[-1].outcome.seen >= self.durable
         self.durable = decided[-1].outcome.seen
         for listen in self.listeners:
             listen(decided)

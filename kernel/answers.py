@@ -19,7 +19,7 @@ from kernel.state import Order
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """An expected no: a value, not an exception, because the caller asked and this is the answer."""
+    """An expected no. It is a value and no exception: the caller asked, and this is the answer."""
 
     code: Code
     message: str
@@ -166,9 +166,9 @@ class Resolved(msgspec.Struct, frozen=True):
 
 
 class Unfinished(msgspec.Struct, frozen=True):
-    """A portion is done and there is more: whoever had it decided has this decided next, and so on.
+    """One portion is done, and there are more: whoever had it decided has to have this decided next.
 
-    What the last portion answers is the answer to the first command.
+    The answer to the last portion is the answer to the first command.
     """
 
     then: CloseMarket | BatchCancel | FireGuard | StopAmm

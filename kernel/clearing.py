@@ -52,6 +52,7 @@ class Leg:
         order = self.order
         frozen = order.need(order.remaining) if order.remaining else 0
         self.released = order.frozen - frozen
+        assert self.released > 0, f"{order.id}: {self.quantity} filled, {self.released} set free"
         order.frozen = frozen
         order.status = PARTIALLY_FILLED if order.remaining else FILLED
 

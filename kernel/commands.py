@@ -1,4 +1,4 @@
-"""Wishes: everything the exchange can be asked to do. The whole vocabulary, imperative.
+"""Commands: everything the exchange can be asked to do. The whole vocabulary, imperative.
 
 A command is pure data. What the kernel needs from the world arrives in it: the time (`at`), and random
 bits (`nonce`) where an id must be unguessable. Who may send what is decided by whoever lets callers in.
@@ -22,7 +22,7 @@ from kernel.codes import (
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", omit_defaults=True):
-    """What every wish carries."""
+    """What every command carries."""
 
     at: int
     """Microseconds since the Unix epoch, by the clock of whoever sends it."""
@@ -361,15 +361,15 @@ class SettleMarket(GraveCommand, frozen=True, kw_only=True, tag="SETTLE_MARKET")
 
 
 class CloseMarket(Command, frozen=True, kw_only=True, tag="CLOSE_MARKET"):
-    """Go on closing a market that is too large for one step. The market's actor says it to itself.
+    """Close the next portion of a market that is too large for one step. The actor gives it to itself.
 
-    Said without more it begins again, and finds what is left to do: that is how a start goes on.
+    Without a stage it begins again and finds what is left to do: that is how a start goes on after a crash.
     """
 
     market_id: str
     stage: ClosingStage = ClosingStage.CANCEL
     after: str = ""
-    """Which holder was the last that this stage has looked at."""
+    """The last holder that this stage has looked at."""
     yes: int = 0
     """What the check has counted so far: shares of either side, and what was paid for them."""
     no: int = 0

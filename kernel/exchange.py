@@ -23,6 +23,7 @@ from kernel.answers import Answer, Outcome, Refusal
 from kernel.apply import apply
 from kernel.audit import Violation, audit
 from kernel.bounds import OUT_OF_BOUNDS
+from kernel.codes import Code
 from kernel.draft import Draft
 from kernel.events import Fact
 from kernel.history import History
@@ -64,6 +65,9 @@ DECISIONS: Final[dict[type[commands.Command], Callable[[Draft, Any], Answer | Re
 }
 """Which decision answers which command."""
 
+WITH_FACTS: Final = (Code.REPLACE_PARTLY_FILLED, Code.INTERNAL)
+"""The two refusals that change something: see `Outcome`."""
+
 FORM: Final = "interpreted" if __file__.endswith(".py") else "compiled"
 """Whether these very files run, or what `verdict compile` made of them: the same but for the speed."""
 
@@ -76,6 +80,8 @@ class Exchange(State):
         draft, kind = Draft(self, command.at), type(command)
         late = refusals.too_late() if draft.at > LATEST else None
         answer = late or OUT_OF_BOUNDS[kind](command) or DECISIONS[kind](draft, command)
+        assert not draft.postings, "money moved, and no fact says so"
+        assert type(answer) is not Refusal or not draft.facts or answer.code in WITH_FACTS
         return Outcome(answer, draft.facts, self.head)
 
     def apply(self, fact: Fact) -> None:

@@ -44,7 +44,7 @@ class Edge(NamedTuple):
     start: MarketStatus
     command: type[Command]
     end: MarketStatus
-    guard: Callable[[Market, int], bool]
+    condition: Callable[[Market, int], bool]
 
 
 def always(market: Market, at: int) -> bool:
@@ -89,7 +89,10 @@ EDGES: Final = (
 def may(market: Market, kind: type[Command], end: MarketStatus, at: int) -> bool:
     """Whether this command leads the market there now."""
     return any(
-        edge.start is market.status and edge.command is kind and edge.end is end and edge.guard(market, at)
+        edge.start is market.status
+        and edge.command is kind
+        and edge.end is end
+        and edge.condition(market, at)
         for edge in EDGES
     )
 

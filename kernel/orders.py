@@ -269,6 +269,7 @@ def trade_and_rest(draft: Draft, order: Order) -> None:
 def give_back(draft: Draft, order: Order, reason: CancelReason) -> int:
     """The order is final, and what backed the rest of it is available again; returns how much that is."""
     released = order.frozen
+    assert released > 0
     if order.opens:
         post(draft, order.account, UNFREEZE, released, frozen=-released)
     else:

@@ -54,13 +54,9 @@ def mint_shares(draft: Draft, command: MintShares) -> Answer | Refusal:
         if not (earlier.market_id == command.market_id and event.quantity == command.quantity):
             return key_used(command.idempotency_key)
         return minted(command.market_id, event, repeated=True)
-    market = state.markets.get(command.market_id)
-    if market is None or market.status is MarketStatus.DRAFT:
-        return market_not_found(command.market_id)
-    if not market.is_trading(draft.at):
-        return market_not_open(market)
-    if not market.is_sound:
-        return trip_unsound(draft, market)
+    market = trading_market(draft, command.market_id)
+    if isinstance(market, Refusal):
+        return market
     if not market.amm_authorized:
         return not_authorized(market)
     if (refusal := check_volume(market, account, command.quantity)) is not None:
@@ -123,13 +119,9 @@ def burn_shares(draft: Draft, command: BurnShares) -> Answer | Refusal:
         ):
             return key_used(command.idempotency_key)
         return burned(command.market_id, event, repeated=True)
-    market = state.markets.get(command.market_id)
-    if market is None or market.status is MarketStatus.DRAFT:
-        return market_not_found(command.market_id)
-    if not market.is_trading(draft.at):
-        return market_not_open(market)
-    if not market.is_sound:
-        return trip_unsound(draft, market)
+    market = trading_market(draft, command.market_id)
+    if isinstance(market, Refusal):
+        return market
     position = market.positions.get(account.id)
     if position is None or position.yes.free < command.quantity:
         return insufficient_shares(Side.YES, command.quantity, position.yes.free if position else 0)
@@ -161,6 +153,16 @@ def burn_shares(draft: Draft, command: BurnShares) -> Answer | Refusal:
     )
     state.burns[command.idempotency_key] = draft.record(market.id, event)
     return burned(market.id, event)
+
+
+def trading_market(draft: Draft, market_id: str) -> Market | Refusal:
+    """The market, if pairs may come to be and cease in it now."""
+    market = draft.state.markets.get(market_id)
+    if market is None or market.status is MarketStatus.DRAFT:
+        return market_not_found(market_id)
+    if not market.is_trading(draft.at):
+        return market_not_open(market)
+    return market if market.is_sound else trip_unsound(draft, market)
 
 
 def audit_trade(draft: Draft, nonce: int, realized_pnl: int | None) -> AuditTrade:

@@ -330,6 +330,7 @@ def pay_out(draft: Draft, closing: Closing, position: Position) -> None:
     before = position.after()
     payout = payout_of(position, closing, result)
     closing.count(payout, before.yes_cost_sum + before.no_cost_sum)
+    assert 0 <= payout <= closing.paid <= market.reserve, f"{market.id}: {closing.paid} of {market.reserve}"
     position.yes.clear()
     position.no.clear()
     position.updated_at = draft.at

@@ -55,7 +55,7 @@ OPEN, PARTIALLY_FILLED = OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED
 ACTIVE = MarketStatus.ACTIVE
 
 PORTION: Final = 200
-"""Orders to cancel, or holders to pay, in one step: with what follows from each some 8 ms."""
+"""Orders to cancel, or holders to pay, in one step: some 8 ms with all that follows."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -106,6 +106,7 @@ class Holding:
 
     def take(self, quantity: int) -> int:
         """Let `quantity` shares go, with the cost that belongs to them, which is returned."""
+        assert 0 < quantity <= self.volume
         cost = released_cost(self.cost_sum, self.volume, quantity)
         self.volume -= quantity
         self.cost_sum -= cost
@@ -381,6 +382,7 @@ class Market:
 
     def shrink(self, maker: Order, quantity: int) -> None:
         """A resting order was filled by `quantity`; with nothing left it leaves the book."""
+        assert 0 < quantity <= maker.remaining
         if quantity == maker.remaining:
             self.leave(maker)
         else:
@@ -448,7 +450,7 @@ class State:
     """The newest ledger entry id."""
     breaker_head: int = 0
     portion: int = PORTION
-    """How much of what is too large for one step is done in one. No fact, and in no snapshot: a habit."""
+    """Orders or holders that one step may end. A setting and no fact: it is in no snapshot."""
     external: int = 0
     """Deposits less withdrawals, ever: what all accounts together must hold."""
     trade_ids: Sequence = field(default_factory=Sequence)
@@ -519,6 +521,8 @@ class State:
     def open_order(self, position: Position, fact: Fact, event: OrderAccepted, terms: OrderTerms) -> Order:
         """An accepted order comes to be; it does not rest yet."""
         account = position.account
+        assert event.order_id not in self.orders
+        assert event.client_order_id not in account.orders
         order = Order(
             event.book_price,
             event.remaining_qty,
