@@ -33,10 +33,10 @@ from persistence.journal.wal import rows
 from persistence.postgres import database, embedded
 from persistence.postgres.database import Connection, Database
 from persistence.postgres.migrate import migrate
+from persistence.tables.columns import TABLES
 from persistence.tables.folding import Batch
 from persistence.tables.projector import BATCH, Projector
 from persistence.tables.projector_process import Progress, projecting
-from persistence.tools.rebuild import TABLES
 
 BURST: Final = 50
 """Commands in one request."""

@@ -57,10 +57,10 @@ async def get_ledger(
     entry_types = one_of(LedgerEntryType, query.entry_type, "entry_type")
     before = read_number(query.cursor)
     history = await server.history_as_of(call.durable)
-    rows = await history.ledger(
-        call.user.user_id,
-        entry_types=entry_types,
-        market_id=query.market_id,
+    rows = await history.newest(
+        "ledger_entries",
+        {"user_id": call.user.user_id},
+        {"entry_type": entry_types, "market_id": query.market_id},
         before=before,
         limit=query.limit + 1,
     )

@@ -177,7 +177,9 @@ async def get_breakers(
     market, query = find_market(server, call), call.query
     before = read_number(query.cursor)
     history = await server.history_as_of(call.durable)
-    rows = await history.breakers(market.id, before=before, limit=query.limit + 1)
+    rows = await history.newest(
+        "circuit_breaker_events", {"market_id": market.id}, {}, before=before, limit=query.limit + 1
+    )
     if rows is None:
         raise bad_cursor()
     data = page(rows, query.limit, render_rows.breaker_row, lambda row: cursor_at(str(row["id"])))

@@ -52,15 +52,20 @@ async def get_orders(server: Server, call: Call[EmptyBody, OrdersQuery]) -> Repl
         data = page(live, query.limit, render.order, lambda now: cursor_at(now.order.id))
         return Reply(data, journal_id=await server.wait_durable(server.exchange.head))
     history = await server.history_as_of(call.durable)
-    rows = await history.orders(
-        account.id,
-        market_id=query.market_id,
-        statuses=statuses,
-        side=query.side,
-        direction=query.direction,
-        before=before,
+    rows = await history.newest(
+        "orders",
+        {"user_id": account.id},
+        {
+            "market_id": query.market_id,
+            "status": statuses,
+            "original_side": query.side,
+            "original_direction": query.direction,
+        },
+        before=None if before is None else before.accepted_seq,
+        before_time=None if before is None else before.created_at,
         limit=query.limit + 1,
     )
+    assert rows is not None, "the page begins behind an order of the account"
     data = page(rows, query.limit, render_rows.order_row, lambda row: cursor_at(str(row["id"])))
     return Reply(data, journal_id=call.durable)
 

@@ -59,17 +59,21 @@ class Projections(Protocol):
 class History(Protocol):
     """The past, out of the tables, newest first. A page is None if its place `before` names nothing."""
 
-    async def orders(
+    async def newest(
         self,
-        user_id: str,
+        table: str,
+        whose: Mapping[str, str],
+        filters: Mapping[str, Any],
         *,
-        market_id: str | None,
-        statuses: Sequence[str] | None,
-        side: str | None,
-        direction: str | None,
-        before: Order | None,
+        before: int | None,
+        before_time: int | None = None,
         limit: int,
-    ) -> list[Row]: ...
+    ) -> list[Row] | None:
+        """Rows of a table, by the names of its columns: whose they are, and what else they must have.
+
+        A filter is a value, a list of possible ones, or null for any. `before` is the number of a row; its
+        time need not be said.
+        """
 
     async def trades(
         self,
@@ -98,18 +102,6 @@ class History(Protocol):
 
     async def trades_of_order(self, order: Order) -> list[Row]:
         """Oldest first."""
-
-    async def ledger(
-        self,
-        user_id: str,
-        *,
-        entry_types: Sequence[str] | None,
-        market_id: str | None,
-        before: int | None,
-        limit: int,
-    ) -> list[Row] | None: ...
-
-    async def breakers(self, market_id: str, *, before: int | None, limit: int) -> list[Row] | None: ...
 
     async def balances(self, accounts: Sequence[tuple[str, int, int]], ledger_id: int, at: int) -> list[Row]:
         """By account: what ledger and tables say it has, what its entries since an earlier one come to."""

@@ -1,18 +1,22 @@
 """Rows of the tables as callers see them: orders, trades, ledger entries, circuit breakers.
 
-The tables hold history. What the sides of the book mean to a user is told here from their book types.
+Most are shaped as they stand: the tables name each column as callers know it. A trade is told as one of its
+parties sees it, and what the sides of the book mean to that one is told from their book types.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
+import msgspec.inspect
 
 from adapters.wire import responses
 from adapters.wire.render import dollars, gain
 from kernel.answers import OrderNow
-from kernel.codes import BookType, Direction, FrozenAssetType, Side, TimeInForce, TradeScenario
+from kernel.codes import BookType, Direction, Side, TradeScenario
+
+S = TypeVar("S", bound=responses.Shape)
 
 BUY, SELL = Direction.BUY, Direction.SELL
 
@@ -25,28 +29,50 @@ def row_time(stored: datetime) -> str:
     return stored.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-def order_row(row: Row) -> responses.OrderShape:
-    return responses.OrderShape(
-        id=str(row["id"]),
-        client_order_id=row["client_order_id"],
-        market_id=row["market_id"],
-        original_side=Side(row["original_side"]),
-        original_direction=Direction(row["original_direction"]),
-        original_price_cents=row["original_price"],
-        book_type=BookType(row["book_type"]),
-        book_direction=Direction(row["book_direction"]),
-        book_price_cents=row["book_price"],
-        time_in_force=TimeInForce(row["time_in_force"]),
-        quantity=row["quantity"],
-        filled_quantity=row["filled_quantity"],
-        remaining_quantity=row["remaining_quantity"],
-        frozen_amount=row["frozen_amount"],
-        frozen_asset_type=FrozenAssetType(row["frozen_asset_type"]),
-        status=row["status"],
-        cancel_reason=row["cancel_reason"],
-        created_at=row_time(row["created_at"]),
-        updated_at=row_time(row["updated_at"]),
-    )
+def shaped(shape: type[S]) -> Callable[[Row], S]:
+    """Rows of a table as such a shape: each member is the column of its name, or a display of its cents."""
+    described = msgspec.inspect.type_info(shape)
+    assert isinstance(described, msgspec.inspect.StructType)
+    members = [(field.name, *source(field)) for field in described.fields]
+
+    def row_as_shape(row: Row) -> S:
+        return shape(**{name: convert(row[column]) for name, column, convert in members})
+
+    return row_as_shape
+
+
+def source(field: msgspec.inspect.Field) -> tuple[str, Callable[[Any], Any]]:
+    """Which column a member is made of, and how."""
+    if field.name.endswith("_display"):
+        return f"{field.name.removesuffix('_display')}_cents", dollars
+    kinds = field.type.types if isinstance(field.type, msgspec.inspect.UnionType) else (field.type,)
+    (kind,) = (kind for kind in kinds if not isinstance(kind, msgspec.inspect.NoneType))
+    convert = conversion(kind)
+    if convert is None:
+        return field.name, lambda value: value
+    if len(kinds) == 1:
+        return field.name, convert
+    return field.name, lambda value: None if value is None else convert(value)
+
+
+def conversion(kind: msgspec.inspect.Type) -> Callable[[Any], Any] | None:
+    """How a value out of the tables becomes one of a shape; none where it is one."""
+    match kind:
+        case msgspec.inspect.Metadata(extra_json_schema={"format": "date-time"}):
+            return row_time
+        case msgspec.inspect.Metadata(extra_json_schema={"format": "uuid"}):
+            return str
+        case msgspec.inspect.EnumType(cls=enumeration):
+            return enumeration
+        case msgspec.inspect.RawType():
+            return msgspec.Raw
+        case _:
+            return None
+
+
+order_row: Final = shaped(responses.OrderShape)
+ledger_row: Final = shaped(responses.LedgerEntryShape)
+breaker_row: Final = shaped(responses.BreakerShape)
 
 
 def order_trade_row(row: Row, now: OrderNow) -> responses.OrderTradeShape:
@@ -57,7 +83,7 @@ def order_trade_row(row: Row, now: OrderNow) -> responses.OrderTradeShape:
         row["trade_id"],
         TradeScenario(row["scenario"]),
         SELL if is_bid else BUY,
-        row["price"],
+        row["price_cents"],
         row["quantity"],
         "MAKER" if is_maker else "TAKER",
         row["maker_fee"] if is_maker else row["taker_fee"],
@@ -66,26 +92,10 @@ def order_trade_row(row: Row, now: OrderNow) -> responses.OrderTradeShape:
     )
 
 
-def ledger_row(row: Row) -> responses.LedgerEntryShape:
-    return responses.LedgerEntryShape(
-        row["id"],
-        row["entry_type"],
-        row["amount"],
-        dollars(row["amount"]),
-        row["balance_after"],
-        dollars(row["balance_after"]),
-        row["reference_type"],
-        row["reference_id"],
-        row["market_id"],
-        row["description"],
-        row_time(row["created_at"]),
-    )
-
-
 def market_trade_row(row: Row) -> responses.MarketTradeShape:
     return responses.MarketTradeShape(
         row["trade_id"],
-        row["price"],
+        row["price_cents"],
         row["quantity"],
         TradeScenario(row["scenario"]),
         BUY if row["taker_order_id"] == row["buy_order_id"] else SELL,
@@ -133,7 +143,7 @@ def trade_row(row: Row, user_id: str) -> responses.TradeShape:
         my_original_direction=mine[1],
         counterparty_original_side=theirs[0],
         counterparty_original_direction=theirs[1],
-        price_cents=row["price"],
+        price_cents=row["price_cents"],
         quantity=row["quantity"],
         role=role,
         fee_cents=fee,
@@ -141,19 +151,6 @@ def trade_row(row: Row, user_id: str) -> responses.TradeShape:
         realized_pnl_cents=pnl,
         realized_pnl_display=None if pnl is None else gain(pnl),
         executed_at=row_time(row["executed_at"]),
-    )
-
-
-def breaker_row(row: Row) -> responses.BreakerShape:
-    return responses.BreakerShape(
-        row["id"],
-        row["market_id"],
-        row["trigger_reason"],
-        msgspec.Raw(row["context"]),
-        None if row["resolved_at"] is None else row_time(row["resolved_at"]),
-        row["resolved_by"],
-        row["resolution_note"],
-        row_time(row["triggered_at"]),
     )
 
 

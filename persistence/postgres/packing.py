@@ -5,7 +5,7 @@ It knows how values are laid out on the wire, each after its length; it knows no
 
 import hashlib
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -25,10 +25,7 @@ EPOCH_US: Final = 946_684_800_000_000
 """PostgreSQL counts its microseconds from 2000-01-01, the exchange from 1970-01-01."""
 
 null: Final = struct.pack(">i", -1)
-TRUE: Final = struct.pack(">i?", 1, True)
-FALSE: Final = struct.pack(">i?", 1, False)
 
-_INT2 = struct.Struct(">ih").pack
 _INT4 = struct.Struct(">ii").pack
 _INT8 = struct.Struct(">iq").pack
 _LENGTH = struct.Struct(">i").pack
@@ -44,8 +41,9 @@ def header(columns: int) -> bytes:
     return struct.pack(">h", columns)
 
 
-def int2(value: int) -> bytes:
-    return _INT2(2, value)
+def fixed(layout: str) -> Callable[..., bytes]:
+    """What packs columns of fixed sizes, each behind its length, in one go."""
+    return struct.Struct(f">{layout}").pack
 
 
 def int4(value: int) -> bytes:
@@ -54,15 +52,6 @@ def int4(value: int) -> bytes:
 
 def int8(value: int) -> bytes:
     return _INT8(8, value)
-
-
-def int8_or_null(value: int | None) -> bytes:
-    return null if value is None else _INT8(8, value)
-
-
-def time(at: int) -> bytes:
-    """Microseconds since 1970 as a TIMESTAMPTZ."""
-    return _INT8(8, at - EPOCH_US)
 
 
 def cut(value: str, most: int) -> str:
@@ -85,6 +74,20 @@ def text(value: str) -> bytes:
     if b"\0" in data:
         data = value.replace("\0", "\ufffd").encode()
     return _LENGTH(len(data)) + data
+
+
+def text_of(characters: int) -> Callable[[str], bytes]:
+    """What packs texts for a column of so many characters."""
+
+    def pack(value: str) -> bytes:
+        data = value.encode()
+        if (
+            len(data) <= characters and b"\0" not in data
+        ):  # nearly always, and no text has more of them than bytes
+            return _LENGTH(len(data)) + data
+        return text(cut(value, characters))
+
+    return pack
 
 
 name = lru_cache(maxsize=1 << 16)(text)

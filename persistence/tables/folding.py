@@ -5,22 +5,22 @@ batch is one row, as it ended. Rows that are only ever added (trades, ledger ent
 knows what the tables hold; how they are written is the business of the projections.
 """
 
-import struct
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
+import msgspec
 
 from kernel.clearing import SCENARIOS
 from kernel.codes import (
     AUDIT_COUNTERPARTY,
+    AmmStatus,
     CancelReason,
     Direction,
-    MarketStatus,
     OrderStatus,
+    PriceType,
     ReferenceType,
-    ResolutionResult,
-    StopMode,
     TradeScenario,
 )
 from kernel.events import (
@@ -41,7 +41,6 @@ from kernel.events import (
     GuardSet,
     JournalAccepted,
     JournalOpened,
-    MarketAfter,
     MarketAmmAuthorized,
     MarketClosing,
     MarketCreated,
@@ -53,7 +52,6 @@ from kernel.events import (
     OrderExpired,
     OrderMatched,
     OrderPartiallyFilled,
-    PositionAfter,
     PositionSettled,
     SharesBurned,
     SharesMinted,
@@ -61,84 +59,28 @@ from kernel.events import (
     reference,
     trade_name,
 )
-from persistence.postgres.packing import (
-    FALSE,
-    KEY,
-    TRUE,
-    cut,
-    header,
-    id_text,
-    int2,
-    int4,
-    int8,
-    int8_or_null,
-    name,
-    null,
-    text,
-    time,
-    uuid,
+from persistence.postgres.columns import Row, Table
+from persistence.postgres.packing import uuid
+from persistence.tables.changes import AccountNow, MarketNow, OrderNow, PositionNow
+from persistence.tables.columns import (
+    ACCOUNTS,
+    CIRCUIT_BREAKER_EVENTS,
+    LEDGER_ENTRIES,
+    MARKETS,
+    ORDERS,
+    TRADES,
 )
+from persistence.tables.reasons import reason_of
 
 PARTIES: Final = {scenario: parties for parties, scenario in SCENARIOS.items()}
 """Which book types meet in each scenario: buy, sell."""
 AUDIT_PRICE: Final = 50
 """What a privileged mint or burn reckons each share at."""
 
-TRADE_ROW: Final = header(21)
-ABOUT_ORDER: Final = name(ReferenceType.ORDER)
-entry_begin = struct.Struct(">hiq").pack
-"""A ledger entry's ten columns, and the first of them: its number."""
-entry_amounts = struct.Struct(">iqiq").pack
-
-
-@attrs.define(eq=False)
-class AccountNow:
-    available: int
-    frozen: int
-    entries: int
-    """How many ledger entries are new."""
-    updated_at: int
-
-
-@attrs.define(eq=False)
-class OrderNow:
-    status: OrderStatus
-    remaining: int
-    frozen: int
-    updated_at: int
-    cancel_reason: CancelReason | None = None
-
-
-@attrs.define(eq=False)
-class PositionNow:
-    after: PositionAfter
-    created_at: int
-    """When it came to be, should it be new."""
-    updated_at: int
-
-
-@attrs.define(eq=False)
-class MarketNow:
-    """What changed of a market; null is what did not, for nothing here ever becomes null again."""
-
-    updated_at: int
-    status: MarketStatus | None = None
-    resolution_result: ResolutionResult | None = None
-    resolved_at: int | None = None
-    settled_at: int | None = None
-    amm_authorized: bool | None = None
-    totals: MarketAfter | None = None
-
-
-@attrs.define(eq=False)
-class RunNow:
-    """The market maker's run in a market: how it began, if it did so in this batch, and how it stopped."""
-
-    started: tuple[Fact, AmmStarted] | None
-    stopped_at: int | None = None
-    stop_mode: StopMode | None = None
-    first_started_at: int = 0
-    """When it began for the first time in this batch."""
+(pack_order,) = ORDERS.packers()
+(pack_trade,) = TRADES.packers()
+pack_entry, pack_reference, pack_circumstances = LEDGER_ENTRIES.packers("reference_type", "market_id")
+"""A ledger entry in three parts: the entries of one fact share the last, and mostly the second."""
 
 
 @attrs.define(eq=False)
@@ -151,11 +93,14 @@ class Batch:
     """The journal id up to which they tell with this batch."""
     digest: bytes | None = attrs.field(default=None, init=False)
     """The chain's as of `last`, where a transaction of the journal ends there; a batch may end within one."""
-    opened: list[tuple[Fact, AccountOpened]] = attrs.field(factory=list)
+    new: dict[Table, list[Row]] = attrs.field(factory=lambda: defaultdict(list))
+    """Rows of the tables that seldom get one."""
     accounts: dict[str, AccountNow] = attrs.field(factory=dict)
-    created: list[tuple[Fact, MarketCreated]] = attrs.field(factory=list)
     markets: dict[str, MarketNow] = attrs.field(factory=dict)
-    runs: dict[str, RunNow] = attrs.field(factory=dict)
+    started: dict[str, Row] = attrs.field(factory=dict)
+    """By market, the market maker's newest start."""
+    stopped: dict[str, Row] = attrs.field(factory=dict)
+    """By market, how what ran was stopped, if nothing was started there since."""
     accepted: dict[str, tuple[Fact, OrderAccepted]] = attrs.field(factory=dict)
     orders: dict[str, OrderNow] = attrs.field(factory=dict)
     """The accepted ones as they are now, and older ones that changed."""
@@ -164,8 +109,8 @@ class Batch:
     trades: list[bytes] = attrs.field(factory=list)
     """Rows of trades, packed, in pieces; so are the ledger entries."""
     entries: list[bytes] = attrs.field(factory=list)
-    faults: list[tuple[Fact, CircuitBreakerTriggered]] = attrs.field(factory=list)
-    mended: list[tuple[Fact, CircuitBreakerResolved]] = attrs.field(factory=list)
+    resolved: list[Row] = attrs.field(factory=list)
+    """Circuit breakers that let go."""
 
     def __attrs_post_init__(self) -> None:
         self.last = self.after
@@ -192,22 +137,17 @@ class Batch:
 
     def _post(self, fact: Fact, event: AnyEvent) -> None:
         """Ledger entries, and the balances they lead to."""
-        kind, reference_id = reference(fact)
-        about = name(kind) + (null if reference_id is None else text(cut(reference_id, KEY)))
-        market = null if fact.market_id is None else name(fact.market_id)
-        where_why_when = market + text(described(event)) + time(fact.at)
+        about = pack_reference(*reference(fact))
+        circumstances = pack_circumstances(fact.market_id, reason_of(event), fact.at)
         add, accounts = self.entries.extend, self.accounts
         for ledger_id, posting in enumerate(event.postings, event.ledger_id):
             user_id, amount, balance_after = posting.user_id, posting.amount, posting.balance_after
             of_order = posting.order_id
             add(
                 (
-                    entry_begin(10, 8, ledger_id),
-                    id_text(user_id),
-                    name(posting.entry_type),
-                    entry_amounts(8, amount, 8, balance_after),
-                    about if of_order is None else ABOUT_ORDER + text(of_order),
-                    where_why_when,
+                    pack_entry(ledger_id, user_id, posting.entry_type, amount, balance_after),
+                    about if of_order is None else pack_reference(ReferenceType.ORDER, of_order),
+                    circumstances,
                 )
             )
             account = accounts.get(user_id)
@@ -232,10 +172,26 @@ class Batch:
         """What it changed, its postings, positions and totals say; or no table tells of it."""
 
     def _open(self, fact: Fact, event: AccountOpened) -> None:
-        self.opened.append((fact, event))
+        self.new[ACCOUNTS].append(
+            {
+                "user_id": event.user_id,
+                "owner_id": event.owner_id,
+                "auto_netting_enabled": event.auto_netting_enabled,
+                "created_at": fact.at,
+                "updated_at": fact.at,
+            }
+        )
 
     def _create(self, fact: Fact, event: MarketCreated) -> None:
-        self.created.append((fact, event))
+        self.new[MARKETS].append(
+            {
+                "id": fact.market_id,
+                **msgspec.structs.asdict(event.terms),
+                "amm_authorized": event.amm_authorized,
+                "created_at": fact.at,
+                "updated_at": fact.at,
+            }
+        )
 
     def _change_status(self, fact: Fact, event: MarketStatusChanged) -> None:
         market = self._market(fact)
@@ -253,21 +209,92 @@ class Batch:
 
     def _start(self, fact: Fact, event: AmmStarted) -> None:
         assert fact.market_id is not None
-        before = self.runs.get(fact.market_id)
-        first = before.first_started_at if before is not None and before.started is not None else fact.at
-        self.runs[fact.market_id] = RunNow((fact, event), first_started_at=first)
+        earlier = self.started.get(fact.market_id)
+        self.stopped.pop(fact.market_id, None)
+        self.started[fact.market_id] = {
+            "market_id": fact.market_id,
+            "status": AmmStatus.RUNNING,
+            "start_count": event.start_count,
+            "initial_budget_cents": event.initial_budget_cents,
+            "initial_price_cents": event.initial_price_cents,
+            "config_override": event.config_override,
+            "started_at": fact.at,
+            "stopped_at": None,
+            "stop_mode": None,
+            "first_started_at": fact.at if earlier is None else earlier["first_started_at"],
+        }
 
     def _stop(self, fact: Fact, event: AmmStopped) -> None:
         assert fact.market_id is not None
-        run = self.runs.setdefault(fact.market_id, RunNow(None))
-        run.stopped_at, run.stop_mode = fact.at, event.stop_mode
+        self.stopped[fact.market_id] = {
+            "market_id": fact.market_id,
+            "status": AmmStatus.STOPPED,
+            "stopped_at": fact.at,
+            "stop_mode": event.stop_mode,
+        }
 
     def _trip(self, fact: Fact, event: CircuitBreakerTriggered) -> None:
         self._market(fact)
-        self.faults.append((fact, event))
+        self.new[CIRCUIT_BREAKER_EVENTS].append(
+            {
+                "id": event.breaker_id,
+                "market_id": fact.market_id,
+                "trigger_reason": event.trigger_reason,
+                "context": event.context,
+                "triggered_at": fact.at,
+            }
+        )
 
-    def _mend(self, fact: Fact, event: CircuitBreakerResolved) -> None:
-        self.mended.append((fact, event))
+    def _resolve(self, fact: Fact, event: CircuitBreakerResolved) -> None:
+        self.resolved += (
+            {
+                "id": breaker_id,
+                "resolved_at": fact.at,
+                "resolved_by": event.resolved_by,
+                "resolution_note": event.resolution_note,
+            }
+            for breaker_id in event.breaker_ids
+        )
+
+    @property
+    def new_orders(self) -> list[bytes]:
+        """The accepted ones as they ended the batch, packed."""
+        rows: list[bytes] = []
+        for order_id, (fact, event) in self.accepted.items():
+            now = self.orders[order_id]
+            rows.append(
+                pack_order(
+                    id=order_id,
+                    client_order_id=event.client_order_id,
+                    market_id=fact.market_id,
+                    user_id=event.user_id,
+                    original_side=event.original_side,
+                    original_direction=event.original_direction,
+                    original_price=event.original_price,
+                    book_type=event.book_type,
+                    book_direction=event.book_direction,
+                    book_price=event.book_price,
+                    price_type=PriceType.LIMIT,
+                    time_in_force=event.time_in_force,
+                    quantity=event.quantity,
+                    filled_quantity=event.quantity - now.remaining,
+                    remaining_quantity=now.remaining,
+                    frozen_amount=now.frozen,
+                    frozen_asset_type=event.frozen_asset_type,
+                    status=now.status,
+                    cancel_reason=now.cancel_reason,
+                    accepted_seq=fact.id,
+                    replaces_order_id=event.replaces_order_id,
+                    created_at=fact.at,
+                    updated_at=now.updated_at,
+                )
+            )
+        return rows
+
+    @property
+    def older_orders(self) -> list[Row]:
+        """Those that were there before, as far as they changed."""
+        return [now.row(order_id) for order_id, now in self.orders.items() if order_id not in self.accepted]
 
     def _accept(self, fact: Fact, event: OrderAccepted) -> None:
         self.accepted[event.order_id] = fact, event
@@ -292,75 +319,71 @@ class Batch:
             fact,
             trade.trade_id,
             trade.scenario,
-            makes + takes if maker_buys else takes + makes,
-            (maker_user, taker_user) if maker_buys else (taker_user, maker_user),
-            (event.trade_price, event.fill_qty),
-            makes + takes,
-            int8(trade.maker_fee) + int8(trade.taker_fee),
-            int8_or_null(trade.buy_realized_pnl) + int8_or_null(trade.sell_realized_pnl) + FALSE,
+            buy_order_id=makes if maker_buys else takes,
+            sell_order_id=takes if maker_buys else makes,
+            buy_user_id=maker_user if maker_buys else taker_user,
+            sell_user_id=taker_user if maker_buys else maker_user,
+            price=event.trade_price,
+            quantity=event.fill_qty,
+            maker_order_id=makes,
+            taker_order_id=takes,
+            maker_fee=trade.maker_fee,
+            taker_fee=trade.taker_fee,
+            buy_realized_pnl=trade.buy_realized_pnl,
+            sell_realized_pnl=trade.sell_realized_pnl,
+            is_audit=False,
         )
 
     def _mint(self, fact: Fact, event: SharesMinted) -> None:
-        self._audit(fact, event, TradeScenario.MINT, (event.user_id, AUDIT_COUNTERPARTY))
+        self._audit(fact, event, TradeScenario.MINT, event.user_id, AUDIT_COUNTERPARTY)
 
     def _burn(self, fact: Fact, event: SharesBurned) -> None:
-        self._audit(fact, event, TradeScenario.BURN, (AUDIT_COUNTERPARTY, event.user_id))
+        self._audit(fact, event, TradeScenario.BURN, AUDIT_COUNTERPARTY, event.user_id)
 
     def _audit(
-        self, fact: Fact, event: SharesMinted | SharesBurned, scenario: TradeScenario, users: tuple[str, str]
+        self,
+        fact: Fact,
+        event: SharesMinted | SharesBurned,
+        scenario: TradeScenario,
+        buyer: str,
+        seller: str,
     ) -> None:
         """The row of a privileged mint or burn: one order id for both sides, which names no order."""
         trade = event.trade
-        both = uuid(trade.order_id) * 2
+        order_id = uuid(trade.order_id)
         self._trade(
             fact,
             trade.trade_id,
             scenario,
-            both,
-            users,
-            (AUDIT_PRICE, event.quantity),
-            both,
-            int8(0) * 2,
-            null + int8_or_null(trade.realized_pnl) + TRUE,
+            buy_order_id=order_id,
+            sell_order_id=order_id,
+            buy_user_id=buyer,
+            sell_user_id=seller,
+            price=AUDIT_PRICE,
+            quantity=event.quantity,
+            maker_order_id=order_id,
+            taker_order_id=order_id,
+            maker_fee=0,
+            taker_fee=0,
+            buy_realized_pnl=None,
+            sell_realized_pnl=trade.realized_pnl,
+            is_audit=True,
         )
 
-    def _trade(
-        self,
-        fact: Fact,
-        trade_id: int,
-        scenario: TradeScenario,
-        order_ids: bytes,
-        users: tuple[str, str],
-        terms: tuple[int, int],
-        maker_and_taker: bytes,
-        fees: bytes,
-        realized: bytes,
-    ) -> None:
-        assert fact.market_id is not None
-        (buyer, seller), (price, quantity) = users, terms
+    def _trade(self, fact: Fact, trade_id: int, scenario: TradeScenario, **terms: Any) -> None:
         buy_book_type, sell_book_type = PARTIES[scenario]
-        at = time(fact.at)
-        self.trades.extend(
-            (
-                TRADE_ROW,
-                row_id(trade_id),
-                text(trade_name(trade_id)),
-                name(fact.market_id),
-                name(scenario),
-                order_ids,
-                id_text(buyer),
-                id_text(seller),
-                name(buy_book_type),
-                name(sell_book_type),
-                int2(price),
-                int4(quantity),
-                maker_and_taker,
-                fees,
-                realized,
-                at,
-                at,
-            )
+        row = pack_trade(
+            id=row_id(trade_id),
+            trade_id=trade_name(trade_id),
+            market_id=fact.market_id,
+            scenario=scenario,
+            buy_book_type=buy_book_type,
+            sell_book_type=sell_book_type,
+            executed_at=fact.at,
+            created_at=fact.at,
+            **terms,
         )
+        self.trades.append(row)
 
     def _cancel(self, fact: Fact, event: OrderCancelled) -> None:
         self.orders[event.order_id] = OrderNow(
@@ -398,43 +421,13 @@ FOLDS: Final[dict[type[AnyEvent], Callable[[Batch, Fact, Any], None]]] = {
     AmmStarted: Batch._start,
     AmmStopped: Batch._stop,
     CircuitBreakerTriggered: Batch._trip,
-    CircuitBreakerResolved: Batch._mend,
+    CircuitBreakerResolved: Batch._resolve,
     AdminProposed: Batch._nothing,
     AdminConfirmed: Batch._nothing,
     JournalOpened: Batch._nothing,
     JournalAccepted: Batch._nothing,
 }
 """What each kind of fact does to the tables, beside the members that every fact may have."""
-
-
-def described(event: AnyEvent) -> str:
-    """Why an account changed, in a few words for people."""
-    match event:
-        case OrderAccepted():
-            return (
-                f"Freeze for {event.original_direction} {event.original_side} "
-                f"{event.quantity} @{event.original_price}"
-            )
-        case Fill():
-            return f"{event.trade.scenario} {event.fill_qty} @{event.trade_price}"
-        case OrderCancelled():
-            return f"Cancelled: {event.cancel_reason}"
-        case OrderExpired():
-            return f"Expired with {event.expired_qty} not filled"
-        case NettingExecuted():
-            return f"Netted {event.quantity} pairs"
-        case SharesMinted():
-            return f"Minted {event.quantity} pairs"
-        case SharesBurned():
-            return f"Burned {event.quantity} pairs"
-        case PositionSettled():
-            return f"Settled {event.resolution_result}"
-        case FundsDeposited():
-            return f"Deposit: {event.cause}"
-        case FundsTransferred():
-            return f"Transfer: {event.reference_type}"
-        case _:
-            return "Withdrawal"
 
 
 def row_id(trade_id: int) -> bytes:

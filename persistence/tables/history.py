@@ -8,17 +8,18 @@ either way. Rows are sorted by time first, because the indexes are; by number wi
 # ruff: noqa: S608 - statements are put together from what stands in this file; values go as parameters
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 import attrs
 
 from kernel.state import Order
+from persistence.postgres.columns import Row, Table
 from persistence.postgres.database import Database
+from persistence.postgres.storable import EPOCH
+from persistence.tables.columns import TABLES, TRADES
 
-Row = Mapping[str, Any]
-
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 NUMBER: Final = "substr(trade_id, 5)::BIGINT"
 """A trade's number, behind its TRD_."""
 NUMBER_MAX: Final = 2**63 - 1
@@ -32,32 +33,36 @@ def before(time: str, number: str, parameter: int) -> str:
     return f"{time} <= {at} AND ({time}, {number}) < ({at}, COALESCE(${parameter + 1}::bigint, {NUMBER_MAX}))"
 
 
-ORDERS: Final = f"""
-    SELECT id, client_order_id, market_id, original_side, original_direction, original_price, book_type,
-           book_direction, book_price, time_in_force, quantity, filled_quantity, remaining_quantity,
-           frozen_amount, frozen_asset_type, status, cancel_reason, created_at, updated_at
-    FROM orders
-    WHERE user_id = $1
-      AND ($2::text IS NULL OR market_id = $2)
-      AND ($3::text[] IS NULL OR status = ANY($3))
-      AND ($4::text IS NULL OR original_side = $4)
-      AND ($5::text IS NULL OR original_direction = $5)
-      AND {before("created_at", "accepted_seq", 6)}
-    ORDER BY created_at DESC, accepted_seq DESC
-    LIMIT $8
-"""
+@lru_cache(maxsize=64)
+def newest(table: Table, names: tuple[str, ...], lists: tuple[str, ...]) -> str:
+    """A page of the rows whose columns have these values, or one of the values in a list."""
+    time, number = table.newest
+    columns = {column.name for column in table.columns}
+    assert columns.issuperset(names), f"{table.name} has not all of {names}"
+    wanted = [
+        f"{name} = ANY(${parameter}::text[])" if name in lists else f"{name} = ${parameter}"
+        for parameter, name in enumerate(names, 1)
+    ]
+    edge = len(names) + 1
+    return f"""
+        SELECT {table.told} FROM {table.name}
+        WHERE {" AND ".join([*wanted, before(time, number, edge)])}
+        ORDER BY {time} DESC, {number} DESC
+        LIMIT ${edge + 2}"""
 
-TRADE_COLUMNS: Final = """
-    trade_id, market_id, scenario, buy_order_id, buy_user_id, sell_user_id, buy_book_type, sell_book_type,
-    price, quantity, maker_order_id, taker_order_id, maker_fee, taker_fee, buy_realized_pnl,
-    sell_realized_pnl, is_audit, executed_at
-"""
+
+@lru_cache(maxsize=64)
+def place(table: Table, names: tuple[str, ...]) -> str:
+    """When the row with a number happened, if it is of these."""
+    time, number = table.newest
+    whose = "".join(f" AND {name} = ${parameter}" for parameter, name in enumerate(names, 2))
+    return f"SELECT {time} FROM {table.name} WHERE {number} = $1{whose}"
 
 
 def trades_of_user(edge: str, order: str) -> str:
     """Trades of user $1: those bought, and those sold to somebody else; each found by an index of its own."""
     bought, sold = (
-        f"""(SELECT {TRADE_COLUMNS} FROM trades
+        f"""(SELECT {TRADES.told} FROM trades
              WHERE {party}
                AND ($2::text IS NULL OR market_id = $2)
                AND ($3::text IS NULL OR scenario = $3)
@@ -71,39 +76,17 @@ def trades_of_user(edge: str, order: str) -> str:
                ORDER BY executed_at {order}, {NUMBER} {order} LIMIT $7"""
 
 
-TRADES: Final = trades_of_user(before("executed_at", NUMBER, 5), "DESC")
+TRADES_UNTIL: Final = trades_of_user(before("executed_at", NUMBER, 5), "DESC")
 TRADES_SINCE: Final = trades_of_user(f"executed_at >= $5 AND {NUMBER} > $6", "ASC")
 TRADE_PLACE: Final = "SELECT executed_at FROM trades WHERE trade_id = 'TRD_' || $1::bigint"
 
 MARKET_TRADES: Final = f"""
-    SELECT {TRADE_COLUMNS} FROM trades
+    SELECT {TRADES.told} FROM trades
     WHERE market_id = $1 AND NOT is_audit
       AND {before("executed_at", NUMBER, 2)}
     ORDER BY executed_at DESC, {NUMBER} DESC
     LIMIT $4
 """
-
-LEDGER: Final = f"""
-    SELECT id, entry_type, amount, balance_after, reference_type, reference_id, market_id, description,
-           created_at
-    FROM ledger_entries
-    WHERE user_id = $1
-      AND ($2::text[] IS NULL OR entry_type = ANY($2))
-      AND ($3::text IS NULL OR market_id = $3)
-      AND {before("created_at", "id", 4)}
-    ORDER BY created_at DESC, id DESC
-    LIMIT $6
-"""
-
-BREAKERS: Final = f"""
-    SELECT id, market_id, trigger_reason, context::text AS context, resolved_at, resolved_by, resolution_note,
-           triggered_at
-    FROM circuit_breaker_events
-    WHERE market_id = $1 AND {before("triggered_at", "id", 2)}
-    ORDER BY triggered_at DESC, id DESC
-    LIMIT $4
-"""
-
 
 BALANCES: Final = """
     SELECT asked.user_id, COALESCE(last.balance_after, 0) AS last_balance,
@@ -133,28 +116,31 @@ class History:
 
     database: Database
 
-    async def orders(
+    async def newest(
         self,
-        user_id: str,
+        table: str,
+        whose: Mapping[str, str],
+        filters: Mapping[str, Any],
         *,
-        market_id: str | None,
-        statuses: Sequence[str] | None,
-        side: str | None,
-        direction: str | None,
-        before: Order | None,
+        before: int | None,
+        before_time: int | None = None,
         limit: int,
-    ) -> list[Row]:
-        return await self._rows(
-            ORDERS,
-            user_id,
-            market_id,
-            None if statuses is None else list(statuses),
-            side,
-            direction,
-            None if before is None else stored(before.created_at),
-            None if before is None else before.accepted_seq,
-            limit,
-        )
+    ) -> list[Row] | None:
+        """A page of a table's rows, by the names of their columns; None if `before` is no row of `whose`.
+
+        A filter is the value of its column, or a list of those that it may have, or null where any will do.
+        Who knows the time of the row `before` may say it, and saves a question.
+        """
+        described = TABLES[table]
+        edge = None if before_time is None else stored(before_time)
+        if before is not None and edge is None:
+            edge = await self._place(place(described, tuple(whose)), before, *whose.values())
+            if edge is None:
+                return None
+        wanted = {**whose, **{name: value for name, value in filters.items() if value is not None}}
+        lists = tuple(name for name, value in wanted.items() if isinstance(value, list))
+        sql = newest(described, tuple(wanted), lists)
+        return await self._rows(sql, *wanted.values(), edge, before, limit)
 
     async def trades(
         self,
@@ -172,7 +158,9 @@ class History:
             edge = await self._place(f"{TRADE_PLACE} {party}", before, user_id)
             if edge is None:
                 return None
-        return await self._rows(TRADES, user_id, market_id, scenario, include_audit, edge, before, limit)
+        return await self._rows(
+            TRADES_UNTIL, user_id, market_id, scenario, include_audit, edge, before, limit
+        )
 
     async def trades_since(
         self,
@@ -201,7 +189,7 @@ class History:
         """Oldest first; found among its user's trades within its own life."""
         side = "buy" if order.is_bid else "sell"
         return await self._rows(
-            f"SELECT {TRADE_COLUMNS} FROM trades "
+            f"SELECT {TRADES.told} FROM trades "
             f"WHERE {side}_user_id = $1 AND {side}_order_id = $2::uuid AND executed_at BETWEEN $3 AND $4 "
             f"ORDER BY executed_at, {NUMBER}",
             order.account.id,
@@ -209,37 +197,6 @@ class History:
             stored(order.created_at),
             stored(order.updated_at),
         )
-
-    async def ledger(
-        self,
-        user_id: str,
-        *,
-        entry_types: Sequence[str] | None,
-        market_id: str | None,
-        before: int | None,
-        limit: int,
-    ) -> list[Row] | None:
-        edge = None
-        if before is not None:
-            edge = await self._place(
-                "SELECT created_at FROM ledger_entries WHERE id = $1 AND user_id = $2", before, user_id
-            )
-            if edge is None:
-                return None
-        types = None if entry_types is None else list(entry_types)
-        return await self._rows(LEDGER, user_id, types, market_id, edge, before, limit)
-
-    async def breakers(self, market_id: str, *, before: int | None, limit: int) -> list[Row] | None:
-        edge = None
-        if before is not None:
-            edge = await self._place(
-                "SELECT triggered_at FROM circuit_breaker_events WHERE id = $1 AND market_id = $2",
-                before,
-                market_id,
-            )
-            if edge is None:
-                return None
-        return await self._rows(BREAKERS, market_id, edge, before, limit)
 
     async def balances(self, accounts: Sequence[tuple[str, int, int]], ledger_id: int, at: int) -> list[Row]:
         """What entry `ledger_id`, of time `at`, left these accounts with, and what the entries since come to.

@@ -1,7 +1,9 @@
 """Holds the tables to the kernel: every row to the state, or to the fact that it came of.
 
-It shares with the projector the facts, and how a value is stored; what a row must be is said here a second
-time, from the state that replay leads to. It changes nothing and decides nothing; it names what differs.
+What a row must be is said here a second time, on purpose: the columns stand here by name, and not as
+`columns.py` describes them; values come from the state that replay leads to, not from what the projector
+folded. A column that one of the two forgets or confuses is the other's to find. They share the facts, and how
+a text or a time that PostgreSQL cannot hold is stored. It changes nothing; it names what differs.
 """
 
 import json
@@ -29,7 +31,7 @@ from kernel.exchange import Exchange
 from kernel.state import Account, Market, Order, Position
 from persistence.postgres.database import Connection
 from persistence.postgres.packing import ID, KEY, SHORT, TITLE
-from persistence.tables.table_writer import moment, storable, storable_json
+from persistence.postgres.storable import storable_json, storable_text, storable_time
 
 Row = dict[str, Any]
 
@@ -43,8 +45,8 @@ PARTIES: Final = {scenario: parties for parties, scenario in SCENARIOS.items()}
 
 
 @attrs.frozen
-class Table:
-    """One table: how its rows are looked up by their keys, and counted."""
+class Keyed:
+    """A table: how its rows are looked up by their keys, and counted."""
 
     name: str
     key: str
@@ -60,14 +62,14 @@ class Table:
         return f"SELECT count(*) FROM {self.name}"  # noqa: S608 - the same
 
 
-ACCOUNTS: Final = Table("accounts", "user_id")
-MARKETS: Final = Table("markets", "id")
-AMM_MARKETS: Final = Table("amm_markets", "market_id")
-ORDERS: Final = Table("orders", "id", "uuid")
-TRADES: Final = Table("trades", "trade_id")
-POSITIONS: Final = Table("positions", "user_id", within=" AND market_id = $2")
-LEDGER_ENTRIES: Final = Table("ledger_entries", "id", "bigint")
-FAULTS: Final = Table("circuit_breaker_events", "id", "bigint")
+ACCOUNTS: Final = Keyed("accounts", "user_id")
+MARKETS: Final = Keyed("markets", "id")
+AMM_MARKETS: Final = Keyed("amm_markets", "market_id")
+ORDERS: Final = Keyed("orders", "id", "uuid")
+TRADES: Final = Keyed("trades", "trade_id")
+POSITIONS: Final = Keyed("positions", "user_id", within=" AND market_id = $2")
+LEDGER_ENTRIES: Final = Keyed("ledger_entries", "id", "bigint")
+FAULTS: Final = Keyed("circuit_breaker_events", "id", "bigint")
 
 
 @attrs.define(eq=False)
@@ -129,18 +131,18 @@ class Tables:
         await self._count(TRADES, self.trades)
 
     async def _compare_all(
-        self, table: Table, things: Mapping[Any, Any], row_of: Callable[[Any], Row]
+        self, table: Keyed, things: Mapping[Any, Any], row_of: Callable[[Any], Row]
     ) -> None:
         for part in chunks(things):
             await self._compare(table, {key: row_of(things[key]) for key in part})
         await self._count(table, len(things))
 
-    async def _compare(self, table: Table, expected: Mapping[Any, Row], market_id: str | None = None) -> None:
+    async def _compare(self, table: Keyed, expected: Mapping[Any, Row], market_id: str | None = None) -> None:
         """Each expected row, column by column, with the one that the table has under its key."""
         if not expected:
             return
         within = [] if market_id is None else [market_id]
-        keys = [storable(key, ID) if isinstance(key, str) else key for key in expected]
+        keys = [storable_text(key, ID) if isinstance(key, str) else key for key in expected]
         rows = await self.connection.fetch(table.look_up, keys, *within)
         found = {str(row[table.key]) if table.kind == "uuid" else row[table.key]: row for row in rows}
         for key, row in zip(keys, expected.values(), strict=True):
@@ -152,7 +154,7 @@ class Tables:
                 if (is_now := plain(column, stored[column])) != value:
                     self.findings.note(f"{where}: {column} is {is_now}, must be {value}")
 
-    async def _count(self, table: Table, expected: int) -> None:
+    async def _count(self, table: Keyed, expected: int) -> None:
         rows = await self.connection.fetch_value(table.count)
         if rows != expected:
             self.findings.note(f"{table.name}: {rows} rows, must be {expected}")
@@ -165,7 +167,7 @@ class Tables:
                     "market_id": fact.market_id,
                     "trigger_reason": event.trigger_reason,
                     "context": plain_json(storable_json(event.context)),
-                    "triggered_at": moment(fact.at),
+                    "triggered_at": storable_time(fact.at),
                     "resolved_at": None,
                     "resolved_by": None,
                     "resolution_note": None,
@@ -173,9 +175,9 @@ class Tables:
             case CircuitBreakerResolved() as event:
                 for breaker_id in event.breaker_ids:
                     self.faults[breaker_id] |= {
-                        "resolved_at": moment(fact.at),
-                        "resolved_by": storable(event.resolved_by, SHORT),
-                        "resolution_note": storable(event.resolution_note),
+                        "resolved_at": storable_time(fact.at),
+                        "resolved_by": storable_text(event.resolved_by, SHORT),
+                        "resolution_note": storable_text(event.resolution_note),
                     }
             case _:
                 pass
@@ -204,14 +206,16 @@ def entry_rows(fact: Fact) -> Iterator[Row]:
     for ledger_id, posting in enumerate(fact.event.postings, fact.event.ledger_id):
         yield {
             "id": ledger_id,
-            "user_id": storable(posting.user_id, ID),
+            "user_id": storable_text(posting.user_id, ID),
             "entry_type": posting.entry_type,
             "amount": posting.amount,
             "balance_after": posting.balance_after,
             "reference_type": kind if posting.order_id is None else ReferenceType.ORDER,
-            "reference_id": storable(reference_id, KEY) if posting.order_id is None else posting.order_id,
+            "reference_id": storable_text(reference_id, KEY)
+            if posting.order_id is None
+            else posting.order_id,
             "market_id": fact.market_id,
-            "created_at": moment(fact.at),
+            "created_at": storable_time(fact.at),
         }
 
 
@@ -251,14 +255,14 @@ def trade_rows(fact: Fact) -> Iterator[Row]:
         "trade_id": trade_name(trade.trade_id),
         "market_id": fact.market_id,
         "buy_order_id": buy[0],
-        "buy_user_id": storable(buy[1], ID),
+        "buy_user_id": storable_text(buy[1], ID),
         "sell_order_id": sell[0],
-        "sell_user_id": storable(sell[1], ID),
+        "sell_user_id": storable_text(sell[1], ID),
         "buy_book_type": buy_book_type,
         "sell_book_type": sell_book_type,
         "maker_order_id": maker[0],
         "taker_order_id": taker[0],
-        "executed_at": moment(fact.at),
+        "executed_at": storable_time(fact.at),
     }
 
 
@@ -277,13 +281,13 @@ def audit_numbers(scenario: TradeScenario, quantity: int, realized_pnl: int | No
 
 def account_row(account: Account) -> Row:
     return {
-        "user_id": storable(account.id, ID),
-        "owner_id": storable(account.owner_id, ID),
+        "user_id": storable_text(account.id, ID),
+        "owner_id": storable_text(account.owner_id, ID),
         "available_balance": account.available,
         "frozen_balance": account.frozen,
         "auto_netting_enabled": account.auto_netting,
         "version": account.version,
-        "created_at": moment(account.opened_at),
+        "created_at": storable_time(account.opened_at),
     }
 
 
@@ -291,9 +295,9 @@ def market_row(market: Market) -> Row:
     terms = market.terms
     return {
         "id": market.id,
-        "title": storable(terms.title, TITLE),
-        "description": storable(terms.description),
-        "category": storable(terms.category, ID),
+        "title": storable_text(terms.title, TITLE),
+        "description": storable_text(terms.description),
+        "category": storable_text(terms.category, ID),
         "status": market.status,
         "min_price_cents": terms.min_price_cents,
         "max_price_cents": terms.max_price_cents,
@@ -302,19 +306,19 @@ def market_row(market: Market) -> Row:
         "max_order_amount_cents": terms.max_order_amount_cents,
         "maker_fee_bps": terms.maker_fee_bps,
         "taker_fee_bps": terms.taker_fee_bps,
-        "trading_start_at": moment(terms.trading_start_at),
-        "trading_end_at": moment(terms.trading_end_at),
-        "resolution_date": moment(terms.resolution_date),
-        "resolved_at": moment(market.resolved_at),
-        "settled_at": moment(market.settled_at),
+        "trading_start_at": storable_time(terms.trading_start_at),
+        "trading_end_at": storable_time(terms.trading_end_at),
+        "resolution_date": storable_time(terms.resolution_date),
+        "resolved_at": storable_time(market.resolved_at),
+        "settled_at": storable_time(market.settled_at),
         "resolution_result": market.resolution_result,
         "reserve_balance": market.reserve,
         "pnl_pool": market.pnl_pool,
         "total_yes_shares": market.yes_shares,
         "total_no_shares": market.no_shares,
         "amm_authorized": market.amm_authorized,
-        "created_at": moment(market.created_at),
-        "updated_at": moment(market.updated_at),
+        "created_at": storable_time(market.created_at),
+        "updated_at": storable_time(market.updated_at),
     }
 
 
@@ -328,19 +332,19 @@ def run_row(market: Market) -> Row:
         "initial_budget_cents": run.initial_budget,
         "initial_price_cents": run.initial_price,
         "config_override": plain_json(storable_json(run.config_override)),
-        "started_at": moment(run.started_at),
-        "stopped_at": moment(run.stopped_at),
+        "started_at": storable_time(run.started_at),
+        "stopped_at": storable_time(run.stopped_at),
         "stop_mode": run.stop_mode,
-        "first_started_at": moment(run.first_started_at),
+        "first_started_at": storable_time(run.first_started_at),
     }
 
 
 def order_row(order: Order) -> Row:
     return {
         "id": order.id,
-        "client_order_id": storable(order.client_order_id, ID),
+        "client_order_id": storable_text(order.client_order_id, ID),
         "market_id": order.market.id,
-        "user_id": storable(order.account.id, ID),
+        "user_id": storable_text(order.account.id, ID),
         "original_side": order.terms.side,
         "original_direction": order.terms.direction,
         "original_price": order.terms.price,
@@ -358,15 +362,15 @@ def order_row(order: Order) -> Row:
         "cancel_reason": order.cancel_reason,
         "accepted_seq": order.accepted_seq,
         "replaces_order_id": order.replaces,
-        "created_at": moment(order.created_at),
-        "updated_at": moment(order.updated_at),
+        "created_at": storable_time(order.created_at),
+        "updated_at": storable_time(order.updated_at),
     }
 
 
 def position_row(position: Position) -> Row:
     yes, no = position.yes, position.no
     return {
-        "user_id": storable(position.account.id, ID),
+        "user_id": storable_text(position.account.id, ID),
         "market_id": position.market.id,
         "yes_volume": yes.volume,
         "yes_cost_sum": yes.cost_sum,
@@ -374,5 +378,5 @@ def position_row(position: Position) -> Row:
         "no_volume": no.volume,
         "no_cost_sum": no.cost_sum,
         "no_pending_sell": no.pending_sell,
-        "updated_at": moment(position.updated_at),
+        "updated_at": storable_time(position.updated_at),
     }

@@ -9,13 +9,10 @@ from typing import Final
 
 from persistence.journal.recovery import Progress
 from persistence.postgres.database import Connection, Database
+from persistence.tables.columns import TABLES
 from persistence.tables.projector import Projector
 from persistence.tools.exclusive_access import at_rest
 
-TABLES: Final = (
-    *("accounts", "markets", "amm_markets", "orders", "trades", "positions", "ledger_entries"),
-    "circuit_breaker_events",
-)
 BESIDE: Final = "rebuilding"
 """The schema. One that an earlier attempt left behind, when it was killed, is dropped by the next."""
 

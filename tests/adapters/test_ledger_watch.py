@@ -117,7 +117,9 @@ async def test_cents_that_moved_in_memory_are_found_and_everything_is_halted(
             nursery.cancel_scope.cancel()
         assert server.exchange.audit() == [], "no sum of what is in memory shows it"
         history = await server.history_as_of(server.exchange.head)
-        rows = await history.breakers(MARKET, before=None, limit=10)
+        rows = await history.newest(
+            "circuit_breaker_events", {"market_id": MARKET}, {}, before=None, limit=10
+        )
         assert rows
         assert rows[0]["trigger_reason"] == "INVARIANT_BALANCE"
         reply = (await verify(server)).data

@@ -11,8 +11,9 @@ from bench.workload import market, user
 from kernel.codes import AMM_ID
 from kernel.exchange import Exchange
 from kernel.state import Order
+from persistence.postgres.columns import Row
 from persistence.postgres.database import Connection, Database
-from persistence.tables.history import History, Row
+from persistence.tables.history import History
 from persistence.tables.projector import Projector
 from tests.persistence.journaled import file, traded
 
@@ -56,24 +57,47 @@ def some_order(exchange: Exchange, user_id: str) -> Order:
     return orders[len(orders) // 2]
 
 
-NO_FILTER: dict[str, Any] = {"market_id": None, "limit": 20}
-TRADES: dict[str, Any] = NO_FILTER | {"scenario": None, "include_audit": False}
-ORDERS: dict[str, Any] = NO_FILTER | {"statuses": None, "side": None, "direction": None, "before": None}
+TRADES: dict[str, Any] = {"market_id": None, "limit": 20, "scenario": None, "include_audit": False}
+
+
+async def orders_of(
+    history: History, user_id: str, *, before: Order | None, limit: int, status: list[str] | None = None
+) -> list[Row]:
+    """As a user asks for them: the place is an order, of which memory knows the time."""
+    filters = {"market_id": None, "status": status, "original_side": None, "original_direction": None}
+    rows = await history.newest(
+        "orders",
+        {"user_id": user_id},
+        filters,
+        before=None if before is None else before.accepted_seq,
+        before_time=None if before is None else before.created_at,
+        limit=limit,
+    )
+    assert rows is not None
+    return rows
+
+
+async def ledger_of(
+    history: History, user_id: str, *, before: int | None, limit: int, entry_type: list[str] | None = None
+) -> list[Row] | None:
+    filters = {"entry_type": entry_type, "market_id": None}
+    return await history.newest("ledger_entries", {"user_id": user_id}, filters, before=before, limit=limit)
 
 
 async def ask_everything(history: History, user_id: str, order: Order) -> None:
     """Each question, from the newest row and from one in the middle."""
-    await history.orders(user_id, **ORDERS)
-    await history.orders(user_id, **ORDERS | {"before": order, "statuses": ["FILLED"]})
+    await orders_of(history, user_id, before=None, limit=20)
+    await orders_of(history, user_id, before=order, limit=20, status=["FILLED"])
     trades = await history.trades(user_id, before=None, **TRADES)
     assert trades
     newest, oldest = (int(trades[place]["trade_id"].removeprefix("TRD_")) for place in (0, -1))
     assert await history.trades(user_id, before=newest, **TRADES)
     assert await history.trades_since(user_id, since=oldest, **TRADES)
     assert await history.trades_of_order(order)
-    entries = await history.ledger(user_id, entry_types=None, before=None, **NO_FILTER)
+    entries = await ledger_of(history, user_id, before=None, limit=20)
     assert entries
-    assert await history.ledger(user_id, entry_types=["ORDER_FREEZE"], before=entries[0]["id"], **NO_FILTER)
+    newest_entry = entries[0]["id"]
+    assert await ledger_of(history, user_id, before=newest_entry, limit=20, entry_type=["ORDER_FREEZE"])
     dealt = await history.market_trades(market(0), before=None, limit=20)
     assert dealt
     last = int(dealt[-1]["trade_id"].removeprefix("TRD_"))
@@ -102,9 +126,9 @@ async def test_no_question_reads_a_large_table_from_end_to_end_and_no_index_is_i
 async def test_a_page_of_a_long_history_reads_little_more_than_the_page(db: Database, busy: Exchange) -> None:
     """Rows come out of the index in order: nothing is sorted but what happened in the same moment."""
     history = Explained(db)
-    await history.orders(AMM_ID, **ORDERS | {"limit": 5})
+    await orders_of(history, AMM_ID, before=None, limit=5)
     await history.trades(AMM_ID, before=None, **TRADES | {"limit": 5})
-    await history.ledger(AMM_ID, entry_types=None, market_id=None, before=None, limit=5)
+    await ledger_of(history, AMM_ID, before=None, limit=5)
     await history.market_trades(market(0), before=None, limit=5)
     assert len(history.plans) == 4
     for plan in history.plans:
@@ -115,7 +139,7 @@ async def test_pages_joined_are_the_whole(db: Database, busy: Exchange) -> None:
     """No row twice and none left out, also where many happened in one moment."""
     history = History(db)
     orders, before = [], None
-    while rows := await history.orders(AMM_ID, **ORDERS | {"before": before, "limit": 7}):
+    while rows := await orders_of(history, AMM_ID, before=before, limit=7):
         orders += [str(row["id"]) for row in rows]
         before = busy.orders[orders[-1]]
     mine = [order for order in busy.orders.values() if order.account.id == AMM_ID]
@@ -127,9 +151,7 @@ async def test_pages_joined_are_the_whole(db: Database, busy: Exchange) -> None:
             found += [int(str(row[key]).removeprefix("TRD_")) for row in rows]
         return found
 
-    entries = await joined(
-        lambda edge: history.ledger(AMM_ID, entry_types=None, market_id=None, before=edge, limit=97), "id"
-    )
+    entries = await joined(lambda edge: ledger_of(history, AMM_ID, before=edge, limit=97), "id")
     trades = await joined(lambda edge: history.trades(AMM_ID, before=edge, **TRADES), "trade_id")
     dealt = await joined(lambda edge: history.market_trades(market(0), before=edge, limit=13), "trade_id")
     async with db.borrowed() as connection:
@@ -142,6 +164,21 @@ async def test_pages_joined_are_the_whole(db: Database, busy: Exchange) -> None:
         public = "SELECT count(*) FROM trades WHERE market_id = $1 AND NOT is_audit"
         assert len(dealt) == await connection.fetch_value(public, market(0))
         assert dealt == sorted(set(dealt), reverse=True)
+
+
+async def test_a_page_behind_a_row_of_somebody_else_is_no_page(db: Database, busy: Exchange) -> None:
+    """Whose row it is counts; what the filters let through does not."""
+    history = History(db)
+    mine = await ledger_of(history, user(1), before=None, limit=1, entry_type=["ORDER_FREEZE"])
+    assert mine
+    assert await ledger_of(history, user(1), before=mine[0]["id"], limit=1, entry_type=["FEE"]) is not None
+    assert await ledger_of(history, user(2), before=mine[0]["id"], limit=1) is None
+    assert await ledger_of(history, user(1), before=10**15, limit=1) is None
+
+
+async def test_a_column_that_a_table_has_not_is_no_filter(db: Database) -> None:
+    with pytest.raises(AssertionError, match="ledger_entries"):
+        await History(db).newest("ledger_entries", {"1 = 1 OR user_id": "x"}, {}, before=None, limit=1)
 
 
 async def test_each_question_is_planned_for_whom_it_is_about(db: Database) -> None:

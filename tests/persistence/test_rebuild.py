@@ -5,8 +5,9 @@ import pytest
 from persistence import DatabaseUnusableError
 from persistence.journal import journal
 from persistence.postgres.database import Connection, Database
+from persistence.tables.columns import TABLES
 from persistence.tables.projector import Projector
-from persistence.tools.rebuild import TABLES, rebuild
+from persistence.tools.rebuild import rebuild
 from tests.persistence.journaled import file, traded
 from tests.persistence.test_projector import PROJECTIONS, contents, facts_of
 

@@ -38,8 +38,9 @@ from kernel.journal import Decided
 from kernel.limits import LARGEST, SMALLEST
 from kernel.orders import order_now
 from persistence.postgres.database import Connection, Database
+from persistence.postgres.storable import storable_json
+from persistence.tables.columns import CIRCUIT_BREAKER_EVENTS, LEDGER_ENTRIES, ORDERS
 from persistence.tables.projector import Projector
-from persistence.tables.table_writer import storable_json
 from persistence.tools.rebuild import rebuild
 from persistence.tools.replay import Verification, frozen_view
 from tests.kernel.play.bounds import ODD
@@ -122,8 +123,14 @@ async def test_it_comes_through_everything(db: Database, connection: Connection)
     told += [render.balance(account) for account in exchange.accounts.values()]
     told += [render.order(order_now(order)) for order in exchange.orders.values()]
     told.append(render.amm_markets(exchange.markets.values()))
-    told += [render_rows.breaker_row(row) for row in before["circuit_breaker_events"]]
-    told += [render_rows.ledger_row(row) for row in before["ledger_entries"]]
+    for table, shaped in (
+        (CIRCUIT_BREAKER_EVENTS, render_rows.breaker_row),
+        (LEDGER_ENTRIES, render_rows.ledger_row),
+        (ORDERS, render_rows.order_row),
+    ):
+        rows = await connection.fetch(f"SELECT {table.told} FROM {table.name}")
+        assert rows
+        told += [shaped(dict(row)) for row in rows]
     for each in told:
         assert json.loads(msgspec.json.encode(each)) is not None
         assert msgspec.msgpack.encode(each)

@@ -1,0 +1,94 @@
+"""What a batch makes of a row that was there before: the values that changed, as they ended it.
+
+Each knows its row: the columns that are written, by their names.
+"""
+
+import attrs
+import msgspec
+
+from kernel.codes import CancelReason, MarketStatus, OrderStatus, ResolutionResult
+from kernel.events import MarketAfter, PositionAfter
+from persistence.postgres.columns import Row
+
+
+@attrs.define(eq=False)
+class AccountNow:
+    available: int
+    frozen: int
+    entries: int
+    """How many ledger entries are new."""
+    updated_at: int
+
+    def row(self, user_id: str) -> Row:
+        return {
+            "user_id": user_id,
+            "available_balance": self.available,
+            "frozen_balance": self.frozen,
+            "version": self.entries,
+            "updated_at": self.updated_at,
+        }
+
+
+@attrs.define(eq=False)
+class OrderNow:
+    status: OrderStatus
+    remaining: int
+    frozen: int
+    updated_at: int
+    cancel_reason: CancelReason | None = None
+
+    def row(self, order_id: str) -> Row:
+        return {
+            "id": order_id,
+            "status": self.status,
+            "remaining_quantity": self.remaining,
+            "frozen_amount": self.frozen,
+            "cancel_reason": self.cancel_reason,
+            "updated_at": self.updated_at,
+        }
+
+
+@attrs.define(eq=False)
+class PositionNow:
+    after: PositionAfter
+    created_at: int
+    """When it came to be, should it be new."""
+    updated_at: int
+
+    def row(self, market_id: str) -> Row:
+        return {
+            "market_id": market_id,
+            **msgspec.structs.asdict(self.after),
+            "created_at": self.created_at,
+            "updated_at": self.updated_at,
+        }
+
+
+@attrs.define(eq=False)
+class MarketNow:
+    """What changed of a market; null is what did not, for nothing here ever becomes null again."""
+
+    updated_at: int
+    status: MarketStatus | None = None
+    resolution_result: ResolutionResult | None = None
+    resolved_at: int | None = None
+    settled_at: int | None = None
+    amm_authorized: bool | None = None
+    totals: MarketAfter | None = None
+
+    def row(self, market_id: str) -> Row:
+        totals = (
+            dict.fromkeys(MarketAfter.__struct_fields__)
+            if self.totals is None
+            else msgspec.structs.asdict(self.totals)
+        )
+        return {
+            "id": market_id,
+            "status": self.status,
+            "resolution_result": self.resolution_result,
+            "resolved_at": self.resolved_at,
+            "settled_at": self.settled_at,
+            "amm_authorized": self.amm_authorized,
+            **totals,
+            "updated_at": self.updated_at,
+        }

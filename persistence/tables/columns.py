@@ -1,0 +1,210 @@
+"""The columns of every table that is folded from the journal, each said once.
+
+Statements, packing and what readers of the past are told follow from here; `schema.sql` says it a second time
+on purpose, with the rules that each row obeys, and a test holds the two together.
+"""
+
+from typing import Final
+
+from persistence.postgres.columns import (
+    ACCOUNT,
+    BIGINT,
+    BOOLEAN,
+    INT,
+    JSON,
+    NAME,
+    PACKED_UUID,
+    SMALLINT,
+    TIME,
+    UUID,
+    WORDS,
+    Column,
+    Table,
+    text,
+)
+from persistence.postgres.packing import ID, KEY, SHORT, TITLE
+
+ACCOUNTS: Final = Table(
+    "accounts",
+    key=("user_id",),
+    columns=(
+        Column("id", UUID, drawn=True),
+        Column("user_id", ACCOUNT),
+        Column("owner_id", ACCOUNT),
+        Column("available_balance", BIGINT),
+        Column("frozen_balance", BIGINT),
+        Column("auto_netting_enabled", BOOLEAN),
+        Column("version", BIGINT),
+        Column("created_at", TIME),
+        Column("updated_at", TIME),
+    ),
+)
+
+MARKETS: Final = Table(
+    "markets",
+    key=("id",),
+    columns=(
+        Column("id", NAME),
+        Column("title", text(TITLE)),
+        Column("description", WORDS, nullable=True),
+        Column("category", text(ID), nullable=True),
+        Column("status", NAME),
+        Column("min_price_cents", SMALLINT),
+        Column("max_price_cents", SMALLINT),
+        Column("max_order_quantity", INT),
+        Column("max_position_per_user", INT),
+        Column("max_order_amount_cents", BIGINT),
+        Column("maker_fee_bps", SMALLINT),
+        Column("taker_fee_bps", SMALLINT),
+        Column("trading_start_at", TIME, nullable=True),
+        Column("trading_end_at", TIME, nullable=True),
+        Column("resolution_date", TIME, nullable=True),
+        Column("resolved_at", TIME, nullable=True),
+        Column("settled_at", TIME, nullable=True),
+        Column("resolution_result", NAME, nullable=True),
+        Column("reserve_balance", BIGINT),
+        Column("pnl_pool", BIGINT),
+        Column("total_yes_shares", BIGINT),
+        Column("total_no_shares", BIGINT),
+        Column("amm_authorized", BOOLEAN),
+        Column("created_at", TIME),
+        Column("updated_at", TIME),
+    ),
+)
+
+AMM_MARKETS: Final = Table(
+    "amm_markets",
+    key=("market_id",),
+    columns=(
+        Column("market_id", NAME),
+        Column("status", NAME),
+        Column("start_count", INT),
+        Column("initial_budget_cents", BIGINT),
+        Column("initial_price_cents", SMALLINT),
+        Column("config_override", JSON),
+        Column("started_at", TIME),
+        Column("stopped_at", TIME, nullable=True),
+        Column("stop_mode", NAME, nullable=True),
+        Column("first_started_at", TIME),
+    ),
+)
+
+ORDERS: Final = Table(
+    "orders",
+    key=("id",),
+    newest=("created_at", "accepted_seq"),
+    columns=(
+        Column("id", UUID),
+        Column("client_order_id", text(ID)),
+        Column("market_id", NAME),
+        Column("user_id", ACCOUNT, public=None),
+        Column("original_side", NAME),
+        Column("original_direction", NAME),
+        Column("original_price", SMALLINT, public="original_price_cents"),
+        Column("book_type", NAME),
+        Column("book_direction", NAME),
+        Column("book_price", SMALLINT, public="book_price_cents"),
+        Column("price_type", NAME),
+        Column("time_in_force", NAME),
+        Column("quantity", INT),
+        Column("filled_quantity", INT),
+        Column("remaining_quantity", INT),
+        Column("frozen_amount", BIGINT),
+        Column("frozen_asset_type", NAME),
+        Column("status", NAME),
+        Column("cancel_reason", NAME, nullable=True),
+        Column("accepted_seq", BIGINT, public=None),
+        Column("replaces_order_id", UUID, nullable=True, public=None),
+        Column("created_at", TIME),
+        Column("updated_at", TIME),
+    ),
+)
+
+TRADES: Final = Table(
+    "trades",
+    key=("trade_id",),
+    columns=(
+        Column("id", PACKED_UUID, public=None),
+        Column("trade_id", WORDS),
+        Column("market_id", NAME),
+        Column("scenario", NAME),
+        Column("buy_order_id", PACKED_UUID),
+        Column("sell_order_id", PACKED_UUID, public=None),
+        Column("buy_user_id", ACCOUNT),
+        Column("sell_user_id", ACCOUNT),
+        Column("buy_book_type", NAME),
+        Column("sell_book_type", NAME),
+        Column("price", SMALLINT, public="price_cents"),
+        Column("quantity", INT),
+        Column("maker_order_id", PACKED_UUID),
+        Column("taker_order_id", PACKED_UUID),
+        Column("maker_fee", BIGINT),
+        Column("taker_fee", BIGINT),
+        Column("buy_realized_pnl", BIGINT, nullable=True),
+        Column("sell_realized_pnl", BIGINT, nullable=True),
+        Column("is_audit", BOOLEAN),
+        Column("executed_at", TIME),
+        Column("created_at", TIME, public=None),
+    ),
+)
+
+POSITIONS: Final = Table(
+    "positions",
+    key=("user_id", "market_id"),
+    columns=(
+        Column("id", UUID, drawn=True),
+        Column("user_id", ACCOUNT),
+        Column("market_id", NAME),
+        Column("yes_volume", INT),
+        Column("no_volume", INT),
+        Column("yes_cost_sum", BIGINT),
+        Column("no_cost_sum", BIGINT),
+        Column("yes_pending_sell", INT),
+        Column("no_pending_sell", INT),
+        Column("created_at", TIME),
+        Column("updated_at", TIME),
+    ),
+)
+
+LEDGER_ENTRIES: Final = Table(
+    "ledger_entries",
+    key=("id",),
+    newest=("created_at", "id"),
+    columns=(
+        Column("id", BIGINT),
+        Column("user_id", ACCOUNT, public=None),
+        Column("entry_type", NAME),
+        Column("amount", BIGINT, public="amount_cents"),
+        Column("balance_after", BIGINT, public="balance_after_cents"),
+        Column("reference_type", NAME, nullable=True),
+        Column("reference_id", text(KEY), nullable=True),
+        Column("market_id", NAME, nullable=True),
+        Column("description", WORDS, nullable=True),
+        Column("created_at", TIME),
+    ),
+)
+
+CIRCUIT_BREAKER_EVENTS: Final = Table(
+    "circuit_breaker_events",
+    key=("id",),
+    newest=("triggered_at", "id"),
+    columns=(
+        Column("id", BIGINT),
+        Column("market_id", NAME),
+        Column("trigger_reason", NAME),
+        Column("context", JSON),
+        Column("resolved_at", TIME, nullable=True),
+        Column("resolved_by", text(SHORT), nullable=True),
+        Column("resolution_note", WORDS, nullable=True),
+        Column("triggered_at", TIME),
+    ),
+)
+
+TABLES: Final = {
+    table.name: table
+    for table in (
+        *(ACCOUNTS, MARKETS, AMM_MARKETS, ORDERS, TRADES, POSITIONS, LEDGER_ENTRIES),
+        CIRCUIT_BREAKER_EVENTS,
+    )
+}
+"""All of them: what a rebuild fills anew."""
