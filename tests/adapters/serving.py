@@ -161,7 +161,8 @@ class Caller:
     def deposit(self, cents: int) -> None:
         while cents > 0:
             part = min(cents, 10_000_000)
-            assert self.post("/account/deposit", amount_cents=part).code == 0
+            answer = self.post("/account/deposit", amount_cents=part)
+            assert answer.code == 0, answer.envelope
             cents -= part
 
     def place(self, market_id: str, wish: str, client_order_id: str | None = None, **more: Any) -> Answer:
