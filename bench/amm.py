@@ -68,9 +68,9 @@ class Watch:
     requotes_ms: list[float] = attrs.field(factory=list)
     _waiting: dict[str, tuple[float, set[int]]] = attrs.field(factory=dict)
 
-    def think(self, state: MarketState, news: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
+    def think(self, state: MarketState, inputs: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
         held = HeldPrices(FAIR[now_ms // 1_000 % 2])
-        actions = decide(state, [held, *news], now_ms, budget)
+        actions = decide(state, [held, *inputs], now_ms, budget)
         self.turns += 1
         self._answered(state)
         fresh = {getattr(action, "ref", None) for action in actions} & set(state.orders.pending)

@@ -65,13 +65,13 @@ NOT_FROM_THE_EXCHANGE = (
 """Inputs that do not prove that the exchange is alive."""
 
 
-def apply_input(state: MarketState, news: Input, now_ms: Ms) -> None:
+def apply_input(state: MarketState, item: Input, now_ms: Ms) -> None:
     """Write one input into the state."""
-    if not isinstance(news, NOT_FROM_THE_EXCHANGE):
+    if not isinstance(item, NOT_FROM_THE_EXCHANGE):
         state.health.heard_ms = now_ms
-    match news:
+    match item:
         case Frame():
-            _frame(state, news, now_ms)
+            _frame(state, item, now_ms)
         case Delivered(seq=seq):
             _delivered(state, seq, now_ms)
         case Polled(fills=fills) if state.life.lifecycle is Lifecycle.STARTING:
@@ -83,13 +83,13 @@ def apply_input(state: MarketState, news: Input, now_ms: Ms) -> None:
             if not state.book.take(update, now_ms):
                 state.outbox.actions.append(RequestSnapshot(state.market_id))
         case Answer():
-            _answer(state, news, now_ms)
+            _answer(state, item, now_ms)
         case Pong(round_trip_ms=round_trip):
             state.health.latencies.append((now_ms, round_trip))
         case Disconnected():
             _disconnected(state, now_ms)
         case Connected():
-            _connected(state, news, now_ms)
+            _connected(state, item, now_ms)
         case Lost():
             _lost(state, "an event is missing")
         case StatusSeen(status=status, resolution_result=result):
@@ -97,9 +97,9 @@ def apply_input(state: MarketState, news: Input, now_ms: Ms) -> None:
         case SteppedBack(heard_seq=heard, seq=seq):
             _stepped_back(state, heard, seq)
         case CashRead():
-            operations.compare_cash(state, news)
+            operations.compare_cash(state, item)
         case Refunded():
-            operations.book_refund(state, news)
+            operations.book_refund(state, item)
         case Reference(price=price):
             _reference(state, price, now_ms)
         case ReferenceAwaited():
@@ -109,16 +109,16 @@ def apply_input(state: MarketState, news: Input, now_ms: Ms) -> None:
         case HeldPrices(fair=fair, sigma=sigma):
             state.prices.fair_override, state.prices.sigma_override = fair, sigma
         case _:
-            _person(state, news, now_ms)
+            _person(state, item, now_ms)
 
 
 def _person(
     state: MarketState,
-    news: Kill | Resume | Allocate | KnownEvents | NewConfig | Stop,
+    item: Kill | Resume | Allocate | KnownEvents | NewConfig | Stop,
     now_ms: Ms,
 ) -> None:
     state.cycle.wake = True
-    match news:
+    match item:
         case Kill(reason=reason):
             state.risk.latched.add(Reason.ADMIN_KILL)
             state.counts[f"admin kill: {reason}"] += 1
@@ -137,7 +137,7 @@ def _person(
             within = state.config.life.shutdown_timeout_ms
             lifecycle.stop(state, mode, now_ms, burn=False, within_ms=within)
         case _:
-            assert_never(news)
+            assert_never(item)
 
 
 def _allocate(state: MarketState, amount: Cents) -> None:
@@ -228,9 +228,9 @@ def _learn(state: MarketState, trade: Trade, now_ms: Ms) -> None:
 
 def _book_fills(state: MarketState, seq: int | None, fills: list[Fill], now_ms: Ms) -> None:
     """Book own fills once. A fill of an order that we do not know means that events were lost."""
-    news = [fill for fill in fills if seq is None or seq > state.ledger.applied_seq]
+    fresh = [fill for fill in fills if seq is None or seq > state.ledger.applied_seq]
     streamed = state.config.sync.transport is TransportMode.STREAM
-    for fill in news:
+    for fill in fresh:
         if streamed and fill.trade_id not in state.ledger.booked_trades:
             strangers = [leg.order_id for leg in fill.legs if not state.orders.knows(leg.order_id)]
             if strangers:
@@ -327,18 +327,18 @@ def _disconnected(state: MarketState, now_ms: Ms) -> None:
     operations.interrupted(state, now_ms)
 
 
-def _connected(state: MarketState, news: Connected, now_ms: Ms) -> None:
+def _connected(state: MarketState, connected: Connected, now_ms: Ms) -> None:
     """Go on if nothing was lost and the break was short; otherwise remove all orders first."""
     state.health.connected = True
     # A new connection was made with a token that the exchange took.
     state.risk.latched.discard(Reason.NOT_RECOGNISED)
     state.cycle.wake = True
     state.book.snapshot_ms = (
-        None if news.blind_ms >= state.config.defense.book_stale_ms else state.book.snapshot_ms
+        None if connected.blind_ms >= state.config.defense.book_stale_ms else state.book.snapshot_ms
     )
-    if not news.resumed:
+    if not connected.resumed:
         _lost(state, "the stream could not be resumed")
-    elif news.blind_ms >= state.config.sync.max_blind_ms:
+    elif connected.blind_ms >= state.config.sync.max_blind_ms:
         state.risk.resyncing = True
 
 

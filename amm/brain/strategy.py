@@ -2,7 +2,7 @@
 
 It reads no clock, draws no random number and does no IO, so the live bot and the laboratory run the very same
 code. The caller feeds it events, answers and control messages, carries out the actions it returns (all the
-commands of one call in one batch, in order) and calls it again at `next_call_ms`, or when there is news.
+commands of one call in one batch, in order) and calls it again at `next_call_ms`, or when there are inputs.
 """
 
 from collections.abc import Iterable
@@ -25,9 +25,9 @@ from amm.brain.state import MarketState
 from amm.brain.wire import MarketStatus
 
 
-def decide(state: MarketState, news: Iterable[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
+def decide(state: MarketState, inputs: Iterable[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
     """Apply the inputs, do what is due, and return what the caller has to carry out."""
-    for one in news:
+    for one in inputs:
         apply_input(state, one, now_ms)
     operations.settle(state, now_ms)
     lifecycle.advance(state, now_ms)
@@ -47,7 +47,7 @@ def decide(state: MarketState, news: Iterable[Input], now_ms: Ms, budget: RateBu
 
 
 def next_call_ms(state: MarketState, now_ms: Ms) -> Ms:
-    """Return when `decide` wants to be called again even without news."""
+    """Return when `decide` wants to be called again even without inputs."""
     times = [_regular_ms(state, now_ms)]
     if state.cycle.wake:
         times.append((state.cycle.last_ms or now_ms) + state.config.min_requote_gap_ms)

@@ -38,27 +38,27 @@ class Line:
             if any(not isinstance(event, OrderStatusChanged) for event in frame.events):
                 self.rings.append(arrives)
 
-    def send(self, news: Iterable[Input], now_ms: Ms, *, wake: bool) -> None:
+    def send(self, inputs: Iterable[Input], now_ms: Ms, *, wake: bool) -> None:
         """Send answers or pictures of the book."""
         if self.cut_ms is not None:
             return
         arrives = now_ms + self.delay_ms
-        self.inbox.extend([(arrives, one) for one in news])
+        self.inbox.extend([(arrives, one) for one in inputs])
         if wake:
             self.rings.append(arrives)
 
     def take(self, now_ms: Ms) -> list[Input]:
         """What has arrived."""
-        news: list[Input] = []
+        inputs: list[Input] = []
         while self.inbox and self.inbox[0][0] <= now_ms:
-            news.append(self.inbox.popleft()[1])
+            inputs.append(self.inbox.popleft()[1])
         while self.rings and self.rings[0] <= now_ms:
             self.rings.popleft()
-        return news
+        return inputs
 
     def cut(self, now_ms: Ms) -> None:
         """The line breaks: the maker notices at once, and misses what had not arrived."""
-        self.missed = [news for _, news in self.inbox if isinstance(news, Frame)]
+        self.missed = [item for _, item in self.inbox if isinstance(item, Frame)]
         self.forget()
         self.inbox.append((now_ms, Disconnected()))
         self.rings.append(now_ms)

@@ -54,11 +54,11 @@ class Maker(Protocol):
     def level(self) -> Level:
         """How alarmed it is."""
 
-    def call(self, news: Sequence[Input], now_ms: Ms) -> list[Command]:
+    def call(self, inputs: Sequence[Input], now_ms: Ms) -> list[Command]:
         """Take the inputs; return the commands to send."""
 
     def due_ms(self, now_ms: Ms) -> Ms | None:
-        """When it wants to be called even without news."""
+        """When it wants to be called even without inputs."""
 
     def notes(self) -> dict[str, int]:
         """Other counts, by name."""
@@ -107,9 +107,9 @@ class StrategyMaker:
     def level(self) -> Level:
         return self.state.risk.level
 
-    def call(self, news: Sequence[Input], now_ms: Ms) -> list[Command]:
+    def call(self, inputs: Sequence[Input], now_ms: Ms) -> list[Command]:
         commands: list[Command] = []
-        for action in decide(self.state, news, now_ms, self.budget):
+        for action in decide(self.state, inputs, now_ms, self.budget):
             match action:
                 case Alert():
                     self.alerts += 1
@@ -148,9 +148,9 @@ class Plain(ABC):
     def hit(self, yes_price: Cents) -> None:
         """Somebody has taken something of it at this price."""
 
-    def call(self, news: Sequence[Input], now_ms: Ms) -> list[Command]:
+    def call(self, inputs: Sequence[Input], now_ms: Ms) -> list[Command]:
         changed = not self.laid
-        for one in news:
+        for one in inputs:
             match one:
                 case Frame(events=events):
                     for event in events:

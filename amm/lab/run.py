@@ -47,7 +47,7 @@ class Simulation:
         self.line = Line(scenario.feed_ms)
         self.luck = Chance(seed, "line")
         self.due_ms: Ms = START_MS
-        """When the maker wants to be called even without news."""
+        """When the maker wants to be called even without inputs."""
         self.pinged_ms = START_MS
         self.pictured_ms = START_MS
         self.picture_due = False
@@ -186,13 +186,13 @@ class Simulation:
         return self.scenario.end_ms if due is None else due
 
     def _call(self, now_ms: Ms) -> None:
-        news = self.line.take(now_ms)
+        inputs = self.line.take(now_ms)
         if now_ms - self.pinged_ms >= PING_MS and self.line.cut_ms is None:
             self.pinged_ms = now_ms
-            news.append(Pong(self.scenario.command_ms + self.scenario.feed_ms))
+            inputs.append(Pong(self.scenario.command_ms + self.scenario.feed_ms))
             if not self.line.inbox:
-                news.append(Delivered(self.venue.exchange.head))
-        if commands := self.maker.call(news, now_ms):
+                inputs.append(Delivered(self.venue.exchange.head))
+        if commands := self.maker.call(inputs, now_ms):
             self.at(now_ms + self.scenario.command_ms, lambda at_ms: self._carry_out(commands, at_ms))
 
     def _carry_out(self, commands: list[Command], now_ms: Ms) -> None:

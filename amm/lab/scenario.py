@@ -79,7 +79,7 @@ class Scenario:
 
     command_ms: Ms = 5
     feed_ms: Ms = 5
-    """How long a command takes to the exchange, and news from it."""
+    """How long a command takes to the exchange, and what it says takes back."""
 
     @property
     def opened_ms(self) -> Ms:

@@ -284,11 +284,11 @@ class Control:
             raise HttpError(422, f"{market_id} is not being quoted")
         return run
 
-    async def _tell_and_wait(self, run: Run, news: Input) -> None:
+    async def _tell_and_wait(self, run: Run, item: Input) -> None:
         """Send an input and wait until it has been applied, or the market has ended or failed."""
         market = run.market
-        run.tell(news)
-        while market is run.market and not run.over and market is not None and news in market.inbox:
+        run.tell(item)
+        while market is run.market and not run.over and market is not None and item in market.inbox:
             await trio.sleep(0)
 
 

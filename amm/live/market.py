@@ -87,8 +87,8 @@ class LiveMarket:
         doubts = self.state.reconciliation.cash_doubt or self.state.reconciliation.refund_awaited
         return bool(doubts) or self.stored.tally_through == 0
 
-    def tell(self, news: Input, *, wake: bool = True) -> None:
-        self.inbox.append(news)
+    def tell(self, item: Input, *, wake: bool = True) -> None:
+        self.inbox.append(item)
         if wake:
             self._awake.set()
 
@@ -119,13 +119,13 @@ class LiveMarket:
     def turn(self) -> None:
         """Decide and carry out without an await in between, so that no input can come between the two."""
         began = trio.current_time()
-        news = self.inbox
+        inputs = self.inbox
         if self.services.stream.delivered > self.state.reconciliation.delivered_seq:
-            news.append(Delivered(self.services.stream.delivered))
-        actions = self.services.decide(self.state, news, self.services.clock(), self.services.budget)
+            inputs.append(Delivered(self.services.stream.delivered))
+        actions = self.services.decide(self.state, inputs, self.services.clock(), self.services.budget)
         self.inbox = []  # only now: where thinking fails, one looks here for a kill
         self._carry_out(actions)
-        if any(isinstance(one, Allocate) for one in news):
+        if any(isinstance(one, Allocate) for one in inputs):
             self.stored.allocated_cents = self.state.paid_in - self.state.config.initial_funding_cents
             self.services.store.write(self.stored)
         self._store_day()

@@ -126,10 +126,10 @@ class Run:
         waiting = self.early if self.market is None else self.market.inbox
         risk = None if self.state is None else self.state.risk
         latched = risk is not None and (risk.killed or not risk.latched.isdisjoint(KILLING))
-        return latched or any(isinstance(news, Kill) for news in waiting)
+        return latched or any(isinstance(item, Kill) for item in waiting)
 
-    def tell(self, news: Input, *, wake: bool = True) -> None:
+    def tell(self, item: Input, *, wake: bool = True) -> None:
         if self.market is not None:
-            self.market.tell(news, wake=wake)
+            self.market.tell(item, wake=wake)
         elif not self.has_crashed:
-            self.early.append(news)
+            self.early.append(item)

@@ -405,15 +405,15 @@ class Play:
     budget: RateBudget
     now_ms: Ms = NOON
     latency_ms: Ms = 0
-    news: list[tuple[Ms, Input]] = attrs.field(factory=list)
+    inputs: list[tuple[Ms, Input]] = attrs.field(factory=list)
     sent: list[Action] = attrs.field(factory=list)
     alerts: list[Alert] = attrs.field(factory=list)
     connected: bool = True
     heard: bool = True  # frames reach the strategy at once
 
-    def step(self, *news: Input) -> list[Action]:
-        """Give the news and what has arrived by now; carry out what comes back until it is quiet."""
-        waiting = list(news)
+    def step(self, *inputs: Input) -> list[Action]:
+        """Give these inputs and what has arrived by now; carry out what comes back until it is quiet."""
+        waiting = list(inputs)
         done: list[Action] = []
         while True:
             waiting += self._arrived()
@@ -429,14 +429,14 @@ class Play:
     def _arrived(self) -> list[Input]:
         if self.heard and self.connected:
             while self.venue.frames:
-                self.news.append((self.now_ms + self.latency_ms, self.venue.frames.popleft()))
-        ready = [one for at, one in self.news if at <= self.now_ms]
-        self.news = [(at, one) for at, one in self.news if at > self.now_ms]
+                self.inputs.append((self.now_ms + self.latency_ms, self.venue.frames.popleft()))
+        ready = [one for at, one in self.inputs if at <= self.now_ms]
+        self.inputs = [(at, one) for at, one in self.inputs if at > self.now_ms]
         return ready
 
     def _has_arrived(self) -> bool:
         frames = bool(self.venue.frames) and self.heard and self.connected and not self.latency_ms
-        return frames or any(at <= self.now_ms for at, _ in self.news)
+        return frames or any(at <= self.now_ms for at, _ in self.inputs)
 
     def _carry_out(self, actions: Iterable[Action]) -> None:
         for action in actions:
@@ -444,16 +444,16 @@ class Play:
                 self.alerts.append(action)
             elif isinstance(action, Command) and self.connected:
                 answer = self.venue.execute(action, self.now_ms)
-                self.news.append((self.now_ms + self.latency_ms, answer))
+                self.inputs.append((self.now_ms + self.latency_ms, answer))
                 if self.heard:
                     while self.venue.frames:
-                        self.news.append((self.now_ms + self.latency_ms, self.venue.frames.popleft()))
+                        self.inputs.append((self.now_ms + self.latency_ms, self.venue.frames.popleft()))
 
     def wait(self, ms: Ms) -> list[Action]:
         """Let time pass; the book feed sends a snapshot every second."""
         end, done = self.now_ms + ms, []
         while self.now_ms < end:
-            arrivals = [at for at, _ in self.news]
+            arrivals = [at for at, _ in self.inputs]
             following = min([next_call_ms(self.state, self.now_ms), *arrivals, self.now_ms + 1_000])
             self.now_ms = min(end, max(self.now_ms + 1, following))
             alive = (
@@ -481,9 +481,9 @@ class Play:
     def cut(self) -> None:
         """Cut the connection: answers and events on their way are lost, but the events can be had again."""
         self.connected = False
-        missed = [one for _, one in self.news if isinstance(one, Frame)]
+        missed = [one for _, one in self.inputs if isinstance(one, Frame)]
         self.venue.frames.extendleft(reversed(missed))
-        self.news.clear()
+        self.inputs.clear()
         self.step(Disconnected())
 
     def reconnect(self, blind_ms: Ms, *, resumed: bool = True) -> list[Action]:

@@ -165,7 +165,7 @@ class AnyCourseOfEvents(RuleBasedStateMachine):
 
     @rule(latency=st.sampled_from([0, 20, 150]))
     def the_line_gets_slower(self, latency: int) -> None:
-        if not self.play.news:
+        if not self.play.inputs:
             self.play.latency_ms = latency
             self.play.venue.oversold = 0
 
@@ -242,7 +242,7 @@ class AnyCourseOfEvents(RuleBasedStateMachine):
     @invariant()
     def killed_means_nothing_is_placed(self) -> None:
         state = self.play.state
-        if state.risk.killed and state.health.connected and not self.play.news:
+        if state.risk.killed and state.health.connected and not self.play.inputs:
             before = len(self.play.sent)
             self.play.step()
             assert not any(isinstance(one, Place | Replace | Mint) for one in self.play.sent[before:])

@@ -89,10 +89,10 @@ async def test_a_market_that_fails_again_and_again_is_given_up_and_the_others_go
     sick, well = quoted(exchange), quoted(exchange)
     ill = {sick.market_id}
 
-    def think(state: MarketState, news: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
+    def think(state: MarketState, inputs: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
         if state.market_id in ill and state.orders.live:
             raise ZeroDivisionError("a strategy with a mistake in it")
-        return decide(state, news, now_ms, budget)
+        return decide(state, inputs, now_ms, budget)
 
     maker = MarketMaker(
         Options(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG),
@@ -125,10 +125,10 @@ async def test_a_market_that_was_given_up_stays_killed_and_stops_when_its_start_
     market = quoted(exchange)
     ill = {market.market_id}
 
-    def think(state: MarketState, news: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
+    def think(state: MarketState, inputs: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
         if state.market_id in ill:
             raise ZeroDivisionError("a strategy with a mistake in it")
-        return decide(state, news, now_ms, budget)
+        return decide(state, inputs, now_ms, budget)
 
     maker = MarketMaker(
         Options(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG),
@@ -158,11 +158,11 @@ async def test_a_kill_outlives_the_turn_that_fails_over_it(exchange: Venue, tmp_
     """Whether the mistake is met before the kill is taken or after: what begins again quotes nothing."""
     early, late = quoted(exchange), quoted(exchange)
 
-    def think(state: MarketState, news: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
-        is_killed = any(isinstance(one, Kill) for one in news)
+    def think(state: MarketState, inputs: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
+        is_killed = any(isinstance(one, Kill) for one in inputs)
         if is_killed and state.market_id == early.market_id:
             raise ZeroDivisionError("a strategy with a mistake in it")
-        actions = decide(state, news, now_ms, budget)
+        actions = decide(state, inputs, now_ms, budget)
         if is_killed:
             state.outbox.actions.extend(actions)
             raise ZeroDivisionError("the same, further down")
@@ -232,10 +232,10 @@ async def test_a_kill_of_all_that_cannot_be_kept_for_one_reaches_the_others_and_
     markets = [quoted(exchange) for _ in range(3)]
     ill = markets[0].market_id
 
-    def think(state: MarketState, news: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
+    def think(state: MarketState, inputs: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
         if state.market_id == ill:
             raise ZeroDivisionError("a strategy with a mistake in it")
-        return decide(state, news, now_ms, budget)
+        return decide(state, inputs, now_ms, budget)
 
     class FullDisk(StateStore):
         def write(self, stored: StoredMarket) -> None:
@@ -277,9 +277,9 @@ async def test_a_days_loss_counts_on_over_a_restart(exchange: Venue, tmp_path: P
     """Ten YES sold at 55 while YES comes to be worth 90: 350 cents lost, and as many after the restart."""
     market = quoted(exchange)
 
-    def think(state: MarketState, news: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
+    def think(state: MarketState, inputs: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
         state.prices.fair_override = 90 * CENT if state.ledger.inventory.yes == 2_490 else 50 * CENT
-        return decide(state, news, now_ms, budget)
+        return decide(state, inputs, now_ms, budget)
 
     losses: list[int] = []
     for folder in (tmp_path / "first", tmp_path / ("first" if remembers else "second")):
@@ -317,9 +317,9 @@ async def test_a_loss_of_all_markets_together_kills_every_one_of_them(
     losing, other = quoted(exchange), quoted(exchange)
     fair: dict[str, int] = {}
 
-    def think(state: MarketState, news: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
+    def think(state: MarketState, inputs: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
         state.prices.fair_override = fair.get(state.market_id)
-        return decide(state, news, now_ms, budget)
+        return decide(state, inputs, now_ms, budget)
 
     options = Options(
         url=exchange.address,
@@ -363,10 +363,10 @@ async def test_each_override_ends_in_its_own_time_and_lasts_through_a_failure(
     market = quoted(exchange)
     fails: list[str] = []
 
-    def think(state: MarketState, news: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
+    def think(state: MarketState, inputs: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
         if fails and state.market_id == market.market_id:
             raise ZeroDivisionError(fails.pop())
-        return decide(state, news, now_ms, budget)
+        return decide(state, inputs, now_ms, budget)
 
     maker = MarketMaker(
         Options(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG),
@@ -436,13 +436,13 @@ async def test_money_that_came_while_events_were_lost_for_good_is_found_in_the_l
     market = quoted(exchange)
     swallowed: list[Frame] = []
 
-    def think(state: MarketState, news: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
+    def think(state: MarketState, inputs: list[Input], now_ms: Ms, budget: RateBudget) -> list[Action]:
         def is_lost(one: Input) -> bool:
             trade = isinstance(one, Frame) and any(isinstance(event, TradeExecuted) for event in one.events)
             return trade and state.market_id == market.market_id
 
-        swallowed.extend(one for one in news if isinstance(one, Frame) and is_lost(one))
-        return decide(state, [one for one in news if not is_lost(one)], now_ms, budget)
+        swallowed.extend(one for one in inputs if isinstance(one, Frame) and is_lost(one))
+        return decide(state, [one for one in inputs if not is_lost(one)], now_ms, budget)
 
     maker = MarketMaker(
         Options(url=exchange.address, token=service_token(), state_folder=tmp_path, config_text=CONFIG),
