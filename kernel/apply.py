@@ -9,7 +9,6 @@ from typing import assert_never
 import msgspec
 
 from kernel.codes import AmmStatus, CancelReason, OrderStatus, TimeInForce
-from kernel.commands import OrderTerms
 from kernel.events import (
     AccountOpened,
     AdminConfirmed,
@@ -44,6 +43,7 @@ from kernel.events import (
     SharesMinted,
     SharesTransferred,
 )
+from kernel.filing import terms_of
 from kernel.state import Account, AmmRun, Closing, Order, State
 
 GTC = TimeInForce.GTC
@@ -137,14 +137,7 @@ def accept(state: State, fact: Fact, event: OrderAccepted) -> None:
     """An order comes to be. One that may rest does so at once: its fills, if any, follow and shrink it."""
     assert fact.market_id is not None
     position = state.markets[fact.market_id].position(state.accounts[event.user_id])
-    terms = OrderTerms(
-        event.original_side,
-        event.original_direction,
-        event.original_price,
-        event.quantity,
-        event.time_in_force,
-    )
-    order = state.open_order(position, fact, event, terms)
+    order = state.open_order(position, fact, event, terms_of(event))
     state.order_ids.resume_order(order.id)
     if event.time_in_force is GTC:
         order.market.rest(order)

@@ -8,11 +8,12 @@ Each member of a command is checked by its name. The commands that come by the h
 only for what they bring: what they merely name, the decision finds or refuses.
 """
 
+import enum
 import re
 from collections.abc import Callable
 from typing import Any, Final, get_args
 
-from msgspec.structs import astuple
+from msgspec.structs import FieldInfo, astuple, fields
 
 from kernel.answers import Refusal
 from kernel.commands import (
@@ -194,9 +195,14 @@ def sums(value: CancelledSoFar) -> Problem:
     return next((problem for member in astuple(value) if (problem := integer(member)) is not None), None)
 
 
-def any_of_its_kind(value: Any) -> Problem:
-    """An enumeration, or true or false: its type is its bound."""
+def anything(value: Any) -> Problem:
+    """Whatever it is, there is a refusal for it."""
     return None
+
+
+def is_bounded_by_type(field: FieldInfo) -> bool:
+    """An enumeration, or true or false."""
+    return isinstance(field.type, type) and issubclass(field.type, bool | enum.Enum)
 
 
 NO_NONCE: Final = f"must be {NONCE_BITS} random bits"
@@ -216,11 +222,7 @@ MEMBERS: Final[dict[str, Check]] = {
     "so_far": sums,
     "nonce": nonce,
     **dict.fromkeys(("config_override", "context"), free_form),
-    **dict.fromkeys(("side", "direction", "time_in_force", "reference_type", "scope"), any_of_its_kind),
-    **dict.fromkeys(("stop_mode", "target_status", "trigger", "stage"), any_of_its_kind),
-    "result": any_of_its_kind,  # whatever it is, there is a refusal for it
-    **dict.fromkeys(("auto_netting", "authorized", "amm_authorized", "settle"), any_of_its_kind),
-    "four_eyes": any_of_its_kind,
+    "result": anything,
     # Of a market:
     "title": title,
     "category": category,
@@ -229,16 +231,21 @@ MEMBERS: Final[dict[str, Check]] = {
     **dict.fromkeys(("max_order_quantity", "max_position_per_user", "max_order_amount_cents"), integer),
     **dict.fromkeys(("trading_start_at", "trading_end_at", "resolution_date"), time),
 }
-"""By its name, what a member of a command may hold; one that is not here cannot be added to a command."""
+"""By its name, what a member of a command may hold. One that is not here cannot be added to a command, unless
+its type is bound enough."""
 
 
 def checks_of(kind: type[Any]) -> Checks:
-    fields: tuple[str, ...] = kind.__struct_fields__
-    return [(field, MEMBERS[field]) for field in fields if field not in CHECKED_ELSEWHERE]
+    return [
+        (field.name, MEMBERS[field.name])
+        for field in fields(kind)
+        if field.name not in CHECKED_ELSEWHERE and not is_bounded_by_type(field)
+    ]
 
 
 CHECKED_ELSEWHERE: Final = ("at", "terms")
-"""The time when it is compared with the exchange's own; a market's terms member by member."""
+"""The time when it is compared with the exchange's own; a market's terms member by member; an order's by the
+decision, which holds them against the market's."""
 CHECKS: Final[dict[type[Command], Checks]] = {kind: checks_of(kind) for kind in get_args(AnyCommand)}
 TERMS: Final = checks_of(MarketTerms)
 

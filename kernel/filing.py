@@ -1,4 +1,4 @@
-"""How a command stands in the journal: with the terms of an order unfolded among its other members.
+"""How an order's terms stand in the journal: unfolded among the other members of a command, and of an event.
 
 So they always stood there, and whoever reads the journal in SQL finds a price by its name. That the terms are
 one value is this program's business.
@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import FieldInfo, fields
 
 from kernel.commands import AnyCommand, Command, OrderTerms, OrderWish
+from kernel.events import OrderAccepted
 
 Filed = msgspec.Struct
 """A command in the form in which it is filed."""
@@ -52,6 +53,20 @@ def filer(kind: type[OrderWish]) -> Callable[[Any], Filed]:
     source = f"lambda command: flat({places})"
     make_flat: Callable[[Any], Filed] = eval(source, {"flat": flat})  # noqa: S307 - our own words
     return make_flat
+
+
+def terms_reader() -> Callable[[OrderAccepted], OrderTerms]:
+    accepted = OrderAccepted.__struct_fields__
+    named = [name if name in accepted else f"original_{name}" for name in OrderTerms.__struct_fields__]
+    values = ", ".join(f"event.{name}" for name in named)
+    reader: Callable[[OrderAccepted], OrderTerms] = eval(  # noqa: S307 - our own words
+        f"lambda event: OrderTerms({values})", {"OrderTerms": OrderTerms}
+    )
+    return reader
+
+
+terms_of: Final = terms_reader()
+"""The terms of an order, from the fact that it was accepted; made like the fillers, as replay is of many."""
 
 
 FILERS: Final[dict[type[Command], Callable[[Any], Filed]]] = {

@@ -6,12 +6,12 @@ not in it. An image knows its original by the names of its attributes alone, whi
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
-from msgspec.structs import asdict
+from msgspec.structs import asdict, fields
 
 from kernel.answers import Proposed
 from kernel.codes import (
@@ -128,6 +128,15 @@ class OrderImage(Image, frozen=True):
     cancel_reason: CancelReason | None
 
 
+class LaterOrderImage(OrderImage, frozen=True):
+    """One of an order with terms that this layout was not made for: those that differ from their defaults.
+
+    An order without any is written without this member: its bytes, and the digest, are what they always were.
+    """
+
+    later: dict[str, Any] = {}
+
+
 class StateImage(Image, frozen=True):
     now: int
     head: int
@@ -138,7 +147,7 @@ class StateImage(Image, frozen=True):
     order_ids: tuple[int, int]
     accounts: list[AccountImage]
     markets: list[MarketImage]
-    orders: list[OrderImage]
+    orders: Sequence[OrderImage]
     guards: list[tuple[str, int, list[str] | None]]
     mints: list[tuple[str, Fact]]
     burns: list[tuple[str, Fact]]
@@ -157,6 +166,7 @@ class MidwayImage(StateImage, frozen=True):
 class WaitingImage(MidwayImage, frozen=True):
     """One in which something waits for a second administrator; a state without has no such member either."""
 
+    orders: Sequence[LaterOrderImage]
     proposals: list[Proposed] = []
 
 
@@ -207,7 +217,7 @@ def image(state: State) -> StateImage:
             AccountImage(*account_values(state.accounts[user_id])) for user_id in sorted(state.accounts)
         ],
         markets=[market_image(state, state.markets[market_id]) for market_id in sorted(state.markets)],
-        orders=[OrderImage(*order_values(order)) for order in state.orders.values()],
+        orders=list(map(order_image, state.orders.values())),
         guards=[
             (user_id, guard.grace_ms, list(guard.markets) if guard.markets is not None else None)
             for user_id, guard in sorted(state.guards.items())
@@ -234,13 +244,21 @@ def reader(kind: type[Image], **elsewhere: str) -> Callable[[Any], tuple[Any, ..
 account_values = reader(AccountImage)
 amm_values = reader(AmmImage)
 market_values = reader(MarketImage)
-TERMS: Final = OrderTerms.__struct_fields__
+TERMS: Final = [name for name in OrderTerms.__struct_fields__ if name in OrderImage.__struct_fields__]
+LATER: Final = [field for field in fields(OrderTerms) if field.name not in TERMS]
 order_values = reader(
     OrderImage,
     user_id="account.id",
     market_id="market.id",
     **{name: f"terms.{name}" for name in TERMS},
 )
+
+
+def order_image(order: Order) -> OrderImage:
+    values = order_values(order)
+    terms = order.terms
+    later = {field.name: value for field in LATER if (value := getattr(terms, field.name)) != field.default}
+    return LaterOrderImage(*(*values, later)) if later else OrderImage(*values)
 
 
 def market_image(state: State, market: Market) -> MarketImage:
@@ -337,7 +355,7 @@ def restored_proposal(image: Proposed) -> Fact:
     return Fact(image.proposal_id, image.created_at, image.market_id, event)
 
 
-def restore_order(state: State, image: OrderImage) -> None:
+def restore_order(state: State, image: LaterOrderImage) -> None:
     values = asdict(image)
     del values["book_type"]  # follows from the rest
     account, market = state.accounts[values.pop("user_id")], state.markets[values.pop("market_id")]
@@ -346,7 +364,7 @@ def restore_order(state: State, image: OrderImage) -> None:
         account=account,
         market=market,
         position=position,
-        terms=OrderTerms(*(values.pop(name) for name in TERMS)),
+        terms=OrderTerms(**{name: values.pop(name) for name in TERMS}, **values.pop("later")),
         holding=position.holding(image.side),
         opens=image.direction is Direction.BUY,
         **values,

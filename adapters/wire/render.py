@@ -31,6 +31,7 @@ from kernel.answers import (
     Resolved,
 )
 from kernel.codes import AMM_ID, PAIR_CENTS, Direction, MarketStatus
+from kernel.commands import OrderTerms
 from kernel.events import Fact, Fill, trade_name
 from kernel.life import UNRESOLVED
 from kernel.orders import order_now
@@ -91,20 +92,25 @@ def aliased_order(now: OrderNow) -> responses.AliasedOrderShape:
     )
 
 
+TERMS: Final = OrderTerms.__struct_fields__
+ORIGINAL: Final = {
+    "side": "original_side",
+    "direction": "original_direction",
+    "price": "original_price_cents",
+}
+"""Members of the terms that are told by another name: the book has a direction and a price of its own."""
+
+
 def order_members(now: OrderNow) -> dict[str, Any]:
-    o, terms = now.order, now.order.terms
+    o = now.order
     return {
         "id": o.id,
         "client_order_id": o.client_order_id,
         "market_id": o.market.id,
-        "original_side": terms.side,
-        "original_direction": terms.direction,
-        "original_price_cents": terms.price,
+        **{ORIGINAL.get(name, name): getattr(o.terms, name) for name in TERMS},
         "book_type": o.book_type,
         "book_direction": o.book_direction,
         "book_price_cents": o.book_price,
-        "time_in_force": terms.time_in_force,
-        "quantity": terms.quantity,
         "filled_quantity": now.filled_quantity,
         "remaining_quantity": now.remaining_quantity,
         "frozen_amount": now.frozen_amount,

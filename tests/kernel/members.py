@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import FieldInfo, fields
 
 from kernel.codes import Direction, Side, TimeInForce
 from kernel.commands import Command, OrderTerms
@@ -25,10 +26,14 @@ def altered(command: C, **changes: object) -> C:
 
 def members_of(kind: type[Command]) -> list[str]:
     """Their names, those of the terms among them."""
-    names: list[str] = []
-    for field in msgspec.structs.fields(kind):
-        names += field.type.__struct_fields__ if field.name == "terms" else [field.name]
-    return names
+    return [field.name for field in fields_of(kind)]
+
+
+def fields_of(kind: type[Command]) -> list[FieldInfo]:
+    found: list[FieldInfo] = []
+    for field in fields(kind):
+        found += fields(field.type) if field.name == "terms" else [field]
+    return found
 
 
 def others(terms: OrderTerms) -> Iterator[OrderTerms]:
