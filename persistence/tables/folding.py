@@ -6,7 +6,7 @@ knows what the tables hold; how they are written is the business of the projecti
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import attrs
@@ -72,12 +72,24 @@ from persistence.tables.columns import (
 )
 from persistence.tables.reasons import reason_of
 
+
+def members_reader(names: Sequence[str]) -> Callable[[Any], dict[str, Any]]:
+    """Reads these members of something, by their names; written out as source, as the packers are."""
+    members = ", ".join(f"{name!r}: event.{name}" for name in names)
+    reader: Callable[[Any], dict[str, Any]] = eval(f"lambda event: {{{members}}}")  # noqa: S307 - our own words
+    return reader
+
+
 PARTIES: Final = {scenario: parties for parties, scenario in SCENARIOS.items()}
 """Which book types meet in each scenario: buy, sell."""
 AUDIT_PRICE: Final = 50
 """What a privileged mint or burn reckons each share at."""
 
 (pack_order,) = ORDERS.packers()
+accepted_members = members_reader(
+    [name for name in OrderAccepted.__struct_fields__ if name in ORDERS.written and name != "frozen_amount"]
+)
+"""What an order's row has from the fact of its acceptance, and keeps; `frozen_amount` becomes less."""
 (pack_trade,) = TRADES.packers()
 pack_entry, pack_reference, pack_circumstances = LEDGER_ENTRIES.packers("reference_type", "market_id")
 """A ledger entry in three parts: the entries of one fact share the last, and mostly the second."""
@@ -265,26 +277,15 @@ class Batch:
             rows.append(
                 pack_order(
                     id=order_id,
-                    client_order_id=event.client_order_id,
+                    **accepted_members(event),
                     market_id=fact.market_id,
-                    user_id=event.user_id,
-                    original_side=event.original_side,
-                    original_direction=event.original_direction,
-                    original_price=event.original_price,
-                    book_type=event.book_type,
-                    book_direction=event.book_direction,
-                    book_price=event.book_price,
                     price_type=PriceType.LIMIT,
-                    time_in_force=event.time_in_force,
-                    quantity=event.quantity,
                     filled_quantity=event.quantity - now.remaining,
                     remaining_quantity=now.remaining,
                     frozen_amount=now.frozen,
-                    frozen_asset_type=event.frozen_asset_type,
                     status=now.status,
                     cancel_reason=now.cancel_reason,
                     accepted_seq=fact.id,
-                    replaces_order_id=event.replaces_order_id,
                     created_at=fact.at,
                     updated_at=now.updated_at,
                 )
