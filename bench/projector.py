@@ -36,7 +36,7 @@ from persistence.postgres.migrate import migrate
 from persistence.tables.columns import TABLES
 from persistence.tables.folding import Batch
 from persistence.tables.projector import BATCH, Projector
-from persistence.tables.projector_process import Progress, projecting
+from persistence.tables.projector_process import ProjectorProgress, projector_running
 
 BURST: Final = 50
 """Commands in one request."""
@@ -202,9 +202,9 @@ async def load(requests: Sequence[Sequence[AnyCommand]], rate: int, *, projected
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(somewhere())
         writer = await stack.enter_async_context(journal.opened(db))
-        actors, progress = Actors(Exchange(), writer), Progress()
+        actors, progress = Actors(Exchange(), writer), ProjectorProgress()
         if projected:
-            await stack.enter_async_context(projecting(db.url, progress))
+            await stack.enter_async_context(projector_running(db.url, progress))
             actors.listeners.append(lambda _decided: progress.wake(actors.durable))
         async with trio.open_nursery() as nursery:
             await nursery.start(actors.run)
@@ -236,7 +236,7 @@ async def load(requests: Sequence[Sequence[AnyCommand]], rate: int, *, projected
     return seen
 
 
-async def watch(progress: Progress, seen: Seen) -> None:
+async def watch(progress: ProjectorProgress, seen: Seen) -> None:
     while True:
         seen.behind.append((progress.lag_events, progress.lag_seconds))
         await trio.sleep(SAMPLE)

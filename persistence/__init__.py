@@ -4,6 +4,9 @@ import contextlib
 import os
 from collections.abc import Iterator
 
+import attrs
+import trio
+
 
 class DatabaseUnusableError(Exception):
     """There is no database to work with. The message is one line, and says what to do about it."""
@@ -11,7 +14,7 @@ class DatabaseUnusableError(Exception):
 
 @contextlib.contextmanager
 def lone_errors() -> Iterator[None]:
-    """Let a single error out of the groups in which nurseries wrap it, for callers who opened no nursery."""
+    """Take a single error out of the groups in which nurseries wrap it, for callers who opened no nursery."""
     try:
         yield
     except BaseExceptionGroup as group:
@@ -21,9 +24,30 @@ def lone_errors() -> Iterator[None]:
         raise error from error.__cause__
 
 
+@attrs.define
+class Backoff:
+    """Pauses between attempts, each twice as long as the one before, up to a limit."""
+
+    first: float
+    longest: float
+    pause: float = attrs.field(init=False)
+    """Seconds that the next one lasts."""
+
+    def __attrs_post_init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """An attempt has succeeded: begin with short pauses again."""
+        self.pause = self.first
+
+    async def wait(self) -> None:
+        pause, self.pause = self.pause, min(2 * self.pause, self.longest)
+        await trio.sleep(pause)
+
+
 def process_environment(url: str) -> dict[str, str]:
-    """What a process of ours beside the exchange is told: the database, and no setting of the exchange."""
-    # Some of them are secrets, which such a process does not need, and might show.
+    """The environment of a process that the exchange starts: the database, and none of its settings."""
+    # Some settings are secrets, which such a process does not need and might show.
     return {name: value for name, value in os.environ.items() if not name.startswith("VERDICT_")} | {
         "DATABASE_URL": url
     }

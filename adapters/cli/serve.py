@@ -55,9 +55,9 @@ from persistence import DatabaseUnusableError, lone_errors
 from persistence.journal.journal import DurableJournal
 from persistence.journal.recovery import recover
 from persistence.journal.seals import Sealer
-from persistence.journal.snapshotter import rehearsing
+from persistence.journal.snapshotter import snapshotter_running
 from persistence.tables.history import History
-from persistence.tables.projector_process import Progress, projecting
+from persistence.tables.projector_process import ProjectorProgress, projector_running
 from persistence.tables.sessions import Sessions
 from persistence.tables.sql_audit import check_record
 from persistence.tables.users import Users
@@ -150,7 +150,7 @@ async def running(
 
         actors = Actors(exchange, stored.journal)
         sealer = Sealer(stored.db, stored.journal, stored.key, stored.witness)
-        progress = Progress(durable=exchange.head)
+        progress = ProjectorProgress(durable=exchange.head)
         server = server_of(settings, clock, actors, stored, progress, await jwt_secret(settings))
 
         async with deciding(actors, stored.journal):
@@ -184,8 +184,8 @@ async def running(
                 partial(serve_metrics, metrics, settings, clock, metrics_sockets),
             ]
             async with (
-                projecting(stored.db.url, progress),
-                rehearsing(stored.db, stored.key, lambda: actors.durable),
+                projector_running(stored.db.url, progress),
+                snapshotter_running(stored.db, stored.key, lambda: actors.durable),
                 trio.open_nursery() as helping,
             ):
                 await helping.start(websockets.run)
@@ -199,7 +199,12 @@ async def running(
 
 
 def server_of(
-    settings: Settings, clock: Clock, actors: Actors, stored: Storage, progress: Progress, jwt_secret: str
+    settings: Settings,
+    clock: Clock,
+    actors: Actors,
+    stored: Storage,
+    progress: ProjectorProgress,
+    jwt_secret: str,
 ) -> Server:
     users = Users(stored.db)
     tokens = Tokens(jwt_secret, clock, lifetimes(settings))

@@ -69,10 +69,10 @@ class History(Protocol):
         before_time: int | None = None,
         limit: int,
     ) -> list[Row] | None:
-        """Rows of a table, by the names of its columns: whose they are, and what else they must have.
+        """Rows of a table whose columns have these values.
 
-        A filter is a value, a list of possible ones, or null for any. `before` is the number of a row; its
-        time need not be said.
+        A filter is a value, a list of possible values, or None for any. `before` is the number of a row;
+        whoever gives its time, too, spares looking it up.
         """
 
     async def trades(

@@ -27,7 +27,7 @@ import trio
 
 from kernel.events import Fact
 from kernel.journal import Decided, JournalError, Page
-from persistence import DatabaseUnusableError, lone_errors
+from persistence import Backoff, DatabaseUnusableError, lone_errors
 from persistence.journal import wal
 from persistence.journal.wal import COLUMNS, GENESIS, Group, end, rows
 from persistence.journal.witness_file import WitnessFile
@@ -42,24 +42,24 @@ from persistence.postgres.database import (
 log = structlog.get_logger(__name__)
 
 WRITER_LOCK: Final = 8_653_215_572
-"""Any number that nobody else takes; who holds it writes this database's journal."""
-PAUSES: Final = (0.02, 2.0)
-"""Seconds between attempts: the first, and the longest; each is twice the one before."""
-STATEMENT_PATIENCE: Final = 60.0
-"""Seconds after which a silent connection is taken for lost."""
-TAKEOVER_PATIENCE: Final = 5.0
-"""Seconds in which the session of a server that was killed must have ended."""
+"""An arbitrary number: the server that holds this advisory lock writes the database's journal."""
+RETRY_PAUSES: Final = (0.02, 2.0)
+"""Seconds between two attempts: the first pause, and the longest."""
+STATEMENT_TIMEOUT: Final = 60.0
+"""Seconds without an answer after which a connection counts as lost."""
+TAKEOVER_TIMEOUT: Final = 5.0
+"""Seconds that the session of a killed server may take to end."""
 WATCH: Final = 1.0
-"""Seconds between two looks at an idle connection: with it, the lock would be lost unnoticed."""
+"""Seconds between two checks of an idle connection: its loss is the loss of the lock."""
 WRITE_BUFFER: Final = 8 << 20
-"""Bytes of a group that leave this process in one go: thousands of events."""
+"""Bytes that the operating system is asked to take at once: thousands of events."""
 FAREWELL: Final = 5.0
 """Seconds that closing may take."""
 READERS: Final = 4
 """Connections that stream the journal at once; more readers wait."""
 
-# A machine that vanishes without a word keeps its session, and the lock, until the server misses it: here
-# within half a minute, and not after the two hours that are usual.
+# A machine that vanishes keeps its session, and with it the lock, until PostgreSQL notices: with these
+# settings within half a minute, by default after two hours.
 INTRODUCE: Final = """
     SELECT set_config('application_name', $1, FALSE), set_config('tcp_keepalives_idle', '10', FALSE),
            set_config('tcp_keepalives_interval', '5', FALSE), set_config('tcp_keepalives_count', '4', FALSE)
@@ -92,15 +92,15 @@ class Counters:
 
 
 def _writer_name() -> str:
-    """The machine and process, for whoever looks at the server's sessions; and what makes it ours alone."""
+    """Machine and process, for people who look at the sessions, and a random part that makes it unique."""
     return f"verdict journal {socket.gethostname()[:24]} {os.getpid()} {secrets.token_hex(4)}"
 
 
 @contextlib.asynccontextmanager
 async def opened(database: Database, witness: WitnessFile | None = None) -> AsyncIterator["DurableJournal"]:
-    """The journal of a database, to be written by nobody else as long as the body runs.
+    """The journal of a database; nobody else can write it while the body runs.
 
-    The witness file, if there is one, hears of each commit.
+    The witness file, if there is one, is written after each commit.
 
     Raises `DatabaseUnusableError` when another server writes it.
     """
@@ -123,9 +123,9 @@ class DurableJournal:
 
     database: Database
     witness: WitnessFile | None = None
-    statement_patience: float = STATEMENT_PATIENCE
+    statement_timeout: float = STATEMENT_TIMEOUT
     name: str = attrs.field(factory=_writer_name)
-    """What the database server shows as the name of our session, and of nobody else's."""
+    """The name of our session in PostgreSQL, which no other session has."""
     counters: Counters = attrs.field(factory=Counters, init=False)
     trouble: str = attrs.field(default="", init=False)
     """Why nothing can be written just now; empty when all is well."""
@@ -141,14 +141,14 @@ class DurableJournal:
         """Become the writer, and learn where the journal ends."""
         connection = await self.database.connect()
         try:
-            deadline = time.monotonic() + TAKEOVER_PATIENCE
+            deadline = time.monotonic() + TAKEOVER_TIMEOUT
             while (holder := await self._lock(connection)) is not None:
                 if time.monotonic() > deadline:
                     raise DatabaseUnusableError(
                         f"another server writes this journal (database session {holder!r}): "
                         "stop that server, or use another database"
                     )
-                await trio.sleep(PAUSES[0])
+                await trio.sleep(RETRY_PAUSES[0])
             self._head, self._digest = await end(connection)
         except BaseException:
             connection.abandon()
@@ -156,7 +156,7 @@ class DurableJournal:
         self._connection = connection
 
     async def close(self) -> None:
-        """Let go of the lock; a connection that does not answer is dropped."""
+        """Release the lock; a connection that does not answer is dropped."""
         with contextlib.suppress(ConnectionLostError), trio.move_on_after(FAREWELL):
             await self._connection.close()
 
@@ -200,7 +200,7 @@ class DurableJournal:
                 connection.abandon()
 
     async def watch(self) -> None:
-        """Look at the connection while nothing is written, and win it back when it is lost."""
+        """Check the connection while nothing is written, and connect again when it is lost."""
         while True:
             await trio.sleep(WATCH)
             async with self._turn:
@@ -209,19 +209,18 @@ class DurableJournal:
                 await self._persist(None)
 
     async def _persist(self, group: Group | None) -> None:
-        """Have a group committed, however often it is tried; without one, see to it that one could be."""
-        pause, longest = PAUSES
+        """Try until the group is committed; without a group, until the connection works."""
+        backoff = Backoff(*RETRY_PAUSES)
         while True:
             try:
-                with trio.fail_after(self.statement_patience):
+                with trio.fail_after(self.statement_timeout):
                     await self._try(group)
             except JournalError:
                 self._has_failed = True
                 raise
             except (ConnectionLostError, NoRoomError, DatabaseUnusableError, trio.TooSlowError) as trouble:
                 self._complain(trouble)
-                await trio.sleep(pause)
-                pause = min(2 * pause, longest)
+                await backoff.wait()
             else:
                 if self.trouble:
                     log.warning("the journal is written again")
@@ -240,7 +239,7 @@ class DurableJournal:
             raise JournalError(f"the journal refuses what was decided: {refused}") from refused
 
     async def _reconnect(self, group: Group | None) -> bool:
-        """Be the writer again; returns whether the group, of which nobody could say, was committed."""
+        """Become the writer again; returns whether the group, whose fate was unknown, has been committed."""
         connection = await self.database.connect()
         try:
             while (holder := await self._lock(connection)) is not None:
@@ -249,7 +248,7 @@ class DurableJournal:
                 # Our own last session, which has not noticed yet. Its transaction ends with it, one way or
                 # the other, and only then is the lock free.
                 await connection.execute(END_OTHERS, self.name)
-                await trio.sleep(PAUSES[0])
+                await trio.sleep(RETRY_PAUSES[0])
             found = await end(connection)
         except BaseException:
             connection.abandon()
@@ -275,12 +274,12 @@ class DurableJournal:
         return None
 
     def _complain(self, error: Exception) -> None:
-        """One line for each new trouble, not for each attempt."""
+        """Log each new trouble once, not each attempt."""
         match error:
             case ConnectionLostError():
                 trouble = f"the connection to PostgreSQL was lost ({error})"
             case trio.TooSlowError():
-                trouble = f"PostgreSQL gave no answer for {self.statement_patience} seconds"
+                trouble = f"PostgreSQL gave no answer for {self.statement_timeout} seconds"
             case _:
                 trouble = str(error)
         self.counters.repeated += 1

@@ -1,6 +1,6 @@
-"""Start-up is replay: the newest snapshot that verifies, then the journal's tail, checked as it is read.
+"""A start restores the newest snapshot that verifies, then replays and checks the rest of the journal.
 
-It writes nothing, so it can be cut off anywhere and begun again.
+It writes nothing, so it can be interrupted anywhere and begun again.
 """
 
 import gc
@@ -15,11 +15,11 @@ from persistence import DatabaseUnusableError
 from persistence.journal import snapshots
 from persistence.journal.chain import Chain
 from persistence.journal.seals import SealKey
-from persistence.journal.wal import GENESIS, Row, check_format, rows
+from persistence.journal.wal import GENESIS, JournalRow, check_format, rows
 from persistence.postgres.database import Connection, Database
 
-Progress = Callable[[int, int], None]
-"""Told how many facts have been applied, and of how many."""
+ReportProgress = Callable[[int, int], None]
+"""Called with how much has been done, and how much there is."""
 
 
 class DamagedError(DatabaseUnusableError):
@@ -27,11 +27,11 @@ class DamagedError(DatabaseUnusableError):
 
 
 async def recover(
-    database: Database, key: SealKey | None = None, progress: Progress = lambda done, total: None
+    database: Database, key: SealKey | None = None, progress: ReportProgress = lambda done, total: None
 ) -> Exchange:
     """The exchange as the journal tells it; an empty one for an empty journal.
 
-    Without the key that seals them no snapshot can be believed: then all of the journal is replayed.
+    Snapshots are trusted only with the key that sealed them; without it the whole journal is replayed.
 
     Raises `DamagedError` if the journal's end, or what was replayed of it, is not what was written, and
     `DatabaseUnusableError` if it was written in a format of another program.
@@ -48,7 +48,7 @@ async def recover(
     return exchange
 
 
-async def replay_tail(connection: Connection, exchange: Exchange, progress: Progress) -> None:
+async def replay_tail(connection: Connection, exchange: Exchange, progress: ReportProgress) -> None:
     """Apply what the journal has after the exchange's head."""
     head = int(await connection.fetch_value("SELECT coalesce(max(id), 0) FROM wal_events"))
     start = exchange.head
@@ -65,8 +65,8 @@ async def replay_tail(connection: Connection, exchange: Exchange, progress: Prog
         raise damaged(exchange.head, f"is not as it was written: {broken}")
 
 
-def fact_in(row: Row, expected: int) -> Fact:
-    """The fact of a row, which must be the next."""
+def fact_in(row: JournalRow, expected: int) -> Fact:
+    """The fact in a row, which must have the expected id."""
     if row.id != expected:
         raise damaged(expected, "is missing")
     try:
@@ -76,7 +76,7 @@ def fact_in(row: Row, expected: int) -> Fact:
 
 
 def applied(exchange: Exchange, fact: Fact) -> None:
-    """Replay one fact, or say that it cannot follow those before it."""
+    """Replay one fact; raises `DamagedError` if it does not follow from those before it."""
     try:
         exchange.apply(fact)
     except (AssertionError, LookupError, ValueError) as error:
@@ -94,10 +94,10 @@ def damaged(journal_id: int, trouble: str) -> DamagedError:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Keep the garbage collector away while millions of objects are made that stay.
+    """Keep the garbage collector off while millions of long-lived objects are made.
 
-    Looking through all of them again and again would double the time. Afterwards they are frozen: a pause of
-    the collector at run time then does not grow with the size of the exchange.
+    It would look through them again and again, and double the time. Afterwards they are frozen, so that its
+    pauses do not grow with the size of the exchange.
     """
     was_enabled = gc.isenabled()
     gc.disable()

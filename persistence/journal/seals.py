@@ -1,9 +1,9 @@
-"""Seals: the exchange's own signature under the end of its journal, each minute, and under each snapshot.
+"""Seals: the exchange's signature under the end of its journal, each minute, and under each snapshot.
 
-The chain of digests shows that rows were changed; who can rewrite all of them can rewrite the chain, too.
-What was sealed cannot be rewritten without the key, which is in no database. Two keys are derived from it:
-with the first (Ed25519) seals are signed, and anybody who has its public half verifies them; with the second
-(HMAC) snapshots, which only the exchange itself reads.
+The chain of digests shows that rows were changed, but whoever can rewrite all rows can rewrite the chain.
+What is sealed cannot be rewritten without the key, which is in no database. Two keys are derived from it: one
+(Ed25519) signs the journal's seals, which anybody can verify with its public half; the other (HMAC) seals
+snapshots, which only the exchange itself reads.
 
     signed:  "verdict journal seal 1", the id of the last row (eight bytes, big-endian), the chain's digest
     HMAC:    "verdict snapshot 1", id and format (eight bytes each), the chain's digest, the content's SHA-256
@@ -27,12 +27,12 @@ from persistence.postgres.database import Connection, ConnectionLostError, Datab
 
 log = structlog.get_logger(__name__)
 
-EVERY: Final = 60.0
-"""Seconds between two seals: what a forger of the whole database may take back unseen by any seal."""
+SEAL_EVERY: Final = 60.0
+"""Seconds between two seals: no seal shows a forgery of what is younger."""
 
 
 class SealKey:
-    """What only the exchange knows. It shows nothing but its public half."""
+    """The exchange's secret. It reveals nothing but its public half."""
 
     def __init__(self, secret: str) -> None:
         self.secret = secret
@@ -63,7 +63,7 @@ def signed(last_id: int, digest: bytes) -> bytes:
 
 
 def verifies(seal: Seal, public: bytes) -> bool:
-    """Whether it was signed with the key of which this is the public half."""
+    """Whether a seal was signed with the key that has this public half."""
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(seal.signature, signed(seal.last_id, seal.digest))
     except InvalidSignature:
@@ -85,20 +85,20 @@ async def newest(connection: Connection) -> Seal | None:
 
 @attrs.define(eq=False)
 class Sealer:
-    """Seals a journal while it is written, beside it: nobody waits for a seal."""
+    """Seals a journal while it is being written; nobody waits for a seal."""
 
     database: Database
     journal: DurableJournal
     key: SealKey
     witness: WitnessFile
     _sealed: int = attrs.field(default=0, init=False)
-    """The row that the newest seal is of."""
+    """The row under which the newest seal is."""
 
     async def run(self) -> None:
         """Seal each minute in which something was journaled, until cancelled; the first at once."""
         while True:
             await self.seal()
-            await trio.sleep(EVERY)
+            await trio.sleep(SEAL_EVERY)
 
     async def seal(self) -> None:
         """Seal the journal as it ends now, if that is not done."""

@@ -1,9 +1,9 @@
-"""Snapshots off the hot path: now and then a process of its own rehearses a restart, and files what it finds.
+"""The snapshotter: a process that from time to time rehearses a restart, and files the state it arrives at.
 
-It does exactly what a start does (the snapshot before, then the tail of the journal, verified) and writes the
-state it arrives at as the next snapshot. The exchange gives it nothing and waits for nothing. So every
-snapshot has been restored once before it is needed, and a journal from which no restart would succeed is
-noticed while the state is still in memory.
+It does exactly what a start does (it restores the newest snapshot, then replays and verifies the rest of the
+journal) and writes the resulting state as the next snapshot. The exchange neither feeds it nor waits for it.
+Every snapshot has thus been restored once before it is needed, and a journal from which a restart would fail
+is noticed while the exchange still has the state in memory.
 
     python -m persistence.journal.snapshotter
 
@@ -29,34 +29,34 @@ from persistence.postgres.database import ConnectionLostError, Database, NoRoomE
 
 log = structlog.get_logger(__name__)
 
-EVERY: Final = 1_000_000
-"""Facts between two snapshots: some ten seconds of a restart."""
-LOOK: Final = 1.0
-"""Seconds between two looks at how far the journal is."""
+FACTS_BETWEEN: Final = 1_000_000
+"""Facts between two snapshots: a restart replays them in about ten seconds."""
+LOOK_EVERY: Final = 1.0
+"""Seconds between two looks at how far the journal has come."""
 NICENESS: Final = 19
 """The exchange, the projector and PostgreSQL come first."""
 
 
 @asynccontextmanager
-async def rehearsing(
-    database: Database, key: SealKey, head: Callable[[], int], every: int = EVERY
+async def snapshotter_running(
+    database: Database, key: SealKey, head: Callable[[], int], every: int = FACTS_BETWEEN
 ) -> AsyncIterator[None]:
     """Have a snapshot written each time `head`, the newest durable id, has moved on by `every`."""
     async with database.borrowed() as connection:
         last = await snapshots.newest_id(connection)
     with lone_errors():
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_rehearse_regularly, database.url, key, head, every, last)
+            nursery.start_soon(_write_snapshots, database.url, key, head, every, last)
             yield
             nursery.cancel_scope.cancel()
 
 
-async def _rehearse_regularly(url: str, key: SealKey, head: Callable[[], int], every: int, last: int) -> None:
+async def _write_snapshots(url: str, key: SealKey, head: Callable[[], int], every: int, last: int) -> None:
     while True:
         while head() - last < every:
-            await trio.sleep(LOOK)
+            await trio.sleep(LOOK_EVERY)
         last = head()
-        # Cancelled, it is stopped: a snapshot is there as a whole or not at all.
+        # If we are cancelled it is stopped, which does no harm: a snapshot is written whole or not at all.
         rehearsal = await trio.run_process(
             [sys.executable, "-m", "persistence.journal.snapshotter"],
             stdin=key.secret.encode(),
@@ -69,10 +69,12 @@ async def _rehearse_regularly(url: str, key: SealKey, head: Callable[[], int], e
             )
 
 
-async def rehearse(url: str, key: SealKey) -> None:
+async def write_snapshot(url: str, key: SealKey) -> None:
     async with opened(url) as database:
         async with database.borrowed() as connection:
-            await witnesses.check(connection, key, None)  # the witness file may be further than we see
+            await witnesses.check(
+                connection, key, None
+            )  # the witness file may already be ahead of what we see
         await snapshots.write(database, await recover(database, key), key)
 
 
@@ -82,7 +84,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
     try:
-        trio.run(rehearse, os.environ["DATABASE_URL"], SealKey(sys.stdin.read()))
+        trio.run(write_snapshot, os.environ["DATABASE_URL"], SealKey(sys.stdin.read()))
     except (DatabaseUnusableError, ConnectionLostError, NoRoomError) as trouble:
         sys.exit(f"rehearsal: {trouble}")
 

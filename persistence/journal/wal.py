@@ -35,15 +35,15 @@ GENESIS: Final = bytes(32)
 """What the first transaction's digest is taken over."""
 
 BATCH: Final = 2_500
-"""Rows that a reader holds at once: some 2 MB, four times that while they are taken apart."""
+"""Rows that a reader holds at once: some 2 MB, four times as much while they are unpacked."""
 LAST: Final = 2**63 - 1
 """No journal comes that far."""
-# COPY takes no parameters: where it begins and ends is written into it.
+# COPY takes no parameters: its bounds are written into it.
 COPY_SOME: Final = """
     SELECT id, created_at, market_id, event_type, payload, command, digest
     FROM wal_events WHERE id > %d AND id <= %d ORDER BY id LIMIT %d
 """
-# A number is cheaper to take over than a point in time.
+# The driver decodes a number faster than a time.
 READ: Final = """
     SELECT id, (extract(epoch FROM created_at) * 1000000)::BIGINT AS at, market_id, payload, digest
     FROM wal_events WHERE id > $1 ORDER BY id
@@ -58,14 +58,14 @@ _LENGTH = struct.Struct(">i").unpack_from
 _TYPES: Final[dict[type[AnyEvent], bytes]] = {}
 
 
-class Asked(msgspec.Struct, frozen=True, gc=False):
-    """What is kept beside a command's first fact: what an auditor asks first."""
+class FiledRequest(msgspec.Struct, frozen=True, gc=False):
+    """What is filed beside a command's first fact: what was asked for, and by which request."""
 
     correlation_id: str
     command: Filed
 
 
-class Row(msgspec.Struct, frozen=True, gc=False):
+class JournalRow(msgspec.Struct, frozen=True, gc=False):
     """A row of the journal as it was read."""
 
     id: int
@@ -76,7 +76,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     command: bytes | None
     digest: bytes | None
     columns: bytes
-    """All of them but the digest as COPY has them: what the chain is taken over."""
+    """All columns but the digest, as COPY has them: what the chain is taken over."""
 
     def fact(self) -> Fact:
         return Fact(self.id, self.at, self.market_id, decode_event(self.payload))
@@ -91,16 +91,16 @@ class Group(msgspec.Struct, frozen=True):
     digest: bytes
     """Of the chain, as of `last`."""
     rows: bytearray
-    """All of what one COPY takes."""
+    """The whole input of one COPY."""
 
 
-encode_asked = msgspec.json.Encoder().encode
+encode_request = msgspec.json.Encoder().encode
 
 
-def decode_asked(data: bytes | str) -> tuple[str, AnyCommand]:
+def decode_request(data: bytes | str) -> tuple[str, AnyCommand]:
     """The correlation id, and the command as it was given."""
-    asked = msgspec.json.decode(data)
-    return asked["correlation_id"], unfiled(asked["command"])
+    request = msgspec.json.decode(data)
+    return request["correlation_id"], unfiled(request["command"])
 
 
 def pack(decided: Sequence[Decided]) -> Page:
@@ -111,7 +111,7 @@ def pack(decided: Sequence[Decided]) -> Page:
         if not one.outcome.facts:
             continue
         commands += 1
-        asked = _json(encode_asked(Asked(one.correlation_id, filed(one.command))))
+        request = _json(encode_request(FiledRequest(one.correlation_id, filed(one.command))))
         for fact in one.outcome.facts:
             if not facts:
                 first = fact.id
@@ -125,10 +125,10 @@ def pack(decided: Sequence[Decided]) -> Page:
                 _TYPES.get(type(fact.event)) or _type(fact.event),
                 length(len(payload)),
                 payload,
-                asked,
+                request,
                 null,
             )
-            asked = null
+            request = null
     return Page(first, facts, commands, b"".join(parts))
 
 
@@ -146,7 +146,7 @@ def group(pages: Sequence[Page], head: int, digest: bytes) -> Group | None:
 
 
 def row_head(journal_id: int, at: int) -> bytes:
-    """What a row begins with: seven columns, of which the first two are the id and the time."""
+    """The beginning of a row: the number of columns, which is seven, the id and the time."""
     return _HEAD(7, 8, journal_id, 8, at - EPOCH_US)
 
 
@@ -166,9 +166,9 @@ async def end(connection: Connection) -> tuple[int, bytes]:
 
 
 async def check_format(connection: Connection) -> None:
-    """Refuse a journal whose payloads are laid out in another way than this program reads.
+    """Refuse a journal whose payloads have another format than this program reads.
 
-    A first row that does not tell is no matter of formats: whoever replays it finds out what is wrong.
+    If the first row names no format, something else is wrong, and replay will find out what.
     """
     found = await connection.fetch_value("SELECT payload->>'format' FROM wal_events WHERE id = 1")
     if found not in (None, str(JOURNAL_FORMAT)):
@@ -178,19 +178,21 @@ async def check_format(connection: Connection) -> None:
         )
 
 
-async def rows(connection: Connection, after: int, last: int = LAST) -> AsyncGenerator[list[Row], None]:
-    """The rows with a higher id than `after`, up to `last`, in order, some thousand at a time.
+async def rows(
+    connection: Connection, after: int, last: int = LAST
+) -> AsyncGenerator[list[JournalRow], None]:
+    """The rows with ids above `after`, up to `last`, in order, some thousand at a time.
 
-    Each time a statement of its own: between two of them the connection is free for others.
+    Each batch is a statement of its own: in between the connection is free for others.
     """
     while batch := unpack(await connection.copy_out(COPY_SOME % (after, last, BATCH))):
         yield batch
         after = batch[-1].id
 
 
-def unpack(data: bytes) -> list[Row]:
-    """Take apart what COPY gives."""
-    found: list[Row] = []
+def unpack(data: bytes) -> list[JournalRow]:
+    """The rows in what COPY gives."""
+    found: list[JournalRow] = []
     place, end = len(SIGNATURE), len(data) - len(TRAILER)
     while place < end:
         start = place
@@ -212,13 +214,15 @@ def unpack(data: bytes) -> list[Row]:
         place += 4
         if size >= 0:
             digest = data[place : (place := place + size)]
-        found.append(Row(journal_id, at + EPOCH_US, market_id, event_type, payload, command, digest, columns))
+        found.append(
+            JournalRow(journal_id, at + EPOCH_US, market_id, event_type, payload, command, digest, columns)
+        )
     return found
 
 
 @lru_cache(maxsize=1 << 16)
 def _word(value: bytes) -> str:
-    """A text that comes again and again: a market, a type."""
+    """A text that recurs: a market's id, a type."""
     return value.decode()
 
 

@@ -1,8 +1,9 @@
-"""The witness file: where the journal was when somebody was last told of it, kept outside the database.
+"""The witness file: how far the journal was at the last acknowledgement, kept outside the database.
 
-One small file in the data folder, written over after each commit of the journal, before anybody is answered.
-It does not wait for the disk, so after a power cut it may be old, and is then still true; it is never ahead
-of what the database has on disk. A file that was torn, or cannot be written, is no witness, and stops nobody.
+It is one small file in the data folder, overwritten after each commit of the journal, before anybody gets an
+answer. Nobody waits until it is on disk, so after a power cut it may be old. What it says is still true then,
+for it is never ahead of the database. A file that is torn, or cannot be written, is no witness, and stops
+nobody.
 
     verdict witness 1
     row and digest of the newest acknowledged row

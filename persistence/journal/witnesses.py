@@ -1,8 +1,8 @@
-"""Who can tell that the journal once was longer, or another: the witnesses, held against it before a start.
+"""The witnesses: who remembers that the journal was once longer, or different. They are asked before a start.
 
-A journal whose end was cut off is whole in itself. But the tables' cursor, the snapshots and the seals know
-of rows that have gone, and the witness file knows it outside the database. A start that one of them
-contradicts is refused; to go on all the same is a command of its own, `verdict accept-journal`.
+A journal whose end was cut off is consistent in itself. But the tables' cursor, the snapshots and the seals
+still know of the missing rows, and so does the witness file, outside the database. If one of them contradicts
+the journal, the exchange does not start; to go on nevertheless takes a command, `verdict accept-journal`.
 """
 
 from collections.abc import AsyncIterator
@@ -21,18 +21,18 @@ CURSOR: Final = "the projector's cursor"
 
 
 class Testimony(msgspec.Struct, frozen=True):
-    """What one witness tells: that the journal had this row, and the chain this digest there."""
+    """What one witness says: that the journal had this row, and that the chain had this digest there."""
 
     __test__ = False  # for pytest: this is no test
 
     witness: str
     journal_id: int
     digest: bytes | None
-    """None where the witness knows only that the row was there."""
+    """None if the witness knows only that the row existed."""
 
 
 class Contradiction(msgspec.Struct, frozen=True):
-    """A witness, and in which way the journal is not as it tells."""
+    """A witness, and how the journal differs from what it says."""
 
     witness: str
     trouble: str
@@ -55,7 +55,7 @@ async def check(connection: Connection, key: SealKey, kept: Witness | None) -> N
 
 
 async def contradictions(connection: Connection, key: SealKey, kept: Witness | None) -> list[Contradiction]:
-    """Every witness that knows the journal otherwise than it is. `kept` is what the witness file tells."""
+    """Every witness that contradicts the journal. `kept` is what the witness file says."""
     found: list[Contradiction] = []
     head = (await end(connection))[0]
     async for told in testimonies(connection, kept):

@@ -28,17 +28,17 @@ HEADER: Final = "h"
 
 @attrs.frozen
 class Kind:
-    """What a column holds: how PostgreSQL calls it, and how a value becomes one."""
+    """What a column holds: the type that PostgreSQL has for it, and how a value is sent."""
 
     sql: str
     pack: Callable[[Any], bytes] | None = None
-    """For COPY; none if values come packed, or have a layout."""
+    """For COPY. None if values come packed already, or if there is a layout."""
     layout: str = ""
-    """Of a fixed size: its letter in `struct`."""
+    """For COPY, if all values have the same size: the letter that `struct` has for it."""
     bind: Callable[[Any], Any] | None = None
-    """For a parameter of a statement; none if the driver takes the value as it is."""
+    """For a parameter of a statement. None if the driver takes values as they are."""
     characters: int | None = None
-    """Where longer texts are cut."""
+    """Longer texts are cut."""
 
 
 def text(characters: int) -> Kind:
@@ -58,9 +58,9 @@ BOOLEAN: Final = Kind("boolean", layout="?")
 TIME: Final = Kind("timestamptz", layout="q", bind=storable_time)
 UUID: Final = Kind("uuid", pack=packing.uuid)
 PACKED_UUID: Final = Kind("uuid")
-"""For COPY it comes packed: who has one for several columns packs it once."""
+"""Its values come packed, because several columns of a row share one."""
 NAME: Final = Kind("text", pack=packing.name)
-"""Of a market, or of an enumeration: texts of our own that come again and again."""
+"""A market's id or a member of an enumeration: texts that recur all the time."""
 ACCOUNT: Final = Kind(
     "text",
     pack=packing.id_text,
@@ -80,9 +80,9 @@ class Column:
     kind: Kind
     nullable: bool = False
     public: str | None = attrs.field()
-    """How readers of the past see it, amounts with their unit; none if they do not."""
+    """The name that callers know it by, amounts with their unit. None if they are not shown it."""
     drawn: bool = False
-    """The database draws it at random; nobody ever writes it."""
+    """PostgreSQL draws it at random; we never write it."""
 
     @public.default
     def _name(self) -> str:
@@ -103,7 +103,7 @@ class Table:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     newest: tuple[str, str] = ("", "")
-    """What a page of its past is sorted by: time, and number within a time."""
+    """The columns that pages are sorted by: a time, and a number that tells rows of one time apart."""
 
     @property
     def written(self) -> tuple[str, ...]:
@@ -111,25 +111,26 @@ class Table:
 
     @property
     def told(self) -> str:
-        """What readers of the past are given."""
+        """The columns that callers are shown, as the list of a SELECT."""
         return ", ".join(column.told for column in self.columns if column.public is not None)
 
     async def insert(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Add rows, which all have the same columns; the database fills in the others."""
+        """Add rows. All must have the same columns; the others get their defaults."""
         if rows:
             await self._execute(connection, insert(self, tuple(rows[0])), rows)
 
     async def upsert(self, connection: Connection, rows: Sequence[Row], *, once: tuple[str, ...]) -> None:
-        """Add rows, or change those that are there already; columns in `once` only a new row takes."""
+        """Add rows, or change those that exist already, except for the columns in `once`."""
         if rows:
             await self._execute(connection, upsert(self, tuple(rows[0]), once), rows)
 
     async def update(
         self, connection: Connection, rows: Sequence[Row], *, null_keeps: bool = False, **computed: str
     ) -> None:
-        """Change rows; where `null_keeps`, a null leaves what was there.
+        """Change rows by their keys; with `null_keeps` a null changes nothing.
 
-        Some columns are computed, in SQL: from the table's row by its name, and from the new values, `now`.
+        A column can be computed by an SQL expression of the present row, which has the table's name, and of
+        `now`, the new values.
         """
         if rows:
             statement = update(self, tuple(rows[0]), null_keeps, tuple(computed.items()))
@@ -148,9 +149,9 @@ class Table:
         await connection.execute(statement, *arrays)
 
     def packers(self, *starts: str) -> tuple[Packer, ...]:
-        """What packs a row in as many parts, of which each but the first begins with the column named.
+        """Functions that pack a row: one for the whole, or one for each part, if parts start at some columns.
 
-        A part's arguments are its columns by name, so that none can be forgotten or misspelt.
+        The arguments of each are its columns, by name: so none can be forgotten or misspelt.
         """
         written = [column for column in self.columns if not column.drawn]
         names = list(self.written)
@@ -198,9 +199,9 @@ def update(
 
 
 def packer(columns: Sequence[Column], *, of: int | None) -> Packer:
-    """A function that packs these columns, ahead of them a row's header if it begins a row `of` so many.
+    """A function that packs these columns, after a header if they begin a row `of` so many columns.
 
-    It is written out as source and compiled, as `attrs` does with `__init__`: millions of rows go through it,
+    It is generated as source and compiled, as `attrs` does with `__init__`: millions of rows go through it,
     and a loop over the columns would take twice as long.
     """
     known: dict[str, Any] = {"null": packing.null}

@@ -1,9 +1,9 @@
-"""The bridge: asyncpg, which speaks asyncio, for a program that speaks trio. Nothing else imports asyncpg.
+"""The bridge from a program that runs on trio to asyncpg, which runs on asyncio. Only it imports asyncpg.
 
 It knows connections, statements and bytes; it knows none of our tables.
 
-One rule keeps it honest: a connection whose caller was cancelled in the middle of a statement is closed.
-Nobody could say what state it is in, and a second statement on it might find half of the first.
+One rule keeps it safe: a connection is closed if its caller is cancelled in the middle of a statement. Nobody
+could say what state it is in, and the next statement might find the first one half done.
 """
 
 import asyncio
@@ -157,9 +157,9 @@ class Database:
 
 
 class Notifications:
-    """What was told on a channel and not taken yet: each payload once, however often it was told.
+    """Payloads that were sent on a channel and not received yet, each once, however often it was sent.
 
-    The empty payload is for "anything": it also stands for more payloads than anybody should keep.
+    The empty payload means "anything"; it also stands for more payloads than anybody should keep.
     """
 
     def __init__(self) -> None:
@@ -178,7 +178,7 @@ class Notifications:
         self._wake.set()
 
     async def receive(self) -> frozenset[str]:
-        """What was told since the last time, as soon as there is anything."""
+        """What was sent since the last time, as soon as there is anything."""
         while not self._told:
             if self._has_ended:
                 raise trio.EndOfChannel
@@ -190,7 +190,7 @@ class Notifications:
 
 @attrs.define(eq=False)
 class Connection:
-    """One connection. It does one thing at a time, for one task at a time."""
+    """A connection, which does one thing at a time, for one task at a time."""
 
     _raw: "asyncpg.Connection[Any]"
     _loop: asyncio.AbstractEventLoop
@@ -275,9 +275,9 @@ class Connection:
                     await self._do(lambda: self._raw.remove_listener(channel, heard))
 
     def buffer_writes(self, size: int) -> None:
-        """Have the operating system take so much at once, as far as it lets us.
+        """Ask the operating system to take so many bytes at once.
 
-        What it does not take has to wait until this thread is idle for a moment, again and again.
+        What it does not take waits, piece by piece, for moments in which this thread is idle.
         """
         transport: asyncio.Transport = self._raw._transport  # type: ignore[attr-defined]  # nothing public
         raw: socket.socket = transport.get_extra_info("socket")
@@ -296,7 +296,7 @@ class Connection:
         return not self._raw.is_closed() and not self._raw.is_in_transaction()
 
     def abandon(self) -> None:
-        """Close it at once, saying nothing to the server, which rolls back what was open."""
+        """Close it at once, without a word to the server, which rolls back what was open."""
         self._raw.terminate()
 
     async def close(self) -> None:
@@ -342,9 +342,9 @@ class Connection:
 
 
 def _left_behind(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """What nobody waits for any more: how a connection ended that was abandoned, or lost at a bad moment.
+    """Ignore errors that nobody waits for: of connections that were abandoned, or lost at a bad moment.
 
-    Whoever used it has heard of it. Anything else is a bug, and stops the program.
+    Whoever used such a connection has been told. Any other error is a bug, and stops the program.
     """
     trouble = context.get("exception")
     # Rows of a COPY that was cancelled a moment ago: asyncpg finds nobody to hand them to.

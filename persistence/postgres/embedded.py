@@ -32,7 +32,7 @@ import attrs
 import structlog
 import trio
 
-from persistence import DatabaseUnusableError, lone_errors
+from persistence import Backoff, DatabaseUnusableError, lone_errors
 from persistence.postgres import orphans, reachable
 
 log = structlog.get_logger(__name__)
@@ -42,9 +42,9 @@ ROLE = "verdict"
 SYSTEM_USER = "verdict"  # whom PostgreSQL runs as when we are root, which it refuses to be
 LONGEST_SOCKET_PATH = 107  # sun_path of a unix socket, less its final zero
 POLL = 0.01
-PATIENCE = 60.0  # for crash recovery of max_wal_size, and for another process that is starting or stopping
+TIMEOUT = 60.0  # seconds for a start or a stop, ours or another process's: crash recovery of max_wal_size
 
-RESTART = (0.5, 8.0)  # seconds between attempts to start it again: the first, and the longest
+RESTART_PAUSES = (0.5, 8.0)  # seconds between attempts to start it again: the first, and the longest
 
 SETTINGS = {
     # An acknowledgement means "on disk". These are the defaults; they stand here so that no edit of
@@ -152,7 +152,7 @@ def _open_lock(folder: Path) -> int:
 
 async def _owned(lock: int, folder: Path) -> bool:
     """Whether this process owns the folder; False once another's server is there to be joined."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while time.monotonic() < deadline:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -257,7 +257,7 @@ class _Postmaster:
                 start_new_session=True,
                 **self._as_account(opened),
             )
-        with trio.move_on_after(PATIENCE):
+        with trio.move_on_after(TIMEOUT):
             while self.process.poll() is None:
                 if postmaster_pid(self.folder) == self.process.pid:
                     return
@@ -277,14 +277,13 @@ class _Postmaster:
 
     async def _start_again(self) -> None:
         """Until it succeeds: what keeps it from starting, such as a full disk, may pass."""
-        pause, longest = RESTART
+        backoff = Backoff(*RESTART_PAUSES)
         while True:
             try:
                 return await self.start()
             except (DatabaseUnusableError, OSError) as trouble:
                 log.error("PostgreSQL cannot be started again; trying until it can", trouble=str(trouble))
-            await trio.sleep(pause)
-            pause = min(2 * pause, longest)
+            await backoff.wait()
 
     async def stop(self) -> None:
         """Stop it cleanly, or at once when that takes too long: the journal survives either."""
@@ -294,7 +293,7 @@ class _Postmaster:
             if self.process.poll() is not None:
                 return
             self.process.send_signal(request)
-            with trio.move_on_after(PATIENCE):
+            with trio.move_on_after(TIMEOUT):
                 await self.process.wait()
 
     def _prepare(self) -> None:

@@ -21,9 +21,9 @@ log = structlog.get_logger(__name__)
 SOCKET = ".s.PGSQL.5432"
 PROGRAM = ("postgres", "postgres (deleted)")  # the second once its package was replaced, as an upgrade does
 POLL = 0.01
-STOP_PATIENCE = 60.0  # a clean stop may have two gigabytes to write
+STOP_TIMEOUT = 60.0  # a clean stop may have two gigabytes to write
 YOUNG = 60.0  # seconds for which a lock that nobody holds may be one that somebody is about to take
-BACKEND_PATIENCE = 5.0  # backends whose postmaster has died find out by themselves, usually at once
+BACKEND_TIMEOUT = 5.0  # backends whose postmaster has died find out by themselves, usually at once
 
 
 async def clear(cluster: Path, sockets: Path) -> list[int]:
@@ -41,12 +41,12 @@ async def clear(cluster: Path, sockets: Path) -> list[int]:
         postmaster = _written_pid(cluster)
         if postmaster in left:
             _signal(postmaster, signal.SIGINT)
-        left = await _remaining(cluster, STOP_PATIENCE if postmaster in left else BACKEND_PATIENCE)
+        left = await _remaining(cluster, STOP_TIMEOUT if postmaster in left else BACKEND_TIMEOUT)
     if left:
         # Crash recovery makes up for what they could not finish.
         for pid in left:
             _signal(pid, signal.SIGKILL)
-        left = await _remaining(cluster, BACKEND_PATIENCE)
+        left = await _remaining(cluster, BACKEND_TIMEOUT)
     if not left:
         for mark in (cluster / "postmaster.pid", sockets / f"{SOCKET}.lock", sockets / SOCKET):
             mark.unlink(missing_ok=True)
@@ -106,8 +106,8 @@ def _written_pid(cluster: Path) -> int:
     return 0
 
 
-async def _remaining(cluster: Path, patience: float) -> list[int]:
-    with trio.move_on_after(patience):
+async def _remaining(cluster: Path, seconds: float) -> list[int]:
+    with trio.move_on_after(seconds):
         while servers_on(cluster):
             await trio.sleep(POLL)
     return servers_on(cluster)

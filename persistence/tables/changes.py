@@ -1,6 +1,6 @@
-"""What a batch makes of a row that was there before: the values that changed, as they ended it.
+"""The new values of rows that a batch changes: of each row, what it is at the end of the batch.
 
-Each knows its row: the columns that are written, by their names.
+Each class knows its row: the columns to write, by name.
 """
 
 import attrs
@@ -52,7 +52,7 @@ class OrderNow:
 class PositionNow:
     after: PositionAfter
     created_at: int
-    """When it came to be, should it be new."""
+    """When it came to exist, if it is new."""
     updated_at: int
 
     def row(self, market_id: str) -> Row:
@@ -66,7 +66,7 @@ class PositionNow:
 
 @attrs.define(eq=False)
 class MarketNow:
-    """What changed of a market; null is what did not, for nothing here ever becomes null again."""
+    """What has changed of a market. None is what has not: no value here ever becomes null again."""
 
     updated_at: int
     status: MarketStatus | None = None

@@ -1,8 +1,8 @@
 """What a run of facts makes of the tables, folded in memory. It repeats no rule; values come from the facts.
 
-Of a row that changes a hundred times only the last values stay, and an order that comes and goes within one
-batch is one row, as it ended. Rows that are only ever added (trades, ledger entries) are packed at once. It
-knows what the tables hold; how they are written is the business of the projections.
+If a row changes a hundred times only its last values remain, and an order that comes and goes within one
+batch is one row, as it ended. Rows that are only ever added (trades, ledger entries) are packed at once.
+Folding knows the values of each row; `table_writer.py` knows how they are written.
 """
 
 from collections import defaultdict
@@ -92,7 +92,7 @@ accepted_members = members_reader(
 """What an order's row has from the fact of its acceptance, and keeps; `frozen_amount` becomes less."""
 (pack_trade,) = TRADES.packers()
 pack_entry, pack_reference, pack_circumstances = LEDGER_ENTRIES.packers("reference_type", "market_id")
-"""A ledger entry in three parts: the entries of one fact share the last, and mostly the second."""
+"""A ledger entry is packed in three parts: the entries of one fact share the last, and often the second."""
 
 
 @attrs.define(eq=False)
@@ -100,29 +100,29 @@ class Batch:
     """The rows that are new, and the new values of those that are not."""
 
     after: int
-    """The journal id up to which the tables tell already."""
+    """The journal id that the tables have reached."""
     last: int = attrs.field(init=False)
-    """The journal id up to which they tell with this batch."""
+    """The journal id that they reach with this batch."""
     digest: bytes | None = attrs.field(default=None, init=False)
-    """The chain's as of `last`, where a transaction of the journal ends there; a batch may end within one."""
+    """The chain's digest at `last`, if a transaction of the journal ends there and not later."""
     new: dict[Table, list[Row]] = attrs.field(factory=lambda: defaultdict(list))
-    """Rows of the tables that seldom get one."""
+    """New rows of the tables that seldom get any."""
     accounts: dict[str, AccountNow] = attrs.field(factory=dict)
     markets: dict[str, MarketNow] = attrs.field(factory=dict)
     started: dict[str, Row] = attrs.field(factory=dict)
-    """By market, the market maker's newest start."""
+    """By market: the market maker's newest start."""
     stopped: dict[str, Row] = attrs.field(factory=dict)
-    """By market, how what ran was stopped, if nothing was started there since."""
+    """By market: how the market maker was stopped, if it has not been started again."""
     accepted: dict[str, tuple[Fact, OrderAccepted]] = attrs.field(factory=dict)
     orders: dict[str, OrderNow] = attrs.field(factory=dict)
-    """The accepted ones as they are now, and older ones that changed."""
+    """Those accepted in this batch, as they are now, and older ones that have changed."""
     positions: dict[tuple[str, str], PositionNow] = attrs.field(factory=dict)
     """By market and account."""
     trades: list[bytes] = attrs.field(factory=list)
     """Rows of trades, packed, in pieces; so are the ledger entries."""
     entries: list[bytes] = attrs.field(factory=list)
     resolved: list[Row] = attrs.field(factory=list)
-    """Circuit breakers that let go."""
+    """Circuit breakers that were resolved."""
 
     def __attrs_post_init__(self) -> None:
         self.last = self.after
@@ -181,7 +181,7 @@ class Batch:
         return market
 
     def _nothing(self, _fact: Fact, _event: AnyEvent) -> None:
-        """What it changed, its postings, positions and totals say; or no table tells of it."""
+        """Its postings, positions and totals say all that it changed; or it changed no table."""
 
     def _open(self, fact: Fact, event: AccountOpened) -> None:
         self.new[ACCOUNTS].append(
@@ -270,7 +270,7 @@ class Batch:
 
     @property
     def new_orders(self) -> list[bytes]:
-        """The accepted ones as they ended the batch, packed."""
+        """Rows of the orders that were accepted in this batch, as they are at its end, packed."""
         rows: list[bytes] = []
         for order_id, (fact, event) in self.accepted.items():
             now = self.orders[order_id]
@@ -294,7 +294,7 @@ class Batch:
 
     @property
     def older_orders(self) -> list[Row]:
-        """Those that were there before, as far as they changed."""
+        """New values of the orders that are older than this batch."""
         return [now.row(order_id) for order_id, now in self.orders.items() if order_id not in self.accepted]
 
     def _accept(self, fact: Fact, event: OrderAccepted) -> None:

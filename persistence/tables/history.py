@@ -1,14 +1,14 @@
 """The past, page by page, out of the tables: orders, trades, ledger entries, circuit breakers.
 
-Newest first, unless it says otherwise. A page begins after the row that its caller saw last, so rows added
-meanwhile move nothing; without such a row it begins at the end of time, so that an index can be entered there
-either way. Rows are sorted by time first, because the indexes are; by number within a time.
+Newest first, unless a question says otherwise. A page begins after the last row that its caller has seen, so
+that rows added meanwhile move nothing; the first page begins at the end of time, so that every page finds its
+place in an index in the same way. Rows are sorted by time, as the indexes are, and by number within one time.
 """
 
-# ruff: noqa: S608 - statements are put together from what stands in this file; values go as parameters
+# ruff: noqa: S608 - statements are made of our own words; values go as parameters
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -17,25 +17,25 @@ import attrs
 from kernel.state import Order
 from persistence.postgres.columns import Row, Table
 from persistence.postgres.database import Database
-from persistence.postgres.storable import EPOCH
+from persistence.postgres.storable import EPOCH, storable_time
 from persistence.tables.columns import TABLES, TRADES
 
 NUMBER: Final = "substr(trade_id, 5)::BIGINT"
 """A trade's number, behind its TRD_."""
 NUMBER_MAX: Final = 2**63 - 1
-"""Beyond every number that there is; so is its time, in the database's word for it."""
+"""Greater than any number of a row, as `infinity` is later than any time."""
 
 
 def before(time: str, number: str, parameter: int) -> str:
-    """Where a row comes before the edge, two parameters: time and number, or null for the end of time."""
+    """The condition that a row comes before a time and number, two parameters; null is the end of time."""
     at = f"COALESCE(${parameter}::timestamptz, 'infinity')"
-    # The first half is what an index can be entered by; it knows nothing of rows within one time.
+    # An index finds its place by the first half; the second half tells apart the rows of one time.
     return f"{time} <= {at} AND ({time}, {number}) < ({at}, COALESCE(${parameter + 1}::bigint, {NUMBER_MAX}))"
 
 
 @lru_cache(maxsize=64)
 def newest(table: Table, names: tuple[str, ...], lists: tuple[str, ...]) -> str:
-    """A page of the rows whose columns have these values, or one of the values in a list."""
+    """The statement for a page of rows; some columns may have any of the values in a list."""
     time, number = table.newest
     columns = {column.name for column in table.columns}
     assert columns.issuperset(names), f"{table.name} has not all of {names}"
@@ -53,14 +53,14 @@ def newest(table: Table, names: tuple[str, ...], lists: tuple[str, ...]) -> str:
 
 @lru_cache(maxsize=64)
 def place(table: Table, names: tuple[str, ...]) -> str:
-    """When the row with a number happened, if it is of these."""
+    """The statement for the time of the row with a certain number, if it is of these."""
     time, number = table.newest
     whose = "".join(f" AND {name} = ${parameter}" for parameter, name in enumerate(names, 2))
     return f"SELECT {time} FROM {table.name} WHERE {number} = $1{whose}"
 
 
 def trades_of_user(edge: str, order: str) -> str:
-    """Trades of user $1: those bought, and those sold to somebody else; each found by an index of its own."""
+    """Trades of user $1: what it bought, and what it sold to others; each half has an index of its own."""
     bought, sold = (
         f"""(SELECT {TRADES.told} FROM trades
              WHERE {party}
@@ -126,13 +126,13 @@ class History:
         before_time: int | None = None,
         limit: int,
     ) -> list[Row] | None:
-        """A page of a table's rows, by the names of their columns; None if `before` is no row of `whose`.
+        """A page of the rows whose columns have these values; None if `before` numbers none of `whose` rows.
 
-        A filter is the value of its column, or a list of those that it may have, or null where any will do.
-        Who knows the time of the row `before` may say it, and saves a question.
+        A filter is a value, a list of possible values, or None for any. If the caller knows the time of the
+        row `before`, it need not be looked up.
         """
         described = TABLES[table]
-        edge = None if before_time is None else stored(before_time)
+        edge = storable_time(before_time)
         if before is not None and edge is None:
             edge = await self._place(place(described, tuple(whose)), before, *whose.values())
             if edge is None:
@@ -172,7 +172,7 @@ class History:
         since: int,
         limit: int,
     ) -> list[Row]:
-        """Oldest first. A number that no trade has is a place all the same, though one without an index."""
+        """Oldest first. `since` need not be the number of a trade; if it is not, every trade is looked at."""
         edge = await self._place(TRADE_PLACE, since) or EPOCH
         return await self._rows(TRADES_SINCE, user_id, market_id, scenario, include_audit, edge, since, limit)
 
@@ -186,7 +186,7 @@ class History:
         return await self._rows(MARKET_TRADES, market_id, edge, before, limit)
 
     async def trades_of_order(self, order: Order) -> list[Row]:
-        """Oldest first; found among its user's trades within its own life."""
+        """Oldest first. They are among its user's trades, between its first and its last change."""
         side = "buy" if order.is_bid else "sell"
         return await self._rows(
             f"SELECT {TRADES.told} FROM trades "
@@ -194,18 +194,19 @@ class History:
             f"ORDER BY executed_at, {NUMBER}",
             order.account.id,
             order.id,
-            stored(order.created_at),
-            stored(order.updated_at),
+            storable_time(order.created_at),
+            storable_time(order.updated_at),
         )
 
     async def balances(self, accounts: Sequence[tuple[str, int, int]], ledger_id: int, at: int) -> list[Row]:
-        """What entry `ledger_id`, of time `at`, left these accounts with, and what the entries since come to.
+        """The balance of each account at entry `ledger_id`, of time `at`, and the sum of recent entries.
 
-        Each account comes with the entry, and its time, after which entries are added up. In their order.
+        Each account is given with an earlier entry and its time; the entries after that one are summed up.
+        The answers are in the order of the accounts.
         """
         names, since, times = zip(*accounts, strict=True)
         return await self._rows(
-            BALANCES, names, since, [stored(time) for time in times], ledger_id, stored(at)
+            BALANCES, names, since, [storable_time(time) for time in times], ledger_id, storable_time(at)
         )
 
     async def _rows(self, sql: str, *values: Any) -> list[Row]:
@@ -217,7 +218,3 @@ class History:
         async with self.database.borrowed() as connection:
             when: datetime | None = await connection.fetch_value(sql, *values)
             return when
-
-
-def stored(microseconds: int) -> datetime:
-    return EPOCH + timedelta(microseconds=microseconds)

@@ -1,8 +1,8 @@
-"""The projector: follows the journal and keeps the tables up with it, behind everybody's back.
+"""The projector: follows the journal and brings the tables up to date with it.
 
-It reads committed facts in order, folds a batch, and writes it together with its cursor in one transaction,
-so that each fact counts exactly once whatever is cut, killed or started twice. It decides nothing and nobody
-waits for it but those who ask about the past. What it does when is the cursor's business alone: a hint only
+It reads committed facts in order, folds a batch of them, and writes the batch together with its cursor in one
+transaction, so that each fact counts exactly once, whatever is cut off, killed or started twice. It decides
+nothing, and only requests about the past wait for it. The cursor alone says where it goes on; a hint only
 tells it to look again.
 
     python -m persistence.tables.projector
@@ -25,7 +25,7 @@ import attrs
 import structlog
 import trio
 
-from persistence import DatabaseUnusableError
+from persistence import Backoff, DatabaseUnusableError
 from persistence.journal.wal import READ, fact_of
 from persistence.postgres.database import Connection, ConnectionLostError, Database, NoRoomError, opened
 from persistence.tables.folding import Batch
@@ -34,23 +34,23 @@ from persistence.tables.table_writer import write
 log = structlog.get_logger(__name__)
 
 NICENESS: Final = 10
-"""Of its process, and of its sessions in PostgreSQL: the tables can wait, an acknowledgement on the same
-cores cannot. Not lower: a tenth of a busy core is left to it, or the past would soon be out of reach."""
+"""Of its process, and of its sessions in PostgreSQL: the tables can wait, and an acknowledgement on the same
+cores cannot. Any nicer, it would get less than a tenth of a busy core, and the tables fall far behind."""
 BATCH: Final = 10_000
-"""Facts in one transaction: enough that of a row which changes often few versions are written, few enough to
-hold in 30 MB."""
+"""Facts in one transaction: enough to write a row that changes often only now and then, few enough to need no
+more than 30 MB."""
 WRITE_BUFFER: Final = 8 << 20
-"""What the operating system is to take at once: the most that one COPY of a batch is likely to have."""
+"""Bytes that the operating system is asked to take at once: as many as one COPY usually has."""
 COLLECT_EVERY: Final = 50_000
-"""Objects made before the garbage collector looks: a batch is many, all in use until it is written."""
-PATIENCE: Final = (0.05, 5.0)
+"""Objects made before the garbage collector runs: a batch is many objects, all in use until it is written."""
+RECONNECT_PAUSES: Final = (0.05, 5.0)
 """Seconds between attempts to reconnect: the first, and the longest."""
 IDLE: Final = 1.0
 """Seconds after which it looks without a hint."""
 
 READ_SOME: Final = f"{READ} LIMIT $2"
-# A crash of the server may undo the newest batches, cursor and all: they are written again.
-# And each row that changes is found by its key, whatever the database believes of the size of its tables.
+# A crash of PostgreSQL may undo the newest batches, with the cursor: they are written again. And rows that
+# change are found by their keys, whatever PostgreSQL believes about the size of the tables.
 SESSION: Final = """
     SET application_name = 'verdict projector'; SET synchronous_commit = off;
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off
@@ -58,7 +58,7 @@ SESSION: Final = """
 
 
 class CursorMovedError(Exception):
-    """Somebody else projects the same journal, and is further."""
+    """Another projector of the same journal has moved the cursor."""
 
 
 @attrs.define(eq=False)
@@ -77,24 +77,23 @@ class Projector:
     _durable: int = attrs.field(default=0, init=False)
 
     def wake(self, durable: int) -> None:
-        """There is something to read: the journal has come as far as `durable`."""
+        """Look at the journal, which is durable up to `durable`."""
         self._durable = max(self._durable, durable)
         self._hint.set()
 
     async def run(self) -> None:
         """Follow until cancelled; a lost connection is made again, and the cursor says where to go on."""
-        pause, longest = PATIENCE
+        backoff = Backoff(*RECONNECT_PAUSES)
         while True:
             try:
                 async with self._connected() as (reading, writing):
-                    pause = PATIENCE[0]
+                    backoff.reset()
                     await self._follow(reading, writing)
             # Groups, because reading and writing may lose their connections in the same moment.
             except* (ConnectionLostError, DatabaseUnusableError, NoRoomError) as troubles:
                 trouble = str(next(leaves(troubles)))
-                log.warning("the projector cannot write; trying again", trouble=trouble, after=pause)
-                await trio.sleep(pause)
-                pause = min(2 * pause, longest)
+                log.warning("the projector cannot write; trying again", trouble=trouble, after=backoff.pause)
+                await backoff.wait()
             except* CursorMovedError:
                 log.warning("another projector was here; going on from where it is")
 
@@ -146,11 +145,12 @@ class Projector:
                 await self._hint.wait()
 
     async def _read(self, reading: Connection, last: int) -> Batch | None:
-        """What follows `last` without a gap, folded; nothing if there is nothing."""
+        """The facts that follow `last` without a gap, folded; None if there are none."""
         batch = Batch(last)
         for row in await reading.fetch(READ_SOME, last, self.batch):
             if row["id"] != batch.last + 1:
-                # Two transactions of the journal may be in flight; what is acknowledged has no gap before it.
+                # The journal has no gaps, so nothing behind one counts. If a row behind it was acknowledged,
+                # one was lost; as long as we know of none, it is not for us to say.
                 if batch.last < self._durable:
                     raise DatabaseUnusableError(
                         f"row {batch.last + 1} of the journal is missing: run `verdict replay --verify`"
@@ -175,7 +175,7 @@ class Projector:
 
 
 async def give_way(connection: Connection) -> None:
-    """Let the session's process give way to all others, where it is on our machine and we may say so."""
+    """Lower the priority of the session's process, where it runs on our machine and we are allowed to."""
     if await connection.fetch_value("SELECT inet_server_addr() IS NOT NULL"):
         return  # it may be on another machine, and its number somebody else's here
     pid = await connection.fetch_value("SELECT pg_backend_pid()")

@@ -1,7 +1,8 @@
-"""The exchange's side of the projector: keeps its process alive, hints, and knows how far the tables are.
+"""The exchange's side of the projector: keeps its process alive, sends it hints, and knows how far it is.
 
-A process of its own, because folding a busy journal takes half a core: inside the exchange it would take that
-from every decision. Should it die it is started again; the cursor in the database says where it was.
+The projector has a process of its own because folding a busy journal takes half a core: within the exchange,
+every decision would have to wait for that. If it dies it is started again; the cursor in the database says
+where it goes on.
 """
 
 import subprocess
@@ -15,21 +16,21 @@ import attrs
 import structlog
 import trio
 
-from persistence import lone_errors, process_environment
+from persistence import Backoff, lone_errors, process_environment
 
 log = structlog.get_logger(__name__)
 
 MARKS: Final = 1_000
 MARK_EVERY: Final = 0.1
-"""The lag in seconds is known to a tenth; a thousand marks are kept, the oldest is what counts."""
+"""Seconds between two marks, and so the precision of the lag. A thousand are kept; the oldest counts."""
 PACE: Final = 0.1
-"""Seconds between hints while nobody waits: the larger a batch, the less each fact in it costs."""
-RESTART: Final = (0.1, 10.0)
+"""Seconds between two hints while nobody waits: the larger a batch is, the less each of its facts costs."""
+RESTART_PAUSES: Final = (0.1, 10.0)
 """Seconds before a projector that died is started again: at first, and at most."""
 
 
 @attrs.define(eq=False)
-class Progress:
+class ProjectorProgress:
     """How far the tables are behind the journal."""
 
     durable: int = 0
@@ -37,15 +38,15 @@ class Progress:
     wanted: int = 0
     """The journal id for which somebody waits, or has waited."""
     _marks: deque[tuple[int, float]] = attrs.field(factory=deque, init=False)
-    """When the journal was how far, where the tables are not there yet."""
+    """Journal ids that the tables have not reached yet, and when each became durable."""
     _hinted: int = attrs.field(default=0, init=False)
-    """What the projector has been told of."""
+    """The journal id in the newest hint."""
     _news: trio.Event = attrs.field(factory=trio.Event, init=False)
     _wish: trio.Event = attrs.field(factory=trio.Event, init=False)
     _moved: trio.Event = attrs.field(factory=trio.Event, init=False)
 
     def wake(self, durable: int) -> None:
-        """The journal has come as far as `durable`: for the projector a hint, for the lag the measure."""
+        """The journal is durable up to here: a hint for the projector, and a mark to measure the lag by."""
         self.durable = durable
         now = trio.current_time()
         if not self._marks or (now - self._marks[-1][1] >= MARK_EVERY and len(self._marks) < MARKS):
@@ -53,25 +54,25 @@ class Progress:
         self._news.set()
 
     def arrive(self, reached: int) -> None:
-        """The tables tell everything up to `reached`; after a crash of the database that can be less."""
+        """The tables reflect everything up to `reached`, which a crash of PostgreSQL can set back."""
         self.reached = reached
         while self._marks and self._marks[0][0] <= reached:
             self._marks.popleft()
         self._moved.set()
         self._moved = trio.Event()
 
-    async def until(self, journal_id: int, patience: float) -> bool:
-        """Wait until the tables tell of `journal_id`; False if they do not within `patience` seconds."""
+    async def until(self, journal_id: int, seconds: float) -> bool:
+        """Wait until the tables reflect `journal_id`; False if they do not within so many seconds."""
         if journal_id > self.wanted:
             self.wanted = journal_id
             self._wish.set()
-        with trio.move_on_after(patience):
+        with trio.move_on_after(seconds):
             while self.reached < journal_id:
                 await self._moved.wait()
         return self.reached >= journal_id
 
     async def hint(self) -> int:
-        """What to tell the projector when there is something new: soon, or at once if somebody waits."""
+        """The next hint: soon after something has become durable, or at once if somebody waits for it."""
         await self._news.wait()
         with trio.move_on_after(PACE):
             while self.wanted <= self._hinted:
@@ -87,12 +88,12 @@ class Progress:
 
     @property
     def lag_seconds(self) -> float:
-        """For how long the oldest fact that the tables do not tell yet has been durable."""
+        """For how long the oldest fact that the tables do not reflect yet has been durable."""
         return trio.current_time() - self._marks[0][1] if self._marks and self.lag_events else 0.0
 
 
 @asynccontextmanager
-async def projecting(url: str, progress: Progress) -> AsyncIterator[None]:
+async def projector_running(url: str, progress: ProjectorProgress) -> AsyncIterator[None]:
     """Keep a projector at work on the database at `url` while the body runs."""
     with lone_errors():
         async with trio.open_nursery() as nursery:
@@ -101,20 +102,22 @@ async def projecting(url: str, progress: Progress) -> AsyncIterator[None]:
             nursery.cancel_scope.cancel()
 
 
-async def _keep_alive(url: str, progress: Progress) -> None:
-    pause, longest = RESTART
+async def _keep_alive(url: str, progress: ProjectorProgress) -> None:
+    backoff = Backoff(*RESTART_PAUSES)
     while True:
         before = progress.reached
         status = await _one_life(url, progress)
         if progress.reached > before:
-            pause = RESTART[0]
-        log.error("the projector ended by itself; starting it again", status=status, after=pause)
-        await trio.sleep(pause)
-        pause = min(2 * pause, longest)
+            backoff.reset()
+        log.error("the projector ended by itself; starting it again", status=status, after=backoff.pause)
+        await backoff.wait()
 
 
-async def _one_life(url: str, progress: Progress) -> int:
-    """Start a projector and talk with it until it ends. Cancelled, it is killed: the cursor is right."""
+async def _one_life(url: str, progress: ProjectorProgress) -> int:
+    """Start a projector and talk with it until it ends.
+
+    If this is cancelled, the process is killed; the cursor in the database is right at any moment.
+    """
     async with trio.open_nursery() as nursery:
         process: trio.Process = await nursery.start(
             lambda task_status: trio.run_process(
@@ -138,9 +141,9 @@ async def _one_life(url: str, progress: Progress) -> int:
     return await process.wait()
 
 
-async def _pass_hints(stdin: trio.abc.SendStream, progress: Progress) -> None:
+async def _pass_hints(stdin: trio.abc.SendStream, progress: ProjectorProgress) -> None:
     try:
         while True:
             await stdin.send_all(b"%d\n" % await progress.hint())
     except trio.BrokenResourceError:
-        pass  # it has ended, which its stdout tells as well
+        pass  # it has ended, which the end of its stdout tells us as well

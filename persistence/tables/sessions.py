@@ -1,6 +1,6 @@
-"""The tables of what can be ended: sessions, which begin with a login, and service tokens that were renewed.
+"""The tables of sessions, which begin with a login, and of service tokens that were renewed and end early.
 
-It keeps hashes and times. What a token is, and who may have one, it does not know; nor does it read a clock.
+They hold hashes and times. This module does not know what a token is or who may have one, and reads no clock.
 """
 
 import uuid
@@ -14,18 +14,18 @@ from persistence.postgres.database import Connection, Database
 from persistence.tables.users import uuid_of
 
 LIVE_MAX: Final = 20
-"""Sessions of one user at a time; one more ends the one that was unused for longest."""
+"""Sessions that one user can have at a time; one more ends the one that was not used for longest."""
 ENDED_KEPT: Final = 20
-"""Ended sessions of one user that stay to be looked at."""
+"""Ended sessions of one user that are kept, for people to look at."""
 USES_KEPT: Final = 8
-"""Latest uses of refresh tokens of which a session knows the times."""
+"""Uses of refresh tokens of which a session remembers the times."""
 RENEWED_MAX: Final = 1_000
-"""Tokens of one user that were ended before their time and would not have ended by themselves yet."""
+"""Tokens of one user that ended early and have not expired yet."""
 
 
 @attrs.frozen
 class Session:
-    """One that lives."""
+    """A session that has not ended."""
 
     id: str
     created_at: datetime
@@ -34,16 +34,16 @@ class Session:
 
 @attrs.frozen
 class Sessions:
-    """Begins, continues and ends them."""
+    """Begins, continues and ends sessions."""
 
     database: Database
 
     async def begin(
         self, user_id: str, generation: int, refresh_hash: bytes, at: datetime, oldest: datetime
     ) -> str | None:
-        """A new session's id; None if the user is of another generation meanwhile, or gone.
+        """A new session's id; None if the user's token generation has changed meanwhile, or the user is gone.
 
-        What was last used before `oldest` has no refresh token left that is good.
+        Sessions last used before `oldest` have no valid refresh token left.
         """
         async with self.database.borrowed() as connection, connection.transaction():
             # One login of a user at a time: else two could each find room for one more session.
@@ -65,7 +65,7 @@ class Sessions:
             return str(session_id)
 
     async def _clear_away(self, connection: Connection, user_id: str, at: datetime, oldest: datetime) -> None:
-        """Keep as few of a user's sessions as are told of, whoever logs in how often."""
+        """Keep a bounded number of a user's sessions, however often the user logs in."""
         of = uuid_of(user_id)
         await connection.execute(
             "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL "
@@ -88,11 +88,11 @@ class Sessions:
     async def use(
         self, session_id: str, user_id: str, chain: Sequence[bytes], at: datetime, grace: timedelta
     ) -> datetime | None:
-        """Use up a refresh token; when that was, for it may be shown again within the grace. None: refused.
+        """Use a refresh token; returns when it was used first, or None if it is refused.
 
-        The chain holds the token's hash and those of its successors to be. The newest token is used up now.
-        One that was used up longer ago, or is no token of this session, is in the wrong hands: it ends the
-        session.
+        The chain holds the token's hash and those of its future successors. A token may be shown again within
+        the grace period. One that was used earlier, or is no token of this session, is in the wrong hands: it
+        ends the session.
         """
         async with self.database.borrowed() as connection, connection.transaction():
             row = await connection.fetch_row(
@@ -120,7 +120,7 @@ class Sessions:
             return None
 
     async def end(self, session_id: str, user_id: str, at: datetime) -> bool:
-        """False if it had ended already, or never was."""
+        """False if it has ended already, or never existed."""
         async with self.database.borrowed() as connection:
             return await self._end(connection, session_id, user_id, at)
 
@@ -148,9 +148,9 @@ class Sessions:
     async def end_token(
         self, token_hash: bytes, user_id: str, ends_at: datetime, expires_at: datetime, at: datetime
     ) -> bool:
-        """Have a token end before its time, at the first moment that anybody named.
+        """Have a token end before it expires; the time that was asked for first counts.
 
-        False if so many of the user's have that nobody may keep more of them.
+        False if too many of the user's tokens have ended early and not expired yet.
         """
         async with self.database.borrowed() as connection, connection.transaction():
             of = uuid_of(user_id)

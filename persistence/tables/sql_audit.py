@@ -1,10 +1,10 @@
-"""The record's own audit: what ledger, trades and journal must say of each other, asked of the tables.
+"""The audit in SQL: whether ledger, trades, tables and journal agree with each other, as they are stored.
 
-The kernel's audit looks at the state and these queries look at what was written down; they share no code, and
-a fault that one of them cannot see is the other's to find.
+The kernel's audit checks the state, and these queries check what was written. They share no code, on purpose,
+nor the descriptions of the tables: a fault that one of them cannot see is the other's to find.
 """
 
-# ruff: noqa: S608 - statements are put together from what stands in this file
+# ruff: noqa: S608 - statements are made of our own words
 
 from typing import Any, Final
 
@@ -72,11 +72,11 @@ CHECKS: Final = {
         FROM wal_events, projector_cursor WHERE id <= journal_id
         HAVING COUNT(*) <> MAX(journal_id) OR MIN(id) <> 1""",
 }
-"""Each invariant as a query for what breaks it; what follows a name tells two queries of one name apart."""
+"""For each invariant a query for what violates it; where it has two, words after its name tell them apart."""
 
 
 async def check_record(database: Database) -> dict[str, list[dict[str, Any]]]:
-    """What is broken, by invariant, all as of one moment."""
+    """What violates each invariant, all as of one moment."""
     found: dict[str, list[dict[str, Any]]] = {}
     async with database.borrowed() as connection, connection.transaction():
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

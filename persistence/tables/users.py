@@ -1,10 +1,10 @@
-"""The users' table: credentials, account type, and whether somebody may come in. Never journaled.
+"""The users' table: credentials, account type, and whether a user is active. Never journaled.
 
-Every change, whoever makes it, tells all programs on this database that rows have changed: a trigger does, in
-the transaction that changes them. So none of them goes on believing an old row.
+When rows change, whoever changes them, a trigger notifies all programs on this database in the same
+transaction. So none of them goes on trusting an old row.
 """
 
-# ruff: noqa: S608 - statements are put together from what stands in this file; values go as parameters
+# ruff: noqa: S608 - statements are made of our own words; values go as parameters
 
 import contextlib
 import uuid
@@ -24,7 +24,7 @@ from persistence.postgres.database import (
 )
 
 CHANNEL: Final = "verdict_users"
-"""On which the triggers of schema.sql tell."""
+"""On which the triggers of schema.sql notify."""
 COLUMNS: Final = "id, username, email, account_type, is_active, created_at, token_generation"
 STANDINGS: Final = f"""
     SELECT {COLUMNS},
@@ -61,9 +61,9 @@ class Standing:
 
     user: User
     sessions: frozenset[str]
-    """Those that live."""
+    """Those that have not ended."""
     ended_tokens: dict[bytes, datetime]
-    """Which end, or have ended, before their time, by the hash of their names."""
+    """Tokens that end before they expire, by the hash of their names, and when they end."""
 
 
 @attrs.frozen
@@ -83,7 +83,7 @@ class Users:
     async def add(
         self, username: str, email: str, password_hash: str, account_type: str
     ) -> User | Literal["username", "email"]:
-        """A new user, or which of its names another has."""
+        """Add a user; returns the user, or which of the two names is taken."""
         try:
             row = await self._row(
                 "INSERT INTO users (username, email, password_hash, account_type) "
@@ -101,7 +101,7 @@ class Users:
         return user_of(row)
 
     async def set_active(self, user_id: str, is_active: bool) -> bool:
-        """Let a user in or keep it out; False if there is no such user."""
+        """Activate or deactivate a user; False if there is no such user."""
         return await self._change(
             "UPDATE users SET is_active = $2 WHERE id = $1", uuid_of(user_id), is_active
         )
@@ -130,17 +130,17 @@ class Users:
             ]
 
     async def standings(self, user_ids: Iterable[str]) -> dict[str, Standing]:
-        """What tokens of these users are worth; who is no user is left out."""
+        """What the tokens of these users are worth; ids of no user are left out."""
         async with self.database.borrowed() as connection:
             return await standings(connection, user_ids)
 
     @contextlib.asynccontextmanager
-    async def listening(self) -> AsyncIterator["Line"]:
-        """Hear of every change, for as long as the connection lasts; it raises when that ends."""
+    async def listening(self) -> AsyncIterator["ChangeListener"]:
+        """Listen for changes on a connection of its own; `heard` raises when that is lost."""
         connection = await self.database.connect()
         try:
             async with connection.listening(CHANNEL) as told:
-                yield Line(connection, told)
+                yield ChangeListener(connection, told)
         finally:
             connection.abandon()
 
@@ -154,16 +154,16 @@ class Users:
 
 
 @attrs.frozen
-class Line:
-    """A connection of one's own: what it hears is complete as of the last thing it was asked."""
+class ChangeListener:
+    """Listens on a connection of its own: whatever changed before an answer of `standings` has been heard."""
 
     _connection: Connection
     _told: Notifications
 
     async def heard(self, seconds: float) -> frozenset[str]:
-        """The ids of users of whom something changed, as soon as there are any; none when it took too long.
+        """The ids of users with changes, as soon as there are any; none after so many seconds.
 
-        The empty text among them stands for everybody.
+        An empty id stands for all users.
         """
         with trio.move_on_after(seconds):
             try:
@@ -173,7 +173,7 @@ class Line:
         return frozenset()
 
     async def standings(self, user_ids: Iterable[str]) -> dict[str, Standing]:
-        """Also a sign of life, for nobody at all."""
+        """As in `Users`. Asked about nobody, it shows that the connection is alive."""
         return await standings(self._connection, user_ids)
 
 
@@ -202,7 +202,7 @@ def user_of(row: Any) -> User:
 
 
 def uuid_of(text: str) -> uuid.UUID | None:
-    """Null is no row's id, so what is no UUID names no user."""
+    """None, which is no row's id, if the text is no UUID."""
     try:
         return uuid.UUID(text)
     except ValueError:

@@ -45,7 +45,7 @@ PARTIES: Final = {scenario: parties for parties, scenario in SCENARIOS.items()}
 
 
 @attrs.frozen
-class Keyed:
+class KeyedTable:
     """A table: how its rows are looked up by their keys, and counted."""
 
     name: str
@@ -62,14 +62,14 @@ class Keyed:
         return f"SELECT count(*) FROM {self.name}"  # noqa: S608 - the same
 
 
-ACCOUNTS: Final = Keyed("accounts", "user_id")
-MARKETS: Final = Keyed("markets", "id")
-AMM_MARKETS: Final = Keyed("amm_markets", "market_id")
-ORDERS: Final = Keyed("orders", "id", "uuid")
-TRADES: Final = Keyed("trades", "trade_id")
-POSITIONS: Final = Keyed("positions", "user_id", within=" AND market_id = $2")
-LEDGER_ENTRIES: Final = Keyed("ledger_entries", "id", "bigint")
-FAULTS: Final = Keyed("circuit_breaker_events", "id", "bigint")
+ACCOUNTS: Final = KeyedTable("accounts", "user_id")
+MARKETS: Final = KeyedTable("markets", "id")
+AMM_MARKETS: Final = KeyedTable("amm_markets", "market_id")
+ORDERS: Final = KeyedTable("orders", "id", "uuid")
+TRADES: Final = KeyedTable("trades", "trade_id")
+POSITIONS: Final = KeyedTable("positions", "user_id", within=" AND market_id = $2")
+LEDGER_ENTRIES: Final = KeyedTable("ledger_entries", "id", "bigint")
+FAULTS: Final = KeyedTable("circuit_breaker_events", "id", "bigint")
 
 
 @attrs.define(eq=False)
@@ -89,7 +89,7 @@ class Findings:
 
 
 @attrs.define(eq=False)
-class Tables:
+class TableComparison:
     """The tables as one connection sees them, beside what they should hold."""
 
     connection: Connection
@@ -131,13 +131,15 @@ class Tables:
         await self._count(TRADES, self.trades)
 
     async def _compare_all(
-        self, table: Keyed, things: Mapping[Any, Any], row_of: Callable[[Any], Row]
+        self, table: KeyedTable, things: Mapping[Any, Any], row_of: Callable[[Any], Row]
     ) -> None:
         for part in chunks(things):
             await self._compare(table, {key: row_of(things[key]) for key in part})
         await self._count(table, len(things))
 
-    async def _compare(self, table: Keyed, expected: Mapping[Any, Row], market_id: str | None = None) -> None:
+    async def _compare(
+        self, table: KeyedTable, expected: Mapping[Any, Row], market_id: str | None = None
+    ) -> None:
         """Each expected row, column by column, with the one that the table has under its key."""
         if not expected:
             return
@@ -154,7 +156,7 @@ class Tables:
                 if (is_now := plain(column, stored[column])) != value:
                     self.findings.note(f"{where}: {column} is {is_now}, must be {value}")
 
-    async def _count(self, table: Keyed, expected: int) -> None:
+    async def _count(self, table: KeyedTable, expected: int) -> None:
         rows = await self.connection.fetch_value(table.count)
         if rows != expected:
             self.findings.note(f"{table.name}: {rows} rows, must be {expected}")

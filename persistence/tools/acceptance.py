@@ -13,7 +13,7 @@ from kernel.commands import AcceptJournal
 from kernel.journal import Decided
 from persistence import DatabaseUnusableError
 from persistence.journal import journal
-from persistence.journal.recovery import Progress, recover
+from persistence.journal.recovery import ReportProgress, recover
 from persistence.journal.seals import Sealer, SealKey
 from persistence.journal.witness_file import WitnessFile
 from persistence.journal.witnesses import contradictions
@@ -40,7 +40,7 @@ MISPLACED: Final = """
 
 
 async def accept(
-    database: Database, key: SealKey, witness: WitnessFile, command: AcceptJournal, progress: Progress
+    database: Database, key: SealKey, witness: WitnessFile, command: AcceptJournal, progress: ReportProgress
 ) -> list[str]:
     """Go on behind the journal's last row, which the command names; returns what the witnesses told of it."""
     kept = witness.read()

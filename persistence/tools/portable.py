@@ -23,8 +23,8 @@ import msgspec
 from kernel.events import JOURNAL_FORMAT, JournalOpened, decode_event, event_type
 from persistence import DatabaseUnusableError
 from persistence.journal.chain import Chain, packed
-from persistence.journal.recovery import Progress
-from persistence.journal.wal import COLUMNS, Row, rows
+from persistence.journal.recovery import ReportProgress
+from persistence.journal.wal import COLUMNS, JournalRow, rows
 from persistence.postgres.database import Connection
 from persistence.postgres.packing import bytes_or_null, table
 
@@ -64,7 +64,7 @@ decode_line = msgspec.json.Decoder(Line).decode
 decode_trailer = msgspec.json.Decoder(Trailer).decode
 
 
-async def export_journal(connection: Connection, file: Path, progress: Progress) -> int:
+async def export_journal(connection: Connection, file: Path, progress: ReportProgress) -> int:
     """Write the journal to a file, which has its name only when it is whole; returns how many rows."""
     unfinished = file.with_name(file.name + ".part")
     try:
@@ -80,7 +80,7 @@ async def export_journal(connection: Connection, file: Path, progress: Progress)
     return count
 
 
-async def write_lines(connection: Connection, out: BinaryIO, progress: Progress) -> int:
+async def write_lines(connection: Connection, out: BinaryIO, progress: ReportProgress) -> int:
     head = await connection.fetch_value("SELECT COALESCE(MAX(id), 0) FROM wal_events")
     header = encode(Header(FORMAT)) + b"\n"
     out.write(header)
@@ -108,7 +108,7 @@ def damaged(trouble: str) -> DatabaseUnusableError:
     )
 
 
-def line_of(row: Row) -> Line:
+def line_of(row: JournalRow) -> Line:
     return Line(
         row.id,
         row.at,
@@ -120,7 +120,7 @@ def line_of(row: Row) -> Line:
     )
 
 
-async def import_journal(connection: Connection, file: Path, progress: Progress) -> int:
+async def import_journal(connection: Connection, file: Path, progress: ReportProgress) -> int:
     """Fill an empty journal from a file: all of it, or nothing."""
     if await connection.fetch_value("SELECT EXISTS (SELECT FROM wal_events)"):
         raise DatabaseUnusableError(

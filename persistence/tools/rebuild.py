@@ -1,24 +1,24 @@
-"""Fills the projections anew from the journal: they are no more than that.
+"""Fills all tables that are folded from the journal anew.
 
-It does so beside the tables, in a schema of its own, and puts the result in their place in one transaction.
-If anything goes wrong on the way, be it in the journal itself, the tables are as they were before. The
-price is room for both, and the time to copy the one into the other.
+It fills copies in a schema of their own, and replaces the contents of the tables in one transaction. If
+anything goes wrong on the way, even in the journal itself, the tables stay as they were. It takes room for
+both, and the time to copy the one into the other.
 """
 
 from typing import Final
 
-from persistence.journal.recovery import Progress
+from persistence.journal.recovery import ReportProgress
 from persistence.postgres.database import Connection, Database
 from persistence.tables.columns import TABLES
 from persistence.tables.projector import Projector
 from persistence.tools.exclusive_access import at_rest
 
 BESIDE: Final = "rebuilding"
-"""The schema. One that an earlier attempt left behind, when it was killed, is dropped by the next."""
+"""The schema. If an earlier attempt was killed and left it behind, it is dropped first."""
 
 
-async def rebuild(database: Database, progress: Progress) -> int:
-    """Fill every projection anew; returns of how many facts."""
+async def rebuild(database: Database, progress: ReportProgress) -> int:
+    """Fill every such table anew; returns from how many facts."""
     async with at_rest(database) as connection:
         total = await connection.fetch_value("SELECT COALESCE(MAX(id), 0) FROM wal_events")
         await make_room(connection)

@@ -17,12 +17,12 @@ from kernel.history import History
 from persistence import DatabaseUnusableError
 from persistence.journal import snapshots
 from persistence.journal.chain import Chain
-from persistence.journal.recovery import Progress, applied, fact_in
+from persistence.journal.recovery import ReportProgress, applied, fact_in
 from persistence.journal.seals import verifies
-from persistence.journal.wal import Row, check_format, rows
+from persistence.journal.wal import JournalRow, check_format, rows
 from persistence.journal.witness_file import Seal
 from persistence.postgres.database import Connection, Database
-from persistence.tables.verify_tables import Findings, Tables
+from persistence.tables.verify_tables import Findings, TableComparison
 
 CHECKS: Final = (
     "the chain of digests",
@@ -61,7 +61,10 @@ async def id_at(connection: Connection, moment: datetime) -> int:
 
 
 async def replay(
-    connection: Connection, to: int, progress: Progress, watch: Callable[[Fact], None] = lambda fact: None
+    connection: Connection,
+    to: int,
+    progress: ReportProgress,
+    watch: Callable[[Fact], None] = lambda fact: None,
 ) -> tuple[Exchange, Counter[str]]:
     """The exchange as of one journal id, and how many facts there were of each kind."""
     exchange, counts = Exchange(), Counter[str]()
@@ -91,7 +94,7 @@ class Verification:
     """Whose seals count: the public halves of the exchange's key and of those it had before."""
     seals: int = 0
 
-    async def run(self, progress: Progress) -> None:
+    async def run(self, progress: ReportProgress) -> None:
         """Find what is wrong; `DamagedError` if it cannot even be replayed to its end."""
         head = await head_of(self.connection)
         reached = await self.connection.fetch_value("SELECT journal_id FROM projector_cursor")
@@ -99,7 +102,7 @@ class Verification:
             "SELECT journal_id, digest FROM snapshots WHERE format = $1 ORDER BY journal_id DESC LIMIT 1",
             snapshots.FORMAT,
         )
-        tables = Tables(self.connection, self.findings["the tables"])
+        tables = TableComparison(self.connection, self.findings["the tables"])
         if reached == 0:
             await tables.compare_state(self.exchange)
         chain, broken = Chain(), self.findings["the chain of digests"]
@@ -138,7 +141,7 @@ class Verification:
         for violation in self.exchange.audit(self.history):
             self.findings["the invariants"].note(f"{violation.invariant}: {violation.told()}")
 
-    async def _check_seals(self, batch: list[Row]) -> None:
+    async def _check_seals(self, batch: list[JournalRow]) -> None:
         """Each seal among these rows: whose it is, and whether the journal still ends there as it did."""
         digests = {row.id: row.digest for row in batch}
         for row in await self.connection.fetch(

@@ -24,7 +24,7 @@ from kernel.events import encode_event
 from persistence.journal import journal, witnesses
 from persistence.journal.recovery import recover
 from persistence.journal.seals import Sealer, SealKey
-from persistence.journal.snapshotter import rehearsing
+from persistence.journal.snapshotter import snapshotter_running
 from persistence.journal.witness_file import WitnessFile
 from persistence.postgres import database, embedded
 from persistence.postgres.migrate import migrate
@@ -86,7 +86,7 @@ async def serve(socket: str, folder: str | None) -> None:
             await witnesses.check(asking, KEY, witness.read())
         exchange = await recover(db, KEY)
         actors = Actors(exchange, writer)
-        await stack.enter_async_context(rehearsing(db, KEY, lambda: actors.durable, SNAPSHOT_EVERY))
+        await stack.enter_async_context(snapshotter_running(db, KEY, lambda: actors.durable, SNAPSHOT_EVERY))
         nursery = await stack.enter_async_context(trio.open_nursery())
         await nursery.start(actors.run)
         nursery.start_soon(Sealer(db, writer, KEY, witness).run)

@@ -39,7 +39,7 @@ from kernel.commands import (
 )
 from kernel.exchange import Exchange
 from persistence.journal.recovery import applied
-from persistence.journal.wal import decode_asked, fact_of
+from persistence.journal.wal import decode_request, fact_of
 from persistence.postgres import database, embedded
 from persistence.postgres.database import Database
 from tests.crash.server import Told
@@ -221,7 +221,7 @@ async def replayed_and_reenacted(db: Database, record: Record) -> Exchange:
         fact = fact_of(row)
         if row["command"] is not None:
             assert expected == [], "the command before is not there as a whole"
-            _, command = decode_asked(row["command"])
+            _, command = decode_request(row["command"])
             expected = list(actor.execute(command).facts)
         assert fact == expected.pop(0)
         applied(replica, fact)

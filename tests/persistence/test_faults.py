@@ -79,7 +79,7 @@ async def test_a_silent_connection_is_given_up(
     proxy: Proxy, journal: DurableJournal, db: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No end, no error, no answer: a cable is cut somewhere. After a while the writer connects anew."""
-    journal.statement_patience = 0.5
+    journal.statement_timeout = 0.5
     exchange = Exchange()
     for number, moment in enumerate(MOMENTS):
         proxy.cue = at(moment, Fault.SILENCE)

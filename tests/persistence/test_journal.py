@@ -12,7 +12,7 @@ from kernel.journal import JournalError
 from persistence import DatabaseUnusableError
 from persistence.journal import journal as journals
 from persistence.journal.journal import DurableJournal
-from persistence.journal.wal import decode_asked
+from persistence.journal.wal import decode_request
 from persistence.postgres.database import Connection, Database
 from tests.journal_contract import *  # noqa: F403 - the tests of every journal, run here on this one
 from tests.journal_contract import decide, deposits, facts_of, opening, read
@@ -30,7 +30,7 @@ async def test_the_command_is_kept_beside_its_first_fact(
     decided = decide(Exchange(), opening())
     await journal.append([journal.pack(decided)])
     rows = await connection.fetch("SELECT id, command FROM wal_events ORDER BY id")
-    kept = {row["id"]: decode_asked(row["command"]) for row in rows if row["command"] is not None}
+    kept = {row["id"]: decode_request(row["command"]) for row in rows if row["command"] is not None}
     assert kept == {one.outcome.facts[0].id: (one.correlation_id, one.command) for one in decided}
     assert len(rows) > len(kept)
 

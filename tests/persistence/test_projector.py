@@ -18,9 +18,9 @@ from kernel.journal import Decided
 from persistence.postgres.database import Connection, Database
 from persistence.tables.folding import Batch
 from persistence.tables.projector import NICENESS, SESSION, Projector, give_way
-from persistence.tables.projector_process import PACE, Progress, projecting
+from persistence.tables.projector_process import PACE, ProjectorProgress, projector_running
 from persistence.tables.table_writer import write
-from persistence.tables.verify_tables import Findings, Tables
+from persistence.tables.verify_tables import Findings, TableComparison
 from tests.kernel.trading import NOON, Trading, busy_day
 from tests.persistence.journaled import decided, file, traded
 
@@ -51,7 +51,7 @@ async def contents(connection: Connection) -> dict[str, list[dict[str, Any]]]:
 
 async def differences(connection: Connection, exchange: Exchange, facts: list[Fact]) -> list[str]:
     findings = Findings()
-    tables = Tables(connection, findings)
+    tables = TableComparison(connection, findings)
     await tables.compare_added(facts)
     await tables.compare_state(exchange)
     return findings.words
@@ -174,7 +174,7 @@ async def test_two_at_once_count_nothing_twice(db: Database, connection: Connect
 
 
 async def test_what_comes_behind_a_gap_has_not_happened_yet(db: Database, connection: Connection) -> None:
-    """Of two transactions in flight the later may be there first: it waits for the one ahead of it."""
+    """The journal has no gaps: a row behind one is projected when the row before it is there."""
     _, everything = traded(0)
     facts = facts_of(everything)
     await file(connection, everything)
@@ -204,8 +204,8 @@ async def test_its_process_can_be_killed_in_the_middle_of_a_batch(
     exchange, everything = traded(500)
     facts = facts_of(everything)
     await file(connection, everything, transaction=500)
-    progress, killed = Progress(), set[int]()
-    async with projecting(database_url, progress):
+    progress, killed = ProjectorProgress(), set[int]()
+    async with projector_running(database_url, progress):
         for table in ("orders", "trades", "ledger_entries", "projector_cursor"):
             async with connection.transaction():
                 await connection.execute(f"LOCK TABLE {table} IN SHARE MODE")
@@ -293,7 +293,7 @@ async def test_the_projector_is_told_ten_times_a_second_or_at_once_if_somebody_w
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """The larger a batch, the less each fact costs; who asks about the past is not to wait for that."""
-    progress, told = Progress(), list[tuple[float, int]]()
+    progress, told = ProjectorProgress(), list[tuple[float, int]]()
 
     async def listen() -> None:
         while True:
@@ -317,7 +317,7 @@ async def test_the_projector_is_told_ten_times_a_second_or_at_once_if_somebody_w
 
 
 async def test_who_waits_for_the_tables_is_told_when_they_are_there_or_that_they_are_not() -> None:
-    progress = Progress()
+    progress = ProjectorProgress()
     progress.wake(5)
     assert progress.lag_events == 5
     assert not await progress.until(5, 0.01)

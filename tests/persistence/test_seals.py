@@ -38,8 +38,8 @@ async def findings(connection: Connection, *public_keys: bytes) -> list[str]:
 async def test_a_growing_journal_is_sealed_again_and_again_and_a_resting_one_is_not(
     db: Database, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert seals.EVERY <= 60
-    monkeypatch.setattr(seals, "EVERY", 0.01)
+    assert seals.SEAL_EVERY <= 60
+    monkeypatch.setattr(seals, "SEAL_EVERY", 0.01)
     exchange, before = traded(0)
     ends: list[int] = []
     async with journal.opened(db) as writer, trio.open_nursery() as nursery:

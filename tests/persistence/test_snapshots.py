@@ -169,7 +169,7 @@ async def test_a_rehearsal_writes_what_a_restart_arrives_at(
     db: Database, connection: Connection, database_url: str
 ) -> None:
     exchange = await filed(connection, db, 60, at=[6_050])
-    async with snapshotter.rehearsing(db, KEY, lambda: exchange.head, every=1):
+    async with snapshotter.snapshotter_running(db, KEY, lambda: exchange.head, every=1):
         with trio.fail_after(60):
             while len(await ids(connection)) < 2:
                 await trio.sleep(0.05)
@@ -187,7 +187,7 @@ async def test_a_rehearsal_that_fails_is_told_and_writes_nothing(
     exchange = await filed(connection, db, 60, at=[6_050])
     await connection.execute("DELETE FROM wal_events WHERE id = $1", exchange.head - 3)
     told = ""
-    async with snapshotter.rehearsing(db, KEY, lambda: exchange.head, every=1):
+    async with snapshotter.snapshotter_running(db, KEY, lambda: exchange.head, every=1):
         with trio.fail_after(60):
             while "the rehearsal of a restart failed" not in told:
                 await trio.sleep(0.05)

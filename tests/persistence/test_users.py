@@ -6,7 +6,7 @@ import pytest
 
 from kernel.codes import AMM_ID
 from persistence.postgres.database import Connection, Database
-from persistence.tables.users import Line, Users
+from persistence.tables.users import ChangeListener, Users
 
 ADD = "INSERT INTO users (username, email, password_hash) VALUES ('ann', 'ann@example.com', 'x')"
 A_SESSION = (
@@ -25,7 +25,7 @@ STATEMENTS = {
 
 
 @pytest.fixture
-async def line(db: Database) -> AsyncIterator[Line]:
+async def line(db: Database) -> AsyncIterator[ChangeListener]:
     """What a server on this database hears."""
     async with Users(db).listening() as line:
         yield line
@@ -41,7 +41,7 @@ async def test_a_change_made_in_plain_sql_is_heard_and_of_whom(
         assert await line.heard(10) == {"" if "TRUNCATE" in STATEMENTS[name] else AMM_ID}
 
 
-async def test_what_changes_nobodys_rights_is_not_heard(line: Line, connection: Connection) -> None:
+async def test_what_changes_nobodys_rights_is_not_heard(line: ChangeListener, connection: Connection) -> None:
     """Else every login would have everything looked up anew."""
     await connection.execute(A_SESSION)
     await connection.execute("UPDATE sessions SET last_used_at = now(), refresh_hash = sha256('z')")
@@ -51,7 +51,9 @@ async def test_what_changes_nobodys_rights_is_not_heard(line: Line, connection: 
     assert await line.heard(0.1) == frozenset()
 
 
-async def test_a_change_that_was_taken_back_is_not_heard(line: Line, connection: Connection) -> None:
+async def test_a_change_that_was_taken_back_is_not_heard(
+    line: ChangeListener, connection: Connection
+) -> None:
     """Only the second change is: what is heard comes with the commit, so who looks then sees it."""
     await connection.execute("BEGIN")
     await connection.execute(ADD)
@@ -62,7 +64,7 @@ async def test_a_change_that_was_taken_back_is_not_heard(line: Line, connection:
 
 
 async def test_what_was_committed_before_a_question_was_told_before_its_answer(
-    line: Line, connection: Connection
+    line: ChangeListener, connection: Connection
 ) -> None:
     """So an answer says until when everything is known, without waiting for anything."""
     for _ in range(50):
@@ -71,7 +73,7 @@ async def test_what_was_committed_before_a_question_was_told_before_its_answer(
         assert await line.heard(0) == {AMM_ID}
 
 
-async def test_what_the_program_changes_is_heard_too(line: Line, db: Database) -> None:
+async def test_what_the_program_changes_is_heard_too(line: ChangeListener, db: Database) -> None:
     users = Users(db)
     user = await users.add("ann", "ann@example.com", "x", "USER")
     assert not isinstance(user, str)
