@@ -7,7 +7,7 @@ import msgspec
 from adapters.access.identity import Principal
 from adapters.access.rate_limits import Bucket, check, has_a_price
 from adapters.operations.lookups import counted_in
-from adapters.operations.operation import AnyOperation, admit
+from adapters.operations.operation import AnyOperation, Caller, admit
 from adapters.operations.table import STREAMED
 from adapters.service.server import Server
 from adapters.stream.messages import Unreadable
@@ -24,11 +24,17 @@ encode = msgspec.json.Encoder().encode
 
 def command_of(server: Server, principal: Principal, message: Message | Unreadable) -> AnyCommand | None:
     """The command to the kernel; None if the adapter answers this one by itself."""
-    row = message.operation if isinstance(message, Unreadable) else ROWS[type(message)]
+    row = message.operation if type(message) is Unreadable else ROWS[type(message)]
     is_limited = False
     if row is not None:
-        admit(row.caller, principal)
-        is_limited = row.bucket is not None and count(server, row.bucket, principal, message)
+        if row.caller is not Caller.USER:
+            admit(row.caller, principal)
+        if row.bucket is not None:
+            # Replaces count per market, those for markets that do not exist together.
+            market_id = counted_in(server.exchange, message) if isinstance(message, ReplaceBody) else ""
+            quota = server.rate_limits.take(row.bucket, principal, market_id)
+            check(quota)
+            is_limited = quota is not None
     if isinstance(message, Unreadable):
         raise message.refusal
     assert row is not None
@@ -39,11 +45,3 @@ def command_of(server: Server, principal: Principal, message: Message | Unreadab
     if not (is_limited or row.bucket is Bucket.CANCEL or has_a_price(wish)):
         check(server.rate_limits.take_journal(principal, len(encode(wish))))
     return command
-
-
-def count(server: Server, bucket: Bucket, principal: Principal, message: Message | Unreadable) -> bool:
-    """Whether it is limited. Replaces count per market, those for markets that do not exist together."""
-    market_id = counted_in(server.exchange, message) if isinstance(message, ReplaceBody) else ""
-    quota = server.rate_limits.take(bucket, principal, market_id)
-    check(quota)
-    return quota is not None

@@ -16,6 +16,8 @@ from adapters.operations.table import STREAMED
 from adapters.sockets.websocket import BINARY, FRAME_MAX, TEXT, frame
 from adapters.stream.bounds import (
     COMMANDS_MAX,
+    DEPTH_MAX,
+    MEMBERS_MAX,
     SPACE,
     UnreadableFrameError,
     check_json,
@@ -146,6 +148,7 @@ MSGPACK: Final = Encoding(
     msgspec.msgpack.Decoder(msgspec.Raw).decode,
     msgspec.msgpack.Decoder(list[msgspec.Raw]).decode,
 )
+decode_batch: Final[Callable[[bytes], list[Message]]] = msgspec.json.Decoder(list[AnyMessage]).decode
 PROTOCOLS: Final = {encoding.protocol: encoding for encoding in (JSON, MSGPACK)}
 
 
@@ -154,9 +157,30 @@ def read_frame(received: str | bytes) -> Iterator[Message | Unreadable]:
 
     That may show late, so what is read first must not be carried out before all is read.
     """
+    if isinstance(received, str) and (messages := read_flat(received.encode())) is not None:
+        yield from messages
+        return
     encoding, values = split(received)
     for value in values:
         yield read_one(encoding, value)
+
+
+def read_flat(data: bytes) -> list[Message] | None:
+    """A batch of well-formed commands with hardly anything nested in them; None for any other frame.
+
+    Nearly every batch is one. That it holds no more than it may shows in its brackets and commas alone: each
+    command opens one, so few are left to be nested, and there are no more members than commas and brackets.
+    """
+    opens = data.count(b"[") + data.count(b"{")
+    if opens + data.count(b",") > MEMBERS_MAX:
+        return None
+    try:
+        if len(JSON.decode_batch(data)) > COMMANDS_MAX:
+            return None
+        messages = decode_batch(data)
+    except (ValueError, RecursionError):
+        return None
+    return messages if opens - len(messages) < DEPTH_MAX else None
 
 
 def split(received: str | bytes) -> tuple[Encoding, list[msgspec.Raw]]:

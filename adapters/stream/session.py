@@ -5,7 +5,7 @@ not the commands.
 """
 
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import islice
 from typing import Final, Protocol
@@ -54,8 +54,10 @@ INTRODUCTION_MAX: Final = 4096
 AUTH_TIMEOUT: Final = 5.0
 """Seconds a connection may take to say who it is."""
 HEARTBEAT: Final = HEARTBEAT_MS / 1000
-COMMANDS_A_TURN: Final = 32
-"""Commands read or admitted before others get their turn: a millisecond or two if all of them are wrong."""
+A_TURN: Final = 256
+"""Commands read or admitted before others get their turn: a millisecond or two, whatever they are."""
+WRONG: Final = 8
+"""As so many counts one that is wrong: to find out what is wrong with it takes as long."""
 
 
 class Hub(Courier, Protocol):
@@ -91,7 +93,7 @@ class Session:
         is_amm = principal is not None and principal.is_amm
         self._in_flight_max = IN_FLIGHT_MAX_AMM if is_amm else IN_FLIGHT_MAX
         self._since_turn = 0
-        """Commands handled since others had their turn."""
+        """Commands handled since others had their turn, weighed."""
         self.outbox = Outbox(socket, encoding, self._server.actors, partial(hub.touch, self))
         self.lanes = Lanes(self, hub, self.outbox, hub.fresh_id())
         self._events = 0
@@ -143,7 +145,7 @@ class Session:
             await self._meet(encoding, received)
             return
         try:
-            operations = [operation async for operation in self._read(received)]
+            operations = await self._read(received)
         except UnreadableFrameError as trouble:
             self._give_up(encoding, Error(trouble.code, str(trouble)))
             return
@@ -152,7 +154,9 @@ class Session:
         run: list[Entry] = []
         lane_of_run: str | None = None
         for operation in operations:
-            await self._give_way()
+            self._since_turn += WRONG if type(operation) is Unreadable else 1
+            if self._since_turn >= A_TURN:
+                await self._give_way()
             if operation.cid is None:
                 break
             if operation.cid in self.lanes.in_flight:
@@ -182,20 +186,22 @@ class Session:
             self._give_up(encoding, Error(last.refusal.code, last.refusal.message))
         self.outbox.flush()
 
-    async def _read(self, received: str | bytes) -> AsyncIterator[Message | Unreadable]:
+    async def _read(self, received: str | bytes) -> list[Message | Unreadable]:
         """The commands of a frame, up to the first to which nothing can be answered."""
+        read: list[Message | Unreadable] = []
         for operation in read_frame(received):
-            await self._give_way()
-            yield operation
+            read.append(operation)
             if operation.cid is None:
-                return
+                break
+            self._since_turn += WRONG if type(operation) is Unreadable else 1
+            if self._since_turn >= A_TURN:
+                await self._give_way()
+        return read
 
     async def _give_way(self) -> None:
-        """Let others have their turn after every so many commands."""
-        self._since_turn += 1
-        if self._since_turn >= COMMANDS_A_TURN:
-            self._since_turn = 0
-            await trio.lowlevel.checkpoint()
+        """Let others have their turn."""
+        self._since_turn = 0
+        await trio.lowlevel.checkpoint()
 
     def _check_room(self) -> None:
         if self._hub.is_stopping:
