@@ -144,7 +144,7 @@ def row_of(fact: Fact, fill: Fill, order: Any) -> dict[str, Any]:
         "trade_id": trade_name(trade.trade_id),
         "scenario": trade.scenario,
         "maker_order_id": fill.order_id,
-        "price": fill.trade_price,
+        "price_cents": fill.trade_price,
         "quantity": fill.fill_qty,
         "maker_fee": trade.maker_fee,
         "taker_fee": trade.taker_fee,
