@@ -39,10 +39,10 @@ BATCH: Final = 2_500
 LAST: Final = 2**63 - 1
 """No journal comes that far."""
 # COPY takes no parameters: its bounds are written into it.
-COPY_SOME: Final = """
-    SELECT id, created_at, market_id, event_type, payload, command, digest
-    FROM wal_events WHERE id > %d AND id <= %d ORDER BY id LIMIT %d
-"""
+COPY_SOME: Final = (
+    f"SELECT {', '.join(COLUMNS)} "  # noqa: S608 - our own words
+    "FROM wal_events WHERE id > %d AND id <= %d ORDER BY id LIMIT %d"
+)
 # The driver decodes a number faster than a time.
 READ: Final = """
     SELECT id, (extract(epoch FROM created_at) * 1000000)::BIGINT AS at, market_id, payload, digest

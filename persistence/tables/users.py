@@ -25,7 +25,22 @@ from persistence.postgres.database import (
 
 CHANNEL: Final = "verdict_users"
 """On which the triggers of schema.sql notify."""
-COLUMNS: Final = "id, username, email, account_type, is_active, created_at, token_generation"
+
+
+@attrs.frozen
+class User:
+    """A row, without the password. Its members are the columns that are read."""
+
+    id: str
+    username: str
+    email: str
+    account_type: str
+    is_active: bool
+    created_at: datetime
+    token_generation: int
+
+
+COLUMNS: Final = ", ".join(column.name for column in attrs.fields(User))
 STANDINGS: Final = f"""
     SELECT {COLUMNS},
            ARRAY(SELECT sessions.id FROM sessions
@@ -40,19 +55,6 @@ TAKEN: Final[dict[str, Literal["username", "email"]]] = {
     "uq_users_username": "username",
     "uq_users_email": "email",
 }
-
-
-@attrs.frozen
-class User:
-    """A row, without the password."""
-
-    id: str
-    username: str
-    email: str
-    account_type: str
-    is_active: bool
-    created_at: datetime
-    token_generation: int
 
 
 @attrs.frozen
@@ -190,15 +192,7 @@ async def standings(connection: Connection, user_ids: Iterable[str]) -> dict[str
 
 
 def user_of(row: Any) -> User:
-    return User(
-        str(row["id"]),
-        row["username"],
-        row["email"],
-        row["account_type"],
-        row["is_active"],
-        row["created_at"],
-        row["token_generation"],
-    )
+    return User(**{column.name: row[column.name] for column in attrs.fields(User)} | {"id": str(row["id"])})
 
 
 def uuid_of(text: str) -> uuid.UUID | None:

@@ -281,8 +281,8 @@ async def test_what_changed_is_found_by_its_key_in_tables_of_any_size(
         batch = Batch(fact.id - 1)
         batch.add(fact)
         await write(explaining, batch)
-    changed = set(PROJECTIONS) - {"trades", "ledger_entries"}
-    assert explaining.plans.keys() == changed | {"projector_cursor"}
+    changed = explaining.plans.keys() - {"projector_cursor"}  # which has one row
+    assert changed >= {"accounts", "markets", "amm_markets", "orders", "positions", "circuit_breaker_events"}
     for table in changed:
         plan = explaining.plans[table]
         assert "Index" in plan or "Conflict Arbiter" in plan, plan
