@@ -135,15 +135,15 @@ def market_ended() -> None:
 
 async def holder_judged(identities: Identities, token: str) -> float:
     """Microseconds from a token to who holds it and may do what, while the users' table tells of changes."""
-    while not identities.hears:
+    while not identities.is_current:
         await trio.sleep(0.01)
-    await identities.holder(token)
+    await identities.authenticate(token)
     settle()
     runs = []
     for _ in range(RUNS):
         begun = time.process_time()
         for _ in range(TIMES):
-            await identities.holder(token)
+            await identities.authenticate(token)
         runs.append((time.process_time() - begun) / TIMES * 1e6)
     return statistics.median(runs)
 

@@ -1,4 +1,4 @@
-"""Who is calling and what may that caller do: addresses, tokens, passwords, keys, rate limits.
+"""Who is calling, and how often they may: addresses, tokens, passwords, keys, rate limits.
 
-It knows the wire's codes, not what is asked.
+It knows the codes of refusals, not the operations.
 """

@@ -1,4 +1,4 @@
-"""Who is at the other end, by address: behind which proxies, and whom an address counts as."""
+"""Addresses of clients: which one counts behind trusted proxies, and which addresses count as one."""
 
 import ipaddress
 
@@ -6,7 +6,7 @@ from adapters.runtime.settings import Network
 
 
 def caller_address(peer: str, forwarded_for: str, proxies: tuple[Network, ...]) -> str:
-    """Whom a connection speaks for. Proxies we trust are asked, from the nearest on."""
+    """The client's address: `peer`, or what trusted proxies forwarded, followed from the nearest on."""
     if not proxies:
         return peer
     hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
@@ -16,7 +16,7 @@ def caller_address(peer: str, forwarded_for: str, proxies: tuple[Network, ...]) 
 
 
 def without_port(hop: str) -> str:
-    """Some proxies tell the port as well: counted with it, each connection would be somebody else's."""
+    """Strip the port that some proxies append; with it each connection would count as another client."""
     if hop.startswith("["):
         return hop[1:].partition("]")[0]
     return hop.partition(":")[0] if hop.count(":") == 1 else hop
@@ -34,8 +34,8 @@ def is_within(address: str, networks: tuple[Network, ...]) -> bool:
     return any(parsed in network for network in networks)
 
 
-def household(address: str) -> str:
-    """Whom an address counts as: one for IPv4; for IPv6 the network, of which anybody has a whole one."""
+def counted_address(address: str) -> str:
+    """The address itself for IPv4; for IPv6 its /64 network, since every client has a whole one."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -1,13 +1,13 @@
-"""Who is calling: from a token and the users' tables to a principal, or a refusal.
+"""Who is calling: turns a token into a principal, or a refusal, with the help of the users' tables.
 
-What a token is worth is read from the tables as they are now, never from the token. They are remembered, and
-looked at anew whenever anybody changes them, in this process or another: so a request costs no query, and an
-open connection ends when what it was opened with does.
+What a token permits is decided by the tables as they are now, never by the token alone. The tables are
+cached, and read again whenever somebody changes them, in this process or another. So a request costs no
+query, and an open connection is closed when its token becomes invalid.
 
-How new is what is remembered is known, too. The line on which changes are told is asked for a sign of life
-all the time, and what is remembered counts only for as long after its last question as a change may take to
-be noticed. A line that is lost, or only silent, is nothing to rely on: then every request asks the tables,
-and open connections are judged by asking again and again.
+The cache must never be old. Changes arrive as notifications from the database, and the listener is queried
+all the time to prove that it works. The cache counts only for a short time after the last query that was
+answered. If the listener is lost or silent, every request reads the tables, and open connections are checked
+by polling.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -30,23 +30,23 @@ log = structlog.get_logger(__name__)
 AMM_ALIAS: Final = "AMM_SYSTEM_001"
 """What the market maker may call itself in a header; it is stored nowhere."""
 REMEMBERED: Final = 50_000
-"""Users of whom is remembered what their tokens are worth; with more of them, all are looked up anew."""
+"""Users in the cache; when there are more, it is emptied."""
 
-# A change is noticed within a second: TRUSTED, POLL and an answer must fit into one.
-BEAT: Final = 0.25
-"""Seconds between two questions to the line on which changes are told."""
-AGAIN: Final = 0.01
-"""Seconds to the next one when an answer was overtaken by a change of our own."""
+# A change must take effect within a second: TRUSTED, POLL and a query fit into one.
+CHECK_EVERY: Final = 0.25
+"""Seconds between two queries that prove the listener works."""
+CHECK_AGAIN: Final = 0.01
+"""Seconds to the next query if this process changed users while one was under way."""
 TRUSTED: Final = 0.6
-"""Seconds after a question for which its answer counts."""
+"""Seconds after a query for which the cache counts as current."""
 POLL: Final = 0.2
-"""Seconds between two looks at the tables while the line says nothing."""
+"""Seconds between two reads of the tables while there is no working listener."""
 SILENCE: Final = 5.0
-"""Seconds after which a line that does not answer is given up, and another one sought."""
+"""Seconds after which a listener that does not answer is given up."""
 RETRY: Final = 0.5
-"""Seconds before that."""
+"""Seconds before the next one is opened."""
 EVERYBODY: Final = ""
-"""Among ids of users: any of them."""
+"""Among the ids of changed users: all of them."""
 
 
 class User(Protocol):
@@ -69,24 +69,24 @@ class User(Protocol):
 
 
 class Standing(Protocol):
-    """What a user's tokens are worth."""
+    """What decides whether a user's tokens are valid."""
 
     @property
     def user(self) -> User: ...
     @property
     def sessions(self) -> Collection[str]:
-        """Those that live."""
+        """The ids of sessions that have not ended."""
 
     @property
     def ended_tokens(self) -> Mapping[bytes, datetime]:
-        """Which end, or have ended, before their time, by their hashes."""
+        """When service tokens end that were ended early, by their hashes."""
 
 
-class Line(Protocol):
-    """On which changes are told. What it has told is complete as of the last thing it was asked."""
+class ChangeListener(Protocol):
+    """Receives notifications of changes; when a query is answered, all before it have been received."""
 
     async def heard(self, seconds: float) -> frozenset[str]:
-        """Of which users something changed, as soon as it did; nobody when it took too long."""
+        """Wait for changes, and return the ids of changed users; none if there was no change in time."""
 
     async def standings(self, user_ids: Iterable[str]) -> Mapping[str, Standing]: ...
 
@@ -108,9 +108,9 @@ class Users(Protocol):
         """False if there is no such user."""
 
     async def standings(self, user_ids: Iterable[str]) -> Mapping[str, Standing]:
-        """Who is no user is left out."""
+        """By user id; unknown ids are left out."""
 
-    def listening(self) -> AbstractAsyncContextManager[Line]: ...
+    def listening(self) -> AbstractAsyncContextManager[ChangeListener]: ...
 
 
 @attrs.frozen
@@ -121,7 +121,7 @@ class Principal:
     username: str
     account_type: AccountType
     claims: Claims
-    """What the token says; whom it is of, and as what, is not taken from there."""
+    """What the token says; user and role are not taken from it."""
     expires_at: int
     """When the token ends, in seconds since the Unix epoch."""
 
@@ -139,25 +139,25 @@ class Principal:
 
 
 @attrs.define(eq=False)
-class Permit:
-    """What an open connection lives by: a token, judged anew whenever what it is worth may have changed."""
+class WatchedToken:
+    """The token of an open connection, checked again whenever it may have become invalid."""
 
     principal: Principal
-    """As it was judged last."""
-    lose: Callable[[str], None]
-    """Called once when it is worth nothing any more, with the reason."""
+    """As of the last check."""
+    on_invalid: Callable[[str], None]
+    """Called once when the token has become invalid, with the reason."""
 
 
 @attrs.define(eq=False)
-class Question:
-    """One that the tables have not answered yet."""
+class Lookup:
+    """A query that is under way."""
 
     overtaken: set[str] = attrs.field(factory=set)
-    """Users of whom something changed since: of them the answer may be an old one."""
+    """Users who have changed since it began: for them the answer may be old."""
 
 
 class Identities:
-    """Turns tokens into principals, and ends what was opened with tokens that open nothing any more."""
+    """Turns tokens into principals, and closes connections whose tokens have become invalid."""
 
     def __init__(
         self, tokens: Tokens, users: Users, clock: Clock, unavailable: tuple[type[Exception], ...]
@@ -166,35 +166,35 @@ class Identities:
         self._users = users
         self._clock = clock
         self._unavailable = unavailable
-        """What is raised when the tables cannot be asked."""
+        """The exceptions raised while the database cannot be reached."""
         self._known: dict[str, Standing] = {}
-        self._questions: set[Question] = set()
+        self._lookups: set[Lookup] = set()
         self._complete_at = -TRUSTED
-        """When the line was asked what it answered last: of everything until then it has told."""
-        self._permits: dict[str, set[Permit]] = {}
-        """Of open connections, by user."""
+        """When the listener's last answered query began: all changes before that are known."""
+        self._watched: dict[str, set[WatchedToken]] = {}
+        """Tokens of open connections, by user."""
 
     @property
-    def hears(self) -> bool:
-        """Whether what is remembered is as new as it must be."""
+    def is_current(self) -> bool:
+        """Whether the cache can be relied on."""
         return trio.current_time() - self._complete_at < TRUSTED
 
     # Requests
 
-    async def identify(self, authorization: str | None, amm_name: str | None = None) -> Principal:
-        """The principal behind an Authorization header; refuses who is nobody, and who is disabled."""
+    async def authenticate_header(self, authorization: str | None, amm_name: str | None = None) -> Principal:
+        """The principal of an Authorization header; raises RefusedError if there is none."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise not_authenticated("a bearer token is needed")
-        return await self.holder(token, amm_name)
+        return await self.authenticate(token, amm_name)
 
-    async def holder(self, token: str, amm_name: str | None = None) -> Principal:
-        """The principal who holds this token."""
+    async def authenticate(self, token: str, amm_name: str | None = None) -> Principal:
+        """The principal of a token; raises RefusedError if the token is not valid."""
         try:
             claims = self._tokens.read(token, TokenType.ACCESS, TokenType.SERVICE)
         except TokenError as trouble:
             raise not_authenticated(str(trouble)) from None
-        standing = self._known.get(claims.sub) if self.hears else None
+        standing = self._known.get(claims.sub) if self.is_current else None
         if standing is None:
             standing = await self._look_up(claims.sub)
         principal = self._judge(claims, standing)
@@ -204,11 +204,11 @@ class Identities:
 
     async def _look_up(self, user_id: str) -> Standing | None:
         while True:
-            with self._asking() as question:
+            with self._looking_up() as lookup:
                 standing = (await self._users.standings([user_id])).get(user_id)
-            if question.overtaken.isdisjoint((user_id, EVERYBODY)):
+            if lookup.overtaken.isdisjoint((user_id, EVERYBODY)):
                 break
-        if standing is not None and self.hears:
+        if standing is not None and self.is_current:
             self._remember(user_id, standing)
         return standing
 
@@ -218,7 +218,7 @@ class Identities:
         self._known[user_id] = standing
 
     def _judge(self, claims: Claims, standing: Standing | None) -> Principal:
-        """Who a token makes somebody, as things stand; raises why it makes nobody."""
+        """The principal of a token, given its user's standing; raises RefusedError if it is not valid."""
         if standing is None:
             raise not_authenticated("the token is of no user")
         user = standing.user
@@ -235,12 +235,12 @@ class Identities:
                 raise not_authenticated("the token was renewed, and has ended")
         return Principal(user.id, user.username, AccountType(user.account_type), claims, ends_at)
 
-    # What is remembered
+    # The cache
 
     def forget(self, *user_ids: str) -> None:
-        """Something changed of these users."""
-        for question in self._questions:
-            question.overtaken.update(user_ids)
+        """Drop these users from the cache: something about them has changed."""
+        for lookup in self._lookups:
+            lookup.overtaken.update(user_ids)
         if EVERYBODY in user_ids:
             self._known.clear()
         else:
@@ -248,30 +248,30 @@ class Identities:
                 self._known.pop(user_id, None)
 
     @contextmanager
-    def _asking(self) -> Iterator[Question]:
-        question = Question()
-        self._questions.add(question)
+    def _looking_up(self) -> Iterator[Lookup]:
+        lookup = Lookup()
+        self._lookups.add(lookup)
         try:
-            yield question
+            yield lookup
         finally:
-            self._questions.discard(question)
+            self._lookups.discard(lookup)
 
     # Open connections
 
-    def keep(self, principal: Principal, lose: Callable[[str], None]) -> Permit:
-        """Watch over what was opened just now; `let_go` ends that."""
-        permit = Permit(principal, lose)
-        self._permits.setdefault(principal.user_id, set()).add(permit)
-        return permit
+    def watch(self, principal: Principal, on_invalid: Callable[[str], None]) -> WatchedToken:
+        """Check the token of a connection that was just opened, until `unwatch`."""
+        watched = WatchedToken(principal, on_invalid)
+        self._watched.setdefault(principal.user_id, set()).add(watched)
+        return watched
 
-    def let_go(self, permit: Permit) -> None:
-        of_user = self._permits.get(permit.principal.user_id, set())
-        of_user.discard(permit)
+    def unwatch(self, watched: WatchedToken) -> None:
+        of_user = self._watched.get(watched.principal.user_id, set())
+        of_user.discard(watched)
         if not of_user:
-            self._permits.pop(permit.principal.user_id, None)
+            self._watched.pop(watched.principal.user_id, None)
 
     async def run(self) -> None:
-        """Hear of changes and see to it that they take effect; as long as the server does."""
+        """Follow changes and let them take effect, until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._listen)
             nursery.start_soon(self._poll)
@@ -280,72 +280,72 @@ class Identities:
     async def _listen(self) -> None:
         while True:
             try:
-                async with self._users.listening() as line:
-                    await self._follow(line)
+                async with self._users.listening() as listener:
+                    await self._follow(listener)
             except self._unavailable as trouble:
                 log.warning("cannot hear of changes to users", why=str(trouble))
             except trio.TooSlowError:
                 log.warning("cannot hear of changes to users", why="the database does not answer")
             await trio.sleep(RETRY)
 
-    async def _follow(self, line: Line) -> None:
-        """One line, until it ends. What happened before it is not known."""
+    async def _follow(self, listener: ChangeListener) -> None:
+        """Follow one listener until it fails. Anything may have changed before it was opened."""
         changed = frozenset({EVERYBODY})
         while True:
             self.forget(*changed)
             asked_at = trio.current_time()
-            with self._asking() as question, trio.fail_after(SILENCE):
-                # Also when there is nobody to ask for: an answer says that the line is alive.
+            with self._looking_up() as lookup, trio.fail_after(SILENCE):
+                # Also if nobody is connected: an answer proves that the listener works.
                 asked = self._connected(changed)
-                standings = await line.standings(asked)
+                standings = await listener.standings(asked)
             self._complete_at = asked_at
-            # Requests of our own change users, too. It must not matter to others how often: whoever could
-            # make us ask again and again would keep all changes from being heard.
-            again = frozenset(asked) & question.overtaken
+            # Requests to this process change users, too. However often they do, the changes of others must
+            # take effect meanwhile: so only users overtaken by a change are looked up again.
+            again = frozenset(asked) & lookup.overtaken
             self._apply(standings, [one for one in asked if one not in again])
-            changed = again | await line.heard(AGAIN if again else BEAT)
+            changed = again | await listener.heard(CHECK_AGAIN if again else CHECK_EVERY)
 
     async def _poll(self) -> None:
-        """Look again and again at those who are connected, while no line tells of changes."""
+        """Check the connected users by polling while no listener works."""
         everybody = frozenset({EVERYBODY})
         while True:
             await trio.sleep(POLL)
-            if self.hears or not self._permits:
+            if self.is_current or not self._watched:
                 continue
             try:
                 with trio.move_on_after(SILENCE):
                     asked = self._connected(everybody)
                     self._apply(await self._users.standings(asked), asked)
             except self._unavailable:
-                pass  # a database that is away makes nobody a stranger; nor can anybody be changed in it
+                pass  # nobody can have been changed in a database that is away
 
     def _connected(self, changed: frozenset[str]) -> list[str]:
         return (
-            list(self._permits) if EVERYBODY in changed else [one for one in changed if one in self._permits]
+            list(self._watched) if EVERYBODY in changed else [one for one in changed if one in self._watched]
         )
 
     def _apply(self, standings: Mapping[str, Standing], asked: Iterable[str]) -> None:
-        """Who has connected since these were asked for was judged then, and is not in the answer."""
+        """Check the connections of the users that were asked for; others were checked when they connected."""
         for user_id in asked:
             self._judge_connections(user_id, standings.get(user_id))
 
     def _judge_connections(self, user_id: str, standing: Standing | None) -> None:
-        for permit in list(self._permits.get(user_id, ())):
+        for watched in list(self._watched.get(user_id, ())):
             try:
-                permit.principal = self._judge(permit.principal.claims, standing)
+                watched.principal = self._judge(watched.principal.claims, standing)
             except RefusedError as refusal:
-                self.let_go(permit)
-                permit.lose(refusal.message)
+                self.unwatch(watched)
+                watched.on_invalid(refusal.message)
 
     async def _end_renewed(self) -> None:
-        """Judge the market maker's connections again when a token of them ends before its time."""
+        """Close the market maker's connections when their token, which was renewed, ends early."""
         while True:
             await trio.sleep(POLL)
             now = self._clock.seconds()
-            for permit in list(self._permits.get(AMM_ID, ())):
-                if permit.principal.expires_at <= now:
-                    self.let_go(permit)
-                    permit.lose("the token was renewed, and has ended")
+            for watched in list(self._watched.get(AMM_ID, ())):
+                if watched.principal.expires_at <= now:
+                    self.unwatch(watched)
+                    watched.on_invalid("the token was renewed, and has ended")
 
 
 def not_authenticated(why: str) -> RefusedError:

@@ -1,6 +1,6 @@
-"""Keys that are kept in files: made once, whole or not at all, readable by their owner alone.
+"""Keys kept in files: created once and atomically, and readable by their owner alone.
 
-It does not know what a key is for.
+This module does not know what a key is for.
 """
 
 import contextlib
@@ -20,13 +20,13 @@ from adapters.runtime.settings import KEY_BYTES_MIN, is_long_enough
 log = structlog.get_logger(__name__)
 
 PRIVATE: Final = 0o077
-"""The mask of modes for a program that keeps anything: what it makes is for its owner alone."""
+"""The umask of programs that keep files: what they create is for its owner alone."""
 
 
 def kept_key(file: Path) -> tuple[str, bool]:
-    """The key in this file, made if there is none; and whether it was made just now.
+    """The key in this file, created if there is none; and whether it was created just now.
 
-    Of several programs that start at once one makes it, and all have the same.
+    If several programs start at once, one creates it and all get the same.
     """
     try:
         if (key := read_key(file)) is not None:
@@ -84,7 +84,7 @@ def _locked(folder: Path) -> Iterator[int]:
 
 
 def _write(file: Path, key: str, folder: int) -> None:
-    """On disk before anything is signed with it: a key lost in a power cut takes with it all it signed."""
+    """Write the key to disk before it signs anything: a key lost in a power cut invalidates all of that."""
     unfinished = file.with_suffix(".new")
     unfinished.unlink(missing_ok=True)
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:

@@ -1,7 +1,7 @@
-"""How soon a login may be tried again: after some failures in a row later and later, whatever the password.
+"""How soon a login may be tried again: after repeated failures later and later, whatever the password.
 
-Counted for a name, whether anybody has it or not, from an address: who guesses slows down itself, and neither
-locks the owner out who comes from elsewhere nor learns whether there is one.
+Failures are counted by name and address, whether or not there is such a user. So guessing slows down whoever
+guesses; it neither locks the owner out, who comes from another address, nor shows whether the name exists.
 """
 
 import math
@@ -10,7 +10,7 @@ from typing import Final
 import attrs
 import trio
 
-from adapters.access.addresses import household
+from adapters.access.addresses import counted_address
 from adapters.wire.status import Fault, RefusedError
 
 FREE: Final = 4
@@ -18,18 +18,18 @@ FREE: Final = 4
 FIRST_DELAY: Final = 2.0
 LONGEST_DELAY: Final = 900.0
 QUIET: Final = 900.0
-"""Seconds without an attempt, after which all is forgotten."""
+"""Seconds without an attempt after which failures are forgotten."""
 REMEMBERED: Final = 100_000
-"""Names from addresses of which failures are known; the one that was tried least lately makes room."""
+"""Pairs of name and address that are remembered; beyond that the one tried longest ago is dropped."""
 
 
 NAME_MAX: Final = 65
-"""Characters of a name that are remembered: one more than any user's name has."""
+"""Characters of a name that are compared: one more than any user's name has."""
 
 
 @attrs.define
 class Failures:
-    """Of one name from one address."""
+    """Failures with one name from one address."""
 
     count: int = 0
     not_before: float = 0.0
@@ -38,24 +38,24 @@ class Failures:
 
 @attrs.frozen
 class Attempt:
-    """One login that is being judged."""
+    """One login that is being checked."""
 
     failures: Failures
     key: tuple[str, str]
 
 
 class LoginDelays:
-    """Remembers failures in the order in which their names were tried last."""
+    """Remembers failures, ordered by the last attempt."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], Failures] = {}
 
     def begin(self, username: str, address: str) -> Attempt:
-        """Go on to judge a login; raises if it comes too soon.
+        """Begin to check a login; raises if it comes too soon.
 
-        It counts as failed until it is known to be none: many at once are not each the first.
+        It counts as failed until it succeeds, so that many at once do not each count as the first.
         """
-        key, now = (username[:NAME_MAX], household(address)), trio.current_time()
+        key, now = (username[:NAME_MAX], counted_address(address)), trio.current_time()
         failures = self._known.pop(key, None)
         if failures is None or now - failures.tried_at >= QUIET:
             failures = Failures()
@@ -68,14 +68,14 @@ class LoginDelays:
         return Attempt(failures, key)
 
     def failed(self, attempt: Attempt) -> None:
-        """The delay begins now, when the answer is given."""
+        """Start the delay, which counts from the answer."""
         attempt.failures.not_before = trio.current_time() + delay_after(attempt.failures.count)
 
     def succeeded(self, attempt: Attempt) -> None:
         self._known.pop(attempt.key, None)
 
     def not_judged(self, attempt: Attempt) -> None:
-        """The password was not looked at after all, so nothing was learned by it."""
+        """Undo the attempt: the password was not checked after all."""
         attempt.failures.count -= 1
         attempt.failures.not_before = 0.0
 
@@ -85,13 +85,13 @@ class LoginDelays:
 
     def _make_room(self, now: float) -> None:
         for key, failures in list(self._known.items())[:2]:
-            # Two for each that comes: what is quiet goes in time without ever being looked for.
+            # Each attempt checks the two oldest, so what is quiet is dropped without a search.
             if now - failures.tried_at >= QUIET or len(self._known) >= REMEMBERED:
                 del self._known[key]
 
 
 def delay_after(failures: int) -> float:
-    """Seconds until the next attempt is looked at."""
+    """Seconds until the next attempt is allowed."""
     if failures <= FREE:
         return 0.0
     return min(FIRST_DELAY * 2.0 ** min(failures - FREE - 1, 32), LONGEST_DELAY)

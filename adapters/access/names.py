@@ -1,4 +1,4 @@
-"""Names that nobody may register, in whatever spelling: whoever has one would be taken for the exchange."""
+"""Names that nobody may register, in any spelling, because they would pass for the exchange itself."""
 
 import unicodedata
 from typing import Final
@@ -8,7 +8,7 @@ from kernel.codes import AUDIT_COUNTERPARTY, FEES_ID, RESERVE_ID
 
 
 def folded(name: str) -> str:
-    """The one spelling of all that people cannot tell apart, or do not."""
+    """One spelling for all names that look the same to people."""
     return unicodedata.normalize("NFKC", name).casefold()
 
 
@@ -26,9 +26,9 @@ OWN: Final = frozenset(
         ),
     )
 )
-"""What means something in the exchange's own books."""
+"""Names with a meaning in the exchange's own books."""
 AUTHORITY: Final = frozenset({"admin", "administrator", "root", "support", "verdict"})
-"""Whom people believe. An operator may give such a name to somebody; nobody takes it."""
+"""Names that suggest authority. An operator may assign them; nobody can register them."""
 
 
 def is_reserved(name: str) -> bool:
@@ -37,5 +37,5 @@ def is_reserved(name: str) -> bool:
 
 
 def is_the_exchanges_own(name: str) -> bool:
-    """Whether not even the operator gives it away."""
+    """Whether not even an operator may assign the name."""
     return folded(name) in OWN

@@ -1,7 +1,7 @@
 """Passwords: hashed slowly on purpose, in threads, and never on the exchange's own loop.
 
-Who waits for a hash waits behind others from the same address, and addresses take turns: however many come
-from one, it delays somebody from another by one hash at most.
+Callers queue by address, and addresses take turns: however many come from one address, they delay a caller
+from another by at most one hash.
 """
 
 from collections import deque
@@ -13,39 +13,39 @@ import argon2
 import attrs
 import trio
 
-from adapters.access.addresses import household
+from adapters.access.addresses import counted_address
 from adapters.wire.status import RefusedError
 from kernel.codes import Code
 
 HASHING: Final = 2
-"""Hashes at a time: each takes 64 MiB and a core."""
+"""Hashes computed at a time: each takes 64 MiB and a core."""
 WAITING_EACH: Final = 8
-"""Callers of one address who may wait for their turn; more of them are refused."""
+"""Callers from one address who may wait; more are refused."""
 WAITING: Final = 256
-"""Callers who may wait in all. Beyond that the address with the most waiting loses its newest."""
+"""Callers who may wait in all. Beyond that, the newest of the address with the most is refused."""
 
 
 @attrs.define(eq=False)
 class Waiting:
-    """Somebody whose turn has not come."""
+    """A caller who waits for a turn."""
 
     wake: trio.Event = attrs.field(factory=trio.Event)
     has_turn: bool = False
-    """Whether it has come now; if not, whoever was woken is turned away."""
+    """Whether the turn has come; a caller who is woken without it is refused."""
 
 
 class Turns:
-    """So many at a time; who waits is served in turns between addresses."""
+    """At most `HASHING` at a time; addresses take turns."""
 
     def __init__(self) -> None:
         self._running = 0
         self._queues: dict[str, deque[Waiting]] = {}
-        """Of addresses, in the order of their turns; none is empty."""
+        """By address, in the order of their turns; none is empty."""
 
     @asynccontextmanager
     async def turn(self, address: str) -> AsyncIterator[None]:
-        """One's turn, while the body runs."""
-        await self._wait(household(address))
+        """Wait for a turn, and have it while the body runs."""
+        await self._wait(counted_address(address))
         try:
             yield
         finally:
@@ -72,7 +72,7 @@ class Turns:
             raise crowded()
 
     def _next(self) -> None:
-        """Give what is free to the address that has waited longest; it comes last after that."""
+        """Give free turns to the address that is next; after that it comes last."""
         while self._queues and self._running < HASHING:
             of = next(iter(self._queues))
             queue = self._queues.pop(of)
@@ -84,7 +84,7 @@ class Turns:
             waiting.wake.set()
 
     def _make_room(self, than: int) -> None:
-        """Turn the newest away of the address with the most, if that has more than whoever comes."""
+        """Refuse the newest caller of the address with the most, unless the new caller's has as many."""
         of = max(self._queues, key=lambda each: len(self._queues[each]))
         if len(self._queues[of]) <= than:
             raise crowded()
@@ -101,16 +101,16 @@ class Turns:
 
 
 class Passwords:
-    """Hashes and verifies, as many at a time as the machine bears."""
+    """Hashes and verifies passwords."""
 
     def __init__(self) -> None:
         self._hasher = argon2.PasswordHasher()
         self._turns = Turns()
-        # Verified for users who do not exist, so that how long an answer takes does not say who does.
+        # Verified for users who do not exist, so that the time an answer takes does not show who does.
         self._nobodys = self._hasher.hash("nobody's password")
 
     async def hash(self, password: str, address: str = "") -> str:
-        """For somebody at an address, or for ourselves."""
+        """Hash a password for a caller at an address, or for the program itself."""
         async with self._turns.turn(address):
             return await trio.to_thread.run_sync(self._hasher.hash, password)
 

@@ -1,6 +1,6 @@
-"""How often who may ask: fixed windows of one wall-clock minute, counted per bucket and principal.
+"""Rate limits: fixed windows of one wall-clock minute, counted per bucket and principal.
 
-The counts live for one window and are forgotten together, so that nobody's flood can grow them without end.
+All counts are dropped at the end of a window, so they cannot grow without bound.
 """
 
 import enum
@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 import msgspec
 
-from adapters.access.addresses import household
+from adapters.access.addresses import counted_address
 from adapters.access.identity import Principal
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings
@@ -22,9 +22,9 @@ COUNTED: Final = 100_000
 """Callers counted one by one within a minute; those who come after them share one count per bucket."""
 UNLIMITED: Final = 0
 JOURNAL_BYTES: Final = 1_048_576
-"""That one principal may have journaled in a minute for nothing."""
+"""Bytes of commands without a price that one principal may have journaled in a minute."""
 BESIDE_WORDS: Final = 512
-"""Bytes that a command leaves there besides what it says, which is there twice: as cause and as effect."""
+"""Bytes that a command adds to the journal besides its own text, which is there twice: command and event."""
 
 
 class Bucket(enum.StrEnum):
@@ -41,7 +41,7 @@ class Bucket(enum.StrEnum):
     AMM = "amm"
     GUARD = "guard"
     JOURNAL = "journal"
-    """Not requests but bytes, of what has no other price."""
+    """Counts not requests but bytes, of commands that cost nothing else."""
 
 
 WITHOUT_SERVICE_TOKEN: Final = {Bucket.REPLACE: Bucket.ORDERS, Bucket.AMM: Bucket.ACCOUNT}
@@ -50,7 +50,7 @@ WITHOUT_SERVICE_TOKEN: Final = {Bucket.REPLACE: Bucket.ORDERS, Bucket.AMM: Bucke
 
 @attrs.frozen
 class Quota:
-    """Where a caller stands after one more request."""
+    """A caller's limit, and what is left of it after this request."""
 
     limit: int
     remaining: int
@@ -67,7 +67,7 @@ class Quota:
 
 
 class RateLimits:
-    """Counts requests and says when it is enough."""
+    """Counts requests and compares them with the limits."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         on = settings.rate_limits
@@ -95,7 +95,7 @@ class RateLimits:
         self._counts: dict[tuple[Bucket, str], int] = {}
 
     def take(self, bucket: Bucket, principal: Principal, market_id: str = "") -> Quota | None:
-        """Count one request of a user; None where nothing is limited. Only replaces look at the market."""
+        """Count one request of a user; None if it is not limited. Replaces are counted per market."""
         if principal.has_service_token:
             key = f"{principal.user_id} {market_id}" if bucket is Bucket.REPLACE else principal.user_id
             return self._take(bucket, key, self._service[bucket])
@@ -104,14 +104,14 @@ class RateLimits:
 
     def take_for_address(self, address: str) -> Quota | None:
         """Count one attempt to log in, register or refresh."""
-        return self._take(Bucket.AUTH, household(address), self._users[Bucket.AUTH])
+        return self._take(Bucket.AUTH, counted_address(address), self._users[Bucket.AUTH])
 
     def take_for_everybody(self, bucket: Bucket) -> Quota | None:
-        """Count one attempt of whomever together with all others'."""
+        """Count one request together with those of all other callers."""
         return self._take(bucket, "", self._users[bucket])
 
     def take_journal(self, principal: Principal, said: int) -> Quota | None:
-        """Count what a command of so many bytes may leave in the journal, if nothing else bounds it."""
+        """Count the bytes that a command of this size may add to the journal."""
         return self._take(Bucket.JOURNAL, principal.user_id, self._journal_bytes, 2 * said + BESIDE_WORDS)
 
     def _take(self, bucket: Bucket, key: str, limit: int, amount: int = 1) -> Quota | None:
@@ -136,11 +136,11 @@ def check(quota: Quota | None) -> None:
 
 
 PRICED: Final = (ReplaceBody, MintBody, BurnBody, BatchCancelBody)
-"""What moves money, and cancels: nobody is to be kept from getting out."""
+"""Commands that cost money, and cancels, which must always be possible."""
 
 
 def has_a_price(body: msgspec.Struct) -> bool:
-    """Whether a command costs something that is not without end, or is never to be refused for its number."""
+    """Whether a command costs something limited, or must never be refused for its frequency."""
     if isinstance(body, PlaceBody):
         return body.time_in_force is not TimeInForce.IOC  # what rests has money set aside
     return isinstance(body, PRICED)

@@ -1,4 +1,4 @@
-"""Tokens: who somebody is, signed and with an end. Whether that user still may act is not known here."""
+"""Tokens: signed claims about a user that expire. Whether the user may still act is not known here."""
 
 import enum
 import functools
@@ -16,9 +16,9 @@ from adapters.runtime.settings import Settings
 from kernel.codes import AMM_ID
 
 ALGORITHM: Final = "HS256"
-"""Pinned: what a token says about its own algorithm is not believed."""
+"""Pinned: the algorithm that a token itself names is ignored."""
 REMEMBERED: Final = 8192
-"""Tokens whose signature need not be checked again; what they say has an end, which is checked each time."""
+"""Tokens whose signature is not verified again; their expiry is checked each time."""
 
 
 class TokenType(enum.StrEnum):
@@ -28,7 +28,7 @@ class TokenType(enum.StrEnum):
 
 
 def lifetimes(settings: Settings) -> dict[TokenType, int]:
-    """In seconds, as the operator wants them."""
+    """Lifetimes in seconds, as configured."""
     return {
         TokenType.ACCESS: settings.jwt_access_seconds,
         TokenType.REFRESH: settings.jwt_refresh_seconds,
@@ -37,16 +37,16 @@ def lifetimes(settings: Settings) -> dict[TokenType, int]:
 
 
 LIFETIME: Final = lifetimes(Settings())
-"""In seconds, unless the operator wants otherwise."""
+"""The default lifetimes, in seconds."""
 TOKEN_MAX: Final = 2048
-"""Characters of a token; ours have some 400. What a longer one says of itself is not read: it is JSON, and
-may take a quarter of a second."""
+"""Characters of a token; real ones have some 400. Longer ones are not decoded: parsing their JSON could take
+a quarter of a second."""
 NAMED: Final = (TokenType.REFRESH, TokenType.SERVICE)
-"""Which can be ended one by one, and so have names."""
+"""Types of tokens that can be ended one by one, and so have names."""
 
 
 class TokenError(Exception):
-    """Not a token of ours, not of the type that was asked for, or past its end."""
+    """Not one of our tokens, not of the required type, or expired."""
 
 
 class Claims(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -58,7 +58,7 @@ class Claims(msgspec.Struct, frozen=True, omit_defaults=True):
     iat: int
     exp: int
     gen: int = 0
-    """The generation of its user that it was given out for."""
+    """The user's token generation when it was issued."""
     sid: str | None = None
     """The session that it belongs to."""
     jti: str | None = None
@@ -66,10 +66,10 @@ class Claims(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def hash(self) -> bytes:
-        """What stands for the token where it must not be kept itself.
+        """What is stored instead of the token.
 
-        Of its name and not of its text: a signature can be spelled in more than one way. A token from before
-        tokens had names is named by its times.
+        It is made from the token's name, not its text, since a signature can be spelled in several ways. A
+        token from before tokens had names is identified by its times.
         """
         return hash_of(self.jti or f"{self.sub} {self.iat} {self.exp}")
 
@@ -81,7 +81,7 @@ class Tokens:
         self.lifetime = LIFETIME if lifetime is None else lifetime
         self._secret = secret
         self._clock = clock
-        # Of one's own per object, so that a token remembered under one secret is not known under another.
+        # One cache per object, so that a token verified with one secret does not pass with another.
         self._claims = functools.lru_cache(maxsize=REMEMBERED)(self._verify)
 
     def issue(
@@ -96,7 +96,7 @@ class Tokens:
         name: str | None = None,
         at: int | None = None,
     ) -> str:
-        """A token that is good for so many seconds, or as its type may be, from now or from `at` on."""
+        """Issue a token valid for `seconds`, or its type's lifetime, from `at` or from now on."""
         if name is None and kind in NAMED:
             name = fresh_name()
         begins = self._clock.seconds() if at is None else at
@@ -105,16 +105,16 @@ class Tokens:
         return jwt.encode(msgspec.to_builtins(claims), self._secret, ALGORITHM)
 
     def successor(self, name: str) -> str:
-        """The name of the refresh token that comes after this one.
+        """The name of the refresh token that follows the one with this name.
 
-        It follows from the name and the key. So whoever shows a token twice gets the same successor, though
-        only hashes are kept.
+        It is computed from the name and the key. So a token that is shown twice gets the same successor,
+        although only hashes are stored.
         """
         mac = hmac.digest(self._secret.encode(), b"successor of " + name.encode(), "sha256")
         return str(uuid.UUID(bytes=mac[:16]))
 
     def read(self, token: str, *kinds: TokenType) -> Claims:
-        """What a token of one of these types says; raises TokenError for any other."""
+        """The claims of a token of one of these types; raises TokenError for any other."""
         if len(token) > TOKEN_MAX:
             raise TokenError("the token is not valid")
         claims = self._claims(token)
@@ -130,7 +130,7 @@ class Tokens:
                 token,
                 self._secret,
                 [ALGORITHM],
-                # The end is judged by our clock, and by `read`: the answer of this function is remembered.
+                # `read` checks the expiry, with our clock: what this function returns is cached.
                 options={"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_sub": False},
             )
             claims = msgspec.convert(payload, Claims)
@@ -142,7 +142,7 @@ class Tokens:
 
 
 def hash_of(name: str) -> bytes:
-    """What stands for a token where it must not be kept itself."""
+    """What is stored instead of a token with this name."""
     return hashlib.sha256(name.encode()).digest()
 
 

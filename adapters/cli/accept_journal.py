@@ -1,4 +1,4 @@
-"""`verdict accept-journal`: an operator's word that an older journal is meant to go on."""
+"""`verdict accept-journal`: an operator confirms that the exchange is to go on from an older journal."""
 
 import getpass
 import os

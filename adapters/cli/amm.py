@@ -1,4 +1,4 @@
-"""`verdict amm`: the market maker, a process of its own that speaks to the exchange as any customer does."""
+"""`verdict amm`: the market maker, a separate process that uses the public API like any customer."""
 
 import os
 import signal

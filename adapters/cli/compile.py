@@ -63,7 +63,7 @@ globals()["compile"] = compile_
 
 
 def demand_compiler() -> None:
-    """Say what is missing before anything is begun."""
+    """Raise CommandError if the compiler or Python's headers are missing."""
     compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[0]
     if shutil.which(compiler) is None:
         raise CommandError(
@@ -80,7 +80,7 @@ def demand_compiler() -> None:
 
 
 def make(folder: Path) -> None:
-    """Compile a copy of the sources, and put it into place in one step: nobody ever meets half a kernel."""
+    """Compile a copy of the sources, and move it into place in one step, so that it is always complete."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="making-", dir=folder.parent) as workshop:
         made = Path(workshop) / "made"
@@ -102,7 +102,7 @@ def make(folder: Path) -> None:
 
 
 def spinner(what: str) -> Progress:
-    """Moves on a terminal for as long as the body runs; elsewhere it is one line."""
+    """A spinner on a terminal while the body runs; elsewhere one line of text."""
     console = Console(stderr=True)
     if not console.is_terminal:
         click.echo(f"verdict: {what}", err=True)
@@ -113,7 +113,7 @@ def spinner(what: str) -> Progress:
 
 
 def run(made: Path, folder: Path, *arguments: str) -> None:
-    """Run Python among what is being made; what it says is told only if it fails."""
+    """Run Python in the folder being made; its output is shown only if it fails."""
     done = subprocess.run(  # noqa: S603 - our own interpreter, our own words
         [sys.executable, *arguments],
         cwd=made,

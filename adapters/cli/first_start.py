@@ -1,4 +1,4 @@
-"""What an exchange needs before anybody can use it: accounts, sample markets, an administrator, a secret."""
+"""Creates what an exchange needs at its first start: accounts, sample markets, an administrator, keys."""
 
 import secrets
 from datetime import UTC, datetime
@@ -59,7 +59,7 @@ SAMPLES: Final = (
 
 async def open_exchange(actors: Actors, clock: Clock, *, sample_markets: bool) -> None:
     """The first commands of an empty journal."""
-    await done(actors, OpenJournal(at=clock.now()))
+    await execute(actors, OpenJournal(at=clock.now()))
     for market_id, title, description, category, resolution_date in SAMPLES if sample_markets else ():
         terms = MarketTerms(
             title=title,
@@ -68,24 +68,24 @@ async def open_exchange(actors: Actors, clock: Clock, *, sample_markets: bool) -
             trading_start_at=to_microseconds(OPENED_AT),
             resolution_date=to_microseconds(resolution_date),
         )
-        await done(actors, CreateMarket(at=clock.now(), market_id=market_id, terms=terms, by=BY))
-        await done(actors, ActivateMarket(at=clock.now(), market_id=market_id, by=BY))
+        await execute(actors, CreateMarket(at=clock.now(), market_id=market_id, terms=terms, by=BY))
+        await execute(actors, ActivateMarket(at=clock.now(), market_id=market_id, by=BY))
 
 
-async def done(actors: Actors, command: AnyCommand) -> None:
+async def execute(actors: Actors, command: AnyCommand) -> None:
     (outcome,) = await actors.ask(command, correlation_id=BY)
     assert not isinstance(outcome.answer, Refusal), f"{command} was refused: {outcome.answer}"
 
 
 async def open_missing_accounts(actors: Actors, clock: Clock, user_ids: list[str]) -> None:
-    """A process may have died between a user's row and the user's account."""
+    """Open the accounts of users without one: the process may have died after adding their row."""
     for user_id in user_ids:
         if user_id not in actors.exchange.accounts:
-            await done(actors, OpenAccount(at=clock.now(), user_id=user_id))
+            await execute(actors, OpenAccount(at=clock.now(), user_id=user_id))
 
 
 async def ensure_administrator(settings: Settings, users: Users, passwords: Passwords) -> None:
-    """The first administrator; without a configured password, with one that is shown once."""
+    """Create the first administrator; if no password is configured, one is generated and printed once."""
     password = settings.admin_password or one_time_password()
     wanted = {"username": settings.admin_username, "email": settings.admin_email, "password": password}
     try:
@@ -106,12 +106,12 @@ async def ensure_administrator(settings: Settings, users: Users, passwords: Pass
 
 
 def one_time_password() -> str:
-    """Random, and of the kinds of characters that every password here must have."""
+    """A random password with all the kinds of characters that passwords must have."""
     return f"{secrets.token_urlsafe(12)}aA1"
 
 
 async def seal_key(settings: Settings) -> str:
-    """The configured key, or one of our own, kept so that what was sealed verifies after a restart."""
+    """The configured key, or a generated one, kept so that seals can be verified after a restart."""
     if settings.seal_key is not None:
         return settings.seal_key
     file = settings.data / SEAL_FILE
@@ -122,7 +122,7 @@ async def seal_key(settings: Settings) -> str:
 
 
 async def jwt_secret(settings: Settings) -> str:
-    """The configured key, or one of our own, kept so that tokens outlive a restart."""
+    """The configured key, or a generated one, kept so that tokens stay valid after a restart."""
     if settings.jwt_secret is not None:
         return settings.jwt_secret
     file = settings.data / SECRET_FILE

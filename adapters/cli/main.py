@@ -1,7 +1,7 @@
-"""The command line: one group that finds its commands, and the one place where trouble becomes an exit code.
+"""The command line: one group that finds its commands, and the one place where errors become an exit code.
 
-A command lives in a module of its own and is named in COMMANDS. It raises CommandError for anything that the
-person at the keyboard can mend; whatever else escapes it is a bug and keeps its traceback.
+A command has a module of its own and is named in COMMANDS. It raises CommandError for anything that the
+person at the keyboard can fix; any other exception is a bug and keeps its traceback.
 """
 
 import importlib

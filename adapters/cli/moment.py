@@ -1,4 +1,4 @@
-"""A market, an account or an order as it was at one moment, as lines for people to read."""
+"""Describes a market, an account or an order at one moment, in lines of text."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -9,7 +9,7 @@ from kernel.state import Account, Market, Order
 
 
 def market_lines(market: Market) -> Iterator[str]:
-    """What it is, and its book: asks above, bids below, the best in the middle."""
+    """Its values, and its book: asks above, bids below, the best in the middle."""
     yield f"market {market.id}: {market.terms.title}"
     yield from table(
         [
@@ -38,7 +38,7 @@ def market_lines(market: Market) -> Iterator[str]:
 
 
 def account_lines(account: Account) -> Iterator[str]:
-    """Cash, shares, and the orders that rest."""
+    """Cash, shares, and live orders."""
     yield f"account {account.id}"
     yield from table(
         [
@@ -79,7 +79,7 @@ def account_lines(account: Account) -> Iterator[str]:
 
 
 def order_lines(order: Order, fills: Iterable[Fact]) -> Iterator[str]:
-    """The order, and which of these fills were its own."""
+    """The order, and those of the fills that were its own."""
     yield f"order {order.id}: {wish(order)} in {order.market.id}"
     yield from table(
         [

@@ -1,4 +1,4 @@
-"""`verdict rebuild`; and what it shares with the other commands that work on a journal without serving it."""
+"""`verdict rebuild`, and what it shares with other commands that work on a database without serving it."""
 
 import contextlib
 import functools
@@ -36,9 +36,9 @@ def rebuild() -> None:
 
 
 def on_database(work: Work, *, make: bool = False) -> None:
-    """Do some work on the configured database, or on the embedded one, which a server may be using.
+    """Do some work on the configured database, or on the embedded one, even while a server uses it.
 
-    Where there is no exchange yet it is an error, unless the work is to make one.
+    If the database holds no exchange, that is an error unless `make` is given.
     """
     start_logging(LogLevel.WARNING)
     os.umask(PRIVATE)

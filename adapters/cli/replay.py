@@ -159,7 +159,7 @@ def lines_of(exchange: Exchange, wanted: Wanted, fills: list[Fact]) -> Iterator[
 
 
 def own_public_key() -> tuple[bytes, ...]:
-    """Whose seals this exchange's own are; nobody's where there is no key: verifying makes none."""
+    """The public half of this exchange's own key; nothing if there is no key, for none is generated here."""
     settings = load_settings(os.environ)
     secret = settings.seal_key or read_key(settings.data / SEAL_FILE)
     return () if secret is None else (SealKey(secret).public,)

@@ -32,9 +32,9 @@ from adapters.cli.first_start import (
 from adapters.cli.main import version
 from adapters.cli.storage import UNAVAILABLE, Storage
 from adapters.http.app import make_app
-from adapters.http.metrics import Metrics, Sources
+from adapters.http.metrics import Metrics, MetricSources
 from adapters.http.metrics_server import PATH, MetricsServer
-from adapters.http.probes import Ready, add_operations
+from adapters.http.probes import Ready, add_probes
 from adapters.runtime import garbage
 from adapters.runtime.clock import Clock
 from adapters.runtime.errors import CommandError, leaves
@@ -46,8 +46,8 @@ from adapters.service.server import Server
 from adapters.sockets import listener
 from adapters.sockets.connection_limits import ConnectionLimits
 from adapters.sockets.websocket import CLOSING
-from adapters.stream.connections import Websockets
 from adapters.stream.hub import DRAIN
+from adapters.stream.websockets import Websockets
 from kernel.actors import Actors
 from kernel.exchange import FORM
 from kernel.journal import JournalError
@@ -255,7 +255,7 @@ def metrics_of(
     server: Server, websockets: Websockets, limits: ConnectionLimits, writer: DurableJournal
 ) -> Metrics:
     return Metrics(
-        Sources(
+        MetricSources(
             actors=server.actors,
             projections=server.projections,
             journal=writer.counters,
@@ -284,7 +284,7 @@ def application(server: Server, metrics: Metrics, writer: DurableJournal) -> Qua
         return Ready(status, actors.durable, tables.lag_events, server.clock.trouble or "steady")
 
     app = make_app(server, metrics)
-    add_operations(app, version(), readiness)
+    add_probes(app, version(), readiness)
     return app
 
 

@@ -10,7 +10,7 @@ import trio
 
 from adapters.cli.first_start import seal_key
 from adapters.runtime.settings import Settings
-from adapters.service.aside import AsideError, aside
+from adapters.service.child_process import ChildError, in_child
 from kernel.exchange import Exchange
 from persistence import DatabaseUnusableError
 from persistence.journal import journal, snapshots, witness_file, witnesses
@@ -99,8 +99,8 @@ async def leave_snapshot(db: Database, exchange: Exchange, key: SealKey, hurry: 
 
         async def write() -> None:
             try:
-                await snapshots.write(db, exchange, key, aside)
-            except (*UNAVAILABLE, AsideError, OSError) as trouble:
+                await snapshots.write(db, exchange, key, in_child)
+            except (*UNAVAILABLE, ChildError, OSError) as trouble:
                 log.warning("no snapshot could be written", why=str(trouble))
             nursery.cancel_scope.cancel()
 

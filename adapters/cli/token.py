@@ -1,7 +1,7 @@
 """`verdict token`: a token for the market maker, signed with the key that the server uses.
 
-It needs no running server, only the key: from the environment or out of the data folder. Where there is a
-database, it is asked of which generation the tokens are now: one that was shut out once has new ones.
+It needs no running server, only the key, from the environment or the data folder. If there is a database, it
+is asked for the current token generation, which changes when its user is changed.
 """
 
 import os
@@ -49,7 +49,7 @@ def token(access: bool, seconds: int | None) -> None:
 
 
 def generation_now(settings: Settings) -> int:
-    """The generation of the market maker's tokens; the first where there is no exchange yet."""
+    """The current generation of the market maker's tokens; 0 if there is no exchange yet."""
     if settings.database_url is None and not embedded.cluster_of(settings.data).exists():
         return 0
     found: list[int] = []

@@ -1,7 +1,7 @@
-"""`verdict user`: who may come in, and as what, changed from the machine that holds the database.
+"""`verdict user`: creates and changes users directly in the database.
 
-A running server hears of every change at once. What it does not do here is open the new user's account:
-that is an event, and only the server writes those. It opens the account at the user's first login.
+A running server notices every change at once. This command does not open a new user's account: that takes an
+event, which only the server writes, at the user's first login.
 """
 
 import sys
@@ -117,7 +117,7 @@ def on_users(work: Callable[[Users], Awaitable[None]]) -> None:
 
 
 def ask_password() -> tuple[str, bool]:
-    """A password, and whether we made it ourselves."""
+    """A password, and whether it was generated here."""
     if sys.stdin.isatty():
         said = click.prompt(
             "password (empty to have one made)",
@@ -132,7 +132,7 @@ def ask_password() -> tuple[str, bool]:
 
 
 def accept(username: str, password: str, email: str = "ann@example.org") -> None:
-    """Go on if they may register so; whoever keeps the address they have gives none."""
+    """Raise CommandError unless these could be registered; the default stands for an unchanged address."""
     try:
         read_members(RegisterBody, {"username": username, "email": email, "password": password})
     except RefusedError as trouble:

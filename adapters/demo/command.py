@@ -1,7 +1,7 @@
-"""`verdict demo`: an exchange with something going on in it, for people who want to see before they read.
+"""`verdict demo`: an exchange with simulated traders, for people who want to see it before they read.
 
-It serves like `verdict serve`, in a data folder of its own, and lets simulated traders in through the front
-door. It will not trade among people who mean it: an exchange with users of its own is left alone.
+It serves like `verdict serve`, in a data folder of its own, and its traders use the public API. It refuses to
+start in an exchange that has real users.
 """
 
 import os
@@ -42,7 +42,7 @@ def demo(seconds: int | None) -> None:
     settings = load_settings(os.environ)
     if not os.environ.get("VERDICT_DATA"):
         settings = attrs.evolve(settings, data=settings.data / FOLDER)
-    # A whole crowd behind one address, in more of a hurry than people are.
+    # Many traders share one address, and they are faster than people.
     settings = attrs.evolve(settings, rate_limits=False, sample_markets=True)
     start_logging(LogLevel.ERROR)
     run(show, settings, seconds)

@@ -28,7 +28,7 @@ CASH: Final = 5_000_000
 POOR: Final = 500_000
 """With less than this they pay in again, so that a demo can run for days."""
 TOKEN_SECONDS: Final = 5 * 60
-SESSION_SECONDS: Final = 20 * 60
+CONNECTION_SECONDS: Final = 20 * 60
 """A token serves for the sessions that begin in its first minutes: they are over before it is."""
 GRACE_MS: Final = 3_000
 """So long after a trader is gone its orders are gone, too."""
@@ -163,7 +163,7 @@ async def wander(moods: Mapping[str, Mood]) -> None:
 async def live(login: Login, moods: Mapping[str, Mood], tally: Tally, act: "Act") -> None:
     """One trader, session after session."""
     while True:
-        with trio.move_on_after(SESSION_SECONDS):
+        with trio.move_on_after(CONNECTION_SECONDS):
             async with login.socket("/ws/v1/commands") as socket:
                 trader = Trader(socket, tally, login)
                 await trader.ask({"op": "guard", "grace_ms": GRACE_MS})

@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from adapters.demo.traders import SESSION_SECONDS, Login, Tally
+from adapters.demo.traders import CONNECTION_SECONDS, Login, Tally
 
 LEVELS: Final = 5
 """These, with the trades below, fit a terminal of 24 lines."""
@@ -121,7 +121,7 @@ async def watch_feeds(screen: Screen, login: Login) -> None:
                 screen.trades.append(trade)
 
     while True:
-        with trio.move_on_after(SESSION_SECONDS):
+        with trio.move_on_after(CONNECTION_SECONDS):
             async with trio.open_nursery() as nursery:
                 for board in screen.boards:
                     nursery.start_soon(books, board)

@@ -1,1 +1,1 @@
-"""Public feeds of a market: its book, kept by whoever listens."""
+"""The public feeds of a market: its order book and its trades."""

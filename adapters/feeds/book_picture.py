@@ -1,7 +1,7 @@
-"""A book as the world may see it: what rests at each price, pictured from durable facts alone.
+"""The public order book: the quantity at each price, built from durable facts alone.
 
-It is a second account of the book beside the kernel's, which is ahead of it by what is not durable yet. Of an
-order it asks only what never changes: its side, its price, and whether it may rest.
+The kernel's own book is ahead of it by what is not durable yet. So only what never changes is read from an
+order in memory: its side, its price, and whether it may rest.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ Levels = list[tuple[int, int]]
 
 @attrs.define(eq=False)
 class BookPicture:
-    """The totals of both sides by price, and when they changed last."""
+    """Total quantities of both sides by price, and when they changed last."""
 
     changed_at: int
     bids: list[int] = attrs.field(factory=lambda: [0] * 100)
@@ -28,7 +28,7 @@ class BookPicture:
 
     @classmethod
     def of(cls, market: Market) -> "BookPicture":
-        """As the kernel has it; only true while everything the kernel has is durable."""
+        """Copy the kernel's book, which is right only while everything decided is durable."""
         picture = cls(market.book_changed_at)
         bids, asks = market.book.depth()
         for price, quantity in bids:
@@ -38,7 +38,7 @@ class BookPicture:
         return picture
 
     def apply(self, facts: Iterable[Fact], orders: Mapping[str, Order]) -> tuple[Levels, Levels] | None:
-        """Take in what one command did; the levels that are different after it, None if none is."""
+        """Apply the facts of one command; return the levels that changed, or None."""
         before: dict[tuple[bool, int], int] = {}
         for fact in facts:
             event = fact.event
@@ -68,7 +68,7 @@ class BookPicture:
         return bids, asks
 
     def levels(self) -> tuple[Levels, Levels]:
-        """Everything that rests: bids from the highest price down, asks from the lowest up."""
+        """All levels: bids from the highest price down, asks from the lowest up."""
         return (
             [(price, self.bids[price]) for price in range(99, 0, -1) if self.bids[price]],
             [(price, self.asks[price]) for price in range(1, 100) if self.asks[price]],

@@ -1,8 +1,8 @@
-"""The public feeds: every book and every trade, to whoever listens.
+"""The public feeds of order books and trades.
 
-What a commit changed is worked out and encoded once a market; only the number of the message differs from
-reader to reader, and readers that got their last snapshot together share the bytes whole. A reader who falls
-behind gets no queue: of the book it gets a new snapshot, of the trades a gap in the numbers.
+Changes are encoded once a market. Only the message's number differs between readers, and readers who got
+their last snapshot together share even that. For a reader who falls behind nothing is queued: on the order
+book it gets a new snapshot, on the trades a gap in the numbers.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ Build = Callable[[int], bytes]
 
 
 class BookUpdate(msgspec.Struct, frozen=True, gc=False):
-    """What of a book message does not depend on the reader."""
+    """The members of an order book message that are the same for all readers."""
 
     market_id: str
     timestamp_ms: int
@@ -71,25 +71,25 @@ class Reader:
     sequence: int = 0
     """The number of the last message."""
     is_behind: bool = False
-    """It gets nothing until it has read what waits, and then a snapshot."""
+    """Whether it gets nothing more until it has read what waits; then it gets a snapshot."""
     asked_at: float = -ASKED_SNAPSHOTS_EVERY
-    """When it was last given a snapshot it asked for."""
+    """When it last got a snapshot that it asked for."""
 
 
 @attrs.define(eq=False)
 class MarketFeed:
-    """One market: its picture, and who looks at it."""
+    """One market's public book, and the readers of its feeds."""
 
     market_id: str
     picture: BookPicture
     book_readers: set[Reader] = attrs.field(factory=set)
     trade_readers: set[Reader] = attrs.field(factory=set)
     deltas: list[bytes] = attrs.field(factory=list)
-    """What the present commit did to the book, encoded but for the numbers."""
+    """Changes of the book not sent yet, encoded except for their numbers."""
     trades: list[bytes] = attrs.field(factory=list)
 
     def snapshot(self) -> bytes:
-        """The whole picture; always number 1."""
+        """The whole book, as message number 1."""
         bids, asks = self.picture.levels()
         return numbered(SNAPSHOT_HEAD, 1, book_tail(self.market_id, self.picture.changed_at, bids, asks))
 
@@ -106,7 +106,7 @@ class Feeds:
     """All markets' feeds."""
 
     def __init__(self, server: Server) -> None:
-        """The pictures begin as what the kernel has, so everything that was decided must be durable."""
+        """The public books begin as copies of the kernel's, so everything decided must be durable."""
         self._server = server
         self._markets = {
             market.id: MarketFeed(market.id, BookPicture.of(market))
@@ -114,7 +114,7 @@ class Feeds:
         }
 
     async def run(self) -> None:
-        """Fresh snapshots now and then, to all readers of a market at once: then they share bytes again."""
+        """Send regular snapshots to all readers of a market at once, so that they share bytes again."""
         while True:
             await trio.sleep(SNAPSHOT_EVERY)
             for feed in self._markets.values():
@@ -126,7 +126,7 @@ class Feeds:
                     await trio.lowlevel.checkpoint()
 
     def hear(self, decided: Sequence[Decided]) -> None:
-        """One group of the journal, command by command."""
+        """Apply what became durable, command by command, and send it to the readers."""
         touched: dict[str, MarketFeed] = {}
         for one in decided:
             facts = one.outcome.facts
@@ -153,11 +153,11 @@ class Feeds:
             feed.trades += [trade_tail(fact, fact.event) for fact in facts if isinstance(fact.event, Fill)]
 
     def knows(self, market_id: str) -> bool:
-        """Whether the market exists, for everybody to know."""
+        """Whether the market is publicly known to exist."""
         return market_id in self._markets
 
     async def serve_book(self, socket: WebSocket, market_id: str) -> None:
-        """One reader of a book, until it goes."""
+        """Serve one reader of an order book until it disconnects."""
         feed, reader = self._markets[market_id], Reader(socket)
 
         def catch_up() -> None:
@@ -179,7 +179,7 @@ class Feeds:
             feed.book_readers.discard(reader)
 
     async def serve_trades(self, socket: WebSocket, market_id: str) -> None:
-        """One reader of trades, from now on."""
+        """Serve one reader of new trades until it disconnects."""
         feed, reader = self._markets[market_id], Reader(socket)
         feed.trade_readers.add(reader)
         try:
@@ -210,7 +210,7 @@ def send_trades(readers: set[Reader], tails: list[bytes]) -> None:
 
 
 def send_numbered(reader: Reader, head: bytes, tails: list[bytes], shared: dict[int, bytes]) -> None:
-    """Messages with the reader's own numbers; `shared` keeps what was built for another with the same."""
+    """Send messages with the reader's own numbers; `shared` has those built for readers with the same."""
     first = reader.sequence + 1
     reader.sequence += len(tails)
     encoded = shared.get(first)
@@ -227,7 +227,7 @@ def give_snapshot(reader: Reader, snapshot: bytes) -> None:
 
 
 def complain(reader: Reader) -> None:
-    """Once what was said before is read: nobody may fill a queue with complaints."""
+    """Send an error, but only if nothing waits to be read: errors must not fill a queue."""
     if not reader.socket.waiting:
         message = 'Only {"action":"REQUEST_SNAPSHOT"} is understood, and only on the order book'
         reader.socket.send(frame(TEXT, encode(FeedError(Code.MALFORMED, message))))

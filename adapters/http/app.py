@@ -1,8 +1,8 @@
-"""HTTP: from a request to a call, from a reply to bytes. Every check that is not the business's own is here.
+"""The HTTP API: makes a call of each request and a response of each reply, with all checks in between.
 
-Their order is that of the published interface: path and method, size, address limit, token, principal, rate
-limit, body, business. They are plain calls in one function and not layers around each other: the order can be
-read, and a request pays for nothing it does not use.
+The order of the checks is published: path and method, size, address limit, token, principal, rate limit,
+body, and then those of the handler. They are plain calls in one function, not layers of middleware: so the
+order can be read, and a request pays only for what it uses.
 """
 
 import sys
@@ -24,8 +24,8 @@ from adapters.access.addresses import caller_address, is_within
 from adapters.access.identity import Principal
 from adapters.access.rate_limits import Bucket, Quota, check, has_a_price
 from adapters.http.metrics import Metrics
-from adapters.operations.lookups import counted_in
-from adapters.operations.operation import AnyRoute, Call, Caller, NoQuery, Reply, Stranger, admit
+from adapters.operations.lookups import market_of_replace
+from adapters.operations.operation import AnyRoute, Call, Caller, Client, NoQuery, Reply, admit
 from adapters.operations.table import BASE, ROUTES
 from adapters.operations.users import REFRESH_COOKIE
 from adapters.runtime.times import MINUTE
@@ -59,25 +59,25 @@ HTTP_FAULTS: Final[Mapping[int, tuple[AnyCode, str]]] = {
     404: (Fault.NO_SUCH_PATH, "No such path"),
     405: (Fault.METHOD_NOT_ALLOWED, "This path has no such method"),
 }
-"""What the framework finds wrong by itself."""
+"""Errors found by the framework."""
 
 NOWHERE: Final = "?"
-"""A path that no route has."""
+"""A path without a route."""
 
 
 def current_request() -> Request:
-    """The request itself, and not what stands for it: that would be looked up at each use."""
+    """The request itself instead of Quart's proxy, which would be resolved at each use."""
     request: Request = cast(Any, current)._get_current_object()  # its home differs by version of Quart
     return request
 
 
 class Application(QuartTrio):
-    """The framework's, but for what a client calls us: it parses that, and stumbles over what is no name."""
+    """Quart, without its parsing of the Host header, which fails on what is not a host name."""
 
     def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
         if request is None:
             return None
-        # Routes are found by the decoded path, and whatever number of slashes it begins with.
+        # Routes are matched with the decoded path, and leading slashes are ignored: so check its spelling.
         path = request.path if is_spelled(request.scope["raw_path"]) else NOWHERE
         return self.url_map.bind("exchange", path_info=path, default_method=request.method)
 
@@ -88,25 +88,25 @@ def make_app(server: Server, metrics: Metrics) -> QuartTrio:
     app.asgi_http_class = HttpExchange
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
-    front = Front(server, metrics)
+    api = HttpApi(server, metrics)
     for route in ROUTES:
         app.add_url_rule(
             BASE + route.path.replace("{", "<").replace("}", ">"),
             f"{route.method} {route.path}",
-            front.view(route),
+            api.view(route),
             methods=[route.method],
             provide_automatic_options=False,
         )
-    app.register_error_handler(HTTPException, front.http_fault)
-    app.register_error_handler(Exception, front.fault)
+    app.register_error_handler(HTTPException, api.http_fault)
+    app.register_error_handler(Exception, api.fault)
     if server.settings.cors_origins:
-        app.before_request(front.preflight)
-        app.after_request(front.share)
+        app.before_request(api.preflight)
+        app.after_request(api.add_cors_headers)
     return app
 
 
-class Front:
-    """Stands between the network and the handlers."""
+class HttpApi:
+    """Runs the checks and the handlers, and answers whatever goes wrong."""
 
     def __init__(self, server: Server, metrics: Metrics) -> None:
         self._server = server
@@ -120,23 +120,23 @@ class Front:
         async def serve(**path: str) -> Response:
             started = time.perf_counter()
             request = current_request()
-            answering = Answering(self._server, fresh_request_id())
+            responder = Responder(self._server, fresh_request_id())
             try:
-                response = await self._serve(route, request, path, answering)
+                response = await self._serve(route, request, path, responder)
             except RefusedError as refusal:
-                response = answering.refusal(refusal)
+                response = responder.refusal(refusal)
             except self._server.unavailable as trouble:
-                log.warning("the database does not answer", request_id=answering.request_id, why=str(trouble))
-                response = answering.refusal(
+                log.warning("the database does not answer", request_id=responder.request_id, why=str(trouble))
+                response = responder.refusal(
                     RefusedError(Code.OVERLOADED, "The database does not answer; try again shortly")
                 )
             except Exception:
-                response = self._internal(answering)
+                response = self._internal(responder)
             took = time.perf_counter() - started
             observe(response.status_code, took)
             log.info(
                 "request",
-                request_id=answering.request_id,
+                request_id=responder.request_id,
                 method=route.method,
                 path=request.path,
                 status=response.status_code,
@@ -147,42 +147,42 @@ class Front:
         return serve
 
     async def _serve(
-        self, route: AnyRoute, request: Request, path: dict[str, str], answering: "Answering"
+        self, route: AnyRoute, request: Request, path: dict[str, str], responder: "Responder"
     ) -> Response:
         """The checks, in their order; then the handler."""
         server, headers = self._server, request.headers
         durable = server.actors.durable
         data = body_of(request)
-        principal = visitor = None
+        principal = public_client = None
         if route.caller is Caller.PUBLIC:
-            visitor = self.visitor(request)
+            public_client = self.client_of(request)
             if route.bucket is not None:
-                answering.count(server.rate_limits.take_for_address(visitor.address))
-            if route.together is not None:
-                answering.count(server.rate_limits.take_for_everybody(route.together))
+                responder.count(server.rate_limits.take_for_address(public_client.address))
+            if route.shared_bucket is not None:
+                responder.count(server.rate_limits.take_for_everybody(route.shared_bucket))
             body = read_body(route.body, data)
         else:
-            principal = await server.identities.identify(
+            principal = await server.identities.authenticate_header(
                 headers.get("Authorization"), headers.get("X-AMM-System-Id")
             )
             admit(route.caller, principal)
-            body = self._counted_body(route, principal, data, answering)
+            body = self._counted_body(route, principal, data, responder)
         query = NO_QUERY if route.query is NoQuery else read_query(route.query, request.args.to_dict())
-        call = Call(body, query, path, principal, visitor, answering.request_id, durable)
-        return answering.success(await route.handler(server, call))
+        call = Call(body, query, path, principal, public_client, responder.request_id, durable)
+        return responder.success(await route.handler(server, call))
 
     def _counted_body(
-        self, route: AnyRoute, principal: Principal, data: bytes, answering: "Answering"
+        self, route: AnyRoute, principal: Principal, data: bytes, responder: "Responder"
     ) -> msgspec.Struct:
-        """The body, once the request is counted.
+        """Count the request, then read its body.
 
-        Replaces are counted per market, and which one it is stands in the body: so that one is read first,
-        and what is wrong with it is told after.
+        Replaces are counted per market, which is in the body, so their body is read first; they are counted
+        even if it is malformed.
         """
         limits = self._server.rate_limits
         if route.bucket is not Bucket.REPLACE:
             quota = limits.take(route.bucket, principal) if route.bucket is not None else None
-            answering.count(quota)
+            responder.count(quota)
             if route.method == "GET":
                 return NO_BODY
             body = read_any(route, data)
@@ -192,56 +192,56 @@ class Front:
         try:
             body = read_body(ReplaceBody, data)
         except RefusedError:
-            answering.count(limits.take(route.bucket, principal))
+            responder.count(limits.take(route.bucket, principal))
             raise
-        market_id = counted_in(self._server.exchange, body)
-        answering.count(limits.take(route.bucket, principal, market_id))
+        market_id = market_of_replace(self._server.exchange, body)
+        responder.count(limits.take(route.bucket, principal, market_id))
         return body
 
-    def visitor(self, request: Request) -> Stranger:
-        """Who is at the other end."""
+    def client_of(self, request: Request) -> Client:
+        """The client's address, its refresh cookie, and whether it came by HTTPS."""
         peer: str = (request.scope.get("client") or ("", 0))[0]
-        # A proxy may append to the client's own or add one more: all of them are one list.
+        # A proxy may append to the client's header or add another; together they are one list.
         forwarded_for = ",".join(request.headers.getlist("X-Forwarded-For"))
         address = caller_address(peer, forwarded_for, self._proxies)
-        # We speak no TLS ourselves: whether it was spoken, the proxy says that is nearest.
+        # There is no TLS here: the nearest proxy says whether the client used it.
         scheme = request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
         by_https = scheme == "https" and is_within(peer, self._proxies)
-        return Stranger(address, request.cookies.get(REFRESH_COOKIE), by_https)
+        return Client(address, request.cookies.get(REFRESH_COOKIE), by_https)
 
-    # What went wrong
+    # Errors
 
     async def http_fault(self, trouble: HTTPException) -> Response:
-        """Wrong before any route was found."""
-        answering, request = Answering(self._server, fresh_request_id()), current_request()
-        response = self._http_fault(trouble, answering)
+        """Answer a request for which no route was found."""
+        responder, request = Responder(self._server, fresh_request_id()), current_request()
+        response = self._http_fault(trouble, responder)
         log.info(
             "request",
-            request_id=answering.request_id,
+            request_id=responder.request_id,
             method=request.method,
             path=request.path,
             status=response.status_code,
         )
         return response
 
-    def _http_fault(self, trouble: HTTPException, answering: "Answering") -> Response:
+    def _http_fault(self, trouble: HTTPException, responder: "Responder") -> Response:
         code, message = HTTP_FAULTS.get(trouble.code or 0, (Code.MALFORMED, "Not a request that is served"))
-        response = answering.refusal(RefusedError(code, message))
+        response = responder.refusal(RefusedError(code, message))
         if isinstance(trouble, MethodNotAllowed):
             response.headers["Allow"] = ", ".join(sorted(trouble.valid_methods or ()))
         return response
 
     async def fault(self, trouble: Exception) -> Response:
-        return self._internal(Answering(self._server, fresh_request_id()))
+        return self._internal(Responder(self._server, fresh_request_id()))
 
-    def _internal(self, answering: "Answering") -> Response:
-        log.error("a request failed", request_id=answering.request_id, exc_info=sys.exc_info())
-        return answering.refusal(RefusedError(Code.INTERNAL, "Internal error"))
+    def _internal(self, responder: "Responder") -> Response:
+        log.error("a request failed", request_id=responder.request_id, exc_info=sys.exc_info())
+        return responder.refusal(RefusedError(Code.INTERNAL, "Internal error"))
 
     # Pages of other origins
 
     async def preflight(self) -> Response | None:
-        """What a browser asks before it lets another origin's page call us."""
+        """Answer the request a browser sends before a page of another origin may call the API."""
         request = current_request()
         if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
             return None
@@ -255,7 +255,7 @@ class Front:
             },
         )
 
-    async def share(self, response: Response) -> Response:
+    async def add_cors_headers(self, response: Response) -> Response:
         origin = current.headers.get("Origin")
         response.headers["Vary"] = "Origin"
         if origin in self._origins:
@@ -273,8 +273,8 @@ def read_any(route: AnyRoute, data: bytes) -> msgspec.Struct:
     return body
 
 
-class Answering:
-    """One request's answer in the making: what the envelope and the headers will say."""
+class Responder:
+    """Makes the response to one request: the envelope and the headers."""
 
     __slots__ = ("_quota", "_server", "request_id")
 
@@ -284,7 +284,7 @@ class Answering:
         self._quota: Quota | None = None
 
     def count(self, quota: Quota | None) -> None:
-        """Go on if the caller's limit allows it. Of several, the one is told that leaves the least."""
+        """Raise if a limit is exceeded. The headers will show the limit of which the least is left."""
         if quota is not None and (self._quota is None or quota.remaining <= self._quota.remaining):
             self._quota = quota
         check(quota)

@@ -1,6 +1,6 @@
-"""What a monitor may read: counters kept as things happen, gauges looked up when asked.
+"""Metrics for a monitor: counters are kept as things happen, gauges are read when they are asked for.
 
-What they tell of the exchange is durable, and of no market that is a draft.
+What they show of the exchange is durable, and drafts of markets are left out.
 """
 
 import os
@@ -29,20 +29,20 @@ from kernel.codes import MarketStatus
 from kernel.exchange import FORM, Exchange
 from kernel.journal import Decided
 
-# A series beside each counter that says since when it counts: since the process began, all of them.
+# The extra series with the creation time of each counter, which is always the start of the process.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the one function there without types
 
 SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 EVENTS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 DURABLE_SECONDS: Final = 1.0
-"""That a page waits until what it tells is durable. In an outage it tells what last was."""
+"""How long a page waits for its values to be durable. In an outage it shows the last that were."""
 MARKETS_AT_ONCE: Final = 500
-"""Whose gauges are put together in one step: two milliseconds."""
+"""Markets whose gauges are collected in one step: two milliseconds."""
 PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
 
 class JournalCounters(Protocol):
-    """What the journal counts of itself."""
+    """The journal's own counters."""
 
     commits: int
     bytes: int
@@ -52,8 +52,8 @@ class JournalCounters(Protocol):
 
 
 @attrs.frozen
-class Sources:
-    """Where the numbers are."""
+class MetricSources:
+    """Where the values are read from."""
 
     actors: Actors
     projections: Projections
@@ -66,16 +66,16 @@ class Sources:
 
 
 @attrs.frozen
-class Picture:
-    """What is told of the exchange as it was at one journal id."""
+class Sample:
+    """Values of the exchange as of one journal id."""
 
     journal_id: int
     orders: int
     resting: dict[str, tuple[int, int]]
-    """By market: shares that are bid for, shares that are asked for."""
+    """By market: resting shares, bid and asked."""
 
     @classmethod
-    def of(cls, exchange: Exchange) -> "Picture":
+    def of(cls, exchange: Exchange) -> "Sample":
         return cls(
             exchange.head,
             len(exchange.orders),
@@ -90,10 +90,10 @@ class Picture:
 class Metrics:
     """One registry for one server."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: MetricSources) -> None:
         self._sources = sources
-        self._picture = Picture.of(sources.actors.exchange)
-        """The newest that is durable; so is all that there is before anybody is served."""
+        self._sample = Sample.of(sources.actors.exchange)
+        """The newest durable one. At the start everything is durable."""
         self._gauges: Sequence[Metric] = []
         self._registry = CollectorRegistry()
         self._requests = Histogram(
@@ -130,11 +130,11 @@ class Metrics:
         self._registry.register(self)
 
     def of_submission(self, seconds: float) -> None:
-        """How the command stream tells what a submission took."""
+        """Observe the seconds that a submission on the command stream took."""
         self._submissions.observe(seconds)
 
     def of_route(self, method: str, path: str) -> Callable[[int, float], None]:
-        """How a route tells its status and the seconds it took."""
+        """Make the function with which a route records status and seconds."""
         by_status: dict[int, Histogram] = {}
 
         def observe(status: int, seconds: float) -> None:
@@ -146,19 +146,19 @@ class Metrics:
         return observe
 
     async def page(self) -> bytes:
-        picture = Picture.of(self._sources.actors.exchange)
+        sample = Sample.of(self._sources.actors.exchange)
         await trio.lowlevel.checkpoint()
         with trio.move_on_after(DURABLE_SECONDS):
-            await self._sources.actors.until_durable(picture.journal_id)
-            if picture.journal_id >= self._picture.journal_id:
-                self._picture = picture
+            await self._sources.actors.until_durable(sample.journal_id)
+            if sample.journal_id >= self._sample.journal_id:
+                self._sample = sample
         self._gauges = [*self._of_exchange(), *await self._of_markets()]
-        # Spelling out a series takes microseconds, and of a thousand markets there are thousands: in a thread
-        # it takes as long as it takes, and the loop has its turn every few milliseconds.
+        # Formatting takes microseconds a series, and a thousand markets have thousands of series. In a thread
+        # that does not matter: the loop gets its turn every few milliseconds.
         return await trio.to_thread.run_sync(generate_latest, self._registry)
 
     def collect(self) -> Iterable[Metric]:
-        """The gauges as they were when the page was asked for; prometheus_client calls it, in a thread."""
+        """The gauges as of the request; prometheus_client calls this, in a thread."""
         return self._gauges
 
     def _of_exchange(self) -> Iterator[Metric]:
@@ -174,7 +174,7 @@ class Metrics:
         yield counter("verdict_journal_reconnects", "Connections won back.", journal.reconnects)
         yield gauge("verdict_projector_lag_events", "Durable events not in the tables.", tables.lag_events)
         yield gauge("verdict_projector_lag_seconds", "Age of the oldest of them.", tables.lag_seconds)
-        yield gauge("verdict_connections", "Open connections, websockets among them.", limits.room.here)
+        yield gauge("verdict_connections", "Open connections, websockets among them.", limits.counts.total)
         yield counter("verdict_connections_turned_away", "Connections without room.", limits.turned_away)
         clients = GaugeMetricFamily("verdict_websocket_clients", "Open websockets.", labels=["kind"])
         for kind, count in self._sources.websockets().items():
@@ -188,18 +188,18 @@ class Metrics:
             jumps.add_metric([direction], count)
         yield jumps
         yield gauge("verdict_clock_off_seconds", "The machine's clock less ours.", self._sources.clock.off)
-        yield gauge("verdict_orders", "Orders in memory, final ones among them.", self._picture.orders)
+        yield gauge("verdict_orders", "Orders in memory, final ones among them.", self._sample.orders)
 
     async def _of_markets(self) -> list[Metric]:
-        picture, depths = self._picture, self._sources.actors.depths()
+        sample, depths = self._sample, self._sources.actors.depths()
         await trio.lowlevel.checkpoint()
         inbox = GaugeMetricFamily("verdict_inbox_requests", "Requests that wait.", labels=["market"])
         book = GaugeMetricFamily("verdict_book_shares", "Shares that rest.", labels=["market", "side"])
         for place, (market_id, depth) in enumerate(depths.items(), 1):
-            if market_id is None or market_id in picture.resting:
+            if market_id is None or market_id in sample.resting:
                 inbox.add_metric([market_id or ""], depth)
-            if market_id is not None and market_id in picture.resting:
-                bid, ask = picture.resting[market_id]
+            if market_id is not None and market_id in sample.resting:
+                bid, ask = sample.resting[market_id]
                 book.add_metric([market_id, "bid"], bid)
                 book.add_metric([market_id, "ask"], ask)
             if place % MARKETS_AT_ONCE == 0:

@@ -15,7 +15,7 @@ import trio
 
 from adapters.runtime.clock import Clock
 from adapters.sockets.framing import StrictConnection
-from adapters.sockets.refusals import answer_to
+from adapters.sockets.refusals import refusal_response
 from adapters.wire.status import Fault, RefusedError
 
 PATH: Final = b"/metrics"
@@ -66,7 +66,7 @@ class MetricsServer:
             asked = await first_request(stream, connection)
         except h11.RemoteProtocolError as trouble:
             status = trouble.error_status_hint
-            answer = answer_to(connection.refusal(), status, self.clock)
+            answer = refusal_response(connection.refusal(), status, self.clock)
             await send(stream, connection, status, answer.headers, answer.body)
             return
         if asked is None:
@@ -74,7 +74,7 @@ class MetricsServer:
         try:
             self._admit(asked)
         except RefusedError as refusal:
-            answer = answer_to(refusal, refusal.status, self.clock)
+            answer = refusal_response(refusal, refusal.status, self.clock)
             await send(stream, connection, answer.status, answer.headers, answer.body)
         else:
             page = await self.page()

@@ -20,7 +20,7 @@ from adapters.wire.status import STATUS, AnyCode, Fault
 from kernel.codes import Code
 
 WAITS: Final = 202
-"""Answered to the first of two administrators; `ProposedShape` says what for."""
+"""The status for the first of two administrators, with a `ProposedShape`."""
 REF: Final = "#/components/schemas/{name}"
 
 EVERYWHERE: Final[tuple[AnyCode, ...]] = (Fault.BODY_TOO_LARGE, Code.INTERNAL, Code.OVERLOADED)
@@ -93,7 +93,7 @@ def operation(
 
 
 def refusals(route: AnyRoute) -> list[AnyCode]:
-    """Every code that a route can answer: its own, and those of the checks ahead of it."""
+    """Every code that a route can answer: its own, and those of the checks before it."""
     codes: list[AnyCode] = [*EVERYWHERE, *route.codes]
     if route.body is not EmptyBody or route.query is not NoQuery or route.method == "POST":
         codes.append(Code.MALFORMED)
@@ -104,7 +104,7 @@ def refusals(route: AnyRoute) -> list[AnyCode]:
     elif route.caller not in (Caller.PUBLIC, Caller.USER):
         codes.append(Code.AMM_ONLY)
     if "{" in route.path:
-        codes.append(Fault.NO_SUCH_PATH)  # what stands for the id is escaped otherwise than it must be
+        codes.append(Fault.NO_SUCH_PATH)  # if the id in the path is not escaped as it must be
     if route.bucket is not None:
         codes.append(Fault.RATE_LIMITED)
     return sorted(set(codes), key=int)
@@ -171,7 +171,7 @@ def query_parameters(
 
 
 def without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """A query string cannot say null: what is absent is not there."""
+    """Drop null from a schema: a query string has no null, it leaves the parameter out."""
     choices: list[dict[str, Any]] = [
         choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}
     ]

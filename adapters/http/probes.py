@@ -1,4 +1,4 @@
-"""What operators and their tools ask: is it alive, is it ready; and the API's own pages."""
+"""Routes outside the API: health and readiness, the API's descriptions, and the page that shows them."""
 
 from collections.abc import Callable
 from typing import Final
@@ -22,37 +22,37 @@ class Ready(msgspec.Struct, frozen=True):
     journal_id: int
     projector_lag: int
     clock: str
-    """`steady`, or what is wrong with the machine's clock: no reason to send nobody here."""
+    """`steady`, or what is wrong with the machine's clock, which does not make the server unready."""
 
 
-def add_operations(app: QuartTrio, version: str, readiness: Callable[[], Ready]) -> None:
+def add_probes(app: QuartTrio, version: str, readiness: Callable[[], Ready]) -> None:
     """Routes outside /api/v1: without envelope, for anybody."""
     health = msgspec.json.encode({"status": "ok", "version": version})
     description = msgspec.json.encode(openapi.describe(version))
     of_websockets = msgspec.json.encode(asyncapi.describe(version))
 
     async def get_health() -> Response:
-        return answered(health, "application/json")
+        return respond(health, "application/json")
 
     async def get_ready() -> Response:
         ready = readiness()
         status = 200 if ready.status == "ready" else 503
-        return answered(msgspec.json.encode(ready), "application/json", status)
+        return respond(msgspec.json.encode(ready), "application/json", status)
 
     async def get_description() -> Response:
-        return answered(description, "application/json")
+        return respond(description, "application/json")
 
     async def get_description_of_websockets() -> Response:
-        return answered(of_websockets, "application/json")
+        return respond(of_websockets, "application/json")
 
     async def get_page() -> Response:
-        return answered(PAGE, "text/html; charset=utf-8")
+        return respond(PAGE, "text/html; charset=utf-8")
 
     async def get_script() -> Response:
-        return answered(SCRIPT, "text/javascript; charset=utf-8")
+        return respond(SCRIPT, "text/javascript; charset=utf-8")
 
     async def get_style() -> Response:
-        return answered(STYLE, "text/css; charset=utf-8")
+        return respond(STYLE, "text/css; charset=utf-8")
 
     for path, view in (
         ("/health", get_health),
@@ -67,7 +67,7 @@ def add_operations(app: QuartTrio, version: str, readiness: Callable[[], Ready])
         app.add_url_rule(path, path, view, methods=["GET"], provide_automatic_options=False)
 
 
-def answered(body: bytes, content_type: str, status: int = 200) -> Response:
+def respond(body: bytes, content_type: str, status: int = 200) -> Response:
     headers = {
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-cache",

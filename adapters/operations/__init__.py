@@ -1,1 +1,1 @@
-"""The operations of the exchange as callers know them: each with its route, who may call, what it does."""
+"""Every operation that callers have: its route, who may call it, and what it does."""

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from adapters.access.identity import AMM_ALIAS
 from adapters.operations.lookups import find_market, own_account
-from adapters.operations.operation import Call, NoQuery, Reply, live
+from adapters.operations.operation import Call, NoQuery, Reply, from_memory
 from adapters.service.server import Row, Server
 from adapters.wire import render, render_rows, responses
 from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, number_of, one_of, page, read_number
@@ -18,7 +18,7 @@ from kernel.codes import Code, LedgerEntryType, TradeScenario
 from kernel.events import TRADE_PREFIX
 
 
-@live
+@from_memory
 def get_balance(server: Server, call: Call[EmptyBody, NoQuery]) -> responses.BalanceShape:
     """One's own cash: what may be spent, and what own open buy orders have set aside."""
     return render.balance(own_account(server, call))
@@ -76,7 +76,7 @@ class PositionsQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Only what holds shares now; false adds what once did."""
 
 
-@live
+@from_memory
 def get_positions(server: Server, call: Call[EmptyBody, PositionsQuery]) -> responses.PositionsShape:
     """One's own shares, by market."""
     query = call.query
@@ -93,7 +93,7 @@ def get_positions(server: Server, call: Call[EmptyBody, PositionsQuery]) -> resp
     return responses.PositionsShape(held)
 
 
-@live
+@from_memory
 def get_position(server: Server, call: Call[EmptyBody, NoQuery]) -> responses.PositionShape:
     """One's own shares in one market; zeros if there are none."""
     market = find_market(server, call)

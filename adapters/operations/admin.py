@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from adapters.operations.audit import found_sound, verify
+from adapters.operations.audit import audit_halted_market, verify
 from adapters.operations.lookups import find_market
-from adapters.operations.operation import Call, NoQuery, Reply, live
+from adapters.operations.operation import Call, NoQuery, Reply, from_memory
 from adapters.service.server import Server, refused
 from adapters.wire import render, render_rows, responses
 from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, page, read_number
@@ -92,7 +92,7 @@ async def resume_market(server: Server, call: Call[ResumeBody, NoQuery]) -> Repl
         and market.status is MarketStatus.HALTED
         and not_resumable(market, command, command.at) is None
     ):
-        command = msgspec.structs.replace(command, sound_after=await found_sound(server, market))
+        command = msgspec.structs.replace(command, sound_after=await audit_halted_market(server, market))
     return await changed_market(server, command, call.request_id)
 
 
@@ -140,31 +140,34 @@ async def ended(
     call: Call[Any, NoQuery],
     command: commands.ResolveMarket | commands.VoidMarket | commands.SettleMarket,
 ) -> Reply[Any]:
-    answer, seen = await gravely(server, call, command)
+    answer, seen = await decide_grave(server, call, command)
     if isinstance(answer, Proposed):
         return Reply(render.proposed(answer), 202, seen)
     assert isinstance(answer, Resolved)
     return Reply(render.resolved(answer), journal_id=seen)
 
 
-async def gravely(
+async def decide_grave(
     server: Server, call: Call[Any, NoQuery], command: commands.AnyGraveCommand
 ) -> tuple[Answer, int]:
-    """Ask for what one may not do in one's own case, and perhaps not alone: the kernel judges both."""
+    """Decide a command that administrators may not give in their own case, and perhaps not alone.
+
+    The kernel checks both.
+    """
     command = msgspec.structs.replace(command, by_id=call.user.user_id, four_eyes=server.settings.four_eyes)
     outcome = await server.decide(command, call.request_id)
     assert not isinstance(outcome.answer, Refusal)
     return outcome.answer, outcome.seen
 
 
-@live
+@from_memory
 def get_proposals(server: Server, call: Call[EmptyBody, NoQuery]) -> responses.ProposalsShape:
     """What waits for a second administrator, newest first."""
     waiting = open_proposals(server.exchange, server.clock.now())
     return responses.ProposalsShape([render.proposal(each) for each in reversed(waiting)])
 
 
-@live
+@from_memory
 def get_stats(server: Server, call: Call[EmptyBody, NoQuery]) -> responses.StatsShape:
     """What a market has done so far, in numbers."""
     return render.stats(find_market(server, call))
@@ -189,7 +192,7 @@ async def get_breakers(
 async def start_amm(server: Server, call: Call[StartAmmBody, NoQuery]) -> Reply[Any]:
     """Give the market maker a budget in a market, half of it as pairs."""
     command = call.body.to_command(call.user.username, server.clock)
-    answer, seen = await gravely(server, call, command)
+    answer, seen = await decide_grave(server, call, command)
     if isinstance(answer, Proposed):
         return Reply(render.proposed(answer), 202, seen)
     assert isinstance(answer, AmmRunning)
@@ -209,7 +212,7 @@ async def set_user_active(
     """Let a user in, or keep it out from the next request on."""
     user_id, is_active = canonical(call.path["user_id"]), call.body.is_active
     if not is_active:
-        spare_who_must_stay(user_id, call.user.user_id)
+        refuse_lockout(user_id, call.user.user_id)
     if not await server.users.set_active(user_id, is_active):
         raise refused(account_not_found(user_id), call.durable)
     server.identities.forget(user_id)
@@ -217,15 +220,15 @@ async def set_user_active(
 
 
 def canonical(user_id: str) -> str:
-    """The one spelling we compare; the database knows a user by any that a UUID may have."""
+    """The id as it is spelled here; PostgreSQL accepts a UUID in any spelling."""
     try:
         return str(uuid.UUID(user_id))
     except ValueError:
         return user_id
 
 
-def spare_who_must_stay(user_id: str, caller_id: str) -> None:
-    """Whoever asks stays, and with it always one administrator; the command line may do what this may not."""
+def refuse_lockout(user_id: str, caller_id: str) -> None:
+    """Refuse to disable the caller, so that an administrator is always left, or the market maker."""
     if user_id == caller_id:
         raise RefusedError(
             Code.NOT_ALLOWED, "Nobody shuts itself out: another administrator may, or `verdict user disable`"

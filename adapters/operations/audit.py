@@ -1,4 +1,4 @@
-"""The audit on demand: every invariant, by name, from the state in memory and the record in the tables."""
+"""The audit on demand: checks every invariant against the state in memory and the tables."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from adapters.operations.operation import Reply
-from adapters.service.aside import aside
+from adapters.service.child_process import in_child
 from adapters.service.ledger_watch import LedgerWatch
 from adapters.service.server import Server, refused
 from adapters.wire import render, responses
@@ -17,12 +17,12 @@ from kernel.markets import audit_halted, still_broken
 from kernel.state import Market
 
 SHOWN: Final = 20
-"""Violations of one invariant that are told one by one."""
+"""Violations of one invariant that are listed, at most."""
 
 JOURNAL: Final = {
     "journal_contiguous": "journal ids are 1, 2, 3, ... and none is missing",
 }
-OF_THE_RECORD: Final = {
+IN_TABLES: Final = {
     "ledger_chain",
     "ledger_double_entry",
     "fee_account",
@@ -30,11 +30,11 @@ OF_THE_RECORD: Final = {
     "pnl_sum",
     "journal_contiguous",
 }
-"""What the state alone cannot show: judged from ledger, trades and journal."""
+"""Invariants that the state alone cannot show: checked in ledger, trades and journal."""
 
 
-class Seen(msgspec.Struct):
-    """What a copy of the exchange shows, and of which moment it is."""
+class Findings(msgspec.Struct):
+    """What the audit of the state found, and as of which journal id."""
 
     journal_id: int
     at: int
@@ -53,14 +53,14 @@ class Seen(msgspec.Struct):
 
 
 encode: Final = msgspec.json.Encoder().encode
-decode_seen: Final = msgspec.json.Decoder(Seen).decode
-decode_doubt: Final = msgspec.json.Decoder(tuple[int, int, Refusal | None]).decode
+decode_findings: Final = msgspec.json.Decoder(Findings).decode
+decode_halted: Final = msgspec.json.Decoder(tuple[int, int, Refusal | None]).decode
 
 
-async def found_sound(server: Server, market: Market) -> int:
-    """Look through a halted market and all accounts, in a copy of this process: it may take seconds.
+async def audit_halted_market(server: Server, market: Market) -> int:
+    """Audit a halted market and all accounts in a child process, which may take seconds.
 
-    Returns how many breaker records there were; raises the refusal to resume the market if it is broken.
+    Returns how many breaker records there were then; raises RefusedError if the audit finds a violation.
     """
     exchange = server.exchange
 
@@ -70,49 +70,51 @@ async def found_sound(server: Server, market: Market) -> int:
             (exchange.breaker_head, exchange.head, still_broken(violations) if violations else None)
         )
 
-    recorded, head, refusal = decode_doubt(await aside(look))
+    breakers, head, refusal = decode_halted(await in_child(look))
     if refusal is not None:
         raise refused(refusal, await server.wait_durable(head))
-    return recorded
+    return breakers
 
 
 async def verify(server: Server) -> Reply[responses.InvariantsShape]:
-    """What holds, and what does not, as of a moment after this was asked.
+    """Check every invariant, as of a moment after the call.
 
-    It takes seconds and much memory, so it is done for one at a time; whoever asks meanwhile gets what the
-    next one finds, together with all others who do.
+    This takes seconds and much memory, so one audit runs at a time; callers who come
+    meanwhile share the next one.
     """
     reply: Reply[responses.InvariantsShape] = await server.verifying.result_of(partial(_verify, server))
     return reply
 
 
 async def _verify(server: Server) -> Reply[responses.InvariantsShape]:
-    """Both halves are as of one journal id, though the record is judged a moment later."""
-    seen = decode_seen(await aside(lambda: encode(look_at_everything(server))))
-    head = seen.journal_id
+    """Both parts are as of the same journal id, though the tables are checked a moment later."""
+    findings = decode_findings(await in_child(lambda: encode(audit_state(server))))
+    head = findings.journal_id
     await server.wait_durable(head)
     await server.wait_projected(head)
     for name, found in (await server.check_record()).items():
-        seen.add(name, found)
+        findings.add(name, found)
     for violation in await LedgerWatch(server).look():
-        seen.add(violation.invariant, [violation.told()])
+        findings.add(violation.invariant, [violation.told()])
     checks = [
         responses.CheckShape(
             name,
             description,
-            name not in seen.counts,
+            name not in findings.counts,
             {
-                "checked": {"tables": True, "journal_id": head} if name in OF_THE_RECORD else seen.counted,
-                "violations": seen.violations.get(name, []),
-                "violations_count": seen.counts.get(name, 0),
+                "checked": {"tables": True, "journal_id": head} if name in IN_TABLES else findings.counted,
+                "violations": findings.violations.get(name, []),
+                "violations_count": findings.counts.get(name, 0),
             },
         )
         for name, description in (INVARIANTS | JOURNAL).items()
     ]
-    return Reply(responses.InvariantsShape(render.time(seen.at), not seen.counts, checks), journal_id=head)
+    return Reply(
+        responses.InvariantsShape(render.time(findings.at), not findings.counts, checks), journal_id=head
+    )
 
 
-def look_at_everything(server: Server) -> Seen:
+def audit_state(server: Server) -> Findings:
     exchange = server.exchange
     counted = {
         "markets": len(exchange.markets),
@@ -120,7 +122,7 @@ def look_at_everything(server: Server) -> Seen:
         "orders": len(exchange.orders),
         "journal_id": exchange.head,
     }
-    seen = Seen(exchange.head, server.clock.now(), counted, {}, {})
+    findings = Findings(exchange.head, server.clock.now(), counted, {}, {})
     for violation in exchange.audit():
-        seen.add(violation.invariant, [violation.told()])
-    return seen
+        findings.add(violation.invariant, [violation.told()])
+    return findings

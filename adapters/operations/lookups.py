@@ -1,4 +1,4 @@
-"""What a path or a token names, found in the exchange's memory, or the refusal it deserves."""
+"""Finds what a path or a token names in the exchange's memory; raises the refusal if it is not there."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def own_account(server: Server, call: Call[Any, Any]) -> Account:
 
 
 def find_market(server: Server, call: Call[Any, Any]) -> Market:
-    """The market in the path; a draft is there for administrators only."""
+    """The market in the path; drafts exist for administrators only."""
     market_id = call.path["market_id"]
     market = server.exchange.markets.get(market_id)
     if market is None or not may_see(call.user, market):
@@ -32,7 +32,7 @@ def find_market(server: Server, call: Call[Any, Any]) -> Market:
 
 
 def may_see(caller: Principal, market: Market) -> bool:
-    """Whether a market exists, as far as this caller is told."""
+    """Whether this caller may know of the market."""
     return market.status is not MarketStatus.DRAFT or caller.is_admin
 
 
@@ -47,10 +47,10 @@ def find_own_order(server: Server, call: Call[Any, Any]) -> Order:
     return order
 
 
-def counted_in(exchange: Exchange, body: ReplaceBody) -> str:
-    """The market whose replacements this is one of: the old order's, or else the one that it names.
+def market_of_replace(exchange: Exchange, body: ReplaceBody) -> str:
+    """The market whose replace limit this request counts against: the old order's, or else the one it names.
 
-    None (an empty name) stands for all markets that do not exist.
+    Requests for markets that do not exist are counted together, under the empty name.
     """
     old = exchange.orders.get(body.old_id)
     if old is not None:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from adapters.access.tokens import TokenType
-from adapters.operations.operation import Call, NoQuery, Reply, live
+from adapters.operations.operation import Call, NoQuery, Reply, from_memory
 from adapters.runtime.times import MICROSECONDS, to_datetime
 from adapters.service.server import Server
 from adapters.wire import render, responses
@@ -12,10 +12,10 @@ from adapters.wire.status import Fault, RefusedError
 from kernel.codes import AMM_ID
 
 RENEWAL_GRACE: Final = 60
-"""Seconds for which a service token outlives its renewal: whoever has it is still handing out the new one."""
+"""Seconds for which the old token stays valid, so that its holder can switch to the new one."""
 
 
-@live
+@from_memory
 def get_amm_markets(server: Server, call: Call[EmptyBody, NoQuery]) -> responses.AmmMarketsShape:
     """The markets in which the market maker was started."""
     return render.amm_markets(server.exchange.markets.values())

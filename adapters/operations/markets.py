@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from adapters.operations.lookups import find_market, may_see
-from adapters.operations.operation import Call, NoQuery, Reply, live
+from adapters.operations.operation import Call, NoQuery, Reply, from_memory
 from adapters.service.server import Server
 from adapters.wire import render, render_rows, responses
 from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, page, read_cursor, read_number
@@ -21,7 +21,7 @@ class MarketsQuery(PageQuery, frozen=True, kw_only=True):
     category: str | None = None
 
 
-@live
+@from_memory
 def get_markets(server: Server, call: Call[EmptyBody, MarketsQuery]) -> Page[responses.MarketItemShape]:
     """The markets, newest first; drafts are shown to administrators only."""
     query = call.query
@@ -47,7 +47,7 @@ def get_markets(server: Server, call: Call[EmptyBody, MarketsQuery]) -> Page[res
     )
 
 
-@live
+@from_memory
 def get_market(server: Server, call: Call[EmptyBody, NoQuery]) -> responses.MarketShape:
     """One market, with its limits and its money."""
     return render.market(find_market(server, call))
@@ -57,7 +57,7 @@ class BookQuery(msgspec.Struct, frozen=True, kw_only=True):
     levels: Annotated[int, Meta(ge=1, le=99)] = 10
 
 
-@live
+@from_memory
 def get_book(server: Server, call: Call[EmptyBody, BookQuery]) -> responses.BookShape:
     """The best levels of a market's order book, as prices of YES and of NO."""
     return render.book(find_market(server, call), call.query.levels)
@@ -77,7 +77,7 @@ async def get_market_trades(
     return Reply(data, journal_id=call.durable)
 
 
-@live
+@from_memory
 def get_matching(server: Server, call: Call[EmptyBody, NoQuery]) -> responses.MatchingShape:
     """Which markets match orders, and which are halted."""
     return render.matching(server.exchange.markets.values())

@@ -1,7 +1,6 @@
 """What an operation is, and who may call it.
 
-The application, the command stream, their published descriptions, the tests and the documentation are made of
-these.
+The application, the command stream, their published descriptions and the documentation are made from these.
 """
 
 import enum
@@ -26,7 +25,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 class Caller(enum.Enum):
-    """Who may call. There is no default: a route says it."""
+    """Who may call. There is no default: every operation states it."""
 
     PUBLIC = "anybody"
     USER = "any user"
@@ -42,8 +41,8 @@ class NoQuery(msgspec.Struct, frozen=True):
 
 
 @attrs.frozen
-class Stranger:
-    """What is known of a caller who has not said who it is."""
+class Client:
+    """What is known of a caller who need not authenticate."""
 
     address: str
     refresh_cookie: str | None
@@ -52,16 +51,16 @@ class Stranger:
 
 @attrs.frozen
 class Call(Generic[B, Q]):
-    """A request that has passed every check ahead of its business."""
+    """A request that has passed every check before its handler."""
 
     body: B
     query: Q
     path: dict[str, str]
     principal: Principal | None
-    visitor: Stranger | None
+    public_client: Client | None
     request_id: str
     durable: int
-    """The newest durable journal id when the request arrived: what its caller may already know of."""
+    """The newest durable journal id when the request arrived; its caller may have seen that much already."""
 
     @property
     def user(self) -> Principal:
@@ -70,31 +69,32 @@ class Call(Generic[B, Q]):
         return self.principal
 
     @property
-    def stranger(self) -> Stranger:
+    def client(self) -> Client:
         """The caller, on a public route."""
-        assert self.visitor is not None
-        return self.visitor
+        assert self.public_client is not None
+        return self.public_client
 
 
 @attrs.frozen
 class Reply(Generic[S]):
-    """What a handler has to say."""
+    """What a handler answers."""
 
     data: S
     status: int = 200
     journal_id: int | None = None
-    """The journal id the data reflects; durable. None where it says nothing of the exchange's state."""
+    """The durable journal id that the data reflects; None if it does not show the exchange's state."""
     cookie: str | None = None
-    """What a browser is to keep, as it is written in the header."""
+    """The value of the Set-Cookie header, if there is one."""
 
 
 Handler = Callable[[Server, Call[B, Q]], Awaitable[Reply[S]]]
 
 
-def live(read: Callable[[Server, Call[B, Q]], S]) -> Handler[B, Q, S]:
-    """A handler made of a plain function that looks at what is in memory.
+def from_memory(read: Callable[[Server, Call[B, Q]], S]) -> Handler[B, Q, S]:
+    """Make a handler from a plain function that reads the exchange in memory.
 
-    What it saw is told when it is durable. It cannot wait for anything itself, so all of it is of one moment.
+    The answer is sent when what was read is durable. The function cannot wait for anything, so its whole
+    answer is of one moment.
     """
 
     @functools.wraps(read)
@@ -107,18 +107,18 @@ def live(read: Callable[[Server, Call[B, Q]], S]) -> Handler[B, Q, S]:
 
 @attrs.frozen(kw_only=True)
 class Operation(Generic[B, S]):
-    """One row of the table: what can be asked, whichever way."""
+    """One row of the table: something a caller can do, over HTTP, on the stream, or both."""
 
     name: str
     caller: Caller
     bucket: Bucket | None
     body: type[B]
     answer: type[S] | None
-    """None if it is answered with nothing."""
+    """None if the answer has no data."""
     codes: tuple[AnyCode, ...] = ()
-    """The refusals of its business; those that every request may meet are not repeated."""
+    """The refusals particular to it; those that any request can meet are not listed."""
     message: type[msgspec.Struct] | None = None
-    """How the command stream says it: the type's tag is the name there. None if it does not."""
+    """Its message type on the command stream, whose tag is its name there; None if it is not there."""
 
     @property
     def op(self) -> str:
@@ -129,7 +129,7 @@ class Operation(Generic[B, S]):
 
 @attrs.frozen(kw_only=True)
 class Route(Operation[B, S], Generic[B, Q, S]):
-    """An operation that REST has."""
+    """An operation with an HTTP route."""
 
     answer: type[S]
     summary: str
@@ -139,8 +139,8 @@ class Route(Operation[B, S], Generic[B, Q, S]):
     handler: Handler[B, Q, S]
     query: type[Q]
     statuses: tuple[int, ...]
-    together: Bucket | None = None
-    """What counts everybody's requests in one, beside the caller's own bucket."""
+    shared_bucket: Bucket | None = None
+    """A bucket that counts the requests of all callers together, beside the caller's own."""
 
 
 AnyOperation = Operation[Any, Any]
@@ -181,7 +181,7 @@ def post(
     body: type[B],
     *codes: AnyCode,
     statuses: tuple[int, ...] = (200,),
-    together: Bucket | None = None,
+    shared_bucket: Bucket | None = None,
     message: type[msgspec.Struct] | None = None,
 ) -> Route[B, NoQuery, S]:
     return Route(
@@ -198,7 +198,7 @@ def post(
         handler=handler,
         query=NoQuery,
         statuses=statuses,
-        together=together,
+        shared_bucket=shared_bucket,
     )
 
 
@@ -207,14 +207,14 @@ def summary_of(handler: Callable[..., object]) -> str:
     return handler.__doc__.strip()
 
 
-def streamed(
+def stream_only(
     message: type[msgspec.Struct],
     caller: Caller,
     bucket: Bucket | None,
     answer: type[msgspec.Struct] | None,
     *codes: AnyCode,
 ) -> AnyOperation:
-    """One that only the command stream has."""
+    """An operation that exists on the command stream only."""
     name = str(message.__struct_config__.tag)
     return Operation(
         name=name, caller=caller, bucket=bucket, body=message, answer=answer, codes=codes, message=message
@@ -222,7 +222,7 @@ def streamed(
 
 
 def admit(caller: Caller, principal: Principal) -> None:
-    """Let in whom an operation is for."""
+    """Raise RefusedError unless the principal may call the operation."""
     match caller:
         case Caller.USER:
             return

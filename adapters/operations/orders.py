@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import trio
 
-from adapters.operations.decided import decided, trades_of
+from adapters.operations.execution import execute, trades_of
 from adapters.operations.lookups import find_own_order, own_account
 from adapters.operations.operation import Call, NoQuery, Reply
 from adapters.service.server import Server
@@ -20,13 +20,13 @@ from kernel.state import Account, Order
 
 LIVE: Final = {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED}
 LOOKED_AT_ONCE: Final = 2_000
-"""Orders of one step through the memory: two milliseconds."""
+"""Orders examined in one step: two milliseconds."""
 
 
 async def cancel_order(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[Any]:
     """Take what is left of an own order off the book."""
     command = CancelOrder(at=server.clock.now(), user_id=call.user.user_id, order_id=call.path["order_id"])
-    return await decided(server, command, call.request_id)
+    return await execute(server, command, call.request_id)
 
 
 class OrdersQuery(PageQuery, frozen=True, kw_only=True):
@@ -73,9 +73,9 @@ async def get_orders(server: Server, call: Call[EmptyBody, OrdersQuery]) -> Repl
 async def live_orders(
     account: Account, query: OrdersQuery, statuses: list[OrderStatus], before: Order | None
 ) -> list[OrderNow]:
-    """What rests now, newest first, out of memory: as much as a page shows, and one more.
+    """Live orders from memory, newest first: as many as fit on a page, and one more.
 
-    Nobody has a bound on what rests, and a filter may fit none of it: so others are served in between.
+    There may be any number of them, and a filter may match none, so other tasks get a turn in between.
     """
     resting = [
         reversed(list(position.live))

@@ -1,7 +1,7 @@
 """Every operation of the exchange: by HTTP under /api/v1, on the command stream, or both.
 
-What is not here does not exist, and nobody may call it. The application and the command stream are made from
-this table, and so are their descriptions, the authorisation test and the documentation.
+What is not in this table does not exist. The application, the command stream, their published descriptions,
+the authorisation test and the documentation are all made from it.
 """
 
 from typing import Final
@@ -9,8 +9,17 @@ from typing import Final
 from adapters.access.rate_limits import Bucket
 from adapters.operations import account, admin, markets, orders, users
 from adapters.operations import market_maker as amm
-from adapters.operations.decided import command
-from adapters.operations.operation import AnyOperation, AnyRoute, Caller, NoQuery, Route, get, post, streamed
+from adapters.operations.execution import command
+from adapters.operations.operation import (
+    AnyOperation,
+    AnyRoute,
+    Caller,
+    NoQuery,
+    Route,
+    get,
+    post,
+    stream_only,
+)
 from adapters.wire import requests, responses, stream_requests, stream_responses
 from adapters.wire.paging import Page, PageQuery
 from adapters.wire.status import Fault
@@ -61,7 +70,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         Fault.USERNAME_EXISTS,
         Fault.EMAIL_EXISTS,
         statuses=(201,),
-        together=Bucket.REGISTRATION,
+        shared_bucket=Bucket.REGISTRATION,
     ),
     post(
         "/auth/login",
@@ -454,15 +463,17 @@ OPERATIONS: Final[list[AnyOperation]] = [
         NO_ACCOUNT,
     ),
     # What only the command stream has
-    streamed(stream_requests.Guard, USER, Bucket.GUARD, stream_responses.GuardShape),
-    streamed(stream_requests.Ping, USER, None, stream_responses.PongShape),
-    streamed(stream_requests.Auth, USER, Bucket.ACCOUNT, stream_responses.SignedInShape),
-    streamed(stream_requests.Sync, USER, QUERY, stream_responses.SyncShape),
-    streamed(stream_requests.Subscribe, USER, None, stream_responses.SubscribedShape),
-    streamed(stream_requests.Unsubscribe, USER, None, None),
-    streamed(stream_requests.Resume, USER, QUERY, stream_responses.ResumedShape),
+    stream_only(stream_requests.Guard, USER, Bucket.GUARD, stream_responses.GuardShape),
+    stream_only(stream_requests.Ping, USER, None, stream_responses.PongShape),
+    stream_only(stream_requests.Auth, USER, Bucket.ACCOUNT, stream_responses.SignedInShape),
+    stream_only(stream_requests.Sync, USER, QUERY, stream_responses.SyncShape),
+    stream_only(stream_requests.Subscribe, USER, None, stream_responses.SubscribedShape),
+    stream_only(stream_requests.Unsubscribe, USER, None, None),
+    stream_only(stream_requests.Resume, USER, QUERY, stream_responses.ResumedShape),
 ]
 
 ROUTES: Final[list[AnyRoute]] = [row for row in OPERATIONS if isinstance(row, Route)]
-STREAMED: Final[dict[str, AnyOperation]] = {row.op: row for row in OPERATIONS if row.message is not None}
-"""What the command stream has, by its names there."""
+STREAM_OPERATIONS: Final[dict[str, AnyOperation]] = {
+    row.op: row for row in OPERATIONS if row.message is not None
+}
+"""The operations of the command stream, by their names there."""

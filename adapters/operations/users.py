@@ -1,11 +1,11 @@
 """Registering, logging in and out, and the sessions in between.
 
-A user is a row in the table and an account in the exchange. The row comes first; should the process die
-before the account is opened, the next start or the next login opens it.
+A user is a row in the table and an account in the exchange. The row comes first; if the process dies before
+the account is opened, the next start or the next login opens it.
 
-A session lives by its refresh tokens. Each is used once; its successor's name follows from its own, so the
-answer to a refresh can be given again as long as it may have been lost. Who shows a used token after that is
-one of two who have it, and the session ends for both.
+A session is continued by refresh tokens, each of which is used once. A token's name determines that of its
+successor, so for a short time a refresh can be answered again in case the answer was lost. A used token that
+is shown later than that has been copied, so the session ends for everybody.
 """
 
 import contextlib
@@ -28,12 +28,12 @@ from adapters.wire.status import Fault, RefusedError, malformed
 from kernel.commands import OpenAccount
 
 GRACE: Final = timedelta(seconds=10)
-"""For which a used refresh token keeps being answered: a lost answer must not sign a person out."""
+"""How long a used refresh token is still answered: a lost answer must not sign a person out."""
 CHAIN: Final = 8
-"""Successors of a token that may have been used within the grace."""
+"""How many successors of a token may have been used within the grace period."""
 REFRESH_COOKIE: Final = "verdict_refresh"
 COOKIE_PATH: Final = "/api/v1/auth"
-"""No other route is sent the cookie, so no other site can have a browser use it there."""
+"""Browsers send the cookie to these routes only, so no other site can make them use it elsewhere."""
 
 
 async def register(server: Server, call: Call[RegisterBody, NoQuery]) -> Reply[responses.RegisteredShape]:
@@ -41,7 +41,7 @@ async def register(server: Server, call: Call[RegisterBody, NoQuery]) -> Reply[r
     body = call.body
     user: User | str = "username"
     if not is_reserved(body.username):
-        password_hash = await server.passwords.hash(body.password, call.stranger.address)
+        password_hash = await server.passwords.hash(body.password, call.client.address)
         user = await server.users.add(body.username, body.email.lower(), password_hash, "USER")
     if user == "username":
         raise RefusedError(Fault.USERNAME_EXISTS, f"The username {body.username} is taken")
@@ -62,18 +62,18 @@ async def ensure_account(server: Server, user_id: str, request_id: str) -> int |
 
 async def log_in(server: Server, call: Call[LoginBody, NoQuery]) -> Reply[responses.LoggedInShape]:
     """Exchange a password for an access token and a refresh token, which begin a session."""
-    user = await judged(server, call)
+    user = await authenticate(server, call)
     if not user.is_active:
         raise disabled()
     await ensure_account(server, user.id, call.request_id)
     name, now = fresh_name(), server.clock.wall()
     session_id = await server.sessions.begin(
-        user.id, user.token_generation, hash_of(name), to_datetime(now), oldest(server, now)
+        user.id, user.token_generation, hash_of(name), to_datetime(now), oldest_live(server, now)
     )
     if session_id is None:
         raise wrong_password()  # it was right a moment ago; meanwhile the user was changed
     server.identities.forget(user.id)
-    access_token, refresh_token = pair(server, user, session_id, name, now // MICROSECONDS)
+    access_token, refresh_token = token_pair(server, user, session_id, name, now // MICROSECONDS)
     data = responses.LoggedInShape(
         access_token=access_token,
         refresh_token=UNSET if call.body.cookie else refresh_token,
@@ -81,17 +81,17 @@ async def log_in(server: Server, call: Call[LoginBody, NoQuery]) -> Reply[respon
         expires_in=server.tokens.lifetime[TokenType.ACCESS],
         user=responses.UserShape(user.id, user.username, user.email, AccountType(user.account_type)),
     )
-    return Reply(data, cookie=cookie(server, call, refresh_token) if call.body.cookie else None)
+    return Reply(data, cookie=cookie_header(server, call, refresh_token) if call.body.cookie else None)
 
 
-async def judged(server: Server, call: Call[LoginBody, NoQuery]) -> User:
-    """Whose name and password these are; raises if they are nobody's, or come too soon after wrong ones."""
-    body, address, delays = call.body, call.stranger.address, server.login_delays
+async def authenticate(server: Server, call: Call[LoginBody, NoQuery]) -> User:
+    """The user with this name and password; raises if they are wrong, or come too soon after wrong ones."""
+    body, address, delays = call.body, call.client.address, server.login_delays
     attempt = delays.begin(body.username, address)
     try:
         found = await server.users.find_login(body.username)
         user, password_hash = found if found is not None else (None, None)
-        # The password is judged first and for everybody: neither words nor time tell who is a user.
+        # A hash is verified even if there is no such user: neither words nor time tell who is a user.
         fits = await server.passwords.fits(body.password, password_hash, address)
     except BaseException:
         delays.not_judged(attempt)
@@ -106,7 +106,7 @@ async def judged(server: Server, call: Call[LoginBody, NoQuery]) -> User:
 async def refresh(server: Server, call: Call[RefreshBody, NoQuery]) -> Reply[responses.RefreshedShape]:
     """A new access token and a new refresh token for a refresh token, which is used up."""
     try:
-        claims = server.tokens.read(shown(call), TokenType.REFRESH)
+        claims = server.tokens.read(refresh_token_of(call), TokenType.REFRESH)
     except TokenError as trouble:
         raise refresh_token_invalid(str(trouble)) from None
     user = await server.users.find(claims.sub)
@@ -124,7 +124,7 @@ async def refresh(server: Server, call: Call[RefreshBody, NoQuery]) -> Reply[res
     if used_at is None:
         server.identities.forget(user.id)
         raise refresh_token_invalid("the session has ended: log in again")
-    access_token, refresh_token = pair(server, user, claims.sid, names[1], int(used_at.timestamp()))
+    access_token, refresh_token = token_pair(server, user, claims.sid, names[1], int(used_at.timestamp()))
     by_cookie = call.body.refresh_token is None
     data = responses.RefreshedShape(
         access_token=access_token,
@@ -132,23 +132,23 @@ async def refresh(server: Server, call: Call[RefreshBody, NoQuery]) -> Reply[res
         token_type="Bearer",  # noqa: S106 - a word of the protocol
         expires_in=server.tokens.lifetime[TokenType.ACCESS],
     )
-    return Reply(data, cookie=cookie(server, call, refresh_token) if by_cookie else None)
+    return Reply(data, cookie=cookie_header(server, call, refresh_token) if by_cookie else None)
 
 
 async def log_out(server: Server, call: Call[RefreshBody, NoQuery]) -> Reply[responses.NothingShape]:
     """End the session of a refresh token, and all that was opened in it."""
     with contextlib.suppress(TokenError):  # what opens nothing any more is as logged out as can be
-        claims = server.tokens.read(shown(call), TokenType.REFRESH)
+        claims = server.tokens.read(refresh_token_of(call), TokenType.REFRESH)
         now = to_datetime(server.clock.wall())
         if claims.sid is not None and await server.sessions.end(claims.sid, claims.sub, now):
             server.identities.forget(claims.sub)
     by_cookie = call.body.refresh_token is None
-    return Reply(responses.NothingShape(), cookie=cookie(server, call, None) if by_cookie else None)
+    return Reply(responses.NothingShape(), cookie=cookie_header(server, call, None) if by_cookie else None)
 
 
 async def get_sessions(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.SessionsShape]:
     """One's own sessions that live, newest first."""
-    live = await server.sessions.live(call.user.user_id, oldest(server, server.clock.wall()))
+    live = await server.sessions.live(call.user.user_id, oldest_live(server, server.clock.wall()))
     own = call.user.claims.sid
     return Reply(
         responses.SessionsShape(
@@ -162,13 +162,13 @@ async def get_sessions(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[
     )
 
 
-def oldest(server: Server, now: int) -> datetime:
-    """When a session was last used that has just ended by itself, its last refresh token with it."""
+def oldest_live(server: Server, now: int) -> datetime:
+    """Sessions last used before this have expired, together with their last refresh tokens."""
     return to_datetime(now) - timedelta(seconds=server.tokens.lifetime[TokenType.REFRESH])
 
 
-def pair(server: Server, user: User, session_id: str, name: str, at: int) -> tuple[str, str]:
-    """An access token of now, and the refresh token of this name, as it was given out at `at`."""
+def token_pair(server: Server, user: User, session_id: str, name: str, at: int) -> tuple[str, str]:
+    """A new access token, and the refresh token called `name`, issued at `at`."""
     issue, role = server.tokens.issue, user.account_type
     return (
         issue(user.id, TokenType.ACCESS, role, generation=user.token_generation, session_id=session_id),
@@ -184,20 +184,20 @@ def pair(server: Server, user: User, session_id: str, name: str, at: int) -> tup
     )
 
 
-def shown(call: Call[RefreshBody, NoQuery]) -> str:
-    """The refresh token of the body, or of the cookie where there is none."""
+def refresh_token_of(call: Call[RefreshBody, NoQuery]) -> str:
+    """The refresh token in the body, or else in the cookie."""
     token = call.body.refresh_token
     if token is None:
-        token = call.stranger.refresh_cookie
+        token = call.client.refresh_cookie
     if token is None:
         raise malformed(("refresh_token", "is missing"))
     return token
 
 
-def cookie(server: Server, call: Call[Any, NoQuery], token: str | None) -> str:
-    """The header that has a browser keep a refresh token, or forget it."""
+def cookie_header(server: Server, call: Call[Any, NoQuery], token: str | None) -> str:
+    """The Set-Cookie value that stores a refresh token in a browser, or with None removes it."""
     seconds = 0 if token is None else server.tokens.lifetime[TokenType.REFRESH]
-    secure = "; Secure" if call.stranger.by_https else ""
+    secure = "; Secure" if call.client.by_https else ""
     return (
         f"{REFRESH_COOKIE}={token or ''}; Max-Age={seconds}; Path={COOKIE_PATH}; HttpOnly; "
         f"SameSite=Strict{secure}"

@@ -1,9 +1,9 @@
-"""The two things a command takes from the world: the time, and bits that nobody can guess.
+"""The two things a command takes from the outside: the time, and random bits.
 
-The time is the machine's, unless that one jumps. The exchange's time never goes back, so a clock set two
-years ahead for a moment would leave it there for two years. Therefore the wall clock is compared with one
-that nobody can set, and when it jumps ahead it is followed slowly: there is time to notice, and to set it
-right.
+The time is that of the machine's clock, unless it jumps. The exchange's time never goes back, so a clock that
+was set two years ahead by mistake, even for a moment, would stop it for two years. Therefore the wall clock
+is compared with one that cannot be set, and a jump ahead is followed slowly: there is time to notice and
+correct it.
 """
 
 import os
@@ -20,17 +20,17 @@ from kernel.ids import NONCE_BITS
 log = structlog.get_logger(__name__)
 
 STOCK: Final = 512
-"""Nonces drawn at once: asked for each by itself, the system's randomness was a twentieth of a command."""
+"""Nonces drawn at once: drawing them one by one took a twentieth of a command's time."""
 LEAP: Final = 5 * MICROSECONDS
-"""What a clock may be set ahead at once: as much as whoever keeps it right does without asking anybody."""
+"""How far the clock may be set ahead at once: what time synchronisation does as a matter of course."""
 PACE: Final = 5
-"""Seconds for each that passes, at which a longer jump is followed."""
-# Where there is one, a clock that runs on while the machine sleeps: to wake up is no jump.
+"""How fast a longer jump is followed: so many seconds in each second."""
+# If possible a clock that goes on while the machine sleeps, so that waking up is not a jump.
 REAL: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Clock:
-    """The wall clock and the system's randomness; a test holds one that does as it is told."""
+    """The wall clock and the system's randomness; tests replace it."""
 
     def __init__(self) -> None:
         self.jumps: Counter[str] = Counter(forwards=0, backwards=0)
@@ -38,14 +38,14 @@ class Clock:
         self._wall = self._now = self.wall()
         self._real = self.real()
         self._follows = False
-        """It jumped ahead, and we are not there yet."""
+        """Whether the clock jumped ahead and this one has not caught up yet."""
 
     def wall(self) -> int:
         """What the machine's clock says, in microseconds since the Unix epoch."""
         return time.time_ns() // 1000
 
     def real(self) -> int:
-        """Microseconds since some moment, which nobody can set."""
+        """Microseconds of a clock that cannot be set."""
         return time.clock_gettime_ns(REAL) // 1000
 
     def now(self) -> int:
@@ -63,13 +63,13 @@ class Clock:
         return self._now
 
     def seconds(self) -> int:
-        """For what only lasts a while, as tokens do: if the machine's clock is wrong, so is that."""
+        """Seconds of the machine's own clock, right or wrong: for what expires, such as tokens."""
         return self.wall() // MICROSECONDS
 
     def start_after(self, newest: int) -> None:
-        """Go on from a journal whose newest event is of that time, in microseconds; 0 if it has none.
+        """Start no earlier than the journal's newest event, at `newest` microseconds; 0 if there is none.
 
-        Which of the two is right, nobody here can know: so what looks wrong is told, and nothing is refused.
+        Whether the journal or the clock is right cannot be known here: a difference is logged, not refused.
         """
         ahead = (newest - self.now()) // MICROSECONDS
         if newest > self._now:

@@ -1,4 +1,4 @@
-"""Trouble on its way to the person at the keyboard."""
+"""Errors for the person at the keyboard."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,7 @@ class CommandError(Exception):
 
 
 def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    """Yield the exceptions in a group, and in the groups within it."""
     for inner in group.exceptions:
         if isinstance(inner, BaseExceptionGroup):
             yield from leaves(inner)

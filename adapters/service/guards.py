@@ -1,7 +1,7 @@
-"""Cancel on disconnect: who asked for it and stays away has its orders cancelled.
+"""Cancel on disconnect: a user who set a guard and stays disconnected has their orders cancelled.
 
-What was asked for is part of the exchange's state and so outlives a crash; who is connected is known only
-here. A user counts as present while it has a connection on which it asked for the guard.
+The guard is part of the exchange's state, so it outlives a crash; who is connected is known only here. A user
+counts as present while at least one connection is open on which the guard was set.
 """
 
 from collections import Counter
@@ -19,59 +19,59 @@ from kernel.journal import Decided
 from kernel.life import UNRESOLVED
 
 RETRY: Final = 0.1
-"""Seconds after which a market too busy to listen is asked again."""
+"""Seconds before a market whose inbox was full is tried again."""
 
 
 class Guards:
-    """Counts who is present, and fires for who is not."""
+    """Counts who is present, and fires the guards of those who are not."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._present: Counter[str] = Counter()
-        self._waiting: dict[str, trio.CancelScope] = {}
-        """Whose grace period runs."""
-        self._left_alone: set[tuple[str, str]] = set()
-        """User and market: fired while the market was halted, to be made up for when it moves on."""
+        self._grace_periods: dict[str, trio.CancelScope] = {}
+        """Running grace periods, by user."""
+        self._postponed: set[tuple[str, str]] = set()
+        """User and market: fired while the market was halted, and to be fired again when it resumes."""
         self._nursery: trio.Nursery
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Watch; for all who had a guard when the server stopped, the grace period begins now."""
+        """Start a grace period for everybody who had a guard when the server stopped; run until cancelled."""
         async with trio.open_nursery() as self._nursery:
             for user_id in self._server.exchange.guards:
                 self._wait(user_id)
             task_status.started()
             await trio.sleep_forever()
 
-    def came(self, user_id: str) -> None:
+    def connected(self, user_id: str) -> None:
         self._present[user_id] += 1
         self._stop(user_id)
 
-    def left(self, user_id: str) -> None:
+    def disconnected(self, user_id: str) -> None:
         self._present[user_id] -= 1
         if not self._present[user_id]:
             del self._present[user_id]
             self._wait(user_id)
 
     def _wait(self, user_id: str) -> None:
-        """Begin the grace period, if the user has a guard; one that runs already begins anew."""
+        """Start the user's grace period, if there is a guard; restart it if it is running."""
         self._stop(user_id)
         guard = self._server.exchange.guards.get(user_id)
         if guard is not None:
-            scope = self._waiting[user_id] = trio.CancelScope()
+            scope = self._grace_periods[user_id] = trio.CancelScope()
             self._nursery.start_soon(self._fire_after, user_id, guard.grace_ms / 1000, scope)
 
     def _stop(self, user_id: str) -> None:
-        scope = self._waiting.pop(user_id, None)
+        scope = self._grace_periods.pop(user_id, None)
         if scope is not None:
             scope.cancel()
-        self._left_alone = {(user, market) for user, market in self._left_alone if user != user_id}
+        self._postponed = {(user, market) for user, market in self._postponed if user != user_id}
 
     async def _fire_after(self, user_id: str, grace: float, scope: trio.CancelScope) -> None:
         with scope:
             await trio.sleep(grace)
-        if scope.cancelled_caught or self._waiting.get(user_id) is not scope:
+        if scope.cancelled_caught or self._grace_periods.get(user_id) is not scope:
             return
-        del self._waiting[user_id]
+        del self._grace_periods[user_id]
         exchange = self._server.exchange
         guard = exchange.guards.get(user_id)
         if guard is None:
@@ -81,7 +81,7 @@ class Guards:
                 self._nursery.start_soon(self._fire, user_id, market.id)
 
     async def _fire(self, user_id: str, market_id: str) -> None:
-        """One market, whatever it takes. A halted one is left alone until it moves on."""
+        """Fire in one market, retrying as long as it is busy; in a halted one, postpone until it resumes."""
         actors, clock = self._server.actors, self._server.clock
         while True:
             command = FireGuard(at=clock.now(), user_id=user_id, market_id=market_id)
@@ -93,7 +93,7 @@ class Guards:
                 await trio.sleep(RETRY)
             elif self._server.exchange.markets[market_id].status is MarketStatus.HALTED:
                 if user_id not in self._present:
-                    self._left_alone.add((user_id, market_id))
+                    self._postponed.add((user_id, market_id))
                 return
             elif answer.code is not Code.MARKET_NOT_OPEN:
                 return
@@ -105,15 +105,15 @@ class Guards:
                     case GuardSet(user_id=user_id, grace_ms=None):
                         self._stop(user_id)
                     case GuardSet(user_id=user_id) if user_id not in self._present:
-                        # Whoever set it is gone already; if not, it is about to be counted as present.
+                        # Either the user has disconnected already, or is about to be counted as present.
                         self._wait(user_id)
                     case MarketStatusChanged(previous_status=MarketStatus.HALTED):
-                        self._make_up(fact.market_id)
+                        self._fire_postponed(fact.market_id)
                     case _:
                         pass
 
-    def _make_up(self, market_id: str | None) -> None:
-        for user_id, left_alone in list(self._left_alone):
-            if left_alone == market_id:
-                self._left_alone.discard((user_id, left_alone))
-                self._nursery.start_soon(self._fire, user_id, left_alone)
+    def _fire_postponed(self, market_id: str | None) -> None:
+        for user_id, postponed in list(self._postponed):
+            if postponed == market_id:
+                self._postponed.discard((user_id, postponed))
+                self._nursery.start_soon(self._fire, user_id, postponed)

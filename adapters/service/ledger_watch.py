@@ -1,10 +1,9 @@
-"""The minute's look at the ledger: does what an account has in memory follow from what was written down?
+"""Checks every minute that balances in memory agree with the ledger in the tables.
 
-The audit of the state adds up what is in memory, so cents that moved from one account to another without an
-entry escape it. Here each balance is held against the account's last entry, and what came since the look
-before against the entries since then. What an account had at that look is remembered, so the past costs
-nothing. Accounts whose balance moved are judged at once. Those at rest are judged in turn: that finds what
-was changed in the tables.
+The audit of the state only adds up what is in memory, so it misses cents that moved between accounts without
+a ledger entry. Here each balance is compared with the account's last entry, and its change since the previous
+check with the entries since then; earlier entries need not be read again. Accounts whose balance changed are
+checked every time. The others are checked in turn, which finds rows that were tampered with.
 """
 
 from collections.abc import Sequence
@@ -23,18 +22,18 @@ from kernel.state import Account
 log = structlog.get_logger(__name__)
 
 ASKED_AT_ONCE: Final = 250
-"""Accounts of one query: some milliseconds of the loop for the answer."""
+"""Accounts in one query: reading the answer takes some milliseconds of the loop."""
 COMPARED_AT_ONCE: Final = 2_000
-"""Accounts of one step through the memory: a millisecond."""
+"""Accounts compared in one step: about a millisecond."""
 AT_REST: Final = 10_000
-"""Accounts judged in one look although nothing moved: of more, each has its turn some minutes later."""
+"""Unchanged accounts in one check; if there are more, the rest follow in the next minutes."""
 ENTRIES_MAX: Final = 100_000
-"""Entries of an account since the look before that are added up; of more, the last alone is looked at."""
+"""Entries of one account that are added up; with more since the previous check, only the last is compared."""
 
 
 @attrs.frozen
 class Balance:
-    """What an account had at one moment of the ledger."""
+    """An account's balance as of one entry of the ledger."""
 
     user_id: str
     available: int
@@ -52,23 +51,23 @@ class Balance:
 
 
 class LedgerWatch:
-    """Looks again and again, and knows what it saw."""
+    """Checks again and again, and remembers the last balance found in order."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._seen: dict[str, Balance] = {}
-        """What each account had when it was last found in order."""
+        """By account, its balance when it was last found in order."""
         self._turn = 0
-        """Which account at rest is next."""
+        """Where the check of unchanged accounts goes on."""
 
     async def run(self) -> None:
-        """Halt everything that moves when a balance is not what the ledger says."""
+        """Halt all markets when a balance is not what the ledger says; run until cancelled."""
         silences: tuple[type[Exception], ...] = (RefusedError, *self._server.unavailable)
         while True:
             try:
                 violations = await self.look()
             except silences as trouble:
-                # What was not judged is looked at next time: nothing is forgotten.
+                # Nothing is remembered of accounts that were not checked: they come first next time.
                 log.warning("the ledger could not be looked at", why=str(trouble))
                 violations = []
             if violations:
@@ -77,9 +76,9 @@ class LedgerWatch:
             await trio.sleep(AUDIT_SECONDS)
 
     async def look(self) -> list[Violation]:
-        """Every account whose balance is not what it was at the last look, and some of the others.
+        """Check every account whose balance has changed since the last check, and some of the others.
 
-        With nothing seen before, that is every account.
+        The first time, that is every account.
         """
         accounts = list(self._server.exchange.accounts.values())
         begin = self._turn if self._turn < len(accounts) else 0
@@ -99,7 +98,7 @@ class LedgerWatch:
         return violations
 
     async def _judge(self, accounts: Sequence[Account]) -> list[Violation]:
-        """Hold these accounts, as they are now, against the tables, once those are as new as that."""
+        """Compare these accounts, as they are now, with the tables, once those have caught up."""
         server, state = self._server, self._server.exchange
         ledger_id, at, head = state.ledger_head, state.now, state.head
         balances = {
@@ -122,13 +121,13 @@ class LedgerWatch:
         return violations
 
     def _since(self, balance: Balance) -> Balance:
-        """From where on the entries are added up; from here on, so not at all, at the first look."""
+        """The balance after which entries are added up: at the first check the present one, so none are."""
         seen = self._seen.get(balance.user_id)
         return balance if seen is None or balance.version - seen.version > ENTRIES_MAX else seen
 
 
 def is_written_down(balance: Balance, before: Balance, row: Row) -> bool:
-    """Whether a balance follows from the entries since `before`, and the tables have the same numbers."""
+    """Whether the balance follows from `before` and the entries since, and the tables say the same."""
     told = (row["available_balance"], row["frozen_balance"], row["version"])
     is_moved_since = row["version"] is not None and row["version"] > balance.version
     return (

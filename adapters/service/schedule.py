@@ -1,4 +1,4 @@
-"""What the exchange does by the clock: it ends trading windows, and looks whether its own sums still hold."""
+"""What the exchange does regularly: it ends trading windows and audits itself."""
 
 from collections import Counter, defaultdict
 from typing import Final
@@ -7,7 +7,7 @@ import msgspec
 import structlog
 import trio
 
-from adapters.service.aside import AsideError, aside
+from adapters.service.child_process import ChildError, in_child
 from adapters.service.server import Server
 from kernel.audit import Violation, audit_accounts, audit_book, audit_positions, audit_shares
 from kernel.codes import MarketStatus
@@ -21,11 +21,11 @@ log = structlog.get_logger(__name__)
 TICK_SECONDS: Final = 1.0
 AUDIT_SECONDS: Final = 60.0
 SHOWN: Final = 20
-"""Violations of one market that its record of the fault names."""
+"""Violations that are recorded with a halt, at most."""
 
 
 async def end_trading_windows(server: Server) -> None:
-    """Suspend each market when its time is over."""
+    """Suspend each market when its trading window has ended; run until cancelled."""
     while True:
         now = server.clock.now()
         for market in list(server.exchange.markets.values()):
@@ -35,19 +35,19 @@ async def end_trading_windows(server: Server) -> None:
 
 
 async def audit_regularly(server: Server) -> None:
-    """Halt what is found broken. Final orders are left to the audit on demand: there may be millions."""
+    """Halt markets with violations. Final orders are not audited here: there may be millions."""
     while True:
         await trio.sleep(AUDIT_SECONDS)
         try:
-            told = await aside(lambda: encode_violations(first_of_each(audit_what_moves(server.exchange))))
-        except (AsideError, OSError) as trouble:
+            encoded = await in_child(lambda: audit_as_bytes(server.exchange))
+        except (ChildError, OSError) as trouble:
             log.error("the audit could not be done; trying again in a minute", why=str(trouble))
             continue
         found = defaultdict[str | None, list[Violation]](list)
-        for violation in decode_violations(told):
+        for violation in decode_violations(encoded):
             found[violation.market_id].append(violation)
         for market in list(server.exchange.markets.values()):
-            # Cash belongs to no market: whichever moved on might spend what is not there.
+            # Cash belongs to no market: any market that went on might spend cash that does not exist.
             if violations := [*found[None], *found[market.id]]:
                 await halt(server, market, violations)
 
@@ -56,8 +56,12 @@ encode_violations: Final = msgspec.json.Encoder().encode
 decode_violations: Final = msgspec.json.Decoder(list[Violation]).decode
 
 
-def first_of_each(violations: list[Violation]) -> list[Violation]:
-    """So many of each market: whoever reads them is the loop, which has to go on."""
+def audit_as_bytes(exchange: Exchange) -> bytes:
+    return encode_violations(first_of_each_market(audit_what_moves(exchange)))
+
+
+def first_of_each_market(violations: list[Violation]) -> list[Violation]:
+    """At most `SHOWN` of each market: decoding them takes the loop's time."""
     counts = Counter[str | None]()
     first = []
     for violation in violations:
@@ -70,12 +74,12 @@ def first_of_each(violations: list[Violation]) -> list[Violation]:
 def audit_what_moves(exchange: Exchange) -> list[Violation]:
     violations = list(audit_accounts(exchange))
     for market in exchange.markets.values():
-        violations += broken(market)
+        violations += violations_in(market)
     return violations
 
 
-def broken(market: Market) -> list[Violation]:
-    """What does not hold in a market, as far as its positions and live orders show it."""
+def violations_in(market: Market) -> list[Violation]:
+    """The violations that a market's positions and live orders show."""
     if market.status not in STOPPABLE:
         return []
     live = [order for position in market.positions.values() for order in position.live]

@@ -1,7 +1,7 @@
-"""What every handler works with: the exchange behind its actors, the tables behind the projector, the doors.
+"""The parts of a running exchange that handlers work with, and the two promises about reading.
 
-It holds the two promises of reading: nothing is told before it is durable, and nothing that anybody was told
-is missing from what is told after.
+Nobody is told anything before it is durable. And whoever has been told something finds it in every later
+answer, whether that is read from memory or from the tables.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -30,9 +30,9 @@ from kernel.state import Order
 A = TypeVar("A", bound=Answer)
 
 READ_TIMEOUT: Final = 5.0
-"""Seconds that a query waits for the journal or the tables to be where it needs them."""
+"""Seconds that a query waits for the journal or the tables to catch up."""
 DECISION_TIMEOUT: Final = 30.0
-"""Seconds that a command waits for its outcome to be durable. It is decided all the same."""
+"""Seconds that a caller waits for an outcome to be durable. The command is decided in any case."""
 
 Row = Mapping[str, Any]
 
@@ -50,14 +50,14 @@ class Projections(Protocol):
 
     @property
     def lag_seconds(self) -> float:
-        """For how long the oldest of them has been durable."""
+        """How long ago the oldest of them became durable."""
 
     async def until(self, journal_id: int, patience: float) -> bool:
         """Wait until the tables reflect it; False if they do not within `patience` seconds."""
 
 
 class History(Protocol):
-    """The past, out of the tables, newest first. A page is None if its place `before` names nothing."""
+    """The past, read from the tables, newest first. Lists are None if `before` names no row."""
 
     async def newest(
         self,
@@ -104,11 +104,11 @@ class History(Protocol):
         """Oldest first."""
 
     async def balances(self, accounts: Sequence[tuple[str, int, int]], ledger_id: int, at: int) -> list[Row]:
-        """By account: what ledger and tables say it has, what its entries since an earlier one come to."""
+        """By account: its last ledger entry, its row, and the sum of its entries after an earlier one."""
 
 
 class Session(Protocol):
-    """One that lives."""
+    """A login session that has not ended."""
 
     @property
     def id(self) -> str: ...
@@ -119,22 +119,22 @@ class Session(Protocol):
 
 
 class Sessions(Protocol):
-    """What can be ended one by one: logins, and service tokens.
+    """Login sessions and service tokens, which can be ended one by one.
 
-    A session that was last used before `oldest` has ended by itself.
+    A session that was last used before `oldest` has expired.
     """
 
     async def begin(
         self, user_id: str, generation: int, refresh_hash: bytes, at: datetime, oldest: datetime
     ) -> str | None:
-        """A new session's id; None if the user is of another generation meanwhile."""
+        """Start a session and return its id; None if the user's token generation has changed meanwhile."""
 
     async def use(
         self, session_id: str, user_id: str, chain: Sequence[bytes], at: datetime, grace: timedelta
     ) -> datetime | None:
-        """Use up a refresh token, whose hash begins the chain of those that follow; when that was.
+        """Use a refresh token, and return when it was first used; None if it is not accepted.
 
-        None if it does not refresh.
+        `chain` begins with its hash; the hashes of its successors follow.
         """
 
     async def end(self, session_id: str, user_id: str, at: datetime) -> bool: ...
@@ -145,7 +145,7 @@ class Sessions(Protocol):
     async def end_token(
         self, token_hash: bytes, user_id: str, ends_at: datetime, expires_at: datetime, at: datetime
     ) -> bool:
-        """Have a service token end before its time; False if too many have been lately."""
+        """End a service token early; False if too many were ended lately."""
 
 
 @attrs.frozen
@@ -165,18 +165,18 @@ class Server:
     login_delays: LoginDelays
     rate_limits: RateLimits
     check_record: Callable[[], Awaitable[dict[str, list[dict[str, Any]]]]]
-    """What ledger, trades and journal violate by themselves, by invariant."""
+    """Violations found in ledger, trades and journal, by invariant."""
     unavailable: tuple[type[Exception], ...]
-    """What is raised when the database cannot be asked just now."""
+    """The exceptions raised while the database cannot be reached."""
     verifying: Shared[Any] = attrs.field(factory=Shared, init=False)
-    """The audit on demand."""
+    """Audits on demand; callers who wait at the same time share one."""
 
     @property
     def exchange(self) -> Exchange:
         return self.actors.exchange
 
     async def decide(self, command: AnyCommand, request_id: str) -> Outcome:
-        """The outcome of a command, durable; raises what it was refused with."""
+        """Have a command decided and return the durable outcome; raise RefusedError if it was refused."""
         with trio.move_on_after(DECISION_TIMEOUT):
             (outcome,) = await self.actors.ask(command, correlation_id=request_id)
             if isinstance(outcome.answer, Refusal):
@@ -187,14 +187,14 @@ class Server:
         )
 
     async def answer(self, command: AnyCommand, request_id: str, kind: type[A]) -> tuple[A, int]:
-        """The kernel's answer, of the kind such a command has, and the journal id it reflects."""
+        """Have a command decided; return its answer, a `kind`, and the journal id that it reflects."""
         outcome = await self.decide(command, request_id)
         answer = outcome.answer
         assert isinstance(answer, kind), f"{command} was answered {answer}"
         return answer, outcome.seen
 
     async def wait_durable(self, head: int) -> int:
-        """Wait until what was read from memory at `head` may be told; returns it."""
+        """Wait until `head` is durable, so that what was read from memory may be told; return `head`."""
         if self.actors.durable < head:
             with trio.move_on_after(READ_TIMEOUT) as waiting:
                 await self.actors.until_durable(head)
@@ -203,12 +203,12 @@ class Server:
         return head
 
     async def wait_projected(self, journal_id: int) -> None:
-        """Wait until the tables reflect what was durable at `journal_id`."""
+        """Wait until the tables reflect the journal up to `journal_id`."""
         if not await self.projections.until(journal_id, READ_TIMEOUT):
             raise RefusedError(Code.OVERLOADED, "The tables are behind the journal; try again shortly")
 
     async def history_as_of(self, journal_id: int) -> History:
-        """The past up to there at least. There is no other way to it, so that nobody reads it too early."""
+        """The tables, once they reflect the journal up to `journal_id`: the one way to read them."""
         await self.wait_projected(journal_id)
         return self._history
 

@@ -1,4 +1,4 @@
-"""Work that many may ask for, done for one at a time. It knows nothing of what the work is."""
+"""Expensive work that several callers may want at once: they share one result."""
 
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
@@ -9,13 +9,13 @@ T = TypeVar("T")
 
 
 class Shared(Generic[T]):
-    """Whoever asks while it is being done shares what comes of the next time: that began after they asked."""
+    """Callers who come while it is being done share the next run, which begins after they asked."""
 
     def __init__(self) -> None:
         self._turn = trio.Lock()
         self._begun = 0
         self._done = 0
-        """The number of the last time that came to a result."""
+        """The number of the last run that returned a result."""
         self._result: T
 
     async def result_of(self, work: Callable[[], Awaitable[T]]) -> T:

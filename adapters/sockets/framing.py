@@ -1,8 +1,8 @@
-"""How a request may be framed and its path be spelled: in one way, so that nobody in between reads another.
+"""How requests may be framed and paths spelled: strictly in one way, so that no proxy reads them differently.
 
-Whoever stands in front of the server decides by what a request seems to be: where it ends, which path it asks
-for. h11 forgives what proxies read differently; here it is refused before h11 looks at it. This module knows
-where h11 keeps what was received, which the lock file pins.
+A proxy before the server decides by where a request ends and which path it names. h11 accepts some requests
+that proxies read differently; they are refused here before h11 sees them. This module relies on where h11
+keeps its buffer; the lock file pins the version.
 """
 
 import re
@@ -15,54 +15,54 @@ from adapters.wire.status import RefusedError
 from kernel.codes import Code
 
 HEAD_MAX: Final = 16 * 1024
-"""Bytes of a request's line and headers, and of what may follow a body that came in chunks."""
+"""Bytes of the request line and headers, and of the trailers of a chunked body."""
 TOO_LARGE: Final = f"more than {HEAD_MAX} bytes of headers"
 END: Final = b"\r\n\r\n"
 BARE_LF: Final = re.compile(rb"(?<!\r)\n")
 FOLD: Final = re.compile(rb"\n[ \t]")
 TELLING: Final = re.compile(rb"^(content-length|transfer-encoding|upgrade):[ \t]*([^\r]*)", re.I | re.M)
-"""The headers that say where a request ends."""
+"""The headers that decide where a request ends."""
 VERSION: Final = re.compile(rb" HTTP/([0-9]\.[0-9])\r")
 
 NEEDED: Final = rb"%(?:[0189A-F][0-9A-F]|2[0235]|3[CEF]|5[B-E]|60|7[BCDF])"
-"""The escape of a byte that cannot stand in a path itself."""
+"""The escape of a byte that may not stand in a path unescaped."""
 SPELLED: Final = re.compile(rb"/|(?:/(?!\.\.?(?:/|$))(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|" + NEEDED + rb")+)+")
 
 
 def is_spelled(path: bytes) -> bool:
-    """Whether a path is written in the one way there is: no `//`, no `.` or `..`, no needless escape."""
+    """Whether a path is written in its one valid spelling: no `//`, no `.` or `..`, no needless escape."""
     return SPELLED.fullmatch(path) is not None
 
 
 class StrictConnection(h11.Connection):
-    """The server's side of HTTP/1."""
+    """h11's server side of HTTP/1, made strict."""
 
     def __init__(self) -> None:
         super().__init__(h11.SERVER, max_incomplete_event_size=HEAD_MAX)
         self._receive_buffer = StrictBuffer()
         self.trouble = ""
-        """What was wrong with what came."""
+        """What was wrong with the request."""
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         try:
             return super().next_event()
         except h11.RemoteProtocolError as trouble:
-            # Not what h11 quotes of it: there may be a token in the line, and this is logged.
+            # This is logged, so it must not have what h11 quotes from the request: that may hold a token.
             told = str(trouble).partition(": bytearray(")[0]
             self.trouble = TOO_LARGE if trouble.error_status_hint == 431 else told
             raise
 
     def refusal(self) -> RefusedError:
-        """What they are told of it."""
+        """The refusal to answer with."""
         errors = [{"field": "", "problem": self.trouble}]
         return RefusedError(Code.MALFORMED, f"Malformed HTTP: {self.trouble}", {"errors": errors})
 
 
 class StrictBuffer(ReceiveBuffer):
-    """What was received and not read yet."""
+    """Bytes that were received and not parsed yet."""
 
     def maybe_extract_lines(self) -> list[bytearray] | None:
-        """The lines up to an empty one: a request's head, or what follows a body in chunks."""
+        """The lines up to an empty one: a request's head, or the trailers of a chunked body."""
         if self._data.startswith(b"\r\n"):
             self._extract(2)
             return []
@@ -80,7 +80,7 @@ class StrictBuffer(ReceiveBuffer):
 
 
 def check(head: bytearray) -> None:
-    """Refuse what two readers could take for two different requests."""
+    """Refuse a head that two parsers could read as different requests."""
     if FOLD.search(head):
         raise h11.RemoteProtocolError("a header goes on in the next line")
     version = VERSION.search(head)

@@ -1,8 +1,8 @@
-"""One HTTP request: its body in, its answer out. It knows sizes and times, nothing of what is asked.
+"""One HTTP request: reads its body, sends its answer. It knows sizes and times, nothing of what is asked.
 
-The framework would run two tasks for every request, one of which only waits for the client to go away. What
-was asked is decided whether anybody waits or not, so here a whole request needs no task of its own; only one
-whose body does not come as it should gets somebody who goes on reading while it is refused.
+The framework would run two tasks for every request, one of which only waits for the client to disconnect.
+A command is decided whether its client waits or not, so here a request needs no task of its own. Only while
+a bad body is being refused does a task read on.
 """
 
 from collections.abc import Iterable
@@ -19,15 +19,15 @@ from kernel.codes import Code
 
 BODY_MAX: Final = 64 * 1024
 BODY_SECONDS: Final = 10.0
-"""In which a body must have come, whose bytes fit a few packets."""
+"""Within these the whole body must have arrived, which fits a few packets."""
 BODY: Final = "verdict.body"
-"""Where the request's scope holds the body, or why there is none."""
+"""The key in the request's scope of the body, or of its refusal."""
 
 Body = bytes | RefusedError
 
 
 def body_of(request: Request) -> bytes:
-    """The whole body of a request; raises what was wrong with it."""
+    """The body of a request; raises its refusal if it was too large or too slow."""
     body: Body = request.scope[BODY]  # type: ignore[typeddict-item]  # a key of our own
     if isinstance(body, RefusedError):
         raise body
@@ -35,7 +35,7 @@ def body_of(request: Request) -> bytes:
 
 
 class HttpExchange(TrioASGIHTTPConnection):
-    """Serves a request without a task, as long as the request is whole."""
+    """Serves a request without a task of its own."""
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         body: Body | None = None
@@ -53,7 +53,7 @@ class HttpExchange(TrioASGIHTTPConnection):
             return
         async with trio.open_nursery() as nursery:
             nursery.start_soon(read_on, receive)
-            # Without a word the client would take the connection for its next request.
+            # Without this header the client would reuse the connection for its next request.
             await self._answer(send, (b"connection", b"close"))
             nursery.cancel_scope.cancel()
 
@@ -73,7 +73,7 @@ class HttpExchange(TrioASGIHTTPConnection):
 
 
 async def receive_body(receive: ASGIReceiveCallable, headers: Iterable[tuple[bytes, bytes]]) -> Body | None:
-    """The body, why it is refused, or None if the client is gone."""
+    """The body, its refusal, or None if the client has disconnected."""
     for name, value in headers:
         if name == b"content-length" and int(value) > BODY_MAX:
             return too_large()
@@ -90,7 +90,7 @@ async def receive_body(receive: ASGIReceiveCallable, headers: Iterable[tuple[byt
 
 
 async def read_on(receive: ASGIReceiveCallable) -> None:
-    """Let a client that still sends come to its end, so that the server can hang up."""
+    """Read what a client still sends, so that the connection can be closed cleanly."""
     while (await receive())["type"] == "http.request":
         pass
 

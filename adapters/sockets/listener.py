@@ -1,8 +1,8 @@
-"""Where connections come in: HTTP goes to hypercorn, whoever asks for a websocket is taken over from it.
+"""Accepts connections: hypercorn serves HTTP, and websockets are taken over from it.
 
-The one module that knows hypercorn's insides, which the lock file pins. Its own way to serve websockets leads
-through ASGI, which has no word for pongs, for many frames in one write, or for leaving behind a reader who
-does not read; what the takeover gains is in docs/decisions/0090-websockets-on-the-socket.md.
+This is the one module that depends on hypercorn's internals; the lock file pins the version. Hypercorn serves
+websockets through ASGI, which has no notion of pongs, of many frames in one write, or of dropping a client
+that does not read; what taking them over gains is in docs/decisions/0090-websockets-on-the-socket.md.
 """
 
 import contextlib
@@ -28,18 +28,18 @@ from hypercorn.utils import parse_socket_addr, wrap_app
 from adapters.runtime.clock import Clock
 from adapters.sockets.connection_limits import ConnectionLimits
 from adapters.sockets.framing import StrictConnection
-from adapters.sockets.refusals import answer_to
+from adapters.sockets.refusals import refusal_response
 from adapters.sockets.websocket import Upgrade
 
 RECEIVE: Final = 65_536
 READ_SECONDS: Final = 20.0
-"""In which a client must take a piece of an answer."""
+"""Within these a client must take a piece of an answer."""
 
 LINGER: Final = 2.0
-"""Seconds in which a client may finish what it was sending when we hung up."""
+"""Seconds in which a client may finish sending after the server has closed its side."""
 
 LISTS: Final = {"sec-websocket-protocol", "x-forwarded-for"}
-"""Headers that may come in pieces; of any other the last one counts, as it does for hypercorn."""
+"""Headers that may occur repeatedly; of any other the last one counts, as it does in hypercorn."""
 
 HttpPart = h11.Response | h11.InformationalResponse | h11.Data | h11.EndOfMessage
 
@@ -47,33 +47,33 @@ log = structlog.get_logger()
 
 
 class Websockets(Protocol):
-    """Who serves them."""
+    """What serves websockets."""
 
     async def serve(self, stream: trio.SocketStream, upgrade: Upgrade) -> None:
         """One websocket, from its request to its end."""
 
     async def drain(self) -> None:
-        """No new work; return when everybody has been sent off."""
+        """Accept nothing new; return when every websocket is being closed."""
 
 
-class UpgradeAsked(Exception):  # noqa: N818 - not an error: it carries a connection from one hand to another
+class UpgradeRequested(Exception):  # noqa: N818 - not an error: it hands a connection over
     def __init__(self, upgrade: Upgrade) -> None:
         super().__init__(upgrade.target)
         self.upgrade = upgrade
 
 
 class HttpUntilUpgrade(H11Protocol):
-    """HTTP/1.1 as hypercorn speaks it, strictly, until somebody asks for a websocket."""
+    """Hypercorn's HTTP/1.1, made strict, until the client asks for a websocket."""
 
     def __init__(self, clock: Clock, *parts: Any) -> None:
         super().__init__(*parts)
         self.connection = StrictConnection()
         self._clock = clock
         self._unsent = b""
-        """The beginning of an answer that is not whole yet."""
+        """The beginning of an answer that is not complete yet."""
 
     async def _send_h11_event(self, event: HttpPart) -> None:
-        """Send an answer in one piece: ours are whole when they begin."""
+        """Send an answer in one piece: all of it is known when it begins."""
         try:
             self._unsent += self.connection.send(event)
         except h11.LocalProtocolError:
@@ -85,19 +85,18 @@ class HttpUntilUpgrade(H11Protocol):
                 await self.send(RawData(data=whole))
 
     async def _send_error_response(self, status_code: int) -> None:
-        """What no request could be read from is answered like any other, with hypercorn's status for it."""
+        """Answer an unreadable request in the usual envelope, with hypercorn's status for it."""
         assert isinstance(self.connection, StrictConnection)
-        answer = answer_to(self.connection.refusal(), status_code, self._clock)
+        answer = refusal_response(self.connection.refusal(), status_code, self._clock)
         log.info("request", request_id=answer.request_id, status=status_code, why=self.connection.trouble)
         await self._send_h11_event(h11.Response(status_code=status_code, headers=answer.headers))
         await self._send_h11_event(h11.Data(data=answer.body))
         await self._send_h11_event(h11.EndOfMessage())
 
     async def _check_protocol(self, event: h11.Request) -> None:
-        """Instead of hypercorn's own, which leaves HTTP/1.1 for whoever asks for HTTP/2: nobody serves that.
+        """Find requests for websockets by hypercorn's own rules, which strip headers and ignore case.
 
-        Nor does the framework serve websockets, so whatever hypercorn would take for one is taken over: it
-        strips what it reads, and its methods have no case.
+        Hypercorn's version would also switch to HTTP/2 on request, which nothing here serves.
         """
         headers: dict[str, str] = {}
         for raw_name, raw_value in event.headers:
@@ -111,11 +110,11 @@ class HttpUntilUpgrade(H11Protocol):
             assert isinstance(self.connection, h11.Connection)
             target, trailing = event.target.decode("latin-1"), self.connection.trailing_data[0]
             peer = self.client[0] if self.client is not None else ""
-            raise UpgradeAsked(Upgrade(target, headers, trailing, peer))
+            raise UpgradeRequested(Upgrade(target, headers, trailing, peer))
 
 
 class HttpConnection(TCPServer):
-    """One connection."""
+    """One connection of a client."""
 
     def __init__(
         self,
@@ -132,9 +131,9 @@ class HttpConnection(TCPServer):
         self.websockets = websockets
         self.clock = clock
         self.has_ended = False
-        """Whether the client will send nothing more. What is under way is answered all the same."""
+        """Whether the client will send nothing more. Requests under way are still answered."""
         self.has_hung_up = False
-        """Whether we send nothing more. What still comes is read and forgotten."""
+        """Whether the server will send nothing more. What still arrives is read and dropped."""
         self._reading = trio.CancelScope()
         self.is_idle = True
         """Whether no request is under way."""
@@ -164,21 +163,21 @@ class HttpConnection(TCPServer):
                 upgrade = None
                 try:
                     await self._read_data()
-                except UpgradeAsked as asked:
-                    upgrade = asked.upgrade
-                # Not while that is handled: a log would tell of it, and its target may hold a token.
+                except UpgradeRequested as request:
+                    upgrade = request.upgrade
+                # Not inside `except`: a traceback there would show the target, which may hold a token.
                 if upgrade is not None:
                     await self.take_over(upgrade)
-                # Hypercorn would keep the socket of everybody who has gone until its idle time is over.
+                # Otherwise the socket of a client that has gone would stay open until it counts as idle.
                 self.has_ended = True
                 self._idle.cancel()
         except* OSError:
-            pass  # gone already
+            pass  # disconnected already
         except* Exception:
-            # A fault of one connection must not be the end of everybody's.
+            # An error in one connection must not end the others.
             log.exception("a connection failed")
         finally:
-            # Each of the two keeps the other: a cycle that has lived long is one that nobody finds.
+            # They refer to each other, and nobody collects cycles of objects that have lived long.
             vars(self).pop("protocol", None)
             await self._close()
 
@@ -205,8 +204,10 @@ class HttpConnection(TCPServer):
                 await self._hang_up()
 
     async def _hang_up(self) -> None:
-        """Say that nothing more comes, and let them finish: what is not read when a socket is closed has the
-        system take back the answer that is still on its way."""
+        """Close the server's side and let the client finish sending.
+
+        If a socket is closed with bytes unread, the system drops the answer that is still on its way.
+        """
         self.has_hung_up = True
         with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
             await self.stream.send_eof()
@@ -214,13 +215,12 @@ class HttpConnection(TCPServer):
         await self.protocol.handle(Closed())
 
     async def _write(self, data: bytes) -> None:
-        """Write an answer, for as long as somebody reads it.
+        """Write an answer; disconnect a client that does not read it.
 
-        Hypercorn's own write cannot be cancelled: one client that does not read would hold up the end of the
-        whole server.
+        Hypercorn's own write cannot be cancelled, so one such client would delay the end of the whole server.
         """
         if not self.send_lock.locked():
-            # Straight to the system, which mostly takes it; what it does not take, or why, is seen below.
+            # Straight to the system, which mostly takes all of it; the rest, and errors, are handled below.
             with contextlib.suppress(OSError):
                 data = data[os.write(self.stream.socket.fileno(), data) :]
         if not data:
@@ -231,7 +231,7 @@ class HttpConnection(TCPServer):
                     await self.stream.send_all(data)
             except (
                 trio.BrokenResourceError,
-                trio.BusyResourceError,  # hung up in this very moment: the rest of the body was nonsense
+                trio.BusyResourceError,  # closed at this very moment: the rest of the body was malformed
                 trio.ClosedResourceError,
                 trio.TooSlowError,
             ):
@@ -239,9 +239,9 @@ class HttpConnection(TCPServer):
                 await self.protocol.handle(Closed())
 
     async def _end_idleness(self) -> None:
-        """Hang up on who asks nothing for too long, or when the server ends.
+        """Close the connection if it is idle for too long, or when the server stops.
 
-        Hypercorn starts a task for this behind each answer, and ends it with the next request.
+        One task for the whole connection; hypercorn starts one after each answer.
         """
         terminated = self.context.terminated
         while not self.has_ended and not terminated.is_set():
@@ -259,7 +259,7 @@ class HttpConnection(TCPServer):
         try:
             await self.websockets.serve(cast(trio.SocketStream, self.stream), upgrade)
         except Exception:
-            # A fault of one conversation; the exchange, and everybody else's, are as they were.
+            # An error in one websocket; the exchange and all others go on.
             log.exception("a websocket failed", path=upgrade.path)
 
 
@@ -273,9 +273,9 @@ async def serve(
     shutdown_trigger: Callable[[], Awaitable[object]],
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve HTTP and websockets on listening sockets until `shutdown_trigger` returns, then end in peace.
+    """Serve HTTP and websockets until `shutdown_trigger` returns; then let connections finish.
 
-    Everybody has `config.graceful_timeout` seconds to be finished.
+    They have `config.graceful_timeout` seconds for that.
     """
     wrapped = wrap_app(app, config.wsgi_max_body_size, "asgi")
     state: LifespanState = {}

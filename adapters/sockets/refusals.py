@@ -1,4 +1,4 @@
-"""Saying no as HTTP on a bare socket, where no framework answers."""
+"""Refusals as HTTP on a bare socket, where no framework answers."""
 
 import contextlib
 from http import HTTPStatus
@@ -13,11 +13,11 @@ from adapters.wire.envelope import Envelope, encode, fresh_request_id
 from adapters.wire.status import RefusedError
 
 SECONDS: Final = 5.0
-"""In which a client has to take a no."""
+"""Within these a client has to take a refusal."""
 
 
 @attrs.frozen
-class Answer:
+class RefusalResponse:
     """A refusal as HTTP says it."""
 
     status: int
@@ -26,8 +26,8 @@ class Answer:
     request_id: str
 
 
-def answer_to(refusal: RefusedError, status: int, clock: Clock) -> Answer:
-    """The answer behind which the connection ends."""
+def refusal_response(refusal: RefusedError, status: int, clock: Clock) -> RefusalResponse:
+    """Make the response to a refusal, after which the connection is closed."""
     request_id = fresh_request_id()
     body = encode(Envelope(refusal.code, refusal.message, refusal.data, render.time(clock.now()), request_id))
     headers = [
@@ -40,12 +40,12 @@ def answer_to(refusal: RefusedError, status: int, clock: Clock) -> Answer:
         headers.append((b"www-authenticate", b"Bearer"))
     elif status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         headers.append((b"retry-after", b"1"))
-    return Answer(status, headers, body, request_id)
+    return RefusalResponse(status, headers, body, request_id)
 
 
 async def send_refusal(stream: trio.SocketStream, refusal: RefusedError, clock: Clock) -> None:
-    """Answer with the refusal; what becomes of the connection is the caller's affair."""
-    answer = answer_to(refusal, refusal.status, clock)
+    """Send the refusal; closing the connection is left to the caller."""
+    answer = refusal_response(refusal, refusal.status, clock)
     lines = [
         f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}".encode(),
         *(b"%b: %b" % header for header in answer.headers),

@@ -1,8 +1,8 @@
-"""One websocket on the server's side: whole messages in, frames out, and nothing that can grow without end.
+"""The server's side of one websocket: whole messages in, frames out, and bounded memory.
 
-It knows the protocol and the socket, and what it means to be slow or silent; nothing of what is said. It
-speaks on the socket itself: who goes by way of ASGI writes frame by frame, is told of no pongs, and cannot
-leave a reader behind who does not read.
+It knows the protocol, the socket, and when a client is too slow or silent; nothing of the messages. It works
+on the socket itself, because ASGI writes frame by frame, hides pongs, and cannot drop a client that does not
+read.
 """
 
 import contextlib
@@ -20,20 +20,20 @@ from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, Tex
 from wsproto.utilities import LocalProtocolError, generate_accept_token
 
 FRAME_MAX: Final = 1_048_576
-"""Bytes of one message from a client, unless less is asked for."""
+"""Bytes of one message from a client, unless `SocketRules` allow less."""
 MESSAGE_SECONDS: Final = 10.0
-"""In which a message must be whole once it has begun."""
+"""Within these a message must be complete once it has begun."""
 RECEIVE: Final = 65_536
 CHUNK: Final = 262_144
-"""Bytes handed to the socket at once: many frames, so that a busy connection costs few system calls."""
+"""Bytes written at once: many frames, so that a busy connection costs few system calls."""
 PING_EVERY: Final = 20.0
 SILENCE_MAX: Final = 60.0
 CLOSING: Final = 5.0
-"""Seconds that a close may take: to send what is under way, and to hear the other side agree."""
+"""Seconds that a close may take: to send what is under way, and to receive the client's close frame."""
 EVENTS_A_TURN: Final = 64
-"""Frames handled before others get their turn: a flood of tiny ones must not hold up the exchange."""
-EVENTS_AFTER_GOODBYE: Final = 256
-"""Frames in which the other side's goodbye is looked for; what comes later is not even looked at."""
+"""Frames handled before other tasks get a turn: many tiny ones must not hold up the exchange."""
+EVENTS_AFTER_CLOSE: Final = 256
+"""Frames that are searched for the client's close frame; any later ones are ignored."""
 
 NORMAL, GOING_AWAY = 1000, 1001
 NOT_UTF8 = 1007
@@ -53,20 +53,20 @@ def frame(opcode: int, payload: bytes) -> bytes:
 
 
 class NotUtf8Error(Exception):
-    """A text frame that is none."""
+    """A text frame that is not UTF-8."""
 
 
 @attrs.frozen
 class Upgrade:
-    """A request to speak websocket, as HTTP asked for it."""
+    """An HTTP request for a websocket."""
 
     target: str
     """Path and query."""
     headers: dict[str, str]
     trailing: bytes
-    """What came right behind the request."""
+    """Bytes that arrived right after the request."""
     peer: str
-    """The address of whoever is at the other end of the connection."""
+    """The address at the other end of the connection."""
 
     @property
     def path(self) -> str:
@@ -81,7 +81,7 @@ class Upgrade:
         return [name.strip() for name in self.headers.get("sec-websocket-protocol", "").split(",")]
 
     def accepted(self, protocol: str | None) -> bytes:
-        """The answer that opens the websocket; no extensions, so that one frame can serve many readers."""
+        """The answer that opens the websocket. Without extensions one frame can be sent to many readers."""
         token = generate_accept_token(self.headers["sec-websocket-key"].encode("latin-1")).decode()
         lines = [
             "HTTP/1.1 101 Switching Protocols",
@@ -95,17 +95,17 @@ class Upgrade:
 
 
 @attrs.frozen(kw_only=True)
-class Manners:
-    """What one kind of websocket asks of its clients."""
+class SocketRules:
+    """What one kind of websocket requires of its clients."""
 
     silent_code: int
-    """How a client is sent off that has not been heard for `SILENCE_MAX`."""
+    """The close code for a client that was silent for `SILENCE_MAX`."""
     only_pongs_count: bool
-    """Whether only an answer to a ping proves that it is there."""
+    """Whether only pongs count as a sign of life."""
     waiting_max: float = math.inf
-    """Bytes that may wait for a client that does not read."""
-    patience: float = math.inf
-    """Seconds that they may wait."""
+    """Bytes that may wait for a client to read."""
+    unread_seconds_max: float = math.inf
+    """Seconds that bytes may wait for a client to read."""
     frame_max: int = FRAME_MAX
     """Bytes of one message."""
 
@@ -113,28 +113,28 @@ class Manners:
 class WebSocket:
     """An open websocket."""
 
-    def __init__(self, stream: trio.SocketStream, manners: Manners, trailing: bytes = b"") -> None:
-        self.manners = manners
-        self.frame_max = manners.frame_max
+    def __init__(self, stream: trio.SocketStream, rules: SocketRules, trailing: bytes = b"") -> None:
+        self.rules = rules
+        self.frame_max = rules.frame_max
         """Bytes of one message from now on."""
         self.waiting = 0
-        """Bytes that are not with the operating system yet."""
+        """Bytes that the operating system has not taken yet."""
         self._heard_at = self._ponged_at = trio.current_time()
         self.closed_with: int | None = None
-        """The code this side closes with, once it does."""
+        """The code with which this side has closed, if it has."""
         self.when_drained: Callable[[], None] | None = None
-        """Called when everything that had to wait is with the operating system."""
+        """Called when nothing waits any more."""
         self._stream = stream
         self._protocol = Connection(ConnectionType.SERVER, trailing_data=trailing)
         self._events: Iterator[Event] = self._protocol.events()
         self._handled = 0
-        self._gathered = bytearray()
-        """What has come of a message that is not whole."""
+        self._partial = bytearray()
+        """The beginning of a message that is not complete."""
         self._whole_by = math.inf
-        """When it must be."""
+        """When it must be complete."""
         self._outgoing: deque[tuple[float, bytes]] = deque()
         self._is_cut = False
-        """Whether what waits begins within a frame: the rest of it must be sent, come what may."""
+        """Whether what waits begins inside a frame, whose rest must be sent before anything else."""
         self._wake = trio.Event()
         self._reading = trio.CancelScope()
         self._sending = trio.CancelScope()
@@ -144,7 +144,7 @@ class WebSocket:
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Write what is sent and keep alive while the body reads; then close, politely but not for long."""
+        """Write and keep alive while the body reads; then close, but do not wait long for the client."""
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write)
@@ -154,7 +154,7 @@ class WebSocket:
                 finally:
                     self.close(NORMAL)
                     with trio.move_on_after(CLOSING, shield=True):
-                        await self._hear_them_out()
+                        await self._wait_for_close()
                     nursery.cancel_scope.cancel()
         finally:
             await trio.aclose_forcefully(self._stream)
@@ -166,27 +166,27 @@ class WebSocket:
         return self.closed_with is None and not self._gone
 
     def send(self, encoded: bytes) -> None:
-        """Have frames written as soon as the other side takes them; never waits."""
+        """Have frames written as soon as the client takes them; this never waits."""
         if not self.is_open:
             return
         self._enqueue(encoded)
-        if self.waiting > self.manners.waiting_max:
+        if self.waiting > self.rules.waiting_max:
             self.close(SLOW, "too much waits to be read", drop=True)
 
     async def drained(self) -> None:
-        """Wait until nothing waits, or nobody listens any more."""
+        """Wait until nothing waits to be written, or the websocket is closed."""
         while self.waiting and self.is_open:
             await self._drained.wait()
 
     def _enqueue(self, encoded: bytes) -> None:
         if not self.waiting:
-            # Straight to the system, which mostly takes it: no other task need wake up for a write.
+            # Straight to the system, which mostly takes it: then no task need be woken.
             try:
                 sent = os.write(self._stream.socket.fileno(), encoded)
             except BlockingIOError:
                 sent = 0
             except OSError:
-                self._lose()
+                self._set_gone()
                 return
             if sent == len(encoded):
                 return
@@ -197,13 +197,13 @@ class WebSocket:
         self._wake.set()
 
     def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
-        """Say goodbye, after what waits or instead of it; nothing is received or sent any more."""
+        """Send a close frame, after what waits or instead of it; after that nothing is received or sent."""
         if self.closed_with is not None:
             return
         self.closed_with = code
         if drop:
             self._forget()
-        with contextlib.suppress(LocalProtocolError):  # they said goodbye first
+        with contextlib.suppress(LocalProtocolError):  # the client closed first
             self._enqueue(self._protocol.send(CloseConnection(code, reason or None)))
         self._sending.deadline = min(self._sending.deadline, trio.current_time() + CLOSING)
         self._reading.cancel()
@@ -216,7 +216,7 @@ class WebSocket:
         self._outgoing = deque(kept)
 
     async def _write(self) -> None:
-        """Hand the socket what waits, many frames at once, until the goodbye is out or nobody takes it."""
+        """Write what waits, many frames at once, until the close frame is sent or the client is gone."""
         try:
             while not self._gone:
                 if self._outgoing:
@@ -237,24 +237,24 @@ class WebSocket:
         view = memoryview(chunk)
         while view and not self._gone:
             leaving = self.closed_with is not None
-            limit = trio.current_time() + CLOSING if leaving else since + self.manners.patience
+            limit = trio.current_time() + CLOSING if leaving else since + self.rules.unread_seconds_max
             with trio.move_on_at(limit) as self._sending:
                 try:
                     sent = await self._stream.socket.send(view)
                 except OSError:
-                    self._lose()
+                    self._set_gone()
                     return
                 view = view[sent:]
                 self.waiting -= sent
                 continue
             if leaving:
-                self._lose()
+                self._set_gone()
             else:
-                # What is under way is finished, for a frame cut short would spoil the goodbye behind it.
+                # The frame under way is finished: cut short, it would corrupt the close frame after it.
                 self.close(SLOW, "not read for too long", drop=True)
 
     def _take(self) -> tuple[float, bytes]:
-        """What waits, up to a chunk, and since when the oldest of it does."""
+        """Take what waits, up to a chunk; return since when it has waited, and the bytes."""
         since, first = self._outgoing.popleft()
         self._is_cut = False
         frames, size = [first], len(first)
@@ -264,22 +264,22 @@ class WebSocket:
             size += len(following)
         return since, b"".join(frames) if len(frames) > 1 else first
 
-    def _lose(self) -> None:
-        """Nobody is there any more, or nobody who listens."""
+    def _set_gone(self) -> None:
+        """The client has disconnected, or takes nothing any more."""
         self._gone = True
         self._reading.cancel()
         self._wake.set()
         self._release()
 
     def _release(self) -> None:
-        """Who waits for what waits to be gone may look again."""
+        """Wake those who wait in `drained`."""
         self._drained.set()
         self._drained = trio.Event()
 
     # Receiving
 
     async def receive(self) -> str | bytes | None:
-        """The next whole message; None when there will be none."""
+        """The next complete message; None when there will be no more."""
         while self.is_open:
             for event in self._events:
                 self._handled += 1
@@ -293,11 +293,11 @@ class WebSocket:
             if trio.current_time() >= self._whole_by:
                 self.close(SILENT, f"a message was not whole within {MESSAGE_SECONDS:.0f} seconds")
             elif not await self._read():
-                self._lose()
+                self._set_gone()
         return None
 
     async def _read(self) -> bool:
-        """False when nothing more will come."""
+        """Read from the socket; False at its end."""
         with trio.CancelScope(deadline=self._whole_by) as self._reading:
             try:
                 data = await self._stream.receive_some(RECEIVE)
@@ -313,9 +313,9 @@ class WebSocket:
     def _handle(self, event: Event) -> str | bytes | None:
         match event:
             case TextMessage() | BytesMessage():
-                return self._gather(event)
+                return self._add_part(event)
             case Ping():
-                # A client that pings without reading gets no answers beyond what it leaves unread.
+                # A client that pings without reading gets no more pongs once a chunk waits for it.
                 if self.waiting < CHUNK:
                     self._enqueue(self._protocol.send(event.response()))
             case Pong():
@@ -334,62 +334,62 @@ class WebSocket:
                 pass
         return None
 
-    def _gather(self, event: TextMessage | BytesMessage) -> str | bytes | None:
-        """A part of a message, which may be all of it; parts are kept as bytes, whatever their number."""
+    def _add_part(self, event: TextMessage | BytesMessage) -> str | bytes | None:
+        """Add a part of a message; return the message if that completes it."""
         data: str | bytes = event.data if isinstance(event, TextMessage) else bytes(event.data)
-        # Text may have more bytes than letters, but never fewer.
-        size = len(self._gathered) + len(data)
+        # Text never has fewer bytes than characters, so most need not be encoded to know.
+        size = len(self._partial) + len(data)
         if size <= self.frame_max and isinstance(data, str) and not data.isascii():
-            size = len(self._gathered) + len(data.encode())
+            size = len(self._partial) + len(data.encode())
         if size > self.frame_max:
             self.close(TOO_LARGE, f"more than {self.frame_max} bytes")
             return None
         if not event.message_finished:
-            self._gathered += data.encode() if isinstance(data, str) else data
+            self._partial += data.encode() if isinstance(data, str) else data
             self._whole_by = min(self._whole_by, trio.current_time() + MESSAGE_SECONDS)
             return None
         self._whole_by = math.inf
-        if not self._gathered:
+        if not self._partial:
             return data
-        gathered, self._gathered = self._gathered, bytearray()
+        gathered, self._partial = self._partial, bytearray()
         return gathered.decode() + data if isinstance(data, str) else bytes(gathered) + data
 
-    # Living and ending
+    # Staying alive and closing
 
     async def _keep_alive(self) -> None:
-        """Ping, so that a live connection shows it, and send off who does not answer."""
+        """Ping regularly; close when the client has been silent for too long."""
         while self.is_open:
             await trio.sleep(PING_EVERY)
-            heard = self._ponged_at if self.manners.only_pongs_count else self._heard_at
+            heard = self._ponged_at if self.rules.only_pongs_count else self._heard_at
             if trio.current_time() - heard >= SILENCE_MAX:
-                self.close(self.manners.silent_code, "nothing heard", drop=True)
+                self.close(self.rules.silent_code, "nothing heard", drop=True)
             elif self.closed_with is None:
                 self._enqueue(self._protocol.send(Ping()))
 
-    async def _hear_them_out(self) -> None:
-        """Wait until the goodbye is out and answered; unread bytes would make the system reset it away."""
+    async def _wait_for_close(self) -> None:
+        """Wait until the close frame is sent and answered: unread bytes would make the system drop it."""
         await self._written.wait()
         try:
             if self._protocol.state is not ConnectionState.CLOSED:
-                await self._await_goodbye()
+                await self._await_close_frame()
             while not self._gone and self._protocol.state is not ConnectionState.CLOSED:
                 if not await self._stream.receive_some(RECEIVE):
                     return
         except (trio.BrokenResourceError, trio.ClosedResourceError, LocalProtocolError):
             return
 
-    async def _await_goodbye(self) -> None:
-        """Look for it in the next frames, with a turn for others now and then: a flood may come instead."""
+    async def _await_close_frame(self) -> None:
+        """Look for the client's close frame, giving other tasks a turn: many other frames may come first."""
         handled = 0
         while True:
             for event in self._protocol.events():
                 handled += 1
-                if isinstance(event, CloseConnection) or handled == EVENTS_AFTER_GOODBYE:
+                if isinstance(event, CloseConnection) or handled == EVENTS_AFTER_CLOSE:
                     return
                 if handled % EVENTS_A_TURN == 0:
                     await trio.lowlevel.checkpoint()
             data = await self._stream.receive_some(RECEIVE)
             if not data:
-                self._lose()
+                self._set_gone()
                 return
             self._protocol.receive_data(data)

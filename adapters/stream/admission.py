@@ -1,4 +1,4 @@
-"""Which commands of the stream are let through: every check ahead of a command's business, in its order."""
+"""The checks that a command on the stream passes before it is carried out, in their order."""
 
 from typing import Any, Final
 
@@ -6,32 +6,34 @@ import msgspec
 
 from adapters.access.identity import Principal
 from adapters.access.rate_limits import Bucket, check, has_a_price
-from adapters.operations.lookups import counted_in
+from adapters.operations.lookups import market_of_replace
 from adapters.operations.operation import AnyOperation, Caller, admit
-from adapters.operations.table import STREAMED
+from adapters.operations.table import STREAM_OPERATIONS
 from adapters.service.server import Server
 from adapters.stream.messages import Unreadable
 from adapters.wire.requests import ReplaceBody
 from adapters.wire.stream_requests import Message
 from kernel.commands import AnyCommand
 
-ROWS: Final[dict[object, AnyOperation]] = {row.message: row for row in STREAMED.values()}
+ROWS: Final[dict[object, AnyOperation]] = {row.message: row for row in STREAM_OPERATIONS.values()}
 TRADING: Final = frozenset(message for message in ROWS if hasattr(message, "to_command"))
-"""What becomes a command to the kernel; the adapter answers the others by itself."""
+"""Messages that become a command to the kernel; the stream answers the others itself."""
 
 encode = msgspec.json.Encoder().encode
 
 
 def command_of(server: Server, principal: Principal, message: Message | Unreadable) -> AnyCommand | None:
-    """The command to the kernel; None if the adapter answers this one by itself."""
+    """Admit a message and return its command to the kernel; None if the stream answers it itself."""
     row = message.operation if type(message) is Unreadable else ROWS[type(message)]
     is_limited = False
     if row is not None:
         if row.caller is not Caller.USER:
             admit(row.caller, principal)
         if row.bucket is not None:
-            # Replaces count per market, those for markets that do not exist together.
-            market_id = counted_in(server.exchange, message) if isinstance(message, ReplaceBody) else ""
+            # Replaces are counted per market.
+            market_id = (
+                market_of_replace(server.exchange, message) if isinstance(message, ReplaceBody) else ""
+            )
             quota = server.rate_limits.take(row.bucket, principal, market_id)
             check(quota)
             is_limited = quota is not None

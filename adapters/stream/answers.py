@@ -2,7 +2,7 @@
 
 import msgspec
 
-from adapters.operations.decided import rendered
+from adapters.operations.execution import render_outcome
 from adapters.service.server import Server
 from adapters.stream.messages import Result, refused
 from adapters.wire.status import SUCCESS, RefusedError
@@ -10,17 +10,17 @@ from kernel.answers import Outcome
 from kernel.codes import Code
 
 
-class Later(msgspec.Struct):
-    """The place of a result that needs the tables first; what comes after it waits."""
+class PendingResult(msgspec.Struct):
+    """Stands in the outbox for a result that is read from the tables; everything behind it waits."""
 
-    message: Result | None = None
+    result: Result | None = None
 
 
 async def repeated(server: Server, cid: int, outcome: Outcome) -> Result:
-    """A repeated request is answered with the trades its order had so far: they are in the tables."""
+    """The result of a repeated request, with all trades of its order up to now, read from the tables."""
     seq = outcome.seen
     try:
-        status, data = await rendered(server, outcome, display=False)
+        status, data = await render_outcome(server, outcome, display=False)
     except RefusedError as trouble:
         return refused(cid, seq, trouble.code, trouble.status, trouble.message)
     except server.unavailable:

@@ -5,7 +5,7 @@ from typing import Any, Final, get_args
 import msgspec
 
 from adapters.feeds.feed import BookUpdate, FeedError, SnapshotRequest, TradeNews
-from adapters.operations.table import STREAMED
+from adapters.operations.table import STREAM_OPERATIONS
 from adapters.stream.messages import Error, Heartbeat, Hello, Part, Result
 from adapters.wire.stream_responses import OrdersShape
 from adapters.wire.topics import Payload, Topic
@@ -24,16 +24,16 @@ def describe(version: str) -> dict[str, Any]:
     """The whole description."""
     told = [Error, Hello, Heartbeat]
     payloads = get_args(Payload)
-    shown: list[Any] = [row.message for row in STREAMED.values()]
-    shown += [row.answer for row in STREAMED.values() if row.answer is not None]
+    shown: list[Any] = [row.message for row in STREAM_OPERATIONS.values()]
+    shown += [row.answer for row in STREAM_OPERATIONS.values() if row.answer is not None]
     shown += [*payloads, *told, Result, Part, OrdersShape]
     shown += [BookUpdate, TradeNews, FeedError, SnapshotRequest]
     schemas, components = msgspec.json.schema_components(shown, ref_template=REF)
     by_type = dict(zip(shown, schemas, strict=True))
-    wishes = {name: by_type[row.message] for name, row in STREAMED.items()}
+    wishes = {name: by_type[row.message] for name, row in STREAM_OPERATIONS.items()}
     results = {
         f"result_of_{name}": result(by_type[Result], by_type[row.answer] if row.answer else {"type": "null"})
-        for name, row in STREAMED.items()
+        for name, row in STREAM_OPERATIONS.items()
     }
     results["refusal"] = {
         "allOf": [by_type[Result], {"properties": {"ok": {"const": False}}, "required": ["message"]}]

@@ -1,9 +1,8 @@
-"""How much a frame may hold: counted over its bytes, before anything is built of them.
+"""How much a frame may hold, counted over its bytes before anything is decoded.
 
-A decoder makes sixty bytes or more of each one it reads, so a frame is not known to be small by its size.
-Counting must itself be cheap whatever is sent: JSON is counted by what separates its parts, with a few passes
-at the speed of memory; MessagePack says ahead of each part how many follow, and is left as soon as they are
-too many.
+A decoder may turn each byte into sixty or more, so a small frame is not necessarily a cheap one. Counting
+must be cheap whatever is sent. JSON is counted by its separators, with a few passes at the speed of memory.
+MessagePack states the size of each part in advance, so counting stops as soon as there are too many.
 """
 
 from typing import Final
@@ -18,7 +17,7 @@ DEPTH_MAX: Final = 16
 
 
 class UnreadableFrameError(Exception):
-    """There is no telling what it says, or it says too much. None of it is carried out."""
+    """A frame that cannot be read, or holds too much. None of it is carried out."""
 
     def __init__(self, why: str, code: Fault = Fault.UNDECODABLE) -> None:
         super().__init__(why)
@@ -46,18 +45,18 @@ def too_deep() -> UnreadableFrameError:
 SPACE: Final = b" \t\r\n"
 COMMA: Final = ord(",")
 QUOTES_MAX: Final = 4 * MEMBERS_MAX
-"""A member is two strings at most."""
+"""A member has at most two strings."""
 LOOKED_AT: Final = 16_384
-"""Bytes of a frame with too many members in which too many commands are looked for."""
+"""Bytes that are searched for too many commands once a frame has too many members."""
 NOT_BRACKETS: Final = bytes(each for each in range(256) if each not in b"[]{}")
 SQUARE: Final = bytes.maketrans(b"{}", b"[]")
 
 
 def check_json(text: bytes) -> None:
-    """Refuse a text that would be too many parts, or too deep, if it is JSON at all."""
+    """Refuse JSON with too many parts or levels. Text that is not JSON may pass: the decoder refuses it."""
     opens = text.count(b"[") + text.count(b"{")
     if opens <= DEPTH_MAX and opens + text.count(b",") <= MEMBERS_MAX:
-        return  # even if none of them were in strings
+        return  # even if all of these count, and none are inside strings
     bare = unescaped(text)
     if bare.count(b'"') > QUOTES_MAX:
         raise too_many_json(text)
@@ -68,7 +67,7 @@ def check_json(text: bytes) -> None:
         raise too_many_json(text)
     brackets = bare.translate(SQUARE, NOT_BRACKETS)
     if len(brackets) > 2 * opens:
-        return  # closes what was never opened: the decoder finds it
+        return  # it closes what was never opened, which the decoder refuses
     for _ in range(DEPTH_MAX):
         brackets = brackets.replace(b"[]", b"")  # the innermost level, everywhere
     if brackets:
@@ -76,7 +75,7 @@ def check_json(text: bytes) -> None:
 
 
 def unescaped(text: bytes) -> bytes:
-    """Without what is escaped in strings: the quotes that are left begin and end them."""
+    """The text without escaped quotes and backslashes: the quotes that are left begin and end strings."""
     return text.replace(b"\\\\", b"").replace(b'\\"', b"")
 
 
@@ -86,7 +85,7 @@ def without_strings(bare: bytes) -> bytes:
 
 
 def too_many_json(text: bytes) -> UnreadableFrameError:
-    """Too many commands are told as such, if they show soon."""
+    """The refusal of a text with too many parts; it names commands if too many show early in the text."""
     depth = commands = 0
     for each in without_strings(unescaped(text[:LOOKED_AT])):
         if each == COMMA:
@@ -104,7 +103,7 @@ def too_many_json(text: bytes) -> UnreadableFrameError:
 
 
 def _sizes() -> list[int]:
-    """By the first byte: how long a value is that holds no others; 0 where more must be read to know."""
+    """The size of a value by its first byte; 0 where more must be read to know, as for containers."""
     sizes = [1] * 0x80 + [0] * 0x20 + [1 + length for length in range(0x20)] + [0] * 0x20 + [1] * 0x20
     sizes[0xC0:0xC4] = [1, 1, 1, 1]
     sizes[0xCA:0xD4] = [5, 9, 2, 3, 5, 9, 2, 3, 5, 9]
@@ -124,12 +123,12 @@ LENGTHS: Final = {
     0xDA: (2, 0),
     0xDB: (4, 0),
 }
-"""Bytes that tell the length, and bytes besides, of what has a length: binary, extensions, strings."""
+"""For binary, extensions and strings: how many bytes state the length, and how many follow besides."""
 NO_CONTAINERS: Final = bytes(each for each in range(256) if not (0x80 <= each < 0xA0 or 0xDC <= each < 0xE0))
 
 
 def commands_in(data: bytes) -> int | None:
-    """How many elements a batch says it has; None if it is no batch."""
+    """How many elements the batch claims to have; None if it is not a batch."""
     first = data[0] if data else 0xC0
     if 0x90 <= first < 0xA0:
         return first - 0x90
@@ -143,12 +142,12 @@ def is_map(data: bytes) -> bool:
 
 
 def check_msgpack(data: bytes) -> None:
-    """Refuse a value with too many parts, or too deep. It is known to be whole."""
+    """Refuse a value with too many parts or levels. The value must be complete."""
     if len(data) <= MEMBERS_MAX and len(data.translate(None, NO_CONTAINERS)) <= DEPTH_MAX:
-        return  # even if each byte were a part, and each that may open a container did
+        return  # even if every byte were a part, and every byte that can open a container did so
     position, members, left = 0, 0, 1
     outer: list[int] = []
-    """How many values are still to come in what is open around this."""
+    """How many values are still missing in each enclosing container."""
     while True:
         while not left:
             if not outer:

@@ -1,7 +1,7 @@
-"""The command stream's middle: hears of everything that became durable, and gives each connection its part.
+"""The hub of the command stream: hears what became durable, and passes results and events to connections.
 
-It runs inside the journal's announcement, before anybody else is told: what a command caused is written
-behind its own result, in journal order, without a task that waits for each.
+It runs as a listener of the actors. For each command it first adds the result and then the events it caused,
+so both are in journal order, and no task has to wait for a single command.
 """
 
 from collections import Counter, deque
@@ -12,13 +12,13 @@ from typing import Final, cast
 import attrs
 import trio
 
-from adapters.access.addresses import household
+from adapters.access.addresses import counted_address
 from adapters.access.identity import Principal
 from adapters.service.guards import Guards
 from adapters.service.server import Server
 from adapters.sockets.websocket import GOING_AWAY
+from adapters.stream.connection import Connection
 from adapters.stream.lanes import Entry, Lanes
-from adapters.stream.session import Session
 from adapters.wire.topics import owners_of, topic_events
 from kernel.answers import Unfinished
 from kernel.events import (
@@ -28,20 +28,20 @@ from kernel.journal import Decided
 
 CONNECTIONS_MAX: Final = 8
 CONNECTIONS_MAX_AMM: Final = 32
-STRANGERS_MAX: Final = 256
-STRANGERS_MAX_EACH: Final = 16
-"""Connections, in all and of one address, that may wait for their `auth`, each for some seconds."""
+UNAUTHENTICATED_MAX: Final = 256
+UNAUTHENTICATED_MAX_EACH: Final = 16
+"""Connections, in all and of one address, that may be open without `auth`, each for a few seconds."""
 RESUME_SPAN: Final = 5_000_000
-"""Journal ids that are told again; who was away for longer looks at the state instead."""
+"""How many journal ids `resume` goes back; after a longer absence a client must `sync` instead."""
 REPLAY_TURN: Final = 64
-"""Facts of a resumption after which the exchange gets its turn."""
+"""Facts replayed before other tasks get a turn."""
 DRAIN: Final = 5.0
 """Seconds that commands under way get at shutdown."""
 
 
 @attrs.define(eq=False)
 class Submission:
-    """Commands of one connection that were submitted together."""
+    """Commands that one connection submitted together."""
 
     lanes: Lanes
     lane_id: str | None
@@ -50,8 +50,8 @@ class Submission:
 
 
 @attrs.frozen
-class Promise:
-    """A view drawn at a journal id, to be told when that is durable."""
+class DrawnView:
+    """A view of the state as of a journal id, to be sent when that is durable."""
 
     journal_id: int
     lanes: Lanes
@@ -65,98 +65,98 @@ class StreamHub:
         self.guards = guards
         self.resume_span = resume_span
         self.is_stopping = False
-        self._sessions: set[Session] = set()
-        self._connections: Counter[str] = Counter()
-        self._strangers: dict[Session, str] = {}
-        """Who has not said who it is, or had not when somebody looked last, and from where it came."""
+        self._connections: set[Connection] = set()
+        self._count_by_user: Counter[str] = Counter()
+        self._unauthenticated: dict[Connection, str] = {}
+        """Connections opened without a token, with their addresses; some may have authenticated since."""
         self._pending: dict[str, Submission] = {}
-        self._promises: deque[Promise] = deque()
-        self._own: dict[str, set[Session]] = {}
-        """Who wants to hear of a user's own affairs."""
-        self._wide: set[Session] = set()
-        """Who wants to hear of everybody's."""
-        self._subscribed: set[Session] = set()
-        self._touched: dict[Session, None] = {}
+        self._drawn_views: deque[DrawnView] = deque()
+        self._own: dict[str, set[Connection]] = {}
+        """By user: the connections subscribed to anything of that user's."""
+        self._wide: set[Connection] = set()
+        """Connections subscribed to the events of all users."""
+        self._subscribed: set[Connection] = set()
+        self._touched: dict[Connection, None] = {}
         self._settled = trio.Event()
         self._numbers = 0
         self.observe: Callable[[float], None] = lambda seconds: None
-        """Told how long each submission took, from its arrival to its last result."""
+        """Called with the seconds each submission took, from its arrival to its last result."""
 
     @property
-    def sessions(self) -> int:
-        return len(self._sessions)
+    def connections(self) -> int:
+        return len(self._connections)
 
     def fresh_id(self) -> str:
-        """Names a connection in the journal, as the cause of what it sent."""
+        """An id for a connection, under which the journal records what it caused."""
         self._numbers += 1
         return f"ws_{self.server.clock.now():x}_{self._numbers}"
 
     # Connections
 
     def join(self, principal: Principal) -> bool:
-        """Make room for one more connection of this user; False if there is none."""
+        """Count one more connection of this user; False if there are too many."""
         most = CONNECTIONS_MAX_AMM if principal.is_amm else CONNECTIONS_MAX
-        if self._connections[principal.user_id] >= most:
+        if self._count_by_user[principal.user_id] >= most:
             return False
-        self._connections[principal.user_id] += 1
+        self._count_by_user[principal.user_id] += 1
         return True
 
-    def has_room_for_stranger(self, address: str) -> bool:
-        """Whether one more may come from there that does not say who it is at once."""
-        self._strangers = {
-            session: at for session, at in self._strangers.items() if session.principal is None
+    def may_join_unauthenticated(self, address: str) -> bool:
+        """Whether one more connection without a token may come from this address."""
+        self._unauthenticated = {
+            connection: at for connection, at in self._unauthenticated.items() if connection.principal is None
         }
-        of = household(address)
-        of_it = sum(at == of for at in self._strangers.values())
-        return len(self._strangers) < STRANGERS_MAX and of_it < STRANGERS_MAX_EACH
+        of = counted_address(address)
+        of_it = sum(at == of for at in self._unauthenticated.values())
+        return len(self._unauthenticated) < UNAUTHENTICATED_MAX and of_it < UNAUTHENTICATED_MAX_EACH
 
-    async def serve(self, session: Session, address: str) -> None:
-        """One connection, which has joined if it is known whose it is."""
-        self._sessions.add(session)
-        if session.principal is None:
-            self._strangers[session] = household(address)
+    async def serve(self, connection: Connection, address: str) -> None:
+        """Serve one connection; if its user is known, it has joined."""
+        self._connections.add(connection)
+        if connection.principal is None:
+            self._unauthenticated[connection] = counted_address(address)
         try:
-            await session.run()
+            await connection.run()
         finally:
-            self._sessions.discard(session)
-            self._strangers.pop(session, None)
-            self._forget(session)
-            session.untie()
+            self._connections.discard(connection)
+            self._unauthenticated.pop(connection, None)
+            self._forget(connection)
+            connection.untie()
 
-    def _forget(self, session: Session) -> None:
-        session.interests.topics.clear()
-        self.index(session)
-        self._touched.pop(session, None)
-        if session.permit is not None:
-            self.server.identities.let_go(session.permit)
-            user_id = session.permit.principal.user_id
-            self._connections[user_id] -= 1
-            if not self._connections[user_id]:
-                del self._connections[user_id]
-            if session.guarded:
-                self.guards.left(user_id)
+    def _forget(self, connection: Connection) -> None:
+        connection.interests.topics.clear()
+        self.index(connection)
+        self._touched.pop(connection, None)
+        if connection.watched is not None:
+            self.server.identities.unwatch(connection.watched)
+            user_id = connection.watched.principal.user_id
+            self._count_by_user[user_id] -= 1
+            if not self._count_by_user[user_id]:
+                del self._count_by_user[user_id]
+            if connection.guarded:
+                self.guards.disconnected(user_id)
 
-    def index(self, session: Session) -> None:
-        """Where to find the connection again when something happens, after its interests changed."""
-        if session.principal is None:
+    def index(self, connection: Connection) -> None:
+        """File the connection under what it is subscribed to, after that has changed."""
+        if connection.principal is None:
             return
-        wanted = bool(session.interests)
-        _keep(self._subscribed, session, wanted)
-        _keep(self._wide, session, wanted and session.interests.is_wide)
-        owners = self._own.setdefault(session.principal.user_id, set())
-        _keep(owners, session, wanted)
+        wanted = bool(connection.interests)
+        _keep(self._subscribed, connection, wanted)
+        _keep(self._wide, connection, wanted and connection.interests.is_wide)
+        owners = self._own.setdefault(connection.principal.user_id, set())
+        _keep(owners, connection, wanted)
         if not owners:
-            del self._own[session.principal.user_id]
+            del self._own[connection.principal.user_id]
 
     async def drain(self) -> None:
-        """Nothing new; results for what is under way; then goodbye."""
+        """Accept nothing new, wait for the results of what is under way, and close every connection."""
         self.is_stopping = True
         with trio.move_on_after(DRAIN):
-            while self._pending or self._promises:
+            while self._pending or self._drawn_views:
                 await self._settled.wait()
-        for session in self._sessions:
-            session.outbox.flush()
-            session.socket.close(GOING_AWAY, "the server is shutting down")
+        for connection in self._connections:
+            connection.outbox.flush()
+            connection.socket.close(GOING_AWAY, "the server is shutting down")
 
     # What was submitted
 
@@ -165,23 +165,23 @@ class StreamHub:
     ) -> None:
         self._pending[correlation_id] = Submission(lanes, lane_id, deque(entries), trio.current_time())
 
-    def tell_when_durable(self, journal_id: int, lanes: Lanes) -> None:
-        self._promises.append(Promise(journal_id, lanes))
+    def send_when_durable(self, journal_id: int, lanes: Lanes) -> None:
+        self._drawn_views.append(DrawnView(journal_id, lanes))
 
-    def touch(self, session: Session) -> None:
-        """Something was said that is not written yet."""
-        self._touched[session] = None
+    def touch(self, connection: Connection) -> None:
+        """Note that the connection's outbox has something to be written."""
+        self._touched[connection] = None
 
     # What became durable
 
     def hear(self, decided: Sequence[Decided]) -> None:
-        """One group of the journal: each result, then the events it caused."""
+        """Pass on each result, followed by the events that its command caused."""
         pending = self._pending
         for one in decided:
             outcome = one.outcome
             facts = outcome.facts
-            if self._promises:
-                self._keep_promises(facts[0].id - 1 if facts else outcome.seen)
+            if self._drawn_views:
+                self._send_drawn_views(facts[0].id - 1 if facts else outcome.seen)
             asked = pending.get(one.correlation_id)
             if asked is not None and type(outcome.answer) is not Unfinished:
                 entry = asked.entries.popleft()
@@ -192,29 +192,29 @@ class StreamHub:
             if self._subscribed:
                 for fact in facts:
                     self._publish(fact)
-        if self._promises:
-            self._keep_promises(self.server.actors.durable)
+        if self._drawn_views:
+            self._send_drawn_views(self.server.actors.durable)
         touched, self._touched = self._touched, {}
-        for session in touched:
-            session.outbox.flush()
+        for connection in touched:
+            connection.outbox.flush()
         self._settled.set()
         self._settled = trio.Event()
 
-    def _keep_promises(self, journal_id: int) -> None:
-        while self._promises and self._promises[0].journal_id <= journal_id:
-            self._promises.popleft().lanes.tell()
+    def _send_drawn_views(self, journal_id: int) -> None:
+        while self._drawn_views and self._drawn_views[0].journal_id <= journal_id:
+            self._drawn_views.popleft().lanes.send_view()
 
     def _publish(self, fact: Fact) -> None:
         audience = self._audience(fact)
         if not audience:
             return
         events = topic_events(fact, self.server.exchange.orders)
-        for session in audience:
-            if session.live:
-                session.deliver(fact.id, events)
+        for connection in audience:
+            if connection.is_caught_up:
+                connection.deliver(fact.id, events)
 
-    def _audience(self, fact: Fact) -> set[Session]:
-        """Who may want to hear of it; what each of them wants is its own affair."""
+    def _audience(self, fact: Fact) -> set[Connection]:
+        """Connections that may be subscribed to the fact; each decides by itself."""
         owners = owners_of(fact, self.server.exchange.orders)
         if owners is None:
             return set()
@@ -224,34 +224,34 @@ class StreamHub:
 
     # What is told again
 
-    async def replay(self, session: Session) -> None:
-        """Read the journal up to the moment at which nothing is missing, then go live in the same step."""
-        while session.is_open and (session.is_busy or session.replayed < self.server.actors.durable):
-            await session.lanes.parts_told.wait()
-            await session.outbox.keep_pace()
-            await self._read_on(session)
-            session.outbox.flush()
-        session.live = True
+    async def replay(self, connection: Connection) -> None:
+        """Send events from the journal until nothing is missing, and then at once switch to new events."""
+        while connection.is_open and (connection.is_busy or connection.replayed < self.server.actors.durable):
+            await connection.lanes.parts_sent.wait()
+            await connection.outbox.wait_for_reader()
+            await self._read_on(connection)
+            connection.outbox.flush()
+        connection.is_caught_up = True
 
-    async def _read_on(self, session: Session) -> None:
-        """To the end of the journal, or until enough waits for the reader: no connection to it is held."""
+    async def _read_on(self, connection: Connection) -> None:
+        """Read to the end of the journal, or stop when the reader falls behind, to free the database."""
         actors, orders = self.server.actors, self.server.exchange.orders
-        reading = cast("AsyncGenerator[Fact, None]", actors.journal.read(session.replayed))
+        reading = cast("AsyncGenerator[Fact, None]", actors.journal.read(connection.replayed))
         async with aclosing(reading) as facts:
             async for fact in facts:
                 if fact.id > actors.durable:
-                    return  # in the journal, and not announced yet: the next round, or live
-                session.deliver(fact.id, topic_events(fact, orders))
-                session.replayed = fact.id
+                    return  # in the journal but not announced yet: it comes in the next round, or as news
+                connection.deliver(fact.id, topic_events(fact, orders))
+                connection.replayed = fact.id
                 if fact.id % REPLAY_TURN == 0:
-                    session.outbox.flush()
+                    connection.outbox.flush()
                     await trio.lowlevel.checkpoint()
-                    if not session.is_open or session.is_busy:
+                    if not connection.is_open or connection.is_busy:
                         return
 
 
-def _keep(sessions: set[Session], session: Session, wanted: bool) -> None:
+def _keep(connections: set[Connection], connection: Connection, wanted: bool) -> None:
     if wanted:
-        sessions.add(session)
+        connections.add(connection)
     else:
-        sessions.discard(session)
+        connections.discard(connection)

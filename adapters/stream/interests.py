@@ -1,4 +1,4 @@
-"""What one connection wants to hear of: topics, in all markets or in some, its own affairs or everybody's."""
+"""What a connection is subscribed to: topics, in which markets, and of its own user or of everybody."""
 
 import enum
 from collections.abc import Collection, Sequence
@@ -19,13 +19,13 @@ class Scope(enum.StrEnum):
 
 @attrs.define
 class Interest:
-    """One topic: what is wanted everywhere, and what in single markets besides."""
+    """The subscription to one topic: in all markets, and in single markets besides."""
 
     everywhere: Scope | None = None
     own: set[str] = attrs.field(factory=set)
-    """Single markets in which one's own affairs are wanted."""
+    """Single markets in which the user's own events are wanted."""
     wide: set[str] = attrs.field(factory=set)
-    """Single markets in which everybody's are."""
+    """Single markets in which everybody's events are wanted."""
 
     @property
     def is_wide(self) -> bool:
@@ -37,7 +37,7 @@ class Interest:
         return is_own and (self.everywhere is not None or market_id in self.own)
 
     def add(self, markets: frozenset[str], scope: Scope) -> None:
-        """What was wanted of these markets before does not count any more."""
+        """Subscribe in these markets, replacing what was wanted in them before."""
         self.own -= markets
         self.wide -= markets
         (self.own if scope is Scope.OWN else self.wide).update(markets)
@@ -49,10 +49,9 @@ class Interest:
 
 @attrs.define
 class Interests:
-    """All of a connection's topics.
+    """All subscriptions of one connection.
 
-    No change takes longer for what was wanted before, or for what it names twice: a frame may hold hundreds
-    of changes.
+    A frame may hold hundreds of changes, so no change takes longer the more there is, or the more it repeats.
     """
 
     topics: dict[Topic, Interest] = attrs.field(factory=dict)
@@ -62,7 +61,7 @@ class Interests:
 
     @property
     def is_wide(self) -> bool:
-        """Whether other users' affairs are wanted, anywhere."""
+        """Whether other users' events are wanted in any market."""
         return any(interest.is_wide for interest in self.topics.values())
 
     def add(self, topics: Collection[Topic], markets: Sequence[str] | None, scope: Scope) -> None:
@@ -75,7 +74,7 @@ class Interests:
                 interest.add(named, scope)
 
     def remove(self, topics: Collection[Topic], markets: Sequence[str] | None) -> None:
-        """Without markets a topic goes altogether; single markets go where single markets were asked for."""
+        """Unsubscribe from topics, altogether if no markets are given."""
         if markets is not None and any(self._is_everywhere(topic) for topic in topics):
             raise bad_subscription("subscribed to all markets; unsubscribe without naming any")
         named = frozenset(markets or ())
@@ -122,12 +121,12 @@ def read_scope(name: str | None, principal: Principal) -> Scope:
 
 
 def is_privileged(principal: Principal) -> bool:
-    """May hear of other users' affairs."""
+    """Whether the principal may receive other users' events."""
     return principal.is_amm or principal.is_admin
 
 
 def cut(name: str) -> str:
-    """Of a name that nobody has, as much as is of use to whoever sent it: it may be as long as a frame."""
+    """An unknown name, cut to a useful length: it may be as long as a frame."""
     return repr(name if len(name) <= ID_MAX else f"{name[:ID_MAX]}...")
 
 

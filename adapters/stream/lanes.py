@@ -1,8 +1,8 @@
-"""Commands of one connection on their way to the kernel and back, in order, market by market.
+"""Takes the commands of one connection to the kernel and back, in order, market by market.
 
 A `sync` of a market sees everything that was sent ahead of it and nothing that was sent behind it: it waits
 in the lane of its market until all ahead of it is decided, and what is behind it waits for it. A large view
-is told in parts, and results keep the order of their commands, so its lane waits until the last part is told.
+is sent in parts, and results keep the order of their commands, so its lane waits for the last part.
 """
 
 from collections import deque
@@ -15,7 +15,7 @@ import trio
 
 from adapters.access.identity import Principal
 from adapters.service.server import Server
-from adapters.stream.answers import Later, repeated
+from adapters.stream.answers import PendingResult, repeated
 from adapters.stream.messages import Encoding, Part, Result, refused
 from adapters.stream.outbox import Outbox
 from adapters.stream.sync import View, view_of
@@ -35,29 +35,29 @@ TOGETHER: Final = 128
 
 
 class Entry(msgspec.Struct, gc=False):
-    """A command that was admitted and has no result yet."""
+    """A command that has no result yet."""
 
     cid: int
     encoding: Encoding
-    wish: AnyCommand | Sync | None = None
-    """What is to be done in its lane; None until it is admitted."""
+    request: AnyCommand | Sync | None = None
+    """What the lane has to do; None until the command is admitted."""
 
 
 @attrs.define(eq=False)
 class Lane:
-    """One market, as one connection uses it."""
+    """The commands of one connection for one market."""
 
     outstanding: int = 0
-    """Commands submitted and not decided."""
+    """Commands that are submitted and not decided yet."""
     blocked: deque[Entry] = attrs.field(factory=deque)
-    """What waits behind a `sync` that waits for them, or is told in parts."""
-    is_telling: bool = False
-    """Whether a view of it is told in parts."""
+    """What waits behind a `sync`, and that `sync` itself."""
+    is_sending_view: bool = False
+    """Whether a large view of this market is being sent in parts."""
 
 
 @attrs.frozen
-class Telling:
-    """A view that was drawn, and not told yet."""
+class UnsentView:
+    """The answer to a `sync` that is not sent completely."""
 
     entry: Entry
     view: View
@@ -65,7 +65,7 @@ class Telling:
 
 
 class Owner(Protocol):
-    """The connection."""
+    """What the lanes need of their connection."""
 
     nursery: trio.Nursery
 
@@ -74,15 +74,15 @@ class Owner(Protocol):
     @property
     def is_open(self) -> bool: ...
 
-    def go_live_from(self, journal_id: int) -> None:
-        """Tell what happened since then out of the journal."""
+    def replay_from(self, journal_id: int) -> None:
+        """Send the events after `journal_id` from the journal, and from then on as they happen."""
 
     def keep_guard(self, grace_ms: int | None) -> None:
-        """Count as the presence that keeps its user's guard from firing."""
+        """Let this connection keep its user's guard from firing."""
 
 
-class Courier(Protocol):
-    """Who hears what became of commands."""
+class ResultDispatcher(Protocol):
+    """Passes each outcome to the lanes that wait for it: the hub."""
 
     server: Server
 
@@ -90,18 +90,18 @@ class Courier(Protocol):
         self, correlation_id: str, lanes: "Lanes", lane_id: str | None, entries: Sequence[Entry]
     ) -> None: ...
 
-    def tell_when_durable(self, journal_id: int, lanes: "Lanes") -> None: ...
+    def send_when_durable(self, journal_id: int, lanes: "Lanes") -> None: ...
 
 
 class Lanes:
     """All lanes of one connection."""
 
-    def __init__(self, owner: Owner, hub: Courier, outbox: Outbox, connection_id: str) -> None:
+    def __init__(self, owner: Owner, hub: ResultDispatcher, outbox: Outbox, connection_id: str) -> None:
         self.in_flight: set[int] = set()
         """The cids of commands without a result."""
-        self.parts_told = trio.Event()
-        """Set but while a large view is told: events wait for its end."""
-        self.parts_told.set()
+        self.parts_sent = trio.Event()
+        """Cleared while a large view is being sent: events wait for its end."""
+        self.parts_sent.set()
         self._owner = owner
         self._hub = hub
         self._server = hub.server
@@ -109,11 +109,11 @@ class Lanes:
         self._connection_id = connection_id
         self._submitted = 0
         self._lanes: dict[str | None, Lane] = {}
-        self._telling: Telling | None = None
-        """One at a time, so that the copies one connection may hold are bounded; other `sync`s wait."""
+        self._unsent: UnsentView | None = None
+        """At most one, to bound the memory that a connection can claim; other `sync`s wait."""
 
     def submit(self, lane_id: str | None, run: list[Entry]) -> None:
-        """Take commands of one lane, in their order."""
+        """Add commands to a lane, in their order."""
         if not run:
             return
         lane = self._lanes.setdefault(lane_id, Lane())
@@ -121,19 +121,19 @@ class Lanes:
         self._advance(lane_id, lane)
 
     def submit_sync(self, entry: Entry, sync: Sync) -> None:
-        entry.wish = sync
+        entry.request = sync
         self.in_flight.add(entry.cid)
         is_known = sync.market_id in self._server.exchange.markets
         self.submit(sync.market_id if is_known else None, [entry])
 
     def _advance(self, lane_id: str | None, lane: Lane) -> None:
-        """Send what is not behind a `sync`, and see to the `sync` when all ahead of it is decided."""
+        """Submit everything before the next `sync`; answer the `sync` when all before it is decided."""
         blocked = lane.blocked
         while blocked:
-            if lane.is_telling:
+            if lane.is_sending_view:
                 return
-            if isinstance(sync := blocked[0].wish, Sync):
-                if lane.outstanding or self._telling is not None:
+            if isinstance(sync := blocked[0].request, Sync):
+                if lane.outstanding or self._unsent is not None:
                     return
                 self._sync(lane, blocked.popleft(), sync)
                 continue
@@ -142,13 +142,13 @@ class Lanes:
             while (
                 blocked
                 and len(run) < TOGETHER
-                and (wish := blocked[0].wish) is not None
-                and not isinstance(wish, Sync)
+                and (request := blocked[0].request) is not None
+                and not isinstance(request, Sync)
             ):
                 run.append(blocked.popleft())
-                commands.append(wish)
+                commands.append(request)
             self._send(lane_id, lane, run, commands)
-        if not lane.outstanding and not lane.is_telling:
+        if not lane.outstanding and not lane.is_sending_view:
             del self._lanes[lane_id]
 
     def _send(
@@ -170,25 +170,25 @@ class Lanes:
     # Results
 
     def answer(self, lane_id: str | None, entry: Entry, outcome: Outcome) -> None:
-        """The outcome of a command is durable."""
+        """Add the result of a command whose outcome is durable."""
         lane = self._lanes[lane_id]
         lane.outstanding -= 1
         if self._owner.is_open:
             result = self._result(entry, outcome)
-            self._outbox.say(entry.encoding, result)
-            if type(result) is not Later:
+            self._outbox.add(entry.encoding, result)
+            if type(result) is not PendingResult:
                 self.in_flight.discard(entry.cid)
         if not lane.outstanding:
             self._advance(lane_id, lane)
 
-    def _result(self, entry: Entry, outcome: Outcome) -> Result | Later:
+    def _result(self, entry: Entry, outcome: Outcome) -> Result | PendingResult:
         match outcome.answer:
             case Refusal(code=code, message=message, data=reason):
                 return refused(entry.cid, outcome.seen, code, STATUS[code], message, reason)
             case Placed(repeated=True) | Replaced(repeated=True):
-                later = Later()
-                self._owner.nursery.start_soon(self._look_up, entry, outcome, later)
-                return later
+                pending = PendingResult()
+                self._owner.nursery.start_soon(self._look_up, entry, outcome, pending)
+                return pending
             case GuardStands(grace_ms=grace_ms, markets=markets):
                 self._owner.keep_guard(grace_ms)
                 return Result(entry.cid, True, 200, SUCCESS, outcome.seen, GuardShape(grace_ms, markets))
@@ -196,15 +196,15 @@ class Lanes:
                 status, data = render.outcome(outcome, display=False)
                 return Result(entry.cid, True, status, SUCCESS, outcome.seen, data)
 
-    async def _look_up(self, entry: Entry, outcome: Outcome, later: Later) -> None:
+    async def _look_up(self, entry: Entry, outcome: Outcome, pending: PendingResult) -> None:
         result = await repeated(self._server, entry.cid, outcome)
         self.in_flight.discard(entry.cid)
-        self._outbox.fill_in(later, result)
+        self._outbox.fill_in(pending, result)
 
     # Views
 
     def _sync(self, lane: Lane, entry: Entry, sync: Sync) -> None:
-        """Draw the view as of now; tell it when now is durable."""
+        """Take a view of the state as of now; send it when that is durable."""
         principal = self._owner.principal
         assert principal is not None
         try:
@@ -212,49 +212,49 @@ class Lanes:
         except RefusedError as refusal:
             self._refuse(entry, refusal)
             return
-        self._telling = Telling(entry, view, lane)
-        lane.is_telling = view.is_large
+        self._unsent = UnsentView(entry, view, lane)
+        lane.is_sending_view = view.is_large
         if view.as_of_seq <= self._server.actors.durable:
-            self.tell()
+            self.send_view()
         else:
-            self._hub.tell_when_durable(view.as_of_seq, self)
+            self._hub.send_when_durable(view.as_of_seq, self)
 
-    def tell(self) -> None:
-        """The view that was drawn is durable. A large one is told as fast as it is read.
+    def send_view(self) -> None:
+        """Send the view, which is durable now; a large one in parts, as fast as the client reads them.
 
-        What happens meanwhile comes behind it, out of the journal, so that it is not told before it.
+        What happens in the meantime comes after it, from the journal.
         """
         if not self._owner.is_open:
             return
-        assert self._telling is not None
-        if self._telling.view.is_large:
-            self.parts_told = trio.Event()
-            self._owner.go_live_from(self._telling.view.as_of_seq)
-            self._owner.nursery.start_soon(self._tell_parts, self._telling)
+        assert self._unsent is not None
+        if self._unsent.view.is_large:
+            self.parts_sent = trio.Event()
+            self._owner.replay_from(self._unsent.view.as_of_seq)
+            self._owner.nursery.start_soon(self._send_parts, self._unsent)
         else:
-            self._tell_rest(self._telling)
+            self._send_rest(self._unsent)
 
-    async def _tell_parts(self, telling: Telling) -> None:
-        entry, view = telling.entry, telling.view
+    async def _send_parts(self, unsent: UnsentView) -> None:
+        entry, view = unsent.entry, unsent.view
         for part in view.parts():
-            self._outbox.say(entry.encoding, Part(entry.cid, view.as_of_seq, part))
-            await self._outbox.keep_pace()
-        self._tell_rest(telling)
+            self._outbox.add(entry.encoding, Part(entry.cid, view.as_of_seq, part))
+            await self._outbox.wait_for_reader()
+        self._send_rest(unsent)
         self._outbox.flush()
-        self.parts_told.set()
+        self.parts_sent.set()
 
-    def _tell_rest(self, telling: Telling) -> None:
-        entry, view = telling.entry, telling.view
+    def _send_rest(self, unsent: UnsentView) -> None:
+        entry, view = unsent.entry, unsent.view
         self.in_flight.discard(entry.cid)
-        self._outbox.say(entry.encoding, Result(entry.cid, True, 200, SUCCESS, view.as_of_seq, view.rest()))
+        self._outbox.add(entry.encoding, Result(entry.cid, True, 200, SUCCESS, view.as_of_seq, view.rest()))
         self._owner.nursery.start_soon(self._sync_next)
 
     async def _sync_next(self) -> None:
-        """The next view when this one is with the reader: many small ones are as much as a large one."""
-        await self._outbox.keep_pace()
-        assert self._telling is not None
-        self._telling.lane.is_telling = False
-        self._telling = None
+        """Go on with the next view once this one is sent: many small views are as much as a large one."""
+        await self._outbox.wait_for_reader()
+        assert self._unsent is not None
+        self._unsent.lane.is_sending_view = False
+        self._unsent = None
         for lane_id, lane in list(self._lanes.items()):
             if not lane.outstanding or lane.blocked:
                 self._advance(lane_id, lane)

@@ -1,7 +1,7 @@
-"""The command stream's vocabulary on the wire: what clients may send, what they receive, JSON or MessagePack.
+"""The messages of the command stream, in JSON or MessagePack: how frames are read, and what clients receive.
 
-A frame is known to be small before anything is built of it, and then read command by command: so each is
-decoded at full speed if it is well-formed, and told what is wrong with it if not.
+A frame is checked for its size before anything is decoded, and then read command by command: a well-formed
+one is decoded at full speed, and only for a malformed one is it worked out what is wrong.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from adapters.operations.operation import AnyOperation
-from adapters.operations.table import STREAMED
+from adapters.operations.table import STREAM_OPERATIONS
 from adapters.sockets.websocket import BINARY, FRAME_MAX, TEXT, frame
 from adapters.stream.bounds import (
     COMMANDS_MAX,
@@ -33,15 +33,15 @@ from adapters.wire.topics import Payload, Topic
 
 HEARTBEAT_MS: Final = 15_000
 
-AnyMessage: Final[Any] = Union[*(row.message for row in STREAMED.values())]
+AnyMessage: Final[Any] = Union[*(row.message for row in STREAM_OPERATIONS.values())]
 
 
 @attrs.frozen
 class Unreadable:
-    """A command that cannot be carried out, and why."""
+    """A malformed command, and its refusal."""
 
     cid: int | None
-    """None if nothing can be answered to it: its cid is not usable."""
+    """None if it has no usable cid, and so cannot be answered."""
     operation: AnyOperation | None
     refusal: RefusedError
     market_id: str = ""
@@ -61,7 +61,7 @@ class Result(msgspec.Struct, frozen=True, tag_field="t", tag="result", gc=False)
 
 
 class Part(msgspec.Struct, frozen=True, tag_field="t", tag="part", gc=False):
-    """Of a result too large for one message: it comes ahead, and the result brings the last of it."""
+    """A part of a result too large for one message: parts come first, the result carries the rest."""
 
     cid: int
     seq: int
@@ -122,11 +122,11 @@ class Encoding:
     decode: Callable[[Any], Message]
     decode_any: Callable[[Any], Any]
     decode_raw: Callable[[bytes], msgspec.Raw]
-    """Finds out whether it is whole; builds nothing."""
+    """Checks that the frame is complete, without decoding it."""
     decode_batch: Callable[[bytes], list[msgspec.Raw]]
 
     def write(self, messages: list[ServerMessage]) -> bytes:
-        """A frame with one message as it is, with several as an array."""
+        """Make a frame: of one message as it is, of several as an array."""
         return frame(self.opcode, self.encode(messages if len(messages) > 1 else messages[0]))
 
 
@@ -153,9 +153,9 @@ PROTOCOLS: Final = {encoding.protocol: encoding for encoding in (JSON, MSGPACK)}
 
 
 def read_frame(received: str | bytes) -> Iterator[Message | Unreadable]:
-    """The commands of a frame, in order; raises UnreadableFrameError if nothing of it is to be carried out.
+    """Yield the commands of a frame; raise UnreadableFrameError if none of them may be carried out.
 
-    That may show late, so what is read first must not be carried out before all is read.
+    That may show at the end only, so nothing may be carried out before everything is read.
     """
     if isinstance(received, str) and (messages := read_flat(received.encode())) is not None:
         yield from messages
@@ -184,7 +184,7 @@ def read_flat(data: bytes) -> list[Message] | None:
 
 
 def split(received: str | bytes) -> tuple[Encoding, list[msgspec.Raw]]:
-    """The commands of a frame that holds no more than it may, still unread."""
+    """Check how much a frame holds, and split it into commands that are not decoded yet."""
     if isinstance(received, str):
         encoding, data = JSON, received.encode()
         check_json(data)
@@ -225,17 +225,17 @@ def undecodable(trouble: Exception) -> UnreadableFrameError:
 
 
 def read_value(value: Any) -> Message | Unreadable:
-    """What is wrong with a command, if it is one."""
+    """Read a decoded command leniently, to find out what is wrong with it."""
     cid = value.get("cid") if isinstance(value, dict) else None
     if type(cid) is not int or not 0 <= cid <= CID_MAX:
         return Unreadable(
             None, None, RefusedError(Fault.BAD_CID, f"cid must be an integer from 0 to {CID_MAX}")
         )
     name = value.get("op")
-    operation = STREAMED.get(name) if isinstance(name, str) else None
+    operation = STREAM_OPERATIONS.get(name) if isinstance(name, str) else None
     if operation is None:
         return Unreadable(
-            cid, None, RefusedError(Fault.UNKNOWN_OP, f"Unknown op; known: {', '.join(STREAMED)}")
+            cid, None, RefusedError(Fault.UNKNOWN_OP, f"Unknown op; known: {', '.join(STREAM_OPERATIONS)}")
         )
     if any(type(key) is not str for key in value):
         return Unreadable(cid, operation, malformed(("", "must have strings as keys")))

@@ -1,4 +1,4 @@
-"""What one connection is told: results, parts and events in their order, and the frames they go out in."""
+"""Messages to one client, in order: results, parts and events, and the frames that carry them."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -6,80 +6,80 @@ from typing import Any, Final
 import trio
 
 from adapters.sockets.websocket import WebSocket
-from adapters.stream.answers import Later
+from adapters.stream.answers import PendingResult
 from adapters.stream.messages import Encoding, PrivateEvent, Result, ServerMessage, refused
 from adapters.wire.status import SUCCESS, RefusedError
 from kernel.actors import Actors
 
-AHEAD: Final = 65_536
-"""Bytes that may wait for the reader when the next portion of much is read for it."""
+UNREAD_MAX: Final = 65_536
+"""Bytes that may be unsent before a long answer is continued."""
 FRAME_MESSAGES: Final = 256
-"""Messages of one frame, from which on the next begins."""
+"""Messages in one frame, at most; events of one fact stay together."""
 
 
 class Outbox:
-    """Of one connection."""
+    """The outbox of one connection."""
 
     def __init__(
         self, socket: WebSocket, encoding: Encoding, actors: Actors, touch: Callable[[], None]
     ) -> None:
         self.encoding = encoding
-        """Of what nobody asked for; results come as their commands came."""
-        self.said_at = trio.current_time()
+        """The encoding of events and heartbeats; a result is encoded like its command."""
+        self.last_written_at = trio.current_time()
         self._socket = socket
         self._actors = actors
         self._touch = touch
-        """Called when something was said that is not written yet."""
+        """Called when a message is added that is not written yet."""
         self._items: list[tuple[Encoding, Any]] = []
         self._looked_up = trio.Event()
 
     @property
     def is_behind(self) -> bool:
-        """Whether something waits here: for what is looked up, or for the reader."""
-        return bool(self._items) or self._socket.waiting > AHEAD
+        """Whether messages wait here, for a pending result or because the client does not read."""
+        return bool(self._items) or self._socket.waiting > UNREAD_MAX
 
-    def say(self, encoding: Encoding, message: ServerMessage | Later) -> None:
-        """Append a message to what the next `flush` writes."""
+    def add(self, encoding: Encoding, message: ServerMessage | PendingResult) -> None:
+        """Add a message, which the next `flush` writes."""
         self._items.append((encoding, message))
         self._touch()
 
-    def say_events(self, events: list[PrivateEvent]) -> None:
-        """Append what one fact means, all of it for one frame."""
+    def add_events(self, events: list[PrivateEvent]) -> None:
+        """Add the events of one fact, all of them to the same frame."""
         self._items.append((self.encoding, events))
         self._touch()
 
-    def done(self, encoding: Encoding, cid: int, data: object) -> None:
-        """The result of what the adapter carried out by itself."""
-        self.say(encoding, Result(cid, True, 200, SUCCESS, self._actors.durable, data))
+    def succeed(self, encoding: Encoding, cid: int, data: object) -> None:
+        """Add the result of a message that the stream has answered itself."""
+        self.add(encoding, Result(cid, True, 200, SUCCESS, self._actors.durable, data))
 
     def refuse(self, encoding: Encoding, cid: int, refusal: RefusedError) -> None:
         durable = self._actors.durable
         result = refused(cid, durable, refusal.code, refusal.status, refusal.message, refusal.data)
-        self.say(encoding, result)
+        self.add(encoding, result)
 
-    def fill_in(self, later: Later, result: Result) -> None:
-        """What was held back by a result that had to be looked up can go out."""
-        later.message = result
+    def fill_in(self, pending: PendingResult, result: Result) -> None:
+        """Complete a pending result, and write what it held back."""
+        pending.result = result
         self.flush()
         self._looked_up.set()
         self._looked_up = trio.Event()
 
     def forget_connection(self) -> None:
-        """The connection is closed, so nobody need know any more of what is added."""
+        """Drop the reference to the connection, which is closed."""
         self._touch = nothing
 
     def flush(self) -> None:
-        """Write what was said, as few frames as its kinds allow, and all of them at once."""
+        """Write all messages up to the first pending result, in as few frames as possible and in one go."""
         items, self._items = self._items, []
         frames: list[bytes] = []
         messages: list[ServerMessage] = []
         kind = self.encoding
         for position, (encoding, said) in enumerate(items):
-            if type(said) is Later:
-                if said.message is None:
+            if type(said) is PendingResult:
+                if said.result is None:
                     self._items = items[position:]
                     break
-                said = said.message
+                said = said.result
             if messages and (encoding is not kind or len(messages) >= FRAME_MESSAGES):
                 frames.append(kind.write(messages))
                 messages = []
@@ -92,16 +92,16 @@ class Outbox:
             frames.append(kind.write(messages))
         if frames:
             self._socket.send(b"".join(frames))
-            self.said_at = trio.current_time()
+            self.last_written_at = trio.current_time()
 
-    async def keep_pace(self) -> None:
-        """Wait until what was said is with the reader, all but a little, and give others a turn."""
+    async def wait_for_reader(self) -> None:
+        """Wait until nearly everything is sent, and give other tasks a turn."""
         self.flush()
         await trio.lowlevel.checkpoint()
         while self._items and self._socket.is_open:
             await self._looked_up.wait()
-        if self._socket.waiting > AHEAD:
-            await self._socket.drained()  # who is too slow for this little is sent off by the socket
+        if self._socket.waiting > UNREAD_MAX:
+            await self._socket.drained()  # the socket closes on clients that are too slow
 
 
 def nothing() -> None:

@@ -1,7 +1,7 @@
-"""A user's whole view of one market as of one journal id, told in parts when it is large.
+"""A user's whole view of one market as of one journal id, sent in parts when it is large.
 
-It is drawn in one step, between two decisions. Of an order only what may change is copied then; the rest is
-read when its part is told, so that a view of however many orders holds up nobody.
+It is taken in one step, between two decisions. Only the values of an order that can change are copied then;
+the rest is read when its part is sent, so a view of any number of orders does not hold up others.
 """
 
 from collections.abc import Iterator
@@ -20,16 +20,16 @@ from kernel.refusals import account_not_found, market_not_found
 from kernel.state import Order, Position
 
 ORDERS_A_PART: Final = 100
-"""A millisecond's work, and some 40 KiB."""
+"""About a millisecond of work, and 40 KiB."""
 
 
 @attrs.frozen
 class LiveOrders:
-    """Orders, in acceptance order, as they were."""
+    """Live orders in acceptance order, with their values at one moment."""
 
     orders: list[Order]
     values: list[Any]
-    """Four of each order, one behind the other: without an object for each order it is copied fastest."""
+    """Four of each order, one after the other: one flat list is the fastest copy."""
 
     @classmethod
     def of(cls, held: Position | None) -> "LiveOrders":
@@ -52,7 +52,7 @@ class LiveOrders:
 
 @attrs.frozen
 class View:
-    """What a `sync` is answered with."""
+    """The answer to a `sync`."""
 
     as_of_seq: int
     balance: responses.BalanceShape
@@ -65,7 +65,7 @@ class View:
         return len(self.live) > ORDERS_A_PART
 
     def parts(self) -> Iterator[OrdersShape]:
-        """All but the last orders, if there are more than fit a message."""
+        """All parts but the last, which comes with the result."""
         for start in range(0, self._last, ORDERS_A_PART):
             yield OrdersShape(self.live.rendered(start, start + ORDERS_A_PART))
 
@@ -80,7 +80,7 @@ class View:
 
 
 def view_of(exchange: Exchange, principal: Principal, market_id: str) -> View:
-    """The view at this moment, which need not be durable yet."""
+    """The view as of this moment, which may not be durable yet."""
     user_id = principal.user_id
     market, account = exchange.markets.get(market_id), exchange.trader(user_id)
     if market is None or (market.status is MarketStatus.DRAFT and not principal.is_admin):

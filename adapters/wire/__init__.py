@@ -1,1 +1,1 @@
-"""What stands on the wire: bodies in and out, codes, pages of lists, topics; how each is read and written."""
+"""What is sent and received: bodies, codes, pages of lists, events; how each is read and written."""

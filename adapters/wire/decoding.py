@@ -1,7 +1,7 @@
-"""From what was sent to a body, or to a refusal that names every member that is wrong, each with what is.
+"""Decodes a request to its body, or to a refusal that names every wrong member and its problem.
 
-What is right is decoded at once and at full speed. Only what is not is looked at again, member by member: the
-decoder stops at the first mistake, and whoever fills in a form wants to know of all.
+A correct body is decoded at full speed. A wrong one is then checked again, member by member: the decoder
+stops at the first mistake, and whoever fills in a form wants to know all of them.
 """
 
 import functools
@@ -32,11 +32,11 @@ def decoder(body: type[Body]) -> msgspec.json.Decoder[Body]:
 
 
 def read_body(body: type[Body], data: bytes) -> Body:
-    """The body in a request's bytes, none at all meaning an empty object."""
+    """Decode a body; no bytes at all stand for an empty object."""
     data = data or b"{}"
     try:
         if not data.isascii():
-            data.decode()  # also what stands in members nobody reads must be text
+            data.decode()  # members that are ignored must be valid text, too
         read: Body = decoder(body).decode(data)
     except msgspec.ValidationError as trouble:
         raise explained(body, members_of(data), trouble) from None
@@ -48,7 +48,7 @@ def read_body(body: type[Body], data: bytes) -> Body:
 
 
 def check_twins(data: bytes) -> None:
-    """Refuse what names a member twice: what is kept unread comes back as it went in, or not at all."""
+    """Refuse an object with a member twice: free-form members are stored, and must come back as sent."""
 
     def once_each(members: list[tuple[str, Any]]) -> None:
         seen: set[str] = set()
@@ -61,7 +61,7 @@ def check_twins(data: bytes) -> None:
 
 
 def members_of(data: bytes) -> object:
-    """The same once more, as whatever it is."""
+    """Decode without a type."""
     try:
         return msgspec.json.decode(data)
     except (ValueError, RecursionError) as trouble:
@@ -69,7 +69,7 @@ def members_of(data: bytes) -> object:
 
 
 def read_members(body: type[Body], members: object, *, strict: bool = True) -> Body:
-    """The same out of an object that is decoded already: a command's, or, leniently, a query string's."""
+    """Read a body from an object that is decoded already; leniently, from a query string's texts."""
     try:
         converted: Body = msgspec.convert(members, body, strict=strict)
     except msgspec.ValidationError as trouble:
@@ -86,7 +86,7 @@ def unreadable(trouble: Exception) -> RefusedError:
 def explained(
     body: type[msgspec.Struct], members: object, trouble: msgspec.ValidationError, *, strict: bool = True
 ) -> RefusedError:
-    """Each member that is wrong by itself; if none is, what the body as a whole says of them together."""
+    """The refusal with every wrong member; if each is right by itself, with what the body says as a whole."""
     found = list(wrong_members(body, members, strict)) if isinstance(members, Mapping) else []
     return malformed(*(found or problems_in(trouble)))
 
@@ -116,7 +116,7 @@ def wrong_members(body: type[msgspec.Struct], members: Mapping[str, Any], strict
 
 
 def problems_in(trouble: msgspec.ValidationError) -> Iterator[Problem]:
-    """What the decoder says, or the body itself: a line for each problem, behind the name of its member."""
+    """The problems in an error of the decoder, or of the body: there each line is `member: problem`."""
     said, path = str(trouble), ""
     if where := WHERE.search(said):
         path, said = where[1], said[: where.start()]

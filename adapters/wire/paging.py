@@ -1,4 +1,4 @@
-"""Pages and filters: what a query string may say, and the cursors that lead from page to page.
+"""Pages and filters: how query strings are read, and the cursors that lead from page to page.
 
 A cursor names the last item of a page; the next page is what follows it. To callers it is opaque.
 """
@@ -39,27 +39,27 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
 
 
 def page(rows: Sequence[Any], limit: int, shape: Callable[[Any], T], cursor: Callable[[Any], str]) -> Page[T]:
-    """A page out of one row more than it may hold, if there is one more."""
+    """Make a page; `rows` has one more than fits if there is a next page."""
     shown = rows[:limit]
     has_more = len(rows) > limit
     return Page([shape(row) for row in shown], cursor(shown[-1]) if has_more else None, has_more)
 
 
 def read_query(query: type[Q], given: Mapping[str, str]) -> Q:
-    """The parameters of a query string; those nobody knows are ignored."""
+    """Read the parameters of a query string; unknown ones are ignored."""
     for name in numbers_in(query) & given.keys():
         if not WHOLE.fullmatch(given[name]):
             raise malformed((name, "must be a whole number"))
     read = read_members(query, given, strict=False)
     for name in given:
-        if getattr(read, name, "") is None:  # the lenient conversion again: of the text "null"
+        if getattr(read, name, "") is None:  # the lenient conversion takes the text "null" for None
             raise malformed((name, "is not a value it can have"))
     return read
 
 
 @functools.cache
 def numbers_in(query: type[msgspec.Struct]) -> frozenset[str]:
-    """The integers of a query, which the lenient conversion of texts would take from 1.0 and 1e1, too."""
+    """The integer parameters of a query; the lenient conversion would accept 1.0 and 1e1 for them."""
     described = msgspec.inspect.type_info(query)
     assert isinstance(described, msgspec.inspect.StructType)
     return frozenset(
@@ -98,7 +98,7 @@ def read_cursor(cursor: str) -> Place:
 
 
 def read_number(cursor: str | None, prefix: str = "") -> int | None:
-    """The number a cursor names, behind its prefix."""
+    """The number in a cursor, without its prefix."""
     if cursor is None:
         return None
     number = number_of(read_cursor(cursor).id, prefix)

@@ -1,7 +1,7 @@
-"""The kernel's answers and state as callers see them. It arranges values; it computes none but displays.
+"""Renders the kernel's answers and state for callers. Only the texts for people are computed here.
 
-Everything here copies when it is called, so what was rendered cannot change while its caller waits until it
-may be told. With `display=False` the members for people are left out, as on the command stream.
+Rendering copies, so the result cannot change while it waits to be durable. With `display=False` the members
+for people are left out, as on the command stream.
 """
 
 import functools
@@ -46,12 +46,12 @@ LAST_SECOND: Final = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(sec
 
 @functools.lru_cache(maxsize=4096)
 def second(seconds: int) -> str:
-    """Old journals may hold times of which UTC has no date: they are shown as the first, or last, it has."""
+    """Old journals may hold times outside the range of dates; they are shown as its first or last."""
     seconds = min(max(seconds, FIRST_SECOND), LAST_SECOND)
     return (EPOCH + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat()
 
 
-@functools.lru_cache(maxsize=64)  # one moment is told several times: made, changed, answered
+@functools.lru_cache(maxsize=64)  # the same moment is rendered several times: created, updated, answered
 def time(microseconds: int) -> str:
     """RFC 3339, always with six digits and Z."""
     seconds, rest = divmod(microseconds, MICROSECONDS)

@@ -1,7 +1,7 @@
-"""Rows of the tables as callers see them: orders, trades, ledger entries, circuit breakers.
+"""Renders rows of the tables for callers: orders, trades, ledger entries, circuit breakers.
 
-Most are shaped as they stand: the tables name each column as callers know it. A trade is told as one of its
-parties sees it, and what the sides of the book mean to that one is told from their book types.
+Most need no change, since the tables' columns have the names that callers know. A trade is shown as one of
+its parties sees it; what the sides of the book mean to that party follows from the orders' book types.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ Row = Mapping[str, Any]
 
 
 def row_time(stored: datetime) -> str:
-    """The same of a time as the tables give it."""
+    """A time from the tables, in the format of `render.time`."""
     return stored.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
@@ -76,7 +76,7 @@ breaker_row: Final = shaped(responses.BreakerShape)
 
 
 def order_trade_row(row: Row, now: OrderNow) -> responses.OrderTradeShape:
-    """A trade out of the tables, as the order sees it."""
+    """A trade as one of its orders sees it."""
     is_maker = str(row["maker_order_id"]) == now.order.id
     is_bid = now.order.is_bid
     return responses.OrderTradeShape(
@@ -109,12 +109,12 @@ VIEWS: Final = {
     BookType.SYNTHETIC_BUY: (Side.NO, SELL),
     BookType.SYNTHETIC_SELL: (Side.NO, BUY),
 }
-"""What a user wanted, whose order stands in the book like this."""
+"""Side and direction that a user gave, by the book type of the order."""
 NO_VIEW: Final[tuple[Side | None, Direction | None]] = (None, None)
 
 
 def trade_row(row: Row, user_id: str) -> responses.TradeShape:
-    """A trade as one of its parties sees it. Who met itself sees both sides, the buy side as its own."""
+    """A trade as one of its parties sees it. A user on both sides sees both, the buy side as its own."""
     bought, sold = row["buy_user_id"] == user_id, row["sell_user_id"] == user_id
     buy: tuple[Side | None, Direction | None] = VIEWS[BookType(row["buy_book_type"])]
     sell: tuple[Side | None, Direction | None] = VIEWS[BookType(row["sell_book_type"])]
@@ -155,9 +155,9 @@ def trade_row(row: Row, user_id: str) -> responses.TradeShape:
 
 
 def trades_until(rows: Sequence[Row], now: OrderNow) -> list[responses.OrderTradeShape]:
-    """The order's trades out of the tables, oldest first, up to the moment at which it was looked at.
+    """The order's trades, oldest first, up to the moment of `now`.
 
-    The tables may know of later ones already; quantities say which belong to that moment.
+    The tables may have later ones already; the filled quantity shows which belong to that moment.
     """
     trades, quantity = [], 0
     for row in rows:

@@ -31,11 +31,11 @@ from kernel.limits import (
 )
 
 WORDS: Final[dict[str, str]] = {}
-"""What a pattern asks for, in words: which of them the text was not is told to whoever sent it."""
+"""What each pattern requires, in words for the caller."""
 
 
 def matching(pattern: str, words: str, **more: Any) -> Meta:
-    """Text that is the pattern from end to end: left to itself, Python lets `$` match before a newline."""
+    """Text that matches the whole pattern: `$` alone would also match before a final newline."""
     whole = rf"^{pattern}(?!\n)$"
     WORDS[repr(whole)] = words
     return Meta(pattern=whole, **more)
@@ -44,7 +44,7 @@ def matching(pattern: str, words: str, **more: Any) -> Meta:
 Int64 = Annotated[int, Meta(ge=LOWEST, le=HIGHEST)]
 Positive = Annotated[int, Meta(ge=1, le=HIGHEST)]
 Text = Annotated[str, matching(r"[^\x00-\x1f\x7f-\x9f]*", "must not contain control characters")]
-"""PostgreSQL's JSON cannot say U+0000, and no log, table or terminal is the better for the others."""
+"""PostgreSQL's JSON cannot hold U+0000, and the others do harm in logs, tables and terminals."""
 Paragraphs = Annotated[
     str,
     matching(
@@ -171,7 +171,7 @@ class ReplaceBody(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def old_id(self) -> str:
-        """As order ids are spelled here: a client may write them large, or without hyphens."""
+        """The old order's id as ids are spelled here; clients may use capitals or leave out hyphens."""
         try:
             return str(msgspec.convert(self.old_order_id, uuid.UUID))
         except msgspec.ValidationError:

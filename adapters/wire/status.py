@@ -1,4 +1,4 @@
-"""Which HTTP status each code is told with: the kernel's refusals and the transport's own, in one table.
+"""The HTTP status of each code, in one table: those of the kernel and those of the API itself.
 
 REST, the command stream and the published API description all read it here.
 """
@@ -94,7 +94,7 @@ STATUS: Final[dict[AnyCode, HTTPStatus]] = {
 
 
 class RefusedError(Exception):
-    """A no on its way to the caller, from wherever in the adapter it was found."""
+    """The refusal of a request, raised wherever it is found."""
 
     def __init__(
         self,
@@ -110,9 +110,9 @@ class RefusedError(Exception):
         self.message = message
         self.data = data
         self.journal_id = journal_id
-        """The journal id the refusal was decided on, where the kernel decided it; durable."""
+        """The durable journal id that the refusal reflects, if the kernel decided it."""
         self.retry_after = retry_after
-        """Seconds after which the same may be let through, where that is known."""
+        """Seconds after which a new attempt may succeed, if that is known."""
 
     @property
     def status(self) -> int:
@@ -120,7 +120,7 @@ class RefusedError(Exception):
 
 
 def malformed(*errors: tuple[str, str]) -> RefusedError:
-    """What is wrong with which members of a request; no name stands for all of it."""
+    """The refusal of a request with wrong members; an empty name stands for the whole body."""
     return RefusedError(
         Code.MALFORMED,
         "Malformed request: " + "; ".join(f"{field or 'body'} {problem}" for field, problem in errors),

@@ -1,4 +1,4 @@
-"""What results of the command stream carry that REST has not."""
+"""Data of results that only the command stream has."""
 
 from adapters.wire.responses import BalanceShape, MarketShape, OrderShape, PositionShape, Shape
 

@@ -1,7 +1,7 @@
-"""What a journal fact means to those it concerns: the events of the topics, ready to be sent.
+"""Translates facts of the journal to events of the topics, as they are sent.
 
-Pure: the same fact gives the same events, ids included, today, after a restart and out of the journal. Of an
-order it asks only what never changes (whose it is, its original view); what changed, the fact says itself.
+The translation is pure: a fact gives the same events, with the same ids, now, after a restart and from the
+journal. Only what never changes is read from an order, such as its owner; what changed is in the fact.
 """
 
 import enum
@@ -165,7 +165,7 @@ class TopicEvent(msgspec.Struct, frozen=True, gc=False):
 
     topic: Topic
     owners: tuple[str, ...]
-    """The users it is private to; nobody for what is public."""
+    """The users it is private to; empty if it is public."""
     payload: Payload
 
 
@@ -285,7 +285,7 @@ TRANSLATIONS: Final[dict[type[AnyEvent], Translation]] = {
     AmmStarted: Translation(amm_started, nobody),
     AmmStopped: Translation(amm_stopped, nobody),
 }
-"""Every event that concerns somebody; the others concern only the books."""
+"""The translation of each event that callers can subscribe to."""
 
 
 def order_event(
@@ -357,5 +357,5 @@ def event_id(fact: Fact, kind: str, number: int) -> str:
 
 @functools.lru_cache(maxsize=8)
 def date_of(day: int) -> str:
-    """A day since the epoch, as ids write it."""
+    """The date, as it is written in ids, of a day counted from the epoch."""
     return f"{EPOCH + timedelta(days=day):%Y%m%d}"

@@ -27,13 +27,13 @@ from adapters.access.login_delays import LoginDelays
 from adapters.access.passwords import Passwords
 from adapters.access.rate_limits import RateLimits
 from adapters.access.tokens import Tokens, TokenType
-from adapters.operations.table import STREAMED
+from adapters.operations.table import STREAM_OPERATIONS
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings
 from adapters.service.server import History, Projections, Server, Sessions
 from adapters.sockets import listener
 from adapters.sockets.connection_limits import ConnectionLimits
-from adapters.stream.connections import Websockets
+from adapters.stream.websockets import Websockets
 from kernel.actors import Actors
 from kernel.codes import AMM_ID, Direction, Side
 from kernel.commands import (
@@ -54,7 +54,7 @@ from kernel.journal import Decided, Journal, MemoryJournal
 from tests.kernel.members import altered
 
 AT = 1_795_168_800_000_000
-MESSAGES: dict[str, Any] = {op: row.message for op, row in STREAMED.items()}
+MESSAGES: dict[str, Any] = {op: row.message for op, row in STREAM_OPERATIONS.items()}
 """How each command is said, by its name."""
 SECRET = "a secret that is long enough for anybody"
 ANN = "0193f1c2-5a77-7c1e-9f10-000000000001"

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.sockets.connection_limits import Room, room_for
-from adapters.stream.hub import STRANGERS_MAX_EACH
+from adapters.sockets.connection_limits import ConnectionCounts, raise_file_limit
+from adapters.stream.hub import UNAUTHENTICATED_MAX_EACH
 from tests.adapters.serving import ServerProcess, database_for, serving, until, venue
 from tests.adapters.streaming import ANN, Refused, running
 
@@ -73,14 +73,14 @@ def test_when_all_the_room_is_taken_who_is_in_goes_on(crowded: ServerProcess) ->
 
 
 def test_a_proxy_that_is_trusted_speaks_for_many() -> None:
-    room = Room(4, 2, (ip_network("10.0.0.0/8"),))
+    room = ConnectionCounts(4, 2, (ip_network("10.0.0.0/8"),))
     assert [room.enter("10.0.0.1") for _ in range(3)] == [True, True, True]
     assert room.enter("::ffff:10.0.0.1")
     assert not room.enter("10.0.0.2"), "there is no room for anybody"
 
 
 def test_an_address_of_ipv6_is_a_network() -> None:
-    room = Room(0, 2)
+    room = ConnectionCounts(0, 2)
     assert room.enter("2001:db8::1")
     assert room.enter("2001:db8::2")
     assert not room.enter("2001:db8::3")
@@ -89,8 +89,8 @@ def test_an_address_of_ipv6_is_a_network() -> None:
 
 
 def test_there_is_never_more_room_than_the_system_has_sockets() -> None:
-    assert room_for(100) == 100
-    assert room_for(10**9) < 10**9
+    assert raise_file_limit(100) == 100
+    assert raise_file_limit(10**9) < 10**9
 
 
 async def test_only_so_many_may_keep_to_themselves_who_they_are() -> None:
@@ -98,7 +98,7 @@ async def test_only_so_many_may_keep_to_themselves_who_they_are() -> None:
     async with running("M") as venue, contextlib.AsyncExitStack() as open_ones:
         strangers = [
             await open_ones.enter_async_context(venue.connected("/ws/v1/commands"))
-            for _ in range(STRANGERS_MAX_EACH)
+            for _ in range(UNAUTHENTICATED_MAX_EACH)
         ]
         with Refused() as refusal:
             async with venue.connected("/ws/v1/commands"):

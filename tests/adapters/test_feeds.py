@@ -11,7 +11,7 @@ from trio.testing import MockClock
 
 from adapters.feeds.book_picture import BookPicture
 from adapters.feeds.feed import BEHIND
-from adapters.stream.connections import FEEDS_MAX
+from adapters.stream.websockets import FEEDS_MAX
 from kernel.codes import AMM_ID, CancelScope, Direction, Side, TimeInForce
 from kernel.commands import AnyCommand, BatchCancel, CreateMarket, MarketTerms, ResolveMarket
 from kernel.exchange import Exchange

@@ -20,7 +20,7 @@ import trio_websocket
 from adapters.access.tokens import TokenType
 from adapters.sockets.websocket import BAD_TOKEN, FRAME_MAX
 from adapters.stream.bounds import COMMANDS_MAX, DEPTH_MAX, MEMBERS_MAX
-from adapters.stream.session import INTRODUCTION_MAX
+from adapters.stream.connection import AUTH_FRAME_MAX
 from adapters.wire.topics import Topic
 from kernel.codes import AMM_ID, Side
 from tests.adapters.streaming import ANN, BEN, MESSAGES, Client, Venue, a_place, running, wish
@@ -229,9 +229,9 @@ async def test_what_a_stranger_may_send_holds_nobody() -> None:
             for encode in (msgspec.json.encode, msgspec.msgpack.encode)
         ]
         frames += [
-            b"[" * INTRODUCTION_MAX,
+            b"[" * AUTH_FRAME_MAX,
             b"[" * MIB,
-            b"\x91" * INTRODUCTION_MAX,
+            b"\x91" * AUTH_FRAME_MAX,
             b"\xdd\x00\x0f" + bytes(MIB - 3),
         ]
         for frame in frames:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from adapters.access.addresses import household
+from adapters.access.addresses import counted_address
 from adapters.access.identity import Principal
 from adapters.access.rate_limits import BESIDE_WORDS, COUNTED, JOURNAL_BYTES, Bucket, RateLimits
 from adapters.access.tokens import Claims, TokenType
@@ -214,7 +214,7 @@ def test_a_flood_of_callers_grows_no_memory_without_end() -> None:
     ],
 )
 def test_an_address_of_ipv6_counts_as_its_network(address: str, counted_as: str) -> None:
-    assert household(address) == counted_as
+    assert counted_address(address) == counted_as
 
 
 async def test_a_guard_has_a_limit_of_its_own() -> None:

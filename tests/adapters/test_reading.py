@@ -146,7 +146,7 @@ def looks_without_waiting(source: str) -> list[str]:
 
 
 def test_whoever_looks_at_the_state_says_what_it_waits_for() -> None:
-    """Plain functions are waited for by `live`; this is about the others."""
+    """Plain functions are waited for by `from_memory`; this is about the others."""
     for path in (ROOT / "adapters" / "operations").glob("*.py"):
         assert looks_without_waiting(path.read_text()) == [], path.name
 

@@ -326,10 +326,10 @@ async def test_a_request_asks_no_table_while_the_line_is_alive(db: Database) -> 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(identities.run)
         with trio.fail_after(10):
-            while not identities.hears:
+            while not identities.is_current:
                 await trio.sleep(0.01)
         for _ in range(100):
-            await identities.holder(token)
+            await identities.authenticate(token)
         assert users.asked == [AMM_ID]
         nursery.cancel_scope.cancel()
 
@@ -364,7 +364,7 @@ async def test_who_connects_while_the_tables_are_asked_is_not_taken_for_nobody(d
     def connect(user_id: str, role: str) -> None:
         claims = tokens.read(tokens.issue(user_id, TokenType.ACCESS, role), TokenType.ACCESS)
         who = Principal(user_id, "", AccountType(role), claims, claims.exp)
-        identities.keep(who, lambda why: lost.append(f"{role}: {why}"))
+        identities.watch(who, lambda why: lost.append(f"{role}: {why}"))
 
     connect(AMM_ID, "SYSTEM_BOT")
     async with trio.open_nursery() as nursery:
@@ -435,11 +435,11 @@ async def test_changes_of_one_do_not_delay_those_of_another(db: Database) -> Non
     async with trio.open_nursery() as nursery:
         nursery.start_soon(identities.run)
         with trio.fail_after(10):
-            while not identities.hears:
+            while not identities.is_current:
                 await trio.sleep(0.01)
-            identities.keep(await identities.holder(token), lambda why: lost.set())
+            identities.watch(await identities.authenticate(token), lambda why: lost.set())
             assert await users.set_active(added.id, False)
             await lost.wait()
             with pytest.raises(RefusedError):
-                await identities.holder(token)
+                await identities.authenticate(token)
         nursery.cancel_scope.cancel()

@@ -7,7 +7,7 @@ import trio
 from adapters.cli.serve import running
 from adapters.cli.storage import leave_snapshot
 from adapters.runtime.clock import Clock
-from adapters.service.aside import aside
+from adapters.service.child_process import in_child
 from persistence.journal import snapshots
 from persistence.journal.recovery import recover
 from persistence.postgres import database
@@ -25,7 +25,7 @@ async def test_a_snapshot_worked_out_beside_the_loop_is_the_same(
 ) -> None:
     whole, decided = traded(COMMANDS)
     await file(connection, decided, transaction=len(decided))
-    held, by = await longest_hold(lambda: snapshots.write(db, whole, KEY, aside), tries=3)
+    held, by = await longest_hold(lambda: snapshots.write(db, whole, KEY, in_child), tries=3)
     assert held < FORK_MS, by
     restored = await snapshots.newest(connection, KEY)
     assert restored is not None

@@ -8,8 +8,8 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from adapters.sockets.websocket import EVENTS_AFTER_GOODBYE, FRAME_MAX
-from adapters.stream.session import INTRODUCTION_MAX
+from adapters.sockets.websocket import EVENTS_AFTER_CLOSE, FRAME_MAX
+from adapters.stream.connection import AUTH_FRAME_MAX
 from tests.adapters.streaming import ANN, Client, Venue, running, wish
 from tests.holding import longest_hold
 
@@ -54,7 +54,7 @@ def auth(venue: Venue, **more: Any) -> dict[str, Any]:
 
 async def test_a_stranger_may_send_its_token_in_a_frame_of_so_many_bytes() -> None:
     async with running("M") as venue:
-        for size, is_read in ((INTRODUCTION_MAX, True), (INTRODUCTION_MAX + 1, False)):
+        for size, is_read in ((AUTH_FRAME_MAX, True), (AUTH_FRAME_MAX + 1, False)):
             async with venue.connected("/ws/v1/commands") as client:
                 await client.send_text(msgspec.json.encode(auth(venue)).ljust(size))
                 if is_read:
@@ -208,7 +208,7 @@ async def test_a_message_that_came_whole_is_not_timed(jumping: MockClock) -> Non
 
 async def test_empty_fragments_hold_nothing_and_grow_nothing() -> None:
     async with running("M") as venue, venue.client() as ann:
-        (session,) = venue.websockets.hub._sessions
+        (connection,) = venue.websockets.hub._connections
         await send_raw(ann, fragment(TEXT, b'{"cid":1,'))
 
         async def flood() -> None:
@@ -217,7 +217,7 @@ async def test_empty_fragments_hold_nothing_and_grow_nothing() -> None:
 
         ms, by = await longest_hold(flood, tries=3)
         assert ms < 20, by
-        assert len(session.socket._gathered) == 9
+        assert len(connection.socket._partial) == 9
         await send_raw(ann, fragment(LAST | CONTINUATION, b'"op":"ping"}'))
         assert (await ann.receive())["ok"]
 
@@ -240,11 +240,11 @@ async def test_after_its_end_a_connections_flood_holds_nothing() -> None:
 async def test_a_goodbye_is_heard_behind_what_was_under_way() -> None:
     async with running("M") as venue:
         async with venue.connected("/ws/v1/commands") as client:
-            under_way = fragment(LAST | TEXT, b"5") * (EVENTS_AFTER_GOODBYE // 2)
+            under_way = fragment(LAST | TEXT, b"5") * (EVENTS_AFTER_CLOSE // 2)
             await send_raw(client, under_way)
             assert (await client.closing())[0] == 4401
         with trio.fail_after(2):
-            while venue.websockets.hub.sessions:
+            while venue.websockets.hub.connections:
                 await trio.sleep(0.01)
 
 

@@ -314,7 +314,7 @@ async def test_a_reader_that_does_not_read_is_sent_off_and_the_others_do_not_wai
         with trio.fail_after(30), pytest.raises(trio.BrokenResourceError):
             await flood()
         with trio.fail_after(10):
-            while venue.websockets.hub.sessions > 1:
+            while venue.websockets.hub.connections > 1:
                 await trio.sleep(0.01)
 
 
@@ -381,7 +381,7 @@ async def test_a_client_that_vanishes_leaves_nothing_behind() -> None:
         async with venue.client() as ann:
             await ann.send({"cid": 1, "op": "place", **wish()})
             await trio.aclose_forcefully(ann.connection._stream)
-        while venue.websockets.hub.sessions:
+        while venue.websockets.hub.connections:
             await trio.lowlevel.checkpoint()
         with pytest.raises(trio_websocket.ConnectionClosed):
             await ann.do("ping")
@@ -401,5 +401,5 @@ async def test_an_odd_list_of_protocols_neither_fails_nor_takes_a_place() -> Non
                     b"Authorization: Bearer " + venue.token(ANN).encode() + b"\r\n\r\n"
                 )
                 assert (await stream.receive_some()).startswith(b"HTTP/1.1 101")
-            while venue.websockets.hub.sessions:
+            while venue.websockets.hub.connections:
                 await trio.sleep(0.01)

@@ -10,7 +10,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from adapters.runtime.settings import Settings
 from adapters.sockets.websocket import CHUNK, WebSocket
-from adapters.stream.outbox import AHEAD
+from adapters.stream.outbox import UNREAD_MAX
 from adapters.stream.sync import ORDERS_A_PART
 from adapters.wire import render
 from kernel.codes import Side
@@ -35,15 +35,15 @@ def resting(venue: Venue, user_id: str = ANN) -> list[Any]:
     return [msgspec.json.decode(msgspec.json.encode(render.order(order_now(order)))) for order in live]
 
 
-def narrow(venue: Venue, client: Client, **manners: Any) -> WebSocket:
+def narrow(venue: Venue, client: Client, **rules: Any) -> WebSocket:
     """A connection on which little is under way: what is not read soon waits at the exchange."""
-    (session,) = venue.websockets.hub._sessions
-    session.socket.manners = attrs.evolve(session.socket.manners, **manners)
-    session.socket._stream.setsockopt(SOL_SOCKET, SO_SNDBUF, 16_384)
+    (connection,) = venue.websockets.hub._connections
+    connection.socket.rules = attrs.evolve(connection.socket.rules, **rules)
+    connection.socket._stream.setsockopt(SOL_SOCKET, SO_SNDBUF, 16_384)
     stream = client.connection._stream
     assert isinstance(stream, trio.SocketStream)
     stream.setsockopt(SOL_SOCKET, SO_RCVBUF, 16_384)
-    return session.socket
+    return connection.socket
 
 
 async def whole(client: Client, cid: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -129,9 +129,9 @@ async def test_the_size_of_a_view_is_no_slowness() -> None:
         first = await ann.receive()
         await wait_all_tasks_blocked(0.05)
         assert socket.is_open
-        assert 0 < socket.waiting < AHEAD + CHUNK
+        assert 0 < socket.waiting < UNREAD_MAX + CHUNK
         parts, result = await whole(ann, 1)
-        assert sum(len(msgspec.json.encode(one)) for one in parts) > 4 * socket.manners.waiting_max
+        assert sum(len(msgspec.json.encode(one)) for one in parts) > 4 * socket.rules.waiting_max
         assert len(orders_of([first, *parts], result)) == 3_000
         assert (await ann.do("ping"))["ok"]
 
@@ -183,7 +183,7 @@ async def test_a_resumption_is_read_at_its_readers_pace() -> None:
             (result,) = await ann.results(1)
             await wait_all_tasks_blocked(0.05)
             assert socket.is_open
-            assert 0 < socket.waiting < AHEAD + CHUNK
+            assert 0 < socket.waiting < UNREAD_MAX + CHUNK
             events = await ann.events(3_000)
             assert [event["n"] for event in events] == list(range(1, 3_001))
             assert events[-1]["seq"] == result["data"]["head"]

@@ -1,9 +1,8 @@
-"""Works something out beside the loop, from the exchange as it is at one moment.
+"""Computes something in a forked child process, from the exchange as it is at one moment.
 
-A child process is a copy of this one, memory and all, and the system makes it in milliseconds, for it copies
-nothing until somebody writes to it. There the exchange stands still, and looking through all of it takes as
-long as it takes, on a core that nobody else wants. Here the loop goes on. It knows nothing of what is worked
-out.
+A fork has a copy of all memory, which the system makes in milliseconds because it copies a page only when
+somebody writes to it. In the child nothing changes, so it may take its time, on another core, while the loop
+goes on here. This module does not know what is computed.
 """
 
 import gc
@@ -17,19 +16,19 @@ import trio
 
 NICENESS: Final = 10
 _alone: Final = trio.Lock()
-"""Held while a child works: each may come to need as much memory as this process has."""
+"""One child at a time: each may come to need as much memory as this process has."""
 PIECE: Final = 65_536
 
 
-class AsideError(Exception):
+class ChildError(Exception):
     """The child ended without a result."""
 
 
-async def aside(compute: Callable[[], bytes]) -> bytes:
-    """What `compute` returns in a copy of this process, which it cannot change and nobody else can see.
+async def in_child(compute: Callable[[], bytes]) -> bytes:
+    """Run `compute` in a fork of this process and return what it returned.
 
-    There is one copy at a time, so it may be made a while after it was asked for: if it matters of which
-    moment it is, `compute` has to tell.
+    Only one child runs at a time, so the fork may be made some time after the call. If the caller has to
+    know which moment it shows, `compute` must return that as well.
     """
     async with _alone:
         return await _in_a_child(compute)
@@ -38,7 +37,7 @@ async def aside(compute: Callable[[], bytes]) -> bytes:
 async def _in_a_child(compute: Callable[[], bytes]) -> bytes:
     reading, writing = os.pipe()
     with warnings.catch_warnings():
-        # Of forks beside threads: ours are not asked for anything in the child, nor is what they may hold.
+        # Python warns of forks beside threads. The child uses neither our threads nor any lock they may hold.
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
     if pid == 0:
@@ -54,15 +53,15 @@ async def _in_a_child(compute: Callable[[], bytes]) -> bytes:
                     pass
             raise
         finally:
-            # It has closed its end, which the system does last: to wait for it takes no time.
+            # The child has closed its end of the pipe, which happens last: waiting for it takes no time.
             _, status = os.waitpid(pid, 0)
     if status:
-        raise AsideError(f"the child ended with status {os.waitstatus_to_exitcode(status)}")
+        raise ChildError(f"the child ended with status {os.waitstatus_to_exitcode(status)}")
     return b"".join(pieces)
 
 
 def _be_the_child(compute: Callable[[], bytes], writing: int) -> NoReturn:
-    """Let go of every connection, or they would live as long as this does; then work, tell, and be gone."""
+    """Close every inherited connection, or it would stay open as long as this does; then compute and exit."""
     status = 1
     try:
         signal.set_wakeup_fd(-1)

@@ -1,4 +1,4 @@
-"""What becomes of a command: decided by the kernel, told when durable, and the same on every way in."""
+"""Carrying out a command: the kernel decides, and the answer is the same over HTTP and on the stream."""
 
 from typing import Any, TypeVar
 
@@ -29,7 +29,7 @@ def command(
     statuses: tuple[int, ...] = (200,),
     op: str,
 ) -> Route[B, NoQuery, S]:
-    """One whose body is a command to the kernel, and whose answer is the kernel's."""
+    """A route whose body becomes a command to the kernel, and whose answer is the kernel's."""
     return Route(
         name=name,
         caller=caller,
@@ -41,28 +41,30 @@ def command(
         summary=summary,
         method="POST",
         path=path,
-        handler=carry_out,
+        handler=execute_body,
         query=NoQuery,
         statuses=statuses,
     )
 
 
-async def carry_out(server: Server, call: Call[Any, NoQuery]) -> Reply[Any]:
-    """Have the kernel decide what the body says."""
+async def execute_body(server: Server, call: Call[Any, NoQuery]) -> Reply[Any]:
+    """Have the kernel decide the command in the body."""
     command = call.body.to_command(call.user.user_id, server.clock)
-    return await decided(server, command, call.request_id)
+    return await execute(server, command, call.request_id)
 
 
-async def decided(server: Server, command: AnyCommand, request_id: str) -> Reply[Any]:
+async def execute(server: Server, command: AnyCommand, request_id: str) -> Reply[Any]:
     outcome = await server.decide(command, request_id)
-    status, data = await rendered(server, outcome)
+    status, data = await render_outcome(server, outcome)
     return Reply(data, status, outcome.seen)
 
 
-async def rendered(server: Server, outcome: Outcome, *, display: bool = True) -> tuple[int, msgspec.Struct]:
-    """Status and data of what was not refused.
+async def render_outcome(
+    server: Server, outcome: Outcome, *, display: bool = True
+) -> tuple[int, msgspec.Struct]:
+    """Status and data of an outcome that is not a refusal.
 
-    A repeated request is answered with the trades its order had so far, and those are in the tables.
+    A repeated request is answered with all trades of its order up to now, which are read from the tables.
     """
     match outcome.answer:
         case Placed(repeated=True) as answer:
@@ -76,7 +78,7 @@ async def rendered(server: Server, outcome: Outcome, *, display: bool = True) ->
 
 
 async def trades_of(server: Server, now: OrderNow, seen: int) -> list[responses.OrderTradeShape]:
-    """An order's trades as of the moment at which it was looked at, out of the tables."""
+    """The order's trades as of `seen`, read from the tables."""
     if now.filled_quantity == 0:
         return []
     history = await server.history_as_of(seen)

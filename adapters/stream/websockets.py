@@ -1,4 +1,4 @@
-"""Every websocket of the server: who may open which, and to whom it is handed."""
+"""Every websocket of the server: who may open which, and what serves it."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote
 import trio
 
 from adapters.access.addresses import caller_address
-from adapters.access.identity import Permit
+from adapters.access.identity import WatchedToken
 from adapters.feeds.feed import Feeds
 from adapters.operations.lookups import may_see
 from adapters.runtime.times import MICROSECONDS
@@ -22,14 +22,14 @@ from adapters.sockets.websocket import (
     GOING_AWAY,
     NOT_UTF8,
     SILENT,
-    Manners,
     NotUtf8Error,
+    SocketRules,
     Upgrade,
     WebSocket,
 )
+from adapters.stream.connection import Connection
 from adapters.stream.hub import RESUME_SPAN, StreamHub
 from adapters.stream.messages import JSON, PROTOCOLS
-from adapters.stream.session import Session
 from adapters.wire.status import Fault, RefusedError
 from kernel.codes import Code
 
@@ -40,12 +40,12 @@ TRADES: Final = "/ws/v1/trades/"
 FEEDS_MAX: Final = 50
 """Feed connections of one user."""
 LOOK_AT_CLOCK: Final = 30.0
-"""Seconds between two looks at whether a token has ended: a clock may jump."""
+"""Seconds between two checks whether a token has expired: the clock may jump."""
 
-STREAM_MANNERS: Final = Manners(
-    silent_code=SILENT, only_pongs_count=False, waiting_max=8 * 1024 * 1024, patience=10.0
+STREAM_RULES: Final = SocketRules(
+    silent_code=SILENT, only_pongs_count=False, waiting_max=8 * 1024 * 1024, unread_seconds_max=10.0
 )
-FEED_MANNERS: Final = Manners(silent_code=GOING_AWAY, only_pongs_count=True, frame_max=4096)
+FEED_RULES: Final = SocketRules(silent_code=GOING_AWAY, only_pongs_count=True, frame_max=4096)
 
 Conversation = Callable[[], Awaitable[None]]
 ServeFeed = Callable[[WebSocket, str], Awaitable[None]]
@@ -55,7 +55,7 @@ class Websockets:
     """The command stream, the public feeds, and the guards that watch who is connected."""
 
     def __init__(self, server: Server, *, resume_span: int = RESUME_SPAN) -> None:
-        """Made while everything that was decided is durable; what is decided later, its parts must `hear`."""
+        """To be made while everything decided is durable; its parts must `hear` of what is decided later."""
         self.guards = Guards(server)
         self.hub = StreamHub(server, self.guards, resume_span=resume_span)
         self.feeds = Feeds(server)
@@ -64,14 +64,14 @@ class Websockets:
         self.open_feeds: set[WebSocket] = set()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """What happens by itself: guards that fire, snapshots that are due. Until cancelled."""
+        """Fire guards and send periodic snapshots until cancelled."""
         async with trio.open_nursery() as nursery:
             await nursery.start(self.guards.run)
             nursery.start_soon(self.feeds.run)
             task_status.started()
 
     async def drain(self) -> None:
-        """Nothing new; results for what is under way; goodbye to everybody."""
+        """Accept nothing new, send the results of what is under way, and close every websocket."""
         for socket in self.open_feeds:
             socket.close(GOING_AWAY, "the server is shutting down", drop=True)
         await self.hub.drain()
@@ -79,7 +79,7 @@ class Websockets:
     @property
     def connections(self) -> dict[str, int]:
         """How many there are of each kind."""
-        return {"commands": self.hub.sessions, "feeds": len(self.open_feeds)}
+        return {"commands": self.hub.connections, "feeds": len(self.open_feeds)}
 
     async def serve(self, stream: trio.SocketStream, upgrade: Upgrade) -> None:
         """One websocket, from its request to its end."""
@@ -94,7 +94,7 @@ class Websockets:
             await converse()
 
     async def _admit(self, stream: trio.SocketStream, upgrade: Upgrade) -> Conversation:
-        """What to do with the connection, or why nothing."""
+        """How to serve the connection; raises RefusedError if it is not to be opened."""
         if self.hub.is_stopping:
             raise RefusedError(Code.OVERLOADED, "The server is shutting down")
         path = upgrade.path
@@ -111,11 +111,11 @@ class Websockets:
     async def _admit_commands(self, stream: trio.SocketStream, upgrade: Upgrade) -> Conversation:
         token = token_of(upgrade)
         identities = self._server.identities
-        principal = await identities.holder(token, amm_name(upgrade)) if token is not None else None
+        principal = await identities.authenticate(token, amm_name(upgrade)) if token is not None else None
         check_request(upgrade)
         forwarded_for = upgrade.headers.get("x-forwarded-for", "")
         at = caller_address(upgrade.peer, forwarded_for, self._server.settings.trusted_proxies)
-        if principal is None and not self.hub.has_room_for_stranger(at):
+        if principal is None and not self.hub.may_join_unauthenticated(at):
             raise RefusedError(
                 Code.OVERLOADED,
                 "Too many connections have not said who they are: send the token with the request",
@@ -124,9 +124,9 @@ class Websockets:
             raise RefusedError(Fault.RATE_LIMITED, "Too many command connections of this user")
         protocol = next((name for name in upgrade.protocols if name in PROTOCOLS), None)
         encoding = PROTOCOLS[protocol] if protocol is not None else JSON
-        socket = WebSocket(stream, STREAM_MANNERS, upgrade.trailing)
+        socket = WebSocket(stream, STREAM_RULES, upgrade.trailing)
         socket.send(upgrade.accepted(protocol))
-        return partial(self.hub.serve, Session(self.hub, socket, encoding, principal), at)
+        return partial(self.hub.serve, Connection(self.hub, socket, encoding, principal), at)
 
     async def _admit_reader(
         self, stream: trio.SocketStream, upgrade: Upgrade, name: str, feed: ServeFeed
@@ -134,7 +134,7 @@ class Websockets:
         token = token_of(upgrade)
         if token is None:
             raise RefusedError(Fault.NOT_AUTHENTICATED, "Not authenticated: a token is needed")
-        principal = await self._server.identities.holder(token, amm_name(upgrade))
+        principal = await self._server.identities.authenticate(token, amm_name(upgrade))
         market_id = unquote(name)
         market = self._server.exchange.markets.get(market_id)
         if market is None or not self.feeds.knows(market_id) or not may_see(principal, market):
@@ -143,40 +143,40 @@ class Websockets:
         if self._readers[principal.user_id] >= FEEDS_MAX:
             raise RefusedError(Fault.RATE_LIMITED, f"More than {FEEDS_MAX} feed connections of this user")
         self._readers[principal.user_id] += 1
-        socket = WebSocket(stream, FEED_MANNERS, upgrade.trailing)
+        socket = WebSocket(stream, FEED_RULES, upgrade.trailing)
         socket.send(upgrade.accepted(None))
         converse = partial(feed, socket, market_id)
-        # Watched over from here on: since the token was judged nobody else had a turn.
-        permit = self._server.identities.keep(principal, partial(socket.close, BAD_TOKEN))
-        return partial(self._serve_reader, socket, permit, converse)
+        # There was no checkpoint since the token was checked, so it is still valid when the watch begins.
+        watched = self._server.identities.watch(principal, partial(socket.close, BAD_TOKEN))
+        return partial(self._serve_reader, socket, watched, converse)
 
-    async def _serve_reader(self, socket: WebSocket, permit: Permit, converse: Conversation) -> None:
-        user_id = permit.principal.user_id
+    async def _serve_reader(self, socket: WebSocket, watched: WatchedToken, converse: Conversation) -> None:
+        user_id = watched.principal.user_id
         self.open_feeds.add(socket)
         try:
             async with socket.open(), trio.open_nursery() as nursery:
-                nursery.start_soon(self._end_in_time, socket, permit)
+                nursery.start_soon(self._end_in_time, socket, watched)
                 try:
                     await converse()
                 except NotUtf8Error:
                     socket.close(NOT_UTF8, "not UTF-8")
                 nursery.cancel_scope.cancel()
         finally:
-            self._server.identities.let_go(permit)
+            self._server.identities.unwatch(watched)
             self.open_feeds.discard(socket)
             self._readers[user_id] -= 1
             if not self._readers[user_id]:
                 del self._readers[user_id]
 
-    async def _end_in_time(self, socket: WebSocket, permit: Permit) -> None:
-        """Close when the token ends."""
-        while (left := permit.principal.expires_at - self._server.clock.wall() / MICROSECONDS) > 0:
+    async def _end_in_time(self, socket: WebSocket, watched: WatchedToken) -> None:
+        """Close the websocket when its token expires."""
+        while (left := watched.principal.expires_at - self._server.clock.wall() / MICROSECONDS) > 0:
             await trio.sleep(min(left, LOOK_AT_CLOCK))
         socket.close(BAD_TOKEN, "the token has expired")
 
 
 def token_of(upgrade: Upgrade) -> str | None:
-    """From the header, or for those who cannot set one, from the query."""
+    """The token in the header, or in the query for clients that cannot set headers."""
     authorization = upgrade.headers.get("authorization")
     if authorization is not None:
         scheme, _, token = authorization.partition(" ")
@@ -188,7 +188,7 @@ def token_of(upgrade: Upgrade) -> str | None:
 
 
 def amm_name(upgrade: Upgrade) -> str | None:
-    """Whom the market maker says it is; it need not."""
+    """The name the market maker gives itself, if it gives one."""
     return upgrade.headers.get("x-amm-system-id")
 
 

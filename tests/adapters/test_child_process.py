@@ -11,13 +11,13 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from adapters.service.aside import AsideError, aside
+from adapters.service.child_process import ChildError, in_child
 from adapters.service.schedule import (
     SHOWN,
     audit_what_moves,
     decode_violations,
     encode_violations,
-    first_of_each,
+    first_of_each_market,
 )
 from adapters.service.shared import Shared
 from kernel.audit import Violation
@@ -52,17 +52,17 @@ async def test_the_loop_goes_on_and_the_child_sees_one_moment() -> None:
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(go_on)
-        held, by = await longest_hold(lambda: aside(compute), tries=1)
+        held, by = await longest_hold(lambda: in_child(compute), tries=1)
         nursery.cancel_scope.cancel()
     assert turns >= 5
     assert held < FORK_MS, by
-    assert await aside(lambda: b"x" * 1_000_000) == b"x" * 1_000_000
+    assert await in_child(lambda: b"x" * 1_000_000) == b"x" * 1_000_000
 
 
 async def test_a_connection_that_ends_here_does_not_live_on_there() -> None:
     ours, theirs = socket.socketpair()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(aside, work)
+        nursery.start_soon(in_child, work)
         await trio.sleep(0.1)
         ours.close()
         theirs.settimeout(0.1)
@@ -75,8 +75,8 @@ async def test_a_child_that_fails_is_an_error() -> None:
     def fail() -> bytes:
         os._exit(3)
 
-    with pytest.raises(AsideError, match="status 3"):
-        await aside(fail)
+    with pytest.raises(ChildError, match="status 3"):
+        await in_child(fail)
 
 
 def test_what_a_copy_finds_broken_comes_back_whole() -> None:
@@ -85,7 +85,7 @@ def test_what_a_copy_finds_broken_comes_back_whole() -> None:
     market.play("ann buys 1 YES at 50", "ben buys 1 NO at 50")
     assert audit_what_moves(market.exchange) == []
     market.market().reserve += 1
-    found = trio.run(aside, lambda: encode_violations(audit_what_moves(market.exchange)))
+    found = trio.run(in_child, lambda: encode_violations(audit_what_moves(market.exchange)))
     assert decode_violations(found) == audit_what_moves(market.exchange)
     assert {one.market_id for one in decode_violations(found)} == {None, "M"}
 
@@ -94,7 +94,7 @@ async def test_there_is_one_copy_at_a_time() -> None:
     """Whoever asks meanwhile has theirs made afterwards: it shows what has happened since."""
 
     async def ask() -> None:
-        begun, ended = struct.unpack("dd", await aside(lambda: times(work)))
+        begun, ended = struct.unpack("dd", await in_child(lambda: times(work)))
         spans.append((begun, ended))
 
     spans: list[tuple[float, float]] = []
@@ -114,9 +114,9 @@ def times(act: Callable[[], bytes]) -> bytes:
 
 async def test_one_that_is_not_wanted_any_more_makes_room() -> None:
     with trio.move_on_after(0.05):
-        await aside(lambda: time.sleep(60) or b"")  # type: ignore[func-returns-value]
+        await in_child(lambda: time.sleep(60) or b"")  # type: ignore[func-returns-value]
     with trio.fail_after(20):
-        assert await aside(lambda: b"next") == b"next"
+        assert await in_child(lambda: b"next") == b"next"
 
 
 async def test_work_is_shared_by_those_who_asked_before_it_began() -> None:
@@ -149,12 +149,12 @@ async def test_shared_work_that_fails_or_is_cancelled_is_done_again_for_the_next
     shared = Shared[str]()
 
     async def fail() -> str:
-        raise AsideError("the first")
+        raise ChildError("the first")
 
     async def work() -> str:
         return "the second"
 
-    with pytest.raises(AsideError):
+    with pytest.raises(ChildError):
         await shared.result_of(fail)
     with trio.move_on_after(0.01):
         await shared.result_of(trio.sleep_forever)
@@ -163,5 +163,5 @@ async def test_shared_work_that_fails_or_is_cancelled_is_done_again_for_the_next
 
 def test_of_very_many_violations_the_loop_reads_the_first_of_each_market() -> None:
     found = [Violation("price_range", market, {}) for market in (None, "M", "N") for _ in range(1_000)]
-    shown = first_of_each([*found, Violation("price_range", "O", {})])
+    shown = first_of_each_market([*found, Violation("price_range", "O", {})])
     assert [one.market_id for one in shown] == [None] * SHOWN + ["M"] * SHOWN + ["N"] * SHOWN + ["O"]

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import trio
 
-from adapters.access.identity import Permit, Principal
+from adapters.access.identity import Principal, WatchedToken
 from adapters.operations.lookups import may_see
 from adapters.runtime.times import MICROSECONDS
 from adapters.service.guards import Guards
@@ -20,7 +20,7 @@ from adapters.sockets.websocket import BAD_TOKEN, FRAME_MAX, UNDECODABLE, NotUtf
 from adapters.stream.admission import command_of
 from adapters.stream.bounds import UnreadableFrameError
 from adapters.stream.interests import Interests, bad_subscription, cut, is_privileged, read_scope, read_topics
-from adapters.stream.lanes import Courier, Entry, Lanes
+from adapters.stream.lanes import Entry, Lanes, ResultDispatcher
 from adapters.stream.messages import (
     HEARTBEAT_MS,
     JSON,
@@ -47,20 +47,20 @@ from adapters.wire.topics import TopicEvent, TradeExecuted
 from kernel.codes import Code
 
 IN_FLIGHT_MAX: Final = 256
-"""Commands of a user that may be without a result."""
+"""Commands of one connection that may wait for their result."""
 IN_FLIGHT_MAX_AMM: Final = 1024
-INTRODUCTION_MAX: Final = 4096
-"""Bytes in which a stranger must say who it is."""
+AUTH_FRAME_MAX: Final = 4096
+"""Bytes of the frame with `auth`, when no token came with the request."""
 AUTH_TIMEOUT: Final = 5.0
-"""Seconds a connection may take to say who it is."""
+"""Seconds that a connection without a token has for its `auth`."""
 HEARTBEAT: Final = HEARTBEAT_MS / 1000
-A_TURN: Final = 256
-"""Commands read or admitted before others get their turn: a millisecond or two, whatever they are."""
+COMMANDS_A_TURN: Final = 256
+"""Commands read or admitted before other tasks get a turn: a millisecond or two in any case."""
 WRONG: Final = 8
-"""As so many counts one that is wrong: to find out what is wrong with it takes as long."""
+"""A malformed command counts as this many: finding out what is wrong with it takes as long."""
 
 
-class Hub(Courier, Protocol):
+class Hub(ResultDispatcher, Protocol):
     """What all connections share."""
 
     guards: Guards
@@ -69,38 +69,38 @@ class Hub(Courier, Protocol):
 
     def fresh_id(self) -> str: ...
     def join(self, principal: Principal) -> bool: ...
-    def index(self, session: "Session") -> None: ...
-    def touch(self, session: "Session") -> None: ...
-    async def replay(self, session: "Session") -> None: ...
+    def index(self, connection: "Connection") -> None: ...
+    def touch(self, connection: "Connection") -> None: ...
+    async def replay(self, connection: "Connection") -> None: ...
 
 
-class Session:
+class Connection:
     """One connection."""
 
     def __init__(self, hub: Hub, socket: WebSocket, encoding: Encoding, principal: Principal | None) -> None:
         self.socket = socket
-        self.permit = self._keep(hub, principal) if principal is not None else None
+        self.watched = self._watch_token(hub, principal) if principal is not None else None
         self.interests = Interests()
-        self.live = True
-        """Whether events come as they happen; not while a resumption still reads the past."""
+        self.is_caught_up = True
+        """Whether events come as they happen, and not from the journal after a `resume` or a large `sync`."""
         self.guarded = False
-        """Whether it counts as the presence that keeps its user's guard from firing."""
+        """Whether this connection keeps its user's guard from firing."""
         self.replayed = 0
-        """How far a resumption has come."""
+        """The journal id up to which events were sent from the journal."""
         self._hub = hub
         self._server = hub.server
         self._began_at = trio.current_time()
         is_amm = principal is not None and principal.is_amm
         self._in_flight_max = IN_FLIGHT_MAX_AMM if is_amm else IN_FLIGHT_MAX
         self._since_turn = 0
-        """Commands handled since others had their turn, weighed."""
+        """Commands handled since other tasks had a turn; malformed ones count as `WRONG`."""
         self.outbox = Outbox(socket, encoding, self._server.actors, partial(hub.touch, self))
         self.lanes = Lanes(self, hub, self.outbox, hub.fresh_id())
         self._events = 0
         self._has_resumed = False
         self.nursery: trio.Nursery
         if principal is None:
-            socket.frame_max = INTRODUCTION_MAX
+            socket.frame_max = AUTH_FRAME_MAX
 
     @property
     def is_open(self) -> bool:
@@ -108,59 +108,59 @@ class Session:
 
     @property
     def principal(self) -> Principal | None:
-        """Whose it is, once it has said so."""
-        return self.permit.principal if self.permit is not None else None
+        """The connection's user, once it is known."""
+        return self.watched.principal if self.watched is not None else None
 
-    def _keep(self, hub: Hub, principal: Principal) -> Permit:
-        """Have the connection closed as soon as what it was opened with opens nothing any more."""
-        return hub.server.identities.keep(principal, partial(self.socket.close, BAD_TOKEN))
+    def _watch_token(self, hub: Hub, principal: Principal) -> WatchedToken:
+        """Close the connection as soon as its token is no longer valid."""
+        return hub.server.identities.watch(principal, partial(self.socket.close, BAD_TOKEN))
 
     async def run(self) -> None:
         """Serve the connection until either side ends it."""
         async with self.socket.open(), trio.open_nursery() as self.nursery:
-            self.nursery.start_soon(self._watch)
+            self.nursery.start_soon(self._keep_time)
             if self.principal is not None:
-                self._welcome(self.principal)
+                self._say_hello(self.principal)
             try:
                 while (received := await self.socket.receive()) is not None:
-                    await self.take(received)
+                    await self.handle_frame(received)
             except NotUtf8Error:
                 if self.principal is None:
-                    self._refuse_stranger(JSON)
+                    self._refuse_unauthenticated(JSON)
                 else:
-                    self._give_up(JSON, Error(Fault.UNDECODABLE, "Undecodable frame: not UTF-8"))
+                    self._close_undecodable(JSON, Error(Fault.UNDECODABLE, "Undecodable frame: not UTF-8"))
             self.nursery.cancel_scope.cancel()
 
     def untie(self) -> None:
-        """Let the parts of a closed connection be freed: nobody looks for cycles in what has lived long."""
+        """Cut the cycles of a closed connection: nobody collects cycles of objects that have lived long."""
         self.outbox.forget_connection()
-        del self.lanes  # what has no answer yet still keeps them, and they keep this
+        del self.lanes  # the hub keeps those that wait for an outcome, and they keep this connection
 
     # What comes in
 
-    async def take(self, received: str | bytes) -> None:
-        """Carry out one frame."""
+    async def handle_frame(self, received: str | bytes) -> None:
+        """Carry out the commands of one frame."""
         encoding = JSON if isinstance(received, str) else MSGPACK
         if self.principal is None:
-            await self._meet(encoding, received)
+            await self._handle_introduction(encoding, received)
             return
         try:
             operations = await self._read(received)
         except UnreadableFrameError as trouble:
-            self._give_up(encoding, Error(trouble.code, str(trouble)))
+            self._close_undecodable(encoding, Error(trouble.code, str(trouble)))
             return
         if not operations:
-            self.outbox.say(encoding, Error(Fault.BAD_BATCH, "An empty batch"))
+            self.outbox.add(encoding, Error(Fault.BAD_BATCH, "An empty batch"))
         run: list[Entry] = []
         lane_of_run: str | None = None
         for operation in operations:
             self._since_turn += WRONG if type(operation) is Unreadable else 1
-            if self._since_turn >= A_TURN:
+            if self._since_turn >= COMMANDS_A_TURN:
                 await self._give_way()
             if operation.cid is None:
                 break
             if operation.cid in self.lanes.in_flight:
-                self.outbox.say(encoding, Error(Fault.BAD_CID, f"cid {operation.cid} is in flight"))
+                self.outbox.add(encoding, Error(Fault.BAD_CID, f"cid {operation.cid} is in flight"))
                 continue
             entry = Entry(operation.cid, encoding)
             try:
@@ -172,10 +172,10 @@ class Session:
             if command is None:
                 self.lanes.submit(lane_of_run, run)
                 run = []
-                await self._serve(entry, operation)
+                await self._answer(entry, operation)
                 continue
             self.lanes.in_flight.add(entry.cid)
-            entry.wish = command
+            entry.request = command
             lane = self._server.actors.market_of(command)
             if lane != lane_of_run:
                 self.lanes.submit(lane_of_run, run)
@@ -183,23 +183,23 @@ class Session:
             run.append(entry)
         self.lanes.submit(lane_of_run, run)
         if operations and isinstance(last := operations[-1], Unreadable) and last.cid is None:
-            self._give_up(encoding, Error(last.refusal.code, last.refusal.message))
+            self._close_undecodable(encoding, Error(last.refusal.code, last.refusal.message))
         self.outbox.flush()
 
     async def _read(self, received: str | bytes) -> list[Message | Unreadable]:
-        """The commands of a frame, up to the first to which nothing can be answered."""
+        """The commands of a frame, up to the first without a usable cid."""
         read: list[Message | Unreadable] = []
         for operation in read_frame(received):
             read.append(operation)
             if operation.cid is None:
                 break
             self._since_turn += WRONG if type(operation) is Unreadable else 1
-            if self._since_turn >= A_TURN:
+            if self._since_turn >= COMMANDS_A_TURN:
                 await self._give_way()
         return read
 
     async def _give_way(self) -> None:
-        """Let others have their turn."""
+        """Give other tasks a turn."""
         self._since_turn = 0
         await trio.lowlevel.checkpoint()
 
@@ -211,25 +211,27 @@ class Session:
                 Fault.TOO_MANY_IN_FLIGHT, f"{self._in_flight_max} commands are without a result already"
             )
 
-    async def _serve(self, entry: Entry, operation: Message | Unreadable) -> None:
-        """What the adapter answers by itself."""
+    async def _answer(self, entry: Entry, operation: Message | Unreadable) -> None:
+        """Answer a message that is not a command to the kernel."""
         try:
             match operation:
                 case Ping():
-                    self.outbox.done(entry.encoding, entry.cid, PongShape(self._server.clock.now() // 1000))
+                    self.outbox.succeed(
+                        entry.encoding, entry.cid, PongShape(self._server.clock.now() // 1000)
+                    )
                 case Auth(token=token):
                     await self._authenticate(entry, token)
                 case Sync():
                     self.lanes.submit_sync(entry, operation)
                 case Subscribe():
                     self._subscribe(operation)
-                    heard = self._durable if self.live else self.replayed
-                    self.outbox.done(entry.encoding, entry.cid, SubscribedShape(heard + 1))
+                    heard = self._durable if self.is_caught_up else self.replayed
+                    self.outbox.succeed(entry.encoding, entry.cid, SubscribedShape(heard + 1))
                 case Unsubscribe(topics=topics, markets=markets):
                     assert self.principal is not None
                     self.interests.remove(read_topics(topics, self.principal), markets)
                     self._hub.index(self)
-                    self.outbox.done(entry.encoding, entry.cid, None)
+                    self.outbox.succeed(entry.encoding, entry.cid, None)
                 case Resume():
                     self._resume(entry, operation)
                 case _:
@@ -239,20 +241,20 @@ class Session:
 
     @property
     def is_busy(self) -> bool:
-        """Whether events have to wait: for what is told in parts, for what is looked up, for the reader."""
-        return not self.lanes.parts_told.is_set() or self.outbox.is_behind
+        """Whether events have to wait: for a view in parts, a pending result, or the client to read."""
+        return not self.lanes.parts_sent.is_set() or self.outbox.is_behind
 
     def keep_guard(self, grace_ms: int | None) -> None:
-        """From now on this connection is what keeps the user's guard from firing."""
+        """Let this connection keep the user's guard from firing."""
         assert self.principal is not None
         if grace_ms is not None and not self.guarded:
             self.guarded = True
-            self._hub.guards.came(self.principal.user_id)
+            self._hub.guards.connected(self.principal.user_id)
 
     # Who it is
 
-    async def _meet(self, encoding: Encoding, received: str | bytes) -> None:
-        """A stranger says who it is, or goes."""
+    async def _handle_introduction(self, encoding: Encoding, received: str | bytes) -> None:
+        """Handle the first frame of a connection without a token: `auth`, or the connection is closed."""
         try:
             operations = [*islice(read_frame(received), 2)]
         except UnreadableFrameError:
@@ -265,18 +267,18 @@ class Session:
                     await self._authenticate(entry, token)
                 except RefusedError as refusal:
                     self.outbox.refuse(entry.encoding, entry.cid, refusal)
-                    if refusal.code != Code.OVERLOADED:  # not its fault: it may try again
-                        self._turn_away()
+                    if refusal.code != Code.OVERLOADED:  # not the client's fault: it may try again
+                        self._close_unauthenticated()
             case _:
-                self._refuse_stranger(encoding)
+                self._refuse_unauthenticated(encoding)
         self.outbox.flush()
 
     async def _authenticate(self, entry: Entry, token: str) -> None:
         try:
-            principal = await self._server.identities.holder(token)
+            principal = await self._server.identities.authenticate(token)
         except RefusedError as refusal:
             self.outbox.refuse(entry.encoding, entry.cid, refusal)
-            self._turn_away()
+            self._close_unauthenticated()
             return
         except self._server.unavailable:
             raise RefusedError(Code.OVERLOADED, "The database does not answer; try again shortly") from None
@@ -290,18 +292,18 @@ class Session:
             )
         if known is None and not self._hub.join(principal):
             raise RefusedError(Fault.RATE_LIMITED, "Too many command connections")
-        if self.permit is not None:
-            self._server.identities.let_go(self.permit)
-        self.permit = self._keep(self._hub, principal)
+        if self.watched is not None:
+            self._server.identities.unwatch(self.watched)
+        self.watched = self._watch_token(self._hub, principal)
         signed_in = SignedInShape(principal.user_id, principal.expires_at * 1000)
-        self.outbox.done(entry.encoding, entry.cid, signed_in)
+        self.outbox.succeed(entry.encoding, entry.cid, signed_in)
         if known is None:
             self.socket.frame_max = FRAME_MAX
             self._in_flight_max = IN_FLIGHT_MAX_AMM if principal.is_amm else IN_FLIGHT_MAX
-            self._welcome(principal)
+            self._say_hello(principal)
 
-    def _welcome(self, principal: Principal) -> None:
-        self.outbox.say(
+    def _say_hello(self, principal: Principal) -> None:
+        self.outbox.add(
             self.outbox.encoding,
             Hello(
                 "pm.v1",
@@ -316,44 +318,44 @@ class Session:
 
     # What it wants to hear
 
-    def _subscribe(self, wish: Subscribe | Resume) -> None:
+    def _subscribe(self, request: Subscribe | Resume) -> None:
         principal = self.principal
         assert principal is not None
-        topics, scope = read_topics(wish.topics, principal), read_scope(wish.scope, principal)
-        for market_id in wish.markets or ():
+        topics, scope = read_topics(request.topics, principal), read_scope(request.scope, principal)
+        for market_id in request.markets or ():
             market = self._server.exchange.markets.get(market_id)
             if market is None or not may_see(principal, market):
                 raise bad_subscription(f"unknown market {cut(market_id)}")
-        if wish.markets == []:
+        if request.markets == []:
             raise bad_subscription("markets must name at least one, or be absent")
-        self.interests.add(topics, wish.markets, scope)
+        self.interests.add(topics, request.markets, scope)
         self._hub.index(self)
 
-    def _resume(self, entry: Entry, wish: Resume) -> None:
+    def _resume(self, entry: Entry, request: Resume) -> None:
         if self._has_resumed or self.interests:
             raise bad_subscription("resume comes once, and before any subscribe")
         head, span = self._durable, self._hub.resume_span
-        if wish.after > head or head - wish.after > span:
+        if request.after > head or head - request.after > span:
             raise RefusedError(
                 Fault.CANNOT_RESUME,
-                f"Cannot resume after {wish.after}: the newest is {head}, at most {span} are told again",
+                f"Cannot resume after {request.after}: the newest is {head}, at most {span} are told again",
                 {"head": head, "max_span": span},
             )
-        self._subscribe(wish)
+        self._subscribe(request)
         self._has_resumed = True
-        self.outbox.done(entry.encoding, entry.cid, ResumedShape(wish.after + 1, head))
-        if wish.after < head:
-            self.go_live_from(wish.after)
+        self.outbox.succeed(entry.encoding, entry.cid, ResumedShape(request.after + 1, head))
+        if request.after < head:
+            self.replay_from(request.after)
 
-    def go_live_from(self, journal_id: int) -> None:
-        """From there on events come out of the journal, until nothing is missing; unless they do already."""
-        if self.live:
-            self.live = False
+    def replay_from(self, journal_id: int) -> None:
+        """Send the events after `journal_id` from the journal, and from then on as they happen."""
+        if self.is_caught_up:
+            self.is_caught_up = False
             self.replayed = journal_id
             self.nursery.start_soon(self._hub.replay, self)
 
     def deliver(self, journal_id: int, events: Sequence[TopicEvent]) -> None:
-        """What one fact means to this connection, all of it in one frame."""
+        """Add the events of one fact that the connection is subscribed to, all to one frame."""
         principal = self.principal
         if principal is None or not self.is_open:
             return
@@ -367,20 +369,20 @@ class Session:
             self._events += 1
             messages.append(PrivateEvent(self._events, journal_id, event.topic, payload))
         if messages:
-            self.outbox.say_events(messages)
+            self.outbox.add_events(messages)
 
     # What goes out
 
-    def _give_up(self, encoding: Encoding, why: Error) -> None:
-        self.outbox.say(encoding, why)
+    def _close_undecodable(self, encoding: Encoding, why: Error) -> None:
+        self.outbox.add(encoding, why)
         self.outbox.flush()
         self.socket.close(UNDECODABLE, "undecodable frame")
 
-    def _refuse_stranger(self, encoding: Encoding) -> None:
-        self.outbox.say(encoding, Error(Fault.NOT_AUTHENTICATED_YET, "Send auth first, and nothing else"))
-        self._turn_away()
+    def _refuse_unauthenticated(self, encoding: Encoding) -> None:
+        self.outbox.add(encoding, Error(Fault.NOT_AUTHENTICATED_YET, "Send auth first, and nothing else"))
+        self._close_unauthenticated()
 
-    def _turn_away(self) -> None:
+    def _close_unauthenticated(self) -> None:
         self.outbox.flush()
         self.socket.close(BAD_TOKEN, "not authenticated")
 
@@ -390,8 +392,8 @@ class Session:
 
     # Time
 
-    async def _watch(self) -> None:
-        """Heartbeats, and the end of a token or of the time to send one."""
+    async def _keep_time(self) -> None:
+        """Send heartbeats; close when the token expires, or if none was sent in time."""
         while self.is_open:
             now = trio.current_time()
             expires_in = self._expires_in(now)
@@ -400,10 +402,12 @@ class Session:
                     BAD_TOKEN, "no token" if self.principal is None else "the token has expired"
                 )
                 return
-            beat_in = self.outbox.said_at + HEARTBEAT - now if self.principal is not None else math.inf
+            beat_in = (
+                self.outbox.last_written_at + HEARTBEAT - now if self.principal is not None else math.inf
+            )
             if beat_in <= 0:
-                seq = self._durable if self.live else self.replayed
-                self.outbox.say(self.outbox.encoding, Heartbeat(seq, self._server.clock.now() // 1000))
+                seq = self._durable if self.is_caught_up else self.replayed
+                self.outbox.add(self.outbox.encoding, Heartbeat(seq, self._server.clock.now() // 1000))
                 self.outbox.flush()
                 continue
             await trio.sleep(min(beat_in, expires_in))
