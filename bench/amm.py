@@ -22,7 +22,7 @@ import msgspec
 import trio
 
 from adapters.runtime.log import start_logging
-from adapters.runtime.settings import LogLevel
+from adapters.runtime.setting_values import LogLevel
 from amm.brain.arithmetic import CENT, Ms
 from amm.brain.budget import RateBudget
 from amm.brain.commands import Action

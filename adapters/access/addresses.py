@@ -2,7 +2,7 @@
 
 import ipaddress
 
-from adapters.runtime.settings import Network
+from adapters.runtime.setting_values import Network
 
 
 def caller_address(peer: str, forwarded_for: str, proxies: tuple[Network, ...]) -> str:

@@ -15,7 +15,7 @@ from typing import Final
 import structlog
 
 from adapters.runtime.errors import CommandError
-from adapters.runtime.settings import KEY_BYTES_MIN, is_long_enough
+from adapters.runtime.setting_values import KEY_BYTES_MIN, is_long_enough
 
 log = structlog.get_logger(__name__)
 

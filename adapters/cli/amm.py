@@ -10,7 +10,8 @@ import trio
 from adapters.access.keys import PRIVATE
 from adapters.runtime.errors import CommandError, leaves
 from adapters.runtime.log import start_logging
-from adapters.runtime.settings import DATA_FOLDER, LogLevel
+from adapters.runtime.setting_values import LogLevel
+from adapters.runtime.settings import DATA_FOLDER
 from amm.brain.config_layers import ConfigInvalidError, check_file, read_toml
 from amm.live.credentials import BadTokenError
 from amm.live.program import CannotBeginError, MarketMaker, Options

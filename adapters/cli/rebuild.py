@@ -13,7 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from adapters.access.keys import PRIVATE
 from adapters.runtime.errors import CommandError, leaves
 from adapters.runtime.log import start_logging
-from adapters.runtime.settings import LogLevel, load_settings
+from adapters.runtime.setting_values import LogLevel
+from adapters.runtime.settings import load_settings
 from persistence import DatabaseUnusableError
 from persistence.postgres import database, embedded
 from persistence.postgres.database import ConnectionLostError, Database, NoRoomError

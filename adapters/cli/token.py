@@ -18,7 +18,8 @@ from adapters.runtime.clock import Clock
 from adapters.runtime.duration import SPAN
 from adapters.runtime.errors import CommandError
 from adapters.runtime.log import start_logging
-from adapters.runtime.settings import LogLevel, Settings, load_settings
+from adapters.runtime.setting_values import LogLevel
+from adapters.runtime.settings import Settings, load_settings
 from kernel.codes import AMM_ID
 from persistence.postgres import embedded
 from persistence.postgres.database import Database

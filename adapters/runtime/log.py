@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from adapters.runtime.settings import LogLevel
+from adapters.runtime.setting_values import LogLevel
 
 encode = msgspec.json.Encoder(enc_hook=str).encode
 

@@ -15,7 +15,8 @@ import trio
 
 from adapters.access.addresses import counted_address, is_within
 from adapters.runtime.clock import Clock
-from adapters.runtime.settings import Network, Settings
+from adapters.runtime.setting_values import Network
+from adapters.runtime.settings import Settings
 from adapters.sockets.refusals import send_refusal
 from adapters.wire.status import RefusedError
 from kernel.codes import Code

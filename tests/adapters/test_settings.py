@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.runtime.settings import LogLevel, Settings, SettingsError, load_settings, show_settings, table
+from adapters.runtime.setting_values import LogLevel
+from adapters.runtime.settings import Settings, SettingsError, load_settings, show_settings, table
 
 SECRET = "a-secret-of-thirty-two-bytes-or-more"
 

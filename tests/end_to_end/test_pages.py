@@ -7,7 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.runtime.settings import Settings, show_plain, table
+from adapters.runtime.setting_values import show_plain
+from adapters.runtime.settings import Settings, table
 from tests.adapters.serving import ROOT, database_for, serving
 
 OPERATIONS = ROOT / "docs" / "operations"
