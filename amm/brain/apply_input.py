@@ -54,6 +54,7 @@ from amm.brain.wire import (
     OrderView,
     Role,
     StopMode,
+    Synced,
     Trade,
     TradeExecuted,
 )
@@ -279,6 +280,9 @@ def _order(state: MarketState, order: OrderView, seq: int, now_ms: Ms) -> None:
 
 
 def _market(state: MarketState, status: MarketStatus, result: str | None, now_ms: Ms) -> None:
+    """Follow the market's status. It is told by an event, or by a look at the market if that may be lost."""
+    if status is state.life.status:
+        return
     lifecycle.status_changed(state, status, now_ms)
     if status is MarketStatus.SETTLED and result in ("YES", "NO"):
         inventory = state.ledger.inventory
@@ -311,7 +315,10 @@ def _lost(state: MarketState, detail: str) -> None:
 
 
 def _answer(state: MarketState, answer: Answer, now_ms: Ms) -> None:
+    events_lost = state.risk.resyncing
     if sweep.answered(state, answer, now_ms) or operations.answered(state, answer, now_ms):
+        if events_lost and isinstance(answer.data, Synced):
+            _market(state, answer.data.market.status, answer.data.market.resolution_result, now_ms)
         state.health.outcomes.append((now_ms, not answer.ok))
         state.cycle.wake = True
     else:

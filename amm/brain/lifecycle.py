@@ -37,7 +37,7 @@ def status_changed(state: MarketState, status: MarketStatus, now_ms: Ms) -> None
     if status is state.life.status:
         return
     state.life.status, state.life.status_ms, state.cycle.wake = status, now_ms, True
-    if status in OVER:
+    if status in OVER or state.life.lifecycle is Lifecycle.STARTING:
         state.life.swept = False
     elif state.life.lifecycle in (Lifecycle.RUNNING, Lifecycle.EMERGENCY):
         _interrupt(state, now_ms)
@@ -58,7 +58,8 @@ def _start(state: MarketState, now_ms: Ms) -> None:
     if state.life.status is MarketStatus.DRAFT or _ended(state, now_ms):
         fail(state, Failure.NOT_ACTIVE)
     elif state.life.status is not MarketStatus.ACTIVE:
-        return
+        if state.risk.resyncing:
+            sweep.begin(state, Purpose.LOOK, now_ms)
     elif not state.life.swept:
         sweep.begin(state, Purpose.START, now_ms)
     elif state.ledger.inventory.yes == state.ledger.inventory.no == 0:

@@ -54,6 +54,7 @@ class Purpose(Enum):
     RESYNC = "RESYNC"
     STOP = "STOP"
     OVER = "OVER"  # the exchange has removed them; only look
+    LOOK = "LOOK"  # there is nothing to do yet, but events were lost; only look
 
 
 class Stage(Enum):

@@ -15,10 +15,13 @@ SWEEP_RETRY_MS: tuple[Ms, ...] = (100, 200, 400, 800, 1_000)
 GIVE_UP_MS: Ms = 30_000
 """After this long without an acknowledged cancel the connections are closed, so that the guard fires."""
 IMMEDIATE_MS: Ms = 2_000
+MARKET_CLOSED = 3002
+"""A halted market keeps its orders until it moves on."""
 CATCH_UP_MS: Ms = 2_000
 """How long the stream may take to deliver what an answer already contains."""
 
 WEIGHT = {
+    Purpose.LOOK: 0,
     Purpose.PAUSE: 0,
     Purpose.START: 1,
     Purpose.RESYNC: 2,
@@ -31,6 +34,7 @@ WEIGHT = {
 EXPECTED = frozenset({Purpose.START, Purpose.OVER})
 """Where the exchange's numbers are news to us, or settlement has changed them: no drift."""
 
+ONLY_LOOK = frozenset({Purpose.OVER, Purpose.LOOK})
 NOTHING = (0, 0, 0, 0)
 
 
@@ -38,9 +42,7 @@ def begin(state: MarketState, purpose: Purpose, now_ms: Ms) -> None:
     """Start a sweep; one under way goes on unless this one is more urgent."""
     if state.life.sweep is not None and WEIGHT[state.life.sweep.purpose] >= WEIGHT[purpose]:
         return
-    only_look = purpose is Purpose.OVER or (
-        purpose is Purpose.START and not state.config.life.cancel_on_start
-    )
+    only_look = purpose in ONLY_LOOK or (purpose is Purpose.START and not state.config.life.cancel_on_start)
     stage = Stage.VERIFY if only_look else Stage.SETTLE if purpose is Purpose.STOP else Stage.CANCEL
     state.life.sweep = Sweep(purpose, stage, since_ms=now_ms, retry_at_ms=now_ms)
     state.life.swept = False
@@ -93,10 +95,11 @@ def answered(state: MarketState, answer: Answer, now_ms: Ms) -> bool:
         return False
     sweep.ref = None
     if sweep.stage is Stage.CANCELLING:
-        _next(sweep, Stage.VERIFY if answer.ok else Stage.CANCEL, now_ms, again=not answer.ok)
+        looks = answer.ok or answer.code == MARKET_CLOSED  # a look tells what has become of the market
+        _next(sweep, Stage.VERIFY if looks else Stage.CANCEL, now_ms, again=not answer.ok)
     elif not isinstance(answer.data, Synced):
         _next(sweep, Stage.VERIFY, now_ms, again=True)
-    elif answer.data.orders and sweep.purpose is not Purpose.OVER and not _keeps(state, sweep):
+    elif answer.data.orders and sweep.purpose not in ONLY_LOOK and not _keeps(state, sweep):
         _next(sweep, Stage.CANCEL, now_ms, again=True)
     else:
         sweep.stage, sweep.answered, sweep.deadline_ms = Stage.ADOPT, answer.data, now_ms + CATCH_UP_MS

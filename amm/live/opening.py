@@ -9,6 +9,7 @@ from amm.brain.config import Config, TransportMode
 from amm.brain.config_layers import ConfigFile, Layer, Start, build
 from amm.brain.memory import DayBook
 from amm.brain.state import MarketFacts, MarketState, open_market
+from amm.brain.sweep import MARKET_CLOSED
 from amm.brain.wire import AmmMarket, Market
 from amm.live.cash import read_tally
 from amm.live.day import day_until_now
@@ -81,10 +82,6 @@ async def cancel_everything(exchange: ExchangeClient, market_id: str) -> bool:
             raise
         return False
     return True
-
-
-MARKET_CLOSED = 3002
-"""A halted market keeps its orders until it moves on."""
 
 
 def facts_of(line: AmmMarket, market: Market) -> MarketFacts:

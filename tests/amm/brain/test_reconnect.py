@@ -4,12 +4,13 @@ import pytest
 
 from amm.brain.commands import AlertKind, BatchCancel, Burn, Command, Mint, Place, Replace, Sync
 from amm.brain.inputs import Allocate, Delivered, Frame, Lost, NewConfig, Polled
+from amm.brain.memory import Lifecycle
 from amm.brain.quoting.inventory import Fill, Leg
 from amm.brain.quoting.ladder import Side
 from amm.brain.wire import EventMessage, MarketStatus, MarketStatusChanged
 from amm.live.sequencer import Sequencer
 from tests.amm.parts import MARKET, NOON, config
-from tests.amm.venue import Play, Venue, playing
+from tests.amm.venue import Play, Venue, opened, playing
 
 
 def commands_of(actions: list[object]) -> list[object]:
@@ -90,6 +91,43 @@ def test_scenario_8_a_refused_resume_synchronises_and_quotes_again() -> None:
         venue.no_cost,
     )
     assert play.venue.locked(Side.ASK) > 0
+
+
+@pytest.mark.parametrize("status", [MarketStatus.SUSPENDED, MarketStatus.HALTED])
+def test_a_market_that_opens_meanwhile_is_quoted_though_its_event_is_lost(status: MarketStatus) -> None:
+    play = opened(Venue(status=status))
+    play.wait(1_000)
+    play.cut()
+    play.venue.turn(MarketStatus.ACTIVE, play.now_ms)
+    play.reconnect(blind_ms=100, resumed=False)
+    play.wait(5_000)
+    assert play.venue.locked(Side.ASK) > 0
+
+
+@pytest.mark.parametrize("status", [MarketStatus.SUSPENDED, MarketStatus.HALTED])
+def test_a_market_that_pauses_meanwhile_is_seen_to_though_its_event_is_lost(status: MarketStatus) -> None:
+    play = playing()
+    play.cut()
+    play.venue.turn(status, play.now_ms)
+    play.reconnect(blind_ms=100, resumed=False)
+    play.wait(2_000)
+    assert play.state.life.lifecycle is Lifecycle.EMERGENCY
+    play.venue.turn(MarketStatus.ACTIVE, play.now_ms)
+    play.wait(5_000)
+    assert (play.venue.locked(Side.ASK) > 0) is (status is MarketStatus.SUSPENDED)
+
+
+def test_a_payout_that_a_look_has_told_is_not_booked_again() -> None:
+    play = playing()
+    play.cut()
+    play.venue.turn(MarketStatus.RESOLVED, play.now_ms)
+    play.venue.turn(MarketStatus.SETTLED, play.now_ms, "YES")
+    play.reconnect(blind_ms=100, resumed=False)
+    play.wait(5_000)
+    cash = play.state.ledger.inventory.cash
+    event = MarketStatusChanged(play.now_ms, MARKET, MarketStatus.SETTLED, "YES")
+    play.step(Frame(play.venue.seq, (event,)))
+    assert play.state.ledger.inventory.cash == cash
 
 
 def test_scenario_8_a_falsified_share_is_found_and_mended() -> None:
