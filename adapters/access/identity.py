@@ -21,8 +21,8 @@ import trio
 
 from adapters.access.tokens import Claims, TokenError, Tokens, TokenType
 from adapters.runtime.clock import Clock
-from adapters.wire.responses import AccountType
 from adapters.wire.status import Fault, RefusedError
+from adapters.wire.user_responses import AccountType
 from kernel.codes import AMM_ID
 
 log = structlog.get_logger(__name__)

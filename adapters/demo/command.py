@@ -27,7 +27,7 @@ from adapters.runtime.log import start_logging
 from adapters.runtime.setting_values import LogLevel
 from adapters.runtime.settings import Settings, load_settings
 from adapters.service.server import Server
-from adapters.wire.responses import AccountType
+from adapters.wire.user_responses import AccountType
 
 FOLDER = "demo"
 """Within the data folder, beside the exchange proper."""

@@ -13,9 +13,9 @@ import msgspec
 from adapters.access.rate_limits import Bucket
 from adapters.operations.operation import AnyRoute, Caller, NoQuery
 from adapters.operations.table import BASE, ROUTES
+from adapters.wire.admin_responses import ProposedShape
 from adapters.wire.envelope import Envelope
 from adapters.wire.requests import EmptyBody
-from adapters.wire.responses import ProposedShape
 from adapters.wire.status import STATUS, AnyCode, Fault
 from kernel.codes import Code
 

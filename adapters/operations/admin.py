@@ -9,7 +9,7 @@ from adapters.operations.audit import audit_halted_market, verify
 from adapters.operations.lookups import find_market
 from adapters.operations.operation import Call, NoQuery, Reply, from_memory
 from adapters.service.server import Server, refused
-from adapters.wire import render, render_rows, responses
+from adapters.wire import admin_responses, render_admin, render_rows
 from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, page, read_number
 from adapters.wire.requests import (
     ActiveBody,
@@ -34,7 +34,7 @@ from kernel.refusals import account_not_found
 
 async def create_market(
     server: Server, call: Call[CreateMarketBody, NoQuery]
-) -> Reply[responses.AdminMarketShape]:
+) -> Reply[admin_responses.AdminMarketShape]:
     """Create a market, as a draft; its parameters are fixed from here on."""
     command = call.body.to_command(call.user.username, server.clock)
     return await changed_market(server, command, call.request_id, 201)
@@ -42,16 +42,16 @@ async def create_market(
 
 async def changed_market(
     server: Server, command: commands.AnyCommand, request_id: str, status: int = 200
-) -> Reply[responses.AdminMarketShape]:
+) -> Reply[admin_responses.AdminMarketShape]:
     """The market as it is after the command, and perhaps after later ones."""
     answer, _ = await server.answer(command, request_id, MarketIs)
-    data = render.admin_market(server.exchange.markets[answer.market_id])
+    data = render_admin.admin_market(server.exchange.markets[answer.market_id])
     return Reply(data, status, await server.wait_durable(server.exchange.head))
 
 
 async def activate_market(
     server: Server, call: Call[EmptyBody, NoQuery]
-) -> Reply[responses.AdminMarketShape]:
+) -> Reply[admin_responses.AdminMarketShape]:
     """Open a draft for trading."""
     command = commands.ActivateMarket(
         at=server.clock.now(), market_id=call.path["market_id"], by=call.user.username
@@ -61,7 +61,7 @@ async def activate_market(
 
 async def suspend_market(
     server: Server, call: Call[SuspendBody, NoQuery]
-) -> Reply[responses.AdminMarketShape]:
+) -> Reply[admin_responses.AdminMarketShape]:
     """Take no new orders; those that rest stay, and can be cancelled. The reason may become public."""
     command = commands.SuspendMarket(
         at=server.clock.now(),
@@ -72,7 +72,9 @@ async def suspend_market(
     return await changed_market(server, command, call.request_id)
 
 
-async def halt_market(server: Server, call: Call[HaltBody, NoQuery]) -> Reply[responses.AdminMarketShape]:
+async def halt_market(
+    server: Server, call: Call[HaltBody, NoQuery]
+) -> Reply[admin_responses.AdminMarketShape]:
     """Pull the brake: nothing moves in the market. The reason may become public."""
     command = commands.HaltMarket(
         at=server.clock.now(),
@@ -83,7 +85,9 @@ async def halt_market(server: Server, call: Call[HaltBody, NoQuery]) -> Reply[re
     return await changed_market(server, command, call.request_id)
 
 
-async def resume_market(server: Server, call: Call[ResumeBody, NoQuery]) -> Reply[responses.AdminMarketShape]:
+async def resume_market(
+    server: Server, call: Call[ResumeBody, NoQuery]
+) -> Reply[admin_responses.AdminMarketShape]:
     """Go on after a suspension, or after a halt if the books are in order. The note may become public."""
     command = call.body.to_command(call.path["market_id"], call.user.username, server.clock)
     market = server.exchange.markets.get(command.market_id)
@@ -98,7 +102,7 @@ async def resume_market(server: Server, call: Call[ResumeBody, NoQuery]) -> Repl
 
 async def authorize_amm(
     server: Server, call: Call[AuthorizationBody, NoQuery]
-) -> Reply[responses.AdminMarketShape]:
+) -> Reply[admin_responses.AdminMarketShape]:
     """Allow the market maker to mint in this market, or no longer."""
     command = commands.AuthorizeAmm(
         at=server.clock.now(),
@@ -142,9 +146,9 @@ async def ended(
 ) -> Reply[Any]:
     answer, seen = await decide_grave(server, call, command)
     if isinstance(answer, Proposed):
-        return Reply(render.proposed(answer), 202, seen)
+        return Reply(render_admin.proposed(answer), 202, seen)
     assert isinstance(answer, Resolved)
-    return Reply(render.resolved(answer), journal_id=seen)
+    return Reply(render_admin.resolved(answer), journal_id=seen)
 
 
 async def decide_grave(
@@ -161,21 +165,21 @@ async def decide_grave(
 
 
 @from_memory
-def get_proposals(server: Server, call: Call[EmptyBody, NoQuery]) -> responses.ProposalsShape:
+def get_proposals(server: Server, call: Call[EmptyBody, NoQuery]) -> admin_responses.ProposalsShape:
     """What waits for a second administrator, newest first."""
     waiting = open_proposals(server.exchange, server.clock.now())
-    return responses.ProposalsShape([render.proposal(each) for each in reversed(waiting)])
+    return admin_responses.ProposalsShape([render_admin.proposal(each) for each in reversed(waiting)])
 
 
 @from_memory
-def get_stats(server: Server, call: Call[EmptyBody, NoQuery]) -> responses.StatsShape:
+def get_stats(server: Server, call: Call[EmptyBody, NoQuery]) -> admin_responses.StatsShape:
     """What a market has done so far, in numbers."""
-    return render.stats(find_market(server, call))
+    return render_admin.stats(find_market(server, call))
 
 
 async def get_breakers(
     server: Server, call: Call[EmptyBody, PageQuery]
-) -> Reply[Page[responses.BreakerShape]]:
+) -> Reply[Page[admin_responses.BreakerShape]]:
     """Every time the market was halted for a fault or by hand, newest first."""
     market, query = find_market(server, call), call.query
     before = read_number(query.cursor)
@@ -194,21 +198,23 @@ async def start_amm(server: Server, call: Call[StartAmmBody, NoQuery]) -> Reply[
     command = call.body.to_command(call.user.username, server.clock)
     answer, seen = await decide_grave(server, call, command)
     if isinstance(answer, Proposed):
-        return Reply(render.proposed(answer), 202, seen)
+        return Reply(render_admin.proposed(answer), 202, seen)
     assert isinstance(answer, AmmRunning)
-    return Reply(render.amm_running(answer), 201, seen)
+    return Reply(render_admin.amm_running(answer), 201, seen)
 
 
-async def stop_amm(server: Server, call: Call[StopAmmBody, NoQuery]) -> Reply[responses.AmmStoppedShape]:
+async def stop_amm(
+    server: Server, call: Call[StopAmmBody, NoQuery]
+) -> Reply[admin_responses.AmmStoppedShape]:
     """Cancel the market maker's orders in a market and record that it stopped."""
     command = call.body.to_command(call.user.username, server.clock)
     answer, seen = await server.answer(command, call.request_id, AmmStoppedNow)
-    return Reply(render.amm_stopped(answer), journal_id=seen)
+    return Reply(render_admin.amm_stopped(answer), journal_id=seen)
 
 
 async def set_user_active(
     server: Server, call: Call[ActiveBody, NoQuery]
-) -> Reply[responses.UserActiveShape]:
+) -> Reply[admin_responses.UserActiveShape]:
     """Let a user in, or keep it out from the next request on."""
     user_id, is_active = canonical(call.path["user_id"]), call.body.is_active
     if not is_active:
@@ -216,7 +222,7 @@ async def set_user_active(
     if not await server.users.set_active(user_id, is_active):
         raise refused(account_not_found(user_id), call.durable)
     server.identities.forget(user_id)
-    return Reply(responses.UserActiveShape(user_id, is_active))
+    return Reply(admin_responses.UserActiveShape(user_id, is_active))
 
 
 def canonical(user_id: str) -> str:
@@ -241,6 +247,6 @@ def refuse_lockout(user_id: str, caller_id: str) -> None:
 
 async def verify_invariants(
     server: Server, call: Call[EmptyBody, NoQuery]
-) -> Reply[responses.InvariantsShape]:
+) -> Reply[admin_responses.InvariantsShape]:
     """Check every invariant of the exchange now. It reports; it halts nothing."""
     return await verify(server)

@@ -10,7 +10,7 @@ from adapters.operations.operation import Reply
 from adapters.service.child_process import in_child
 from adapters.service.ledger_watch import LedgerWatch
 from adapters.service.server import Server, refused
-from adapters.wire import render, responses
+from adapters.wire import admin_responses, render
 from kernel.answers import Refusal
 from kernel.audit import INVARIANTS
 from kernel.markets import audit_halted, still_broken
@@ -76,17 +76,17 @@ async def audit_halted_market(server: Server, market: Market) -> int:
     return breakers
 
 
-async def verify(server: Server) -> Reply[responses.InvariantsShape]:
+async def verify(server: Server) -> Reply[admin_responses.InvariantsShape]:
     """Check every invariant, as of a moment after the call.
 
     This takes seconds and much memory, so one audit runs at a time; callers who come
     meanwhile share the next one.
     """
-    reply: Reply[responses.InvariantsShape] = await server.verifying.result_of(partial(_verify, server))
+    reply: Reply[admin_responses.InvariantsShape] = await server.verifying.result_of(partial(_verify, server))
     return reply
 
 
-async def _verify(server: Server) -> Reply[responses.InvariantsShape]:
+async def _verify(server: Server) -> Reply[admin_responses.InvariantsShape]:
     """Both parts are as of the same journal id, though the tables are checked a moment later."""
     findings = decode_findings(await in_child(lambda: encode(audit_state(server))))
     head = findings.journal_id
@@ -97,7 +97,7 @@ async def _verify(server: Server) -> Reply[responses.InvariantsShape]:
     for violation in await LedgerWatch(server).look():
         findings.add(violation.invariant, [violation.told()])
     checks = [
-        responses.CheckShape(
+        admin_responses.CheckShape(
             name,
             description,
             name not in findings.counts,
@@ -110,7 +110,8 @@ async def _verify(server: Server) -> Reply[responses.InvariantsShape]:
         for name, description in (INVARIANTS | JOURNAL).items()
     ]
     return Reply(
-        responses.InvariantsShape(render.time(findings.at), not findings.counts, checks), journal_id=head
+        admin_responses.InvariantsShape(render.time(findings.at), not findings.counts, checks),
+        journal_id=head,
     )
 
 

@@ -6,7 +6,7 @@ from adapters.access.tokens import TokenType
 from adapters.operations.operation import Call, NoQuery, Reply, from_memory
 from adapters.runtime.times import MICROSECONDS, to_datetime
 from adapters.service.server import Server
-from adapters.wire import render, responses
+from adapters.wire import admin_responses, render_admin
 from adapters.wire.requests import EmptyBody
 from adapters.wire.status import Fault, RefusedError
 from kernel.codes import AMM_ID
@@ -16,12 +16,14 @@ RENEWAL_GRACE: Final = 60
 
 
 @from_memory
-def get_amm_markets(server: Server, call: Call[EmptyBody, NoQuery]) -> responses.AmmMarketsShape:
+def get_amm_markets(server: Server, call: Call[EmptyBody, NoQuery]) -> admin_responses.AmmMarketsShape:
     """The markets in which the market maker was started."""
-    return render.amm_markets(server.exchange.markets.values())
+    return render_admin.amm_markets(server.exchange.markets.values())
 
 
-async def renew_token(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.ServiceTokenShape]:
+async def renew_token(
+    server: Server, call: Call[EmptyBody, NoQuery]
+) -> Reply[admin_responses.ServiceTokenShape]:
     """A new service token, for the old one, which ends a minute later."""
     claims, now = call.user.claims, server.clock.wall()
     expires_at = claims.exp * MICROSECONDS
@@ -40,13 +42,13 @@ async def renew_token(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[r
 
 async def issue_service_token(
     server: Server, call: Call[EmptyBody, NoQuery]
-) -> Reply[responses.ServiceTokenShape]:
+) -> Reply[admin_responses.ServiceTokenShape]:
     """A service token for the market maker."""
     maker = await server.users.find(AMM_ID)
     assert maker is not None, "the schema makes it"
     return Reply(service_token(server, maker.token_generation), 201)
 
 
-def service_token(server: Server, generation: int) -> responses.ServiceTokenShape:
+def service_token(server: Server, generation: int) -> admin_responses.ServiceTokenShape:
     token = server.tokens.issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT", generation=generation)
-    return responses.ServiceTokenShape(token, "Bearer", server.tokens.lifetime[TokenType.SERVICE])
+    return admin_responses.ServiceTokenShape(token, "Bearer", server.tokens.lifetime[TokenType.SERVICE])

@@ -20,11 +20,11 @@ from adapters.access.tokens import TokenError, TokenType, fresh_name, hash_of
 from adapters.operations.operation import Call, NoQuery, Reply
 from adapters.runtime.times import MICROSECONDS, to_datetime
 from adapters.service.server import Server
-from adapters.wire import responses
+from adapters.wire import user_responses
 from adapters.wire.render_rows import row_time
 from adapters.wire.requests import EmptyBody, LoginBody, RefreshBody, RegisterBody
-from adapters.wire.responses import AccountType
 from adapters.wire.status import Fault, RefusedError, malformed
+from adapters.wire.user_responses import AccountType
 from kernel.commands import OpenAccount
 
 GRACE: Final = timedelta(seconds=10)
@@ -36,7 +36,9 @@ COOKIE_PATH: Final = "/api/v1/auth"
 """Browsers send the cookie to these routes only, so no other site can make them use it elsewhere."""
 
 
-async def register(server: Server, call: Call[RegisterBody, NoQuery]) -> Reply[responses.RegisteredShape]:
+async def register(
+    server: Server, call: Call[RegisterBody, NoQuery]
+) -> Reply[user_responses.RegisteredShape]:
     """Become a user, with an empty account."""
     body = call.body
     user: User | str = "username"
@@ -48,7 +50,7 @@ async def register(server: Server, call: Call[RegisterBody, NoQuery]) -> Reply[r
     if isinstance(user, str):
         raise RefusedError(Fault.EMAIL_EXISTS, "Another user has this e-mail address")
     seen = await ensure_account(server, user.id, call.request_id)
-    data = responses.RegisteredShape(user.id, user.username, user.email, row_time(user.created_at))
+    data = user_responses.RegisteredShape(user.id, user.username, user.email, row_time(user.created_at))
     return Reply(data, 201, seen)
 
 
@@ -60,7 +62,7 @@ async def ensure_account(server: Server, user_id: str, request_id: str) -> int |
     return (await server.decide(command, request_id)).seen
 
 
-async def log_in(server: Server, call: Call[LoginBody, NoQuery]) -> Reply[responses.LoggedInShape]:
+async def log_in(server: Server, call: Call[LoginBody, NoQuery]) -> Reply[user_responses.LoggedInShape]:
     """Exchange a password for an access token and a refresh token, which begin a session."""
     user = await authenticate(server, call)
     if not user.is_active:
@@ -74,12 +76,12 @@ async def log_in(server: Server, call: Call[LoginBody, NoQuery]) -> Reply[respon
         raise wrong_password()  # it was right a moment ago; meanwhile the user was changed
     server.identities.forget(user.id)
     access_token, refresh_token = token_pair(server, user, session_id, name, now // MICROSECONDS)
-    data = responses.LoggedInShape(
+    data = user_responses.LoggedInShape(
         access_token=access_token,
         refresh_token=UNSET if call.body.cookie else refresh_token,
         token_type="Bearer",  # noqa: S106 - a word of the protocol
         expires_in=server.tokens.lifetime[TokenType.ACCESS],
-        user=responses.UserShape(user.id, user.username, user.email, AccountType(user.account_type)),
+        user=user_responses.UserShape(user.id, user.username, user.email, AccountType(user.account_type)),
     )
     return Reply(data, cookie=cookie_header(server, call, refresh_token) if call.body.cookie else None)
 
@@ -103,7 +105,7 @@ async def authenticate(server: Server, call: Call[LoginBody, NoQuery]) -> User:
     return user
 
 
-async def refresh(server: Server, call: Call[RefreshBody, NoQuery]) -> Reply[responses.RefreshedShape]:
+async def refresh(server: Server, call: Call[RefreshBody, NoQuery]) -> Reply[user_responses.RefreshedShape]:
     """A new access token and a new refresh token for a refresh token, which is used up."""
     try:
         claims = server.tokens.read(refresh_token_of(call), TokenType.REFRESH)
@@ -126,7 +128,7 @@ async def refresh(server: Server, call: Call[RefreshBody, NoQuery]) -> Reply[res
         raise refresh_token_invalid("the session has ended: log in again")
     access_token, refresh_token = token_pair(server, user, claims.sid, names[1], int(used_at.timestamp()))
     by_cookie = call.body.refresh_token is None
-    data = responses.RefreshedShape(
+    data = user_responses.RefreshedShape(
         access_token=access_token,
         refresh_token=UNSET if by_cookie else refresh_token,
         token_type="Bearer",  # noqa: S106 - a word of the protocol
@@ -135,7 +137,7 @@ async def refresh(server: Server, call: Call[RefreshBody, NoQuery]) -> Reply[res
     return Reply(data, cookie=cookie_header(server, call, refresh_token) if by_cookie else None)
 
 
-async def log_out(server: Server, call: Call[RefreshBody, NoQuery]) -> Reply[responses.NothingShape]:
+async def log_out(server: Server, call: Call[RefreshBody, NoQuery]) -> Reply[user_responses.NothingShape]:
     """End the session of a refresh token, and all that was opened in it."""
     with contextlib.suppress(TokenError):  # what opens nothing any more is as logged out as can be
         claims = server.tokens.read(refresh_token_of(call), TokenType.REFRESH)
@@ -143,17 +145,19 @@ async def log_out(server: Server, call: Call[RefreshBody, NoQuery]) -> Reply[res
         if claims.sid is not None and await server.sessions.end(claims.sid, claims.sub, now):
             server.identities.forget(claims.sub)
     by_cookie = call.body.refresh_token is None
-    return Reply(responses.NothingShape(), cookie=cookie_header(server, call, None) if by_cookie else None)
+    return Reply(
+        user_responses.NothingShape(), cookie=cookie_header(server, call, None) if by_cookie else None
+    )
 
 
-async def get_sessions(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.SessionsShape]:
+async def get_sessions(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[user_responses.SessionsShape]:
     """One's own sessions that live, newest first."""
     live = await server.sessions.live(call.user.user_id, oldest_live(server, server.clock.wall()))
     own = call.user.claims.sid
     return Reply(
-        responses.SessionsShape(
+        user_responses.SessionsShape(
             [
-                responses.SessionShape(
+                user_responses.SessionShape(
                     one.id, row_time(one.created_at), row_time(one.last_used_at), one.id == own
                 )
                 for one in live

@@ -35,7 +35,7 @@ def render(_logger: object, _name: str, event: MutableMapping[str, Any]) -> byte
 
 
 class ToStructlog(logging.Handler):
-    """Lets what others log with the standard library come out in the same form."""
+    """Passes what libraries log with the standard library on to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
         log = structlog.get_logger(record.name)

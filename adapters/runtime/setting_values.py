@@ -33,7 +33,7 @@ BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 
 class LogLevel(enum.StrEnum):
-    """How much the server tells: everything from this level up."""
+    """The lowest level that is logged."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -97,7 +97,7 @@ def read_log_level(text: str) -> LogLevel:
 
 
 def is_long_enough(key: str) -> bool:
-    """Blanks at its ends are no part of what somebody would have to guess."""
+    """Whether a key has enough bytes; blanks at its ends do not count."""
     return len(key.strip().encode()) >= KEY_BYTES_MIN
 
 
@@ -117,7 +117,7 @@ def read_metrics_token(text: str) -> str:
 
 
 def read_database_url(text: str) -> str:
-    """Accept what can be shown later without its password, so that no odd spelling leaks one."""
+    """Accept only URLs whose password can be found, so that it can be masked whenever the URL is shown."""
     try:
         parts = urlsplit(text)
         # Asking for the port makes urlsplit look at it: it raises for anything but 0 to 65535.

@@ -78,7 +78,7 @@ def describe(version: str) -> dict[str, Any]:
 
 
 def for_programs(schema: dict[str, Any]) -> dict[str, Any]:
-    """The same without the members for people, which only REST has."""
+    """A schema without the members for people, which only REST has."""
     if "properties" not in schema:
         return schema
     members = {name: each for name, each in schema["properties"].items() if not name.endswith("_display")}
@@ -92,7 +92,7 @@ def result(any_result: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
 
 
 def event(payloads: list[dict[str, Any]]) -> dict[str, Any]:
-    """A private event, whose payload is told apart by what it holds."""
+    """A private event; the payload's type shows in its members."""
     members: dict[str, Any] = {
         "t": {"const": "event"},
         "n": INTEGER,
@@ -104,7 +104,7 @@ def event(payloads: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def numbered(tail: dict[str, Any], kind: str, **choices: list[str]) -> dict[str, Any]:
-    """A message of a feed: what is its reader's own, and what all readers share."""
+    """A message of a feed: the members of one reader, and those that all readers share."""
     own: dict[str, Any] = {"type": {"const": kind}, "sequence_id": INTEGER}
     own |= {name: {"enum": values} for name, values in choices.items()}
     return {"allOf": [{"type": "object", "properties": own, "required": list(own)}, tail]}

@@ -166,7 +166,7 @@ def read_frame(received: str | bytes) -> Iterator[Message | Unreadable]:
 
 
 def read_flat(data: bytes) -> list[Message] | None:
-    """A batch of well-formed commands with hardly anything nested in them; None for any other frame.
+    """Read a batch of well-formed commands with hardly any nesting; None for any other frame.
 
     Nearly every batch is one. That it holds no more than it may shows in its brackets and commas alone: each
     command opens one, so few are left to be nested, and there are no more members than commas and brackets.

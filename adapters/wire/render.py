@@ -15,8 +15,6 @@ from msgspec import UNSET
 from adapters.runtime.times import EPOCH, MICROSECONDS
 from adapters.wire import responses
 from kernel.answers import (
-    AmmRunning,
-    AmmStoppedNow,
     BalanceMoved,
     BatchCancelled,
     Burned,
@@ -26,15 +24,12 @@ from kernel.answers import (
     OrderNow,
     Outcome,
     Placed,
-    Proposed,
     Replaced,
-    Resolved,
 )
-from kernel.codes import AMM_ID, PAIR_CENTS, Direction, MarketStatus
+from kernel.codes import PAIR_CENTS, Direction, MarketStatus
 from kernel.commands import OrderTerms
 from kernel.events import Fact, Fill, trade_name
 from kernel.life import UNRESOLVED
-from kernel.orders import order_now
 from kernel.state import Account, Holding, Market, Position
 
 # Times and displays
@@ -179,12 +174,6 @@ def outcome(decided: Outcome, *, display: bool = True) -> tuple[int, msgspec.Str
             return 200, burned(answer, display=display)
         case Minted() as answer:
             return 200 if answer.repeated else 201, minted(answer, display=display)
-        case AmmRunning() as answer:
-            return 201, amm_running(answer)
-        case AmmStoppedNow() as answer:
-            return 200, amm_stopped(answer)
-        case Resolved() as answer:
-            return 200, resolved(answer, display=display)
         case _:
             raise AssertionError(f"no shape for {decided.answer}")
 
@@ -279,61 +268,6 @@ def withdrawn(answer: BalanceMoved) -> responses.WithdrawnShape:
     )
 
 
-def amm_running(answer: AmmRunning) -> responses.AmmRunningShape:
-    return responses.AmmRunningShape(
-        answer.market_id,
-        AMM_ID,
-        answer.initial_budget,
-        answer.initial_mint_quantity,
-        "EXPLORATION",
-        time(answer.started_at),
-    )
-
-
-def amm_stopped(answer: AmmStoppedNow) -> responses.AmmStoppedShape:
-    return responses.AmmStoppedShape(
-        answer.market_id,
-        answer.stop_mode,
-        answer.cancelled_orders_count,
-        answer.remaining_yes_inventory,
-        answer.remaining_no_inventory,
-        answer.remaining_balance,
-        time(answer.stopped_at),
-    )
-
-
-def resolved(answer: Resolved, *, display: bool = True) -> responses.ResolvedShape:
-    paid = answer.settlement
-    settlement = None
-    if paid is not None:
-        settlement = responses.SettlementShape(
-            "COMPLETED",
-            time(paid.settled_at),
-            paid.total_payout,
-            dollars(paid.total_payout) if display else UNSET,
-            paid.winners_count,
-            paid.cancelled_orders_count,
-            paid.cancelled_orders_unfrozen,
-        )
-    return responses.ResolvedShape(answer.market_id, answer.result, time(answer.resolved_at), settlement)
-
-
-def proposed(answer: Proposed) -> responses.ProposedShape:
-    return responses.ProposedShape(proposal(answer))
-
-
-def proposal(waiting: Proposed) -> responses.ProposalShape:
-    return responses.ProposalShape(
-        waiting.proposal_id,
-        waiting.action,
-        waiting.market_id,
-        waiting.request,
-        waiting.by,
-        time(waiting.created_at),
-        time(waiting.expires_at),
-    )
-
-
 # What is live
 
 
@@ -356,12 +290,6 @@ def market_item(market: Market) -> responses.MarketItemShape:
 
 def market(market: Market, *, display: bool = True) -> responses.MarketShape:
     return responses.MarketShape(**market_members(market, display=display))
-
-
-def admin_market(market: Market) -> responses.AdminMarketShape:
-    return responses.AdminMarketShape(
-        **market_members(market, display=True), amm_authorized=market.amm_authorized
-    )
 
 
 def market_item_members(market: Market, *, display: bool) -> dict[str, Any]:
@@ -448,28 +376,6 @@ def holding(held: Holding, *, display: bool) -> responses.HoldingShape:
     )
 
 
-def live_orders(held: Position | None) -> list[responses.OrderShape]:
-    """A user's open orders of one market, in acceptance order."""
-    return [order(order_now(resting)) for resting in held.live] if held is not None else []
-
-
-def stats(market: Market) -> responses.StatsShape:
-    return responses.StatsShape(
-        market.id,
-        market.status,
-        market.reserve,
-        market.pnl_pool,
-        market.yes_shares,
-        market.no_shares,
-        market.book.count,
-        sum(market.trades.values()),
-        market.traded_volume,
-        dict(market.trades),
-        market.fees,
-        len(market.traders),
-    )
-
-
 def matching(markets: Iterable[Market]) -> responses.MatchingShape:
     shown = {
         each.id: responses.MatchingMarketShape(each.status, True, each.book.count)
@@ -480,24 +386,4 @@ def matching(markets: Iterable[Market]) -> responses.MatchingShape:
     halted = statuses.count(MarketStatus.HALTED)
     return responses.MatchingShape(
         "degraded" if halted else "healthy", halted, statuses.count(MarketStatus.ACTIVE), shown
-    )
-
-
-def amm_markets(markets: Iterable[Market]) -> responses.AmmMarketsShape:
-    return responses.AmmMarketsShape(
-        [
-            responses.AmmMarketShape(
-                each.id,
-                run.status.value,
-                run.initial_budget,
-                run.initial_price,
-                run.config_override,
-                time(run.first_started_at),
-                time(run.started_at),
-                time_or_null(run.stopped_at),
-                run.stop_mode,
-            )
-            for each in markets
-            if (run := each.amm) is not None
-        ]
     )

@@ -4,17 +4,14 @@ The published API description is made from them. Members ending `_display` are f
 leaves them out, which is what UNSET does to a member.
 """
 
-import enum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta, UnsetType
 
 from kernel.codes import (
-    AdminAction,
     BookType,
     CancelReason,
-    CircuitBreakerTrigger,
     Direction,
     FrozenAssetType,
     LedgerEntryType,
@@ -24,7 +21,6 @@ from kernel.codes import (
     ReferenceType,
     ResolutionResult,
     Side,
-    StopMode,
     TimeInForce,
     TradeScenario,
 )
@@ -160,103 +156,6 @@ class BurnedShape(Shape, frozen=True):
     """Asked for before under the same key: these are the numbers of that time, and nothing happened now."""
 
 
-class AmmRunningShape(Shape, frozen=True):
-    market_id: str
-    amm_user_id: Id
-    initial_budget_cents: int
-    initial_mint_quantity: int
-    phase: Literal["EXPLORATION"]
-    started_at: Time
-
-
-class AmmStoppedShape(Shape, frozen=True):
-    market_id: str
-    stop_mode: StopMode
-    cancelled_orders_count: int
-    remaining_yes_inventory: int
-    remaining_no_inventory: int
-    remaining_balance_cents: int
-    stopped_at: Time
-
-
-class AmmMarketShape(Shape, frozen=True):
-    market_id: str
-    status: Literal["RUNNING", "STOPPED"]
-    initial_budget_cents: int
-    initial_price_cents: int
-    config_override: dict[str, Any]
-    first_started_at: Time
-    started_at: Time
-    stopped_at: Time | None
-    stop_mode: StopMode | None
-
-
-class AmmMarketsShape(Shape, frozen=True):
-    items: list[AmmMarketShape]
-
-
-# Who somebody is
-
-
-class RegisteredShape(Shape, frozen=True):
-    user_id: Id
-    username: str
-    email: str
-    created_at: Time
-
-
-class AccountType(enum.StrEnum):
-    USER = "USER"
-    ADMIN = "ADMIN"
-    SYSTEM_BOT = "SYSTEM_BOT"
-
-
-class UserShape(Shape, frozen=True):
-    user_id: Id
-    username: str
-    email: str
-    account_type: AccountType
-
-
-class RefreshedShape(Shape, frozen=True, kw_only=True):
-    access_token: str
-    refresh_token: str | UnsetType = UNSET
-    """Good for one use. Absent where a cookie holds it."""
-    token_type: Literal["Bearer"]
-    expires_in: int
-
-
-class LoggedInShape(RefreshedShape, frozen=True, kw_only=True):
-    user: UserShape
-
-
-class NothingShape(Shape, frozen=True):
-    """It is done; there is no more to say."""
-
-
-class SessionShape(Shape, frozen=True):
-    session_id: Id
-    created_at: Time
-    last_used_at: Time
-    current: bool
-    """Whether the request's own token belongs to it."""
-
-
-class SessionsShape(Shape, frozen=True):
-    items: list[SessionShape]
-
-
-class ServiceTokenShape(Shape, frozen=True):
-    service_token: str
-    token_type: Literal["Bearer"]
-    expires_in: int
-
-
-class UserActiveShape(Shape, frozen=True):
-    user_id: Id
-    is_active: bool
-
-
 # Cash
 
 
@@ -335,10 +234,6 @@ class MarketShape(MarketItemShape, frozen=True, kw_only=True):
     updated_at: Time
 
 
-class AdminMarketShape(MarketShape, frozen=True, kw_only=True):
-    amm_authorized: bool
-
-
 class LevelShape(Shape, frozen=True):
     price_cents: int
     total_quantity: int
@@ -366,72 +261,6 @@ class MarketTradeShape(Shape, frozen=True):
     scenario: TradeScenario
     aggressor_side: Direction
     executed_at: Time
-
-
-class SettlementShape(Shape, frozen=True):
-    status: Literal["COMPLETED"]
-    settled_at: Time
-    total_payout_cents: int
-    total_payout_display: Display
-    winners_count: int
-    cancelled_orders_count: int
-    cancelled_orders_unfrozen_cents: int
-
-
-class ResolvedShape(Shape, frozen=True):
-    market_id: str
-    resolution_result: ResolutionResult
-    resolved_at: Time
-    settlement: SettlementShape | None
-
-
-class ProposalShape(Shape, frozen=True):
-    """What one administrator asked for; another has to ask for the very same."""
-
-    proposal_id: int
-    action: AdminAction
-    market_id: str
-    request: dict[str, Any]
-    """As it was asked for, defaults filled in."""
-    proposed_by: str
-    created_at: Time
-    expires_at: Time
-
-
-class ProposedShape(Shape, frozen=True):
-    """Nothing has happened yet: a second administrator is needed."""
-
-    proposal: ProposalShape
-
-
-class ProposalsShape(Shape, frozen=True):
-    items: list[ProposalShape]
-
-
-class StatsShape(Shape, frozen=True):
-    market_id: str
-    status: MarketStatus
-    reserve_balance_cents: int
-    pnl_pool_cents: int
-    total_yes_shares: int
-    total_no_shares: int
-    active_orders_count: int
-    total_trades_count: int
-    total_volume: int
-    trades_by_scenario: dict[TradeScenario, int]
-    total_fees_collected_cents: int
-    unique_traders: int
-
-
-class BreakerShape(Shape, frozen=True):
-    id: int
-    market_id: str
-    trigger_reason: CircuitBreakerTrigger
-    context: msgspec.Raw
-    resolved_at: Time | None
-    resolved_by: str | None
-    resolution_note: str | None
-    triggered_at: Time
 
 
 # Positions and trades
@@ -477,22 +306,6 @@ class TradeShape(Shape, frozen=True, kw_only=True):
     realized_pnl_cents: int | None
     realized_pnl_display: str | UnsetType | None
     executed_at: Time
-
-
-# Operation
-
-
-class CheckShape(Shape, frozen=True):
-    name: str
-    description: str
-    passed: bool
-    details: dict[str, Any]
-
-
-class InvariantsShape(Shape, frozen=True):
-    verified_at: Time
-    all_passed: bool
-    checks: list[CheckShape]
 
 
 class MatchingMarketShape(Shape, frozen=True):

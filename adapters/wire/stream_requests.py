@@ -27,7 +27,7 @@ Cid = Annotated[int, Meta(ge=0, le=CID_MAX)]
 
 
 def message_of(body: type[msgspec.Struct], op: str) -> type[msgspec.Struct]:
-    """A body of REST as the command stream says it: with a cid, and the name of the command."""
+    """Make the message type of a REST body: with a cid, and the name of the command as its tag."""
     name = op.title().replace("_", "")
     cid = ("cid", Cid)
     return msgspec.defstruct(name, [cid], bases=(body,), frozen=True, kw_only=True, tag_field="op", tag=op)

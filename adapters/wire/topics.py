@@ -64,7 +64,7 @@ class Role(enum.StrEnum):
 
 
 class Party(msgspec.Struct, frozen=True, gc=False):
-    """One side of a trade; its ids are null for whom they are none of their business."""
+    """One side of a trade; its ids are null for everybody else."""
 
     user_id: str | None
     order_id: str | None
@@ -90,7 +90,7 @@ class TradeExecuted(msgspec.Struct, frozen=True, tag_field="event_type", tag="TR
     trade: TradeDetail
 
     def seen_by(self, user_id: str) -> "TradeExecuted":
-        """The same, without the ids of a party that is somebody else."""
+        """The event without the ids of the other party."""
         trade = self.trade
         return TradeExecuted(
             self.event_id,
@@ -176,7 +176,7 @@ def topic_events(fact: Fact, orders: Mapping[str, Order]) -> list[TopicEvent]:
 
 
 def owners_of(fact: Fact, orders: Mapping[str, Order]) -> tuple[str, ...] | None:
-    """The users to whom the events of a fact are private, without translating it; None if it has none."""
+    """The users to whom a fact's events are private, without translating it; None if it has no events."""
     found = TRANSLATIONS.get(type(fact.event))
     return found.owners(fact.event, orders) if found is not None else None
 

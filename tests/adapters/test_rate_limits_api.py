@@ -13,7 +13,7 @@ from adapters.access.tokens import Claims, TokenType
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings, load_settings
 from adapters.runtime.times import MINUTE
-from adapters.wire.responses import AccountType
+from adapters.wire.user_responses import AccountType
 from kernel.codes import AMM_ID
 from kernel.journal import MemoryJournal
 from tests.adapters import serving, streaming

@@ -18,8 +18,8 @@ import trio_websocket
 from adapters.access.identity import Identities, Principal
 from adapters.access.tokens import TokenType, fresh_name, hash_of
 from adapters.runtime.clock import Clock
-from adapters.wire.responses import AccountType
 from adapters.wire.status import RefusedError
+from adapters.wire.user_responses import AccountType
 from amm.live.connection import CommandStream
 from amm.live.credentials import Credentials
 from kernel.codes import AMM_ID

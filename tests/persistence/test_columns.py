@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from adapters.wire import responses
+from adapters.wire import admin_responses, responses
 from persistence.postgres.columns import NAME, TIME, Column, Table, packer
 from persistence.postgres.database import Connection
 from persistence.tables.columns import CIRCUIT_BREAKER_EVENTS, LEDGER_ENTRIES, ORDERS, TABLES
@@ -14,7 +14,7 @@ CALLED = {"timestamp with time zone": "timestamptz"}
 SHAPES = {
     responses.OrderShape: ORDERS,
     responses.LedgerEntryShape: LEDGER_ENTRIES,
-    responses.BreakerShape: CIRCUIT_BREAKER_EVENTS,
+    admin_responses.BreakerShape: CIRCUIT_BREAKER_EVENTS,
 }
 """What is shown as it stands in a table."""
 

@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.wire import render, render_rows
+from adapters.wire import render, render_admin, render_rows
 from adapters.wire.topics import topic_events
 from kernel.answers import Refusal, Unfinished
 from kernel.bounds import free_form
@@ -118,11 +118,11 @@ async def test_it_comes_through_everything(db: Database, connection: Connection)
     assert await contents(connection) == before
     told: list[Any] = [event.payload for fact in facts for event in topic_events(fact, exchange.orders)]
     for market in exchange.markets.values():
-        told += [render.admin_market(market), render.stats(market), render.book(market, 99)]
+        told += [render_admin.admin_market(market), render_admin.stats(market), render.book(market, 99)]
         told += [render.position(held) for held in market.positions.values()]
     told += [render.balance(account) for account in exchange.accounts.values()]
     told += [render.order(order_now(order)) for order in exchange.orders.values()]
-    told.append(render.amm_markets(exchange.markets.values()))
+    told.append(render_admin.amm_markets(exchange.markets.values()))
     for table, shaped in (
         (CIRCUIT_BREAKER_EVENTS, render_rows.breaker_row),
         (LEDGER_ENTRIES, render_rows.ledger_row),

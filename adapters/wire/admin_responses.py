@@ -1,0 +1,144 @@
+"""What administrators receive, and the market maker about its own runs and tokens."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from adapters.wire.responses import Display, Id, MarketShape, Shape, Time
+from kernel.codes import (
+    AdminAction,
+    CircuitBreakerTrigger,
+    MarketStatus,
+    ResolutionResult,
+    StopMode,
+    TradeScenario,
+)
+
+
+class AmmRunningShape(Shape, frozen=True):
+    market_id: str
+    amm_user_id: Id
+    initial_budget_cents: int
+    initial_mint_quantity: int
+    phase: Literal["EXPLORATION"]
+    started_at: Time
+
+
+class AmmStoppedShape(Shape, frozen=True):
+    market_id: str
+    stop_mode: StopMode
+    cancelled_orders_count: int
+    remaining_yes_inventory: int
+    remaining_no_inventory: int
+    remaining_balance_cents: int
+    stopped_at: Time
+
+
+class AmmMarketShape(Shape, frozen=True):
+    market_id: str
+    status: Literal["RUNNING", "STOPPED"]
+    initial_budget_cents: int
+    initial_price_cents: int
+    config_override: dict[str, Any]
+    first_started_at: Time
+    started_at: Time
+    stopped_at: Time | None
+    stop_mode: StopMode | None
+
+
+class AmmMarketsShape(Shape, frozen=True):
+    items: list[AmmMarketShape]
+
+
+class ServiceTokenShape(Shape, frozen=True):
+    service_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+
+
+class UserActiveShape(Shape, frozen=True):
+    user_id: Id
+    is_active: bool
+
+
+class AdminMarketShape(MarketShape, frozen=True, kw_only=True):
+    amm_authorized: bool
+
+
+class SettlementShape(Shape, frozen=True):
+    status: Literal["COMPLETED"]
+    settled_at: Time
+    total_payout_cents: int
+    total_payout_display: Display
+    winners_count: int
+    cancelled_orders_count: int
+    cancelled_orders_unfrozen_cents: int
+
+
+class ResolvedShape(Shape, frozen=True):
+    market_id: str
+    resolution_result: ResolutionResult
+    resolved_at: Time
+    settlement: SettlementShape | None
+
+
+class ProposalShape(Shape, frozen=True):
+    """What one administrator asked for; another has to ask for the very same."""
+
+    proposal_id: int
+    action: AdminAction
+    market_id: str
+    request: dict[str, Any]
+    """As it was asked for, defaults filled in."""
+    proposed_by: str
+    created_at: Time
+    expires_at: Time
+
+
+class ProposedShape(Shape, frozen=True):
+    """Nothing has happened yet: a second administrator is needed."""
+
+    proposal: ProposalShape
+
+
+class ProposalsShape(Shape, frozen=True):
+    items: list[ProposalShape]
+
+
+class StatsShape(Shape, frozen=True):
+    market_id: str
+    status: MarketStatus
+    reserve_balance_cents: int
+    pnl_pool_cents: int
+    total_yes_shares: int
+    total_no_shares: int
+    active_orders_count: int
+    total_trades_count: int
+    total_volume: int
+    trades_by_scenario: dict[TradeScenario, int]
+    total_fees_collected_cents: int
+    unique_traders: int
+
+
+class BreakerShape(Shape, frozen=True):
+    id: int
+    market_id: str
+    trigger_reason: CircuitBreakerTrigger
+    context: msgspec.Raw
+    resolved_at: Time | None
+    resolved_by: str | None
+    resolution_note: str | None
+    triggered_at: Time
+
+
+class CheckShape(Shape, frozen=True):
+    name: str
+    description: str
+    passed: bool
+    details: dict[str, Any]
+
+
+class InvariantsShape(Shape, frozen=True):
+    verified_at: Time
+    all_passed: bool
+    checks: list[CheckShape]

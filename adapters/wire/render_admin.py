@@ -1,0 +1,108 @@
+"""Renders what administrators see: the ends of markets, proposals, statistics, the market maker's runs."""
+
+from collections.abc import Iterable
+
+from adapters.wire import admin_responses, render
+from kernel.answers import AmmRunning, AmmStoppedNow, Proposed, Resolved
+from kernel.codes import AMM_ID
+from kernel.state import Market
+
+
+def amm_running(answer: AmmRunning) -> admin_responses.AmmRunningShape:
+    return admin_responses.AmmRunningShape(
+        answer.market_id,
+        AMM_ID,
+        answer.initial_budget,
+        answer.initial_mint_quantity,
+        "EXPLORATION",
+        render.time(answer.started_at),
+    )
+
+
+def amm_stopped(answer: AmmStoppedNow) -> admin_responses.AmmStoppedShape:
+    return admin_responses.AmmStoppedShape(
+        answer.market_id,
+        answer.stop_mode,
+        answer.cancelled_orders_count,
+        answer.remaining_yes_inventory,
+        answer.remaining_no_inventory,
+        answer.remaining_balance,
+        render.time(answer.stopped_at),
+    )
+
+
+def resolved(answer: Resolved) -> admin_responses.ResolvedShape:
+    paid = answer.settlement
+    settlement = None
+    if paid is not None:
+        settlement = admin_responses.SettlementShape(
+            "COMPLETED",
+            render.time(paid.settled_at),
+            paid.total_payout,
+            render.dollars(paid.total_payout),
+            paid.winners_count,
+            paid.cancelled_orders_count,
+            paid.cancelled_orders_unfrozen,
+        )
+    return admin_responses.ResolvedShape(
+        answer.market_id, answer.result, render.time(answer.resolved_at), settlement
+    )
+
+
+def proposed(answer: Proposed) -> admin_responses.ProposedShape:
+    return admin_responses.ProposedShape(proposal(answer))
+
+
+def proposal(waiting: Proposed) -> admin_responses.ProposalShape:
+    return admin_responses.ProposalShape(
+        waiting.proposal_id,
+        waiting.action,
+        waiting.market_id,
+        waiting.request,
+        waiting.by,
+        render.time(waiting.created_at),
+        render.time(waiting.expires_at),
+    )
+
+
+def admin_market(market: Market) -> admin_responses.AdminMarketShape:
+    return admin_responses.AdminMarketShape(
+        **render.market_members(market, display=True), amm_authorized=market.amm_authorized
+    )
+
+
+def stats(market: Market) -> admin_responses.StatsShape:
+    return admin_responses.StatsShape(
+        market.id,
+        market.status,
+        market.reserve,
+        market.pnl_pool,
+        market.yes_shares,
+        market.no_shares,
+        market.book.count,
+        sum(market.trades.values()),
+        market.traded_volume,
+        dict(market.trades),
+        market.fees,
+        len(market.traders),
+    )
+
+
+def amm_markets(markets: Iterable[Market]) -> admin_responses.AmmMarketsShape:
+    return admin_responses.AmmMarketsShape(
+        [
+            admin_responses.AmmMarketShape(
+                each.id,
+                run.status.value,
+                run.initial_budget,
+                run.initial_price,
+                run.config_override,
+                render.time(run.first_started_at),
+                render.time(run.started_at),
+                render.time_or_null(run.stopped_at),
+                run.stop_mode,
+            )
+            for each in markets
+            if (run := each.amm) is not None
+        ]
+    )
