@@ -164,7 +164,7 @@ def fill(state: State, fact: Fact, event: Fill) -> None:
 
 
 def close(order: Order, reason: CancelReason, at: int) -> None:
-    assert order.is_live, f"{order.id} is {order.status}"
+    assert order.frozen > 0, f"{order.id} is {order.status}"
     if order.terms.time_in_force is GTC:
         order.market.leave(order)
         order.market.book_changed_at = at

@@ -58,8 +58,6 @@ class HalfBook(Generic[Order]):
     def add(self, order: Order) -> None:
         """Join the back of the queue at the order's price."""
         assert order.remaining > 0
-        assert order.ahead is None
-        assert order.behind is None
         price = order.book_price
         ahead = self.last[price]
         if ahead is None:
@@ -88,10 +86,9 @@ class HalfBook(Generic[Order]):
             order.behind = None
         if ahead is behind:  # both None: it stood alone
             self.mask ^= 1 << price
-        self.totals[price] -= order.remaining
+        left = self.totals[price] = self.totals[price] - order.remaining
+        assert left >= 0
         self.count -= 1
-        assert self.totals[price] >= 0
-        assert self.count >= 0
 
     def queue(self, price: int) -> Iterator[Order]:
         """Who rests at a price, oldest first."""

@@ -521,7 +521,6 @@ class State:
     def open_order(self, position: Position, fact: Fact, event: OrderAccepted, terms: OrderTerms) -> Order:
         """An accepted order comes to be; it does not rest yet."""
         account = position.account
-        assert event.order_id not in self.orders
         assert event.client_order_id not in account.orders
         order = Order(
             event.book_price,
