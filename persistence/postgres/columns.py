@@ -202,7 +202,7 @@ def packer(columns: Sequence[Column], *, of: int | None) -> Packer:
     """A function that packs these columns, after a header if they begin a row `of` so many columns.
 
     It is generated as source and compiled, as `attrs` does with `__init__`: millions of rows go through it,
-    and a loop over the columns would take twice as long.
+    and a loop over the columns takes 1.7 times as long.
     """
     known: dict[str, Any] = {"null": packing.null}
     pieces: list[str] = []
