@@ -166,18 +166,21 @@ def read_frame(received: str | bytes) -> Iterator[Message | Unreadable]:
 
 
 def read_flat(data: bytes) -> list[Message] | None:
-    """Read a batch of well-formed commands with hardly any nesting; None for any other frame.
+    """Well-formed commands with hardly anything nested in them; None for any other frame.
 
-    Nearly every batch is one. That it holds no more than it may shows in its brackets and commas alone: each
+    Nearly every frame is one. That it holds no more than it may shows in its brackets and commas alone: each
     command opens one, so few are left to be nested, and there are no more members than commas and brackets.
     """
     opens = data.count(b"[") + data.count(b"{")
     if opens + data.count(b",") > MEMBERS_MAX:
         return None
     try:
-        if len(JSON.decode_batch(data)) > COMMANDS_MAX:
+        if data.startswith(b"{"):
+            messages = [JSON.decode(data)]
+        elif len(JSON.decode_batch(data)) <= COMMANDS_MAX:
+            messages = decode_batch(data)
+        else:
             return None
-        messages = decode_batch(data)
     except (ValueError, RecursionError):
         return None
     return messages if opens - len(messages) < DEPTH_MAX else None
