@@ -30,7 +30,7 @@ PING_EVERY: Final = 20.0
 SILENCE_MAX: Final = 60.0
 CLOSING: Final = 5.0
 """Seconds that a close may take: to send what is under way, and to receive the client's close frame."""
-EVENTS_A_TURN: Final = 64
+EVENTS_A_TURN: Final = 256
 """Frames handled before other tasks get a turn: many tiny ones must not hold up the exchange."""
 EVENTS_AFTER_CLOSE: Final = 256
 """Frames that are searched for the client's close frame; any later ones are ignored."""

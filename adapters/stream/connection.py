@@ -54,10 +54,10 @@ AUTH_FRAME_MAX: Final = 4096
 AUTH_TIMEOUT: Final = 5.0
 """Seconds that a connection without a token has for its `auth`."""
 HEARTBEAT: Final = HEARTBEAT_MS / 1000
-COMMANDS_A_TURN: Final = 256
-"""Commands read or admitted before other tasks get a turn: a millisecond or two in any case."""
-WRONG: Final = 8
-"""A malformed command counts as this many: finding out what is wrong with it takes as long."""
+COMMANDS_A_TURN: Final = 1024
+"""Commands admitted before others get their turn: some milliseconds, whatever they are."""
+WRONG: Final = 32
+"""As so many counts a command that is wrong, since finding out why takes as long."""
 
 
 class Hub(ResultDispatcher, Protocol):
@@ -193,9 +193,10 @@ class Connection:
             read.append(operation)
             if operation.cid is None:
                 break
-            self._since_turn += WRONG if type(operation) is Unreadable else 1
-            if self._since_turn >= COMMANDS_A_TURN:
-                await self._give_way()
+            if type(operation) is Unreadable:
+                self._since_turn += WRONG
+                if self._since_turn >= COMMANDS_A_TURN:
+                    await self._give_way()
         return read
 
     async def _give_way(self) -> None:
