@@ -1,5 +1,6 @@
 """A user's cash and shares: balance, deposits, withdrawals, ledger, positions, trades."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -49,25 +50,9 @@ class LedgerQuery(PageQuery, frozen=True, kw_only=True):
     market_id: Text | None = None
 
 
-async def get_ledger(
-    server: Server, call: Call[EmptyBody, LedgerQuery]
-) -> Reply[Page[responses.LedgerEntryShape]]:
-    """One's own ledger, newest first: every change of the available balance, as a chain."""
-    query = call.query
+def ledger_filters(query: LedgerQuery) -> Mapping[str, Any]:
     entry_types = one_of(LedgerEntryType, query.entry_type, "entry_type")
-    before = read_number(query.cursor)
-    history = await server.history_as_of(call.durable)
-    rows = await history.newest(
-        "ledger_entries",
-        {"user_id": call.user.user_id},
-        {"entry_type": entry_types, "market_id": query.market_id},
-        before=before,
-        limit=query.limit + 1,
-    )
-    if rows is None:
-        raise bad_cursor()
-    data = page(rows, query.limit, render_rows.ledger_row, lambda row: cursor_at(str(row["id"])))
-    return Reply(data, journal_id=call.durable)
+    return {"entry_type": entry_types, "market_id": query.market_id}
 
 
 class PositionsQuery(msgspec.Struct, frozen=True, kw_only=True):

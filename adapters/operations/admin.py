@@ -9,8 +9,7 @@ from adapters.operations.audit import audit_halted_market, verify
 from adapters.operations.lookups import find_market
 from adapters.operations.operation import Call, NoQuery, Reply, from_memory
 from adapters.service.server import Server, refused
-from adapters.wire import admin_responses, render_admin, render_rows
-from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, page, read_number
+from adapters.wire import admin_responses, render_admin
 from adapters.wire.requests import (
     ActiveBody,
     AuthorizationBody,
@@ -175,22 +174,6 @@ def get_proposals(server: Server, call: Call[EmptyBody, NoQuery]) -> admin_respo
 def get_stats(server: Server, call: Call[EmptyBody, NoQuery]) -> admin_responses.StatsShape:
     """What a market has done so far, in numbers."""
     return render_admin.stats(find_market(server, call))
-
-
-async def get_breakers(
-    server: Server, call: Call[EmptyBody, PageQuery]
-) -> Reply[Page[admin_responses.BreakerShape]]:
-    """Every time the market was halted for a fault or by hand, newest first."""
-    market, query = find_market(server, call), call.query
-    before = read_number(query.cursor)
-    history = await server.history_as_of(call.durable)
-    rows = await history.newest(
-        "circuit_breaker_events", {"market_id": market.id}, {}, before=before, limit=query.limit + 1
-    )
-    if rows is None:
-        raise bad_cursor()
-    data = page(rows, query.limit, render_rows.breaker_row, lambda row: cursor_at(str(row["id"])))
-    return Reply(data, journal_id=call.durable)
 
 
 async def start_amm(server: Server, call: Call[StartAmmBody, NoQuery]) -> Reply[Any]:

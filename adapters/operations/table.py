@@ -10,6 +10,7 @@ from adapters.access.rate_limits import Bucket
 from adapters.operations import account, admin, markets, orders, users
 from adapters.operations import market_maker as amm
 from adapters.operations.execution import command
+from adapters.operations.listing import listing, of_caller, of_market
 from adapters.operations.operation import (
     AnyOperation,
     AnyRoute,
@@ -123,13 +124,17 @@ OPERATIONS: Final[list[AnyOperation]] = [
         NO_ACCOUNT,
         Code.INSUFFICIENT_BALANCE,
     ),
-    get(
+    listing(
         "/account/ledger",
-        account.get_ledger,
+        "get_ledger",
+        "One's own ledger, newest first: every change of the available balance, as a chain.",
         USER,
         QUERY,
-        Page[responses.LedgerEntryShape],
-        account.LedgerQuery,
+        responses.LedgerEntryShape,
+        "ledger_entries",
+        of_caller,
+        query=account.LedgerQuery,
+        filters=account.ledger_filters,
     ),
     get(
         "/positions",
@@ -408,13 +413,15 @@ OPERATIONS: Final[list[AnyOperation]] = [
         NoQuery,
         NO_MARKET,
     ),
-    get(
+    listing(
         "/admin/markets/{market_id}/circuit-breakers",
-        admin.get_breakers,
+        "get_breakers",
+        "Every time the market was halted for a fault or by hand, newest first.",
         ADMIN,
         Bucket.ADMIN,
-        Page[admin_responses.BreakerShape],
-        PageQuery,
+        admin_responses.BreakerShape,
+        "circuit_breaker_events",
+        of_market,
         NO_MARKET,
     ),
     get("/admin/proposals", admin.get_proposals, ADMIN, QUERY, admin_responses.ProposalsShape, NoQuery),

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 import msgspec.inspect
 
-from adapters.wire import admin_responses, responses
+from adapters.wire import responses
 from adapters.wire.render import dollars, gain
 from kernel.answers import OrderNow
 from kernel.codes import BookType, Direction, Side, TradeScenario
@@ -71,8 +71,6 @@ def conversion(kind: msgspec.inspect.Type) -> Callable[[Any], Any] | None:
 
 
 order_row: Final = shaped(responses.OrderShape)
-ledger_row: Final = shaped(responses.LedgerEntryShape)
-breaker_row: Final = shaped(admin_responses.BreakerShape)
 
 
 def order_trade_row(row: Row, now: OrderNow) -> responses.OrderTradeShape:

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.wire import render, render_admin, render_rows
+from adapters.wire.admin_responses import BreakerShape
+from adapters.wire.responses import LedgerEntryShape
 from adapters.wire.topics import topic_events
 from kernel.answers import Refusal, Unfinished
 from kernel.bounds import free_form
@@ -124,8 +126,8 @@ async def test_it_comes_through_everything(db: Database, connection: Connection)
     told += [render.order(order_now(order)) for order in exchange.orders.values()]
     told.append(render_admin.amm_markets(exchange.markets.values()))
     for table, shaped in (
-        (CIRCUIT_BREAKER_EVENTS, render_rows.breaker_row),
-        (LEDGER_ENTRIES, render_rows.ledger_row),
+        (CIRCUIT_BREAKER_EVENTS, render_rows.shaped(BreakerShape)),
+        (LEDGER_ENTRIES, render_rows.shaped(LedgerEntryShape)),
         (ORDERS, render_rows.order_row),
     ):
         rows = await connection.fetch(f"SELECT {table.told} FROM {table.name}")
