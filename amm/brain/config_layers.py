@@ -240,25 +240,29 @@ def _start_problems(start: Start) -> Iterator[str]:
 
 
 def _read_layer(layer: Layer, problems: list[str]) -> dict[str, Any]:
-    """Return the layer's good values in stored units; append a line for each bad one."""
+    """Return the layer's good values in stored units; append a line for each bad one, in their order."""
     found: dict[str, tuple[str, Any]] = {}
+    wrong: dict[str, str] = {}
     for written, raw in _flatten(layer.values):
         key = ALIASES.get(written, written)
         if key in LOCKED_KEYS:
-            problems.append(f"{layer.name}: {written} is fixed by the start command")
+            wrong[written] = f"{written} is fixed by the start command"
         elif key not in PARAMETERS:
-            problems.append(f"{layer.name}: {written} is not a parameter{_nearest(written)}")
+            wrong[written] = f"{written} is not a parameter{_nearest(written)}"
         elif key in SHARED_KEYS and not layer.is_shared:
-            problems.append(f"{layer.name}: {written} holds for all markets; it belongs outside of any")
+            wrong[written] = f"{written} holds for all markets; it belongs outside of any"
         elif key in found:
-            problems.append(f"{layer.name}: {key} is given twice")
+            wrong[written] = f"{key} is given twice"
         else:
             found[key] = written, raw
     try:
         CONVERTER.structure(_nested({key: raw for key, (_, raw) in found.items()}), PARTIAL_CONFIG)
     except ClassValidationError as trouble:
         for key, fault in faults(trouble):
-            problems.append(f"{layer.name}: {found.pop(key)[0]} {fault}")
+            written = found.pop(key)[0]
+            wrong[written] = f"{written} {fault}"
+    in_order = [written for written, _ in _flatten(layer.values)]
+    problems += [f"{layer.name}: {wrong[written]}" for written in sorted(wrong, key=in_order.index)]
     read = CONVERTER.structure(_nested({key: raw for key, (_, raw) in found.items()}), PARTIAL_CONFIG)
     return {key: value_of(read, key) for key in found}
 
