@@ -1,6 +1,7 @@
 """Commands over the stream: each answered once, when durable, in order, whatever it is mixed with."""
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,11 +13,12 @@ from trio.testing import wait_all_tasks_blocked
 
 from adapters.access.tokens import TokenType
 from adapters.stream.bounds import UnreadableFrameError
+from adapters.stream.lanes import TOGETHER
 from adapters.stream.messages import Unreadable, read_frame
 from adapters.wire.status import RefusedError
-from kernel.actors import INBOX
+from kernel.actors import INBOX, Actors, Request
 from kernel.codes import AMM_ID, Direction
-from kernel.commands import CreateMarket, MarketTerms
+from kernel.commands import AnyCommand, CreateMarket, MarketTerms
 from kernel.journal import MemoryJournal
 from tests.adapters.streaming import ANN, BEN, EVE, MESSAGES, ROOT, Client, a_place, running, wish
 
@@ -294,6 +296,24 @@ async def test_a_replacement_waits_behind_what_was_sent_ahead_of_it_to_the_old_o
         swept, late = await amm.results(2)
         assert (swept["cid"], swept["data"]["cancelled_count"]) == (100, 1)
         assert (late["cid"], late["code"], late["data"]["cancel_reason"]) == (101, 4006, "BATCH_CANCELLED")
+
+
+async def test_a_large_frame_is_decided_in_several_steps_and_in_its_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each of its commands may trade, so all of them in one step would hold up everybody else."""
+    sizes: list[int] = []
+    submit = Actors.submit
+
+    def noted(actors: Actors, commands: Sequence[AnyCommand], correlation_id: str) -> Request | None:
+        sizes.append(len(commands))
+        return submit(actors, commands, correlation_id)
+
+    async with running("M") as venue, venue.client() as ann:
+        monkeypatch.setattr(Actors, "submit", noted)
+        await ann.send(*[{"cid": cid, "op": "place", **wish(client_order_id=f"{cid}")} for cid in range(200)])
+        assert [result["cid"] for result in await ann.results(200)] == list(range(200))
+    assert sizes == [TOGETHER, 200 - TOGETHER]
 
 
 async def test_a_broken_connection_does_not_stop_what_was_received() -> None:
