@@ -27,9 +27,12 @@ def command(
     body: type[B],
     *codes: AnyCode,
     statuses: tuple[int, ...] = (200,),
-    op: str,
+    op: str | None,
 ) -> Route[B, NoQuery, S]:
-    """A route whose body becomes a command to the kernel, and whose answer is the kernel's."""
+    """A route whose body becomes a command to the kernel, and whose answer is the kernel's.
+
+    `op` is its name on the command stream; None if the stream says it in another way.
+    """
     return Route(
         name=name,
         caller=caller,
@@ -37,7 +40,7 @@ def command(
         body=body,
         answer=answer,
         codes=codes,
-        message=message_of(body, op),
+        message=message_of(body, op) if op is not None else None,
         summary=summary,
         method="POST",
         path=path,

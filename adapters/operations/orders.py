@@ -1,5 +1,6 @@
 """Placing, cancelling and looking at one's own orders."""
 
+from collections.abc import Iterable
 from heapq import merge
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from adapters.operations.operation import Call, NoQuery, Reply
 from adapters.service.server import Server
 from adapters.wire import render, render_rows, responses
 from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, one_of, page, read_cursor
-from adapters.wire.requests import EmptyBody, Text
+from adapters.wire.requests import ClientOrderId, EmptyBody, Text
 from kernel.answers import OrderNow
 from kernel.codes import Direction, OrderStatus, Side
 from kernel.commands import CancelOrder
@@ -35,6 +36,8 @@ class OrdersQuery(PageQuery, frozen=True, kw_only=True):
     """Names of statuses, separated by commas."""
     side: Side | None = None
     direction: Direction | None = None
+    client_order_id: ClientOrderId | None = None
+    """The one order of this name."""
 
 
 async def get_orders(server: Server, call: Call[EmptyBody, OrdersQuery]) -> Reply[Page[responses.OrderShape]]:
@@ -47,9 +50,9 @@ async def get_orders(server: Server, call: Call[EmptyBody, OrdersQuery]) -> Repl
         before = server.exchange.orders.get(read_cursor(query.cursor).id)
         if before is None or before.account is not account:
             raise bad_cursor()
-    if statuses is not None and LIVE.issuperset(statuses):
-        live = await live_orders(account, query, statuses, before)
-        data = page(live, query.limit, render.order, lambda now: cursor_at(now.order.id))
+    if query.client_order_id is not None or (statuses is not None and LIVE.issuperset(statuses)):
+        known = await remembered_orders(account, query, statuses, before)
+        data = page(known, query.limit, render.order, lambda now: cursor_at(now.order.id))
         return Reply(data, journal_id=await server.wait_durable(server.exchange.head))
     history = await server.history_as_of(call.durable)
     rows = await history.newest(
@@ -70,24 +73,18 @@ async def get_orders(server: Server, call: Call[EmptyBody, OrdersQuery]) -> Repl
     return Reply(data, journal_id=call.durable)
 
 
-async def live_orders(
-    account: Account, query: OrdersQuery, statuses: list[OrderStatus], before: Order | None
+async def remembered_orders(
+    account: Account, query: OrdersQuery, statuses: list[OrderStatus] | None, before: Order | None
 ) -> list[OrderNow]:
-    """Live orders from memory, newest first: as many as fit on a page, and one more.
+    """Orders from memory, newest first, as many as fit on a page, and one more: live ones, or one by name.
 
     There may be any number of them, and a filter may match none, so other tasks get a turn in between.
     """
-    resting = [
-        reversed(list(position.live))
-        for market_id, position in account.positions.items()
-        if query.market_id in (None, market_id) and position.live
-    ]
     found: list[OrderNow] = []
-    # Ids grow in the order of acceptance, which is that of each position's orders.
-    newest_first = merge(*resting, key=lambda order: order.id, reverse=True)
-    for place, order in enumerate(newest_first, 1):
+    for place, order in enumerate(candidates(account, query), 1):
         if (
-            order.status in statuses
+            query.market_id in (None, order.market.id)
+            and (statuses is None or order.status in statuses)
             and query.side in (None, order.terms.side)
             and query.direction in (None, order.terms.direction)
             and (before is None or order.id < before.id)
@@ -98,6 +95,20 @@ async def live_orders(
         if place % LOOKED_AT_ONCE == 0:
             await trio.lowlevel.checkpoint()
     return found
+
+
+def candidates(account: Account, query: OrdersQuery) -> Iterable[Order]:
+    """The order of the name that is asked for, whatever became of it; else the live ones, newest first."""
+    if query.client_order_id is not None:
+        named = account.orders.get(query.client_order_id)
+        return () if named is None else (named,)
+    resting = [
+        reversed(list(position.live))
+        for market_id, position in account.positions.items()
+        if query.market_id in (None, market_id) and position.live
+    ]
+    # Ids grow in the order of acceptance, which is that of each position's orders.
+    return merge(*resting, key=lambda order: order.id, reverse=True)
 
 
 async def get_order(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.OrderAndTradesShape]:

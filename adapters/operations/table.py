@@ -219,6 +219,19 @@ OPERATIONS: Final[list[AnyOperation]] = [
         NOT_OPEN,
         message=stream_requests.Cancel,
     ),
+    command(
+        "/orders/cancel",
+        "cancel_by_name",
+        "Take what is left of an own order off the book, by the name that its owner gave it.",
+        USER,
+        Bucket.CANCEL,
+        responses.CancelledShape,
+        requests.CancelByNameBody,
+        Code.ORDER_NOT_FOUND,
+        Code.ORDER_CLOSED,
+        NOT_OPEN,
+        op=None,
+    ),
     get(
         "/orders", orders.get_orders, USER, QUERY, Page[responses.OrderShape], orders.OrdersQuery, NO_ACCOUNT
     ),

@@ -190,6 +190,16 @@ class ReplaceBody(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class CancelByNameBody(msgspec.Struct, frozen=True, kw_only=True):
+    market_id: MarketId
+    client_order_id: ClientOrderId
+
+    def to_command(self, user_id: str, clock: Clock) -> commands.CancelByClientId:
+        return commands.CancelByClientId(
+            at=clock.now(), user_id=user_id, market_id=self.market_id, client_order_id=self.client_order_id
+        )
+
+
 class BatchCancelBody(msgspec.Struct, frozen=True, kw_only=True):
     market_id: MarketId
     cancel_scope: CancelScope | None = None

@@ -123,6 +123,11 @@ LEGAL: Final[dict[str, list[Ask]]] = {
     "POST /orders/{order_id}/cancel": [
         fine("POST /orders/{order_id}/cancel", lambda n: f"/orders/{resting_order(n)}/cancel")
     ],
+    "POST /orders/cancel": [
+        fine(
+            "POST /orders/cancel", members=lambda n: {"market_id": BIG, "client_order_id": f"rests-{200 + n}"}
+        )
+    ],
     "GET /orders": [
         fine("GET /orders", f"/orders?limit=100{more}", who=who)
         for more in (

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from tests.adapters.serving import Venue
+from tests.adapters.serving import Answer, Caller, Venue
 
 
 def test_two_buyers_of_opposite_outcomes_mint_and_see_it_each_from_their_side(the_venue: Venue) -> None:
@@ -278,6 +278,34 @@ def test_what_cannot_be_cancelled(the_venue: Venue) -> None:
     assert ann.post(f"/orders/{order_id}/cancel").verdict == (422, 3002)
 
 
+def test_an_order_is_cancelled_by_the_name_its_owner_gave_it(the_venue: Venue) -> None:
+    here, there = the_venue.market(), the_venue.market()
+    ann, ben = the_venue.user(10_000), the_venue.user(10_000)
+    order_id = ann.placed(here, "BUY YES 100 @60", client_order_id="mine")["order"]["id"]
+    ben.placed(there, "BUY YES 1 @10", client_order_id="mine")
+
+    def cancel(caller: Caller, market: str, name: str) -> Answer:
+        return caller.post("/orders/cancel", market_id=market, client_order_id=name)
+
+    for caller, market, name in (
+        (ann, here, "another"),
+        (ann, there, "mine"),
+        (ann, "nowhere", "mine"),
+        (ben, here, "mine"),
+    ):
+        assert cancel(caller, market, name).verdict == (404, 4004)
+    answer = cancel(ann, here, "mine")
+    assert answer.verdict == (200, 0)
+    assert (answer.data["order_id"], answer.data["status"]) == (order_id, "CANCELLED")
+    assert (answer.data["unfrozen_amount"], answer.data["remaining_quantity_cancelled"]) == (6012, 100)
+    assert cancel(ann, here, "mine").verdict == (422, 4006)
+    for wrong in ({}, {"market_id": here}, {"client_order_id": "mine"}, {"order_id": order_id}):
+        assert ann.post("/orders/cancel", **wrong).verdict == (400, 9004)
+    ben.placed(here, "BUY YES 1 @10", client_order_id="halted")
+    the_venue.admin.post(f"/admin/markets/{here}/halt", reason="a look")
+    assert cancel(ben, here, "halted").verdict == (422, 3002)
+
+
 def test_orders_are_filtered(the_venue: Venue) -> None:
     here, there, ann = the_venue.market(), the_venue.market(), the_venue.user(100_000)
     yes = ann.placed(here, "BUY YES 1 @10")["order"]["id"]
@@ -298,7 +326,16 @@ def test_orders_are_filtered(the_venue: Venue) -> None:
     assert found(side="NO", status="OPEN") == []
     assert found(direction="SELL") == []
     assert found(market_id="nowhere") == []
+    name = ann.data(f"/orders/{no}")["order"]["client_order_id"]
+    assert found(client_order_id=name) == [no], "a final order has its name for ever"
+    assert found(client_order_id=name, market_id=here, side="NO", status="CANCELLED") == [no]
+    assert found(client_order_id=name, status="OPEN") == []
+    assert found(client_order_id=name, market_id=there) == []
+    assert found(client_order_id=name, side="YES") == found(client_order_id="of-nobody") == []
+    assert the_venue.user().data("/orders", client_order_id=name)["items"] == [], "another's name"
     for wrong in (
+        {"client_order_id": "two words"},
+        {"client_order_id": ""},
         {"status": "open"},
         {"status": "OPEN,"},
         {"status": ""},
