@@ -139,6 +139,7 @@ def pay_in(draft: Draft, account: Account, amount: int, cause: DepositCause) -> 
     """Money enters the exchange; returns the ledger entry."""
     post(draft, account, LedgerEntryType.DEPOSIT, amount)
     draft.cross_border(amount)
+    account.net_deposits += amount
     ledger_id, postings = draft.take_postings()
     draft.record(
         None,
@@ -160,6 +161,7 @@ def withdraw(draft: Draft, command: Withdraw) -> Answer | Refusal:
     # Nothing above has changed anything. Nothing below can refuse.
     post(draft, account, LedgerEntryType.WITHDRAW, -command.amount)
     draft.cross_border(-command.amount)
+    account.net_deposits -= command.amount
     ledger_id, postings = draft.take_postings()
     draft.record(
         None,
@@ -198,6 +200,7 @@ def transfer_funds(draft: Draft, command: TransferFunds) -> Answer | Refusal:
     # Nothing above has changed anything. Nothing below can refuse.
     post(draft, giver, LedgerEntryType.TRANSFER_PAYMENT, -command.amount)
     post(draft, taker, LedgerEntryType.TRANSFER_RECEIPT, command.amount)
+    giver.hand_over(taker, command.amount)
     ledger_id, postings = draft.take_postings()
     fact = draft.record(
         None,
@@ -245,6 +248,7 @@ def transfer_shares(draft: Draft, command: TransferShares) -> Answer | Refusal:
     receiving = target.holding(command.side)
     receiving.volume += command.quantity
     receiving.cost_sum += cost
+    giver.hand_over(taker, cost)
     source.updated_at = target.updated_at = draft.at
     fact = draft.record(
         market.id,

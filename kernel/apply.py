@@ -44,7 +44,7 @@ from kernel.events import (
     SharesTransferred,
 )
 from kernel.filing import terms_of
-from kernel.state import Account, AmmRun, Closing, Order, State
+from kernel.state import Account, AmmRun, Closing, Order, Position, State
 
 GTC = TimeInForce.GTC
 
@@ -64,12 +64,15 @@ def apply(state: State, fact: Fact) -> None:
             close(state.orders[order_id], CancelReason.IOC_UNFILLED, fact.at)
         case AccountOpened(user_id=user_id, owner_id=owner_id, auto_netting_enabled=auto_netting):
             state.open_account(Account(user_id, owner_id, auto_netting, fact.at))
-        case FundsDeposited(amount_cents=amount):
+        case FundsDeposited(user_id=user_id, amount_cents=amount):
             state.external += amount
-        case FundsWithdrawn(amount_cents=amount):
+            state.accounts[user_id].net_deposits += amount
+        case FundsWithdrawn(user_id=user_id, amount_cents=amount):
             state.external -= amount
-        case FundsTransferred(idempotency_key=key) | SharesTransferred(idempotency_key=key):
-            state.transfers[key] = fact
+            state.accounts[user_id].net_deposits -= amount
+        case FundsTransferred(amount_cents=worth) | SharesTransferred(cost_cents=worth):
+            state.transfers[event.idempotency_key] = fact
+            state.accounts[event.from_user_id].hand_over(state.accounts[event.to_user_id], worth)
         case FenceRaised(user_id=user_id, fence=fence):
             state.accounts[user_id].fence = fence
         case GuardSet(user_id=user_id, grace_ms=grace_ms, markets=markets):
@@ -82,6 +85,7 @@ def apply(state: State, fact: Fact) -> None:
             state.order_ids.resume_order(trade.order_id)
         case SharesBurned(idempotency_key=key, trade=trade):
             state.burns[key] = fact
+            position_of(state, fact, event.user_id).realized_pnl += trade.realized_pnl or 0
             state.trade_ids.resume_trade(trade.trade_id)
             state.order_ids.resume_order(trade.order_id)
         case AdminProposed():
@@ -90,17 +94,26 @@ def apply(state: State, fact: Fact) -> None:
             assert fact.market_id is not None
             del state.proposals[action, fact.market_id]
         case PositionSettled(payout_cents=payout, yes_cost_sum=yes_cost, no_cost_sum=no_cost):
-            assert fact.market_id is not None
-            closing = state.markets[fact.market_id].closing
+            position = position_of(state, fact, event.user_id)
+            position.realized_pnl += payout - yes_cost - no_cost
+            closing = position.market.closing
             if closing is not None:  # else one step settles all, and nobody asks how far it has come
                 closing.count(payout, yes_cost + no_cost)
-        case JournalOpened() | JournalAccepted() | NettingExecuted():
+        case NettingExecuted(released_cents=cents, yes_cost_released=yes_cost, no_cost_released=no_cost):
+            position_of(state, fact, event.user_id).realized_pnl += cents - yes_cost - no_cost
+        case JournalOpened() | JournalAccepted():
             pass  # what they changed, the members below say
         case _:
             change_market(state, fact, event)
     settle_members(state, fact, event)
     state.head = fact.id
     state.now = fact.at
+
+
+def position_of(state: State, fact: Fact, user_id: str) -> Position:
+    """Somebody's position, of which a fact tells more than what it is afterwards."""
+    assert fact.market_id is not None
+    return state.markets[fact.market_id].positions[user_id]
 
 
 def settle_members(state: State, fact: Fact, event: AnyEvent) -> None:
@@ -158,6 +171,11 @@ def fill(state: State, fact: Fact, event: Fill) -> None:
         order.updated_at = fact.at
         if not order.position.has_traded:
             order.position.begin_to_trade()
+    buy, sell = (maker, taker) if maker.is_bid else (taker, maker)
+    buy.position.realized_pnl += trade.buy_realized_pnl or 0
+    sell.position.realized_pnl += trade.sell_realized_pnl or 0
+    maker.position.fees_paid += trade.maker_fee
+    taker.position.fees_paid += trade.taker_fee
     state.trade_ids.resume_trade(trade.trade_id)
     market.count_trade(trade.scenario, event.trade_price, event.fill_qty, trade.maker_fee + trade.taker_fee)
     market.book_changed_at = fact.at

@@ -24,7 +24,7 @@ from kernel.codes import (
 )
 from kernel.history import History
 from kernel.life import OVER, UNRESOLVED
-from kernel.state import Market, Order, Position, State
+from kernel.state import Account, Market, Order, Position, State
 
 INVARIANTS: Final = {
     "shares_balanced": "total_yes_shares = total_no_shares",
@@ -49,6 +49,9 @@ INVARIANTS: Final = {
     "trades_sum": "what an order traded = its filled quantity",
     "price_bounds": "every price is 1 to 99",
     "pnl_sum": "pnl_pool = what trades, burns and nettings realized",
+    "realized_sum": "what all positions of a market realized = pnl_pool, and 0 once all are paid",
+    "fees_sum": "the fees that all positions of a market paid = its fees",
+    "equity": "an account's cash and the cost of its shares = what came in and was realized, less its fees",
 }
 """Name to statement, in the order of their numbers I-1 to I-22."""
 
@@ -58,10 +61,12 @@ TRIGGERS: Final = {
     "reserve_consistency": CircuitBreakerTrigger.INVARIANT_RESERVE,
     "cost_conservation": CircuitBreakerTrigger.INVARIANT_COST_SUM,
     "pnl_sum": CircuitBreakerTrigger.INVARIANT_COST_SUM,
+    "realized_sum": CircuitBreakerTrigger.INVARIANT_COST_SUM,
     "global_zero_sum": CircuitBreakerTrigger.INVARIANT_BALANCE,
     "reserve_account_consistency": CircuitBreakerTrigger.INVARIANT_BALANCE,
     "frozen_funds": CircuitBreakerTrigger.INVARIANT_BALANCE,
     "ledger_chain": CircuitBreakerTrigger.INVARIANT_BALANCE,
+    "equity": CircuitBreakerTrigger.INVARIANT_BALANCE,
     "non_negative": CircuitBreakerTrigger.NEGATIVE_BALANCE,
     "book_matches_orders": CircuitBreakerTrigger.ORDERBOOK_DESYNC,
     "book_not_crossed": CircuitBreakerTrigger.ORDERBOOK_DESYNC,
@@ -109,6 +114,7 @@ def audit_orders_of(market: Market, orders: list[Order]) -> list[Violation]:
     return [
         *(() if market.status in OVER else audit_shares(market)),
         *audit_positions(market),
+        *audit_results(market),
         *audit_orders(market, orders),
         *audit_trades(market, orders),
         *audit_book(market, orders),
@@ -177,6 +183,22 @@ def audit_positions(market: Market) -> Iterator[Violation]:
             yield Violation(
                 "netting_complete", market.id, {"user_id": position.account.id, "free_pairs": pairs}
             )
+
+
+def audit_results(market: Market) -> Iterator[Violation]:
+    """What its positions gained and paid, each by itself, against what the market says of them together.
+
+    A share that is paid out realizes its part of the reserve less its cost: in the end, nothing is left.
+    """
+    realized = sum(position.realized_pnl for position in market.positions.values())
+    closing = market.closing
+    settled = closing.paid - closing.costs if closing is not None else 0
+    expected = 0 if market.status in OVER else market.pnl_pool + settled
+    if realized != expected:
+        yield Violation("realized_sum", market.id, {"realized": realized, "expected": expected})
+    paid = sum(position.fees_paid for position in market.positions.values())
+    if paid != market.fees:
+        yield Violation("fees_sum", market.id, {"fees_paid": paid, "fees": market.fees})
 
 
 def audit_orders(market: Market, orders: Iterable[Order]) -> Iterator[Violation]:
@@ -354,6 +376,29 @@ def audit_accounts(state: State) -> Iterator[Violation]:
         frozen = sum(order.frozen for p in account.positions.values() for order in p.live if order.opens)
         if account.frozen != frozen:
             yield Violation("frozen_funds", None, numbers | {"live_orders": frozen})
+        if not account.is_system:
+            yield from audit_equity(account)
+
+
+def audit_equity(account: Account) -> Iterator[Violation]:
+    """Where its money came from. What its shares are worth now plays no part: that is on both sides."""
+    positions = account.positions.values()
+    has = account.available + account.frozen
+    has += sum(position.yes.cost_sum + position.no.cost_sum for position in positions)
+    came_in = account.net_deposits + account.net_transfers
+    gained = sum(position.realized_pnl - position.fees_paid for position in positions)
+    if has != came_in + gained:
+        yield Violation(
+            "equity",
+            None,
+            {
+                "user_id": account.id,
+                "cash_and_cost": has,
+                "net_deposits": account.net_deposits,
+                "net_transfers": account.net_transfers,
+                "realized_less_fees": gained,
+            },
+        )
 
 
 def audit_history(state: State, history: History) -> Iterator[Violation]:

@@ -158,6 +158,11 @@ def fill(draft: Draft, maker: Order, taker: Order) -> None:
     post(draft, maker.account, FEE, -maker_fee)
     post(draft, taker.account, FEE, -taker_fee)
     post(draft, draft.state.fee_account, FEE_REVENUE, maker_fee + taker_fee)
+    maker.position.fees_paid += maker_fee
+    taker.position.fees_paid += taker_fee
+    for leg in (buy, sell):
+        if leg.realized is not None:
+            leg.order.position.realized_pnl += leg.realized
     # The pool keeps the difference between what shares cost and what the reserve holds for them.
     market.pnl_pool += (buy.realized or 0) + (sell.realized or 0)
     market.count_trade(scenario, price, quantity, maker_fee + taker_fee)
@@ -219,6 +224,7 @@ def net(draft: Draft, position: Position, *, even_if_off: bool = False) -> None:
     no_cost = position.no.take(pairs)
     cents = PAIR_CENTS * pairs
     market.pnl_pool += cents - yes_cost - no_cost
+    position.realized_pnl += cents - yes_cost - no_cost
     post(draft, position.account, LedgerEntryType.NETTING, cents)
     change_pairs(draft, market, -pairs, LedgerEntryType.NETTING_RESERVE_OUT)
     market.updated_at = position.updated_at = draft.at

@@ -131,6 +131,7 @@ def burn_shares(draft: Draft, command: BurnShares) -> Answer | Refusal:
     quantity, cents = command.quantity, PAIR_CENTS * command.quantity
     yes_cost, no_cost = position.yes.take(quantity), position.no.take(quantity)
     market.pnl_pool += cents - yes_cost - no_cost
+    position.realized_pnl += cents - yes_cost - no_cost
     post(draft, account, LedgerEntryType.BURN_REVENUE, cents)
     change_pairs(draft, market, -quantity, LedgerEntryType.BURN_RESERVE_OUT)
     position.updated_at = market.updated_at = draft.at

@@ -329,7 +329,9 @@ def pay_out(draft: Draft, closing: Closing, position: Position) -> None:
     assert result is not None
     before = position.after()
     payout = payout_of(position, closing, result)
-    closing.count(payout, before.yes_cost_sum + before.no_cost_sum)
+    cost = before.yes_cost_sum + before.no_cost_sum
+    closing.count(payout, cost)
+    position.realized_pnl += payout - cost
     assert 0 <= payout <= closing.paid <= market.reserve, f"{market.id}: {closing.paid} of {market.reserve}"
     position.yes.clear()
     position.no.clear()

@@ -33,7 +33,7 @@ from kernel.limits import START_KEY_PREFIX
 from kernel.proposals import proposed
 from kernel.state import Account, AmmRun, Closing, Guard, Holding, Market, Order, Position, State
 
-SNAPSHOT_FORMAT: Final = 2
+SNAPSHOT_FORMAT: Final = 3
 HEADER: Final = b"VERDICT SNAPSHOT %d\n"
 
 
@@ -54,6 +54,8 @@ class AccountImage(Image, frozen=True):
     frozen: int
     version: int
     fence: int
+    net_deposits: int
+    net_transfers: int
 
 
 class PositionImage(Image, frozen=True):
@@ -62,6 +64,8 @@ class PositionImage(Image, frozen=True):
     no: tuple[int, int, int]
     has_traded: bool
     updated_at: int | None
+    realized_pnl: int
+    fees_paid: int
 
 
 class AmmImage(Image, frozen=True):
@@ -291,6 +295,8 @@ def position_image(position: Position) -> PositionImage:
         holding_image(position.no),
         position.has_traded,
         position.updated_at,
+        position.realized_pnl,
+        position.fees_paid,
     )
 
 
@@ -335,6 +341,8 @@ def restore_market(state: State, image: MarketImage) -> None:
         if held.has_traded:
             position.begin_to_trade()
         position.updated_at = held.updated_at
+        position.realized_pnl = held.realized_pnl
+        position.fees_paid = held.fees_paid
 
 
 def restored_run(state: State, market_id: str, image: AmmImage) -> AmmRun:

@@ -76,6 +76,10 @@ class Account:
     frozen: int = 0
     version: int = 0
     """How many ledger entries it ever had."""
+    net_deposits: int = 0
+    """What was paid in, less what was paid out."""
+    net_transfers: int = 0
+    """Cash, and the cost of shares, that came from other accounts, less what went to them."""
     fence: int = 0
     """Commands for a sub-account that carry a lower number come too late."""
     orders: dict[str, "Order"] = field(default_factory=dict)
@@ -86,6 +90,11 @@ class Account:
         self.is_system = self.id in (RESERVE_ID, FEES_ID)
         self.is_amm = self.id == AMM_ID
         self.is_escrow = self.owner_id != self.id
+
+    def hand_over(self, taker: "Account", worth: int) -> None:
+        """Cash, or shares that cost so much, go to another account."""
+        self.net_transfers -= worth
+        taker.net_transfers += worth
 
 
 @dataclass(slots=True, eq=False)
@@ -131,6 +140,9 @@ class Position:
     """How many of them rest on the buying side of the book, by price."""
     asks: dict[int, int] = field(default_factory=dict)
     has_traded: bool = False
+    realized_pnl: int = 0
+    """What trades, nettings, burns and the settlement brought in beyond the cost of the shares they took."""
+    fees_paid: int = 0
     updated_at: int | None = None
     """When its shares or pendings last changed; null while it never held anything."""
 

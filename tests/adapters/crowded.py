@@ -6,6 +6,7 @@ neither ledger nor journal have anything to tell of them, and every invariant ho
 """
 
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Final
@@ -171,11 +172,26 @@ def filled(exchange: Exchange) -> bytes:
         if crowd is not None:
             orders += resting(market, crowd[0], len(orders))
         markets.append(dealt(market, *(crowd or (0, 0))))
-    accounts = [AccountImage(holder(i), holder(i), True, 1, 0, 0, 0, 0) for i in range(HOLDERS)]
+    crowd_accounts = [AccountImage(holder(i), holder(i), True, 1, 0, 0, 0, 0, 0, 0) for i in range(HOLDERS)]
+    given = costs(markets)
+    given.subtract(costs(image.markets))
+    accounts = [
+        msgspec.structs.replace(account, net_transfers=given[account.id])
+        for account in image.accounts + crowd_accounts
+    ]
     whole: MidwayImage = msgspec.structs.replace(
-        image, accounts=image.accounts + accounts, markets=markets, orders=[*orders, *image.orders]
+        image, accounts=accounts, markets=markets, orders=[*orders, *image.orders]
     )
     return header + b"\n" + encode(whole)
+
+
+def costs(markets: list[MarketImage]) -> Counter[str]:
+    """What each holder's shares cost, in all markets together."""
+    held = Counter[str]()
+    for market in markets:
+        for position in market.positions:
+            held[position.user_id] += position.yes[1] + position.no[1]
+    return held
 
 
 def dealt(market: MarketImage, orders: int, holders: int) -> MarketImage:
@@ -185,9 +201,9 @@ def dealt(market: MarketImage, orders: int, holders: int) -> MarketImage:
     for number in range(holders):
         name = holder(number)
         held = ((1, 50, 0), (0, 0, 0)) if number % 2 else ((0, 0, 0), (1, 50, 0))
-        positions[name] = PositionImage(name, *held, True, 1)
+        positions[name] = PositionImage(name, *held, True, 1, 0, 0)
     if EVERYWHERE not in positions:
-        positions[EVERYWHERE] = PositionImage(EVERYWHERE, (1, 50, 0), (0, 0, 0), True, 1)
+        positions[EVERYWHERE] = PositionImage(EVERYWHERE, (1, 50, 0), (0, 0, 0), True, 1, 0, 0)
         given = holders // 2
         (yes, yes_cost, _), (no, no_cost, _) = maker.yes, maker.no
         positions[MAKER] = msgspec.structs.replace(

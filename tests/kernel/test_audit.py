@@ -41,8 +41,11 @@ PUBLISHED = [
     "trades_sum",
     "price_bounds",
     "pnl_sum",
+    "realized_sum",
+    "fees_sum",
+    "equity",
 ]
-"""I-1 to I-22."""
+"""In the order in which they are numbered."""
 
 TRIGGERS = {
     "shares_balanced": "INVARIANT_SHARES",
@@ -56,6 +59,8 @@ TRIGGERS = {
     "ledger_chain": "INVARIANT_BALANCE",
     "book_matches_orders": "ORDERBOOK_DESYNC",
     "book_not_crossed": "ORDERBOOK_DESYNC",
+    "equity": "INVARIANT_BALANCE",
+    "realized_sum": "INVARIANT_COST_SUM",
     "pnl_sum": "INVARIANT_COST_SUM",  # the pool is half of that identity
 }
 """Which trigger each fault trips; every other is a fault of clearing."""
@@ -228,6 +233,18 @@ def fee_miscounted(market: Trading) -> None:
     market.market().fees += 1
 
 
+def gain_forgotten(market: Trading) -> None:
+    market.position("ann").realized_pnl += 1
+
+
+def fee_forgotten(market: Trading) -> None:
+    market.position("ann").fees_paid -= 1
+
+
+def deposit_forgotten(market: Trading) -> None:
+    market.exchange.accounts["ann"].net_deposits -= 1
+
+
 def trade_miscounted(market: Trading) -> None:
     market.market().traded_volume += 1
 
@@ -256,7 +273,7 @@ FAULTS: list[tuple[Callable[[Trading], None], set[str], dict[str, object]]] = [
     ),
     (
         pool_off,
-        {"cost_conservation", "pnl_sum"},
+        {"cost_conservation", "pnl_sum", "realized_sum"},
         {"reserve_balance": 10_000, "pnl_pool": 1, "cost_sums": 10_000},
     ),
     (volume_lost, {"positions_sum"}, {"no_volumes": 99, "total_no_shares": 100}),
@@ -265,23 +282,27 @@ FAULTS: list[tuple[Callable[[Trading], None], set[str], dict[str, object]]] = [
         {"position_bounds", "pending_shares"},
         {"user_id": "ann", "pending_sell": 101, "volume": 100},
     ),
-    (cost_below_a_cent_a_share, {"position_bounds", "cost_conservation"}, {"cost_sum": 99, "volume": 100}),
+    (
+        cost_below_a_cent_a_share,
+        {"position_bounds", "cost_conservation", "equity"},
+        {"cost_sum": 99, "volume": 100},
+    ),
     (
         cost_without_shares,
-        {"position_bounds", "cost_conservation"},
+        {"position_bounds", "cost_conservation", "equity"},
         {"side": "NO", "cost_sum": 1, "volume": 0},
     ),
     (
         cent_created,
-        {"global_zero_sum", "ledger_chain"},
+        {"global_zero_sum", "ledger_chain", "equity"},
         {"balances": 210_001, "deposits_less_withdrawals": 210_000},
     ),
     (
         cent_moved_into_the_reserve,
-        {"reserve_account_consistency", "ledger_chain"},
+        {"reserve_account_consistency", "ledger_chain", "equity"},
         {"account": 10_001, "markets": 10_000},
     ),
-    (overdrawn, {"non_negative", "ledger_chain"}, {"user_id": "ben", "available": -1}),
+    (overdrawn, {"non_negative", "ledger_chain", "equity"}, {"user_id": "ben", "available": -1}),
     (
         system_freezes,
         {"non_negative", "frozen_funds", "fee_account", "ledger_chain"},
@@ -314,7 +335,10 @@ FAULTS: list[tuple[Callable[[Trading], None], set[str], dict[str, object]]] = [
     (crossed, {"book_not_crossed", "ledger_chain"}, {"best_bid": 90, "best_ask": 90}),
     (pairs_left, {"netting_complete"}, {"user_id": AMM_ID, "free_pairs": 10}),
     (entry_lost, {"ledger_chain"}, {"versions": 15, "ledger_entries": 16}),
-    (fee_miscounted, {"fee_account"}, {"account": 14, "trades": 15}),
+    (fee_miscounted, {"fee_account", "fees_sum"}, {"account": 14, "trades": 15}),
+    (gain_forgotten, {"realized_sum", "equity"}, {"realized": 1, "expected": 0}),
+    (fee_forgotten, {"fees_sum", "equity"}, {"fees_paid": 13, "fees": 14}),
+    (deposit_forgotten, {"equity"}, {"user_id": "ann", "net_deposits": 99_999}),
     (trade_miscounted, {"trades_sum"}, {"filled_quantities": 200, "traded_volume": 101}),
     (price_impossible, {"price_bounds"}, {"last_trade_price": 100}),
     (order_price_impossible, {"price_bounds"}, {"price": 0, "book_price": 0}),

@@ -153,7 +153,8 @@ def test_a_broken_market_is_not_resumed() -> None:
             "reserve_balance": 1_000,
             "pnl_pool": 7,
             "cost_sums": 1_000,
-        }
+        },
+        {"invariant": "realized_sum", "market_id": "M", "realized": 0, "expected": 7},
     ]
     assert exchange.digest() == before
 

@@ -150,12 +150,12 @@ def test_snapshots_from_before_the_first_start_was_remembered_are_still_good() -
         b"",
         b"\n",
         b"{}",
-        b"VERDICT SNAPSHOT 2",
-        b"VERDICT SNAPSHOT 2\n",
-        b"VERDICT SNAPSHOT 2\n{}",
-        b"VERDICT SNAPSHOT 2\nnull",
-        b"VERDICT SNAPSHOT 2\n[]",
-        b"VERDICT SNAPSHOT 2\n\xff\xfe",
+        b"VERDICT SNAPSHOT 3",
+        b"VERDICT SNAPSHOT 3\n",
+        b"VERDICT SNAPSHOT 3\n{}",
+        b"VERDICT SNAPSHOT 3\nnull",
+        b"VERDICT SNAPSHOT 3\n[]",
+        b"VERDICT SNAPSHOT 3\n\xff\xfe",
         b"\x89PNG\r\n\x1a\n\x00\x00",
         b"PGDMP\x01\x0e\x00\n" + bytes(100),
     ],
@@ -168,8 +168,8 @@ def test_another_kind_of_file_is_told_apart(data: bytes) -> None:
 @pytest.mark.parametrize("version", [b"0", b"1", b"22", b"-1", b"x"])
 def test_another_version_is_told_apart(image: bytes, version: bytes) -> None:
     """The message names what was found, for whoever has to find the right program."""
-    other = image.replace(b"VERDICT SNAPSHOT 2\n", b"VERDICT SNAPSHOT " + version + b"\n", 1)
-    with pytest.raises(SnapshotError, match=r"not a snapshot of format 2: it begins with 'VERDICT SNAPSHOT"):
+    other = image.replace(b"VERDICT SNAPSHOT 3\n", b"VERDICT SNAPSHOT " + version + b"\n", 1)
+    with pytest.raises(SnapshotError, match=r"not a snapshot of format 3: it begins with 'VERDICT SNAPSHOT"):
         Exchange.restore(other)
 
 
