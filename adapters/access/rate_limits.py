@@ -31,6 +31,7 @@ class Bucket(enum.StrEnum):
     """What is counted together."""
 
     AUTH = "auth"
+    PUBLIC = "public"
     REGISTRATION = "registration"
     ORDERS = "orders"
     CANCEL = "cancel"
@@ -74,6 +75,7 @@ class RateLimits:
         self._clock = clock
         self._users = {
             Bucket.AUTH: settings.rate_auth if on else UNLIMITED,
+            Bucket.PUBLIC: settings.rate_public if on else UNLIMITED,
             Bucket.REGISTRATION: settings.rate_registration if on else UNLIMITED,
             Bucket.ORDERS: settings.rate_orders if on else UNLIMITED,
             Bucket.CANCEL: settings.rate_cancel if on else UNLIMITED,
@@ -102,9 +104,9 @@ class RateLimits:
         bucket = WITHOUT_SERVICE_TOKEN.get(bucket, bucket)
         return self._take(bucket, principal.user_id, self._users[bucket])
 
-    def take_for_address(self, address: str) -> Quota | None:
-        """Count one attempt to log in, register or refresh."""
-        return self._take(Bucket.AUTH, counted_address(address), self._users[Bucket.AUTH])
+    def take_for_address(self, bucket: Bucket, address: str) -> Quota | None:
+        """Count one request of somebody of whom nothing is known but the address."""
+        return self._take(bucket, counted_address(address), self._users[bucket])
 
     def take_for_everybody(self, bucket: Bucket) -> Quota | None:
         """Count one request together with those of all other callers."""

@@ -154,10 +154,14 @@ class HttpApi:
         durable = server.actors.durable
         data = body_of(request)
         principal = public_client = None
-        if route.caller is Caller.PUBLIC:
+        if route.caller is Caller.READER and "Authorization" not in headers:
+            address = self.client_of(request).address
+            responder.count(server.rate_limits.take_for_address(Bucket.PUBLIC, address))
+            body: msgspec.Struct = NO_BODY
+        elif route.caller is Caller.PUBLIC:
             public_client = self.client_of(request)
             if route.bucket is not None:
-                responder.count(server.rate_limits.take_for_address(public_client.address))
+                responder.count(server.rate_limits.take_for_address(route.bucket, public_client.address))
             if route.shared_bucket is not None:
                 responder.count(server.rate_limits.take_for_everybody(route.shared_bucket))
             body = read_body(route.body, data)

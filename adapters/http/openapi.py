@@ -88,7 +88,7 @@ def operation(
             "required": True,
             "content": {"application/json": {"schema": by_type[route.body]}},
         }
-    described["security"] = [] if route.caller is Caller.PUBLIC else [{"bearer": []}]
+    described["security"] = security_of(route.caller)
     return described
 
 
@@ -101,7 +101,7 @@ def refusals(route: AnyRoute) -> list[AnyCode]:
         codes += [Fault.NOT_AUTHENTICATED, Fault.ACCOUNT_DISABLED]
     if route.caller in (Caller.ADMIN, Caller.LOGIN):
         codes.append(Code.NOT_ALLOWED)
-    elif route.caller not in (Caller.PUBLIC, Caller.USER):
+    elif route.caller not in (Caller.PUBLIC, Caller.READER, Caller.USER):
         codes.append(Code.AMM_ONLY)
     if "{" in route.path:
         codes.append(Fault.NO_SUCH_PATH)  # if the id in the path is not escaped as it must be
@@ -141,12 +141,25 @@ def refusal(codes: list[AnyCode]) -> dict[str, Any]:
     return {"description": words, "content": {"application/json": {"schema": schema}}}
 
 
+def security_of(caller: Caller) -> list[dict[str, list[str]]]:
+    """What a caller has to show: alternatives, of which an empty one is nothing."""
+    match caller:
+        case Caller.PUBLIC:
+            return []
+        case Caller.READER:
+            return [{}, {"bearer": []}]
+        case _:
+            return [{"bearer": []}]
+
+
 def limit_of(route: AnyRoute) -> str:
     match route.bucket:
         case None:
             return "Not limited."
         case Bucket.AUTH:
             return "Counted in bucket `auth`, per address."
+        case bucket if route.caller is Caller.READER:
+            return f"Counted in bucket `{bucket.value}`, without a token in `public`, per address."
         case bucket:
             return f"Counted in bucket `{bucket.value}`."
 

@@ -26,14 +26,14 @@ def find_market(server: Server, call: Call[Any, Any]) -> Market:
     """The market in the path; drafts exist for administrators only."""
     market_id = call.path["market_id"]
     market = server.exchange.markets.get(market_id)
-    if market is None or not may_see(call.user, market):
+    if market is None or not may_see(call.principal, market):
         raise refused(market_not_found(market_id), call.durable)
     return market
 
 
-def may_see(caller: Principal, market: Market) -> bool:
-    """Whether this caller may know of the market."""
-    return market.status is not MarketStatus.DRAFT or caller.is_admin
+def may_see(caller: Principal | None, market: Market) -> bool:
+    """Whether this caller, or somebody without a token, may know of the market."""
+    return market.status is not MarketStatus.DRAFT or (caller is not None and caller.is_admin)
 
 
 def find_own_order(server: Server, call: Call[Any, Any]) -> Order:

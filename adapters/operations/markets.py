@@ -30,11 +30,11 @@ def get_markets(server: Server, call: Call[EmptyBody, MarketsQuery]) -> Page[res
         for market in server.exchange.markets.values()
         if query.status in ("ALL", market.status)
         and query.category in (None, market.terms.category)
-        and may_see(call.user, market)
+        and may_see(call.principal, market)
     ]
     if query.cursor is not None:
         place = server.exchange.markets.get(read_cursor(query.cursor).id)
-        if place is None or not may_see(call.user, place):
+        if place is None or not may_see(call.principal, place):
             raise bad_cursor()
         edge = (place.created_at, place.id)
         markets = [market for market in markets if (market.created_at, market.id) < edge]

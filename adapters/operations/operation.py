@@ -28,6 +28,7 @@ class Caller(enum.Enum):
     """Who may call. There is no default: every operation states it."""
 
     PUBLIC = "anybody"
+    READER = "anybody, with or without a token"
     USER = "any user"
     LOGIN = "any user, but not with a service token"
     AMM = "the market maker"
@@ -42,7 +43,7 @@ class NoQuery(msgspec.Struct, frozen=True):
 
 @attrs.frozen
 class Client:
-    """What is known of a caller who need not authenticate."""
+    """What is known of a caller who has not shown who it is."""
 
     address: str
     refresh_cookie: str | None
@@ -64,7 +65,7 @@ class Call(Generic[B, Q]):
 
     @property
     def user(self) -> Principal:
-        """The caller, on a route that is not public."""
+        """The caller, on a route that needs a token."""
         assert self.principal is not None
         return self.principal
 
@@ -224,7 +225,7 @@ def stream_only(
 def admit(caller: Caller, principal: Principal) -> None:
     """Raise RefusedError unless the principal may call the operation."""
     match caller:
-        case Caller.USER:
+        case Caller.USER | Caller.READER:
             return
         case Caller.LOGIN if not principal.has_service_token:
             return

@@ -35,7 +35,7 @@ from kernel.codes import Code
 
 BASE: Final = "/api/v1"
 
-PUBLIC, USER, ADMIN, AMM = Caller.PUBLIC, Caller.USER, Caller.ADMIN, Caller.AMM
+PUBLIC, READER, USER, ADMIN, AMM = Caller.PUBLIC, Caller.READER, Caller.USER, Caller.ADMIN, Caller.AMM
 QUERY = Bucket.QUERY
 
 PLACING: Final = (
@@ -168,16 +168,16 @@ OPERATIONS: Final[list[AnyOperation]] = [
     get(
         "/markets",
         markets.get_markets,
-        USER,
+        READER,
         QUERY,
         Page[responses.MarketItemShape],
         markets.MarketsQuery,
     ),
-    get("/markets/{market_id}", markets.get_market, USER, QUERY, responses.MarketShape, NoQuery, NO_MARKET),
+    get("/markets/{market_id}", markets.get_market, READER, QUERY, responses.MarketShape, NoQuery, NO_MARKET),
     get(
         "/markets/{market_id}/orderbook",
         markets.get_book,
-        USER,
+        READER,
         QUERY,
         responses.BookShape,
         markets.BookQuery,
@@ -186,7 +186,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
     get(
         "/markets/{market_id}/trades",
         markets.get_market_trades,
-        USER,
+        READER,
         QUERY,
         Page[responses.MarketTradeShape],
         PageQuery,

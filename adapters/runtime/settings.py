@@ -170,6 +170,9 @@ class Settings:
     rate_auth: int = setting(
         "VERDICT_RATE_AUTH", 5, "register, login, refresh: per minute and IP", read=read_rate
     )
+    rate_public: int = setting(
+        "VERDICT_RATE_PUBLIC", 60, "market data without a token: per minute and IP", read=read_rate
+    )
     rate_registration: int = setting(
         "VERDICT_RATE_REGISTRATION", 60, "registrations: per minute, by everybody together", read=read_rate
     )

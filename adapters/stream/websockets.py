@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, unquote
 
 import trio
 
-from adapters.access.addresses import caller_address
-from adapters.access.identity import WatchedToken
+from adapters.access.addresses import caller_address, counted_address
+from adapters.access.identity import Principal, WatchedToken
 from adapters.feeds.feed import Feeds
 from adapters.operations.lookups import may_see
 from adapters.runtime.times import MICROSECONDS
@@ -39,6 +39,8 @@ TRADES: Final = "/ws/v1/trades/"
 
 FEEDS_MAX: Final = 50
 """Feed connections of one user."""
+ANONYMOUS_FEEDS_MAX: Final = 10
+"""Feed connections of one address without a token."""
 LOOK_AT_CLOCK: Final = 30.0
 """Seconds between two checks whether a token has expired: the clock may jump."""
 
@@ -48,7 +50,10 @@ STREAM_RULES: Final = SocketRules(
 FEED_RULES: Final = SocketRules(silent_code=GOING_AWAY, only_pongs_count=True, frame_max=4096)
 
 Conversation = Callable[[], Awaitable[None]]
-ServeFeed = Callable[[WebSocket, str], Awaitable[None]]
+Who = tuple[str, str]
+"""Whose feed connections are counted together: a user or an address, and which."""
+ServeFeed = Callable[[WebSocket], Awaitable[None]]
+ServeMarketFeed = Callable[[WebSocket, str], Awaitable[None]]
 
 
 class Websockets:
@@ -60,7 +65,7 @@ class Websockets:
         self.hub = StreamHub(server, self.guards, resume_span=resume_span)
         self.feeds = Feeds(server)
         self._server = server
-        self._readers: Counter[str] = Counter()
+        self._readers: Counter[Who] = Counter()
         self.open_feeds: set[WebSocket] = set()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -113,8 +118,7 @@ class Websockets:
         identities = self._server.identities
         principal = await identities.authenticate(token, amm_name(upgrade)) if token is not None else None
         check_request(upgrade)
-        forwarded_for = upgrade.headers.get("x-forwarded-for", "")
-        at = caller_address(upgrade.peer, forwarded_for, self._server.settings.trusted_proxies)
+        at = self._address_of(upgrade)
         if principal is None and not self.hub.may_join_unauthenticated(at):
             raise RefusedError(
                 Code.OVERLOADED,
@@ -129,44 +133,64 @@ class Websockets:
         return partial(self.hub.serve, Connection(self.hub, socket, encoding, principal), at)
 
     async def _admit_reader(
-        self, stream: trio.SocketStream, upgrade: Upgrade, name: str, feed: ServeFeed
+        self, stream: trio.SocketStream, upgrade: Upgrade, name: str, feed: ServeMarketFeed
     ) -> Conversation:
         token = token_of(upgrade)
-        if token is None:
-            raise RefusedError(Fault.NOT_AUTHENTICATED, "Not authenticated: a token is needed")
-        principal = await self._server.identities.authenticate(token, amm_name(upgrade))
+        identities = self._server.identities
+        principal = await identities.authenticate(token, amm_name(upgrade)) if token is not None else None
         market_id = unquote(name)
         market = self._server.exchange.markets.get(market_id)
         if market is None or not self.feeds.knows(market_id) or not may_see(principal, market):
             raise RefusedError(Code.MARKET_NOT_FOUND, f"Market not found: {market_id}")
         check_request(upgrade)
-        if self._readers[principal.user_id] >= FEEDS_MAX:
-            raise RefusedError(Fault.RATE_LIMITED, f"More than {FEEDS_MAX} feed connections of this user")
-        self._readers[principal.user_id] += 1
+        return self._admitted(stream, upgrade, principal, lambda socket: feed(socket, market_id))
+
+    def _admitted(
+        self, stream: trio.SocketStream, upgrade: Upgrade, principal: Principal | None, feed: ServeFeed
+    ) -> Conversation:
+        """Open the websocket, unless its user or its address has too many.
+
+        There must be no checkpoint since the token was checked: then it is still valid when the watch begins.
+        """
+        if principal is not None:
+            who, most, whose = ("user", principal.user_id), FEEDS_MAX, "of this user"
+        else:
+            address = counted_address(self._address_of(upgrade))
+            who, most, whose = ("address", address), ANONYMOUS_FEEDS_MAX, "of this address without a token"
+        if self._readers[who] >= most:
+            raise RefusedError(Fault.RATE_LIMITED, f"More than {most} feed connections {whose}")
+        self._readers[who] += 1
         socket = WebSocket(stream, FEED_RULES, upgrade.trailing)
         socket.send(upgrade.accepted(None))
-        converse = partial(feed, socket, market_id)
-        # There was no checkpoint since the token was checked, so it is still valid when the watch begins.
-        watched = self._server.identities.watch(principal, partial(socket.close, BAD_TOKEN))
-        return partial(self._serve_reader, socket, watched, converse)
+        watched = None
+        if principal is not None:
+            watched = self._server.identities.watch(principal, partial(socket.close, BAD_TOKEN))
+        return partial(self._serve_reader, socket, who, watched, partial(feed, socket))
 
-    async def _serve_reader(self, socket: WebSocket, watched: WatchedToken, converse: Conversation) -> None:
-        user_id = watched.principal.user_id
+    def _address_of(self, upgrade: Upgrade) -> str:
+        forwarded_for = upgrade.headers.get("x-forwarded-for", "")
+        return caller_address(upgrade.peer, forwarded_for, self._server.settings.trusted_proxies)
+
+    async def _serve_reader(
+        self, socket: WebSocket, who: Who, watched: WatchedToken | None, converse: Conversation
+    ) -> None:
         self.open_feeds.add(socket)
         try:
             async with socket.open(), trio.open_nursery() as nursery:
-                nursery.start_soon(self._end_in_time, socket, watched)
+                if watched is not None:
+                    nursery.start_soon(self._end_in_time, socket, watched)
                 try:
                     await converse()
                 except NotUtf8Error:
                     socket.close(NOT_UTF8, "not UTF-8")
                 nursery.cancel_scope.cancel()
         finally:
-            self._server.identities.unwatch(watched)
+            if watched is not None:
+                self._server.identities.unwatch(watched)
             self.open_feeds.discard(socket)
-            self._readers[user_id] -= 1
-            if not self._readers[user_id]:
-                del self._readers[user_id]
+            self._readers[who] -= 1
+            if not self._readers[who]:
+                del self._readers[who]
 
     async def _end_in_time(self, socket: WebSocket, watched: WatchedToken) -> None:
         """Close the websocket when its token expires."""

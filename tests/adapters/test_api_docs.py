@@ -72,7 +72,9 @@ def test_an_operation_names_its_parameters_statuses_and_codes(route: AnyRoute) -
         assert {"limit", "cursor"} <= {parameter["name"] for parameter in operation["parameters"]}
     statuses = {*map(str, route.statuses), *(str(STATUS[code].value) for code in refusals(route))}
     assert set(operation["responses"]) == statuses
-    assert operation["security"] == ([] if route.caller is Caller.PUBLIC else [{"bearer": []}])
+    bearer: dict[str, list[str]] = {"bearer": []}
+    security = {Caller.PUBLIC: [], Caller.READER: [{}, bearer]}.get(route.caller, [bearer])
+    assert operation["security"] == security
     assert (Fault.RATE_LIMITED in refusals(route)) == (route.bucket is not None)
 
 

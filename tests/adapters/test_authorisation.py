@@ -16,6 +16,7 @@ from tests.adapters.test_auth_api import Elsewhen, logged_in, unsigned
 EVERYBODY = frozenset({"user", "admin", "amm", "amm service"})
 WELCOME: dict[Caller, frozenset[str]] = {
     Caller.PUBLIC: EVERYBODY,
+    Caller.READER: EVERYBODY | {"nobody"},
     Caller.USER: EVERYBODY,
     Caller.LOGIN: EVERYBODY - {"amm service"},
     Caller.AMM: frozenset({"amm", "amm service"}),
@@ -85,7 +86,7 @@ def test_each_route_lets_in_whom_its_row_names_and_nobody_else(
             assert answer.verdict == (400, 9004), kind
         elif kind == "disabled":
             assert answer.verdict == (422, 1004), kind
-        elif kind not in EVERYBODY:
+        elif kind not in EVERYBODY | WELCOME[route.caller]:
             assert answer.verdict == (401, 1006), kind
         elif kind not in WELCOME[route.caller]:
             assert answer.verdict == DENIED[route.caller], kind
@@ -110,3 +111,21 @@ def test_the_market_maker_is_no_administrator_and_an_administrator_no_market_mak
         "/auth/refresh",
         "/auth/logout",
     }
+
+
+def test_market_data_is_read_without_a_token() -> None:
+    assert {route.path for route in ROUTES if route.caller is Caller.READER} == {
+        "/markets",
+        "/markets/{market_id}",
+        "/markets/{market_id}/orderbook",
+        "/markets/{market_id}/trades",
+    }
+    assert {route.method for route in ROUTES if route.caller is Caller.READER} == {"GET"}
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Basic YTpi", "nonsense"])
+def test_a_header_that_is_no_bearer_token_is_a_bad_token_and_never_nobody(
+    the_venue: Venue, header: str
+) -> None:
+    answer = the_venue.nobody.request("GET", "/markets", headers={"Authorization": header})
+    assert answer.verdict == (401, 1006)

@@ -11,7 +11,7 @@ from trio.testing import MockClock
 
 from adapters.feeds.book_picture import BookPicture
 from adapters.feeds.feed import BEHIND
-from adapters.stream.websockets import FEEDS_MAX
+from adapters.stream.websockets import ANONYMOUS_FEEDS_MAX, FEEDS_MAX
 from kernel.codes import AMM_ID, CancelScope, Direction, Side, TimeInForce
 from kernel.commands import AnyCommand, BatchCancel, CreateMarket, MarketTerms, ResolveMarket
 from kernel.exchange import Exchange
@@ -193,8 +193,10 @@ async def test_who_may_read() -> None:
     async with running("M") as venue:
         await venue.ask(CreateMarket(at=AT, market_id="D", terms=MarketTerms(title="D"), by=ROOT))
         for path, token, status, code in (
-            (BOOK, None, 401, 1006),
             (BOOK, "nonsense", 401, 1006),
+            (f"{BOOK}?token=", None, 401, 1006),
+            (f"{BOOK}?token=nonsense", None, 401, 1006),
+            ("/ws/v1/trades/D", None, 404, 3001),
             ("/ws/v1/orderbook/X", venue.token(EVE), 404, 3001),
             ("/ws/v1/trades/D", venue.token(EVE), 404, 3001),
         ):
@@ -204,8 +206,39 @@ async def test_who_may_read() -> None:
             assert (refusal.status, refusal.body["code"]) == (status, code)
         async with venue.feed("/ws/v1/orderbook/D", ROOT) as feed:
             assert (await feed.receive())["yes"] == {"bids": [], "asks": []}
-        async with venue.connected(f"{BOOK}?token={venue.token(EVE)}") as feed:
-            assert (await feed.receive())["sequence_id"] == 1
+        for path in (BOOK, f"{BOOK}?token={venue.token(EVE)}"):
+            async with venue.connected(path) as feed:
+                assert (await feed.receive())["sequence_id"] == 1
+
+
+async def test_the_eleventh_feed_of_an_address_without_a_token_is_refused_until_another_ends() -> None:
+    async with running("M") as venue, trio.open_nursery() as nursery:
+
+        async def hold(
+            ends: trio.CancelScope, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+        ) -> None:
+            with ends:
+                async with venue.connected(BOOK) as feed:
+                    await feed.receive()
+                    task_status.started()
+                    await trio.sleep_forever()
+
+        held = [trio.CancelScope() for _ in range(ANONYMOUS_FEEDS_MAX)]
+        for ends in held:
+            await nursery.start(hold, ends)
+        with Refused() as refusal:
+            async with venue.connected(TRADES):
+                pass
+        assert (refusal.status, refusal.body["code"]) == (429, 9001)
+        async with venue.feed(BOOK) as feed:  # whoever shows a token is counted elsewhere
+            await feed.receive()
+        held[0].cancel()
+        with trio.fail_after(10):
+            while len(venue.websockets.open_feeds) >= ANONYMOUS_FEEDS_MAX:
+                await trio.sleep(0.01)
+        async with venue.connected(BOOK) as feed:
+            await feed.receive()
+        nursery.cancel_scope.cancel()
 
 
 async def test_the_fifty_first_feed_of_a_user_is_refused() -> None:

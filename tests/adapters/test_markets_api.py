@@ -44,6 +44,17 @@ def test_the_sample_markets_are_open(the_venue: Venue) -> None:
     )
 
 
+def test_market_data_needs_no_token(the_venue: Venue) -> None:
+    user, draft = the_venue.user(), the_venue.market(active=False)
+    for path in ("", "/MKT-BTC-100K-2026", "/MKT-BTC-100K-2026/orderbook", "/MKT-BTC-100K-2026/trades"):
+        assert the_venue.nobody.data(f"/markets{path}") == user.data(f"/markets{path}")
+    for path in ("", "/orderbook", "/trades"):
+        refused = the_venue.nobody.get(f"/markets/{draft}{path}")
+        unknown = the_venue.nobody.get(f"/markets/unknown{path}")
+        assert refused.verdict == unknown.verdict == (404, 3001)
+    assert the_venue.nobody.data("/markets", status="DRAFT")["items"] == []
+
+
 def test_markets_are_listed_by_status_and_category(the_venue: Venue) -> None:
     user, category = the_venue.user(), "sorting"
     opened = the_venue.market(category=category)

@@ -28,6 +28,7 @@ def limited(
     limits = {
         "VERDICT_RATE_LIMITS": "on",
         "VERDICT_RATE_AUTH": "6",
+        "VERDICT_RATE_PUBLIC": "3",
         "VERDICT_RATE_ORDERS": "3",
         "VERDICT_RATE_CANCEL": "2",
         "VERDICT_RATE_ACCOUNT": "2",
@@ -62,6 +63,27 @@ def registered(the_venue: Venue, address: str) -> serving.Caller:
     assert answer.status == 201, answer.envelope
     user_id = answer.data["user_id"]
     return serving.Caller(the_venue.http, tokens.issue(user_id, TokenType.ACCESS, "USER"), user_id)
+
+
+def test_market_data_without_a_token_is_counted_by_address(limited: tuple[Venue, str]) -> None:
+    """A flood from one address reaches nobody else: not its neighbours, not its own users."""
+    wait_for_a_whole_window()
+    nobody, path = limited[0].nobody, "/markets/MKT-BTC-100K-2026"
+
+    def read(address: str, path: str = path) -> serving.Answer:
+        return nobody.request("GET", path, headers={"X-Forwarded-For": address})
+
+    for remaining in ("2", "1", "0"):
+        answer = read("10.7.0.1", "/markets/unknown" if remaining == "1" else path)
+        assert answer.headers["X-RateLimit-Remaining"] == remaining
+    refused = read("10.7.0.1")
+    assert refused.verdict == (429, 9001)
+    assert 1 <= int(refused.headers["Retry-After"]) <= MINUTE
+    assert read("10.7.0.1", f"{path}/orderbook").verdict == (429, 9001)
+    assert read("10.7.0.2").code == 0
+    ann = registered(limited[0], "10.7.0.1")
+    answer = ann.get(path)
+    assert (answer.code, answer.headers["X-RateLimit-Limit"]) == (0, "4")
 
 
 def test_the_headers_count_down_and_then_it_is_enough(limited: tuple[Venue, str]) -> None:

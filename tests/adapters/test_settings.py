@@ -58,6 +58,7 @@ def test_the_default_rates_are_those_of_the_api() -> None:
     }
     assert rates == {
         "VERDICT_RATE_AUTH": "5",
+        "VERDICT_RATE_PUBLIC": "60",
         "VERDICT_RATE_REGISTRATION": "60",
         "VERDICT_RATE_ORDERS": "30",
         "VERDICT_RATE_GUARD": "10",
