@@ -312,6 +312,11 @@ CREATE TABLE orders (
     replaces_order_id   UUID          NULL,
     created_at          TIMESTAMPTZ   NOT NULL DEFAULT NOW(),
     updated_at          TIMESTAMPTZ   NOT NULL DEFAULT NOW(),
+    expires_at          TIMESTAMPTZ   NULL,
+    post_only           BOOLEAN       NOT NULL DEFAULT FALSE,
+    max_cost_cents      BIGINT        NULL,
+    self_trade_mode     VARCHAR(20)   NOT NULL DEFAULT 'REJECT',
+    group_id            VARCHAR(64)   NULL,
     CONSTRAINT orders_pkey PRIMARY KEY (id),
     CONSTRAINT uq_orders_user_client_order_id UNIQUE (user_id, client_order_id),
     CONSTRAINT uq_orders_accepted_seq UNIQUE (accepted_seq),
@@ -326,7 +331,7 @@ CREATE TABLE orders (
         OR (book_type IN ('NATIVE_SELL', 'SYNTHETIC_SELL') AND book_direction = 'SELL')),
     CONSTRAINT ck_orders_book_price CHECK (book_price BETWEEN 1 AND 99),
     CONSTRAINT ck_orders_price_type CHECK (price_type IN ('LIMIT')),
-    CONSTRAINT ck_orders_tif CHECK (time_in_force IN ('GTC', 'IOC')),
+    CONSTRAINT ck_orders_tif CHECK (time_in_force IN ('GTC', 'IOC', 'FOK', 'GTD')),
     CONSTRAINT ck_orders_quantity CHECK (quantity > 0),
     CONSTRAINT ck_orders_filled CHECK (filled_quantity BETWEEN 0 AND quantity),
     CONSTRAINT ck_orders_remaining CHECK (remaining_quantity BETWEEN 0 AND quantity),
@@ -334,7 +339,12 @@ CREATE TABLE orders (
     CONSTRAINT ck_orders_frozen_amount_gte_0 CHECK (frozen_amount >= 0),
     CONSTRAINT ck_orders_frozen_asset_type CHECK (frozen_asset_type IN ('FUNDS', 'YES_SHARES', 'NO_SHARES')),
     CONSTRAINT ck_orders_status CHECK (status IN (
-        'NEW', 'OPEN', 'PARTIALLY_FILLED', 'FILLED', 'CANCELLED', 'REJECTED'))
+        'NEW', 'OPEN', 'PARTIALLY_FILLED', 'FILLED', 'CANCELLED', 'REJECTED')),
+    CONSTRAINT ck_orders_gtd CHECK ((time_in_force = 'GTD') = (expires_at IS NOT NULL)),
+    CONSTRAINT ck_orders_post_only CHECK (NOT post_only OR time_in_force IN ('GTC', 'GTD')),
+    CONSTRAINT ck_orders_max_cost CHECK (max_cost_cents IS NULL OR (
+        max_cost_cents > 0 AND original_direction = 'BUY' AND time_in_force IN ('IOC', 'FOK'))),
+    CONSTRAINT ck_orders_self_trade_mode CHECK (self_trade_mode IN ('REJECT', 'CANCEL_MAKER', 'CANCEL_TAKER'))
 )
 -- No index has a column in it that changes while an order lives, and each page keeps room for its rows' next
 -- versions: so a change of an order touches no index.
@@ -457,7 +467,7 @@ CREATE TABLE schema_version (
     applied_at  TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
     CONSTRAINT schema_version_pkey PRIMARY KEY (version)
 );
-INSERT INTO schema_version (version) VALUES (3);
+INSERT INTO schema_version (version) VALUES (4);
 
 -- How far the projections are. It moves in the transaction that writes them: so each event counts once.
 CREATE TABLE projector_cursor (
@@ -729,12 +739,17 @@ COMMENT ON COLUMN orders.original_price IS 'Cents a share, of the side that the 
 COMMENT ON COLUMN orders.book_type IS 'NATIVE for YES; SYNTHETIC for NO, which stands on the other side of the book.';
 COMMENT ON COLUMN orders.book_direction IS 'Its side of the book.';
 COMMENT ON COLUMN orders.book_price IS 'Cents of YES; for an order in NO, 100 less its price.';
-COMMENT ON COLUMN orders.time_in_force IS 'What becomes of the part that finds nobody: GTC rests, IOC is cancelled.';
+COMMENT ON COLUMN orders.time_in_force IS 'What becomes of the part that finds nobody: GTC rests, GTD rests until expires_at, IOC is cancelled; of FOK there is none.';
 COMMENT ON COLUMN orders.remaining_quantity IS 'Shares that were not traded; of a cancelled order, those that were cancelled.';
 COMMENT ON COLUMN orders.frozen_amount IS 'What backs it still: cents for FUNDS, else shares.';
 COMMENT ON COLUMN orders.frozen_asset_type IS 'FUNDS for a buy order, YES_SHARES or NO_SHARES for a sell order.';
 COMMENT ON COLUMN orders.accepted_seq IS 'The journal id of its ORDER_ACCEPTED: its place in time priority.';
 COMMENT ON COLUMN orders.replaces_order_id IS 'The order that was cancelled in the same step to make room for this one.';
+COMMENT ON COLUMN orders.expires_at IS 'From when on it trades no more; of GTD orders only.';
+COMMENT ON COLUMN orders.post_only IS 'Whether it was to be refused rather than to take.';
+COMMENT ON COLUMN orders.max_cost_cents IS 'The most it was to cost, fees included.';
+COMMENT ON COLUMN orders.self_trade_mode IS 'Which order gives way when it arrives at another of its owner: it is refused, or one of the two is cancelled.';
+COMMENT ON COLUMN orders.group_id IS 'The order group whose limit holds for it.';
 
 COMMENT ON TABLE trades IS 'Every meeting of two orders; buy and sell are the sides of the book. Folded from the journal.';
 COMMENT ON COLUMN trades.id IS 'Shown nowhere; another one after a rebuild.';

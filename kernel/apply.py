@@ -8,7 +8,7 @@ from typing import assert_never
 
 import msgspec
 
-from kernel.codes import AmmStatus, CancelReason, OrderStatus, TimeInForce
+from kernel.codes import RESTING_KINDS, AmmStatus, CancelReason, OrderStatus
 from kernel.events import (
     AccountOpened,
     AdminConfirmed,
@@ -45,8 +45,6 @@ from kernel.events import (
 )
 from kernel.filing import terms_of
 from kernel.state import Account, AmmRun, Closing, Order, Position, State
-
-GTC = TimeInForce.GTC
 
 
 def apply(state: State, fact: Fact) -> None:
@@ -152,7 +150,7 @@ def accept(state: State, fact: Fact, event: OrderAccepted) -> None:
     position = state.markets[fact.market_id].position(state.accounts[event.user_id])
     order = state.open_order(position, fact, event, terms_of(event))
     state.order_ids.resume_order(order.id)
-    if event.time_in_force is GTC:
+    if event.time_in_force in RESTING_KINDS:
         order.market.rest(order)
         order.market.book_changed_at = fact.at
 
@@ -162,7 +160,7 @@ def fill(state: State, fact: Fact, event: Fill) -> None:
     market, trade = maker.market, event.trade
     maker_after, taker_after = event.orders
     for order, after in ((maker, maker_after), (taker, taker_after)):
-        if order is maker or order.terms.time_in_force is GTC:
+        if order is maker or order.terms.time_in_force in RESTING_KINDS:
             market.shrink(order, event.fill_qty)
         else:
             order.remaining -= event.fill_qty
@@ -183,7 +181,7 @@ def fill(state: State, fact: Fact, event: Fill) -> None:
 
 def close(order: Order, reason: CancelReason, at: int) -> None:
     assert order.frozen > 0, f"{order.id} is {order.status}"
-    if order.terms.time_in_force is GTC:
+    if order.terms.time_in_force in RESTING_KINDS:
         order.market.leave(order)
         order.market.book_changed_at = at
     if reason is CancelReason.MARKET_RESOLVED:

@@ -15,12 +15,12 @@ from kernel.amounts import fee
 from kernel.codes import (
     PAIR_CENTS,
     RESERVE_ID,
+    RESTING_KINDS,
     BookType,
     CircuitBreakerTrigger,
     Direction,
     OrderStatus,
     Side,
-    TimeInForce,
 )
 from kernel.history import History
 from kernel.life import OVER, UNRESOLVED
@@ -285,7 +285,7 @@ def audit_book(market: Market, orders: Iterable[Order]) -> Iterator[Violation]:
     for order in live:
         queues[order.is_bid, order.book_price].append(order)
         by_holder[order.account.id].append(order)
-    if any(order.terms.time_in_force is not TimeInForce.GTC for order in live) or (
+    if any(order.terms.time_in_force not in RESTING_KINDS for order in live) or (
         live and market.status not in UNRESOLVED and market.closing is None
     ):
         yield Violation(

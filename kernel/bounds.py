@@ -16,6 +16,7 @@ from typing import Any, Final, get_args
 from msgspec.structs import FieldInfo, astuple, fields
 
 from kernel.answers import Refusal
+from kernel.codes import RESTING_KINDS, Direction, TimeInForce
 from kernel.commands import (
     AnyCommand,
     BatchCancel,
@@ -25,6 +26,7 @@ from kernel.commands import (
     Command,
     CreateMarket,
     MarketTerms,
+    OrderTerms,
     OrderWish,
     PlaceOrder,
     ReplaceOrder,
@@ -48,9 +50,13 @@ from kernel.limits import (
 )
 from kernel.refusals import malformed
 
+GTC, GTD = TimeInForce.GTC, TimeInForce.GTD
+
 # Half a surrogate is no character: what holds one cannot be written down.
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 CONTROL_IN_LINES: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+
+GROUP_NAME: Final = re.compile(f"[A-Za-z0-9._-]{{1,{ID_MAX}}}")
 
 Problem = str | None
 """What is wrong with a value, in words; None if nothing is."""
@@ -78,7 +84,37 @@ def wish_out_of_bounds(command: OrderWish) -> Refusal | None:
         return malformed("client_order_id", f"must be 1 to {ID_MAX} printable ASCII characters, no spaces")
     if command.nonce >> NONCE_BITS != 0:
         return malformed("nonce", NO_NONCE)
+    terms = command.terms
+    if (
+        terms.time_in_force is not GTC
+        or terms.expires_at is not None
+        or terms.post_only
+        or terms.max_cost_cents is not None
+        or terms.group_id is not None
+    ) and (refusal := terms_out_of_bounds(terms)) is not None:
+        return refusal
     return None if command.fence is None else fence_out_of_bounds(command)
+
+
+def terms_out_of_bounds(terms: OrderTerms) -> Refusal | None:
+    """What only some orders have, each by itself and together."""
+    if (trouble := misfit(terms)) is not None:
+        return malformed(*trouble)
+    return members_out_of_bounds(terms, ORDER_TERMS)
+
+
+def misfit(terms: OrderTerms) -> tuple[str, str] | None:
+    """The member that does not go with the others, if there is one, and why."""
+    rests = terms.time_in_force in RESTING_KINDS
+    if terms.time_in_force is GTD and terms.expires_at is None:
+        return "expires_at", "must be given for a GTD order"
+    if terms.time_in_force is not GTD and terms.expires_at is not None:
+        return "expires_at", "must be given for a GTD order only"
+    if terms.post_only and not rests:
+        return "post_only", "must not be true for an IOC or FOK order"
+    if terms.max_cost_cents is not None and (rests or terms.direction is not Direction.BUY):
+        return "max_cost_cents", "must be given for a BUY with IOC or FOK only"
+    return None
 
 
 def fence_out_of_bounds(
@@ -136,6 +172,12 @@ def names(values: tuple[str, ...]) -> Problem:
 
 def reports(values: tuple[str, ...]) -> Problem:
     return next(filter(None, map(words, values)), None)
+
+
+def group(value: str) -> Problem:
+    if GROUP_NAME.fullmatch(value) is None:
+        return f"must be 1 to {ID_MAX} letters, digits, dots, underscores and hyphens"
+    return None
 
 
 def key(value: str) -> Problem:
@@ -223,6 +265,10 @@ MEMBERS: Final[dict[str, Check]] = {
     "nonce": nonce,
     **dict.fromkeys(("config_override", "context"), free_form),
     "result": anything,
+    # Of an order:
+    "expires_at": time,
+    "max_cost_cents": integer,
+    "group_id": group,
     # Of a market:
     "title": title,
     "category": category,
@@ -244,10 +290,11 @@ def checks_of(kind: type[Any]) -> Checks:
 
 
 CHECKED_ELSEWHERE: Final = ("at", "terms")
-"""The time when it is compared with the exchange's own; a market's terms member by member; an order's by the
-decision, which holds them against the market's."""
+"""The time when it is compared with the exchange's own; the terms of a market, and those of an order that not
+every order has, member by member. An order's price and quantity the decision holds against the market's."""
 CHECKS: Final[dict[type[Command], Checks]] = {kind: checks_of(kind) for kind in get_args(AnyCommand)}
 TERMS: Final = checks_of(MarketTerms)
+ORDER_TERMS: Final = [check for check in checks_of(OrderTerms) if check[0] not in ("price", "quantity")]
 
 OUT_OF_BOUNDS: Final[dict[type[Command], Callable[[Any], Refusal | None]]] = {
     **dict.fromkeys(CHECKS, checked),

@@ -77,8 +77,24 @@ class PriceType(enum.StrEnum):
 
 
 class TimeInForce(enum.StrEnum):
-    GTC = "GTC"
-    IOC = "IOC"
+    """What becomes of the part of an order that finds nobody."""
+
+    GTC = "GTC"  # rests until it is cancelled
+    IOC = "IOC"  # is gone at once
+    FOK = "FOK"  # there is none: all of it trades at once, or the order is refused
+    GTD = "GTD"  # rests until a stated time
+
+
+RESTING_KINDS: Final = (TimeInForce.GTC, TimeInForce.GTD)
+"""Those that may rest."""
+
+
+class SelfTradeMode(enum.StrEnum):
+    """Which order gives way where an arriving one would meet another of its owner."""
+
+    REJECT = "REJECT"  # the arriving one is refused
+    CANCEL_MAKER = "CANCEL_MAKER"
+    CANCEL_TAKER = "CANCEL_TAKER"
 
 
 class OrderStatus(enum.StrEnum):
@@ -179,6 +195,9 @@ class CancelReason(enum.StrEnum):
     BATCH_CANCELLED = "BATCH_CANCELLED"
     AMM_STOPPED = "AMM_STOPPED"
     GUARD = "GUARD"
+    EXPIRED = "EXPIRED"
+    SELF_TRADE = "SELF_TRADE"
+    GROUP_LIMIT = "GROUP_LIMIT"
 
 
 class StatusReason(enum.StrEnum):
@@ -221,6 +240,12 @@ class Code(enum.IntEnum):
     ORDER_NOT_FOUND = 4004
     CLIENT_ORDER_ID_USED = 4005
     ORDER_CLOSED = 4006
+    POST_ONLY_WOULD_TAKE = 4007
+    NOT_FILLABLE = 4008
+    EXPIRY_PASSED = 4009
+    TOO_MANY_ORDERS = 4012
+    GROUP_NOT_FOUND = 4016
+    GROUP_TRIGGERED = 4017
     INSUFFICIENT_SHARES = 5001
     REPLACE_PARTLY_FILLED = 6001
     REPLACE_NOT_FOUND = 6002

@@ -15,6 +15,7 @@ from kernel.codes import (
     Direction,
     MarketStatus,
     ReferenceType,
+    SelfTradeMode,
     Side,
     StopMode,
     TimeInForce,
@@ -168,6 +169,14 @@ class OrderTerms(msgspec.Struct, frozen=True, gc=False):
     price: int
     quantity: int
     time_in_force: TimeInForce = TimeInForce.GTC
+    expires_at: int | None = None
+    """From when on it trades no more: of a GTD order, and of no other."""
+    post_only: bool = False
+    """Whether to refuse it rather than let it take."""
+    max_cost_cents: int | None = None
+    """The most it may cost, fees included; of a buy that never rests."""
+    self_trade_mode: SelfTradeMode = SelfTradeMode.REJECT
+    group_id: str | None = None
 
 
 class OrderWish(Command, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ from kernel.codes import (
     OrderStatus,
     ReferenceType,
     ResolutionResult,
+    SelfTradeMode,
     Side,
     StopMode,
     TimeInForce,
@@ -215,6 +216,11 @@ class OrderAccepted(Event, frozen=True, tag="ORDER_ACCEPTED"):
     frozen_amount: int
     frozen_asset_type: FrozenAssetType
     replaces_order_id: str | None = None
+    expires_at: int | None = None
+    post_only: bool = False
+    max_cost_cents: int | None = None
+    self_trade_mode: SelfTradeMode = SelfTradeMode.REJECT
+    group_id: str | None = None
 
 
 class Fill(Event, frozen=True):

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
-from msgspec.structs import asdict, fields
+from msgspec.structs import asdict
 
 from kernel.answers import Proposed
 from kernel.codes import (
@@ -22,6 +22,7 @@ from kernel.codes import (
     MarketStatus,
     OrderStatus,
     ResolutionResult,
+    SelfTradeMode,
     Side,
     StopMode,
     TimeInForce,
@@ -29,7 +30,6 @@ from kernel.codes import (
 )
 from kernel.commands import MarketTerms, OrderTerms
 from kernel.events import AdminProposed, Fact
-from kernel.limits import START_KEY_PREFIX
 from kernel.proposals import proposed
 from kernel.state import Account, AmmRun, Closing, Guard, Holding, Market, Order, Position, State
 
@@ -74,11 +74,17 @@ class AmmImage(Image, frozen=True):
     initial_budget: int
     initial_price: int
     config_override: dict[str, Any]
-    started_at: int | tuple[int, int]
-    """With when the first start was, where nothing else of the state tells that: snapshots from before it was
-    remembered have the same bytes, but for a first start whose budget paid no pair."""
+    first_started_at: int
+    started_at: int
     stopped_at: int | None
     stop_mode: StopMode | None
+
+
+class ClosingImage(Image, frozen=True):
+    settles: bool
+    paid: int
+    winners: int
+    costs: int
 
 
 class MarketImage(Image, frozen=True):
@@ -99,6 +105,7 @@ class MarketImage(Image, frozen=True):
     settled_at: int | None
     cancelled_at_resolution: int
     unfrozen_at_resolution: int
+    closing: ClosingImage | None
     amm: AmmImage | None
     open_breakers: list[int]
     book_changed_at: int
@@ -121,6 +128,11 @@ class OrderImage(Image, frozen=True):
     book_price: int
     is_bid: bool
     time_in_force: TimeInForce
+    expires_at: int | None
+    post_only: bool
+    max_cost_cents: int | None
+    self_trade_mode: SelfTradeMode
+    group_id: str | None
     quantity: int
     remaining: int
     frozen: int
@@ -130,15 +142,6 @@ class OrderImage(Image, frozen=True):
     updated_at: int
     status: OrderStatus
     cancel_reason: CancelReason | None
-
-
-class LaterOrderImage(OrderImage, frozen=True):
-    """One of an order with terms that this layout was not made for: those that differ from their defaults.
-
-    An order without any is written without this member: its bytes, and the digest, are what they always were.
-    """
-
-    later: dict[str, Any] = {}
 
 
 class StateImage(Image, frozen=True):
@@ -156,37 +159,16 @@ class StateImage(Image, frozen=True):
     mints: list[tuple[str, Fact]]
     burns: list[tuple[str, Fact]]
     transfers: list[tuple[str, Fact]]
-
-
-class MidwayImage(StateImage, frozen=True):
-    """One in which markets are closed in portions: each with how far that has come, `Closing` in its order.
-
-    A state without any is written without this member, as it always was: its digest is what it always was.
-    """
-
-    closing: list[tuple[str, bool, int, int, int]] = []
-
-
-class WaitingImage(MidwayImage, frozen=True):
-    """One in which something waits for a second administrator; a state without has no such member either."""
-
-    orders: Sequence[LaterOrderImage]
-    proposals: list[Proposed] = []
+    proposals: list[Proposed]
 
 
 encode = msgspec.json.Encoder().encode
-decode = msgspec.json.Decoder(WaitingImage).decode
+decode = msgspec.json.Decoder(StateImage).decode
 
 
 def dump(state: State) -> bytes:
     """The state as bytes."""
-    whole, closing = image(state), closing_markets(state)
-    if state.proposals:
-        proposals = list(map(proposed, state.proposals.values()))
-        whole = WaitingImage(**asdict(whole), closing=closing, proposals=proposals)
-    elif closing:
-        whole = MidwayImage(**asdict(whole), closing=closing)
-    return HEADER % SNAPSHOT_FORMAT + encode(whole)
+    return HEADER % SNAPSHOT_FORMAT + encode(image(state))
 
 
 def digest(state: State) -> str:
@@ -220,7 +202,7 @@ def image(state: State) -> StateImage:
         accounts=[
             AccountImage(*account_values(state.accounts[user_id])) for user_id in sorted(state.accounts)
         ],
-        markets=[market_image(state, state.markets[market_id]) for market_id in sorted(state.markets)],
+        markets=[market_image(state.markets[market_id]) for market_id in sorted(state.markets)],
         orders=list(map(order_image, state.orders.values())),
         guards=[
             (user_id, guard.grace_ms, list(guard.markets) if guard.markets is not None else None)
@@ -229,15 +211,8 @@ def image(state: State) -> StateImage:
         mints=list(state.mints.items()),
         burns=list(state.burns.items()),
         transfers=list(state.transfers.items()),
+        proposals=list(map(proposed, state.proposals.values())),
     )
-
-
-def closing_markets(state: State) -> list[tuple[str, bool, int, int, int]]:
-    return [
-        (market_id, closing.settles, closing.paid, closing.winners, closing.costs)
-        for market_id, market in sorted(state.markets.items())
-        if (closing := market.closing) is not None
-    ]
 
 
 def reader(kind: type[Image], **elsewhere: str) -> Callable[[Any], tuple[Any, ...]]:
@@ -247,9 +222,9 @@ def reader(kind: type[Image], **elsewhere: str) -> Callable[[Any], tuple[Any, ..
 
 account_values = reader(AccountImage)
 amm_values = reader(AmmImage)
+closing_values = reader(ClosingImage)
 market_values = reader(MarketImage)
-TERMS: Final = [name for name in OrderTerms.__struct_fields__ if name in OrderImage.__struct_fields__]
-LATER: Final = [field for field in fields(OrderTerms) if field.name not in TERMS]
+TERMS: Final = OrderTerms.__struct_fields__
 order_values = reader(
     OrderImage,
     user_id="account.id",
@@ -259,33 +234,17 @@ order_values = reader(
 
 
 def order_image(order: Order) -> OrderImage:
-    values = order_values(order)
-    terms = order.terms
-    later = {field.name: value for field in LATER if (value := getattr(terms, field.name)) != field.default}
-    return LaterOrderImage(*(*values, later)) if later else OrderImage(*values)
+    return OrderImage(*order_values(order))
 
 
-def market_image(state: State, market: Market) -> MarketImage:
+def market_image(market: Market) -> MarketImage:
+    amm, closing = market.amm, market.closing
     return msgspec.structs.replace(
         MarketImage(*market_values(market)),
-        amm=amm_image(state, market.id, market.amm) if market.amm is not None else None,
+        closing=ClosingImage(*closing_values(closing)) if closing is not None else None,
+        amm=AmmImage(*amm_values(amm)) if amm is not None else None,
         positions=[position_image(market.positions[user_id]) for user_id in sorted(market.positions)],
     )
-
-
-def amm_image(state: State, market_id: str, run: AmmRun) -> AmmImage:
-    image = AmmImage(*amm_values(run))
-    if first_start(state, market_id, run.start_count, run.started_at) == run.first_started_at:
-        return image
-    return msgspec.structs.replace(image, started_at=(run.started_at, run.first_started_at))
-
-
-def first_start(state: State, market_id: str, start_count: int, started_at: int) -> int | None:
-    """When the market maker was first started in a market, if what else is remembered tells it."""
-    if start_count == 1:
-        return started_at
-    mint = state.mints.get(f"{START_KEY_PREFIX}{market_id}_1")
-    return mint.at if mint is not None else None
 
 
 def position_image(position: Position) -> PositionImage:
@@ -304,7 +263,7 @@ def holding_image(holding: Holding) -> tuple[int, int, int]:
     return holding.volume, holding.cost_sum, holding.pending_sell
 
 
-def restore(state: State, image: WaitingImage) -> None:
+def restore(state: State, image: StateImage) -> None:
     """Build the objects again, then let the live orders rest in acceptance order."""
     state.now = image.now
     state.head = image.head
@@ -315,15 +274,13 @@ def restore(state: State, image: WaitingImage) -> None:
     state.order_ids.resume(*image.order_ids)
     for account in image.accounts:
         state.open_account(Account(**asdict(account)))
-    state.mints.update(image.mints)
     for market in image.markets:
         restore_market(state, market)
     for order in image.orders:
         restore_order(state, order)
-    for market_id, settles, paid, winners, costs in image.closing:
-        state.markets[market_id].closing = Closing(settles, paid, winners, costs)
     for user_id, grace_ms, markets in image.guards:
         state.guards[user_id] = Guard(grace_ms, tuple(markets) if markets is not None else None)
+    state.mints.update(image.mints)
     state.burns.update(image.burns)
     state.transfers.update(image.transfers)
     for waiting in image.proposals:
@@ -331,8 +288,9 @@ def restore(state: State, image: WaitingImage) -> None:
 
 
 def restore_market(state: State, image: MarketImage) -> None:
-    amm = restored_run(state, image.id, image.amm) if image.amm is not None else None
-    market = Market(**asdict(image) | {"amm": amm, "positions": {}})
+    closing = Closing(**asdict(image.closing)) if image.closing is not None else None
+    amm = AmmRun(**asdict(image.amm)) if image.amm is not None else None
+    market = Market(**asdict(image) | {"closing": closing, "amm": amm, "positions": {}})
     state.markets[market.id] = market
     for held in image.positions:
         position = market.position(state.accounts[held.user_id])
@@ -345,17 +303,6 @@ def restore_market(state: State, image: MarketImage) -> None:
         position.fees_paid = held.fees_paid
 
 
-def restored_run(state: State, market_id: str, image: AmmImage) -> AmmRun:
-    if isinstance(image.started_at, int):
-        started = image.started_at
-        first = first_start(state, market_id, image.start_count, started)
-    else:
-        started, first = image.started_at
-    if first is None:
-        raise ValueError(f"it does not tell when the market maker was first started in {market_id}")
-    return AmmRun(**asdict(image) | {"started_at": started, "first_started_at": first})
-
-
 def restored_proposal(image: Proposed) -> Fact:
     event = AdminProposed(
         image.proposal_id, image.action, image.request, image.by, image.by_id, image.expires_at
@@ -363,7 +310,7 @@ def restored_proposal(image: Proposed) -> Fact:
     return Fact(image.proposal_id, image.created_at, image.market_id, event)
 
 
-def restore_order(state: State, image: LaterOrderImage) -> None:
+def restore_order(state: State, image: OrderImage) -> None:
     values = asdict(image)
     del values["book_type"]  # follows from the rest
     account, market = state.accounts[values.pop("user_id")], state.markets[values.pop("market_id")]
@@ -372,7 +319,7 @@ def restore_order(state: State, image: LaterOrderImage) -> None:
         account=account,
         market=market,
         position=position,
-        terms=OrderTerms(**{name: values.pop(name) for name in TERMS}, **values.pop("later")),
+        terms=OrderTerms(**{name: values.pop(name) for name in TERMS}),
         holding=position.holding(image.side),
         opens=image.direction is Direction.BUY,
         **values,

@@ -16,7 +16,7 @@ from adapters.runtime.settings import Settings
 from adapters.runtime.times import MINUTE
 from adapters.wire.requests import BatchCancelBody, BurnBody, MintBody, PlaceBody, ReplaceBody
 from adapters.wire.status import Fault, RefusedError
-from kernel.codes import TimeInForce
+from kernel.codes import RESTING_KINDS, TimeInForce
 
 COUNTED: Final = 100_000
 """Callers counted one by one within a minute; those who come after them share one count per bucket."""
@@ -144,5 +144,5 @@ PRICED: Final = (ReplaceBody, MintBody, BurnBody, BatchCancelBody)
 def has_a_price(body: msgspec.Struct) -> bool:
     """Whether a command costs something limited, or must never be refused for its frequency."""
     if isinstance(body, PlaceBody):
-        return body.time_in_force is not TimeInForce.IOC  # what rests has money set aside
+        return (body.time_in_force or TimeInForce.GTC) in RESTING_KINDS  # what rests has money set aside
     return isinstance(body, PRICED)

@@ -8,11 +8,9 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
-from kernel.codes import TimeInForce
+from kernel.codes import RESTING_KINDS
 from kernel.events import Fact, Fill, OrderAccepted, OrderCancelled
 from kernel.state import Market, Order
-
-GTC = TimeInForce.GTC
 
 Levels = list[tuple[int, int]]
 """Price and total quantity."""
@@ -44,15 +42,17 @@ class BookPicture:
             event = fact.event
             match event:
                 case OrderAccepted():
-                    if event.time_in_force is GTC:
+                    if event.time_in_force in RESTING_KINDS:
                         self._change(before, orders[event.order_id], event.quantity, fact.at)
                 case Fill():
                     self._change(before, orders[event.order_id], -event.fill_qty, fact.at)
                     taker = orders[event.counterparty_order_id]
-                    if taker.terms.time_in_force is GTC:
+                    if taker.terms.time_in_force in RESTING_KINDS:
                         self._change(before, taker, -event.fill_qty, fact.at)
                 case OrderCancelled():
-                    self._change(before, orders[event.order_id], -event.remaining_qty, fact.at)
+                    order = orders[event.order_id]
+                    if order.terms.time_in_force in RESTING_KINDS:
+                        self._change(before, order, -event.remaining_qty, fact.at)
                 case _:
                     pass
         bids: Levels = []

@@ -103,6 +103,7 @@ def order_members(now: OrderNow) -> dict[str, Any]:
         "client_order_id": o.client_order_id,
         "market_id": o.market.id,
         **{ORIGINAL.get(name, name): getattr(o.terms, name) for name in TERMS},
+        "expires_at": time_or_null(o.terms.expires_at),
         "book_type": o.book_type,
         "book_direction": o.book_direction,
         "book_price_cents": o.book_price,

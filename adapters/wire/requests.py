@@ -143,6 +143,10 @@ class PlaceBody(msgspec.Struct, frozen=True, kw_only=True):
     time_in_force: TimeInForce | None = None
     """GTC (default) or IOC."""
 
+    def __post_init__(self) -> None:
+        if self.time_in_force in (TimeInForce.FOK, TimeInForce.GTD):
+            raise ValueError("time_in_force: must be GTC or IOC")
+
     @property
     def terms(self) -> commands.OrderTerms:
         return commands.OrderTerms(

@@ -20,6 +20,7 @@ from kernel.codes import (
     PriceType,
     ReferenceType,
     ResolutionResult,
+    SelfTradeMode,
     Side,
     TimeInForce,
     TradeScenario,
@@ -59,6 +60,11 @@ class OrderShape(Shape, frozen=True, kw_only=True):
     cancel_reason: CancelReason | None
     created_at: Time
     updated_at: Time
+    expires_at: Time | None
+    post_only: bool
+    max_cost_cents: int | None
+    self_trade_mode: SelfTradeMode
+    group_id: str | None
 
 
 class AliasedOrderShape(OrderShape, frozen=True, kw_only=True):

@@ -15,15 +15,15 @@ from typing import Final
 import structlog
 
 from kernel.exchange import Exchange
-from kernel.snapshot import SnapshotError
+from kernel.snapshot import SNAPSHOT_FORMAT, SnapshotError
 from persistence import DatabaseUnusableError
 from persistence.journal.seals import SealKey
 from persistence.postgres.database import Connection, Database
 
 log = structlog.get_logger(__name__)
 
-FORMAT: Final = 2
-"""The kernel's format 2, cut into pieces, each compressed with zlib. Format 1 named all members."""
+FORMAT: Final = SNAPSHOT_FORMAT
+"""The kernel's, cut into pieces, each compressed with zlib."""
 PIECE: Final = 8 << 20
 COMPRESSION: Final = 1
 """The quickest: a fifth of the size at 190 MB/s; a higher level gains a tenth."""

@@ -217,18 +217,18 @@ def packer(columns: Sequence[Column], *, of: int | None) -> Packer:
 
     for column in columns:
         name, kind = column.name, column.kind
+        value = f"{name} - {packing.EPOCH_US}" if kind is TIME else name
         if kind.layout and not column.nullable:
             layout += f"i{kind.layout}"
-            value = f"{name} - {packing.EPOCH_US}" if kind is TIME else name
             values += [str(SIZES[kind.layout]), value]
             continue
         pieces += flush()
         if kind.layout:
             known[f"pack_{name}"] = packing.int8
-            assert kind is BIGINT, f"{name}: nothing packs a {kind.sql} that may be null"
+            assert kind in (BIGINT, TIME), f"{name}: nothing packs a {kind.sql} that may be null"
         elif kind.pack is not None:
             known[f"pack_{name}"] = kind.pack
-        packed = f"pack_{name}({name})" if f"pack_{name}" in known else name
+        packed = f"pack_{name}({value})" if f"pack_{name}" in known else name
         pieces.append(f"null if {name} is None else {packed}" if column.nullable else packed)
     pieces += flush()
     arguments = ", ".join(column.name for column in columns)

@@ -117,6 +117,11 @@ ORDERS: Final = Table(
         Column("replaces_order_id", UUID, nullable=True, public=None),
         Column("created_at", TIME),
         Column("updated_at", TIME),
+        Column("expires_at", TIME, nullable=True),
+        Column("post_only", BOOLEAN),
+        Column("max_cost_cents", BIGINT, nullable=True),
+        Column("self_trade_mode", NAME),
+        Column("group_id", NAME, nullable=True),
     ),
 )
 

@@ -364,6 +364,11 @@ def order_row(order: Order) -> Row:
         "cancel_reason": order.cancel_reason,
         "accepted_seq": order.accepted_seq,
         "replaces_order_id": order.replaces,
+        "expires_at": storable_time(order.terms.expires_at),
+        "post_only": order.terms.post_only,
+        "max_cost_cents": order.terms.max_cost_cents,
+        "self_trade_mode": order.terms.self_trade_mode,
+        "group_id": order.terms.group_id,
         "created_at": storable_time(order.created_at),
         "updated_at": storable_time(order.updated_at),
     }

@@ -17,7 +17,7 @@ from adapters.cli.serve import Running, running
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings, load_settings
 from kernel.answers import Refusal
-from kernel.codes import AMM_ID, BookType, Direction, OrderStatus, Side, StopMode, TimeInForce
+from kernel.codes import AMM_ID, BookType, Direction, OrderStatus, SelfTradeMode, Side, StopMode, TimeInForce
 from kernel.commands import (
     ActivateMarket,
     AnyCommand,
@@ -36,9 +36,9 @@ from kernel.limits import DEPOSIT_MAX
 from kernel.snapshot import (
     AccountImage,
     MarketImage,
-    MidwayImage,
     OrderImage,
     PositionImage,
+    StateImage,
     decode,
     dump,
     encode,
@@ -179,7 +179,7 @@ def filled(exchange: Exchange) -> bytes:
         msgspec.structs.replace(account, net_transfers=given[account.id])
         for account in image.accounts + crowd_accounts
     ]
-    whole: MidwayImage = msgspec.structs.replace(
+    whole: StateImage = msgspec.structs.replace(
         image, accounts=accounts, markets=markets, orders=[*orders, *image.orders]
     )
     return header + b"\n" + encode(whole)
@@ -232,6 +232,11 @@ def resting(market: MarketImage, count: int, before: int) -> list[OrderImage]:
                 book_price=price,
                 is_bid=False,
                 time_in_force=TimeInForce.GTC,
+                expires_at=None,
+                post_only=False,
+                max_cost_cents=None,
+                self_trade_mode=SelfTradeMode.REJECT,
+                group_id=None,
                 quantity=1,
                 remaining=1,
                 frozen=1,

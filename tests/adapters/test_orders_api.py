@@ -75,6 +75,11 @@ def test_an_order_has_the_published_members(the_venue: Venue) -> None:
         "cancel_reason": None,
         "created_at": 0,
         "updated_at": 0,
+        "expires_at": None,
+        "post_only": False,
+        "max_cost_cents": None,
+        "self_trade_mode": "REJECT",
+        "group_id": None,
     }
     assert ann.data(f"/orders/{order['id']}") == {"order": order, "trades": []}
 

@@ -28,7 +28,7 @@ from kernel.events import (
 from kernel.exchange import Exchange
 from kernel.proposals import proposed
 from kernel.state import Order as KernelOrder
-from tests.kernel.reference.records import Entry, Market, Trade
+from tests.kernel.reference.records import MORE, Entry, Market, Trade
 from tests.kernel.reference.records import Fact as ModelFact
 from tests.kernel.reference.second import told
 from tests.kernel.reference.world import World
@@ -92,6 +92,7 @@ def kernel_row(order: KernelOrder) -> dict[str, Any]:
         "cancel_reason": order.cancel_reason,
         "accepted_seq": order.accepted_seq,
         "replaces_order_id": order.replaces,
+        **{name: getattr(order.terms, name) for name in MORE},
         "created_at": order.created_at,
         "updated_at": order.updated_at,
     }

@@ -4,13 +4,15 @@ They are taken as they are found: nobody who adds one has to tell it here.
 """
 
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
-from kernel.codes import Direction, Side, TimeInForce
+from kernel.bounds import misfit
+from kernel.codes import Direction, SelfTradeMode, Side, TimeInForce
 from kernel.commands import Command, OrderTerms
+from kernel.limits import EARLIEST
 
 C = TypeVar("C", bound=Command)
 
@@ -37,10 +39,18 @@ def fields_of(kind: type[Command]) -> list[FieldInfo]:
 
 
 def others(terms: OrderTerms) -> Iterator[OrderTerms]:
-    """Terms that differ from these in one member, for each of them."""
+    """Terms that differ from these in one member, and in what that one needs, for each of them."""
     for name in OrderTerms.__struct_fields__:
         for value in other_values(name, getattr(terms, name)):
-            yield msgspec.structs.replace(terms, **{name: value})
+            other = msgspec.structs.replace(terms, **{name: value, **NEEDED.get(name, {})})
+            if misfit(other) is None:
+                yield other
+
+
+NEEDED: Final[dict[str, dict[str, Any]]] = {
+    "expires_at": {"time_in_force": TimeInForce.GTD},
+    "max_cost_cents": {"time_in_force": TimeInForce.IOC},
+}
 
 
 def other_values(name: str, value: Any) -> list[Any]:
@@ -49,7 +59,9 @@ def other_values(name: str, value: Any) -> list[Any]:
             return [not value]
         case int():
             return [value + 1]
-        case Side() | Direction() | TimeInForce():
+        case Side() | Direction() | TimeInForce() | SelfTradeMode():
             return [other for other in type(value) if other is not value]
+        case None:
+            return ["g"] if name == "group_id" else [EARLIEST]
         case _:
             raise AssertionError(f"how could {name} be other than {value!r}?")

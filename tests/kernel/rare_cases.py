@@ -223,6 +223,12 @@ def walk(play: Trading, result: str) -> None:
 REPEATED = ("Placed", "Replaced", "Minted", "Burned")
 ELSEWHERE = (Code.INTERNAL, Code.OVERLOADED)
 """One needs an exchange that is broken, the other comes from the actors."""
+UNPLAYED = (
+    *(Code.POST_ONLY_WOULD_TAKE, Code.NOT_FILLABLE, Code.EXPIRY_PASSED, Code.TOO_MANY_ORDERS),
+    *(Code.GROUP_NOT_FOUND, Code.GROUP_TRIGGERED),
+    *(CancelReason.EXPIRED, CancelReason.SELF_TRADE, CancelReason.GROUP_LIMIT),
+)
+"""What the strategies do not ask for."""
 NETTINGS = (
     "PlaceOrder after ORDER_MATCHED",
     "PlaceOrder after ORDER_PARTIALLY_FILLED",
@@ -248,10 +254,10 @@ EVERYTHING = (
     *(f"answer {answer.__name__}" for answer in typing.get_args(Answer)),
     *(f"midway in {stage}" for stage in (*ClosingStage, "BatchCancel", "FireGuard", "StopAmm")),
     *(f"repeated {name}" for name in REPEATED),
-    *(f"code {code.value}" for code in Code if code not in ELSEWHERE),
+    *(f"code {code.value}" for code in Code if code not in (*ELSEWHERE, *UNPLAYED)),
     *(f"event {event.__struct_config__.tag}" for event in typing.get_args(AnyEvent)),
     *(f"trade {scenario} with {whom}" for scenario in TradeScenario for whom in ("another", "itself")),
-    *(f"cancelled {reason}" for reason in CancelReason),
+    *(f"cancelled {reason}" for reason in CancelReason if reason not in UNPLAYED),
     *(f"netting by {how}" for how in NETTINGS),
     *(f"paid out {result}" for result in ResolutionResult),
     *TRANSITIONS,

@@ -206,13 +206,6 @@ def test_nothing_goes_on_where_nothing_was_begun() -> None:
         assert market.refused(CloseMarket(at=market.now, market_id=market_id)).code is code
 
 
-def test_a_snapshot_of_an_exchange_where_nothing_is_closed_has_its_old_form() -> None:
-    """So that a digest noted down years ago is still the digest."""
-    market, _ = midway()
-    assert market.exchange.snapshot().endswith(b',[["M",true,0,0,0]]]')
-    assert crowded().exchange.snapshot().endswith(b",[]]")
-
-
 def test_the_roll_is_in_order_however_they_came() -> None:
     """More than one run, entered from both ends and in the middle."""
     roll, names = Roll(), [f"{number:05}" for number in range(3 * RUN_MAX)]

@@ -74,7 +74,7 @@ OWN_MEMBERS = {
     "ORDER_ACCEPTED": (
         "order_id user_id client_order_id original_side original_direction original_price book_type "
         "book_direction book_price time_in_force quantity remaining_qty frozen_amount frozen_asset_type "
-        "replaces_order_id"
+        "replaces_order_id expires_at post_only max_cost_cents self_trade_mode group_id"
     ),
     "ORDER_PARTIALLY_FILLED": (
         "order_id fill_qty trade_price new_remaining_qty counterparty_order_id trade orders"
@@ -150,7 +150,7 @@ def test_a_payload_is_a_json_object_that_names_its_kind(day: Trading) -> None:
         assert payload["event"] == event_type(fact.event)
         for field in msgspec.structs.fields(type(fact.event)):
             value = getattr(fact.event, field.name)
-            silent = not field.required and value in (None, 0, [])
+            silent = not field.required and value in (None, 0, [], "REJECT")
             assert (field.name in payload) is not silent
 
 

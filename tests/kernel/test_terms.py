@@ -5,9 +5,7 @@ The tests take the members of `OrderTerms` as they find them, and vary each.
 
 import msgspec
 import pytest
-from msgspec.structs import astuple, fields
 
-from kernel import snapshot
 from kernel.answers import Placed, Refusal, Replaced
 from kernel.codes import AMM_ID, Code, Direction, Side, TimeInForce
 from kernel.commands import AnyCommand, OrderTerms, PlaceOrder, ReplaceOrder, Tick
@@ -93,28 +91,6 @@ def test_an_order_has_the_terms_it_was_asked_for_whoever_tells(exchange: Exchang
         assert replica.orders[order.id].terms == terms
         assert Exchange.restore(exchange.snapshot()).orders[order.id].terms == terms
     assert replica.digest() == exchange.digest()
-
-
-def test_what_orders_get_one_day_is_in_the_snapshot_and_changes_no_digest_without(
-    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The layout of an order is fixed. Newer terms stand behind it where they are not the default."""
-
-    class Later(OrderTerms, frozen=True):
-        hidden: bool = False
-
-    placed = exchange.execute(place(TERMS)).answer
-    assert isinstance(placed, Placed)
-    order, before = placed.order.order, exchange.digest()
-    monkeypatch.setattr(snapshot, "OrderTerms", Later)
-    monkeypatch.setattr(snapshot, "LATER", fields(Later)[-1:])
-    order.terms = Later(*astuple(TERMS))
-    assert exchange.digest() == before
-    order.terms = Later(*(*astuple(TERMS), True))
-    assert exchange.digest() != before
-    restored = Exchange.restore(exchange.snapshot())
-    assert restored.orders[order.id].terms == order.terms
-    assert restored.digest() == exchange.digest()
 
 
 FILED = [

@@ -32,8 +32,8 @@ async def empty(empty_url: str) -> AsyncIterator[Connection]:
 @pytest.fixture
 def upgrades(tmp_path: Path) -> Path:
     """What a program two versions from now could bring."""
-    (tmp_path / "0004-colour.sql").write_text("ALTER TABLE markets ADD COLUMN colour TEXT;")
-    (tmp_path / "0005-shade.sql").write_text("ALTER TABLE markets ADD COLUMN shade TEXT;")
+    (tmp_path / "0005-colour.sql").write_text("ALTER TABLE markets ADD COLUMN colour TEXT;")
+    (tmp_path / "0006-shade.sql").write_text("ALTER TABLE markets ADD COLUMN shade TEXT;")
     return tmp_path
 
 
@@ -45,7 +45,7 @@ async def columns(connection: Connection) -> set[str]:
 
 
 async def test_an_empty_database_gets_the_schema(empty: Connection) -> None:
-    assert await migrate(empty) == 3
+    assert await migrate(empty) == 4
     assert await columns(empty) == {"id"}
 
 
@@ -59,11 +59,11 @@ async def test_a_database_that_is_ready_is_left_alone(empty: Connection) -> None
 
 async def test_upgrades_are_applied_in_order_and_remembered(empty: Connection, upgrades: Path) -> None:
     await migrate(empty)
-    assert await migrate(empty, upgrades=upgrades) == 5
+    assert await migrate(empty, upgrades=upgrades) == 6
     assert await columns(empty) == {"id", "colour", "shade"}
-    assert await migrate(empty, upgrades=upgrades) == 5
+    assert await migrate(empty, upgrades=upgrades) == 6
     rows = await empty.fetch("SELECT version FROM schema_version ORDER BY version")
-    assert [row["version"] for row in rows] == [3, 4, 5]
+    assert [row["version"] for row in rows] == [4, 5, 6]
 
 
 SHAPE = (
@@ -142,19 +142,19 @@ async def test_the_first_start_of_the_market_maker_is_found_in_the_journal(empty
 
 async def test_an_upgrade_that_fails_leaves_the_version_before_it(empty: Connection, upgrades: Path) -> None:
     """Not half of it: its first statement worked."""
-    (upgrades / "0005-shade.sql").write_text("ALTER TABLE markets ADD COLUMN shade TEXT; SELECT 1 / 0;")
+    (upgrades / "0006-shade.sql").write_text("ALTER TABLE markets ADD COLUMN shade TEXT; SELECT 1 / 0;")
     await migrate(empty)
     with pytest.raises(asyncpg.DivisionByZeroError):
         await migrate(empty, upgrades=upgrades)
     assert await columns(empty) == {"id", "colour"}
-    assert await empty.fetch_value("SELECT max(version) FROM schema_version") == 4
+    assert await empty.fetch_value("SELECT max(version) FROM schema_version") == 5
 
 
 async def test_a_newer_database_is_refused_and_not_touched(empty: Connection, upgrades: Path) -> None:
     await migrate(empty)
     await migrate(empty, upgrades=upgrades)
     with pytest.raises(
-        DatabaseUnusableError, match="schema version 5, this program knows 3: start a newer Verdict"
+        DatabaseUnusableError, match="schema version 6, this program knows 4: start a newer Verdict"
     ):
         await migrate(empty)
 
@@ -180,7 +180,7 @@ async def test_starts_at_the_same_moment_do_the_work_once(empty_url: str, upgrad
     async with trio.open_nursery() as nursery:
         for _ in range(4):
             nursery.start_soon(start, upgrades)
-    assert versions == [3] * 4 + [5] * 4
+    assert versions == [4] * 4 + [6] * 4
 
 
 async def test_a_user_who_may_not_make_tables_is_told_so(empty: Connection, server_url: str) -> None:

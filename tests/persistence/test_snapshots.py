@@ -140,13 +140,14 @@ async def test_money_moved_in_a_snapshot_whose_hash_was_refiled_moves_nothing(
     assert "[critical " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("form", [snapshots.FORMAT - 1, 99])
 async def test_a_snapshot_of_another_format_is_passed_over(
-    db: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    db: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, form: int
 ) -> None:
     """Sealed by this exchange, when another version of it ran."""
     exchange = await filed(connection, db, 60, at=[6_050])
-    with monkeypatch.context() as tomorrow:
-        tomorrow.setattr(snapshots, "FORMAT", 99)
+    with monkeypatch.context() as other:
+        other.setattr(snapshots, "FORMAT", form)
         await snapshots.write(db, exchange, KEY)
     assert await ids(connection) == [exchange.head, await stands_at(connection)]
 

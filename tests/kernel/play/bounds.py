@@ -44,6 +44,9 @@ ODD: Final[dict[str, tuple[Any, ...]]] = {
     **dict.fromkeys(("initial_budget", "initial_price", "last_id", "yes", "no", "costs"), ODD_NUMBERS),
     **dict.fromkeys(("user_id", "owner_id", "from_id", "to_id", "market_id", "client_order_id"), ODD_TEXTS),
     **dict.fromkeys(("idempotency_key", "by", "by_id", "reason", "resolution_note"), ODD_TEXTS),
+    "expires_at": ODD_TIMES,
+    "max_cost_cents": ODD_NUMBERS,
+    "group_id": ("g", "A-z_0.9", *ODD_TEXTS),
     **dict.fromkeys(("title", "category", "description", "after"), ODD_TEXTS),
 }
 

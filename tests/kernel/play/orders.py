@@ -29,7 +29,7 @@ OTHER = {
     "direction": directions,
     "price": st.integers(45, 60),
     "quantity": st.integers(1, 12),
-    "time_in_force": st.sampled_from(TimeInForce),
+    "time_in_force": times_in_force,
 }
 """What makes one order request differ from another."""
 one_change = st.one_of(

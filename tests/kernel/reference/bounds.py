@@ -14,6 +14,7 @@ from kernel.commands import (
     Command,
     CreateMarket,
     OpenJournal,
+    OrderTerms,
     OrderWish,
 )
 from tests.kernel.reference.records import Refused
@@ -48,10 +49,24 @@ def check_bounds(command: Command, at: int) -> None:
             check_number(command.fence)
             demand(1 <= len(command.client_order_id) <= 64)
             demand(all(0x21 <= ord(character) <= 0x7E for character in command.client_order_id))
+            check_wish(command.terms)
         case CancelOrder() | CancelByClientId() | BatchCancel():
             check_number(command.fence)
         case _:
             check_members(command)
+
+
+def check_wish(terms: OrderTerms) -> None:
+    rests = terms.time_in_force in ("GTC", "GTD")
+    demand((terms.time_in_force == "GTD") == (terms.expires_at is not None))
+    demand(terms.expires_at is None or YEAR_2000 <= terms.expires_at < YEAR_3000)
+    demand(rests or not terms.post_only)
+    if terms.max_cost_cents is not None:
+        demand(not rests and terms.direction == "BUY")
+        check_number(terms.max_cost_cents)
+    if terms.group_id is not None:
+        demand(1 <= len(terms.group_id) <= 64)
+        demand(all(each.isascii() and (each.isalnum() or each in "._-") for each in terms.group_id))
 
 
 def check_members(command: Command) -> None:

@@ -1,7 +1,7 @@
 """What becomes of an order: it is accepted, meets others, pays and is paid, nets, expires, is cancelled."""
 
 from kernel.commands import OrderWish
-from tests.kernel.reference.records import FEES, RESERVE, Market, Order, Trade, fee
+from tests.kernel.reference.records import FEES, MORE, RESERVE, Market, Order, Trade, fee
 from tests.kernel.reference.world import World
 
 
@@ -21,6 +21,7 @@ def accept(world: World, market: Market, wish: OrderWish, replaces: str | None) 
         replaces,
         world.at,
         world.at,
+        {name: getattr(wish.terms, name) for name in MORE},
     )
     if order.opens:
         world.pay(
@@ -46,6 +47,7 @@ def accept(world: World, market: Market, wish: OrderWish, replaces: str | None) 
         "frozen_amount",
         "frozen_asset_type",
         "replaces_order_id",
+        *MORE,
     )
     world.record(
         "ORDER_ACCEPTED",

@@ -21,6 +21,10 @@ SUB_ACCOUNTS_MAX = 3_000
 LIVE = ("OPEN", "PARTIALLY_FILLED")
 
 
+MORE = ("expires_at", "post_only", "max_cost_cents", "self_trade_mode", "group_id")
+"""What an order may ask for beside its price, its quantity and how long it waits."""
+
+
 class Refused(Exception):  # noqa: N818 - an expected no is no error
     """The model's way out: raised while nothing has changed yet."""
 
@@ -188,6 +192,8 @@ class Order:
     replaces_order_id: str | None
     created_at: int
     updated_at: int
+    more: dict[str, Any]
+    """What only some orders have."""
     filled: int = 0
     status: str = "OPEN"
     cancel_reason: str | None = None
@@ -258,6 +264,7 @@ class Order:
             "cancel_reason": self.cancel_reason,
             "accepted_seq": self.accepted_seq,
             "replaces_order_id": self.replaces_order_id,
+            **self.more,
             "created_at": self.created_at,
             "updated_at": self.updated_at,
         }

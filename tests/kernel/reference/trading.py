@@ -21,7 +21,7 @@ from tests.kernel.reference.checks import (
     public_market,
 )
 from tests.kernel.reference.clearing import accept, cancel, netting_result
-from tests.kernel.reference.records import FEES, RESERVE, Market, Order, Refused
+from tests.kernel.reference.records import FEES, MORE, RESERVE, Market, Order, Refused
 from tests.kernel.reference.world import World
 
 Answer = dict[str, Any]
@@ -35,6 +35,7 @@ def is_same_request(order: Order, wish: OrderWish) -> bool:
         and order.price == wish.terms.price
         and order.quantity == wish.terms.quantity
         and order.time_in_force == wish.terms.time_in_force
+        and order.more == {name: getattr(wish.terms, name) for name in MORE}
     )
 
 

@@ -1,0 +1,20 @@
+-- What an order may ask for beside its price and quantity. Orders of before asked for none of it.
+ALTER TABLE orders
+    ADD COLUMN expires_at TIMESTAMPTZ NULL,
+    ADD COLUMN post_only BOOLEAN NOT NULL DEFAULT FALSE,
+    ADD COLUMN max_cost_cents BIGINT NULL,
+    ADD COLUMN self_trade_mode VARCHAR(20) NOT NULL DEFAULT 'REJECT',
+    ADD COLUMN group_id VARCHAR(64) NULL,
+    DROP CONSTRAINT ck_orders_tif,
+    ADD CONSTRAINT ck_orders_tif CHECK (time_in_force IN ('GTC', 'IOC', 'FOK', 'GTD')),
+    ADD CONSTRAINT ck_orders_gtd CHECK ((time_in_force = 'GTD') = (expires_at IS NOT NULL)),
+    ADD CONSTRAINT ck_orders_post_only CHECK (NOT post_only OR time_in_force IN ('GTC', 'GTD')),
+    ADD CONSTRAINT ck_orders_max_cost CHECK (max_cost_cents IS NULL OR (
+        max_cost_cents > 0 AND original_direction = 'BUY' AND time_in_force IN ('IOC', 'FOK'))),
+    ADD CONSTRAINT ck_orders_self_trade_mode CHECK (self_trade_mode IN ('REJECT', 'CANCEL_MAKER', 'CANCEL_TAKER'));
+COMMENT ON COLUMN orders.time_in_force IS 'What becomes of the part that finds nobody: GTC rests, GTD rests until expires_at, IOC is cancelled; of FOK there is none.';
+COMMENT ON COLUMN orders.expires_at IS 'From when on it trades no more; of GTD orders only.';
+COMMENT ON COLUMN orders.post_only IS 'Whether it was to be refused rather than to take.';
+COMMENT ON COLUMN orders.max_cost_cents IS 'The most it was to cost, fees included.';
+COMMENT ON COLUMN orders.self_trade_mode IS 'Which order gives way when it arrives at another of its owner: it is refused, or one of the two is cancelled.';
+COMMENT ON COLUMN orders.group_id IS 'The order group whose limit holds for it.';
