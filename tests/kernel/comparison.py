@@ -28,7 +28,7 @@ from kernel.events import (
 from kernel.exchange import Exchange
 from kernel.proposals import proposed
 from kernel.state import Order as KernelOrder
-from tests.kernel.reference.records import MORE, Entry, Market, Trade
+from tests.kernel.reference.records import Entry, Market, Trade
 from tests.kernel.reference.records import Fact as ModelFact
 from tests.kernel.reference.second import told
 from tests.kernel.reference.world import World
@@ -83,6 +83,11 @@ def kernel_row(order: KernelOrder) -> dict[str, Any]:
         "book_direction": order.book_direction,
         "book_price": order.book_price,
         "time_in_force": order.terms.time_in_force,
+        "expires_at": order.terms.expires_at,
+        "post_only": order.terms.post_only,
+        "max_cost_cents": order.terms.max_cost_cents,
+        "self_trade_mode": order.terms.self_trade_mode,
+        "group_id": order.terms.group_id,
         "quantity": order.terms.quantity,
         "filled_quantity": order.filled,
         "remaining_quantity": order.remaining,
@@ -92,7 +97,6 @@ def kernel_row(order: KernelOrder) -> dict[str, Any]:
         "cancel_reason": order.cancel_reason,
         "accepted_seq": order.accepted_seq,
         "replaces_order_id": order.replaces,
-        **{name: getattr(order.terms, name) for name in MORE},
         "created_at": order.created_at,
         "updated_at": order.updated_at,
     }
@@ -265,19 +269,24 @@ def kernel_account(exchange: Exchange, user_id: str) -> dict[str, Any]:
         "owner_id": account.owner_id,
         "netting": account.auto_netting,
         "fence": account.fence,
+        "net_deposits": account.net_deposits,
+        "net_transfers": account.net_transfers,
         "orders": list(account.orders),
     }
 
 
 def model_account(world: World, user_id: str) -> dict[str, Any]:
     account = world.accounts[user_id]
+    own = [entry for entry in world.entries if entry.user_id == user_id]
     return {
         "available": world.available(user_id),
         "frozen": world.frozen(user_id),
-        "version": sum(1 for entry in world.entries if entry.user_id == user_id),
+        "version": len(own),
         "owner_id": account.owner_id,
         "netting": account.netting,
         "fence": account.fence,
+        "net_deposits": sum(e.amount for e in own if e.reference_type in ("DEPOSIT", "WITHDRAW")),
+        "net_transfers": world.net_transfers(user_id),
         "orders": [o.client_order_id for o in world.orders if o.user_id == user_id],
     }
 
@@ -330,6 +339,11 @@ def compare_positions(exchange: Exchange, world: World, market: Market) -> None:
             None if position is None else position.updated_at,
             world.position_changed_at.get((user_id, market.market_id)),
             f"{what}, updated_at",
+        )
+        same(
+            (0, 0) if position is None else (position.realized_pnl, position.fees_paid),
+            (world.realized_pnl(user_id, market.market_id), world.fees_paid(user_id, market.market_id)),
+            f"{what}, realized and fees",
         )
 
 

@@ -10,7 +10,7 @@ from kernel.codes import AMM_ID, Direction, Side, TimeInForce
 from kernel.commands import CancelOrder, OrderTerms, ReplaceOrder
 from tests.kernel.members import altered
 from tests.kernel.play.ground import Ground
-from tests.kernel.reference.records import Order, book_price
+from tests.kernel.reference.order import Order, book_price
 from tests.kernel.strategies import ESCROW, HOLDERS, pick, sides, times_in_force
 
 

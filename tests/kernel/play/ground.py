@@ -17,7 +17,7 @@ from kernel.commands import (
     ReplaceOrder,
     TransferFunds,
 )
-from tests.kernel.reference.records import Order
+from tests.kernel.reference.order import Order
 from tests.kernel.reference.world import World
 from tests.kernel.side_by_side import SideBySide
 from tests.kernel.strategies import ESCROW, MARKETS, SECOND, START, pick

@@ -106,7 +106,7 @@ def burn_shares(world: World, command: BurnShares) -> Answer:
     world.move(user_id, market_id, "YES", -quantity, -yes_cost)
     world.move(user_id, market_id, "NO", -quantity, -no_cost)
     pnl = cents - yes_cost - no_cost
-    world.realize(market_id, pnl)
+    world.realize(market_id, user_id, pnl)
     audit_trade(world, market, "BURN", user_id, quantity, command.nonce, pnl)
     answer = {
         "kind": "Burned",

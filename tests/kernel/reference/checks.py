@@ -1,18 +1,8 @@
 """Who may, where, and how much: the checks, each a paragraph of the rules."""
 
-from kernel.commands import OrderWish
-from tests.kernel.reference.records import (
-    AMM,
-    FEES,
-    MONEY_MAX,
-    RESERVE,
-    VOLUME_MAX,
-    Market,
-    Order,
-    Refused,
-    book_price,
-    cash_needed,
-)
+from tests.kernel.reference.order import Order, book_price, cash_needed, crosses
+from tests.kernel.reference.records import AMM, FEES, MONEY_MAX, RESERVE, VOLUME_MAX, Market, Refused
+from tests.kernel.reference.walk import Arriving, crossing, walk
 from tests.kernel.reference.world import World
 
 
@@ -45,41 +35,60 @@ def check_open(world: World, market: Market) -> None:
         raise Refused(3002)
 
 
-def check_terms(market: Market, wish: OrderWish) -> None:
+def check_not_over(world: World, expires_at: int | None) -> None:
+    if expires_at is not None and expires_at <= world.at:
+        raise Refused(4009)
+
+
+def check_terms(market: Market, side: str, price: int, quantity: int, max_cost: int | None) -> None:
     terms = market.terms
-    for price in (wish.terms.price, book_price(wish.terms.side, wish.terms.price)):
-        if not terms.min_price_cents <= price <= terms.max_price_cents:
+    for each in (price, book_price(side, price)):
+        if not terms.min_price_cents <= each <= terms.max_price_cents:
             raise Refused(4001)
-    if not 1 <= wish.terms.quantity <= terms.max_order_quantity:
+    if not 1 <= quantity <= terms.max_order_quantity:
         raise Refused(4002)
-    if wish.terms.price * wish.terms.quantity > terms.max_order_amount_cents:
-        raise Refused(4002)
-
-
-def owner(world: World, user_id: str) -> str:
-    account = world.accounts.get(user_id)
-    return user_id if account is None else account.owner_id
-
-
-def check_owner(world: World, market: Market, wish: OrderWish, without: Order | None) -> None:
-    """How much its owner may come to hold, and that it does not meet itself; the AMM may meet itself."""
-    family = [a.user_id for a in world.accounts.values() if a.owner_id == owner(world, wish.user_id)]
-    own = [o for o in world.live_orders(market.market_id) if o.user_id in family and o is not without]
-    if wish.terms.direction == "BUY":
-        held = sum(world.volume(user_id, market.market_id, wish.terms.side) for user_id in family)
-        coming = sum(o.remaining for o in own if o.opens and o.side == wish.terms.side)
-        limit = VOLUME_MAX if wish.user_id == AMM else market.terms.max_position_per_user
-        if held + coming + wish.terms.quantity > limit:
+    amount = price * quantity
+    if max_cost is not None:
+        if max_cost < 1:
             raise Refused(4002)
-    if wish.user_id == AMM:
+        amount = min(amount, max_cost)
+    if amount > terms.max_order_amount_cents:
+        raise Refused(4002)
+
+
+def check_position(world: World, taker: Arriving) -> None:
+    """How much its owner may come to hold; the market maker as much as the tables can."""
+    if taker.direction == "SELL":
         return
-    is_bid = (wish.terms.direction == "BUY") == (wish.terms.side == "YES")
-    price = book_price(wish.terms.side, wish.terms.price)
-    for order in own:
-        if is_bid and order.book_direction == "SELL" and order.book_price <= price:
+    market_id = taker.market.market_id
+    held = sum(world.volume(user_id, market_id, taker.side) for user_id in world.family(taker.user_id))
+    coming = sum(o.remaining for o in others(world, taker) if o.opens and o.side == taker.side)
+    limit = VOLUME_MAX if taker.user_id == AMM else taker.market.terms.max_position_per_user
+    if held + coming + taker.quantity > limit:
+        raise Refused(4002)
+
+
+def others(world: World, taker: Arriving) -> list[Order]:
+    """The live orders of its owner in this market, but for the one that goes."""
+    family = world.family(taker.user_id)
+    orders = world.live_orders(taker.market.market_id)
+    return [o for o in orders if o.user_id in family and o is not taker.leaving]
+
+
+def check_self_trade(world: World, taker: Arriving) -> None:
+    """Nobody meets itself, except who says who gives way, and the market maker."""
+    if taker.user_id == AMM or taker.self_trade_mode != "REJECT":
+        return
+    for order in others(world, taker):
+        opposite = order.book_direction != taker.book_direction
+        if opposite and crosses(taker.book_direction, taker.book_price, order.book_price):
             raise Refused(4003)
-        if not is_bid and order.book_direction == "BUY" and order.book_price >= price:
-            raise Refused(4003)
+
+
+def check_takes_nothing(world: World, taker: Arriving, *, post_only: bool) -> None:
+    makers = crossing(world, taker)
+    if makers and post_only:
+        raise Refused(4007, {"best_price_cents": makers[0].book_price})
 
 
 def check_money(world: World, amount: int) -> None:
@@ -90,19 +99,23 @@ def check_money(world: World, amount: int) -> None:
         raise Refused(4002)
 
 
-def check_cover(world: World, market: Market, wish: OrderWish, without: Order | None) -> None:
+def check_cover(world: World, taker: Arriving) -> None:
     """Cash or shares for the whole order; those of an order about to go count as free."""
-    if wish.user_id not in world.accounts or wish.user_id in (RESERVE, FEES):
+    if taker.user_id not in world.accounts or taker.user_id in (RESERVE, FEES):
         raise Refused(2002)
-    if wish.terms.direction == "BUY":
-        available = world.available(wish.user_id)
+    without = taker.leaving
+    if taker.direction == "BUY":
+        available = world.available(taker.user_id)
         if without is not None and without.opens:
             available += without.frozen_amount
-        if available < cash_needed(market, wish.terms.price, wish.terms.quantity):
+        needed = cash_needed(taker.market, taker.price, taker.quantity)
+        if taker.max_cost is not None:
+            _, needed = walk(world, taker)
+        if available < needed:
             raise Refused(2001)
     else:
-        free = world.free(wish.user_id, market.market_id, wish.terms.side)
-        if without is not None and not without.opens and without.side == wish.terms.side:
+        free = world.free(taker.user_id, taker.market.market_id, taker.side)
+        if without is not None and not without.opens and without.side == taker.side:
             free += without.remaining
-        if free < wish.terms.quantity:
+        if free < taker.quantity:
             raise Refused(5001)

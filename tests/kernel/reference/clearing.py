@@ -1,36 +1,36 @@
 """What becomes of an order: it is accepted, meets others, pays and is paid, nets, expires, is cancelled."""
 
 from kernel.commands import OrderWish
-from tests.kernel.reference.records import FEES, MORE, RESERVE, Market, Order, Trade, fee
+from tests.kernel.reference.groups import group_of, note_fill, room
+from tests.kernel.reference.order import Order, fee
+from tests.kernel.reference.records import AMM, FEES, RESERVE, Market, Trade
+from tests.kernel.reference.walk import Arriving, cost_of, crossing, walk
 from tests.kernel.reference.world import World
 
 
 def accept(world: World, market: Market, wish: OrderWish, replaces: str | None) -> Order:
-    """Take the order in, let it meet what it meets, and see what is left of it."""
+    """Take the order in; it neither rests nor trades yet."""
+    terms = wish.terms
     order = Order(
         world.new_order_id(wish.nonce),
         wish.client_order_id,
         wish.user_id,
         market,
-        wish.terms.side,
-        wish.terms.direction,
-        wish.terms.price,
-        wish.terms.time_in_force,
-        wish.terms.quantity,
+        terms,
+        terms.side,
+        terms.direction,
+        terms.price,
+        terms.quantity,
+        len(world.facts) + 1,
         len(world.facts) + 1,
         replaces,
         world.at,
         world.at,
-        {name: getattr(wish.terms, name) for name in MORE},
     )
+    if terms.max_cost_cents is not None:
+        _, order.purse = walk(world, arriving(order, terms.max_cost_cents))
     if order.opens:
-        world.pay(
-            order.user_id,
-            "ORDER_FREEZE",
-            -order.need(order.quantity),
-            ("ORDER", order.order_id),
-            market.market_id,
-        )
+        set_aside(world, order, order.frozen_amount)
     world.orders.append(order)
     row = order.row()
     shown = (
@@ -47,7 +47,11 @@ def accept(world: World, market: Market, wish: OrderWish, replaces: str | None) 
         "frozen_amount",
         "frozen_asset_type",
         "replaces_order_id",
-        *MORE,
+        "expires_at",
+        "post_only",
+        "max_cost_cents",
+        "self_trade_mode",
+        "group_id",
     )
     world.record(
         "ORDER_ACCEPTED",
@@ -56,29 +60,90 @@ def accept(world: World, market: Market, wish: OrderWish, replaces: str | None) 
         remaining_qty=order.quantity,
         **{name: row[name] for name in shown},
     )
-    meet(world, order)
-    if order.is_live and order.time_in_force == "IOC":
-        expire(world, order)
     return order
 
 
-def meet(world: World, taker: Order) -> None:
+def arriving(order: Order, max_cost: int | None) -> Arriving:
+    return Arriving(
+        order.user_id,
+        order.market,
+        order.side,
+        order.direction,
+        order.price,
+        order.remaining,
+        order.asked.self_trade_mode,
+        order.group_id,
+        max_cost,
+        leaving=order,
+    )
+
+
+def set_aside(world: World, order: Order, more: int) -> None:
+    """Cash for an order to buy: more of it, or less."""
+    entry_type = "ORDER_FREEZE" if more > 0 else "ORDER_UNFREEZE"
+    world.pay(order.user_id, entry_type, -more, ("ORDER", order.order_id), order.market.market_id)
+
+
+def trade_and_rest(world: World, taker: Order) -> list[str]:
+    """Let it meet what it meets, as its walk said, and see what is left of it.
+
+    Says which of its owner's orders had to give way.
+    """
+    foreseen, _ = walk(world, arriving(taker, taker.asked.max_cost_cents))
+    first = len(world.trades)
+    gave_way = meet(world, taker)
+    met = [(trade.maker_order_id, trade.quantity) for trade in world.trades[first:]]
+    assert met == [(maker.order_id, quantity) for maker, quantity in foreseen]
+    assert not taker.purse
+    if taker.is_live and taker.asked.time_in_force in ("IOC", "FOK"):
+        assert taker.asked.time_in_force == "IOC"
+        expire(world, taker)
+    return gave_way
+
+
+def meet(world: World, taker: Order) -> list[str]:
     """Trade with the best of the other side as long as the prices cross."""
-    market_id = taker.market.market_id
-    other = "SELL" if taker.book_direction == "BUY" else "BUY"
-    while taker.remaining:
-        queue = world.queue(market_id, other)
-        if not queue:
-            return
-        maker = queue[0]
-        if taker.book_direction == "BUY" and maker.book_price > taker.book_price:
-            return
-        if taker.book_direction == "SELL" and maker.book_price < taker.book_price:
-            return
+    gave_way: list[str] = []
+    spent = 0
+    while taker.is_live:
+        makers = crossing(world, arriving(taker, None))
+        if not makers:
+            break
+        maker = makers[0]
+        if world.owner(maker.user_id) == world.owner(taker.user_id) and taker.user_id != AMM:
+            if taker.asked.self_trade_mode == "CANCEL_MAKER":
+                cancel(world, maker, "SELF_TRADE")
+                gave_way.append(maker.order_id)
+                continue
+            assert taker.asked.self_trade_mode == "CANCEL_TAKER"
+            cancel(world, taker, "SELF_TRADE")
+            break
+        quantity = most = min([taker.remaining, maker.remaining, *rooms(world, maker, taker)])
+        assert quantity > 0
+        if taker.asked.max_cost_cents is not None:
+            as_taker = arriving(taker, None)
+            while quantity and spent + cost_of(as_taker, maker, taker.remaining, quantity) > (
+                taker.asked.max_cost_cents
+            ):
+                quantity -= 1
+            if quantity == 0:
+                break
+            spent += cost_of(as_taker, maker, taker.remaining, quantity)
         buy, sell = (taker, maker) if taker.book_direction == "BUY" else (maker, taker)
-        fill(world, maker, taker, buy, sell)
-        net(world, buy.user_id, market_id)
-        net(world, sell.user_id, market_id)
+        fill(world, maker, taker, buy, sell, quantity)
+        net(world, buy.user_id, taker.market.market_id)
+        net(world, sell.user_id, taker.market.market_id)
+        note_fill(world, maker, taker, quantity, cancel)
+        if quantity < most:
+            break
+    return gave_way
+
+
+def rooms(world: World, maker: Order, taker: Order) -> list[int]:
+    groups = (
+        group_of(world, order.user_id, order.market.market_id, order.group_id) for order in (maker, taker)
+    )
+    return [room(world, group) for group in groups if group is not None]
 
 
 def scenario_of(buy: Order, sell: Order) -> str:
@@ -92,11 +157,10 @@ def scenario_of(buy: Order, sell: Order) -> str:
     return "BURN"
 
 
-def fill(world: World, maker: Order, taker: Order, buy: Order, sell: Order) -> None:
+def fill(world: World, maker: Order, taker: Order, buy: Order, sell: Order, quantity: int) -> None:
     market = maker.market
     market_id = market.market_id
     price = maker.book_price
-    quantity = min(maker.remaining, taker.remaining)
     scenario = scenario_of(buy, sell)
     number = world.new_trade_id()
     trade_id = f"TRD_{number}"
@@ -114,6 +178,9 @@ def fill(world: World, maker: Order, taker: Order, buy: Order, sell: Order) -> N
         if order.opens:
             released[name] = order.need(order.remaining) - order.need(order.remaining - quantity)
             fees[role] = min(fees[role], released[name] - value[name])
+            if order.purse is not None:
+                released[name] = value[name] + fees[role]
+                order.purse -= released[name]
         else:
             left[name] = world.released_cost(order.user_id, market_id, order.side, quantity)
             pnl[name] = value[name] - left[name]
@@ -141,9 +208,9 @@ def fill(world: World, maker: Order, taker: Order, buy: Order, sell: Order) -> N
     for name, order in (("BUY", buy), ("SELL", sell)):
         if order.opens:
             world.move(order.user_id, market_id, order.side, quantity, value[name])
-    for realized in pnl.values():
-        if realized is not None:
-            world.realize(market_id, realized)
+    for name, order in (("BUY", buy), ("SELL", sell)):
+        if (realized := pnl[name]) is not None:
+            world.realize(market_id, order.user_id, realized)
     for order in (maker, taker):
         order.filled += quantity
         order.status = "PARTIALLY_FILLED" if order.remaining else "FILLED"
@@ -198,7 +265,7 @@ def net(world: World, user_id: str, market_id: str, *, anybody: bool = False) ->
     world.pay(RESERVE, "NETTING_RESERVE_OUT", -cents, ("MARKET", market_id), market_id)
     world.move(user_id, market_id, "YES", -pairs, -yes_cost)
     world.move(user_id, market_id, "NO", -pairs, -no_cost)
-    world.realize(market_id, cents - yes_cost - no_cost)
+    world.realize(market_id, user_id, cents - yes_cost - no_cost)
     world.record(
         "NETTING_EXECUTED",
         market_id,

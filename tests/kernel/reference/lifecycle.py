@@ -1,25 +1,19 @@
-"""Markets: from draft to settlement, the brake in between, and who gets what at the end."""
+"""Markets: from draft to the day before the last, and who stops them in between."""
 
 from typing import Any
 
 from kernel.commands import (
     ActivateMarket,
-    CloseMarket,
     CreateMarket,
-    GraveCommand,
     HaltMarket,
-    ResolveMarket,
     ResumeMarket,
-    SettleMarket,
     SuspendMarket,
     Tick,
     TripBreaker,
-    VoidMarket,
 )
-from tests.kernel.reference.amm import stop_run
-from tests.kernel.reference.clearing import cancel, net
-from tests.kernel.reference.records import RESERVE, Breaker, Market, Refused
-from tests.kernel.reference.second import ask_a_second, check_interest
+from tests.kernel.reference.breakers import change_status, close_breakers, trip, unresolved
+from tests.kernel.reference.due import cancel_overdue
+from tests.kernel.reference.records import Market, Refused
 from tests.kernel.reference.world import World
 
 Answer = dict[str, Any]
@@ -69,28 +63,6 @@ def create_market(world: World, command: CreateMarket) -> Answer:
     return done(command.market_id)
 
 
-def change_status(
-    world: World,
-    market: Market,
-    new_status: str,
-    reason: str,
-    by: str | None,
-    text: str | None = None,
-) -> None:
-    previous = market.status
-    market.status = new_status
-    world.record(
-        "MARKET_STATUS_CHANGED",
-        market.market_id,
-        previous_status=previous,
-        new_status=new_status,
-        reason=f"{reason}: {text}" if text else reason,
-        resolution_result=market.resolution_result,
-        resolved_at=market.resolved_at,
-        by=by,
-    )
-
-
 def activate_market(world: World, command: ActivateMarket) -> Answer:
     market = market_named(world, command.market_id)
     if market.status != "DRAFT":
@@ -111,13 +83,6 @@ def has_ended(world: World, market: Market) -> bool:
     return market.terms.trading_end_at is not None and world.at >= market.terms.trading_end_at
 
 
-def tick(world: World, command: Tick) -> Answer:
-    market = market_named(world, command.market_id)
-    if market.status == "ACTIVE" and has_ended(world, market):
-        change_status(world, market, "SUSPENDED", "TRADING_ENDED", None)
-    return done(command.market_id)
-
-
 def halt_market(world: World, command: HaltMarket) -> Answer:
     market = market_named(world, command.market_id)
     if market.status not in ("ACTIVE", "SUSPENDED"):
@@ -135,205 +100,30 @@ def trip_breaker(world: World, command: TripBreaker) -> Answer:
     return done(command.market_id)
 
 
-def trip(world: World, market: Market, trigger: str, context: dict[str, Any]) -> None:
-    breaker = Breaker(len(world.breakers) + 1, market.market_id)
-    world.breakers.append(breaker)
-    world.record(
-        "CIRCUIT_BREAKER_TRIGGERED",
-        market.market_id,
-        breaker_id=breaker.breaker_id,
-        trigger_reason=trigger,
-        context=context,
-    )
-
-
-def close_breakers(world: World, market: Market, by: str, note: str, target: str) -> None:
-    still_open = unresolved(world, market)
-    if not still_open:
-        return
-    for breaker in still_open:
-        breaker.resolved = True
-    world.record(
-        "CIRCUIT_BREAKER_RESOLVED",
-        market.market_id,
-        breaker_ids=[b.breaker_id for b in still_open],
-        resolved_by=by[:50],
-        resolution_note=note,
-        target_status=target,
-    )
-
-
-def unresolved(world: World, market: Market) -> list[Breaker]:
-    return [b for b in world.breakers if b.market_id == market.market_id and not b.resolved]
-
-
 def resume_market(world: World, command: ResumeMarket) -> Answer:
     market = market_named(world, command.market_id)
     target = command.target_status
+    was_halted = market.status == "HALTED"
     allowed = {"SUSPENDED": ("ACTIVE",), "HALTED": ("ACTIVE", "SUSPENDED")}.get(market.status, ())
     if target not in allowed or (target == "ACTIVE" and has_ended(world, market)):
         raise Refused(3005)
-    if market.status == "HALTED":
-        if not command.resolution_note:
+    note = command.resolution_note
+    if was_halted:
+        if not note:
             raise Refused(9004)
         newest = max((b.breaker_id for b in unresolved(world, market)), default=0)
         if command.sound_after is not None and command.sound_after < newest:
             raise Refused(3007, {"violations": []})
-        close_breakers(world, market, command.by, command.resolution_note, target)
+    close_breakers(world, market, command.by, note or "resumed", target)
     change_status(world, market, target, "ADMIN", command.by)
+    if was_halted:
+        cancel_overdue(world, market)
     return done(command.market_id)
 
 
-def resolve_market(world: World, command: ResolveMarket) -> Answer:
-    if command.result not in ("YES", "NO", "VOID"):
-        raise Refused(3004)
-    request = {"resolution_result": command.result, "settle": command.settle}
-    return resolve(world, command, "RESOLVE", request, command.result, None, command.settle)
-
-
-def void_market(world: World, command: VoidMarket) -> Answer:
-    return resolve(world, command, "VOID", {"reason": command.reason}, "VOID", command.reason, True)
-
-
-def resolve(
-    world: World,
-    command: GraveCommand,
-    action: str,
-    request: dict[str, Any],
-    result: str,
-    text: str | None,
-    settle_now: bool,
-) -> Answer:
-    market_id, by = command.market_id, command.by
-    market = market_named(world, market_id)
-    check_interest(world, command)
-    if market.status not in ("ACTIVE", "SUSPENDED", "HALTED"):
-        raise Refused(3003)
-    if (answer := ask_a_second(world, command, action, **request)) is not None:
-        return answer
-    close_breakers(world, market, by, "market resolved", "RESOLVED")
-    market.resolution_result = result
-    market.resolved_at = world.at
-    change_status(world, market, "RESOLVED", "RESOLUTION", by, text)
-    announce_portions(world, market_id, settle_now)
-    for order in world.live_orders(market_id):
-        cancel(world, order, "MARKET_RESOLVED")
-    return resolved(market, settle(world, market) if settle_now else None)
-
-
-def settle_market(world: World, command: SettleMarket) -> Answer:
+def tick(world: World, command: Tick) -> Answer:
+    """After the due step: the end of trading, ."""
     market = market_named(world, command.market_id)
-    check_interest(world, command)
-    if market.status != "RESOLVED":
-        raise Refused(3005)
-    if (answer := ask_a_second(world, command, "SETTLE")) is not None:
-        return answer
-    announce_portions(world, command.market_id, settles=True)
-    return resolved(market, settle(world, market))
-
-
-def announce_portions(world: World, market_id: str, settles: bool) -> None:
-    if max(len(world.live_orders(market_id)), len(world.known(market_id))) > world.portion:
-        world.record("MARKET_CLOSING", market_id, settles=settles)
-
-
-def close_market(world: World, command: CloseMarket) -> Answer:
-    """Between two commands no market is ever half closed."""
-    market_named(world, command.market_id)
-    raise Refused(3005)
-
-
-def resolved(market: Market, settlement: dict[str, int] | None) -> Answer:
-    return {
-        "kind": "Resolved",
-        "market_id": market.market_id,
-        "result": market.resolution_result,
-        "resolved_at": market.resolved_at,
-        "settlement": settlement,
-    }
-
-
-def settle(world: World, market: Market) -> dict[str, int]:
-    market_id = market.market_id
-    void = market.resolution_result == "VOID"
-    if void:
-        for user_id in world.holders(market_id):
-            net(world, user_id, market_id, anybody=True)
-    payouts = shares_of_reserve(world, market) if void else winnings(world, market)
-    assert sum(payouts.values()) == world.totals(market_id)[0]
-    held = {user_id: world.position(user_id, market_id) for user_id in world.holders(market_id)}
-    for user_id, before in held.items():
-        yes_volume, yes_cost, _, no_volume, no_cost, _ = before
-        if not (yes_volume or no_volume):
-            continue
-        payout = payouts.get(user_id, 0)
-        entry_type = "SETTLEMENT_VOID" if void else "SETTLEMENT_PAYOUT"
-        world.pay(user_id, entry_type, payout, ("MARKET", market_id), market_id)
-        world.pay(RESERVE, "BURN_RESERVE_OUT", -payout, ("MARKET", market_id), market_id)
-        world.move(user_id, market_id, "YES", -yes_volume, -yes_cost)
-        world.move(user_id, market_id, "NO", -no_volume, -no_cost)
-        world.record(
-            "POSITION_SETTLED",
-            market_id,
-            user_id=user_id,
-            resolution_result=market.resolution_result,
-            yes_volume=yes_volume,
-            no_volume=no_volume,
-            yes_cost_sum=yes_cost,
-            no_cost_sum=no_cost,
-            payout_cents=payout,
-        )
-    world.realize(market_id, -world.totals(market_id)[1])  # nothing is left of the market, nor of its pool
-    market.status = "VOIDED" if void else "SETTLED"
-    market.settled_at = world.at
-    winners = sum(1 for payout in payouts.values() if payout > 0)
-    world.record(
-        "MARKET_SETTLED",
-        market_id,
-        previous_status="RESOLVED",
-        new_status=market.status,
-        resolution_result=market.resolution_result,
-        settled_at=world.at,
-        total_payout_cents=sum(payouts.values()),
-        winners_count=winners,
-    )
-    run = world.runs.get(market_id)
-    if run is not None and run.status == "RUNNING":
-        stop_run(world, run, None, "MARKET_SETTLED", 0, None)
-    cancelled = [
-        fact
-        for fact in world.facts
-        if fact.event_type == "ORDER_CANCELLED"
-        and fact.market_id == market_id
-        and fact.fields["cancel_reason"] == "MARKET_RESOLVED"
-    ]
-    return {
-        "settled_at": world.at,
-        "total_payout": sum(payouts.values()),
-        "winners_count": winners,
-        "cancelled_orders_count": len(cancelled),
-        "cancelled_orders_unfrozen": sum(e.amount for fact in cancelled for e in fact.entries),
-    }
-
-
-def winnings(world: World, market: Market) -> dict[str, int]:
-    assert market.resolution_result is not None
-    return {
-        user_id: 100 * world.volume(user_id, market.market_id, market.resolution_result)
-        for user_id in world.holders(market.market_id)
-    }
-
-
-def shares_of_reserve(world: World, market: Market) -> dict[str, int]:
-    """The reserve in proportion to what everybody's shares cost; what rounding leaves goes to the last."""
-    market_id = market.market_id
-    reserve = world.totals(market_id)[0]
-    costs = {
-        user_id: world.cost(user_id, market_id, "YES") + world.cost(user_id, market_id, "NO")
-        for user_id in world.holders(market_id)
-    }
-    costs = {user_id: cost for user_id, cost in costs.items() if cost > 0}
-    payouts = {user_id: reserve * cost // sum(costs.values()) for user_id, cost in costs.items()}
-    if payouts:
-        payouts[max(payouts, key=str.encode)] += reserve - sum(payouts.values())
-    return payouts
+    if market.status == "ACTIVE" and has_ended(world, market):
+        change_status(world, market, "SUSPENDED", "TRADING_ENDED", None)
+    return done(command.market_id)

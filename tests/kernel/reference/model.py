@@ -4,8 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 from kernel import commands
-from tests.kernel.reference import amm, cash, lifecycle, trading
+from tests.kernel.reference import (
+    amm,
+    cancelling,
+    cash,
+    ending,
+    lifecycle,
+    trading,
+)
 from tests.kernel.reference.bounds import check_bounds
+from tests.kernel.reference.due import due_step, market_of
 from tests.kernel.reference.records import Refused
 from tests.kernel.reference.world import World
 
@@ -19,12 +27,12 @@ RULES: dict[type[commands.Command], Callable[[World, Any], dict[str, Any]]] = {
     commands.RaiseFence: cash.raise_fence,
     commands.AcceptJournal: cash.accept_journal,
     commands.SetGuard: cash.set_guard,
-    commands.FireGuard: trading.fire_guard,
+    commands.FireGuard: cancelling.fire_guard,
     commands.PlaceOrder: trading.place,
     commands.ReplaceOrder: trading.replace,
-    commands.CancelOrder: trading.cancel_order,
-    commands.CancelByClientId: trading.cancel_by_client_id,
-    commands.BatchCancel: trading.batch_cancel,
+    commands.CancelOrder: cancelling.cancel_order,
+    commands.CancelByClientId: cancelling.cancel_by_client_id,
+    commands.BatchCancel: cancelling.batch_cancel,
     commands.MintShares: amm.mint_shares,
     commands.BurnShares: amm.burn_shares,
     commands.StartAmm: amm.start_amm,
@@ -36,10 +44,10 @@ RULES: dict[type[commands.Command], Callable[[World, Any], dict[str, Any]]] = {
     commands.HaltMarket: lifecycle.halt_market,
     commands.TripBreaker: lifecycle.trip_breaker,
     commands.ResumeMarket: lifecycle.resume_market,
-    commands.ResolveMarket: lifecycle.resolve_market,
-    commands.VoidMarket: lifecycle.void_market,
-    commands.SettleMarket: lifecycle.settle_market,
-    commands.CloseMarket: lifecycle.close_market,
+    commands.ResolveMarket: ending.resolve_market,
+    commands.VoidMarket: ending.void_market,
+    commands.SettleMarket: ending.settle_market,
+    commands.CloseMarket: ending.close_market,
     commands.Tick: lifecycle.tick,
 }
 
@@ -53,17 +61,30 @@ class Model:
         newest = world.facts[-1].at if world.facts else 0
         world.at = max(newest, command.at)
         first = len(world.facts)
+        world.look_at_spots()
         books = {market_id: self._book(market_id) for market_id in world.markets}
-        try:
-            check_bounds(command, world.at)
-            answer = RULES[type(command)](world, command)
-        except Refused as refused:
-            assert len(world.facts) == first
-            return {"kind": "Refusal", "code": refused.code, "data": refused.data}
+        answer = self._decide(command)
         for market_id, before in books.items():
             if self._book(market_id) != before:
                 world.markets[market_id].book_changed_at = world.at
+        world.note_spots(first)
         return answer
 
-    def _book(self, market_id: str) -> list[tuple[str, int]]:
-        return [(o.order_id, o.remaining) for o in self.world.live_orders(market_id)]
+    def _decide(self, command: commands.AnyCommand) -> dict[str, Any]:
+        """What was due stands, whatever becomes of the command; of a refusal, nothing else does."""
+        world = self.world
+        decided_from = len(world.facts)
+        try:
+            check_bounds(command, world.at)
+            market = market_of(world, command)
+            if market is not None:
+                due_step(world, market)
+                world.spot2_after_due = world.spot2(market)
+            decided_from = len(world.facts)
+            return RULES[type(command)](world, command)
+        except Refused as refused:
+            assert len(world.facts) == decided_from
+            return {"kind": "Refusal", "code": refused.code, "data": refused.data}
+
+    def _book(self, market_id: str) -> list[tuple[str, int, int, int]]:
+        return [(o.order_id, o.remaining, o.price, o.priority_seq) for o in self.world.live_orders(market_id)]

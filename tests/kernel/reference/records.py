@@ -21,10 +21,6 @@ SUB_ACCOUNTS_MAX = 3_000
 LIVE = ("OPEN", "PARTIALLY_FILLED")
 
 
-MORE = ("expires_at", "post_only", "max_cost_cents", "self_trade_mode", "group_id")
-"""What an order may ask for beside its price, its quantity and how long it waits."""
-
-
 class Refused(Exception):  # noqa: N818 - an expected no is no error
     """The model's way out: raised while nothing has changed yet."""
 
@@ -79,6 +75,7 @@ class AmmRun:
 class Breaker:
     breaker_id: int
     market_id: str
+    trigger: str
     resolved: bool = False
 
 
@@ -124,8 +121,38 @@ class ShareMove:
 
 @attrs.define
 class Realized:
+    """What somebody made, or lost, by shares that left: their price less their cost."""
+
     market_id: str
+    user_id: str
     pnl: int
+
+
+@attrs.define
+class Stood:
+    """A stretch of trading time in which a market's spot stood still."""
+
+    market_id: str
+    since: int
+    until: int
+    spot2: int
+    two_sided: bool
+
+
+@attrs.define
+class Group:
+    """So many shares in so long: orders of one account in one market that brake together."""
+
+    user_id: str
+    market_id: str
+    group_id: str
+    max_fill_quantity: int
+    window_ms: int
+    created_at: int
+    state: str = "ACTIVE"
+    triggered_at: int | None = None
+    fills: list[tuple[int, int]] = attrs.field(factory=list)
+    """When, and how many, since it was made or last reset."""
 
 
 @attrs.define
@@ -175,116 +202,3 @@ class Fact:
     """Of everybody in the market whose position this fact changed."""
     totals: tuple[int, ...] | None
     """Reserve, pool and share totals of the market, if this fact changed them."""
-
-
-@attrs.define
-class Order:
-    order_id: str
-    client_order_id: str
-    user_id: str
-    market: Market
-    side: str
-    direction: str
-    price: int
-    time_in_force: str
-    quantity: int
-    accepted_seq: int
-    replaces_order_id: str | None
-    created_at: int
-    updated_at: int
-    more: dict[str, Any]
-    """What only some orders have."""
-    filled: int = 0
-    status: str = "OPEN"
-    cancel_reason: str | None = None
-
-    @property
-    def remaining(self) -> int:
-        return self.quantity - self.filled
-
-    @property
-    def is_live(self) -> bool:
-        return self.status in LIVE
-
-    @property
-    def opens(self) -> bool:
-        return self.direction == "BUY"
-
-    @property
-    def book_type(self) -> str:
-        return {
-            ("BUY", "YES"): "NATIVE_BUY",
-            ("SELL", "YES"): "NATIVE_SELL",
-            ("BUY", "NO"): "SYNTHETIC_SELL",
-            ("SELL", "NO"): "SYNTHETIC_BUY",
-        }[self.direction, self.side]
-
-    @property
-    def book_direction(self) -> str:
-        return "BUY" if self.book_type in ("NATIVE_BUY", "SYNTHETIC_BUY") else "SELL"
-
-    @property
-    def book_price(self) -> int:
-        return book_price(self.side, self.price)
-
-    @property
-    def frozen_asset_type(self) -> str:
-        if self.opens:
-            return "FUNDS"
-        return "YES_SHARES" if self.side == "YES" else "NO_SHARES"
-
-    def need(self, remaining: int) -> int:
-        """What an order with so much left to do has to set aside: cents to buy, shares to sell."""
-        return cash_needed(self.market, self.price, remaining) if self.opens else remaining
-
-    @property
-    def frozen_amount(self) -> int:
-        return self.need(self.remaining) if self.is_live else 0
-
-    def row(self) -> dict[str, Any]:
-        """Every column of the list of orders, as it is now."""
-        return {
-            "id": self.order_id,
-            "client_order_id": self.client_order_id,
-            "market_id": self.market.market_id,
-            "user_id": self.user_id,
-            "original_side": self.side,
-            "original_direction": self.direction,
-            "original_price": self.price,
-            "book_type": self.book_type,
-            "book_direction": self.book_direction,
-            "book_price": self.book_price,
-            "time_in_force": self.time_in_force,
-            "quantity": self.quantity,
-            "filled_quantity": self.filled,
-            "remaining_quantity": self.remaining,
-            "frozen_amount": self.frozen_amount,
-            "frozen_asset_type": self.frozen_asset_type,
-            "status": self.status,
-            "cancel_reason": self.cancel_reason,
-            "accepted_seq": self.accepted_seq,
-            "replaces_order_id": self.replaces_order_id,
-            **self.more,
-            "created_at": self.created_at,
-            "updated_at": self.updated_at,
-        }
-
-    def after(self) -> tuple[Any, ...]:
-        return self.status, self.filled, self.remaining, self.frozen_amount
-
-
-def book_price(side: str, price: int) -> int:
-    """A price of NO is 100 minus a price of YES."""
-    return price if side == "YES" else 100 - price
-
-
-def fee(value: int, bps: int) -> int:
-    """So many ten-thousandths of a value, and a part of a cent counts as a cent."""
-    whole, rest = divmod(value * bps, 10_000)
-    return whole + (1 if rest else 0)
-
-
-def cash_needed(market: Market, price: int, quantity: int) -> int:
-    """The cost at the limit, and the larger of the two fees that might fall due on it."""
-    cost = price * quantity
-    return cost + fee(cost, max(market.terms.maker_fee_bps, market.terms.taker_fee_bps))

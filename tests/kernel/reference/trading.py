@@ -1,42 +1,28 @@
-"""Placing, cancelling, replacing: what is asked for, and how it is answered."""
+"""Placing and replacing: what is asked for, and how it is answered."""
 
 from typing import Any
 
-from kernel.commands import (
-    BatchCancel,
-    CancelByClientId,
-    CancelOrder,
-    FireGuard,
-    OrderWish,
-    PlaceOrder,
-    ReplaceOrder,
-)
+from kernel.commands import OrderWish, PlaceOrder, ReplaceOrder
 from tests.kernel.reference.checks import (
     check_cover,
     check_fence,
+    check_not_over,
     check_open,
-    check_owner,
+    check_position,
     check_privileged,
+    check_self_trade,
+    check_takes_nothing,
     check_terms,
     public_market,
 )
-from tests.kernel.reference.clearing import accept, cancel, netting_result
-from tests.kernel.reference.records import FEES, MORE, RESERVE, Market, Order, Refused
+from tests.kernel.reference.clearing import accept, cancel, netting_result, trade_and_rest
+from tests.kernel.reference.groups import check_group
+from tests.kernel.reference.order import Order
+from tests.kernel.reference.records import Market, Refused
+from tests.kernel.reference.walk import Arriving, check_kill
 from tests.kernel.reference.world import World
 
 Answer = dict[str, Any]
-
-
-def is_same_request(order: Order, wish: OrderWish) -> bool:
-    return (
-        order.market.market_id == wish.market_id
-        and order.side == wish.terms.side
-        and order.direction == wish.terms.direction
-        and order.price == wish.terms.price
-        and order.quantity == wish.terms.quantity
-        and order.time_in_force == wish.terms.time_in_force
-        and order.more == {name: getattr(wish.terms, name) for name in MORE}
-    )
 
 
 def place(world: World, wish: PlaceOrder) -> Answer:
@@ -48,11 +34,10 @@ def place(world: World, wish: PlaceOrder) -> Answer:
         return {"kind": "Placed", "order": known.row(), "netting": None, "repeated": True}
     market = public_market(world, wish.market_id)
     check_open(world, market)
-    check_terms(market, wish)
-    check_owner(world, market, wish, without=None)
-    check_cover(world, market, wish, without=None)
+    check_wish(world, market, wish, leaving=None)
     first = len(world.facts)
     order = accept(world, market, wish, replaces=None)
+    trade_and_rest(world, order)
     return {
         "kind": "Placed",
         "order": order.row(),
@@ -61,80 +46,34 @@ def place(world: World, wish: PlaceOrder) -> Answer:
     }
 
 
-def cancel_order(world: World, command: CancelOrder) -> Answer:
-    check_fence(world, command.user_id, command.fence)
-    return cancel_own(world, command.user_id, world.order(command.order_id))
+def is_same_request(order: Order, wish: OrderWish) -> bool:
+    return order.market.market_id == wish.market_id and order.asked == wish.terms
 
 
-def cancel_by_client_id(world: World, command: CancelByClientId) -> Answer:
-    check_fence(world, command.user_id, command.fence)
-    order = world.order_named(command.user_id, command.client_order_id)
-    if order is not None and order.market.market_id != command.market_id:
-        order = None
-    return cancel_own(world, command.user_id, order)
-
-
-def cancel_own(world: World, user_id: str, order: Order | None) -> Answer:
-    if order is None:
-        raise Refused(4004)
-    if order.user_id != user_id:
-        raise Refused(1007)
-    if not order.is_live:
-        raise Refused(4006)
-    if order.market.status == "HALTED":
-        raise Refused(3002)
-    first = len(world.facts)
-    released = cancel(world, order, "USER_CANCELLED")
-    return {
-        "kind": "Cancelled",
-        "order": order.row(),
-        "unfrozen_amount": released,
-        "unfrozen_asset_type": order.frozen_asset_type,
-        "netting": netting_result(world, user_id, first),
-    }
-
-
-def batch_cancel(world: World, command: BatchCancel) -> Answer:
-    check_fence(world, command.user_id, command.fence)
-    check_privileged(world, command.user_id)
-    market = public_market(world, command.market_id)
-    if market.status == "HALTED":
-        raise Refused(3002)
-    wanted = {"ALL": ("BUY", "SELL"), "BUY_ONLY": ("BUY",), "SELL_ONLY": ("SELL",)}[command.scope]
-    return cancel_many(world, market, command.user_id, wanted, "BATCH_CANCELLED")
-
-
-def fire_guard(world: World, command: FireGuard) -> Answer:
-    if command.user_id not in world.accounts or command.user_id in (RESERVE, FEES):
-        raise Refused(2002)
-    market = world.markets.get(command.market_id)
-    if market is None:
-        raise Refused(3001)
-    if market.status == "HALTED":
-        raise Refused(3002)
-    guard = world.guards.get(command.user_id)
-    covered = guard is not None and (guard[1] is None or market.market_id in guard[1])
-    wanted = ("BUY", "SELL") if covered else ()
-    return cancel_many(world, market, command.user_id, wanted, "GUARD")
-
-
-def cancel_many(
-    world: World, market: Market, user_id: str, directions: tuple[str, ...], reason: str
-) -> Answer:
-    orders = [
-        o for o in world.live_orders(market.market_id) if o.user_id == user_id and o.direction in directions
-    ]
-    totals = {"FUNDS": 0, "YES_SHARES": 0, "NO_SHARES": 0}
-    for order in orders:
-        totals[order.frozen_asset_type] += cancel(world, order, reason)
-    return {
-        "kind": "BatchCancelled",
-        "market_id": market.market_id,
-        "cancelled_count": len(orders),
-        "unfrozen_funds": totals["FUNDS"],
-        "unfrozen_yes_shares": totals["YES_SHARES"],
-        "unfrozen_no_shares": totals["NO_SHARES"],
-    }
+def check_wish(world: World, market: Market, wish: OrderWish, leaving: Order | None) -> None:
+    """What placing and replacing both ask for, in its order; `leaving` makes room for the new one."""
+    terms = wish.terms
+    taker = Arriving(
+        wish.user_id,
+        market,
+        terms.side,
+        terms.direction,
+        terms.price,
+        terms.quantity,
+        terms.self_trade_mode,
+        terms.group_id,
+        terms.max_cost_cents,
+        leaving,
+    )
+    check_group(world, wish.user_id, market.market_id, terms.group_id)
+    check_not_over(world, terms.expires_at)
+    check_terms(market, terms.side, terms.price, terms.quantity, terms.max_cost_cents)
+    check_position(world, taker)
+    check_self_trade(world, taker)
+    check_takes_nothing(world, taker, post_only=terms.post_only)
+    if terms.time_in_force == "FOK":
+        check_kill(world, taker)
+    check_cover(world, taker)
 
 
 def replace(world: World, wish: ReplaceOrder) -> Answer:
@@ -172,12 +111,11 @@ def replace(world: World, wish: ReplaceOrder) -> Answer:
         return {"kind": "Refusal", "code": 6001, "data": partly_filled(old)}
     if wish.market_id != market.market_id:
         raise Refused(6005, {"old_market_id": market.market_id, "new_market_id": wish.market_id})
-    check_terms(market, wish)
-    check_owner(world, market, wish, without=old)
-    check_cover(world, market, wish, without=old)
+    check_wish(world, market, wish, leaving=old)
     first = len(world.facts)
     cancel(world, old, "REPLACED")
     new = accept(world, market, wish, replaces=old.order_id)
+    trade_and_rest(world, new)
     return {
         "kind": "Replaced",
         "old": old.row(),

@@ -5,18 +5,20 @@ from typing import Any
 
 import attrs
 
+from tests.kernel.reference.order import Order
 from tests.kernel.reference.records import (
     Account,
     AmmRun,
     Breaker,
     Entry,
     Fact,
+    Group,
     Market,
     Once,
-    Order,
     Proposal,
     Realized,
     ShareMove,
+    Stood,
     Trade,
 )
 
@@ -43,7 +45,15 @@ class World:
     trades: list[Trade] = attrs.field(factory=list)
     facts: list[Fact] = attrs.field(factory=list)
     runs: dict[str, AmmRun] = attrs.field(factory=dict)
+    groups: dict[tuple[str, str, str], Group] = attrs.field(factory=dict)
     breakers: list[Breaker] = attrs.field(factory=list)
+    stood: list[Stood] = attrs.field(factory=list)
+    """Every stretch of trading time up to the newest fact of its market, with the spot that stood."""
+    running: dict[str, Stood] = attrs.field(factory=dict)
+    """The stretch from there to the command in hand, where it is trading time."""
+    last_fact_at: dict[str, int] = attrs.field(factory=dict)
+    spot2_after_due: int = 0
+    """Of the market of the command in hand."""
     proposals: list[Proposal] = attrs.field(factory=list)
     """Every one that was neither confirmed nor superseded, however old."""
     guards: dict[str, tuple[int, tuple[str, ...] | None]] = attrs.field(factory=dict)
@@ -98,6 +108,18 @@ class World:
             )
         )
 
+    def net_transfers(self, user_id: str) -> int:
+        """Cash, and the cost of shares, that came from other accounts, less what went to them."""
+        total = 0
+        for fact in self.facts:
+            if fact.event_type in ("FUNDS_TRANSFERRED", "SHARES_TRANSFERRED"):
+                worth = fact.fields[
+                    "amount_cents" if fact.event_type == "FUNDS_TRANSFERRED" else "cost_cents"
+                ]
+                total += worth if fact.fields["to_user_id"] == user_id else 0
+                total -= worth if fact.fields["from_user_id"] == user_id else 0
+        return total
+
     # Shares
 
     def volume(self, user_id: str, market_id: str, side: str) -> int:
@@ -128,8 +150,21 @@ class World:
     def move(self, user_id: str, market_id: str, side: str, quantity: int, cost: int) -> None:
         self.moves.append(ShareMove(user_id, market_id, side, quantity, cost))
 
-    def realize(self, market_id: str, pnl: int) -> None:
-        self.realized.append(Realized(market_id, pnl))
+    def realize(self, market_id: str, user_id: str, pnl: int) -> None:
+        self.realized.append(Realized(market_id, user_id, pnl))
+
+    def realized_pnl(self, user_id: str, market_id: str) -> int:
+        return sum(r.pnl for r in self.realized if (r.user_id, r.market_id) == (user_id, market_id))
+
+    def fees_paid(self, user_id: str, market_id: str) -> int:
+        fees = 0
+        for trade in self.trades:
+            if trade.market_id == market_id and not trade.is_audit:
+                buys = trade.maker_order_id == trade.buy_order_id
+                maker, taker = (trade.buy_user_id, trade.sell_user_id)[:: 1 if buys else -1]
+                fees += trade.maker_fee if maker == user_id else 0
+                fees += trade.taker_fee if taker == user_id else 0
+        return fees
 
     def holders(self, market_id: str) -> list[str]:
         return sorted({m.user_id for m in self.moves if m.market_id == market_id}, key=str.encode)
@@ -157,7 +192,48 @@ class World:
         pool = sum(r.pnl for r in self.realized if r.market_id == market_id)
         return 100 * yes, pool, yes, no
 
+    # Prices
+
+    def spot2(self, market: Market) -> int:
+        """The price of the moment in half cents: what stands counts before what was."""
+        last = 50 if market.last_trade_price is None else market.last_trade_price
+        bids, asks = self.levels(market.market_id, "BUY"), self.levels(market.market_id, "SELL")
+        if bids and asks:
+            return bids[0][0] + asks[0][0]
+        if bids:
+            return 2 * max(bids[0][0], last)
+        if asks:
+            return 2 * min(asks[0][0], last)
+        return 2 * last
+
+    def look_at_spots(self) -> None:
+        """Before a command: what has stood in each market since its newest fact."""
+        self.running = {}
+        for market in self.markets.values():
+            market_id, since, until = market.market_id, self.last_fact_at[market.market_id], self.at
+            opening, end = market.terms.trading_start_at, market.terms.trading_end_at
+            since = since if opening is None else max(since, opening)
+            until = until if end is None else min(until, end)
+            if market.status == "ACTIVE" and since < until:
+                sides = self.queue(market_id, "BUY"), self.queue(market_id, "SELL")
+                self.running[market_id] = Stood(market_id, since, until, self.spot2(market), all(sides))
+
+    def note_spots(self, first: int) -> None:
+        """After it: the stretch has ended where something was written down."""
+        for market_id in {fact.market_id for fact in self.facts[first:] if fact.market_id is not None}:
+            if market_id in self.running:
+                self.stood.append(self.running[market_id])
+            self.last_fact_at[market_id] = self.at
+
     # Orders
+
+    def owner(self, user_id: str) -> str:
+        account = self.accounts.get(user_id)
+        return user_id if account is None else account.owner_id
+
+    def family(self, user_id: str) -> list[str]:
+        """All accounts of the same owner."""
+        return [a.user_id for a in self.accounts.values() if a.owner_id == self.owner(user_id)]
 
     def live_orders(self, market_id: str) -> list[Order]:
         """In the order in which they were accepted."""
@@ -167,7 +243,7 @@ class World:
         """One side of the book: the best price first, and at one price whoever came first."""
         better = -1 if book_direction == "BUY" else 1
         side = [o for o in self.live_orders(market_id) if o.book_direction == book_direction]
-        return sorted(side, key=lambda o: (better * o.book_price, o.accepted_seq))
+        return sorted(side, key=lambda o: (better * o.book_price, o.priority_seq))
 
     def levels(self, market_id: str, book_direction: str) -> list[tuple[int, int]]:
         queue = self.queue(market_id, book_direction)

@@ -1,0 +1,60 @@
+"""A market's status changes, and the brake in between."""
+
+from typing import Any
+
+from tests.kernel.reference.records import Breaker, Market
+from tests.kernel.reference.world import World
+
+
+def change_status(
+    world: World,
+    market: Market,
+    new_status: str,
+    reason: str,
+    by: str | None,
+    text: str | None = None,
+) -> None:
+    previous = market.status
+    market.status = new_status
+    world.record(
+        "MARKET_STATUS_CHANGED",
+        market.market_id,
+        previous_status=previous,
+        new_status=new_status,
+        reason=f"{reason}: {text}" if text else reason,
+        resolution_result=market.resolution_result,
+        resolved_at=market.resolved_at,
+        by=by,
+    )
+
+
+def trip(world: World, market: Market, trigger: str, context: dict[str, Any]) -> None:
+    breaker = Breaker(len(world.breakers) + 1, market.market_id, trigger)
+    world.breakers.append(breaker)
+    world.record(
+        "CIRCUIT_BREAKER_TRIGGERED",
+        market.market_id,
+        breaker_id=breaker.breaker_id,
+        trigger_reason=trigger,
+        context=context,
+    )
+
+
+def close_breakers(world: World, market: Market, by: str, note: str, target: str) -> None:
+    still_open = unresolved(world, market)
+    if not still_open:
+        return
+    for breaker in still_open:
+        breaker.resolved = True
+    world.record(
+        "CIRCUIT_BREAKER_RESOLVED",
+        market.market_id,
+        breaker_ids=[b.breaker_id for b in still_open],
+        resolved_by=by[:50],
+        resolution_note=note,
+        target_status=target,
+    )
+
+
+def unresolved(world: World, market: Market) -> list[Breaker]:
+    return [b for b in world.breakers if b.market_id == market.market_id and not b.resolved]

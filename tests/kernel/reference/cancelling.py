@@ -1,0 +1,87 @@
+"""Taking orders back: one, or many at once."""
+
+from typing import Any
+
+from kernel.commands import BatchCancel, CancelByClientId, CancelOrder, FireGuard
+from tests.kernel.reference.checks import check_fence, check_privileged, public_market
+from tests.kernel.reference.clearing import cancel, netting_result
+from tests.kernel.reference.order import Order
+from tests.kernel.reference.records import FEES, RESERVE, Market, Refused
+from tests.kernel.reference.world import World
+
+Answer = dict[str, Any]
+
+
+def cancel_order(world: World, command: CancelOrder) -> Answer:
+    check_fence(world, command.user_id, command.fence)
+    return cancel_own(world, command, world.order(command.order_id))
+
+
+def cancel_by_client_id(world: World, command: CancelByClientId) -> Answer:
+    check_fence(world, command.user_id, command.fence)
+    order = world.order_named(command.user_id, command.client_order_id)
+    if order is not None and order.market.market_id != command.market_id:
+        order = None
+    return cancel_own(world, command, order)
+
+
+def cancel_own(world: World, command: CancelOrder | CancelByClientId, order: Order | None) -> Answer:
+    if order is None:
+        raise Refused(4004)
+    if order.user_id != command.user_id:
+        raise Refused(1007)
+    if not order.is_live:
+        raise Refused(4006)
+    if order.market.status == "HALTED":
+        raise Refused(3002)
+    first = len(world.facts)
+    released = cancel(world, order, "USER_CANCELLED")
+    return {
+        "kind": "Cancelled",
+        "order": order.row(),
+        "unfrozen_amount": released,
+        "unfrozen_asset_type": order.frozen_asset_type,
+        "netting": netting_result(world, command.user_id, first),
+    }
+
+
+def batch_cancel(world: World, command: BatchCancel) -> Answer:
+    check_fence(world, command.user_id, command.fence)
+    check_privileged(world, command.user_id)
+    market = public_market(world, command.market_id)
+    if market.status == "HALTED":
+        raise Refused(3002)
+    wanted = {"ALL": ("BUY", "SELL"), "BUY_ONLY": ("BUY",), "SELL_ONLY": ("SELL",)}[command.scope]
+    orders = [o for o in own_orders(world, market, command.user_id) if o.direction in wanted]
+    return cancel_many(world, market, orders, "BATCH_CANCELLED")
+
+
+def fire_guard(world: World, command: FireGuard) -> Answer:
+    if command.user_id not in world.accounts or command.user_id in (RESERVE, FEES):
+        raise Refused(2002)
+    market = world.markets.get(command.market_id)
+    if market is None:
+        raise Refused(3001)
+    if market.status == "HALTED":
+        raise Refused(3002)
+    guard = world.guards.get(command.user_id)
+    covered = guard is not None and (guard[1] is None or market.market_id in guard[1])
+    return cancel_many(world, market, own_orders(world, market, command.user_id) if covered else [], "GUARD")
+
+
+def own_orders(world: World, market: Market, user_id: str) -> list[Order]:
+    return [order for order in world.live_orders(market.market_id) if order.user_id == user_id]
+
+
+def cancel_many(world: World, market: Market, orders: list[Order], reason: str) -> Answer:
+    totals = {"FUNDS": 0, "YES_SHARES": 0, "NO_SHARES": 0}
+    for order in orders:
+        totals[order.frozen_asset_type] += cancel(world, order, reason)
+    return {
+        "kind": "BatchCancelled",
+        "market_id": market.market_id,
+        "cancelled_count": len(orders),
+        "unfrozen_funds": totals["FUNDS"],
+        "unfrozen_yes_shares": totals["YES_SHARES"],
+        "unfrozen_no_shares": totals["NO_SHARES"],
+    }
