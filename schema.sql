@@ -44,7 +44,7 @@ CREATE TABLE wal_events (
         'JOURNAL_OPENED', 'JOURNAL_ACCEPTED',
         'ACCOUNT_OPENED', 'FUNDS_DEPOSITED', 'FUNDS_WITHDRAWN', 'FUNDS_TRANSFERRED', 'SHARES_TRANSFERRED',
         'FENCE_RAISED', 'GUARD_SET',
-        'MARKET_CREATED', 'MARKET_STATUS_CHANGED', 'MARKET_AMM_AUTHORIZED', 'MARKET_CLOSING', 'MARKET_SETTLED',
+        'MARKET_CREATED', 'MARKET_STATUS_CHANGED', 'MARKET_MODE_CHANGED', 'MARKET_AMM_AUTHORIZED', 'MARKET_CLOSING', 'MARKET_SETTLED',
         'ORDER_ACCEPTED', 'ORDER_PARTIALLY_FILLED', 'ORDER_MATCHED', 'ORDER_CANCELLED', 'ORDER_EXPIRED',
         'NETTING_EXECUTED', 'SHARES_MINTED', 'SHARES_BURNED', 'POSITION_SETTLED',
         'AMM_STARTED', 'AMM_STOPPED', 'CIRCUIT_BREAKER_TRIGGERED', 'CIRCUIT_BREAKER_RESOLVED',
@@ -250,6 +250,8 @@ CREATE TABLE markets (
     amm_authorized          BOOLEAN       NOT NULL DEFAULT TRUE,
     created_at              TIMESTAMPTZ   NOT NULL DEFAULT NOW(),
     updated_at              TIMESTAMPTZ   NOT NULL DEFAULT NOW(),
+    trading_mode            VARCHAR(20)   NOT NULL DEFAULT 'NORMAL',
+    mode_until              TIMESTAMPTZ   NULL,  -- when the mode ends by itself
     CONSTRAINT markets_pkey PRIMARY KEY (id),
     CONSTRAINT ck_markets_reserve_gte_0 CHECK (reserve_balance >= 0),
     CONSTRAINT ck_markets_yes_shares_gte_0 CHECK (total_yes_shares >= 0),
@@ -261,7 +263,8 @@ CREATE TABLE markets (
     CONSTRAINT ck_markets_price_range CHECK (
         min_price_cents >= 1 AND max_price_cents <= 99 AND min_price_cents < max_price_cents),
     CONSTRAINT ck_markets_fee CHECK (maker_fee_bps BETWEEN 0 AND 1000 AND taker_fee_bps BETWEEN 0 AND 1000),
-    CONSTRAINT ck_markets_resolution CHECK (resolution_result IN ('YES', 'NO', 'VOID'))
+    CONSTRAINT ck_markets_resolution CHECK (resolution_result IN ('YES', 'NO', 'VOID')),
+    CONSTRAINT ck_markets_trading_mode CHECK (trading_mode IN ('NORMAL', 'POST_ONLY', 'CANCEL_ONLY'))
 );
 CREATE INDEX idx_markets_status ON markets (status);
 
@@ -722,6 +725,8 @@ COMMENT ON COLUMN markets.reserve_balance IS '100 cents for each pair that exist
 COMMENT ON COLUMN markets.pnl_pool IS 'Realized profit and loss so far, in cents; may be negative.';
 COMMENT ON COLUMN markets.total_yes_shares IS 'Always as many as total_no_shares: shares come and go in pairs.';
 COMMENT ON COLUMN markets.amm_authorized IS 'Whether the market maker may be started here.';
+COMMENT ON COLUMN markets.trading_mode IS 'Of what it could take while it is ACTIVE, what it takes: everything, what does not trade at once, or cancels alone.';
+COMMENT ON COLUMN markets.mode_until IS 'When the mode ends by itself; null: when an administrator says so.';
 
 COMMENT ON TABLE amm_markets IS 'Where the market maker runs, or ran. Folded from the journal.';
 COMMENT ON COLUMN amm_markets.status IS 'RUNNING or STOPPED.';

@@ -30,6 +30,7 @@ from kernel.events import (
     MarketAmmAuthorized,
     MarketClosing,
     MarketCreated,
+    MarketModeChanged,
     MarketSettled,
     MarketStatusChanged,
     NettingExecuted,
@@ -196,6 +197,7 @@ def change_market(
     state: State,
     fact: Fact,
     event: MarketStatusChanged
+    | MarketModeChanged
     | MarketClosing
     | MarketAmmAuthorized
     | MarketSettled
@@ -212,6 +214,10 @@ def change_market(
             market.status = event.new_status
             market.resolution_result = event.resolution_result
             market.resolved_at = event.resolved_at
+            market.updated_at = fact.at
+        case MarketModeChanged():
+            market.trading_mode = event.new_mode
+            market.mode_until = event.until
             market.updated_at = fact.at
         case MarketAmmAuthorized():
             market.amm_authorized = event.amm_authorized

@@ -209,6 +209,22 @@ class StatusReason(enum.StrEnum):
     RESOLUTION = "RESOLUTION"
 
 
+class TradingMode(enum.StrEnum):
+    """What a market takes while it is ACTIVE."""
+
+    NORMAL = "NORMAL"
+    POST_ONLY = "POST_ONLY"
+    CANCEL_ONLY = "CANCEL_ONLY"
+
+
+class ModeReason(enum.StrEnum):
+    """Why a market changed its trading mode; an administrator's words may follow after a colon."""
+
+    ADMIN = "ADMIN"
+    RESTART = "RESTART"
+    ENDED = "ENDED"
+
+
 class CircuitBreakerTrigger(enum.StrEnum):
     INVARIANT_RESERVE = "INVARIANT_RESERVE"
     INVARIANT_COST_SUM = "INVARIANT_COST_SUM"
@@ -234,6 +250,7 @@ class Code(enum.IntEnum):
     TRANSITION_NOT_ALLOWED = 3005
     MARKET_EXISTS = 3006
     INVARIANTS_BROKEN = 3007
+    NOT_IN_THIS_MODE = 3008
     PRICE_OUT_OF_RANGE = 4001
     LIMIT_EXCEEDED = 4002
     SELF_TRADE = 4003

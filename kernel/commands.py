@@ -19,6 +19,7 @@ from kernel.codes import (
     Side,
     StopMode,
     TimeInForce,
+    TradingMode,
 )
 
 
@@ -335,6 +336,18 @@ class HaltMarket(Command, frozen=True, kw_only=True, tag="HALT_MARKET"):
     by: str
 
 
+class SetMarketMode(Command, frozen=True, kw_only=True, tag="SET_MARKET_MODE"):
+    """Take only some orders from now on, or all of them again."""
+
+    market_id: str
+    mode: TradingMode
+    until: int | None = None
+    """From when on it is NORMAL again, by itself; without it an administrator says when."""
+    reason: str | None = None
+    by: str | None = None
+    """Nobody: the server began anew."""
+
+
 class TripBreaker(Command, frozen=True, kw_only=True, tag="TRIP_BREAKER"):
     """A check found the market broken: nothing moves in it until somebody looked."""
 
@@ -390,7 +403,7 @@ class CloseMarket(Command, frozen=True, kw_only=True, tag="CLOSE_MARKET"):
 
 
 class Tick(Command, frozen=True, kw_only=True, tag="TICK"):
-    """Time has passed: a market whose trading window is over is suspended."""
+    """Time has passed: what is due in a market by the clock happens."""
 
     market_id: str
 
@@ -423,6 +436,7 @@ AnyCommand = (
     | HaltMarket
     | TripBreaker
     | ResumeMarket
+    | SetMarketMode
     | ResolveMarket
     | VoidMarket
     | SettleMarket

@@ -29,6 +29,7 @@ from kernel.codes import (
     StopMode,
     TimeInForce,
     TradeScenario,
+    TradingMode,
 )
 from kernel.commands import MarketTerms
 
@@ -185,6 +186,15 @@ class MarketStatusChanged(Event, frozen=True, tag="MARKET_STATUS_CHANGED"):
     reason: str
     resolution_result: ResolutionResult | None = None
     resolved_at: int | None = None
+    by: str | None = None
+
+
+class MarketModeChanged(Event, frozen=True, tag="MARKET_MODE_CHANGED"):
+    previous_mode: TradingMode
+    new_mode: TradingMode
+    until: int | None
+    """When it ends by itself, if it does."""
+    reason: str
     by: str | None = None
 
 
@@ -389,6 +399,7 @@ AnyEvent = (
     | GuardSet
     | MarketCreated
     | MarketStatusChanged
+    | MarketModeChanged
     | MarketClosing
     | MarketAmmAuthorized
     | PositionSettled

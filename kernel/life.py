@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from kernel.answers import Refusal
-from kernel.codes import Code, MarketStatus, StatusReason
+from kernel.codes import Code, MarketStatus, ModeReason, StatusReason
 from kernel.commands import (
     ActivateMarket,
     CloseMarket,
@@ -134,5 +134,5 @@ def change_status(draft: Draft, market: Market, status: MarketStatus, reason: st
     )
 
 
-def because(reason: StatusReason, words: str | None) -> str:
+def because(reason: StatusReason | ModeReason, words: str | None) -> str:
     return f"{reason.value}: {words}" if words else reason.value

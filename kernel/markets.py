@@ -11,11 +11,10 @@ from kernel.commands import (
     MarketTerms,
     ResumeMarket,
     SuspendMarket,
-    Tick,
 )
 from kernel.draft import Draft
 from kernel.events import CircuitBreakerResolved, MarketCreated
-from kernel.life import because, change_status, may, refuse
+from kernel.life import because, change_status, refuse
 from kernel.limits import CENTS_MAX, FEE_BPS_MAX, RESOLVED_BY_MAX, VOLUME_MAX
 from kernel.refusals import malformed, market_not_found
 from kernel.state import Market, State
@@ -162,14 +161,3 @@ def resolve_breakers(draft: Draft, market: Market, by: str, note: str, target: M
             target_status=target,
         ),
     )
-
-
-def tick(draft: Draft, command: Tick) -> Answer | Refusal:
-    """The end of the trading window suspends; orders keep resting."""
-    market = draft.state.markets.get(command.market_id)
-    if market is None:
-        return market_not_found(command.market_id)
-    # Nothing above has changed anything. Nothing below can refuse.
-    if may(market, Tick, SUSPENDED, draft.at):
-        change_status(draft, market, SUSPENDED, StatusReason.TRADING_ENDED.value, None)
-    return MarketIs(market.id)

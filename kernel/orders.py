@@ -48,6 +48,7 @@ from kernel.draft import Draft
 from kernel.events import NettingExecuted, OrderAccepted, OrderCancelled, OrderExpired
 from kernel.ids import uuid7
 from kernel.limits import VOLUME_MAX
+from kernel.modes import check_mode
 from kernel.money import post
 from kernel.refusals import (
     account_not_found,
@@ -94,7 +95,8 @@ def place_order(draft: Draft, command: PlaceOrder) -> Answer | Refusal:
     if not market.is_sound:
         return trip_unsound(draft, market)
     refusal = (
-        check_terms(market, command.terms)
+        check_mode(market, command.terms)
+        or check_terms(market, command.terms)
         or check_owner(market, account, command.terms)
         or check_backing(market, account, command)
     )

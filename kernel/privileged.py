@@ -19,6 +19,7 @@ from kernel.codes import (
     MarketStatus,
     Side,
     StopMode,
+    TradingMode,
 )
 from kernel.commands import AuthorizeAmm, BurnShares, CancelledSoFar, MintShares, StartAmm, StopAmm
 from kernel.draft import Draft
@@ -35,6 +36,7 @@ from kernel.refusals import (
     malformed,
     market_not_found,
     market_not_open,
+    not_in_this_mode,
     too_many_shares,
 )
 from kernel.state import Account, AmmRun, Market
@@ -57,6 +59,8 @@ def mint_shares(draft: Draft, command: MintShares) -> Answer | Refusal:
     market = trading_market(draft, command.market_id)
     if isinstance(market, Refusal):
         return market
+    if market.trading_mode is TradingMode.CANCEL_ONLY:
+        return not_in_this_mode(market)
     if not market.amm_authorized:
         return not_authorized(market)
     if (refusal := check_volume(market, account, command.quantity)) is not None:

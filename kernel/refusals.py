@@ -16,6 +16,14 @@ def market_not_open(market: Market) -> Refusal:
     return Refusal(Code.MARKET_NOT_OPEN, f"Market does not accept this while it is {market.status}")
 
 
+def not_in_this_mode(market: Market) -> Refusal:
+    return Refusal(
+        Code.NOT_IN_THIS_MODE,
+        f"Market does not accept this in the mode {market.trading_mode}",
+        {"trading_mode": market.trading_mode},
+    )
+
+
 def account_not_found(user_id: str) -> Refusal:
     return Refusal(Code.ACCOUNT_NOT_FOUND, f"No account for {user_id}")
 

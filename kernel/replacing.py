@@ -5,6 +5,7 @@ from kernel.breaker import trip_unsound
 from kernel.codes import CancelReason, Code, OrderStatus
 from kernel.commands import ReplaceOrder
 from kernel.draft import Draft
+from kernel.modes import check_mode
 from kernel.orders import (
     accept,
     cancel,
@@ -44,6 +45,8 @@ def replace_order(draft: Draft, command: ReplaceOrder) -> Answer | Refusal:
     market = old.market
     if not market.is_sound:
         return trip_unsound(draft, market)
+    if (refusal := check_mode(market, command.terms)) is not None:
+        return refusal
     if old.filled:
         cancel(draft, old, CancelReason.REPLACE_PARTIAL_FILL)
         return partly_filled(old)

@@ -27,6 +27,7 @@ from kernel.codes import (
     StopMode,
     TimeInForce,
     TradeScenario,
+    TradingMode,
 )
 from kernel.commands import MarketTerms, OrderTerms
 from kernel.events import AdminProposed, Fact
@@ -114,6 +115,8 @@ class MarketImage(Image, frozen=True):
     trades: dict[TradeScenario, int]
     traded_volume: int
     fees: int
+    trading_mode: TradingMode
+    mode_until: int | None
 
 
 class OrderImage(Image, frozen=True):

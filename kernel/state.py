@@ -33,6 +33,7 @@ from kernel.codes import (
     Side,
     StopMode,
     TradeScenario,
+    TradingMode,
 )
 from kernel.commands import MarketTerms, OrderTerms
 from kernel.events import (
@@ -306,6 +307,9 @@ class Market:
     freeze_bps: int
     """The larger of the two fee rates: what a buy must be able to pay, whichever role it ends up in."""
     status: MarketStatus = MarketStatus.DRAFT
+    trading_mode: TradingMode = TradingMode.NORMAL
+    mode_until: int | None = None
+    """When the mode ends by itself."""
     reserve: int = 0
     pnl_pool: int = 0
     yes_shares: int = 0

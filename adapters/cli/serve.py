@@ -41,7 +41,7 @@ from adapters.runtime.errors import CommandError, leaves
 from adapters.runtime.log import start_logging
 from adapters.runtime.settings import Settings, load_settings
 from adapters.service.ledger_watch import LedgerWatch
-from adapters.service.schedule import audit_regularly, end_trading_windows
+from adapters.service.schedule import audit_regularly, begin_anew, tick_regularly
 from adapters.service.server import Server
 from adapters.sockets import listener
 from adapters.sockets.connection_limits import ConnectionLimits
@@ -176,7 +176,7 @@ async def running(
 
             background: list[Callable[[], Awaitable[None]]] = [
                 server.identities.run,
-                partial(end_trading_windows, server),
+                partial(tick_regularly, server),
                 partial(audit_regularly, server),
                 LedgerWatch(server).run,
                 sealer.run,
@@ -246,6 +246,8 @@ async def make_usable(server: Server, users: Users) -> None:
     actors, clock, settings = server.actors, server.clock, server.settings
     if actors.exchange.head == 0:
         await open_exchange(actors, clock, sample_markets=settings.sample_markets)
+    else:
+        await begin_anew(server)
     if not await users.has_admin():
         await ensure_administrator(settings, users, server.passwords)
     await open_missing_accounts(actors, clock, await users.ids())

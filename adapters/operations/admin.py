@@ -16,6 +16,7 @@ from adapters.wire.requests import (
     CreateMarketBody,
     EmptyBody,
     HaltBody,
+    ModeBody,
     ResolveBody,
     ResumeBody,
     StartAmmBody,
@@ -96,6 +97,14 @@ async def resume_market(
         and not_resumable(market, command, command.at) is None
     ):
         command = msgspec.structs.replace(command, sound_after=await audit_halted_market(server, market))
+    return await changed_market(server, command, call.request_id)
+
+
+async def set_market_mode(
+    server: Server, call: Call[ModeBody, NoQuery]
+) -> Reply[admin_responses.AdminMarketShape]:
+    """Take only some orders until told otherwise, or until a time. The reason may become public."""
+    command = call.body.to_command(call.path["market_id"], call.user.username, server.clock)
     return await changed_market(server, command, call.request_id)
 
 

@@ -20,6 +20,7 @@ KEY_BYTES_MIN = 32
 
 PORT_MAX = 65_535
 SECONDS_MAX = 366 * 86_400
+PAUSE_MAX = 3_600_000
 
 # Whoever reaches the address may try it as often as he likes.
 METRICS_TOKEN_BYTES_MIN = 16
@@ -71,6 +72,12 @@ def read_count(text: str) -> int:
 def read_seconds(text: str) -> int:
     if not is_whole_number(text) or not 1 <= int(text) <= SECONDS_MAX:
         raise ValueError(f"must be a whole number of seconds, 1 to {SECONDS_MAX}")
+    return int(text)
+
+
+def read_pause(text: str) -> int:
+    if not is_whole_number(text) or int(text) > PAUSE_MAX:
+        raise ValueError(f"must be a whole number of milliseconds, 0 to {PAUSE_MAX}")
     return int(text)
 
 

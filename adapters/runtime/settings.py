@@ -21,6 +21,7 @@ from adapters.runtime.setting_values import (
     read_metrics_token,
     read_networks,
     read_origins,
+    read_pause,
     read_port,
     read_rate,
     read_seconds,
@@ -145,6 +146,12 @@ class Settings:
         False,
         "resolving, voiding, settling and starting the market maker take two administrators",
         read=read_switch,
+    )
+    restart_post_only_ms: int = setting(
+        "VERDICT_RESTART_POST_ONLY_MS",
+        0,
+        "for how long after a start no order takes: makers come first; 0 is not at all",
+        read=read_pause,
     )
     log: LogLevel = setting(
         "VERDICT_LOG", LogLevel.INFO, "debug, info, warning or error", read=read_log_level

@@ -1,4 +1,4 @@
-"""What the exchange does regularly: it ends trading windows and audits itself."""
+"""What the exchange does by the clock: it tells its markets the time, and audits itself."""
 
 from collections import Counter, defaultdict
 from typing import Final
@@ -10,8 +10,9 @@ import trio
 from adapters.service.child_process import ChildError, in_child
 from adapters.service.server import Server
 from kernel.audit import Violation, audit_accounts, audit_book, audit_positions, audit_shares
-from kernel.codes import MarketStatus
-from kernel.commands import Tick, TripBreaker
+from kernel.codes import MarketStatus, TradingMode
+from kernel.commands import SetMarketMode, Tick, TripBreaker
+from kernel.due import is_due
 from kernel.exchange import Exchange
 from kernel.life import STOPPABLE
 from kernel.state import Market
@@ -24,14 +25,31 @@ SHOWN: Final = 20
 """Violations that are recorded with a halt, at most."""
 
 
-async def end_trading_windows(server: Server) -> None:
-    """Suspend each market when its trading window has ended; run until cancelled."""
+async def begin_anew(server: Server) -> None:
+    """Before anybody is served: do what became due while nobody looked, and let makers come first."""
+    await tick_what_is_due(server)
+    pause = server.settings.restart_post_only_ms * 1000
+    for market in list(server.exchange.markets.values()) if pause else ():
+        if market.status is MarketStatus.ACTIVE and market.trading_mode is TradingMode.NORMAL:
+            now = server.clock.now()
+            command = SetMarketMode(
+                at=now, market_id=market.id, mode=TradingMode.POST_ONLY, until=now + pause
+            )
+            await server.actors.ask(command, correlation_id="restart")
+
+
+async def tick_regularly(server: Server) -> None:
+    """Tell each market the time when something in it is due; run until cancelled."""
     while True:
-        now = server.clock.now()
-        for market in list(server.exchange.markets.values()):
-            if market.status is MarketStatus.ACTIVE and market.has_ended(now):
-                await server.actors.ask(Tick(at=now, market_id=market.id), correlation_id="schedule")
         await trio.sleep(TICK_SECONDS)
+        await tick_what_is_due(server)
+
+
+async def tick_what_is_due(server: Server) -> None:
+    now = server.clock.now()
+    for market in list(server.exchange.markets.values()):
+        if is_due(market, now):
+            await server.actors.ask(Tick(at=now, market_id=market.id), correlation_id="schedule")
 
 
 async def audit_regularly(server: Server) -> None:

@@ -312,6 +312,8 @@ def market_item_members(market: Market, *, display: bool) -> dict[str, Any]:
         "trading_start_at": time_or_null(terms.trading_start_at),
         "trading_end_at": time_or_null(terms.trading_end_at),
         "resolution_date": time_or_null(terms.resolution_date),
+        "trading_mode": market.trading_mode,
+        "mode_until": time_or_null(market.mode_until),
     }
 
 

@@ -15,7 +15,7 @@ from msgspec import Meta
 from adapters.runtime.clock import Clock
 from adapters.runtime.times import to_microseconds
 from kernel import bounds, commands
-from kernel.codes import CancelScope, Direction, MarketStatus, Side, StopMode, TimeInForce
+from kernel.codes import CancelScope, Direction, MarketStatus, Side, StopMode, TimeInForce, TradingMode
 from kernel.limits import (
     BUDGET_MAX,
     CATEGORY_MAX,
@@ -355,6 +355,23 @@ class ResumeBody(msgspec.Struct, frozen=True, kw_only=True):
             market_id=market_id,
             target_status=MarketStatus(self.target_status or "ACTIVE"),
             resolution_note=self.resolution_note,
+            by=by,
+        )
+
+
+class ModeBody(msgspec.Struct, frozen=True, kw_only=True):
+    mode: TradingMode
+    until: Time | None = None
+    """When it ends by itself; not with NORMAL."""
+    reason: Annotated[Text, Meta(max_length=WORDS_MAX)] | None = None
+
+    def to_command(self, market_id: str, by: str, clock: Clock) -> commands.SetMarketMode:
+        return commands.SetMarketMode(
+            at=clock.now(),
+            market_id=market_id,
+            mode=self.mode,
+            until=None if self.until is None else to_microseconds(self.until),
+            reason=self.reason,
             by=by,
         )
 

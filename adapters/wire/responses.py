@@ -24,6 +24,7 @@ from kernel.codes import (
     Side,
     TimeInForce,
     TradeScenario,
+    TradingMode,
 )
 
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
@@ -225,6 +226,9 @@ class MarketItemShape(Shape, frozen=True, kw_only=True):
     trading_start_at: Time | None
     trading_end_at: Time | None
     resolution_date: Time | None
+    trading_mode: TradingMode
+    mode_until: Time | None
+    """When the mode ends by itself."""
 
 
 class MarketShape(MarketItemShape, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ from kernel.codes import (
     Side,
     StopMode,
     TradeScenario,
+    TradingMode,
 )
 from kernel.events import (
     AmmStarted,
@@ -30,6 +31,7 @@ from kernel.events import (
     AnyEvent,
     Fact,
     Fill,
+    MarketModeChanged,
     MarketSettled,
     MarketStatusChanged,
     OrderAccepted,
@@ -52,6 +54,7 @@ class Topic(enum.StrEnum):
     ORDERS = "order_events"
     MARKETS = "market_events"
     AMM = "amm_events"
+    MODES = "mode_events"
 
 
 PRIVILEGED: Final = {Topic.AMM}
@@ -144,6 +147,17 @@ class MarketChanged(
     resolved_at: str | None
 
 
+class ModeChanged(msgspec.Struct, frozen=True, tag_field="event_type", tag="MARKET_MODE_CHANGED", gc=False):
+    event_id: str
+    timestamp_ms: int
+    market_id: str
+    previous_mode: TradingMode
+    new_mode: TradingMode
+    until: str | None
+    """When it ends by itself."""
+    reason: str
+
+
 class AmmChanged(msgspec.Struct, frozen=True, gc=False):
     """The market maker was told to start, or to stop."""
 
@@ -157,7 +171,7 @@ class AmmChanged(msgspec.Struct, frozen=True, gc=False):
     stop_mode: StopMode | None = None
 
 
-Payload = TradeExecuted | OrderStatusChanged | MarketChanged | AmmChanged
+Payload = TradeExecuted | OrderStatusChanged | MarketChanged | ModeChanged | AmmChanged
 
 
 class TopicEvent(msgspec.Struct, frozen=True, gc=False):
@@ -230,6 +244,19 @@ def market_changed(
     return [TopicEvent(Topic.MARKETS, (), payload)]
 
 
+def mode_changed(fact: Fact, event: MarketModeChanged, _: Mapping[str, Order]) -> list[TopicEvent]:
+    payload = ModeChanged(
+        event_id(fact, "mode", 0),
+        fact.at // 1000,
+        market_of(fact),
+        event.previous_mode,
+        event.new_mode,
+        time_or_null(event.until),
+        event.reason,
+    )
+    return [TopicEvent(Topic.MODES, (), payload)]
+
+
 def amm_started(fact: Fact, event: AmmStarted, _: Mapping[str, Order]) -> list[TopicEvent]:
     payload = AmmChanged(
         "AMM_STARTED",
@@ -282,6 +309,7 @@ TRANSLATIONS: Final[dict[type[AnyEvent], Translation]] = {
     OrderExpired: Translation(expired, its_user),
     MarketStatusChanged: Translation(market_changed, nobody),
     MarketSettled: Translation(market_changed, nobody),
+    MarketModeChanged: Translation(mode_changed, nobody),
     AmmStarted: Translation(amm_started, nobody),
     AmmStopped: Translation(amm_stopped, nobody),
 }

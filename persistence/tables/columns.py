@@ -69,6 +69,8 @@ MARKETS: Final = Table(
         Column("amm_authorized", BOOLEAN),
         Column("created_at", TIME),
         Column("updated_at", TIME),
+        Column("trading_mode", NAME),
+        Column("mode_until", TIME, nullable=True),
     ),
 )
 

@@ -44,6 +44,7 @@ from kernel.events import (
     MarketAmmAuthorized,
     MarketClosing,
     MarketCreated,
+    MarketModeChanged,
     MarketSettled,
     MarketStatusChanged,
     NettingExecuted,
@@ -109,6 +110,8 @@ class Batch:
     """New rows of the tables that seldom get any."""
     accounts: dict[str, AccountNow] = attrs.field(factory=dict)
     markets: dict[str, MarketNow] = attrs.field(factory=dict)
+    modes: dict[str, Row] = attrs.field(factory=dict)
+    """By market: its trading mode, where that has changed, and when it ends."""
     started: dict[str, Row] = attrs.field(factory=dict)
     """By market: the market maker's newest start."""
     stopped: dict[str, Row] = attrs.field(factory=dict)
@@ -210,6 +213,15 @@ class Batch:
         market.status = event.new_status
         market.resolution_result = event.resolution_result
         market.resolved_at = event.resolved_at
+
+    def _change_mode(self, fact: Fact, event: MarketModeChanged) -> None:
+        self._market(fact)
+        assert fact.market_id is not None
+        self.modes[fact.market_id] = {
+            "id": fact.market_id,
+            "trading_mode": event.new_mode,
+            "mode_until": event.until,
+        }
 
     def _authorize(self, fact: Fact, event: MarketAmmAuthorized) -> None:
         self._market(fact).amm_authorized = event.amm_authorized
@@ -415,6 +427,7 @@ FOLDS: Final[dict[type[AnyEvent], Callable[[Batch, Fact, Any], None]]] = {
     GuardSet: Batch._nothing,
     MarketCreated: Batch._create,
     MarketStatusChanged: Batch._change_status,
+    MarketModeChanged: Batch._change_mode,
     MarketAmmAuthorized: Batch._authorize,
     PositionSettled: Batch._nothing,
     MarketClosing: Batch._nothing,

@@ -30,6 +30,7 @@ async def write(connection: Connection, batch: Batch) -> None:
     await MARKETS.update(
         connection, [now.row(market_id) for market_id, now in batch.markets.items()], null_keeps=True
     )
+    await MARKETS.update(connection, list(batch.modes.values()))
     await AMM_MARKETS.upsert(connection, list(batch.started.values()), once=("first_started_at",))
     await AMM_MARKETS.update(connection, list(batch.stopped.values()))
     await CIRCUIT_BREAKER_EVENTS.update(connection, batch.resolved)

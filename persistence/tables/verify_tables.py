@@ -321,6 +321,8 @@ def market_row(market: Market) -> Row:
         "amm_authorized": market.amm_authorized,
         "created_at": storable_time(market.created_at),
         "updated_at": storable_time(market.updated_at),
+        "trading_mode": market.trading_mode,
+        "mode_until": storable_time(market.mode_until),
     }
 
 

@@ -18,3 +18,25 @@ COMMENT ON COLUMN orders.post_only IS 'Whether it was to be refused rather than 
 COMMENT ON COLUMN orders.max_cost_cents IS 'The most it was to cost, fees included.';
 COMMENT ON COLUMN orders.self_trade_mode IS 'Which order gives way when it arrives at another of its owner: it is refused, or one of the two is cancelled.';
 COMMENT ON COLUMN orders.group_id IS 'The order group whose limit holds for it.';
+
+-- Facts that the journal may hold from now on.
+ALTER TABLE wal_events
+    DROP CONSTRAINT ck_wal_event_type,
+    ADD CONSTRAINT ck_wal_event_type CHECK (event_type IN (
+        'JOURNAL_OPENED', 'JOURNAL_ACCEPTED',
+        'ACCOUNT_OPENED', 'FUNDS_DEPOSITED', 'FUNDS_WITHDRAWN', 'FUNDS_TRANSFERRED', 'SHARES_TRANSFERRED',
+        'FENCE_RAISED', 'GUARD_SET',
+        'MARKET_CREATED', 'MARKET_STATUS_CHANGED', 'MARKET_MODE_CHANGED', 'MARKET_AMM_AUTHORIZED', 'MARKET_CLOSING', 'MARKET_SETTLED',
+        'ORDER_ACCEPTED', 'ORDER_PARTIALLY_FILLED', 'ORDER_MATCHED', 'ORDER_CANCELLED', 'ORDER_EXPIRED',
+        'NETTING_EXECUTED', 'SHARES_MINTED', 'SHARES_BURNED', 'POSITION_SETTLED',
+        'AMM_STARTED', 'AMM_STOPPED', 'CIRCUIT_BREAKER_TRIGGERED', 'CIRCUIT_BREAKER_RESOLVED',
+        'ADMIN_PROPOSED', 'ADMIN_CONFIRMED'
+    ));
+
+-- What a market takes while it is active.
+ALTER TABLE markets
+    ADD COLUMN trading_mode VARCHAR(20) NOT NULL DEFAULT 'NORMAL',
+    ADD COLUMN mode_until TIMESTAMPTZ NULL,
+    ADD CONSTRAINT ck_markets_trading_mode CHECK (trading_mode IN ('NORMAL', 'POST_ONLY', 'CANCEL_ONLY'));
+COMMENT ON COLUMN markets.trading_mode IS 'Of what it could take while it is ACTIVE, what it takes: everything, what does not trade at once, or cancels alone.';
+COMMENT ON COLUMN markets.mode_until IS 'When the mode ends by itself; null: when an administrator says so.';

@@ -205,6 +205,26 @@ def test_a_market_keeps_what_it_was_created_with(the_venue: Venue) -> None:
     assert offset.data["resolution_date"] == "2026-06-30T10:00:00.000000Z"
 
 
+def test_a_market_takes_less_for_a_while(the_venue: Venue) -> None:
+    admin, market, ann = the_venue.admin, the_venue.market(), the_venue.user(10_000)
+    until = "2999-01-01T01:00:00.25+01:00"
+    answer = admin.post(f"/admin/markets/{market}/mode", mode="CANCEL_ONLY", until=until, reason="a storm")
+    assert answer.status == 200
+    assert (answer.data["trading_mode"], answer.data["mode_until"]) == (
+        "CANCEL_ONLY",
+        "2999-01-01T00:00:00.250000Z",
+    )
+    assert ann.data(f"/markets/{market}")["trading_mode"] == "CANCEL_ONLY"
+    refused = ann.place(market, "BUY YES 10 @60")
+    assert refused.verdict == (422, 3008)
+    assert refused.data == {"trading_mode": "CANCEL_ONLY"}
+    back = admin.post(f"/admin/markets/{market}/mode", mode="NORMAL")
+    assert (back.data["trading_mode"], back.data["mode_until"]) == ("NORMAL", None)
+    ann.placed(market, "BUY YES 10 @60")
+    admin.post(f"/admin/markets/{market}/resolve", resolution_result="YES")
+    assert admin.post(f"/admin/markets/{market}/mode", mode="NORMAL").verdict == (422, 3005)
+
+
 def test_an_unknown_market_is_not_administered(the_venue: Venue) -> None:
     admin = the_venue.admin
     for path, body in (
@@ -216,6 +236,7 @@ def test_an_unknown_market_is_not_administered(the_venue: Venue) -> None:
         ("settle", {}),
         ("void", {}),
         ("amm-authorization", {"authorized": True}),
+        ("mode", {"mode": "POST_ONLY", "until": "2001-01-01T00:00:00Z"}),
     ):
         assert admin.post(f"/admin/markets/nowhere/{path}", **body).verdict == (404, 3001), path
     for path in ("stats", "circuit-breakers"):
@@ -239,6 +260,13 @@ def test_an_unknown_market_is_not_administered(the_venue: Venue) -> None:
         ("resolve", {"resolution_result": "yes"}, (422, 3004)),
         ("resolve", {"resolution_result": ""}, (422, 3004)),
         ("resolve", {"resolution_result": "YES", "settle": "no"}, (400, 9004)),
+        ("mode", {}, (400, 9004)),
+        ("mode", {"mode": "FAST"}, (400, 9004)),
+        ("mode", {"mode": "POST_ONLY", "until": "2999-01-01T00:00:00"}, (400, 9004)),
+        ("mode", {"mode": "POST_ONLY", "until": "2001-01-01T00:00:00Z"}, (400, 9004)),
+        ("mode", {"mode": "POST_ONLY", "until": 5}, (400, 9004)),
+        ("mode", {"mode": "NORMAL", "until": "2999-01-01T00:00:00Z"}, (400, 9004)),
+        ("mode", {"mode": "POST_ONLY", "reason": "r" * 501}, (400, 9004)),
         ("amm-authorization", {}, (400, 9004)),
         ("amm-authorization", {"authorized": 1}, (400, 9004)),
     ],

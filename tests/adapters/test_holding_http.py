@@ -229,6 +229,9 @@ LEGAL: Final[dict[str, list[Ask]]] = {
             who=ADMIN,
         )
     ],
+    "POST /admin/markets/{market_id}/mode": [
+        fine("POST /admin/markets/{market_id}/mode", f"{BIG_PATH}/mode", {"mode": "NORMAL"}, who=ADMIN)
+    ],
     "POST /admin/markets/{market_id}/amm-authorization": [
         fine(
             "POST /admin/markets/{market_id}/amm-authorization",

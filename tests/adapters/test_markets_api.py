@@ -13,6 +13,7 @@ ITEM = {
     *("id", "title", "description", "category", "status", "min_price_cents", "max_price_cents"),
     *("maker_fee_bps", "taker_fee_bps", "reserve_balance_cents", "reserve_balance_display"),
     *("total_yes_shares", "total_no_shares", "trading_start_at", "trading_end_at", "resolution_date"),
+    *("trading_mode", "mode_until"),
 }
 DETAIL = ITEM | {
     *("max_order_quantity", "max_position_per_user", "max_order_amount_cents", "pnl_pool_cents"),

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 
 from adapters.wire.topics import Topic, owners_of, topic_events
-from kernel.codes import AMM_ID, Direction, Side, TimeInForce
-from kernel.commands import AnyCommand, CancelOrder, Deposit, ResolveMarket
+from kernel.codes import AMM_ID, Direction, Side, TimeInForce, TradingMode
+from kernel.commands import AnyCommand, CancelOrder, Deposit, ResolveMarket, SetMarketMode, Tick
 from kernel.exchange import Exchange
 from tests.adapters.streaming import ANN, AT, BEN, ROOT, a_place, founding
 from tests.kernel.trading import busy_day
@@ -146,6 +146,26 @@ def test_resolution_is_two_changes_of_the_market_with_the_orders_between() -> No
     assert resolved["owners"] == ()
     assert cancelled["topic"] == "order_events"
     assert resolved["resolved_at"] == "2026-11-20T10:00:00.000000Z"
+
+
+def test_a_mode_and_its_end_are_told_to_everybody() -> None:
+    stage = Stage()
+    until = AT + 120_000_000
+    (begun,) = stage.play(SetMarketMode(at=AT, market_id="M", mode=TradingMode.POST_ONLY, until=until))
+    assert begun == {
+        "topic": "mode_events",
+        "owners": (),
+        "event_type": "MARKET_MODE_CHANGED",
+        "event_id": f"evt_20261120_mode_{stage.exchange.head}_0",
+        "timestamp_ms": AT // 1000,
+        "market_id": "M",
+        "previous_mode": "NORMAL",
+        "new_mode": "POST_ONLY",
+        "until": "2026-11-20T10:02:00.000000Z",
+        "reason": "RESTART",
+    }
+    (ended,) = stage.play(Tick(at=until, market_id="M"))
+    assert (ended["new_mode"], ended["until"], ended["reason"]) == ("NORMAL", None, "ENDED")
 
 
 def test_what_concerns_nobody_means_nothing() -> None:

@@ -292,7 +292,7 @@ def model_account(world: World, user_id: str) -> dict[str, Any]:
 
 
 ROW = ("terms", "amm_authorized", "created_at", "status", "resolution_result", "resolved_at", "settled_at")
-FIGURES = ("last_trade_price", "updated_at", "book_changed_at")
+FIGURES = ("trading_mode", "mode_until", "last_trade_price", "updated_at", "book_changed_at")
 
 
 def compare_market(exchange: Exchange, world: World, market: Market) -> None:

@@ -20,6 +20,7 @@ from kernel.codes import (
     Side,
     StopMode,
     TradeScenario,
+    TradingMode,
 )
 from kernel.commands import AnyCommand, CancelOrder
 from kernel.events import AnyEvent
@@ -161,6 +162,16 @@ def markets_stop_and_go_on(play: Trading) -> None:
     play.an_administrator_creates_a_market("plain", {})
 
 
+def only_cancels_are_taken(play: Trading) -> None:
+    cancel_only = TradingMode.CANCEL_ONLY
+    play.an_administrator_sets_a_mode(PLAIN, cancel_only, None, "adm")
+    play.place("ann", "plain", YES, BUY, 50, 1)
+    play.the_amm_mints(AMM_ID, HOME, 1, "k9", nonce=6)
+    play.an_administrator_sets_a_mode(PLAIN, cancel_only, 1, "adm")
+    play.time_passes(1, restart=False)
+    play.an_administrator_intervenes(PLAIN, "tick", None)
+
+
 def cancels_go_in_portions(play: Trading) -> None:
     for _ in range(2):
         for price in (2, 3, 4):
@@ -211,6 +222,7 @@ def walk(play: Trading, result: str) -> None:
     guards_fire(play)
     people_get_it_wrong(play)
     limits_are_met(play)
+    only_cancels_are_taken(play)
     markets_stop_and_go_on(play)
     a_window_opens_and_closes(play)
     administrators_watch_each_other(play)

@@ -43,6 +43,8 @@ ENUMS = {
     "AmmStopCause": "ADMIN MARKET_SETTLED",
     "DepositCause": "USER AMM_START",
     "StatusReason": "ADMIN TRADING_ENDED CIRCUIT_BREAKER RESOLUTION",
+    "TradingMode": "NORMAL POST_ONLY CANCEL_ONLY",
+    "ModeReason": "ADMIN RESTART ENDED",
 }
 
 CODES = {
@@ -56,6 +58,7 @@ CODES = {
     3005: "TRANSITION_NOT_ALLOWED",
     3006: "MARKET_EXISTS",
     3007: "INVARIANTS_BROKEN",
+    3008: "NOT_IN_THIS_MODE",
     4001: "PRICE_OUT_OF_RANGE",
     4002: "LIMIT_EXCEEDED",  # quantity, amount, position
     4003: "SELF_TRADE",

@@ -17,6 +17,7 @@ from kernel.codes import (
     Side,
     StopMode,
     TimeInForce,
+    TradingMode,
 )
 from kernel.commands import (
     AcceptJournal,
@@ -45,6 +46,7 @@ from kernel.commands import (
     ResolveMarket,
     ResumeMarket,
     SetGuard,
+    SetMarketMode,
     SettleMarket,
     StartAmm,
     StopAmm,
@@ -69,6 +71,7 @@ OWN_MEMBERS = {
     "FUNDS_WITHDRAWN": "user_id amount_cents",
     "MARKET_CREATED": "terms amm_authorized",
     "MARKET_STATUS_CHANGED": "previous_status new_status reason resolution_result resolved_at by",
+    "MARKET_MODE_CHANGED": "previous_mode new_mode until reason by",
     "MARKET_CLOSING": "settles",
     "MARKET_AMM_AUTHORIZED": "amm_authorized",
     "ORDER_ACCEPTED": (
@@ -324,6 +327,9 @@ COMMANDS: list[AnyCommand] = [
         resolution_note="fine",
         sound_after=3,
         by="root",
+    ),
+    SetMarketMode(
+        at=AT, market_id="M", mode=TradingMode.POST_ONLY, until=AT + 1, reason="a storm", by="root"
     ),
     ResolveMarket(at=AT, market_id="M", result="MAYBE", settle=False, by="root"),
     VoidMarket(at=AT, market_id="M", reason="no such event", by="root", by_id="r", four_eyes=True),

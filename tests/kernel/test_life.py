@@ -15,6 +15,7 @@ from kernel.codes import (
     MarketStatus,
     ReferenceType,
     Side,
+    TradingMode,
 )
 from kernel.commands import (
     AcceptJournal,
@@ -42,6 +43,7 @@ from kernel.commands import (
     ResolveMarket,
     ResumeMarket,
     SetGuard,
+    SetMarketMode,
     SettleMarket,
     StartAmm,
     StopAmm,
@@ -187,6 +189,7 @@ def given(exchange: Exchange, at: int) -> dict[str, AnyCommand]:
         HaltMarket(at=at, market_id=M, reason="smoke", by="root"),
         TripBreaker(at=at, market_id=M, trigger=CircuitBreakerTrigger.MANUAL, context={}),
         ResumeMarket(at=at, market_id=M, resolution_note="fine", by="root"),
+        SetMarketMode(at=at, market_id=M, mode=TradingMode.CANCEL_ONLY, by="root"),
         ResolveMarket(at=at, market_id=M, result="NO", settle=False, by="root"),
         VoidMarket(at=at, market_id=M, by="root"),
         SettleMarket(at=at, market_id=M, by="root"),
@@ -268,6 +271,7 @@ Tick                    .     .     SUS   .     .     .     .     .     .     . 
 HaltMarket              3005  HAL   HAL   HAL   HAL   3005  3005  3005  3005  3005  3005  3005  3005
 TripBreaker             .     HAL   HAL   HAL   HAL   .     .     .     .     .     .     .     .
 ResumeMarket            3005  3005  3005  ACT   3005  ACT   3005  3005  3005  3005  3005  3005  3005
+SetMarketMode           .     .     .     .     .     .     .     3005  3005  3005  3005  3005  3005
 ResolveMarket           3003  RES   RES   RES   RES   RES   RES   3003  3003  3003  3003  3003  3003
 VoidMarket              3003  VOI   VOI   VOI   VOI   VOI   VOI   3003  3003  3003  3003  3003  3003
 SettleMarket            3005  3005  3005  3005  3005  3005  3005  SET   VOI   3005  3005  3005  3005

@@ -14,7 +14,16 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from kernel.answers import Answer, Outcome, Refusal, Unfinished
-from kernel.codes import Code, Direction, LedgerEntryType, MarketStatus, Side, TimeInForce, TradeScenario
+from kernel.codes import (
+    Code,
+    Direction,
+    LedgerEntryType,
+    MarketStatus,
+    Side,
+    TimeInForce,
+    TradeScenario,
+    TradingMode,
+)
 from kernel.commands import (
     AcceptJournal,
     ActivateMarket,
@@ -29,6 +38,7 @@ from kernel.commands import (
     PlaceOrder,
     RaiseFence,
     SetGuard,
+    SetMarketMode,
     StartAmm,
     VoidMarket,
 )
@@ -306,6 +316,8 @@ def busy_day() -> Trading:
     day.play("ann gives mm:1 10 YES with key shares", "mm:1 sells 4 YES at 80 as q with fence 3")
     day.play("AMM mints 100 with key m", "AMM sells 50 YES at 70 as old", "ann sells 5 YES at 90 as offer")
     day.play("AMM replaces old, selling 50 YES at 71 as new", "ben buys 20 YES at 71", "ben withdraws 100")
+    for mode, until in ((TradingMode.POST_ONLY, day.now + SECOND), (TradingMode.NORMAL, None)):
+        day.do(SetMarketMode(at=day.now, market_id="V", mode=mode, until=until, by="root"))
     day.play("AMM burns 10 with key b", "ann buys 3 YES at 2 IOC", "ann buys 7 NO at 30 as part in N")
     day.play(
         "ben buys 3 YES at 70 in N", "root starts the AMM with 5000 at 60 in N", "root stops the AMM in N"
@@ -329,6 +341,16 @@ def busy_day() -> Trading:
         )
     day.do(VoidMarket(at=day.now, market_id="V", by="root", by_id="first", four_eyes=True))
     day.play("root stops the AMM in N")
+    day.do(
+        SetMarketMode(
+            at=day.now,
+            market_id="N",
+            mode=TradingMode.CANCEL_ONLY,
+            until=day.now + SECOND,
+            reason="a storm",
+            by="root",
+        )
+    )
     day.exchange.portion = 1
     day.play("root voids in V", "root halts in N: look")
     day.exchange.portion = PORTION

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from kernel.codes import CircuitBreakerTrigger, MarketStatus, StopMode
+from kernel.codes import CircuitBreakerTrigger, MarketStatus, StopMode, TradingMode
 from kernel.commands import (
     ActivateMarket,
     AuthorizeAmm,
@@ -15,6 +15,7 @@ from kernel.commands import (
     MarketTerms,
     ResolveMarket,
     ResumeMarket,
+    SetMarketMode,
     SettleMarket,
     StartAmm,
     StopAmm,
@@ -82,6 +83,18 @@ class MarketRules(Crowd):
                 self.do(HaltMarket(at=self.at, market_id=market_id, reason=text or "smoke", by="adm"))
             case _:
                 self.do(Tick(at=self.at, market_id=market_id))
+
+    @act(
+        elsewhere=elsewhere,
+        mode=st.sampled_from([TradingMode.NORMAL, TradingMode.NORMAL, TradingMode.CANCEL_ONLY]),
+        lasts=st.sampled_from([None, None, -1, 0, 1, HOUR // 60]),
+        by=st.sampled_from(["adm", "adm", None]),
+    )
+    def an_administrator_sets_a_mode(
+        self, elsewhere: int, mode: TradingMode, lasts: int | None, by: str | None
+    ) -> None:
+        until = None if lasts is None else self.at + lasts
+        self.do(SetMarketMode(at=self.at, market_id=self.governed(elsewhere), mode=mode, until=until, by=by))
 
     @act(elsewhere=elsewhere, trigger=st.sampled_from(CircuitBreakerTrigger))
     def a_check_finds_a_fault(self, elsewhere: int, trigger: CircuitBreakerTrigger) -> None:

@@ -42,6 +42,8 @@ def mint_shares(world: World, command: MintShares) -> Answer:
         return {**known.answer, "repeated": True}
     market = public_market(world, command.market_id)
     check_open(world, market)
+    if market.trading_mode == "CANCEL_ONLY":
+        raise Refused(3008, {"trading_mode": "CANCEL_ONLY"})
     if not market.amm_authorized:
         raise Refused(6009)
     check_volumes(world, market, command.quantity)

@@ -77,6 +77,8 @@ def check_members(command: Command) -> None:
     for member, (least, most) in TEXTS.items():
         check_text(getattr(command, member, None), least, most)
     check_text(getattr(command, "after", None), 0, 64)
+    until = getattr(command, "until", None)
+    demand(until is None or YEAR_2000 <= until < YEAR_3000)
     for told in getattr(command, "witnesses", ()):
         check_text(told, 0, 500)
     for market_id in getattr(command, "markets", None) or ():

@@ -13,6 +13,7 @@ from kernel.commands import (
 )
 from tests.kernel.reference.breakers import change_status, close_breakers, trip, unresolved
 from tests.kernel.reference.due import cancel_overdue
+from tests.kernel.reference.modes import end_mode
 from tests.kernel.reference.records import Market, Refused
 from tests.kernel.reference.world import World
 
@@ -122,8 +123,9 @@ def resume_market(world: World, command: ResumeMarket) -> Answer:
 
 
 def tick(world: World, command: Tick) -> Answer:
-    """After the due step: the end of trading, ."""
+    """After the due step: the end of trading, the end of the mode."""
     market = market_named(world, command.market_id)
     if market.status == "ACTIVE" and has_ended(world, market):
         change_status(world, market, "SUSPENDED", "TRADING_ENDED", None)
+    end_mode(world, market)
     return done(command.market_id)

@@ -10,6 +10,7 @@ from tests.kernel.reference import (
     cash,
     ending,
     lifecycle,
+    modes,
     trading,
 )
 from tests.kernel.reference.bounds import check_bounds
@@ -48,6 +49,7 @@ RULES: dict[type[commands.Command], Callable[[World, Any], dict[str, Any]]] = {
     commands.VoidMarket: ending.void_market,
     commands.SettleMarket: ending.settle_market,
     commands.CloseMarket: ending.close_market,
+    commands.SetMarketMode: modes.set_market_mode,
     commands.Tick: lifecycle.tick,
 }
 

@@ -53,6 +53,8 @@ class Market:
     resolved_at: int | None = None
     settled_at: int | None = None
     last_trade_price: int | None = None
+    trading_mode: str = "NORMAL"
+    mode_until: int | None = None
     updated_at: int = 0
     book_changed_at: int = 0
 

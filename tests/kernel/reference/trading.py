@@ -17,6 +17,7 @@ from tests.kernel.reference.checks import (
 )
 from tests.kernel.reference.clearing import accept, cancel, netting_result, trade_and_rest
 from tests.kernel.reference.groups import check_group
+from tests.kernel.reference.modes import check_mode
 from tests.kernel.reference.order import Order
 from tests.kernel.reference.records import Market, Refused
 from tests.kernel.reference.walk import Arriving, check_kill
@@ -34,6 +35,7 @@ def place(world: World, wish: PlaceOrder) -> Answer:
         return {"kind": "Placed", "order": known.row(), "netting": None, "repeated": True}
     market = public_market(world, wish.market_id)
     check_open(world, market)
+    check_mode(market, wish.terms.time_in_force)
     check_wish(world, market, wish, leaving=None)
     first = len(world.facts)
     order = accept(world, market, wish, replaces=None)
@@ -106,6 +108,7 @@ def replace(world: World, wish: ReplaceOrder) -> Answer:
         raise Refused(4006, {**old_id, "status": old.status, "cancel_reason": old.cancel_reason})
     market = old.market
     check_open(world, market)
+    check_mode(market, wish.terms.time_in_force)
     if old.filled:
         cancel(world, old, "REPLACE_PARTIAL_FILL")
         return {"kind": "Refusal", "code": 6001, "data": partly_filled(old)}

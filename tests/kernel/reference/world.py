@@ -27,6 +27,7 @@ ABOUT_A_MARKET = (
     "ORDER_PARTIALLY_FILLED",
     "CIRCUIT_BREAKER_TRIGGERED",
     "CIRCUIT_BREAKER_RESOLVED",
+    "MARKET_MODE_CHANGED",
 )
 """What touches the row of a market even if no figure in it happens to change."""
 TRADE_EPOCH_MS = 1_700_000_000_000
