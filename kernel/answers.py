@@ -13,7 +13,7 @@ from kernel.codes import (
     ResolutionResult,
     StopMode,
 )
-from kernel.commands import BatchCancel, CloseMarket, FireGuard, StopAmm
+from kernel.commands import BatchCancel, CancelAll, CloseMarket, FireGuard, StopAmm
 from kernel.events import Fact
 from kernel.state import Order
 
@@ -107,6 +107,12 @@ class BatchCancelled(msgspec.Struct, frozen=True):
     unfrozen_no_shares: int
 
 
+class AllCancelled(BatchCancelled, frozen=True):
+    """Of one market, as far as the orders fitted the filters."""
+
+    netting: Netting | None
+
+
 class PairsMoved(msgspec.Struct, frozen=True):
     """Pairs came to be or ceased: how many, the cash that moved, and what the account holds after."""
 
@@ -171,7 +177,7 @@ class Unfinished(msgspec.Struct, frozen=True):
     The answer to the last portion is the answer to the first command.
     """
 
-    then: CloseMarket | BatchCancel | FireGuard | StopAmm
+    then: CloseMarket | BatchCancel | CancelAll | FireGuard | StopAmm
 
 
 class Proposed(msgspec.Struct, frozen=True):
@@ -192,6 +198,7 @@ Answer = (
     | Cancelled
     | Replaced
     | BatchCancelled
+    | AllCancelled
     | Minted
     | Burned
     | BalanceMoved
@@ -222,6 +229,6 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     """The newest journal id this answer could know of; it may be told once that id is durable."""
 
     @property
-    def then(self) -> CloseMarket | BatchCancel | FireGuard | StopAmm | None:
+    def then(self) -> CloseMarket | BatchCancel | CancelAll | FireGuard | StopAmm | None:
         """What has to be decided next, because this was only a portion."""
         return self.answer.then if type(self.answer) is Unfinished else None

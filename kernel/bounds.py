@@ -11,6 +11,7 @@ only for what they bring: what they merely name, the decision finds or refuses.
 import enum
 import re
 from collections.abc import Callable
+from types import NoneType
 from typing import Any, Final, get_args
 
 from msgspec.structs import FieldInfo, astuple, fields
@@ -243,8 +244,9 @@ def anything(value: Any) -> Problem:
 
 
 def is_bounded_by_type(field: FieldInfo) -> bool:
-    """An enumeration, or true or false."""
-    return isinstance(field.type, type) and issubclass(field.type, bool | enum.Enum)
+    """An enumeration, or true or false; or null."""
+    kinds = get_args(field.type) or (field.type,)
+    return all(isinstance(kind, type) and issubclass(kind, bool | enum.Enum | NoneType) for kind in kinds)
 
 
 NO_NONCE: Final = f"must be {NONCE_BITS} random bits"

@@ -145,6 +145,8 @@ class CancelledSoFar(msgspec.Struct, frozen=True):
     funds: int = 0
     yes_shares: int = 0
     no_shares: int = 0
+    pairs: int = 0
+    """That turned back into cash, because shares were set free."""
 
 
 class FireGuard(Command, frozen=True, kw_only=True, tag="FIRE_GUARD"):
@@ -231,6 +233,18 @@ class BatchCancel(Command, frozen=True, kw_only=True, tag="BATCH_CANCEL"):
     user_id: str
     market_id: str
     scope: CancelScope = CancelScope.ALL
+    fence: int | None = None
+    so_far: CancelledSoFar | None = None
+
+
+class CancelAll(Command, frozen=True, kw_only=True, tag="CANCEL_ALL"):
+    """Cancel every own order of one market, or those of one side, of one direction, of one group."""
+
+    user_id: str
+    market_id: str
+    side: Side | None = None
+    direction: Direction | None = None
+    group_id: str | None = None
     fence: int | None = None
     so_far: CancelledSoFar | None = None
 
@@ -416,6 +430,7 @@ AnyCommand = (
     | CancelByClientId
     | ReplaceOrder
     | BatchCancel
+    | CancelAll
     | MintShares
     | BurnShares
     | Deposit

@@ -6,17 +6,13 @@ refusal it only acts: nothing below can fail.
 
 from typing import Final
 
-import msgspec
-
 from kernel.answers import (
     Answer,
-    BatchCancelled,
     Cancelled,
     Netting,
     OrderNow,
     Placed,
     Refusal,
-    Unfinished,
 )
 from kernel.breaker import trip_unsound
 from kernel.clearing import fill, net
@@ -24,7 +20,6 @@ from kernel.codes import (
     PAIR_CENTS,
     BookType,
     CancelReason,
-    CancelScope,
     Code,
     Direction,
     FrozenAssetType,
@@ -35,11 +30,8 @@ from kernel.codes import (
     TimeInForce,
 )
 from kernel.commands import (
-    BatchCancel,
     CancelByClientId,
-    CancelledSoFar,
     CancelOrder,
-    FireGuard,
     OrderTerms,
     OrderWish,
     PlaceOrder,
@@ -52,7 +44,6 @@ from kernel.modes import check_mode
 from kernel.money import post
 from kernel.refusals import (
     account_not_found,
-    amm_only,
     insufficient_balance,
     insufficient_shares,
     market_not_found,
@@ -372,98 +363,6 @@ def cancel_own(draft: Draft, order: Order) -> Answer | Refusal:
     # Nothing above has changed anything. Nothing below can refuse.
     released = cancel(draft, order, USER_CANCELLED)
     return Cancelled(order_now(order), released, order.frozen_asset_type, netting_of(draft, order.account))
-
-
-def batch_cancel(draft: Draft, command: BatchCancel) -> Answer | Refusal:
-    """Every order of one account in one market that is in scope, in acceptance order."""
-    state = draft.state
-    account = state.trader(command.user_id)
-    if account is None or not (account.is_amm or account.is_escrow):
-        return amm_only()
-    if (refusal := check_fence(account, command.fence)) is not None:
-        return refusal
-    market = state.markets.get(command.market_id)
-    if market is None or market.status is DRAFT:
-        return market_not_found(command.market_id)
-    if market.status is HALTED:
-        return market_not_open(market) if command.so_far is None else batch_cancelled(market, command.so_far)
-    # Nothing above has changed anything. Nothing below can refuse.
-    so_far, is_all = cancel_some(
-        draft, market, account, CancelReason.BATCH_CANCELLED, command.so_far, SCOPES[command.scope]
-    )
-    if is_all:
-        return batch_cancelled(market, so_far)
-    return Unfinished(msgspec.structs.replace(command, so_far=so_far))
-
-
-SCOPES: Final = {CancelScope.ALL: None, CancelScope.BUY_ONLY: BUY, CancelScope.SELL_ONLY: SELL}
-"""The scope looks at the direction the user gave, not at the side of the book."""
-
-
-def fire_guard(draft: Draft, command: FireGuard) -> Answer | Refusal:
-    """The user stayed away too long. A halted market is left alone, to be asked again when it moves on."""
-    state = draft.state
-    account = state.trader(command.user_id)
-    if account is None:
-        return account_not_found(command.user_id)
-    market = state.markets.get(command.market_id)
-    if market is None:
-        return market_not_found(command.market_id)
-    if market.status is HALTED:
-        return market_not_open(market) if command.so_far is None else batch_cancelled(market, command.so_far)
-    guard = state.guards.get(command.user_id)
-    if guard is None or not guard.covers(market.id):
-        return batch_cancelled(market, command.so_far or CancelledSoFar(state.head))
-    # Nothing above has changed anything. Nothing below can refuse.
-    so_far, is_all = cancel_some(draft, market, account, CancelReason.GUARD, command.so_far)
-    if is_all:
-        return batch_cancelled(market, so_far)
-    return Unfinished(msgspec.structs.replace(command, so_far=so_far))
-
-
-def cancel_some(
-    draft: Draft,
-    market: Market,
-    account: Account,
-    reason: CancelReason,
-    so_far: CancelledSoFar | None,
-    direction: Direction | None = None,
-) -> tuple[CancelledSoFar, bool]:
-    """Cancel as many of somebody's orders as a step may; returns the sums so far, and whether it was all."""
-    if so_far is None:
-        so_far = CancelledSoFar(draft.state.head)
-    portion = draft.state.portion
-    orders = own_orders(market, account, direction, so_far.upto, portion + 1)
-    released = dict.fromkeys(FrozenAssetType, 0)
-    for order in orders[:portion]:
-        released[order.frozen_asset_type] += cancel(draft, order, reason)
-    return CancelledSoFar(
-        so_far.upto,
-        so_far.orders + min(len(orders), portion),
-        so_far.funds + released[FUNDS],
-        so_far.yes_shares + released[YES_SHARES],
-        so_far.no_shares + released[NO_SHARES],
-    ), len(orders) <= portion
-
-
-def own_orders(
-    market: Market, account: Account, direction: Direction | None, upto: int, count: int
-) -> list[Order]:
-    """The first so many, in acceptance order. Those of a market that is being closed are taken care of."""
-    position = market.positions.get(account.id)
-    found: list[Order] = []
-    if position is None or market.closing is not None:
-        return found
-    for order in position.live:
-        if len(found) == count or order.accepted_seq > upto:
-            break
-        if direction is None or order.terms.direction is direction:
-            found.append(order)
-    return found
-
-
-def batch_cancelled(market: Market, so_far: CancelledSoFar) -> BatchCancelled:
-    return BatchCancelled(market.id, so_far.orders, so_far.funds, so_far.yes_shares, so_far.no_shares)
 
 
 # What is said

@@ -5,6 +5,7 @@ import msgspec
 from kernel.accounts import check_money, pay_in
 from kernel.answers import AmmRunning, AmmStoppedNow, Answer, Burned, MarketIs, Minted, Refusal, Unfinished
 from kernel.breaker import trip_unsound
+from kernel.cancelling import cancel_some
 from kernel.clearing import change_pairs
 from kernel.codes import (
     AMM_ID,
@@ -27,7 +28,7 @@ from kernel.events import AmmStarted, AmmStopped, AuditTrade, MarketAmmAuthorize
 from kernel.ids import snowflake, uuid7
 from kernel.limits import BUDGET_MAX, MINT_MAX, START_KEY_PREFIX, VOLUME_MAX
 from kernel.money import post
-from kernel.orders import cancel_some, check_fence
+from kernel.orders import check_fence
 from kernel.proposals import confirm, wait_for_second
 from kernel.refusals import (
     amm_only,
@@ -300,7 +301,7 @@ def stop_amm(draft: Draft, command: StopAmm) -> Answer | Refusal:
     account = state.accounts[AMM_ID]
     so_far, is_all = command.so_far or CancelledSoFar(state.head), True
     if market.status is not MarketStatus.HALTED:
-        so_far, is_all = cancel_some(draft, market, account, CancelReason.AMM_STOPPED, so_far)
+        so_far, is_all = cancel_some(draft, market, account.id, CancelReason.AMM_STOPPED, so_far)
     if not is_all:
         return Unfinished(msgspec.structs.replace(command, so_far=so_far))
     record_stop(draft, market, command.stop_mode, AmmStopCause.ADMIN, so_far.orders, command.by)

@@ -14,7 +14,7 @@ from adapters.access.identity import Principal
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings
 from adapters.runtime.times import MINUTE
-from adapters.wire.requests import BatchCancelBody, BurnBody, MintBody, PlaceBody, ReplaceBody
+from adapters.wire.requests import BatchCancelBody, BurnBody, CancelAllBody, MintBody, PlaceBody, ReplaceBody
 from adapters.wire.status import Fault, RefusedError
 from kernel.codes import RESTING_KINDS, TimeInForce
 
@@ -35,6 +35,7 @@ class Bucket(enum.StrEnum):
     REGISTRATION = "registration"
     ORDERS = "orders"
     CANCEL = "cancel"
+    CANCEL_ALL = "cancel_all"
     ACCOUNT = "account"
     QUERY = "query"
     ADMIN = "admin"
@@ -79,6 +80,7 @@ class RateLimits:
             Bucket.REGISTRATION: settings.rate_registration if on else UNLIMITED,
             Bucket.ORDERS: settings.rate_orders if on else UNLIMITED,
             Bucket.CANCEL: settings.rate_cancel if on else UNLIMITED,
+            Bucket.CANCEL_ALL: settings.rate_cancel_all if on else UNLIMITED,
             Bucket.ACCOUNT: settings.rate_account if on else UNLIMITED,
             Bucket.QUERY: settings.rate_query if on else UNLIMITED,
             Bucket.ADMIN: settings.rate_admin if on else UNLIMITED,
@@ -88,6 +90,7 @@ class RateLimits:
             Bucket.ORDERS: settings.rate_amm_orders if on else UNLIMITED,
             Bucket.REPLACE: settings.rate_amm_replace if on else UNLIMITED,
             Bucket.CANCEL: settings.rate_amm_cancel if on else UNLIMITED,
+            Bucket.CANCEL_ALL: UNLIMITED,
             Bucket.AMM: settings.rate_amm_ops if on else UNLIMITED,
             Bucket.QUERY: settings.rate_amm_query if on else UNLIMITED,
             Bucket.GUARD: settings.rate_amm_guard if on else UNLIMITED,
@@ -137,7 +140,7 @@ def check(quota: Quota | None) -> None:
         raise quota.refusal()
 
 
-PRICED: Final = (ReplaceBody, MintBody, BurnBody, BatchCancelBody)
+PRICED: Final = (ReplaceBody, MintBody, BurnBody, BatchCancelBody, CancelAllBody)
 """Commands that cost money, and cancels, which must always be possible."""
 
 

@@ -7,7 +7,7 @@ the authorisation test and the documentation are all made from it.
 from typing import Final
 
 from adapters.access.rate_limits import Bucket
-from adapters.operations import account, admin, markets, orders, users
+from adapters.operations import account, admin, batches, markets, orders, users
 from adapters.operations import market_maker as amm
 from adapters.operations.execution import command
 from adapters.operations.listing import listing, of_caller, of_market
@@ -233,6 +233,16 @@ OPERATIONS: Final[list[AnyOperation]] = [
         Code.ORDER_CLOSED,
         NOT_OPEN,
         op=None,
+    ),
+    post(
+        "/orders/cancel-all",
+        batches.cancel_all,
+        USER,
+        Bucket.CANCEL_ALL,
+        responses.AllCancelledShape,
+        requests.CancelAllBody,
+        NO_MARKET,
+        NOT_OPEN,
     ),
     get(
         "/orders", orders.get_orders, USER, QUERY, Page[responses.OrderShape], orders.OrdersQuery, NO_ACCOUNT
@@ -503,6 +513,14 @@ OPERATIONS: Final[list[AnyOperation]] = [
         NO_ACCOUNT,
     ),
     # What only the command stream has
+    stream_only(
+        stream_requests.CancelAll,
+        USER,
+        Bucket.CANCEL_ALL,
+        responses.MarketCancelledShape,
+        NO_MARKET,
+        NOT_OPEN,
+    ),
     stream_only(stream_requests.Guard, USER, Bucket.GUARD, stream_responses.GuardShape),
     stream_only(stream_requests.Ping, USER, None, stream_responses.PongShape),
     stream_only(stream_requests.Auth, USER, Bucket.ACCOUNT, stream_responses.SignedInShape),

@@ -187,6 +187,9 @@ class Settings:
         "VERDICT_RATE_ORDERS", 30, "orders placed: per minute and user", read=read_rate
     )
     rate_cancel: int = setting("VERDICT_RATE_CANCEL", 60, "cancels: per minute and user", read=read_rate)
+    rate_cancel_all: int = setting(
+        "VERDICT_RATE_CANCEL_ALL", 10, "cancels of everything: per minute and user", read=read_rate
+    )
     rate_account: int = setting(
         "VERDICT_RATE_ACCOUNT", 30, "deposits and withdrawals: per minute and user", read=read_rate
     )

@@ -182,9 +182,7 @@ class Server:
             if isinstance(outcome.answer, Refusal):
                 raise refused(outcome.answer, outcome.seen)
             return outcome
-        raise RefusedError(
-            Code.OVERLOADED, "The journal does not answer; ask again to learn what became of this"
-        )
+        raise no_answer()
 
     async def answer(self, command: AnyCommand, request_id: str, kind: type[A]) -> tuple[A, int]:
         """Have a command decided; return its answer, a `kind`, and the journal id that it reflects."""
@@ -211,6 +209,13 @@ class Server:
         """The tables, once they reflect the journal up to `journal_id`: the one way to read them."""
         await self.wait_projected(journal_id)
         return self._history
+
+
+def no_answer() -> RefusedError:
+    """The refusal of a request whose outcome is not known to be durable after `DECISION_TIMEOUT`."""
+    return RefusedError(
+        Code.OVERLOADED, "The journal does not answer; ask again to learn what became of this"
+    )
 
 
 def refused(refusal: Refusal, seen: int) -> RefusedError:

@@ -14,7 +14,9 @@ from msgspec import UNSET
 
 from adapters.runtime.times import EPOCH, MICROSECONDS
 from adapters.wire import responses
+from adapters.wire.status import SUCCESS
 from kernel.answers import (
+    AllCancelled,
     BalanceMoved,
     BatchCancelled,
     Burned,
@@ -169,6 +171,8 @@ def outcome(decided: Outcome, *, display: bool = True) -> tuple[int, msgspec.Str
             return 200, replaced(answer, fills_of_taker(decided.facts, answer.new.order.id), display=display)
         case Cancelled() as answer:
             return 200, cancelled(answer, display=display)
+        case AllCancelled() as answer:
+            return 200, market_cancelled(answer, display=display)
         case BatchCancelled() as answer:
             return 200, batch_cancelled(answer)
         case Burned() as answer:
@@ -218,6 +222,28 @@ def batch_cancelled(answer: BatchCancelled) -> responses.BatchCancelledShape:
         answer.unfrozen_funds,
         answer.unfrozen_yes_shares,
         answer.unfrozen_no_shares,
+    )
+
+
+def market_cancelled(answer: AllCancelled, *, display: bool = True) -> responses.MarketCancelledShape:
+    return responses.MarketCancelledShape(
+        answer.market_id,
+        SUCCESS,
+        answer.cancelled_count,
+        answer.unfrozen_funds,
+        answer.unfrozen_yes_shares,
+        answer.unfrozen_no_shares,
+        netting(answer.netting, display=display),
+    )
+
+
+def market_refused(market_id: str, code: int) -> responses.MarketCancelledShape:
+    return responses.MarketCancelledShape(market_id, code, 0, 0, 0, 0, None)
+
+
+def all_cancelled(items: list[responses.MarketCancelledShape]) -> responses.AllCancelledShape:
+    return responses.AllCancelledShape(
+        items, sum(item.cancelled_count for item in items), all(item.code == SUCCESS for item in items)
     )
 
 

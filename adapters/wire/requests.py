@@ -62,6 +62,9 @@ NewMarketId = Annotated[
 ]
 PRINTABLE: Final = "must be printable ASCII characters without spaces"
 ClientOrderId = Annotated[str, matching(r"[!-~]+", PRINTABLE, min_length=1, max_length=ID_MAX)]
+GroupId = Annotated[
+    str, matching(r"[A-Za-z0-9._-]{1,64}", "must be 1 to 64 letters, digits, dots, underscores and hyphens")
+]
 IdempotencyKey = Annotated[str, matching(r"[!-~]+", PRINTABLE, min_length=1, max_length=KEY_MAX)]
 Reason = Annotated[Text, Meta(min_length=1, max_length=WORDS_MAX)]
 Time = Annotated[datetime, Meta(tz=True)]
@@ -215,6 +218,30 @@ class BatchCancelBody(msgspec.Struct, frozen=True, kw_only=True):
             user_id=user_id,
             market_id=self.market_id,
             scope=self.cancel_scope or CancelScope.ALL,
+        )
+
+
+class CancelAllBody(msgspec.Struct, frozen=True, kw_only=True):
+    market_id: MarketId | None = None
+    """Without it, every market in which one has live orders."""
+    side: Side | None = None
+    direction: Direction | None = None
+    """Of these orders only, as the user named side and direction; together they narrow."""
+    group_id: GroupId | None = None
+    """Of this group only, which is of the market that is named."""
+
+    def __post_init__(self) -> None:
+        if self.group_id is not None and self.market_id is None:
+            raise ValueError("market_id: is required with group_id")
+
+    def in_market(self, market_id: str, user_id: str, clock: Clock) -> commands.CancelAll:
+        return commands.CancelAll(
+            at=clock.now(),
+            user_id=user_id,
+            market_id=market_id,
+            side=self.side,
+            direction=self.direction,
+            group_id=self.group_id,
         )
 
 

@@ -134,6 +134,26 @@ class BatchCancelledShape(Shape, frozen=True):
     total_unfrozen_no_shares: int
 
 
+class MarketCancelledShape(Shape, frozen=True):
+    """What a cancel of everything did in one market."""
+
+    market_id: str
+    code: int
+    """0, or why this market refused; nothing was cancelled in it then."""
+    cancelled_count: int
+    total_unfrozen_funds_cents: int
+    total_unfrozen_yes_shares: int
+    total_unfrozen_no_shares: int
+    netting_result: NettingShape | None
+
+
+class AllCancelledShape(Shape, frozen=True):
+    items: list[MarketCancelledShape]
+    cancelled_count: int
+    complete: bool
+    """Whether no market refused."""
+
+
 # The market maker
 
 

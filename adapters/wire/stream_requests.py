@@ -9,7 +9,8 @@ import msgspec
 from msgspec import Meta
 
 from adapters.runtime.clock import Clock
-from adapters.wire.requests import ClientOrderId, Int64, MarketId
+from adapters.wire.requests import CancelAllBody, ClientOrderId, Int64, MarketId
+from kernel import commands
 from kernel.commands import CancelByClientId, CancelOrder, SetGuard
 
 CID_MAX: Final = 2**53 - 1
@@ -55,6 +56,16 @@ class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="can
         return CancelByClientId(
             at=clock.now(), user_id=user_id, market_id=self.market_id, client_order_id=self.client_order_id
         )
+
+
+class CancelAll(CancelAllBody, frozen=True, kw_only=True, tag_field="op", tag="cancel_all"):
+    """In one market, which is named: each command of the stream is decided by one."""
+
+    cid: Cid
+    market_id: MarketId
+
+    def to_command(self, user_id: str, clock: Clock) -> commands.CancelAll:
+        return self.in_market(self.market_id, user_id, clock)
 
 
 class Guard(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="guard"):

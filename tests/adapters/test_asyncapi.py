@@ -84,6 +84,7 @@ async def test_what_is_said_on_the_command_stream_is_what_is_described() -> None
         second = (await say("place", **wish(direction="SELL", price_cents=61)))["order"]
         await say("replace", old_order_id=second["id"], new_order=wish(direction="SELL", price_cents=62))
         await say("batch_cancel", market_id="M")
+        await say("cancel_all", market_id="M")
         await say("mint", market_id="M", quantity=3, idempotency_key="k1")
         await say("burn", market_id="M", quantity=2, idempotency_key="k2")
         await say("guard", grace_ms=600_000)

@@ -54,13 +54,12 @@ def test_an_unknown_path_is_told_in_the_envelope(the_venue: Venue, path: str) ->
 
 
 def test_another_method_is_told_which_there_are(the_venue: Venue) -> None:
-    methods: dict[str, set[str]] = {}
-    for route in ROUTES:
-        methods.setdefault(route.path, set()).add(route.method)
-    for path, known in methods.items():
+    for path in {re.sub(r"{\w+}", "x", route.path) for route in ROUTES}:
+        # A path may be one of a route without a name in it, and fit another's as well.
+        known = {one.method for one in ROUTES if re.fullmatch(re.sub(r"{\w+}", "[^/]+", one.path), path)}
         allowed = known | ({"HEAD"} if "GET" in known else set())
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} - known:
-            response = the_venue.http.request(method, BASE + re.sub(r"{\w+}", "x", path))
+            response = the_venue.http.request(method, BASE + path)
             assert (response.status_code, response.json()["code"]) == (405, 9006), (method, path)
             assert set(response.headers["Allow"].split(", ")) == allowed
 

@@ -128,6 +128,10 @@ LEGAL: Final[dict[str, list[Ask]]] = {
             "POST /orders/cancel", members=lambda n: {"market_id": BIG, "client_order_id": f"rests-{200 + n}"}
         )
     ],
+    "POST /orders/cancel-all": [
+        fine("POST /orders/cancel-all", members={"side": "NO", "direction": "SELL"}),
+        fine("POST /orders/cancel-all", members={"market_id": BIG, "side": "NO", "direction": "SELL"}),
+    ],
     "GET /orders": [
         fine("GET /orders", f"/orders?limit=100{more}", who=who)
         for more in (

@@ -210,6 +210,18 @@ def test_a_window_is_a_minute_of_the_wall_clock() -> None:
     assert allowed()
 
 
+def test_cancels_of_everything_are_counted_by_themselves_and_the_market_makers_never() -> None:
+    settings = load_settings({"VERDICT_RATE_CANCEL": "1", "VERDICT_RATE_CANCEL_ALL": "2"})
+    limits = RateLimits(settings, Hand())  # type: ignore[arg-type]  # all it asks
+    ann = principal("ann")
+    quotas = [limits.take(bucket, ann) for bucket in [Bucket.CANCEL, *[Bucket.CANCEL_ALL] * 3]]
+    assert [quota is not None and quota.allowed for quota in quotas] == [True, True, True, False]
+    maker = Principal(
+        AMM_ID, "amm", AccountType.SYSTEM_BOT, Claims(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT", 0, 0), 0
+    )
+    assert limits.take(Bucket.CANCEL_ALL, maker) is None
+
+
 def test_a_flood_of_callers_grows_no_memory_without_end() -> None:
     """Beyond so many within a minute the rest share a count."""
     limits = RateLimits(load_settings({"VERDICT_RATE_ORDERS": "2"}), Hand())  # type: ignore[arg-type]  # all it asks

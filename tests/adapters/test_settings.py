@@ -64,6 +64,7 @@ def test_the_default_rates_are_those_of_the_api() -> None:
         "VERDICT_RATE_GUARD": "10",
         "VERDICT_RATE_AMM_GUARD": "60",
         "VERDICT_RATE_CANCEL": "60",
+        "VERDICT_RATE_CANCEL_ALL": "10",
         "VERDICT_RATE_ACCOUNT": "30",
         "VERDICT_RATE_QUERY": "120",
         "VERDICT_RATE_ADMIN": "10",

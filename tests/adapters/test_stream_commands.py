@@ -275,6 +275,28 @@ async def test_what_only_the_market_maker_may() -> None:
         assert (swept["status"], swept["data"]["cancelled_count"]) == (200, 0)
 
 
+async def test_a_stream_cancels_everything_in_a_market_it_names() -> None:
+    async with running("M", "N") as venue, venue.client(ANN) as ann:
+        for market_id in ("M", "N"):
+            await ann.place(market_id=market_id, price_cents=40, quantity=10)
+        assert (await ann.do("cancel_all"))["code"] == 9004
+        assert (await ann.do("cancel_all", market_id="M", side="NO"))["data"]["cancelled_count"] == 0
+        swept = await ann.do("cancel_all", market_id="M", side="YES")
+        assert (swept["status"], swept["data"]) == (
+            200,
+            {
+                "market_id": "M",
+                "code": 0,
+                "cancelled_count": 1,
+                "total_unfrozen_funds_cents": 401,
+                "total_unfrozen_yes_shares": 0,
+                "total_unfrozen_no_shares": 0,
+                "netting_result": None,
+            },
+        )
+        assert (await ann.do("cancel_all", market_id="nowhere"))["code"] == 3001
+
+
 async def test_a_replacement_waits_behind_what_was_sent_ahead_of_it_to_the_old_orders_market() -> None:
     """The market of the old order cannot decide just now; the one that the new order names is free."""
     async with running("M", "N") as venue, venue.client(AMM_ID, kind=TokenType.SERVICE) as amm:

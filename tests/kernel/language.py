@@ -21,6 +21,7 @@ from kernel.commands import (
     AnyCommand,
     BatchCancel,
     BurnShares,
+    CancelAll,
     CancelByClientId,
     Deposit,
     HaltMarket,
@@ -103,6 +104,17 @@ def batch_cancel(market: "Trading", words: dict[str, str]) -> AnyCommand:
         user_id=user(words["who"]),
         market_id=words.get("market", "M"),
         scope=scope[words["scope"]],
+        fence=fence(words),
+    )
+
+
+def cancel_all(market: "Trading", words: dict[str, str]) -> AnyCommand:
+    return CancelAll(
+        at=market.now,
+        user_id=user(words["who"]),
+        market_id=words.get("market", "M"),
+        side=Side(words["side"]) if "side" in words else None,
+        direction=direction(words) if "verb" in words else None,
         fence=fence(words),
     )
 
@@ -217,6 +229,7 @@ GRAMMAR: list[tuple[str, Callable[["Trading", dict[str, str]], AnyCommand]]] = [
     (rf"{WHO} (?P<verb>buys|sells) {ORDER}{IN}{FENCE}", place),
     (rf"{WHO} replaces (?P<old>\S+), (?P<verb>buying|selling) {ORDER}{IN}{FENCE}", replace),
     (rf"{WHO} cancels (?P<scope>everything|buys|sells){IN}{FENCE}", batch_cancel),
+    (rf"{WHO} cancels all(?: (?P<verb>buys|sells))?(?: of (?P<side>YES|NO))?{IN}{FENCE}", cancel_all),
     (rf"{WHO} cancels (?P<name>\S+){IN}{FENCE}", cancel),
     (rf"{WHO} (?P<verb>mints|burns) (?P<quantity>-?\d+){KEY}{IN}{FENCE}", mint_or_burn),
     (rf"{WHO} (?P<verb>deposits|withdraws) (?P<quantity>-?\d+)", cash),

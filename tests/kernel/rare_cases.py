@@ -179,6 +179,9 @@ def cancels_go_in_portions(play: Trading) -> None:
             play.place("cat", "plain", YES, BUY, price, 1)
         play.a_market_maker_pulls_its_quotes(AMM_ID, HOME, CancelScope.ALL, fence=0)
         guards_fire(play)
+        for price in (2, 3, 4):
+            play.place("cat", "plain", YES, BUY, price, 1)
+        play.somebody_cancels_all("cat", HOME, YES, BUY, fence=0)
         play.an_administrator_starts_the_amm(elsewhere=HOME, budget=1_000, price=50, nonce=1)
         for price in (2, 3, 4):
             play.place(AMM_ID, "plain", YES, BUY, price, 1)
@@ -264,7 +267,7 @@ TRANSITIONS = (
 EVERYTHING = (
     *(f"asked {command.__name__}" for command in typing.get_args(AnyCommand)),
     *(f"answer {answer.__name__}" for answer in typing.get_args(Answer)),
-    *(f"midway in {stage}" for stage in (*ClosingStage, "BatchCancel", "FireGuard", "StopAmm")),
+    *(f"midway in {stage}" for stage in (*ClosingStage, "BatchCancel", "CancelAll", "FireGuard", "StopAmm")),
     *(f"repeated {name}" for name in REPEATED),
     *(f"code {code.value}" for code in Code if code not in (*ELSEWHERE, *UNPLAYED)),
     *(f"event {event.__struct_config__.tag}" for event in typing.get_args(AnyEvent)),

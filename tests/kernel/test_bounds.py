@@ -11,6 +11,7 @@ from kernel.codes import AMM_ID, Code, ReferenceType, Side
 from kernel.commands import (
     AnyCommand,
     BatchCancel,
+    CancelAll,
     CancelByClientId,
     CancelledSoFar,
     CloseMarket,
@@ -84,11 +85,14 @@ def test_no_text_number_or_time_is_left_out() -> None:
     "command",
     [
         BatchCancel(at=NOON, user_id=AMM_ID, market_id="M"),
+        CancelAll(at=NOON, user_id="ann", market_id="M"),
         FireGuard(at=NOON, user_id="ann", market_id="M"),
         StopAmm(at=NOON, market_id="M", by="adm"),
     ],
 )
-def test_what_was_cancelled_so_far_is_bounded_too(command: BatchCancel | FireGuard | StopAmm) -> None:
+def test_what_was_cancelled_so_far_is_bounded_too(
+    command: BatchCancel | CancelAll | FireGuard | StopAmm,
+) -> None:
     for so_far in (
         CancelledSoFar(2**63),
         CancelledSoFar(1, funds=2**70),

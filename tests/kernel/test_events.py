@@ -26,6 +26,7 @@ from kernel.commands import (
     AuthorizeAmm,
     BatchCancel,
     BurnShares,
+    CancelAll,
     CancelByClientId,
     CancelledSoFar,
     CancelOrder,
@@ -302,6 +303,7 @@ COMMANDS: list[AnyCommand] = [
     CancelOrder(at=AT, user_id="ann", order_id="o", fence=2),
     CancelByClientId(at=AT, user_id="ann", market_id="M", client_order_id="x"),
     BatchCancel(at=AT, user_id="ann", market_id="M", scope=CancelScope.SELL_ONLY),
+    CancelAll(at=AT, user_id="ann", market_id="M", side=Side.NO, direction=Direction.SELL, fence=2),
     MintShares(at=AT, user_id="ann", market_id="M", quantity=5, idempotency_key="k", nonce=1),
     BurnShares(at=AT, user_id="ann", market_id="M", quantity=5, idempotency_key="k", nonce=1, fence=2),
     StartAmm(

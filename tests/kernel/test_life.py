@@ -24,6 +24,7 @@ from kernel.commands import (
     AuthorizeAmm,
     BatchCancel,
     BurnShares,
+    CancelAll,
     CancelByClientId,
     CancelOrder,
     CloseMarket,
@@ -168,6 +169,7 @@ def given(exchange: Exchange, at: int) -> dict[str, AnyCommand]:
         CancelOrder(at=at, user_id="ann", order_id=orders.get("bid", "none")),
         CancelByClientId(at=at, user_id="ann", market_id=M, client_order_id="bid"),
         BatchCancel(at=at, user_id=AMM_ID, market_id=M),
+        CancelAll(at=at, user_id="ann", market_id=M),
         FireGuard(at=at, user_id="ann", market_id=M),
         MintShares(at=at, user_id=AMM_ID, market_id=M, quantity=1, idempotency_key="k", nonce=9),
         BurnShares(at=at, user_id=AMM_ID, market_id=M, quantity=1, idempotency_key="k", nonce=9),
@@ -259,6 +261,7 @@ ReplaceOrder            6002  .     3002  3002  3002  3002  3002  4006  4006  40
 CancelOrder             4004  .     .     .     .     3002  3002  4006  4006  4006  4006  4006  4006
 CancelByClientId        4004  .     .     .     .     3002  3002  4006  4006  4006  4006  4006  4006
 BatchCancel             3001  .     .     .     .     3002  3002  .     .     .     .     .     .
+CancelAll               3001  .     .     .     .     3002  3002  .     .     .     .     .     .
 FireGuard               .     .     .     .     .     3002  3002  .     .     .     .     .     .
 MintShares              3001  .     3002  3002  3002  3002  3002  3002  3002  3002  3002  3002  3002
 BurnShares              3001  .     3002  3002  3002  3002  3002  3002  3002  3002  3002  3002  3002

@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from kernel.codes import AMM_ID, CancelScope, Direction, Side, TimeInForce
-from kernel.commands import BatchCancel, CancelByClientId, CancelOrder, PlaceOrder, ReplaceOrder
+from kernel.commands import BatchCancel, CancelAll, CancelByClientId, CancelOrder, PlaceOrder, ReplaceOrder
 from tests.kernel.members import altered
 from tests.kernel.play.crowd import Crowd, act
 from tests.kernel.play.ground import elsewhere
@@ -135,6 +135,27 @@ class OrderRules(Crowd):
                 user_id=user_id,
                 market_id=self.market(elsewhere),
                 scope=scope,
+                fence=self.fence(user_id, fence),
+            )
+        )
+
+    @act(
+        user_id=users,
+        elsewhere=elsewhere,
+        side=st.none() | sides,
+        direction=st.none() | directions,
+        fence=st.sampled_from([0, 0, 0, -1, 1]),
+    )
+    def somebody_cancels_all(
+        self, user_id: str, elsewhere: int, side: Side | None, direction: Direction | None, fence: int
+    ) -> None:
+        self.do(
+            CancelAll(
+                at=self.at,
+                user_id=user_id,
+                market_id=self.market(elsewhere),
+                side=side,
+                direction=direction,
                 fence=self.fence(user_id, fence),
             )
         )

@@ -64,9 +64,13 @@ def check_wish(terms: OrderTerms) -> None:
     if terms.max_cost_cents is not None:
         demand(not rests and terms.direction == "BUY")
         check_number(terms.max_cost_cents)
-    if terms.group_id is not None:
-        demand(1 <= len(terms.group_id) <= 64)
-        demand(all(each.isascii() and (each.isalnum() or each in "._-") for each in terms.group_id))
+    check_group(terms.group_id)
+
+
+def check_group(name: str | None) -> None:
+    if name is not None:
+        demand(1 <= len(name) <= 64)
+        demand(all(each.isascii() and (each.isalnum() or each in "._-") for each in name))
 
 
 def check_members(command: Command) -> None:
@@ -79,6 +83,7 @@ def check_members(command: Command) -> None:
     check_text(getattr(command, "after", None), 0, 64)
     until = getattr(command, "until", None)
     demand(until is None or YEAR_2000 <= until < YEAR_3000)
+    check_group(getattr(command, "group_id", None))
     for told in getattr(command, "witnesses", ()):
         check_text(told, 0, 500)
     for market_id in getattr(command, "markets", None) or ():

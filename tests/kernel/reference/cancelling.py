@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kernel.commands import BatchCancel, CancelByClientId, CancelOrder, FireGuard
+from kernel.commands import BatchCancel, CancelAll, CancelByClientId, CancelOrder, FireGuard
 from tests.kernel.reference.checks import check_fence, check_privileged, public_market
 from tests.kernel.reference.clearing import cancel, netting_result
 from tests.kernel.reference.order import Order
@@ -54,6 +54,26 @@ def batch_cancel(world: World, command: BatchCancel) -> Answer:
     wanted = {"ALL": ("BUY", "SELL"), "BUY_ONLY": ("BUY",), "SELL_ONLY": ("SELL",)}[command.scope]
     orders = [o for o in own_orders(world, market, command.user_id) if o.direction in wanted]
     return cancel_many(world, market, orders, "BATCH_CANCELLED")
+
+
+def cancel_all(world: World, command: CancelAll) -> Answer:
+    check_fence(world, command.user_id, command.fence)
+    market = public_market(world, command.market_id)
+    if market.status == "HALTED":
+        raise Refused(3002)
+    first = len(world.facts)
+    orders = [
+        order
+        for order in own_orders(world, market, command.user_id)
+        if command.side in (None, order.side)
+        and command.direction in (None, order.direction)
+        and command.group_id in (None, order.group_id)
+    ]
+    return {
+        **cancel_many(world, market, orders, "BATCH_CANCELLED"),
+        "kind": "AllCancelled",
+        "netting": netting_result(world, command.user_id, first),
+    }
 
 
 def fire_guard(world: World, command: FireGuard) -> Answer:

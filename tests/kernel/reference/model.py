@@ -34,6 +34,7 @@ RULES: dict[type[commands.Command], Callable[[World, Any], dict[str, Any]]] = {
     commands.CancelOrder: cancelling.cancel_order,
     commands.CancelByClientId: cancelling.cancel_by_client_id,
     commands.BatchCancel: cancelling.batch_cancel,
+    commands.CancelAll: cancelling.cancel_all,
     commands.MintShares: amm.mint_shares,
     commands.BurnShares: amm.burn_shares,
     commands.StartAmm: amm.start_amm,
