@@ -218,6 +218,8 @@ CREATE TABLE accounts (
     version               BIGINT       NOT NULL DEFAULT 0,  -- how many ledger entries it has
     created_at            TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
     updated_at            TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
+    net_deposits          BIGINT       NOT NULL DEFAULT 0,
+    net_transfers         BIGINT       NOT NULL DEFAULT 0,  -- cash and the cost of shares, from other accounts
     CONSTRAINT accounts_pkey PRIMARY KEY (id),
     CONSTRAINT uq_accounts_user_id UNIQUE (user_id),
     CONSTRAINT ck_accounts_available_gte_0 CHECK (available_balance >= 0),
@@ -410,6 +412,8 @@ CREATE TABLE positions (
     no_pending_sell   INT          NOT NULL DEFAULT 0,
     created_at        TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
     updated_at        TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
+    realized_pnl      BIGINT       NOT NULL DEFAULT 0,
+    fees_paid         BIGINT       NOT NULL DEFAULT 0,
     CONSTRAINT positions_pkey PRIMARY KEY (id),
     CONSTRAINT uq_positions_user_market UNIQUE (user_id, market_id),
     CONSTRAINT ck_positions_yes_volume_gte_0 CHECK (yes_volume >= 0),
@@ -419,7 +423,8 @@ CREATE TABLE positions (
     CONSTRAINT ck_positions_yes_pending_gte_0 CHECK (yes_pending_sell >= 0),
     CONSTRAINT ck_positions_no_pending_gte_0 CHECK (no_pending_sell >= 0),
     CONSTRAINT ck_positions_yes_pending_lte_vol CHECK (yes_pending_sell <= yes_volume),
-    CONSTRAINT ck_positions_no_pending_lte_vol CHECK (no_pending_sell <= no_volume)
+    CONSTRAINT ck_positions_no_pending_lte_vol CHECK (no_pending_sell <= no_volume),
+    CONSTRAINT ck_positions_fees_gte_0 CHECK (fees_paid >= 0)
 );
 CREATE INDEX idx_positions_user ON positions (user_id);
 
@@ -706,6 +711,8 @@ COMMENT ON COLUMN accounts.available_balance IS 'Cents to spend or withdraw.';
 COMMENT ON COLUMN accounts.frozen_balance IS 'Cents set aside for the account''s own open buy orders.';
 COMMENT ON COLUMN accounts.auto_netting_enabled IS 'Whether a pair of YES and NO turns back into cash by itself.';
 COMMENT ON COLUMN accounts.version IS 'How many ledger entries the account has.';
+COMMENT ON COLUMN accounts.net_deposits IS 'Cents paid in, less those paid out.';
+COMMENT ON COLUMN accounts.net_transfers IS 'Cents, and the cost of shares, that came from other accounts, less what went to them.';
 
 COMMENT ON TABLE markets IS 'Questions that are traded, with their terms and totals. Folded from the journal.';
 COMMENT ON COLUMN markets.description IS 'How the question is decided: Resolves YES if ...';
@@ -779,6 +786,8 @@ COMMENT ON COLUMN positions.yes_cost_sum IS 'Cents paid for the shares held; a s
 COMMENT ON COLUMN positions.no_cost_sum IS 'Cents paid for the shares held; a sum and no average, so that no cent is rounded away.';
 COMMENT ON COLUMN positions.yes_pending_sell IS 'Of the shares held, those set aside for the user''s own open sell orders.';
 COMMENT ON COLUMN positions.no_pending_sell IS 'Of the shares held, those set aside for the user''s own open sell orders.';
+COMMENT ON COLUMN positions.realized_pnl IS 'Cents that trades, nettings, burns and the settlement brought in beyond the cost of the shares they took.';
+COMMENT ON COLUMN positions.fees_paid IS 'Cents.';
 
 COMMENT ON TABLE ledger_entries IS 'Every change of an account''s available balance, a chain for each account. Folded from the journal; rows are never changed.';
 COMMENT ON COLUMN ledger_entries.id IS 'The kernel''s number, without a gap.';

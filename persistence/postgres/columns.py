@@ -119,10 +119,17 @@ class Table:
         if rows:
             await self._execute(connection, insert(self, tuple(rows[0])), rows)
 
-    async def upsert(self, connection: Connection, rows: Sequence[Row], *, once: tuple[str, ...]) -> None:
-        """Add rows, or change those that exist already, except for the columns in `once`."""
+    async def upsert(
+        self, connection: Connection, rows: Sequence[Row], *, once: tuple[str, ...] = (), **computed: str
+    ) -> None:
+        """Add rows, or change those that exist already, except for the columns in `once`.
+
+        Of a row that exists a column can be computed by an SQL expression of the present row, which has the
+        table's name, and of `excluded`, the new values.
+        """
         if rows:
-            await self._execute(connection, upsert(self, tuple(rows[0]), once), rows)
+            statement = upsert(self, tuple(rows[0]), once, tuple(computed.items()))
+            await self._execute(connection, statement, rows)
 
     async def update(
         self, connection: Connection, rows: Sequence[Row], *, null_keeps: bool = False, **computed: str
@@ -179,8 +186,11 @@ def insert(table: Table, names: tuple[str, ...]) -> str:
 
 
 @lru_cache(maxsize=64)
-def upsert(table: Table, names: tuple[str, ...], once: tuple[str, ...]) -> str:
-    changed = ", ".join(f"{name} = excluded.{name}" for name in names if name not in (*table.key, *once))
+def upsert(
+    table: Table, names: tuple[str, ...], once: tuple[str, ...], computed: tuple[tuple[str, str], ...]
+) -> str:
+    new = {name: f"excluded.{name}" for name in names if name not in (*table.key, *once)}
+    changed = ", ".join(f"{name} = {value}" for name, value in (new | dict(computed)).items())
     return f"{insert(table, names)} ON CONFLICT ({', '.join(table.key)}) DO UPDATE SET {changed}"
 
 

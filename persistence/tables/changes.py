@@ -30,6 +30,17 @@ class AccountNow:
 
 
 @attrs.define(eq=False)
+class Moved:
+    """What came into an account and left it, beside what trading brought: how much is new."""
+
+    deposits: int = 0
+    transfers: int = 0
+
+    def row(self, user_id: str) -> Row:
+        return {"user_id": user_id, "net_deposits": self.deposits, "net_transfers": self.transfers}
+
+
+@attrs.define(eq=False)
 class OrderNow:
     status: OrderStatus
     remaining: int
@@ -54,11 +65,16 @@ class PositionNow:
     created_at: int
     """When it came to exist, if it is new."""
     updated_at: int
+    realized: int = 0
+    """How much is new; so of the fees."""
+    fees: int = 0
 
     def row(self, market_id: str) -> Row:
         return {
             "market_id": market_id,
             **msgspec.structs.asdict(self.after),
+            "realized_pnl": self.realized,
+            "fees_paid": self.fees,
             "created_at": self.created_at,
             "updated_at": self.updated_at,
         }

@@ -37,6 +37,8 @@ ACCOUNTS: Final = Table(
         Column("version", BIGINT),
         Column("created_at", TIME),
         Column("updated_at", TIME),
+        Column("net_deposits", BIGINT),
+        Column("net_transfers", BIGINT),
     ),
 )
 
@@ -170,6 +172,8 @@ POSITIONS: Final = Table(
         Column("no_pending_sell", INT),
         Column("created_at", TIME),
         Column("updated_at", TIME),
+        Column("realized_pnl", BIGINT),
+        Column("fees_paid", BIGINT),
     ),
 )
 

@@ -62,7 +62,7 @@ from kernel.events import (
 )
 from persistence.postgres.columns import Row, Table
 from persistence.postgres.packing import uuid
-from persistence.tables.changes import AccountNow, MarketNow, OrderNow, PositionNow
+from persistence.tables.changes import AccountNow, MarketNow, Moved, OrderNow, PositionNow
 from persistence.tables.columns import (
     ACCOUNTS,
     CIRCUIT_BREAKER_EVENTS,
@@ -109,6 +109,7 @@ class Batch:
     new: dict[Table, list[Row]] = attrs.field(factory=lambda: defaultdict(list))
     """New rows of the tables that seldom get any."""
     accounts: dict[str, AccountNow] = attrs.field(factory=dict)
+    moved: dict[str, Moved] = attrs.field(factory=lambda: defaultdict(Moved))
     markets: dict[str, MarketNow] = attrs.field(factory=dict)
     modes: dict[str, Row] = attrs.field(factory=dict)
     """By market: its trading mode, where that has changed, and when it ends."""
@@ -134,19 +135,17 @@ class Batch:
         """One fact more; it must be the next."""
         assert fact.id == self.last + 1, f"fact {fact.id} after {self.last}"
         self.last = fact.id
-        event = fact.event
+        event, market_id = fact.event, fact.market_id
+        if market_id is not None:
+            for after in event.positions:
+                held = self.positions.get((market_id, after.user_id))
+                if held is None:
+                    self.positions[market_id, after.user_id] = PositionNow(after, fact.at, fact.at)
+                else:
+                    held.after, held.updated_at = after, fact.at
         FOLDS[type(event)](self, fact, event)
         if event.postings:
             self._post(fact, event)
-        market_id = fact.market_id
-        if market_id is None:
-            return
-        for after in event.positions:
-            held = self.positions.get((market_id, after.user_id))
-            if held is None:
-                self.positions[market_id, after.user_id] = PositionNow(after, fact.at, fact.at)
-            else:
-                held.after, held.updated_at = after, fact.at
         if event.market is not None:
             self._market(fact).totals = event.market
 
@@ -185,6 +184,35 @@ class Batch:
 
     def _nothing(self, _fact: Fact, _event: AnyEvent) -> None:
         """Its postings, positions and totals say all that it changed; or it changed no table."""
+
+    def _deposit(self, _fact: Fact, event: FundsDeposited) -> None:
+        self.moved[event.user_id].deposits += event.amount_cents
+
+    def _withdraw(self, _fact: Fact, event: FundsWithdrawn) -> None:
+        self.moved[event.user_id].deposits -= event.amount_cents
+
+    def _transfer_funds(self, _fact: Fact, event: FundsTransferred) -> None:
+        self._hand_over(event.from_user_id, event.to_user_id, event.amount_cents)
+
+    def _transfer_shares(self, _fact: Fact, event: SharesTransferred) -> None:
+        self._hand_over(event.from_user_id, event.to_user_id, event.cost_cents)
+
+    def _hand_over(self, giver: str, taker: str, worth: int) -> None:
+        self.moved[giver].transfers -= worth
+        self.moved[taker].transfers += worth
+
+    def _realize(self, fact: Fact, user_id: str, gain: int) -> None:
+        """The position is among those that the fact has changed."""
+        assert fact.market_id is not None
+        self.positions[fact.market_id, user_id].realized += gain
+
+    def _net(self, fact: Fact, event: NettingExecuted) -> None:
+        gain = event.released_cents - event.yes_cost_released - event.no_cost_released
+        self._realize(fact, event.user_id, gain)
+
+    def _pay_out(self, fact: Fact, event: PositionSettled) -> None:
+        gain = event.payout_cents - event.yes_cost_sum - event.no_cost_sum
+        self._realize(fact, event.user_id, gain)
 
     def _open(self, fact: Fact, event: AccountOpened) -> None:
         self.new[ACCOUNTS].append(
@@ -317,6 +345,8 @@ class Batch:
 
     def _fill(self, fact: Fact, event: Fill) -> None:
         maker, taker = event.orders
+        market_id = fact.market_id
+        assert market_id is not None
         self.orders[event.order_id] = OrderNow(
             maker.status, maker.remaining_quantity, maker.frozen_amount, fact.at
         )
@@ -328,6 +358,16 @@ class Batch:
         makes, takes = uuid(event.order_id), uuid(event.counterparty_order_id)
         maker_user, taker_user = event.positions[0].user_id, event.positions[-1].user_id
         maker_buys = trade.maker_direction is Direction.BUY
+        makes_gain, takes_gain = trade.buy_realized_pnl or 0, trade.sell_realized_pnl or 0
+        if not maker_buys:
+            makes_gain, takes_gain = takes_gain, makes_gain
+        for user_id, gain, fee in (
+            (maker_user, makes_gain, trade.maker_fee),
+            (taker_user, takes_gain, trade.taker_fee),
+        ):
+            held = self.positions[market_id, user_id]
+            held.realized += gain
+            held.fees += fee
         self._trade(
             fact,
             trade.trade_id,
@@ -351,6 +391,7 @@ class Batch:
         self._audit(fact, event, TradeScenario.MINT, event.user_id, AUDIT_COUNTERPARTY)
 
     def _burn(self, fact: Fact, event: SharesBurned) -> None:
+        self._realize(fact, event.user_id, event.trade.realized_pnl or 0)
         self._audit(fact, event, TradeScenario.BURN, AUDIT_COUNTERPARTY, event.user_id)
 
     def _audit(
@@ -415,21 +456,21 @@ FOLDS: Final[dict[type[AnyEvent], Callable[[Batch, Fact, Any], None]]] = {
     OrderMatched: Batch._fill,
     OrderCancelled: Batch._cancel,
     OrderExpired: Batch._expire,
-    NettingExecuted: Batch._nothing,
+    NettingExecuted: Batch._net,
     SharesMinted: Batch._mint,
     SharesBurned: Batch._burn,
-    FundsDeposited: Batch._nothing,
-    FundsWithdrawn: Batch._nothing,
+    FundsDeposited: Batch._deposit,
+    FundsWithdrawn: Batch._withdraw,
     AccountOpened: Batch._open,
-    FundsTransferred: Batch._nothing,
-    SharesTransferred: Batch._nothing,
+    FundsTransferred: Batch._transfer_funds,
+    SharesTransferred: Batch._transfer_shares,
     FenceRaised: Batch._nothing,
     GuardSet: Batch._nothing,
     MarketCreated: Batch._create,
     MarketStatusChanged: Batch._change_status,
     MarketModeChanged: Batch._change_mode,
     MarketAmmAuthorized: Batch._authorize,
-    PositionSettled: Batch._nothing,
+    PositionSettled: Batch._pay_out,
     MarketClosing: Batch._nothing,
     MarketSettled: Batch._settle,
     AmmStarted: Batch._start,

@@ -27,6 +27,12 @@ async def write(connection: Connection, batch: Batch) -> None:
         [now.row(user_id) for user_id, now in batch.accounts.items()],
         version="accounts.version + now.version",
     )
+    await ACCOUNTS.update(
+        connection,
+        [moved.row(user_id) for user_id, moved in batch.moved.items()],
+        net_deposits="accounts.net_deposits + now.net_deposits",
+        net_transfers="accounts.net_transfers + now.net_transfers",
+    )
     await MARKETS.update(
         connection, [now.row(market_id) for market_id, now in batch.markets.items()], null_keeps=True
     )
@@ -42,6 +48,8 @@ async def write(connection: Connection, batch: Batch) -> None:
         connection,
         [now.row(market_id) for (market_id, _), now in batch.positions.items()],
         once=("created_at",),
+        realized_pnl="positions.realized_pnl + excluded.realized_pnl",
+        fees_paid="positions.fees_paid + excluded.fees_paid",
     )
     await TRADES.copy(connection, batch.trades)
     await LEDGER_ENTRIES.copy(connection, batch.entries)

@@ -289,6 +289,8 @@ def account_row(account: Account) -> Row:
         "frozen_balance": account.frozen,
         "auto_netting_enabled": account.auto_netting,
         "version": account.version,
+        "net_deposits": account.net_deposits,
+        "net_transfers": account.net_transfers,
         "created_at": storable_time(account.opened_at),
     }
 
@@ -388,4 +390,6 @@ def position_row(position: Position) -> Row:
         "no_cost_sum": no.cost_sum,
         "no_pending_sell": no.pending_sell,
         "updated_at": storable_time(position.updated_at),
+        "realized_pnl": position.realized_pnl,
+        "fees_paid": position.fees_paid,
     }

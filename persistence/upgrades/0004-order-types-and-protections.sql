@@ -40,3 +40,21 @@ ALTER TABLE markets
     ADD CONSTRAINT ck_markets_trading_mode CHECK (trading_mode IN ('NORMAL', 'POST_ONLY', 'CANCEL_ONLY'));
 COMMENT ON COLUMN markets.trading_mode IS 'Of what it could take while it is ACTIVE, what it takes: everything, what does not trade at once, or cancels alone.';
 COMMENT ON COLUMN markets.mode_until IS 'When the mode ends by itself; null: when an administrator says so.';
+
+-- What each account and position has come to. The values of before come from the journal.
+ALTER TABLE accounts
+    ADD COLUMN net_deposits BIGINT NOT NULL DEFAULT 0,
+    ADD COLUMN net_transfers BIGINT NOT NULL DEFAULT 0;
+COMMENT ON COLUMN accounts.net_deposits IS 'Cents paid in, less those paid out.';
+COMMENT ON COLUMN accounts.net_transfers IS 'Cents, and the cost of shares, that came from other accounts, less what went to them.';
+ALTER TABLE positions
+    ADD COLUMN realized_pnl BIGINT NOT NULL DEFAULT 0,
+    ADD COLUMN fees_paid BIGINT NOT NULL DEFAULT 0,
+    ADD CONSTRAINT ck_positions_fees_gte_0 CHECK (fees_paid >= 0);
+COMMENT ON COLUMN positions.realized_pnl IS 'Cents that trades, nettings, burns and the settlement brought in beyond the cost of the shares they took.';
+COMMENT ON COLUMN positions.fees_paid IS 'Cents.';
+
+-- What is new in the tables comes from the journal, from its first row on: everything that is folded from it is
+-- folded anew. The first start does so while it serves; the past is complete once it is done.
+TRUNCATE accounts, markets, amm_markets, orders, trades, positions, ledger_entries, circuit_breaker_events;
+UPDATE projector_cursor SET journal_id = 0, digest = NULL;

@@ -1,6 +1,7 @@
 """A database is made, raised step by step, left alone, or refused; and two programs never do it twice."""
 
 import re
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -108,11 +109,9 @@ async def shape(connection: Connection) -> list[list[str]]:
 
 
 async def test_an_older_database_is_raised_to_what_a_new_one_is(empty: Connection, server_url: str) -> None:
-    """From the first version on, with what was in it."""
+    """From the first version on."""
     await empty.execute((Path(__file__).parent / "schema-0001.sql").read_text())
-    await empty.execute("UPDATE projector_cursor SET journal_id = 5")
     await migrate(empty)
-    assert await empty.fetch_value("SELECT journal_id FROM projector_cursor") == 5
     async with fresh(server_url) as url, database.opened(url) as db:
         new = await db.connect()
         await migrate(new)
@@ -120,7 +119,22 @@ async def test_an_older_database_is_raised_to_what_a_new_one_is(empty: Connectio
             assert raised == made
 
 
-async def test_the_first_start_of_the_market_maker_is_found_in_the_journal(empty: Connection) -> None:
+async def test_the_tables_are_folded_anew_where_they_get_columns_that_the_journal_fills(
+    empty: Connection,
+) -> None:
+    await empty.execute((Path(__file__).parent / "schema-0001.sql").read_text())
+    await empty.execute("UPDATE projector_cursor SET journal_id = 5")
+    await empty.execute("INSERT INTO accounts (user_id, owner_id) VALUES ('ann', 'ann')")
+    await migrate(empty)
+    assert await empty.fetch_value("SELECT journal_id FROM projector_cursor") == 0
+    assert await empty.fetch_value("SELECT COUNT(*) FROM accounts") == 0
+
+
+async def test_the_first_start_of_the_market_maker_is_found_in_the_journal(
+    empty: Connection, tmp_path: Path
+) -> None:
+    for upgrade in UPGRADES.glob("000[23]-*.sql"):
+        shutil.copy(upgrade, tmp_path)
     await empty.execute((Path(__file__).parent / "schema-0001.sql").read_text())
     await empty.execute("""
         INSERT INTO wal_events (id, created_at, market_id, event_type, payload) VALUES
@@ -133,7 +147,7 @@ async def test_the_first_start_of_the_market_maker_is_found_in_the_journal(empty
             ('ONCE', 'RUNNING', 1, 500, 50, '2026-11-01'),
             ('TWICE', 'RUNNING', 2, 500, 50, '2026-11-04')
     """)
-    await migrate(empty)
+    await migrate(empty, upgrades=tmp_path)
     rows = await empty.fetch(
         "SELECT market_id, first_started_at::date::text AS day FROM amm_markets ORDER BY 1"
     )

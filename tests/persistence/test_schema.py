@@ -199,6 +199,7 @@ BAD: list[tuple[str, str, Row]] = [
     ("ck_positions_no_cost_gte_0", "positions", {"no_cost_sum": "-1"}),
     ("ck_positions_yes_pending_gte_0", "positions", {"yes_pending_sell": "-1"}),
     ("ck_positions_no_pending_gte_0", "positions", {"no_pending_sell": "-1"}),
+    ("ck_positions_fees_gte_0", "positions", {"fees_paid": "-1"}),
     ("ck_positions_yes_pending_lte_vol", "positions", {"yes_pending_sell": "6"}),
     ("ck_positions_no_pending_lte_vol", "positions", {"no_pending_sell": "6"}),
     ("ck_ledger_balance_gte_0", "ledger_entries", {"balance_after": "-1"}),
