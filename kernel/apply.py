@@ -153,7 +153,7 @@ def accept(state: State, fact: Fact, event: OrderAccepted) -> None:
     state.order_ids.resume_order(order.id)
     if event.time_in_force in RESTING_KINDS:
         order.market.rest(order)
-        order.market.book_changed_at = fact.at
+        order.market.book_changed(fact.at)
 
 
 def fill(state: State, fact: Fact, event: Fill) -> None:
@@ -177,14 +177,14 @@ def fill(state: State, fact: Fact, event: Fill) -> None:
     taker.position.fees_paid += trade.taker_fee
     state.trade_ids.resume_trade(trade.trade_id)
     market.count_trade(trade.scenario, event.trade_price, event.fill_qty, trade.maker_fee + trade.taker_fee)
-    market.book_changed_at = fact.at
+    market.book_changed(fact.at)
 
 
 def close(order: Order, reason: CancelReason, at: int) -> None:
     assert order.frozen > 0, f"{order.id} is {order.status}"
     if order.terms.time_in_force in RESTING_KINDS:
         order.market.leave(order)
-        order.market.book_changed_at = at
+        order.market.book_changed(at)
     if reason is CancelReason.MARKET_RESOLVED:
         order.market.count_resolution_cancel(order.opens, order.frozen)
     order.status = OrderStatus.CANCELLED
@@ -211,10 +211,9 @@ def change_market(
     market = state.markets[fact.market_id]
     match event:
         case MarketStatusChanged():
-            market.status = event.new_status
+            market.become(event.new_status, fact.at)
             market.resolution_result = event.resolution_result
             market.resolved_at = event.resolved_at
-            market.updated_at = fact.at
         case MarketModeChanged():
             market.trading_mode = event.new_mode
             market.mode_until = event.until

@@ -51,6 +51,7 @@ INVARIANTS: Final = {
     "pnl_sum": "pnl_pool = what trades, burns and nettings realized",
     "realized_sum": "what all positions of a market realized = pnl_pool, and 0 once all are paid",
     "fees_sum": "the fees that all positions of a market paid = its fees",
+    "windows": "slots average 1 to 99 cents and hold the trading time; the price that counts is the book's",
     "equity": "an account's cash and the cost of its shares = what came in and was realized, less its fees",
 }
 """Name to statement, in the order of their numbers I-1 to I-22."""
@@ -118,6 +119,7 @@ def audit_orders_of(market: Market, orders: list[Order]) -> list[Violation]:
         *audit_orders(market, orders),
         *audit_trades(market, orders),
         *audit_book(market, orders),
+        *audit_windows(market),
     ]
 
 
@@ -345,6 +347,15 @@ def audit_indexes(position: Position, live: list[Order]) -> Iterator[Violation]:
             )
 
 
+def audit_windows(market: Market) -> Iterator[Violation]:
+    """What stands, and what stood; for how long the market has traded, only the history can tell."""
+    stands, counts = market.spot, market.prices.spot
+    if counts != stands:
+        yield Violation("windows", market.id, {"half_cents": counts, "of_the_book": stands})
+    for slot in market.prices.average.impossible_slots():
+        yield Violation("windows", market.id, slot)
+
+
 def audit_accounts(state: State) -> Iterator[Violation]:
     accounts = state.accounts.values()
     held = sum(account.available + account.frozen for account in accounts)
@@ -439,6 +450,9 @@ def audit_history(state: State, history: History) -> Iterator[Violation]:
                 },
             )
     for market in state.markets.values():
+        counted, recorded = market.prices.time, history.trading_time(market.id, market.prices.at)
+        if counted != recorded:
+            yield Violation("windows", market.id, {"trading_time": counted, "recorded": recorded})
         if market.status not in OVER and history.realized_pnl[market.id] != market.pnl_pool:
             yield Violation(
                 "pnl_sum",

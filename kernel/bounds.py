@@ -278,6 +278,7 @@ MEMBERS: Final[dict[str, Check]] = {
     **dict.fromkeys(("min_price_cents", "max_price_cents", "maker_fee_bps", "taker_fee_bps"), integer),
     **dict.fromkeys(("max_order_quantity", "max_position_per_user", "max_order_amount_cents"), integer),
     "until": time,
+    "void_window_ms": integer,
     **dict.fromkeys(("trading_start_at", "trading_end_at", "resolution_date"), time),
 }
 """By its name, what a member of a command may hold. One that is not here cannot be added to a command, unless

@@ -186,7 +186,8 @@ def fill(draft: Draft, maker: Order, taker: Order) -> None:
 def record_fill(draft: Draft, maker: Order, taker: Order, quantity: int, trade: Trade) -> None:
     """The fact of a fill: it tells the maker's story and carries the trade."""
     market = maker.market
-    market.book_changed_at = market.updated_at = maker.updated_at = taker.updated_at = draft.at
+    market.book_changed(draft.at)
+    market.updated_at = maker.updated_at = taker.updated_at = draft.at
     positions = [maker.position] if maker.position is taker.position else [maker.position, taker.position]
     for position in positions:
         position.updated_at = draft.at

@@ -322,6 +322,8 @@ class MarketTerms(msgspec.Struct, frozen=True, kw_only=True):
     trading_start_at: int | None = None
     trading_end_at: int | None = None
     resolution_date: int | None = None
+    void_window_ms: int = 86_400_000
+    """Trading time over which a price is averaged that a void market may pay."""
 
 
 class CreateMarket(Command, frozen=True, kw_only=True, tag="CREATE_MARKET"):

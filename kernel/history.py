@@ -8,8 +8,8 @@ from collections import defaultdict
 
 import attrs
 
-from kernel.codes import LedgerEntryType
-from kernel.events import Fact, Fill, NettingExecuted, SharesBurned
+from kernel.codes import LedgerEntryType, MarketStatus
+from kernel.events import Fact, Fill, MarketCreated, MarketStatusChanged, NettingExecuted, SharesBurned
 
 FREEZES = (LedgerEntryType.ORDER_FREEZE, LedgerEntryType.ORDER_UNFREEZE)
 CROSS_BORDER = (LedgerEntryType.DEPOSIT, LedgerEntryType.WITHDRAW)
@@ -23,6 +23,28 @@ class AccountHistory:
 
 
 @attrs.define(eq=False)
+class Sessions:
+    """When a market may trade, and for how long it did."""
+
+    opens: int | None
+    ends: int | None
+    since: int | None = None
+    """While it is ACTIVE: since when."""
+    time: int = 0
+
+    def change(self, at: int, *, is_active: bool) -> None:
+        self.time = self.until(at)
+        self.since = at if is_active else None
+
+    def until(self, at: int) -> int:
+        if self.since is None:
+            return self.time
+        start = self.since if self.opens is None else max(self.since, self.opens)
+        end = at if self.ends is None else min(at, self.ends)
+        return self.time + max(0, end - start)
+
+
+@attrs.define(eq=False)
 class History:
     """Sums over every fact so far, and whatever was wrong with one of them."""
 
@@ -31,6 +53,7 @@ class History:
     fees: int = 0
     order_fills: dict[str, int] = attrs.field(factory=lambda: defaultdict(int))
     realized_pnl: dict[str, int] = attrs.field(factory=lambda: defaultdict(int))
+    sessions: dict[str, Sessions] = attrs.field(factory=dict)
     broken_chains: list[dict[str, object]] = attrs.field(factory=list)
     unbalanced: list[dict[str, object]] = attrs.field(factory=list)
 
@@ -70,7 +93,15 @@ class History:
                 self.realized_pnl[market_id] += (
                     event.released_cents - event.yes_cost_released - event.no_cost_released
                 )
+            case MarketCreated(terms=terms):
+                self.sessions[market_id] = Sessions(terms.trading_start_at, terms.trading_end_at)
+            case MarketStatusChanged(new_status=status):
+                self.sessions[market_id].change(fact.at, is_active=status is MarketStatus.ACTIVE)
             case SharesBurned(trade=audit_trade):
                 self.realized_pnl[market_id] += audit_trade.realized_pnl or 0
             case _:
                 pass
+
+    def trading_time(self, market_id: str, at: int) -> int:
+        """For how many microseconds the market has been trading."""
+        return self.sessions[market_id].until(at)

@@ -119,8 +119,7 @@ def change_status(draft: Draft, market: Market, status: MarketStatus, reason: st
     """The one way in which a market's status changes before it is settled."""
     previous = market.status
     assert any(edge.start is previous and edge.end is status for edge in EDGES), f"{previous} to {status}"
-    market.status = status
-    market.updated_at = draft.at
+    market.become(status, draft.at)
     draft.record(
         market.id,
         MarketStatusChanged(

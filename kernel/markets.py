@@ -1,5 +1,7 @@
 """Markets, until their question is answered: created, activated, suspended, halted, resumed."""
 
+from typing import Final
+
 from kernel.answers import Answer, MarketIs, Refusal
 from kernel.audit import TOLD, Violation, audit_accounts, audit_market
 from kernel.breaker import trip
@@ -20,6 +22,10 @@ from kernel.refusals import malformed, market_not_found
 from kernel.state import Market, State
 
 ACTIVE, SUSPENDED, HALTED = MarketStatus.ACTIVE, MarketStatus.SUSPENDED, MarketStatus.HALTED
+
+
+RANGES: Final = {"void_window_ms": (60_000, 604_800_000)}
+"""What a term of a market may be, where it does not depend on another."""
 
 
 def create_market(draft: Draft, command: CreateMarket) -> Answer | Refusal:
@@ -45,6 +51,9 @@ def check_market_terms(terms: MarketTerms) -> Refusal | None:
         return malformed("max_order_amount_cents", f"must be 1 to {CENTS_MAX}")
     if not (0 <= terms.maker_fee_bps <= FEE_BPS_MAX and 0 <= terms.taker_fee_bps <= FEE_BPS_MAX):
         return malformed("maker_fee_bps", f"and taker_fee_bps must be 0 to {FEE_BPS_MAX}")
+    for name, (low, high) in RANGES.items():
+        if not low <= getattr(terms, name) <= high:
+            return malformed(name, f"must be {low} to {high}")
     start, end = terms.trading_start_at, terms.trading_end_at
     if start is not None and end is not None and start >= end:
         return malformed("trading_start_at", "must be before trading_end_at")

@@ -261,7 +261,7 @@ def trade_and_rest(draft: Draft, order: Order) -> None:
         expire(draft, order)
     else:
         market.rest(order)
-        market.book_changed_at = draft.at
+        market.book_changed(draft.at)
 
 
 def give_back(draft: Draft, order: Order, reason: CancelReason) -> int:
@@ -305,7 +305,7 @@ def cancel(draft: Draft, order: Order, reason: CancelReason) -> int:
     """A live order leaves the book; returns what it releases."""
     market = order.market
     market.leave(order)
-    market.book_changed_at = draft.at
+    market.book_changed(draft.at)
     released = give_back(draft, order, reason)
     if reason is MARKET_RESOLVED:
         market.count_resolution_cancel(order.opens, released)

@@ -33,6 +33,7 @@ from kernel.commands import MarketTerms, OrderTerms
 from kernel.events import AdminProposed, Fact
 from kernel.proposals import proposed
 from kernel.state import Account, AmmRun, Closing, Guard, Holding, Market, Order, Position, State
+from kernel.windows import Prices
 
 SNAPSHOT_FORMAT: Final = 3
 HEADER: Final = b"VERDICT SNAPSHOT %d\n"
@@ -88,6 +89,14 @@ class ClosingImage(Image, frozen=True):
     costs: int
 
 
+class PricesImage(Image, frozen=True):
+    """As of the state's newest fact. What stands then follows from the book."""
+
+    time: int
+    sums: list[int]
+    two_sided: list[int]
+
+
 class MarketImage(Image, frozen=True):
     id: str
     terms: MarketTerms
@@ -117,6 +126,7 @@ class MarketImage(Image, frozen=True):
     fees: int
     trading_mode: TradingMode
     mode_until: int | None
+    prices: PricesImage
 
 
 class OrderImage(Image, frozen=True):
@@ -189,7 +199,7 @@ def load(data: bytes, state: State) -> None:
         raise SnapshotError(f"not a snapshot of format {SNAPSHOT_FORMAT}: it begins with {found!r}")
     try:
         restore(state, decode(memoryview(data)[len(header) :]))
-    except (LookupError, ValueError) as error:
+    except (AssertionError, LookupError, ValueError) as error:
         raise SnapshotError(f"snapshot is truncated or altered: {error}") from error
 
 
@@ -205,7 +215,7 @@ def image(state: State) -> StateImage:
         accounts=[
             AccountImage(*account_values(state.accounts[user_id])) for user_id in sorted(state.accounts)
         ],
-        markets=[market_image(state.markets[market_id]) for market_id in sorted(state.markets)],
+        markets=[market_image(state.markets[market_id], state.now) for market_id in sorted(state.markets)],
         orders=list(map(order_image, state.orders.values())),
         guards=[
             (user_id, guard.grace_ms, list(guard.markets) if guard.markets is not None else None)
@@ -240,14 +250,20 @@ def order_image(order: Order) -> OrderImage:
     return OrderImage(*order_values(order))
 
 
-def market_image(market: Market) -> MarketImage:
+def market_image(market: Market, now: int) -> MarketImage:
     amm, closing = market.amm, market.closing
     return msgspec.structs.replace(
         MarketImage(*market_values(market)),
         closing=ClosingImage(*closing_values(closing)) if closing is not None else None,
         amm=AmmImage(*amm_values(amm)) if amm is not None else None,
         positions=[position_image(market.positions[user_id]) for user_id in sorted(market.positions)],
+        prices=prices_image(market.prices.as_of(now)),
     )
+
+
+def prices_image(prices: Prices) -> PricesImage:
+    average = prices.average
+    return PricesImage(average.time, average.sums, average.two_sided)
 
 
 def position_image(position: Position) -> PositionImage:
@@ -281,6 +297,8 @@ def restore(state: State, image: StateImage) -> None:
         restore_market(state, market)
     for order in image.orders:
         restore_order(state, order)
+    for market in image.markets:
+        restore_prices(state.markets[market.id], market.prices, state.now)
     for user_id, grace_ms, markets in image.guards:
         state.guards[user_id] = Guard(grace_ms, tuple(markets) if markets is not None else None)
     state.mints.update(image.mints)
@@ -293,7 +311,9 @@ def restore(state: State, image: StateImage) -> None:
 def restore_market(state: State, image: MarketImage) -> None:
     closing = Closing(**asdict(image.closing)) if image.closing is not None else None
     amm = AmmRun(**asdict(image.amm)) if image.amm is not None else None
-    market = Market(**asdict(image) | {"closing": closing, "amm": amm, "positions": {}})
+    members = asdict(image)
+    del members["prices"]  # which a market makes by itself
+    market = Market(**members | {"closing": closing, "amm": amm, "positions": {}})
     state.markets[market.id] = market
     for held in image.positions:
         position = market.position(state.accounts[held.user_id])
@@ -304,6 +324,15 @@ def restore_market(state: State, image: MarketImage) -> None:
         position.updated_at = held.updated_at
         position.realized_pnl = held.realized_pnl
         position.fees_paid = held.fees_paid
+
+
+def restore_prices(market: Market, image: PricesImage, now: int) -> None:
+    """Once the orders rest: what stands follows from the book."""
+    prices, average, book = market.prices, market.prices.average, market.book
+    average.time, average.sums, average.two_sided = image.time, image.sums, image.two_sided
+    prices.at = prices.simple_since = now
+    prices.is_active = market.status is MarketStatus.ACTIVE
+    prices.change(now, book.bids.mask, book.asks.mask, market.last_trade_price)
 
 
 def restored_proposal(image: Proposed) -> Fact:

@@ -47,6 +47,7 @@ from kernel.events import (
 )
 from kernel.ids import Sequence
 from kernel.roll import Roll
+from kernel.windows import VOID_SLOTS, AverageWindow, Prices, slot_length, spot_of
 
 YES, NO = Side.YES, Side.NO
 BUY, SELL = Direction.BUY, Direction.SELL
@@ -336,6 +337,12 @@ class Market:
     trades: dict[TradeScenario, int] = field(default_factory=lambda: dict.fromkeys(TradeScenario, 0))
     traded_volume: int = 0
     fees: int = 0
+    prices: Prices = field(init=False)
+
+    def __post_init__(self) -> None:
+        terms = self.terms
+        window = AverageWindow(slot_length(terms.void_window_ms, VOID_SLOTS))
+        self.prices = Prices(self.created_at, terms.trading_start_at, terms.trading_end_at, window)
 
     @property
     def is_sound(self) -> bool:
@@ -354,6 +361,30 @@ class Market:
 
     def has_ended(self, at: int) -> bool:
         return self.terms.trading_end_at is not None and at >= self.terms.trading_end_at
+
+    @property
+    def spot(self) -> int:
+        """Its price at this moment, in half cents of YES."""
+        book = self.book
+        return spot_of(book.bids.mask, book.asks.mask, self.last_trade_price)
+
+    def book_changed(self, at: int) -> None:
+        """Orders came to rest, left or traded, and with them the price may be another."""
+        self.book_changed_at = at
+        book, prices = self.book, self.prices
+        bids, asks = book.bids.mask, book.asks.mask
+        if (
+            bids != prices.bids
+            or asks != prices.asks
+            or (self.last_trade_price != prices.last_trade and not prices.is_two_sided)
+        ):
+            prices.change(at, bids, asks, self.last_trade_price)
+
+    def become(self, status: MarketStatus, at: int) -> None:
+        """The one way to another status, but for the last."""
+        self.prices.switch(at, is_active=status is ACTIVE)
+        self.status = status
+        self.updated_at = at
 
     def position(self, account: Account) -> Position:
         """The account's position here, made on first need."""

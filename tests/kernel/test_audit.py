@@ -43,6 +43,7 @@ PUBLISHED = [
     "pnl_sum",
     "realized_sum",
     "fees_sum",
+    "windows",
     "equity",
 ]
 """In the order in which they are numbered."""
@@ -245,6 +246,18 @@ def deposit_forgotten(market: Trading) -> None:
     market.exchange.accounts["ann"].net_deposits -= 1
 
 
+def price_not_seen(market: Trading) -> None:
+    market.market().prices.spot = 51
+
+
+def slot_impossible(market: Trading) -> None:
+    market.market().prices.average.sums[-1] = 1
+
+
+def slot_lost(market: Trading) -> None:
+    market.market().prices.average.sums.pop()
+
+
 def trade_miscounted(market: Trading) -> None:
     market.market().traded_volume += 1
 
@@ -324,21 +337,32 @@ FAULTS: list[tuple[Callable[[Trading], None], set[str], dict[str, object]]] = [
     (cancelled_for_no_reason, {"order_quantities"}, {"status": "CANCELLED", "quantity": 1, "filled": 0}),
     (rejected, {"order_quantities"}, {"status": "REJECTED"}),
     (mapped_wrongly, {"order_mapping"}, {"book_type": "SYNTHETIC_SELL", "book_price": 21}),
-    (missing_from_the_book, {"book_matches_orders"}, {"side": "bids", "price": 20, "book_orders": []}),
-    (resting_though_over, {"book_matches_orders"}, {"side": "bids", "price": 21, "live_orders": []}),
+    (
+        missing_from_the_book,
+        {"book_matches_orders", "windows"},
+        {"side": "bids", "price": 20, "book_orders": []},
+    ),
+    (
+        resting_though_over,
+        {"book_matches_orders", "windows"},
+        {"side": "bids", "price": 21, "live_orders": []},
+    ),
     (total_off, {"book_matches_orders"}, {"side": "asks", "price": 90, "book_total": 11, "live_total": 10}),
     (out_of_turn, {"book_matches_orders"}, {"side": "bids", "price": 20, "book_total": 10, "live_total": 10}),
     (chained_to_itself, {"book_matches_orders"}, {"side": "bids", "price": 20}),
     (chained_backwards_wrongly, {"book_matches_orders"}, {"side": "bids", "price": 20}),
     (unseen_by_limits, {"book_matches_orders"}, {"user_id": "ann", "opening": {"YES": [0, 5], "NO": [0, 0]}}),
     (unseen_by_self_trade, {"book_matches_orders"}, {"live_prices": {20: 1}}),
-    (crossed, {"book_not_crossed", "ledger_chain"}, {"best_bid": 90, "best_ask": 90}),
+    (crossed, {"book_not_crossed", "ledger_chain", "windows"}, {"best_bid": 90, "best_ask": 90}),
     (pairs_left, {"netting_complete"}, {"user_id": AMM_ID, "free_pairs": 10}),
     (entry_lost, {"ledger_chain"}, {"versions": 15, "ledger_entries": 16}),
     (fee_miscounted, {"fee_account", "fees_sum"}, {"account": 14, "trades": 15}),
     (gain_forgotten, {"realized_sum", "equity"}, {"realized": 1, "expected": 0}),
     (fee_forgotten, {"fees_sum", "equity"}, {"fees_paid": 13, "fees": 14}),
     (deposit_forgotten, {"equity"}, {"user_id": "ann", "net_deposits": 99_999}),
+    (price_not_seen, {"windows"}, {"half_cents": 51, "of_the_book": 110}),
+    (slot_impossible, {"windows"}, {"sum": 1}),
+    (slot_lost, {"windows"}, {"slots": 0, "expected": 1}),
     (trade_miscounted, {"trades_sum"}, {"filled_quantities": 200, "traded_volume": 101}),
     (price_impossible, {"price_bounds"}, {"last_trade_price": 100}),
     (order_price_impossible, {"price_bounds"}, {"price": 0, "book_price": 0}),

@@ -1,0 +1,173 @@
+"""What a market's price was, as far back as anything asks for it: in slots, so in the same room for ever.
+
+Here are numbers and times only: prices in half cents of YES, times in microseconds. What a price decides,
+and when a market trades, it does not know.
+
+A price is added up when it is about to change, not whenever something happens: one that stands for an hour
+may be added once or a thousand times, with the same sums. So it does not matter what made a live exchange or
+a replay add, and states are compared as if each had been added up to its newest fact.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from kernel.book import highest, lowest
+
+FIRST_PRICE: Final = 50
+"""In cents: what stands for the last trade of a market before its first."""
+VOID_SLOTS: Final = 96
+
+
+def slot_length(window_ms: int, slots: int) -> int:
+    """Microseconds of one slot of a window."""
+    return -(-window_ms * 1000 // slots)
+
+
+def spot_of(bids: int, asks: int, last_trade: int | None) -> int:
+    """The price of a market in half cents: the middle of its best bid and ask, from the masks of its book.
+
+    With a side empty it is the last trade, moved to the quote that stands where that is better: an order can
+    be hit, a trade cannot be undone.
+    """
+    if bids and asks:
+        return highest(bids) + lowest(asks)
+    price = FIRST_PRICE if last_trade is None else last_trade
+    if bids:
+        price = max(price, highest(bids))
+    elif asks:
+        price = min(price, lowest(asks))
+    return 2 * price
+
+
+@dataclass(slots=True, eq=False)
+class AverageWindow:
+    """The price over the last of a market's trading time; other time stands still here."""
+
+    slot: int
+    """Microseconds of each slot."""
+    time: int = 0
+    """For how long the market has been trading, ever."""
+    sums: list[int] = field(default_factory=lambda: [0])
+    """Half cents times microseconds, slot by slot, the running one last."""
+    two_sided: list[int] = field(default_factory=lambda: [0])
+    """For how long of each slot both sides stood."""
+
+    @property
+    def rest(self) -> int:
+        """Microseconds until the running slot is full."""
+        return self.slot - self.time % self.slot
+
+    @property
+    def observed(self) -> int:
+        """Microseconds in the slots that are kept."""
+        return self.time - max(0, self.time // self.slot - VOID_SLOTS + 1) * self.slot
+
+    def impossible_slots(self) -> list[dict[str, int]]:
+        """Slots of which no price between 1 and 99 cents can be the average."""
+        full, running = divmod(self.time, self.slot)
+        times = [*[self.slot] * min(full, VOID_SLOTS - 1), running]
+        if not len(times) == len(self.sums) == len(self.two_sided):
+            return [{"slots": len(self.sums), "of_two_sides": len(self.two_sided), "expected": len(times)}]
+        return [
+            {"sum": weighed, "microseconds": time, "two_sided": quoted}
+            for weighed, time, quoted in zip(self.sums, times, self.two_sided, strict=True)
+            if not (2 * time <= weighed <= 198 * time and 0 <= quoted <= time)
+        ]
+
+    def add(self, spot: int, time: int, *, is_two_sided: bool) -> None:
+        """The price stood for so long."""
+        rest = self.rest
+        if time < rest:
+            self.add_within(spot * time, time, is_two_sided=is_two_sided)
+            return
+        self.time += time
+        whole, begun = divmod(time - rest, self.slot)
+        spans = [*[self.slot] * min(whole, VOID_SLOTS), begun]
+        self.sums[-1] += spot * rest
+        self.sums = [*self.sums, *(spot * span for span in spans)][-VOID_SLOTS:]
+        if is_two_sided:
+            self.two_sided[-1] += rest
+        else:
+            spans = [0] * len(spans)
+        self.two_sided = [*self.two_sided, *spans][-VOID_SLOTS:]
+
+    def add_within(self, weighed: int, time: int, *, is_two_sided: bool) -> None:
+        """Prices stood that come to so much, and the running slot is not full yet."""
+        self.time += time
+        self.sums[-1] += weighed
+        if is_two_sided:
+            self.two_sided[-1] += time
+
+
+@dataclass(slots=True, eq=False)
+class Prices:
+    """The price of one market as it stands, and what it was before."""
+
+    at: int
+    """Up to when it is added up."""
+    opens: int | None
+    ends: int | None
+    """The market's trading window: no other time counts."""
+    average: AverageWindow
+    is_active: bool = False
+    bids: int = 0
+    """What the price follows from: the masks of the book's sides, and the last trade."""
+    asks: int = 0
+    last_trade: int | None = None
+    spot: int = 2 * FIRST_PRICE
+    is_two_sided: bool = False
+    simple_until: int = 0
+    """Before then it trades without a break, no slot ends, and both sides stand: what a busy market does
+    most of the time, and so is added up on the side, in one sum."""
+    simple_since: int = field(init=False)
+    simple_sum: int = 0
+
+    def __post_init__(self) -> None:
+        self.simple_since = self.at
+
+    @property
+    def time(self) -> int:
+        """For how long the market has been trading, up to `at`."""
+        return self.average.time + self.at - self.simple_since
+
+    def change(self, at: int, bids: int, asks: int, last_trade: int | None) -> None:
+        """From now on this stands."""
+        if bids and asks and at < self.simple_until:
+            self.simple_sum += self.spot * (at - self.at)
+            self.at = at
+            self.spot = bids.bit_length() + (asks & -asks).bit_length() - 2
+        else:
+            self.advance(at)
+            self.spot = spot_of(bids, asks, last_trade)
+            self.last_trade = last_trade
+            self.is_two_sided = bids != 0 and asks != 0
+            if self.is_active and self.is_two_sided and (self.opens is None or self.opens <= at):
+                full = at + self.average.rest
+                self.simple_until = full if self.ends is None else min(full, self.ends)
+        self.bids = bids
+        self.asks = asks
+
+    def switch(self, at: int, *, is_active: bool) -> None:
+        """The market begins to trade, or stops."""
+        self.advance(at)
+        self.is_active = is_active
+
+    def advance(self, at: int) -> None:
+        """Add up what stood until now."""
+        if self.simple_until:
+            time = self.at - self.simple_since
+            self.average.add_within(self.simple_sum, time, is_two_sided=True)
+            self.simple_until = self.simple_sum = 0
+        start = self.at if self.opens is None else max(self.at, self.opens)
+        end = at if self.ends is None else min(at, self.ends)
+        if self.is_active and start < end:
+            self.average.add(self.spot, end - start, is_two_sided=self.is_two_sided)
+        self.at = self.simple_since = at
+
+    def as_of(self, at: int) -> "Prices":
+        """What they would be if they were added up to then, which changes nothing."""
+        average = replace(self.average, sums=list(self.average.sums), two_sided=list(self.average.two_sided))
+        then = replace(self, average=average)
+        then.simple_since = self.simple_since
+        then.advance(at)
+        return then
