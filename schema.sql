@@ -5,7 +5,7 @@
 --   its reading      journal_batches, wal_postings, wal_trades, ... (views)       the compact payloads with names
 --   the projections  accounts, markets, amm_markets, orders, trades, positions,
 --                    ledger_entries, circuit_breaker_events                       can be dropped and rebuilt
---   apart from both  users, sessions, ended_tokens                                credentials, never journaled
+--   apart from both  users, sessions, ended_tokens, api_keys                      credentials, never journaled
 --   the house        projector_cursor, schema_version
 --
 -- Enumerations are VARCHAR with a CHECK, so that a new value is a line here and no ALTER TYPE. There are no
@@ -169,6 +169,28 @@ CREATE TABLE ended_tokens (
 );
 CREATE INDEX idx_ended_tokens_user ON ended_tokens (user_id);
 
+-- What the programs of a user show instead of a token, until it expires or is revoked. A key's row is ended, not
+-- deleted, so that people see what there was.
+CREATE TABLE api_keys (
+    id            UUID         NOT NULL,
+    user_id       UUID         NOT NULL,
+    name          VARCHAR(64)  NOT NULL,
+    prefix        CHAR(8)      NOT NULL,  -- of the key itself, by which its owner knows it again
+    key_hash      BYTEA        NOT NULL,  -- SHA-256 of the whole key, which is kept nowhere
+    scopes        VARCHAR(32)  NOT NULL,
+    created_at    TIMESTAMPTZ  NOT NULL,
+    expires_at    TIMESTAMPTZ  NULL,
+    last_used_at  TIMESTAMPTZ  NULL,
+    revoked_at    TIMESTAMPTZ  NULL,
+    CONSTRAINT api_keys_pkey PRIMARY KEY (id),
+    CONSTRAINT uq_api_keys_hash UNIQUE (key_hash),
+    CONSTRAINT ck_api_keys_hash CHECK (octet_length(key_hash) = 32),
+    CONSTRAINT ck_api_keys_scopes CHECK (scopes IN (
+        'read', 'trade', 'withdraw', 'read,trade', 'read,withdraw', 'trade,withdraw', 'read,trade,withdraw'))
+);
+CREATE UNIQUE INDEX uq_api_keys_name ON api_keys (user_id, name) WHERE revoked_at IS NULL;
+CREATE INDEX idx_api_keys_user ON api_keys (user_id);
+
 -- With the tokens of a generation end the sessions that they belong to.
 CREATE FUNCTION fn_end_sessions() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
@@ -200,6 +222,14 @@ CREATE TRIGGER trg_sessions_gone AFTER TRUNCATE ON sessions
     FOR EACH STATEMENT EXECUTE FUNCTION fn_tell_of_users('user_id');
 CREATE TRIGGER trg_ended_tokens_told AFTER INSERT OR UPDATE ON ended_tokens
     FOR EACH ROW EXECUTE FUNCTION fn_tell_of_users('user_id');
+CREATE TRIGGER trg_api_keys_told AFTER INSERT OR DELETE ON api_keys
+    FOR EACH ROW EXECUTE FUNCTION fn_tell_of_users('user_id');
+-- All but last_used_at, which changes nobody's rights.
+CREATE TRIGGER trg_api_keys_changed
+    AFTER UPDATE OF id, user_id, name, prefix, key_hash, scopes, created_at, expires_at, revoked_at ON api_keys
+    FOR EACH ROW EXECUTE FUNCTION fn_tell_of_users('user_id');
+CREATE TRIGGER trg_api_keys_gone AFTER TRUNCATE ON api_keys
+    FOR EACH STATEMENT EXECUTE FUNCTION fn_tell_of_users('user_id');
 
 -- The market maker. Its hash is no hash, so no password is its password.
 INSERT INTO users (id, username, email, password_hash, account_type)
@@ -687,7 +717,7 @@ COMMENT ON TABLE users IS 'Who may sign in: credentials and roles. Never journal
 COMMENT ON COLUMN users.password_hash IS 'Argon2id; what is no hash is nobody''s password.';
 COMMENT ON COLUMN users.account_type IS 'The role: USER, ADMIN, or SYSTEM_BOT for the market maker.';
 COMMENT ON COLUMN users.is_active IS 'FALSE: may not do anything, whatever tokens there are.';
-COMMENT ON COLUMN users.token_generation IS 'Raised when role, password or is_active changes; tokens of an earlier one open nothing.';
+COMMENT ON COLUMN users.token_generation IS 'Raised when role, password or is_active changes, or the user logs out everywhere; tokens of an earlier one open nothing.';
 
 COMMENT ON TABLE sessions IS 'What began with a login and lives on by refresh tokens. Never journaled.';
 COMMENT ON COLUMN sessions.id IS 'Named by every token of the session.';
@@ -702,6 +732,14 @@ COMMENT ON COLUMN ended_tokens.token_hash IS 'SHA-256 of the token''s name.';
 COMMENT ON COLUMN ended_tokens.user_id IS 'Whose token it is.';
 COMMENT ON COLUMN ended_tokens.ends_at IS 'When it ends: a minute after its renewal.';
 COMMENT ON COLUMN ended_tokens.expires_at IS 'When it would have ended by itself; the row can go then.';
+COMMENT ON TABLE api_keys IS 'What programs of a user show instead of a token. Never journaled.';
+COMMENT ON COLUMN api_keys.name IS 'What its owner calls it; no other that is not revoked has the same.';
+COMMENT ON COLUMN api_keys.prefix IS 'The first characters of the key after vk_, by which its owner knows it again.';
+COMMENT ON COLUMN api_keys.key_hash IS 'SHA-256 of the whole key, which is kept nowhere.';
+COMMENT ON COLUMN api_keys.scopes IS 'What it opens: read, trade, withdraw, in this order.';
+COMMENT ON COLUMN api_keys.expires_at IS 'From when on it opens nothing; null: never.';
+COMMENT ON COLUMN api_keys.last_used_at IS 'When it was used last, to the minute.';
+COMMENT ON COLUMN api_keys.revoked_at IS 'Null while it is its owner''s; one that was revoked opens nothing.';
 
 COMMENT ON TABLE accounts IS 'Cash in cents, by account. Folded from the journal.';
 COMMENT ON COLUMN accounts.id IS 'Shown nowhere; another one after a rebuild.';

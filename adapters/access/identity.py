@@ -1,4 +1,4 @@
-"""Who is calling: turns a token into a principal, or a refusal, with the help of the users' tables.
+"""Who is calling: turns a token or an API key into a principal, or a refusal, with the users' tables.
 
 What a token permits is decided by the tables as they are now, never by the token alone. The tables are
 cached, and read again whenever somebody changes them, in this process or another. So a request costs no
@@ -10,17 +10,21 @@ answered. If the listener is lost or silent, every request reads the tables, and
 by polling.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, contextmanager
-from datetime import datetime
-from typing import Final, Literal, Protocol
+import contextlib
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
 
 import attrs
 import structlog
 import trio
 
+from adapters.access.api_keys import PREFIX, KeyOwners, KeyUses, hash_of_key
+from adapters.access.tables import ApiKeys, ChangeListener, Standing, Users
 from adapters.access.tokens import Claims, TokenError, Tokens, TokenType
 from adapters.runtime.clock import Clock
+from adapters.runtime.times import to_datetime
+from adapters.wire.scopes import Scope, scopes_of
 from adapters.wire.status import Fault, RefusedError
 from adapters.wire.user_responses import AccountType
 from kernel.codes import AMM_ID
@@ -45,72 +49,13 @@ SILENCE: Final = 5.0
 """Seconds after which a listener that does not answer is given up."""
 RETRY: Final = 0.5
 """Seconds before the next one is opened."""
+FILE_USES: Final = 1.0
+"""Seconds between two times that the uses of API keys are filed."""
 EVERYBODY: Final = ""
 """Among the ids of changed users: all of them."""
 
 
-class User(Protocol):
-    """A row of the users' table, without the password."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def username(self) -> str: ...
-    @property
-    def email(self) -> str: ...
-    @property
-    def account_type(self) -> str: ...
-    @property
-    def is_active(self) -> bool: ...
-    @property
-    def created_at(self) -> datetime: ...
-    @property
-    def token_generation(self) -> int: ...
-
-
-class Standing(Protocol):
-    """What decides whether a user's tokens are valid."""
-
-    @property
-    def user(self) -> User: ...
-    @property
-    def sessions(self) -> Collection[str]:
-        """The ids of sessions that have not ended."""
-
-    @property
-    def ended_tokens(self) -> Mapping[bytes, datetime]:
-        """When service tokens end that were ended early, by their hashes."""
-
-
-class ChangeListener(Protocol):
-    """Receives notifications of changes; when a query is answered, all before it have been received."""
-
-    async def heard(self, seconds: float) -> frozenset[str]:
-        """Wait for changes, and return the ids of changed users; none if there was no change in time."""
-
-    async def standings(self, user_ids: Iterable[str]) -> Mapping[str, Standing]: ...
-
-
-class Users(Protocol):
-    """The users' tables, as far as callers are concerned."""
-
-    async def find(self, user_id: str) -> User | None: ...
-
-    async def find_login(self, username: str) -> tuple[User, str] | None:
-        """A user by name, with the hash of the password."""
-
-    async def add(
-        self, username: str, email: str, password_hash: str, account_type: str
-    ) -> User | Literal["username", "email"]:
-        """A new user, or which of the two names is taken."""
-
-    async def set_active(self, user_id: str, is_active: bool) -> bool:
-        """False if there is no such user."""
-
-    async def standings(self, user_ids: Iterable[str]) -> Mapping[str, Standing]:
-        """By user id; unknown ids are left out."""
-
-    def listening(self) -> AbstractAsyncContextManager[ChangeListener]: ...
+PEOPLE: Final = frozenset({AccountType.USER, AccountType.ADMIN})
 
 
 @attrs.frozen
@@ -120,14 +65,28 @@ class Principal:
     user_id: str
     username: str
     account_type: AccountType
-    claims: Claims
-    """What the token says; user and role are not taken from it."""
-    expires_at: int
-    """When the token ends, in seconds since the Unix epoch."""
+    """With an API key always that of an ordinary user."""
+    credential: Claims | bytes
+    """What the token says, of which user and role are not taken; or the hash of the API key."""
+    expires_at: float
+    """When the token or key ends, in seconds since the Unix epoch."""
+    scopes: tuple[Scope, ...] | None = None
+    """What the API key opens; None with a token."""
+
+    @property
+    def claims(self) -> Claims:
+        """What the token says, where no API key is let in."""
+        assert isinstance(self.credential, Claims)
+        return self.credential
 
     @property
     def has_service_token(self) -> bool:
-        return self.claims.type is TokenType.SERVICE
+        return self.scopes is None and self.claims.type is TokenType.SERVICE
+
+    @property
+    def is_person(self) -> bool:
+        """Whether it can have a password, an address and API keys of its own."""
+        return self.account_type in PEOPLE
 
     @property
     def is_amm(self) -> bool:
@@ -160,10 +119,18 @@ class Identities:
     """Turns tokens into principals, and closes connections whose tokens have become invalid."""
 
     def __init__(
-        self, tokens: Tokens, users: Users, clock: Clock, unavailable: tuple[type[Exception], ...]
+        self,
+        tokens: Tokens,
+        users: Users,
+        api_keys: ApiKeys,
+        clock: Clock,
+        unavailable: tuple[type[Exception], ...],
     ) -> None:
         self._tokens = tokens
         self._users = users
+        self._api_keys = api_keys
+        self._owners = KeyOwners(api_keys)
+        self._uses = KeyUses()
         self._clock = clock
         self._unavailable = unavailable
         """The exceptions raised while the database cannot be reached."""
@@ -189,7 +156,9 @@ class Identities:
         return await self.authenticate(token, amm_name)
 
     async def authenticate(self, token: str, amm_name: str | None = None) -> Principal:
-        """The principal of a token; raises RefusedError if the token is not valid."""
+        """The principal of a token or API key; raises RefusedError if it is not valid."""
+        if token.startswith(PREFIX):
+            return await self._authenticate_key(token)
         try:
             claims = self._tokens.read(token, TokenType.ACCESS, TokenType.SERVICE)
         except TokenError as trouble:
@@ -201,6 +170,27 @@ class Identities:
         if principal.has_service_token and amm_name is not None and amm_name not in (AMM_ALIAS, AMM_ID):
             raise not_authenticated("X-AMM-System-Id names somebody else")
         return principal
+
+    async def _authenticate_key(self, key: str) -> Principal:
+        key_hash = hash_of_key(key)
+        if key_hash is None:
+            raise unknown_key()
+        owner = self._owners.known(key_hash)
+        standing = self._known.get(owner) if owner is not None and self.is_current else None
+        if standing is None:
+            # Of a key that was unknown until now the cache may not have heard either.
+            owner = owner or await self._owners.ask(key_hash)
+            if owner is None:
+                raise unknown_key()
+            standing = await self._look_up(owner)
+        principal = self._judge(key_hash, standing)
+        self._uses.note(key_hash, self._clock.wall())
+        return principal
+
+    def note_use(self, principal: Principal) -> None:
+        """An API key was used, on a connection that it had opened before."""
+        if isinstance(principal.credential, bytes):
+            self._uses.note(principal.credential, self._clock.wall())
 
     async def _look_up(self, user_id: str) -> Standing | None:
         while True:
@@ -217,13 +207,29 @@ class Identities:
             self._known.clear()
         self._known[user_id] = standing
 
-    def _judge(self, claims: Claims, standing: Standing | None) -> Principal:
-        """The principal of a token, given its user's standing; raises RefusedError if it is not valid."""
+    def _judge(self, credential: Claims | bytes, standing: Standing | None) -> Principal:
+        """The principal of a token or key, given its user's standing; raises if it is not valid."""
         if standing is None:
             raise not_authenticated("the token is of no user")
-        user = standing.user
-        if not user.is_active:
+        if not standing.user.is_active:
             raise disabled()
+        if isinstance(credential, bytes):
+            return self._judge_key(credential, standing)
+        return self._judge_token(credential, standing)
+
+    def _judge_key(self, key_hash: bytes, standing: Standing) -> Principal:
+        user, key = standing.user, standing.keys.get(key_hash)
+        if key is None or AccountType(user.account_type) not in PEOPLE:
+            raise unknown_key()
+        ends_at = math.inf
+        if key.expires_at is not None:
+            ends_at = key.expires_at.timestamp()
+            if key.expires_at <= to_datetime(self._clock.wall()):
+                raise not_authenticated("the API key has expired")
+        return Principal(user.id, user.username, AccountType.USER, key_hash, ends_at, scopes_of(key.scopes))
+
+    def _judge_token(self, claims: Claims, standing: Standing) -> Principal:
+        user = standing.user
         if claims.gen != user.token_generation:
             raise not_authenticated("the token is from before a change of its user: log in again")
         if claims.sid is not None and claims.sid not in standing.sessions:
@@ -247,7 +253,7 @@ class Identities:
             for user_id in user_ids:
                 self._known.pop(user_id, None)
 
-    @contextmanager
+    @contextlib.contextmanager
     def _looking_up(self) -> Iterator[Lookup]:
         lookup = Lookup()
         self._lookups.add(lookup)
@@ -276,6 +282,7 @@ class Identities:
             nursery.start_soon(self._listen)
             nursery.start_soon(self._poll)
             nursery.start_soon(self._end_renewed)
+            nursery.start_soon(self._file_uses)
 
     async def _listen(self) -> None:
         while True:
@@ -332,7 +339,7 @@ class Identities:
     def _judge_connections(self, user_id: str, standing: Standing | None) -> None:
         for watched in list(self._watched.get(user_id, ())):
             try:
-                watched.principal = self._judge(watched.principal.claims, standing)
+                watched.principal = self._judge(watched.principal.credential, standing)
             except RefusedError as refusal:
                 self.unwatch(watched)
                 watched.on_invalid(refusal.message)
@@ -346,6 +353,17 @@ class Identities:
                 if watched.principal.expires_at <= now:
                     self.unwatch(watched)
                     watched.on_invalid("the token was renewed, and has ended")
+
+    async def _file_uses(self) -> None:
+        while True:
+            await trio.sleep(FILE_USES)
+            if used := self._uses.take():
+                with contextlib.suppress(*self._unavailable):  # the next minute's use is noted again
+                    await self._api_keys.record_uses({key: to_datetime(at) for key, at in used.items()})
+
+
+def unknown_key() -> RefusedError:
+    return not_authenticated("the API key is unknown, or was revoked")
 
 
 def not_authenticated(why: str) -> RefusedError:

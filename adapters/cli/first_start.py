@@ -8,9 +8,9 @@ import click
 import structlog
 import trio
 
-from adapters.access.identity import Users
 from adapters.access.keys import kept_key
 from adapters.access.passwords import Passwords
+from adapters.access.tables import Users
 from adapters.runtime.clock import Clock
 from adapters.runtime.errors import CommandError
 from adapters.runtime.settings import Settings

@@ -56,6 +56,7 @@ from persistence.journal.journal import DurableJournal
 from persistence.journal.recovery import recover
 from persistence.journal.seals import Sealer
 from persistence.journal.snapshotter import snapshotter_running
+from persistence.tables.api_keys import ApiKeys
 from persistence.tables.history import History
 from persistence.tables.projector_process import ProjectorProgress, projector_running
 from persistence.tables.sessions import Sessions
@@ -206,7 +207,7 @@ def server_of(
     progress: ProjectorProgress,
     jwt_secret: str,
 ) -> Server:
-    users = Users(stored.db)
+    users, api_keys = Users(stored.db), ApiKeys(stored.db)
     tokens = Tokens(jwt_secret, clock, lifetimes(settings))
     return Server(
         settings=settings,
@@ -216,8 +217,9 @@ def server_of(
         projections=progress,
         users=users,
         sessions=Sessions(stored.db),
+        api_keys=api_keys,
         tokens=tokens,
-        identities=Identities(tokens, users, clock, UNAVAILABLE),
+        identities=Identities(tokens, users, api_keys, clock, UNAVAILABLE),
         passwords=Passwords(),
         login_delays=LoginDelays(),
         rate_limits=RateLimits(settings, clock),

@@ -153,15 +153,16 @@ class HttpApi:
         server, headers = self._server, request.headers
         durable = server.actors.durable
         data = body_of(request)
-        principal = public_client = None
+        principal = client = None
+        if route.caller is Caller.PUBLIC or route.bucket is Bucket.AUTH:
+            client = self.client_of(request)
+            if route.bucket is not None:
+                responder.count(server.rate_limits.take_for_address(route.bucket, client.address))
         if route.caller is Caller.READER and "Authorization" not in headers:
             address = self.client_of(request).address
             responder.count(server.rate_limits.take_for_address(Bucket.PUBLIC, address))
             body: msgspec.Struct = NO_BODY
         elif route.caller is Caller.PUBLIC:
-            public_client = self.client_of(request)
-            if route.bucket is not None:
-                responder.count(server.rate_limits.take_for_address(route.bucket, public_client.address))
             if route.shared_bucket is not None:
                 responder.count(server.rate_limits.take_for_everybody(route.shared_bucket))
             body = read_body(route.body, data)
@@ -169,10 +170,10 @@ class HttpApi:
             principal = await server.identities.authenticate_header(
                 headers.get("Authorization"), headers.get("X-AMM-System-Id")
             )
-            admit(route.caller, principal)
+            admit(route, principal)
             body = self._counted_body(route, principal, data, responder)
         query = NO_QUERY if route.query is NoQuery else read_query(route.query, request.args.to_dict())
-        call = Call(body, query, path, principal, public_client, responder.request_id, durable)
+        call = Call(body, query, path, principal, client, responder.request_id, durable)
         return responder.success(await route.handler(server, call))
 
     def _counted_body(

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from adapters.access.rate_limits import Bucket
-from adapters.operations.operation import AnyRoute, Caller, NoQuery
+from adapters.operations.operation import AnyRoute, Caller, Keys, NoQuery
 from adapters.operations.table import BASE, ROUTES
 from adapters.wire.admin_responses import ProposedShape
 from adapters.wire.envelope import Envelope
@@ -29,7 +29,8 @@ PARTLY: Final = "Answers name the journal id they reflect in X-Journal-Id."
 DESCRIPTION: Final = """\
 Every answer is an envelope: `code` (0 for success), `message` for people, `data`, `timestamp`, `request_id`.
 Money is in cents and quantities are whole shares, always as JSON integers. A member ending `_display` says
-the same for people. Send the access token that `/auth/login` gives you as `Authorization: Bearer TOKEN`.\
+the same for people. Send the access token that `/auth/login` gives you, or an API key, as
+`Authorization: Bearer TOKEN`.\
 """
 
 
@@ -74,7 +75,9 @@ def operation(
     described: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
-        "description": f"For {route.caller.value}. {limit_of(route)}",
+        "description": " ".join(
+            filter(None, (f"For {route.caller.value}.", keys_of(route), limit_of(route)))
+        ),
         "tags": [route.path.split("/")[1]],
         "parameters": [*path_parameters(route), *query_parameters(route, by_type, components)],
         "responses": {
@@ -99,7 +102,9 @@ def refusals(route: AnyRoute) -> list[AnyCode]:
         codes.append(Code.MALFORMED)
     if route.caller is not Caller.PUBLIC:
         codes += [Fault.NOT_AUTHENTICATED, Fault.ACCOUNT_DISABLED]
-    if route.caller in (Caller.ADMIN, Caller.LOGIN):
+        if route.scope is not Keys.ANY:
+            codes.append(Fault.SCOPE_MISSING)
+    if route.caller in (Caller.ADMIN, Caller.LOGIN, Caller.PERSON):
         codes.append(Code.NOT_ALLOWED)
     elif route.caller not in (Caller.PUBLIC, Caller.READER, Caller.USER):
         codes.append(Code.AMM_ONLY)
@@ -152,10 +157,25 @@ def security_of(caller: Caller) -> list[dict[str, list[str]]]:
             return [{"bearer": []}]
 
 
+def keys_of(route: AnyRoute) -> str:
+    """Which API keys open it."""
+    match route.scope:
+        case _ if route.caller is Caller.PUBLIC:
+            return ""
+        case Keys.NONE:
+            return "No API key opens it."
+        case Keys.ANY:
+            return "Any API key opens it."
+        case scope:
+            return f"An API key needs scope `{scope.value}`."
+
+
 def limit_of(route: AnyRoute) -> str:
     match route.bucket:
         case None:
             return "Not limited."
+        case Bucket.AUTH if route.caller is not Caller.PUBLIC:
+            return "Counted in bucket `auth`, per address and per user."
         case Bucket.AUTH:
             return "Counted in bucket `auth`, per address."
         case bucket if route.caller is Caller.READER:

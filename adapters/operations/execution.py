@@ -5,9 +5,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from adapters.access.rate_limits import Bucket
-from adapters.operations.operation import Call, Caller, NoQuery, Reply, Route
+from adapters.operations.operation import Call, Caller, Keys, NoQuery, Reply, Route
 from adapters.service.server import Server
 from adapters.wire import render, render_rows, responses
+from adapters.wire.scopes import Scope
 from adapters.wire.status import AnyCode
 from adapters.wire.stream_requests import message_of
 from kernel.answers import OrderNow, Outcome, Placed, Replaced
@@ -26,6 +27,7 @@ def command(
     answer: type[S],
     body: type[B],
     *codes: AnyCode,
+    scope: Scope | Keys = Keys.NONE,
     statuses: tuple[int, ...] = (200,),
     op: str | None,
 ) -> Route[B, NoQuery, S]:
@@ -40,6 +42,7 @@ def command(
         body=body,
         answer=answer,
         codes=codes,
+        scope=scope,
         message=message_of(body, op) if op is not None else None,
         summary=summary,
         method="POST",

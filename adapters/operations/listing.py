@@ -5,12 +5,13 @@ from typing import Any
 
 from adapters.access.rate_limits import Bucket
 from adapters.operations.lookups import find_market
-from adapters.operations.operation import Call, Caller, Reply, Route, get
+from adapters.operations.operation import Call, Caller, Keys, Reply, Route, get
 from adapters.service.server import Server
 from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, page, read_number
 from adapters.wire.render_rows import shaped
 from adapters.wire.requests import EmptyBody
 from adapters.wire.responses import Shape
+from adapters.wire.scopes import Scope
 from adapters.wire.status import AnyCode
 
 Whose = Callable[[Server, Call[Any, Any]], Mapping[str, str]]
@@ -37,6 +38,7 @@ def listing(
     table: str,
     whose: Whose,
     *codes: AnyCode,
+    scope: Scope | Keys = Keys.NONE,
     query: type[PageQuery] = PageQuery,
     filters: Filters = lambda _query: {},
 ) -> Route[EmptyBody, Any, Any]:
@@ -54,4 +56,4 @@ def listing(
         return Reply(data, journal_id=call.durable)
 
     show.__name__, show.__doc__ = name, summary
-    return get(path, show, caller, bucket, Page[row], query, *codes)  # type: ignore[valid-type]
+    return get(path, show, caller, bucket, Page[row], query, *codes, scope=scope)  # type: ignore[valid-type]

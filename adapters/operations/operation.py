@@ -15,7 +15,8 @@ from adapters.access.identity import Principal
 from adapters.access.rate_limits import Bucket
 from adapters.service.server import Server
 from adapters.wire.requests import EmptyBody
-from adapters.wire.status import AnyCode, RefusedError
+from adapters.wire.scopes import Scope
+from adapters.wire.status import AnyCode, Fault, RefusedError
 from kernel.codes import Code
 from kernel.refusals import amm_only
 
@@ -31,10 +32,19 @@ class Caller(enum.Enum):
     READER = "anybody, with or without a token"
     USER = "any user"
     LOGIN = "any user, but not with a service token"
+    PERSON = "a user or an administrator"
     AMM = "the market maker"
     AMM_SERVICE = "the market maker with a service token"
     AMM_OR_ADMIN = "the market maker or an administrator"
     ADMIN = "an administrator"
+
+
+class Keys(enum.Enum):
+    """Which API keys open an operation for which they need no scope."""
+
+    NONE = "LOGIN"
+    """It takes a login."""
+    ANY = "any"
 
 
 class NoQuery(msgspec.Struct, frozen=True):
@@ -43,7 +53,7 @@ class NoQuery(msgspec.Struct, frozen=True):
 
 @attrs.frozen
 class Client:
-    """What is known of a caller who has not shown who it is."""
+    """What is known of whoever sent a request, by the connection it came on."""
 
     address: str
     refresh_cookie: str | None
@@ -58,7 +68,7 @@ class Call(Generic[B, Q]):
     query: Q
     path: dict[str, str]
     principal: Principal | None
-    public_client: Client | None
+    known_client: Client | None
     request_id: str
     durable: int
     """The newest durable journal id when the request arrived; its caller may have seen that much already."""
@@ -71,9 +81,9 @@ class Call(Generic[B, Q]):
 
     @property
     def client(self) -> Client:
-        """The caller, on a public route."""
-        assert self.public_client is not None
-        return self.public_client
+        """Where the call came from, on a public route and on one with a password."""
+        assert self.known_client is not None
+        return self.known_client
 
 
 @attrs.frozen
@@ -118,6 +128,8 @@ class Operation(Generic[B, S]):
     """None if the answer has no data."""
     codes: tuple[AnyCode, ...] = ()
     """The refusals particular to it; those that any request can meet are not listed."""
+    scope: Scope | Keys = Keys.NONE
+    """What an API key must open to be let in; where a row names nothing, none is."""
     message: type[msgspec.Struct] | None = None
     """Its message type on the command stream, whose tag is its name there; None if it is not there."""
 
@@ -156,6 +168,7 @@ def get(
     answer: type[S],
     query: type[Q],
     *codes: AnyCode,
+    scope: Scope | Keys = Keys.NONE,
 ) -> Route[EmptyBody, Q, S]:
     return Route(
         name=handler.__name__,
@@ -164,6 +177,7 @@ def get(
         body=EmptyBody,
         answer=answer,
         codes=codes,
+        scope=scope,
         summary=summary_of(handler),
         method="GET",
         path=path,
@@ -181,6 +195,7 @@ def post(
     answer: type[S],
     body: type[B],
     *codes: AnyCode,
+    scope: Scope | Keys = Keys.NONE,
     statuses: tuple[int, ...] = (200,),
     shared_bucket: Bucket | None = None,
     message: type[msgspec.Struct] | None = None,
@@ -192,6 +207,7 @@ def post(
         body=body,
         answer=answer,
         codes=codes,
+        scope=scope,
         message=message,
         summary=summary_of(handler),
         method="POST",
@@ -214,20 +230,32 @@ def stream_only(
     bucket: Bucket | None,
     answer: type[msgspec.Struct] | None,
     *codes: AnyCode,
+    scope: Scope | Keys = Keys.NONE,
 ) -> AnyOperation:
     """An operation that exists on the command stream only."""
     name = str(message.__struct_config__.tag)
     return Operation(
-        name=name, caller=caller, bucket=bucket, body=message, answer=answer, codes=codes, message=message
+        name=name,
+        caller=caller,
+        bucket=bucket,
+        body=message,
+        answer=answer,
+        codes=codes,
+        scope=scope,
+        message=message,
     )
 
 
-def admit(caller: Caller, principal: Principal) -> None:
+def admit(operation: AnyOperation, principal: Principal) -> None:
     """Raise RefusedError unless the principal may call the operation."""
-    match caller:
+    if principal.scopes is not None:
+        check_scope(operation.scope, principal.scopes)
+    match operation.caller:
         case Caller.USER | Caller.READER:
             return
         case Caller.LOGIN if not principal.has_service_token:
+            return
+        case Caller.PERSON if principal.is_person:
             return
         case Caller.AMM if principal.is_amm:
             return
@@ -241,5 +269,15 @@ def admit(caller: Caller, principal: Principal) -> None:
             raise RefusedError(Code.NOT_ALLOWED, "Only for administrators")
         case Caller.LOGIN:
             raise RefusedError(Code.NOT_ALLOWED, "Not with a service token")
+        case Caller.PERSON:
+            raise RefusedError(Code.NOT_ALLOWED, "The market maker has no password, address and API keys")
         case _:
             raise RefusedError(Code.AMM_ONLY, amm_only().message)
+
+
+def check_scope(needed: Scope | Keys, scopes: tuple[Scope, ...]) -> None:
+    """Raise RefusedError unless an API key with these scopes opens what needs this."""
+    if needed is Keys.ANY or needed in scopes:
+        return
+    what = "a login, not an API key" if needed is Keys.NONE else f"an API key with scope {needed.value}"
+    raise RefusedError(Fault.SCOPE_MISSING, f"This takes {what}", {"required_scope": needed.value})

@@ -7,7 +7,7 @@ the authorisation test and the documentation are all made from it.
 from typing import Final
 
 from adapters.access.rate_limits import Bucket
-from adapters.operations import account, admin, batches, markets, orders, users
+from adapters.operations import account, admin, batches, credentials, markets, orders, users
 from adapters.operations import market_maker as amm
 from adapters.operations.execution import command
 from adapters.operations.listing import listing, of_caller, of_market
@@ -15,6 +15,7 @@ from adapters.operations.operation import (
     AnyOperation,
     AnyRoute,
     Caller,
+    Keys,
     NoQuery,
     Route,
     get,
@@ -30,13 +31,16 @@ from adapters.wire import (
     user_responses,
 )
 from adapters.wire.paging import Page, PageQuery
+from adapters.wire.scopes import Scope
 from adapters.wire.status import Fault
 from kernel.codes import Code
 
 BASE: Final = "/api/v1"
 
 PUBLIC, READER, USER, ADMIN, AMM = Caller.PUBLIC, Caller.READER, Caller.USER, Caller.ADMIN, Caller.AMM
+PERSON = Caller.PERSON
 QUERY = Bucket.QUERY
+READ, TRADE, WITHDRAW, ANY_KEY = Scope.READ, Scope.TRADE, Scope.WITHDRAW, Keys.ANY
 
 PLACING: Final = (
     Code.CLIENT_ORDER_ID_USED,
@@ -104,8 +108,74 @@ OPERATIONS: Final[list[AnyOperation]] = [
     ),
     post("/auth/logout", users.log_out, PUBLIC, None, user_responses.NothingShape, requests.RefreshBody),
     get("/account/sessions", users.get_sessions, Caller.LOGIN, QUERY, user_responses.SessionsShape, NoQuery),
+    get(
+        "/account/profile",
+        credentials.get_profile,
+        PERSON,
+        QUERY,
+        user_responses.ProfileShape,
+        NoQuery,
+        scope=ANY_KEY,
+    ),
+    post(
+        "/account/password",
+        credentials.change_password,
+        PERSON,
+        Bucket.AUTH,
+        user_responses.RefreshedShape,
+        requests.PasswordBody,
+        Fault.CURRENT_PASSWORD_WRONG,
+    ),
+    post(
+        "/account/logout-all",
+        credentials.log_out_everywhere,
+        PERSON,
+        Bucket.AUTH,
+        user_responses.LoggedOutShape,
+        requests.LogOutAllBody,
+    ),
+    post(
+        "/account/email",
+        credentials.change_email,
+        PERSON,
+        Bucket.AUTH,
+        user_responses.EmailShape,
+        requests.EmailBody,
+        Fault.CURRENT_PASSWORD_WRONG,
+        Fault.EMAIL_EXISTS,
+    ),
+    post(
+        "/account/api-keys",
+        credentials.create_api_key,
+        PERSON,
+        Bucket.ACCOUNT,
+        user_responses.NewApiKeyShape,
+        requests.ApiKeyBody,
+        Fault.API_KEY_NAME_USED,
+        Fault.TOO_MANY_API_KEYS,
+        statuses=(201,),
+    ),
+    get("/account/api-keys", credentials.get_api_keys, PERSON, QUERY, user_responses.ApiKeysShape, NoQuery),
+    post(
+        "/account/api-keys/{key_id}/revoke",
+        credentials.revoke_api_key,
+        PERSON,
+        Bucket.ACCOUNT,
+        user_responses.ApiKeyShape,
+        requests.EmptyBody,
+        Fault.API_KEY_NOT_FOUND,
+    ),
     # Cash and shares
-    get("/account/balance", account.get_balance, USER, QUERY, responses.BalanceShape, NoQuery, NO_ACCOUNT),
+    get(
+        "/account/balance",
+        account.get_balance,
+        USER,
+        QUERY,
+        responses.BalanceShape,
+        NoQuery,
+        NO_ACCOUNT,
+        scope=READ,
+    ),
     post(
         "/account/deposit",
         account.deposit,
@@ -115,6 +185,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         requests.DepositBody,
         NO_ACCOUNT,
         Code.NOT_ALLOWED,
+        scope=WITHDRAW,
     ),
     post(
         "/account/withdraw",
@@ -125,6 +196,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         requests.WithdrawBody,
         NO_ACCOUNT,
         Code.INSUFFICIENT_BALANCE,
+        scope=WITHDRAW,
     ),
     listing(
         "/account/ledger",
@@ -135,6 +207,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         responses.LedgerEntryShape,
         "ledger_entries",
         of_caller,
+        scope=READ,
         query=account.LedgerQuery,
         filters=account.ledger_filters,
     ),
@@ -146,6 +219,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         responses.PositionsShape,
         account.PositionsQuery,
         NO_ACCOUNT,
+        scope=READ,
     ),
     get(
         "/positions/{market_id}",
@@ -156,6 +230,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         NoQuery,
         NO_MARKET,
         NO_ACCOUNT,
+        scope=READ,
     ),
     get(
         "/trades",
@@ -165,6 +240,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         Page[responses.TradeShape],
         account.TradesQuery,
         Code.NOT_ALLOWED,
+        scope=READ,
     ),
     # Markets
     get(
@@ -174,8 +250,18 @@ OPERATIONS: Final[list[AnyOperation]] = [
         QUERY,
         Page[responses.MarketItemShape],
         markets.MarketsQuery,
+        scope=ANY_KEY,
     ),
-    get("/markets/{market_id}", markets.get_market, READER, QUERY, responses.MarketShape, NoQuery, NO_MARKET),
+    get(
+        "/markets/{market_id}",
+        markets.get_market,
+        READER,
+        QUERY,
+        responses.MarketShape,
+        NoQuery,
+        NO_MARKET,
+        scope=ANY_KEY,
+    ),
     get(
         "/markets/{market_id}/orderbook",
         markets.get_book,
@@ -184,6 +270,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         responses.BookShape,
         markets.BookQuery,
         NO_MARKET,
+        scope=ANY_KEY,
     ),
     get(
         "/markets/{market_id}/trades",
@@ -193,8 +280,9 @@ OPERATIONS: Final[list[AnyOperation]] = [
         Page[responses.MarketTradeShape],
         PageQuery,
         NO_MARKET,
+        scope=ANY_KEY,
     ),
-    get("/health/matching", markets.get_matching, USER, QUERY, responses.MatchingShape, NoQuery),
+    get("/health/matching", markets.get_matching, USER, QUERY, responses.MatchingShape, NoQuery, scope=READ),
     # Orders
     command(
         "/orders",
@@ -205,6 +293,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         responses.PlacedShape,
         requests.PlaceBody,
         *PLACING,
+        scope=TRADE,
         statuses=(201, 200),
         op="place",
     ),
@@ -219,6 +308,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         Code.NOT_ALLOWED,
         Code.ORDER_CLOSED,
         NOT_OPEN,
+        scope=TRADE,
         message=stream_requests.Cancel,
     ),
     command(
@@ -232,6 +322,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         Code.ORDER_NOT_FOUND,
         Code.ORDER_CLOSED,
         NOT_OPEN,
+        scope=TRADE,
         op=None,
     ),
     post(
@@ -243,9 +334,17 @@ OPERATIONS: Final[list[AnyOperation]] = [
         requests.CancelAllBody,
         NO_MARKET,
         NOT_OPEN,
+        scope=TRADE,
     ),
     get(
-        "/orders", orders.get_orders, USER, QUERY, Page[responses.OrderShape], orders.OrdersQuery, NO_ACCOUNT
+        "/orders",
+        orders.get_orders,
+        USER,
+        QUERY,
+        Page[responses.OrderShape],
+        orders.OrdersQuery,
+        NO_ACCOUNT,
+        scope=READ,
     ),
     get(
         "/orders/{order_id}",
@@ -256,6 +355,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         NoQuery,
         Code.ORDER_NOT_FOUND,
         Code.NOT_ALLOWED,
+        scope=READ,
     ),
     # The market maker
     command(
@@ -320,6 +420,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         QUERY,
         admin_responses.AmmMarketsShape,
         NoQuery,
+        scope=READ,
     ),
     post(
         "/amm/token/renew",
@@ -520,14 +621,15 @@ OPERATIONS: Final[list[AnyOperation]] = [
         responses.MarketCancelledShape,
         NO_MARKET,
         NOT_OPEN,
+        scope=TRADE,
     ),
-    stream_only(stream_requests.Guard, USER, Bucket.GUARD, stream_responses.GuardShape),
-    stream_only(stream_requests.Ping, USER, None, stream_responses.PongShape),
-    stream_only(stream_requests.Auth, USER, Bucket.ACCOUNT, stream_responses.SignedInShape),
-    stream_only(stream_requests.Sync, USER, QUERY, stream_responses.SyncShape),
-    stream_only(stream_requests.Subscribe, USER, None, stream_responses.SubscribedShape),
-    stream_only(stream_requests.Unsubscribe, USER, None, None),
-    stream_only(stream_requests.Resume, USER, QUERY, stream_responses.ResumedShape),
+    stream_only(stream_requests.Guard, USER, Bucket.GUARD, stream_responses.GuardShape, scope=TRADE),
+    stream_only(stream_requests.Ping, USER, None, stream_responses.PongShape, scope=ANY_KEY),
+    stream_only(stream_requests.Auth, USER, Bucket.ACCOUNT, stream_responses.SignedInShape, scope=ANY_KEY),
+    stream_only(stream_requests.Sync, USER, QUERY, stream_responses.SyncShape, scope=READ),
+    stream_only(stream_requests.Subscribe, USER, None, stream_responses.SubscribedShape, scope=READ),
+    stream_only(stream_requests.Unsubscribe, USER, None, None, scope=ANY_KEY),
+    stream_only(stream_requests.Resume, USER, QUERY, stream_responses.ResumedShape, scope=READ),
 ]
 
 ROUTES: Final[list[AnyRoute]] = [row for row in OPERATIONS if isinstance(row, Route)]

@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
-from adapters.access.identity import User, disabled
+from adapters.access.identity import disabled
 from adapters.access.names import is_reserved
+from adapters.access.tables import User
 from adapters.access.tokens import TokenError, TokenType, fresh_name, hash_of
 from adapters.operations.operation import Call, NoQuery, Reply
 from adapters.runtime.times import MICROSECONDS, to_datetime
@@ -75,7 +76,9 @@ async def log_in(server: Server, call: Call[LoginBody, NoQuery]) -> Reply[user_r
     if session_id is None:
         raise wrong_password()  # it was right a moment ago; meanwhile the user was changed
     server.identities.forget(user.id)
-    access_token, refresh_token = token_pair(server, user, session_id, name, now // MICROSECONDS)
+    access_token, refresh_token = token_pair(
+        server, user, user.token_generation, session_id, name, now // MICROSECONDS
+    )
     data = user_responses.LoggedInShape(
         access_token=access_token,
         refresh_token=UNSET if call.body.cookie else refresh_token,
@@ -126,7 +129,9 @@ async def refresh(server: Server, call: Call[RefreshBody, NoQuery]) -> Reply[use
     if used_at is None:
         server.identities.forget(user.id)
         raise refresh_token_invalid("the session has ended: log in again")
-    access_token, refresh_token = token_pair(server, user, claims.sid, names[1], int(used_at.timestamp()))
+    access_token, refresh_token = token_pair(
+        server, user, claims.gen, claims.sid, names[1], int(used_at.timestamp())
+    )
     by_cookie = call.body.refresh_token is None
     data = user_responses.RefreshedShape(
         access_token=access_token,
@@ -171,20 +176,15 @@ def oldest_live(server: Server, now: int) -> datetime:
     return to_datetime(now) - timedelta(seconds=server.tokens.lifetime[TokenType.REFRESH])
 
 
-def token_pair(server: Server, user: User, session_id: str, name: str, at: int) -> tuple[str, str]:
+def token_pair(
+    server: Server, user: User, generation: int, session_id: str, name: str, at: int
+) -> tuple[str, str]:
     """A new access token, and the refresh token called `name`, issued at `at`."""
     issue, role = server.tokens.issue, user.account_type
+    of: dict[str, Any] = {"generation": generation, "session_id": session_id}
     return (
-        issue(user.id, TokenType.ACCESS, role, generation=user.token_generation, session_id=session_id),
-        issue(
-            user.id,
-            TokenType.REFRESH,
-            role,
-            generation=user.token_generation,
-            session_id=session_id,
-            name=name,
-            at=at,
-        ),
+        issue(user.id, TokenType.ACCESS, role, **of),
+        issue(user.id, TokenType.REFRESH, role, name=name, at=at, **of),
     )
 
 

@@ -11,10 +11,11 @@ from typing import Any, Final, Protocol, TypeVar
 import attrs
 import trio
 
-from adapters.access.identity import Identities, Users
+from adapters.access.identity import Identities
 from adapters.access.login_delays import LoginDelays
 from adapters.access.passwords import Passwords
 from adapters.access.rate_limits import RateLimits
+from adapters.access.tables import ApiKeys, Users
 from adapters.access.tokens import Tokens
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings
@@ -129,6 +130,25 @@ class Sessions(Protocol):
     ) -> str | None:
         """Start a session and return its id; None if the user's token generation has changed meanwhile."""
 
+    async def begin_with_password(
+        self,
+        user_id: str,
+        generation: int,
+        password_hash: str,
+        refresh_hash: bytes,
+        at: datetime,
+        oldest: datetime,
+        *,
+        revoke_keys: bool,
+    ) -> tuple[str, int] | None:
+        """Change the user's password, end every session and start one; its id and the new token generation.
+
+        None as in `begin`.
+        """
+
+    async def end_all(self, user_id: str, generation: int, at: datetime, *, revoke_keys: bool) -> int | None:
+        """End every session of the user; how many API keys were revoked, or None as in `begin`."""
+
     async def use(
         self, session_id: str, user_id: str, chain: Sequence[bytes], at: datetime, grace: timedelta
     ) -> datetime | None:
@@ -159,6 +179,7 @@ class Server:
     projections: Projections
     users: Users
     sessions: Sessions
+    api_keys: ApiKeys
     tokens: Tokens
     identities: Identities
     passwords: Passwords

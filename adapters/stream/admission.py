@@ -27,8 +27,11 @@ def command_of(server: Server, principal: Principal, message: Message | Unreadab
     row = message.operation if type(message) is Unreadable else ROWS[type(message)]
     is_limited = False
     if row is not None:
-        if row.caller is not Caller.USER:
-            admit(row.caller, principal)
+        if principal.scopes is not None:
+            admit(row, principal)
+            server.identities.note_use(principal)
+        elif row.caller is not Caller.USER:
+            admit(row, principal)
         if row.bucket is not None:
             # Replaces are counted per market.
             market_id = (

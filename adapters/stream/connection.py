@@ -284,19 +284,22 @@ class Connection:
         except self._server.unavailable:
             raise RefusedError(Code.OVERLOADED, "The database does not answer; try again shortly") from None
         known = self.principal
-        if known is not None and (known.user_id, known.account_type) != (
+        if known is not None and (known.user_id, known.account_type, known.scopes) != (
             principal.user_id,
             principal.account_type,
+            principal.scopes,
         ):
             raise RefusedError(
-                Code.NOT_ALLOWED, "This connection is another user's, or was opened in another role"
+                Code.NOT_ALLOWED,
+                "This connection is another user's, or was opened in another role or with other scopes",
             )
         if known is None and not self._hub.join(principal):
             raise RefusedError(Fault.RATE_LIMITED, "Too many command connections")
         if self.watched is not None:
             self._server.identities.unwatch(self.watched)
         self.watched = self._watch_token(self._hub, principal)
-        signed_in = SignedInShape(principal.user_id, principal.expires_at * 1000)
+        ends_at = principal.expires_at
+        signed_in = SignedInShape(principal.user_id, int(ends_at * 1000) if ends_at < math.inf else None)
         self.outbox.succeed(entry.encoding, entry.cid, signed_in)
         if known is None:
             self.socket.frame_max = FRAME_MAX
@@ -313,6 +316,7 @@ class Connection:
                 self._durable,
                 self._server.clock.now() // 1000,
                 Limits(self._in_flight_max),
+                principal.scopes,
             ),
         )
         self.outbox.flush()

@@ -27,6 +27,7 @@ from adapters.stream.bounds import (
     too_many_commands,
 )
 from adapters.wire.decoding import read_members
+from adapters.wire.scopes import Scope
 from adapters.wire.status import AnyCode, Fault, RefusedError, malformed
 from adapters.wire.stream_requests import CID_MAX, Message
 from adapters.wire.topics import Payload, Topic
@@ -94,6 +95,8 @@ class Hello(msgspec.Struct, frozen=True, tag_field="t", tag="hello"):
     seq: int
     server_time_ms: int
     limits: Limits
+    scopes: tuple[Scope, ...] | None
+    """Those of the API key; null for a token."""
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag_field="t", tag="heartbeat"):

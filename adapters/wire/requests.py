@@ -6,6 +6,7 @@ business. REST, the command stream and the published API description share these
 """
 
 import uuid
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -14,6 +15,7 @@ from msgspec import Meta
 
 from adapters.runtime.clock import Clock
 from adapters.runtime.times import to_microseconds
+from adapters.wire.scopes import Scope
 from kernel import bounds, commands
 from kernel.codes import CancelScope, Direction, MarketStatus, Side, StopMode, TimeInForce, TradingMode
 from kernel.limits import (
@@ -30,6 +32,7 @@ from kernel.limits import (
     WORDS_MAX,
 )
 
+API_KEY_NAME_MAX: Final = 64
 WORDS: Final[dict[str, str]] = {}
 """What each pattern requires, in words for the caller."""
 
@@ -73,35 +76,49 @@ Time = Annotated[datetime, Meta(tz=True)]
 # Who somebody is
 
 
+Email = Annotated[
+    str,
+    matching(
+        r"[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+",
+        "must be an address like ann@example.org",
+        max_length=255,
+        extra_json_schema={"format": "email"},
+    ),
+]
+"""Kept and compared in lower case."""
+NewPassword = Annotated[str, Meta(min_length=8, max_length=128)]
+"""At least one upper-case letter, one lower-case letter and one digit."""
+
+
+def check_email(member: str, email: str) -> Iterator[str]:
+    if len(email.lower()) > 255:
+        yield f"{member}: must have at most 255 characters"
+
+
+def check_password(member: str, password: str) -> Iterator[str]:
+    if not (
+        any(c.isupper() for c in password)
+        and any(c.islower() for c in password)
+        and any(c.isdigit() for c in password)
+    ):
+        yield f"{member}: needs an upper-case letter, a lower-case letter and a digit"
+
+
+def refuse(problems: Iterable[str]) -> None:
+    """Raise what the decoder makes a refusal of, if there is any problem."""
+    if found := "\n".join(problems):
+        raise ValueError(found)
+
+
 class RegisterBody(msgspec.Struct, frozen=True, kw_only=True):
     username: Annotated[
         str, matching(r"[A-Za-z0-9_]{3,64}", "must be 3 to 64 letters, digits and underscores")
     ]
-    email: Annotated[
-        str,
-        matching(
-            r"[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+",
-            "must be an address like ann@example.org",
-            max_length=255,
-            extra_json_schema={"format": "email"},
-        ),
-    ]
-    """Kept and compared in lower case."""
-    password: Annotated[str, Meta(min_length=8, max_length=128)]
-    """At least one upper-case letter, one lower-case letter and one digit."""
+    email: Email
+    password: NewPassword
 
     def __post_init__(self) -> None:
-        problems = []
-        if len(self.email.lower()) > 255:
-            problems.append("email: must have at most 255 characters")
-        if not (
-            any(c.isupper() for c in self.password)
-            and any(c.islower() for c in self.password)
-            and any(c.isdigit() for c in self.password)
-        ):
-            problems.append("password: needs an upper-case letter, a lower-case letter and a digit")
-        if problems:
-            raise ValueError("\n".join(problems))
+        refuse([*check_email("email", self.email), *check_password("password", self.password)])
 
 
 class LoginBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +131,44 @@ class LoginBody(msgspec.Struct, frozen=True, kw_only=True):
 class RefreshBody(msgspec.Struct, frozen=True, kw_only=True):
     refresh_token: str | None = None
     """Where it is absent, the cookie of a login that asked for one is taken."""
+
+
+class PasswordBody(msgspec.Struct, frozen=True, kw_only=True):
+    current_password: str
+    new_password: NewPassword
+    revoke_api_keys: bool | None = None
+    """True if it is absent: whoever changes a password in fear wants everybody out."""
+    cookie: bool | None = None
+    """As in a login; false if it is absent."""
+
+    def __post_init__(self) -> None:
+        refuse(check_password("new_password", self.new_password))
+
+
+class LogOutAllBody(msgspec.Struct, frozen=True, kw_only=True):
+    revoke_api_keys: bool | None = None
+    """False if it is absent."""
+
+
+class EmailBody(msgspec.Struct, frozen=True, kw_only=True):
+    current_password: str
+    new_email: Email
+
+    def __post_init__(self) -> None:
+        refuse(check_email("new_email", self.new_email))
+
+
+class ApiKeyBody(msgspec.Struct, frozen=True, kw_only=True):
+    name: Annotated[Text, Meta(min_length=1, max_length=API_KEY_NAME_MAX)]
+    """No other active key of the user has it."""
+    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=len(Scope))]
+    """Each at most once."""
+    expires_at: Time | None = None
+    """In the future; a key without it lives until it is revoked."""
+
+    def __post_init__(self) -> None:
+        if len(set(self.scopes)) < len(self.scopes):
+            raise ValueError("scopes: names one twice")
 
 
 # Cash

@@ -14,7 +14,8 @@ class PongShape(Shape, frozen=True):
 
 class SignedInShape(Shape, frozen=True):
     user_id: str
-    expires_at_ms: int
+    expires_at_ms: int | None
+    """Null of an API key that does not expire."""
 
 
 class SubscribedShape(Shape, frozen=True, rename={"from_": "from"}):

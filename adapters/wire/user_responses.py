@@ -1,4 +1,4 @@
-"""What callers receive about users: registrations, logins and sessions."""
+"""What callers receive about users: registrations, logins, sessions and API keys."""
 
 import enum
 from typing import Literal
@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import UNSET, UnsetType
 
 from adapters.wire.responses import Id, Shape, Time
+from adapters.wire.scopes import Scope
 
 
 class RegisteredShape(Shape, frozen=True):
@@ -54,3 +55,45 @@ class SessionShape(Shape, frozen=True):
 
 class SessionsShape(Shape, frozen=True):
     items: list[SessionShape]
+
+
+class LoggedOutShape(Shape, frozen=True):
+    revoked_api_keys: int
+
+
+class EmailShape(Shape, frozen=True):
+    user_id: Id
+    email: str
+
+
+class ProfileShape(Shape, frozen=True):
+    user_id: Id
+    username: str
+    email: str
+    account_type: AccountType
+    """USER with an API key, whoever made it."""
+    created_at: Time
+    scopes: tuple[Scope, ...] | None
+    """Those of the API key that asks; null for a login."""
+
+
+class ApiKeyShape(Shape, frozen=True, kw_only=True):
+    id: Id
+    name: str
+    prefix: str
+    """The first characters of the key after `vk_`."""
+    scopes: tuple[Scope, ...]
+    created_at: Time
+    expires_at: Time | None
+    last_used_at: Time | None
+    """To the minute."""
+    revoked_at: Time | None
+
+
+class NewApiKeyShape(ApiKeyShape, frozen=True, kw_only=True):
+    secret: str
+    """The key itself. It is shown this once, and kept nowhere."""
+
+
+class ApiKeysShape(Shape, frozen=True):
+    items: list[ApiKeyShape]

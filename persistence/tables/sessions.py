@@ -11,6 +11,7 @@ from typing import Final
 import attrs
 
 from persistence.postgres.database import Connection, Database
+from persistence.tables.api_keys import revoke_all
 from persistence.tables.users import uuid_of
 
 LIVE_MAX: Final = 20
@@ -52,17 +53,51 @@ class Sessions:
             )
             if now != generation:
                 return None
-            session_id = uuid.uuid4()
-            await connection.execute(
-                "INSERT INTO sessions (id, user_id, refresh_hash, created_at, last_used_at) "
-                "VALUES ($1, $2, $3, $4, $4)",
-                session_id,
+            return await self._begin(connection, user_id, refresh_hash, at, oldest)
+
+    async def begin_with_password(
+        self,
+        user_id: str,
+        generation: int,
+        password_hash: str,
+        refresh_hash: bytes,
+        at: datetime,
+        oldest: datetime,
+        *,
+        revoke_keys: bool,
+    ) -> tuple[str, int] | None:
+        """Give the user another password, which ends every session, and begin a new one.
+
+        Returns the session's id and the user's new token generation; None as in `begin`.
+        """
+        async with self.database.borrowed() as connection, connection.transaction():
+            raised = await connection.fetch_value(
+                "UPDATE users SET password_hash = $3 WHERE id = $1 AND token_generation = $2 "
+                "RETURNING token_generation",
                 uuid_of(user_id),
-                refresh_hash,
-                at,
+                generation,
+                password_hash,
             )
-            await self._clear_away(connection, user_id, at, oldest)
-            return str(session_id)
+            if raised is None:
+                return None
+            if revoke_keys:
+                await revoke_all(connection, user_id, at)
+            return await self._begin(connection, user_id, refresh_hash, at, oldest), raised
+
+    async def _begin(
+        self, connection: Connection, user_id: str, refresh_hash: bytes, at: datetime, oldest: datetime
+    ) -> str:
+        session_id = uuid.uuid4()
+        await connection.execute(
+            "INSERT INTO sessions (id, user_id, refresh_hash, created_at, last_used_at) "
+            "VALUES ($1, $2, $3, $4, $4)",
+            session_id,
+            uuid_of(user_id),
+            refresh_hash,
+            at,
+        )
+        await self._clear_away(connection, user_id, at, oldest)
+        return str(session_id)
 
     async def _clear_away(self, connection: Connection, user_id: str, at: datetime, oldest: datetime) -> None:
         """Keep a bounded number of a user's sessions, however often the user logs in."""
@@ -123,6 +158,19 @@ class Sessions:
         """False if it has ended already, or never existed."""
         async with self.database.borrowed() as connection:
             return await self._end(connection, session_id, user_id, at)
+
+    async def end_all(self, user_id: str, generation: int, at: datetime, *, revoke_keys: bool) -> int | None:
+        """End every session of a user; returns how many API keys were revoked, too. None as in `begin`."""
+        async with self.database.borrowed() as connection, connection.transaction():
+            changed = await connection.execute(
+                "UPDATE users SET token_generation = token_generation + 1 "
+                "WHERE id = $1 AND token_generation = $2",
+                uuid_of(user_id),
+                generation,
+            )
+            if changed == "UPDATE 0":
+                return None
+            return await revoke_all(connection, user_id, at) if revoke_keys else 0
 
     async def _end(self, connection: Connection, session_id: str, user_id: str, at: datetime) -> bool:
         changed = await connection.execute(

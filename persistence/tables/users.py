@@ -48,8 +48,14 @@ STANDINGS: Final = f"""
            ARRAY(SELECT token_hash FROM ended_tokens
                  WHERE ended_tokens.user_id = users.id ORDER BY token_hash) AS ended_tokens,
            ARRAY(SELECT ends_at FROM ended_tokens
-                 WHERE ended_tokens.user_id = users.id ORDER BY token_hash) AS token_ends
-    FROM users WHERE id = ANY($1::uuid[])
+                 WHERE ended_tokens.user_id = users.id ORDER BY token_hash) AS token_ends,
+           keys.*
+    FROM users, LATERAL (
+        SELECT array_agg(key_hash) AS key_hashes, array_agg(scopes) AS key_scopes,
+               array_agg(expires_at) AS key_ends
+        FROM api_keys WHERE api_keys.user_id = users.id AND revoked_at IS NULL
+    ) AS keys
+    WHERE id = ANY($1::uuid[])
 """
 TAKEN: Final[dict[str, Literal["username", "email"]]] = {
     "uq_users_username": "username",
@@ -58,14 +64,25 @@ TAKEN: Final[dict[str, Literal["username", "email"]]] = {
 
 
 @attrs.frozen
+class KeyStanding:
+    """What an API key opens."""
+
+    scopes: str
+    """Their names, separated by commas."""
+    expires_at: datetime | None
+
+
+@attrs.frozen
 class Standing:
-    """What a user's tokens are worth."""
+    """What a user's tokens and keys are worth."""
 
     user: User
     sessions: frozenset[str]
     """Those that have not ended."""
     ended_tokens: dict[bytes, datetime]
     """Tokens that end before they expire, by the hash of their names, and when they end."""
+    keys: dict[bytes, KeyStanding]
+    """API keys that are not revoked, by their hashes."""
 
 
 @attrs.frozen
@@ -119,6 +136,23 @@ class Users:
         return await self._change(
             "UPDATE users SET password_hash = $2 WHERE username = $1", username, password_hash
         )
+
+    async def set_email(
+        self, user_id: str, generation: int, email: str
+    ) -> Literal["changed", "email"] | None:
+        """None if it is done; else it is another user's, or the user was changed meanwhile."""
+        try:
+            done = await self._change(
+                "UPDATE users SET email = $3 WHERE id = $1 AND token_generation = $2",
+                uuid_of(user_id),
+                generation,
+                email,
+            )
+        except ConstraintError as trouble:
+            if trouble.constraint != "uq_users_email":
+                raise
+            return "email"
+        return None if done else "changed"
 
     async def has_admin(self) -> bool:
         row = await self._row("SELECT FROM users WHERE account_type = 'ADMIN' LIMIT 1")
@@ -186,6 +220,13 @@ async def standings(connection: Connection, user_ids: Iterable[str]) -> dict[str
             user_of(row),
             frozenset(map(str, row["sessions"])),
             dict(zip(row["ended_tokens"], row["token_ends"], strict=True)),
+            dict(
+                zip(
+                    row["key_hashes"] or (),
+                    map(KeyStanding, row["key_scopes"] or (), row["key_ends"] or ()),
+                    strict=True,
+                )
+            ),
         )
         for row in rows
     }

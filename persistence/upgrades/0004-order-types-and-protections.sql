@@ -41,6 +41,45 @@ ALTER TABLE markets
 COMMENT ON COLUMN markets.trading_mode IS 'Of what it could take while it is ACTIVE, what it takes: everything, what does not trade at once, or cancels alone.';
 COMMENT ON COLUMN markets.mode_until IS 'When the mode ends by itself; null: when an administrator says so.';
 
+-- What the programs of a user show instead of a token, until it expires or is revoked. A key's row is ended, not
+-- deleted, so that people see what there was.
+CREATE TABLE api_keys (
+    id            UUID         NOT NULL,
+    user_id       UUID         NOT NULL,
+    name          VARCHAR(64)  NOT NULL,
+    prefix        CHAR(8)      NOT NULL,  -- of the key itself, by which its owner knows it again
+    key_hash      BYTEA        NOT NULL,  -- SHA-256 of the whole key, which is kept nowhere
+    scopes        VARCHAR(32)  NOT NULL,
+    created_at    TIMESTAMPTZ  NOT NULL,
+    expires_at    TIMESTAMPTZ  NULL,
+    last_used_at  TIMESTAMPTZ  NULL,
+    revoked_at    TIMESTAMPTZ  NULL,
+    CONSTRAINT api_keys_pkey PRIMARY KEY (id),
+    CONSTRAINT uq_api_keys_hash UNIQUE (key_hash),
+    CONSTRAINT ck_api_keys_hash CHECK (octet_length(key_hash) = 32),
+    CONSTRAINT ck_api_keys_scopes CHECK (scopes IN (
+        'read', 'trade', 'withdraw', 'read,trade', 'read,withdraw', 'trade,withdraw', 'read,trade,withdraw'))
+);
+CREATE UNIQUE INDEX uq_api_keys_name ON api_keys (user_id, name) WHERE revoked_at IS NULL;
+CREATE INDEX idx_api_keys_user ON api_keys (user_id);
+CREATE TRIGGER trg_api_keys_told AFTER INSERT OR DELETE ON api_keys
+    FOR EACH ROW EXECUTE FUNCTION fn_tell_of_users('user_id');
+-- All but last_used_at, which changes nobody's rights.
+CREATE TRIGGER trg_api_keys_changed
+    AFTER UPDATE OF id, user_id, name, prefix, key_hash, scopes, created_at, expires_at, revoked_at ON api_keys
+    FOR EACH ROW EXECUTE FUNCTION fn_tell_of_users('user_id');
+CREATE TRIGGER trg_api_keys_gone AFTER TRUNCATE ON api_keys
+    FOR EACH STATEMENT EXECUTE FUNCTION fn_tell_of_users('user_id');
+COMMENT ON TABLE api_keys IS 'What programs of a user show instead of a token. Never journaled.';
+COMMENT ON COLUMN api_keys.name IS 'What its owner calls it; no other that is not revoked has the same.';
+COMMENT ON COLUMN api_keys.prefix IS 'The first characters of the key after vk_, by which its owner knows it again.';
+COMMENT ON COLUMN api_keys.key_hash IS 'SHA-256 of the whole key, which is kept nowhere.';
+COMMENT ON COLUMN api_keys.scopes IS 'What it opens: read, trade, withdraw, in this order.';
+COMMENT ON COLUMN api_keys.expires_at IS 'From when on it opens nothing; null: never.';
+COMMENT ON COLUMN api_keys.last_used_at IS 'When it was used last, to the minute.';
+COMMENT ON COLUMN api_keys.revoked_at IS 'Null while it is its owner''s; one that was revoked opens nothing.';
+COMMENT ON COLUMN users.token_generation IS 'Raised when role, password or is_active changes, or the user logs out everywhere; tokens of an earlier one open nothing.';
+
 -- What each account and position has come to. The values of before come from the journal.
 ALTER TABLE accounts
     ADD COLUMN net_deposits BIGINT NOT NULL DEFAULT 0,

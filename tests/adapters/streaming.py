@@ -22,10 +22,11 @@ from hypercorn.config import Config, Sockets
 from quart_trio import QuartTrio
 from trio.testing import MockClock
 
-from adapters.access.identity import Identities, Users
+from adapters.access.identity import Identities
 from adapters.access.login_delays import LoginDelays
 from adapters.access.passwords import Passwords
 from adapters.access.rate_limits import RateLimits
+from adapters.access.tables import ApiKeys, KeyStanding, Users
 from adapters.access.tokens import Tokens, TokenType
 from adapters.operations.table import STREAM_OPERATIONS
 from adapters.runtime.clock import Clock
@@ -100,6 +101,7 @@ class Standing:
     user: Row
     sessions: frozenset[str] = frozenset()
     ended_tokens: dict[bytes, datetime] = attrs.field(factory=dict)
+    keys: dict[bytes, KeyStanding] = attrs.field(factory=dict)
 
 
 class Registry:
@@ -390,8 +392,9 @@ async def running(
         projections=cast(Projections, tables),
         users=users,
         sessions=cast(Sessions, None),
+        api_keys=cast(ApiKeys, None),
         tokens=tokens,
-        identities=Identities(tokens, users, clock, ()),
+        identities=Identities(tokens, users, cast(ApiKeys, None), clock, ()),
         passwords=Passwords(),
         login_delays=LoginDelays(),
         rate_limits=RateLimits(settings, clock),

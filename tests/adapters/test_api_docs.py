@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.http.openapi import describe, refusals
-from adapters.operations.operation import AnyRoute, Caller
+from adapters.operations.operation import AnyRoute, Caller, Keys
 from adapters.operations.table import BASE, ROUTES
 from adapters.wire.paging import PageQuery
 from adapters.wire.status import STATUS, Fault
@@ -22,9 +22,16 @@ def row(route: AnyRoute) -> str:
     codes = ", ".join(str(code.value) for code in sorted(route.codes, key=int)) or "-"
     bucket = route.bucket.value if route.bucket is not None else "-"
     return (
-        f"| {route.method} | {route.path} | {route.caller.value} | {bucket} "
+        f"| {route.method} | {route.path} | {route.caller.value} | {key(route)} | {bucket} "
         f"| {' or '.join(map(str, route.statuses))} | {codes} | {route.summary} |"
     )
+
+
+def key(route: AnyRoute) -> str:
+    """Which API keys open it: those of a scope, any, or none."""
+    if route.caller is Caller.PUBLIC or route.scope is Keys.NONE:
+        return "-"
+    return str(route.scope.value)
 
 
 def test_the_page_of_routes_is_the_table() -> None:

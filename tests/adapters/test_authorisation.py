@@ -1,13 +1,18 @@
-"""Every route times every kind of caller, from the table the app is made of; and what no table names."""
+"""Every operation times every kind of caller, from the table the app is made of; and what no table names."""
 
 import re
 import uuid
+from itertools import combinations
 
 import pytest
 
+from adapters.access.identity import Principal
 from adapters.access.tokens import Tokens, TokenType
-from adapters.operations.operation import AnyRoute, Caller
-from adapters.operations.table import ROUTES
+from adapters.operations.operation import AnyOperation, AnyRoute, Caller, Route, admit
+from adapters.operations.table import OPERATIONS, ROUTES, STREAM_OPERATIONS
+from adapters.wire.scopes import Scope
+from adapters.wire.status import Fault, RefusedError
+from adapters.wire.user_responses import AccountType
 from kernel.codes import AMM_ID
 from tests.adapters import serving
 from tests.adapters.serving import SECRET, Venue, tokens
@@ -19,6 +24,7 @@ WELCOME: dict[Caller, frozenset[str]] = {
     Caller.READER: EVERYBODY | {"nobody"},
     Caller.USER: EVERYBODY,
     Caller.LOGIN: EVERYBODY - {"amm service"},
+    Caller.PERSON: frozenset({"user", "admin"}),
     Caller.AMM: frozenset({"amm", "amm service"}),
     Caller.AMM_SERVICE: frozenset({"amm service"}),
     Caller.AMM_OR_ADMIN: frozenset({"amm", "amm service", "admin"}),
@@ -30,7 +36,51 @@ DENIED = {
     Caller.AMM_OR_ADMIN: (403, 6099),
     Caller.ADMIN: (403, 1007),
     Caller.LOGIN: (403, 1007),
+    Caller.PERSON: (403, 1007),
 }
+SCOPES = ("read", "trade", "withdraw")
+OPENS: dict[str, tuple[str, ...]] = {
+    **{f"key to {scope}": (scope,) for scope in SCOPES},
+    "key to do all": SCOPES,
+    "administrator's key": SCOPES,
+}
+"""What the API keys open; with a key an administrator is none."""
+
+
+def scope_for(operation: AnyOperation) -> str:
+    """What a key needs, by the rules and not by the table: a scope, `any`, or `LOGIN`, which is no key."""
+    if not isinstance(operation, Route):
+        return {
+            **dict.fromkeys(("guard", "cancel_all"), "trade"),
+            **dict.fromkeys(("sync", "subscribe", "resume"), "read"),
+            **dict.fromkeys(("ping", "auth", "unsubscribe"), "any"),
+        }[operation.name]
+    path = operation.path
+    if path.startswith(("/admin/", "/account/api-keys")) or path in OF_PEOPLE:
+        return "LOGIN"
+    if path == "/account/profile" or path in ABOUT_MARKETS:
+        return "any"
+    if operation.method == "GET":
+        return "read"
+    if path in ("/account/deposit", "/account/withdraw"):
+        return "withdraw"
+    return "trade" if path.startswith("/orders") else "LOGIN"
+
+
+OF_PEOPLE = {"/account/password", "/account/logout-all", "/account/email", "/account/sessions"}
+ABOUT_MARKETS = {
+    "/markets",
+    "/tickers",
+    *(
+        f"/markets/{{market_id}}{of}"
+        for of in ("", "/orderbook", "/trades", "/activity", "/candles", "/ticker")
+    ),
+}
+"""Anybody may read these; so may any key."""
+
+
+def is_opened(operation: AnyOperation, scopes: tuple[str, ...]) -> bool:
+    return scope_for(operation) in ("any", *scopes)
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +116,26 @@ def callers(the_venue: Venue) -> dict[str, str | None]:
             session_id=tokens.read(str(logged_in(the_venue)[0].token), TokenType.ACCESS).sid,
         ),
         "disabled": tokens.issue(disabled_id, TokenType.ACCESS, "USER"),
+        **keys_of(the_venue),
+    }
+
+
+def keys_of(the_venue: Venue) -> dict[str, str]:
+    """A key of every kind: of a user, by scope; of an administrator; and such as open nothing any more."""
+    user, admin = the_venue.user(), the_venue.admin
+    made = {f"key to {scope}": user.post("/account/api-keys", name=scope, scopes=[scope]) for scope in SCOPES}
+    made["key to do all"] = user.post("/account/api-keys", name="all", scopes=[*SCOPES])
+    made["administrator's key"] = admin.post("/account/api-keys", name="all", scopes=[*SCOPES])
+    made["revoked key"] = user.post("/account/api-keys", name="revoked", scopes=[*SCOPES])
+    user.post(f"/account/api-keys/{made['revoked key'].data['id']}/revoke")
+    secrets = {kind: str(answer.data["secret"]) for kind, answer in made.items()}
+    whole = secrets["key to do all"]
+    return secrets | {
+        "unknown key": "vk_" + "x" * 43,
+        "key with more behind it": whole + "A",
+        "key with padding": whole + "=",
+        "key with another prefix": "VK_" + whole.removeprefix("vk_"),
+        "half a key": whole[:30],
     }
 
 
@@ -84,9 +154,17 @@ def test_each_route_lets_in_whom_its_row_names_and_nobody_else(
         answer = caller.request(route.method, path_of(route), content=content)
         if route.caller is Caller.PUBLIC:
             assert answer.verdict == (400, 9004), kind
-        elif kind == "disabled":
+            continue
+        if kind == "disabled":
             assert answer.verdict == (422, 1004), kind
-        elif kind not in EVERYBODY | WELCOME[route.caller]:
+            continue
+        if kind in OPENS:
+            if not is_opened(route, OPENS[kind]):
+                assert answer.verdict == (403, 1008), kind
+                assert answer.data == {"required_scope": scope_for(route)}, kind
+                continue
+            kind = "user"  # with a key everybody is an ordinary user
+        if kind not in EVERYBODY | WELCOME[route.caller]:
             assert answer.verdict == (401, 1006), kind
         elif kind not in WELCOME[route.caller]:
             assert answer.verdict == DENIED[route.caller], kind
@@ -94,6 +172,32 @@ def test_each_route_lets_in_whom_its_row_names_and_nobody_else(
             assert answer.verdict == (400, 9004), kind
         else:
             assert answer.status in (200, 404), kind
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_a_key_opens_what_its_scopes_name_wherever_that_is_asked(operation: AnyOperation) -> None:
+    """Each set of scopes; the same function is asked for a request and for each message of a stream."""
+    if operation.caller is Caller.PUBLIC:
+        return
+    for count in range(4):
+        for scopes in combinations(Scope, count):
+            key = Principal("ann", "ann", AccountType.USER, b"", 0, scopes)
+            if is_opened(operation, tuple(map(str, scopes))):
+                if operation.caller in (Caller.USER, Caller.LOGIN, Caller.PERSON):
+                    admit(operation, key)
+                continue
+            with pytest.raises(RefusedError) as refused:
+                admit(operation, key)
+            assert refused.value.code is Fault.SCOPE_MISSING
+            assert refused.value.data == {"required_scope": scope_for(operation)}
+
+
+def test_a_row_that_names_no_scope_is_closed_to_keys() -> None:
+    """Whoever forgets it shuts keys out, which is noticed, and lets none in, which would not be."""
+    assert {
+        row.name for row in OPERATIONS if scope_for(row) == "LOGIN" and row.scope.value != "LOGIN"
+    } == set()
+    assert STREAM_OPERATIONS["mint"].scope.value == "LOGIN"
 
 
 def test_the_market_maker_is_no_administrator_and_an_administrator_no_market_maker() -> None:

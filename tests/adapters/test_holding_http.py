@@ -67,7 +67,9 @@ def resting_order(number: int) -> str:
 
 SLOW: Final = ("/admin/verify-invariants",)
 """Takes seconds in all, so it is asked for once and not with each body that it ignores."""
-ADMIN, USER, MAKERS = "admin", "user", "maker"
+ONCE: Final = ("/account/logout-all",)
+"""Whoever has been there is somebody else afterwards."""
+ADMIN, USER, MAKERS, LEAVER = "admin", "user", "maker", "leaver"
 BIG_PATH: Final = f"/admin/markets/{BIG}"
 
 LEGAL: Final[dict[str, list[Ask]]] = {
@@ -92,6 +94,41 @@ LEGAL: Final[dict[str, list[Ask]]] = {
     ],
     "POST /auth/logout": [fine("POST /auth/logout", members={"refresh_token": "x." * 30_000}, who=None)],
     "GET /account/sessions": [fine("GET /account/sessions", who=ADMIN)],
+    "GET /account/profile": [fine("GET /account/profile", who=ADMIN)],
+    "POST /account/password": [
+        fine(
+            "POST /account/password",
+            members={"current_password": "x" * 60_000, "new_password": PASSWORD},
+            who=ADMIN,
+            is_fine=False,
+        )
+    ],
+    "POST /account/logout-all": [
+        fine("POST /account/logout-all", members={"revoke_api_keys": True}, who=LEAVER, tries=1)
+    ],
+    "POST /account/email": [
+        fine(
+            "POST /account/email",
+            members=lambda n: {"current_password": PASSWORD, "new_email": f"root_{n}@example.org"},
+            who=ADMIN,
+        )
+    ],
+    "POST /account/api-keys": [
+        fine(
+            "POST /account/api-keys",
+            members=lambda n: {"name": f"{n}" + "x" * 60, "scopes": ["read", "trade", "withdraw"]},
+            who=ADMIN,
+        )
+    ],
+    "GET /account/api-keys": [fine("GET /account/api-keys", who=ADMIN)],
+    "POST /account/api-keys/{key_id}/revoke": [
+        fine(
+            "POST /account/api-keys/{key_id}/revoke",
+            "/account/api-keys/00000000-0000-4000-a000-000000000001/revoke",
+            who=ADMIN,
+            is_fine=False,
+        )
+    ],
     "GET /account/balance": [fine("GET /account/balance")],
     "POST /account/deposit": [fine("POST /account/deposit", members={"amount_cents": 10_000_000}, who=USER)],
     "POST /account/withdraw": [fine("POST /account/withdraw", members={"amount_cents": 1}, who=USER)],
@@ -289,9 +326,13 @@ def hostile(route: AnyRoute) -> Iterator[Ask]:
     """What is as large as it may be, and wrong, or of no use."""
     name = f"{route.method} {route.path}"
     path = re.sub(r"{\w+}", "x" * 1000, route.path)
-    who = {Caller.PUBLIC: None, Caller.ADMIN: ADMIN, Caller.LOGIN: USER, Caller.AMM_SERVICE: "service"}.get(
-        route.caller, MAKERS
-    )
+    who = {
+        Caller.PUBLIC: None,
+        Caller.ADMIN: ADMIN,
+        Caller.LOGIN: USER,
+        Caller.PERSON: USER,
+        Caller.AMM_SERVICE: "service",
+    }.get(route.caller, MAKERS)
     if route.method == "GET":
         names = route.query.__struct_fields__ or ("x",)
         for shown, query in {
@@ -311,7 +352,7 @@ def hostile(route: AnyRoute) -> Iterator[Ask]:
         yield Ask(f"{name} proxies", "GET", path, who, headers=proxies, is_fine=None)
         return
     for shown, content in bodies_of(route):
-        if "unread" in shown and route.path in SLOW:
+        if "unread" in shown and route.path in (*SLOW, *ONCE):
             continue
         yield Ask(f"{name} {shown}", "POST", path, who, content=content, is_fine=None)
 
@@ -415,6 +456,7 @@ async def test_no_request_holds_the_loop(database_url: str, tmp_path: Path) -> N
             {
                 ADMIN: tokens.issue(admin, TokenType.ACCESS, "ADMIN"),
                 USER: tokens.issue(EVERYWHERE, TokenType.ACCESS, "USER"),
+                LEAVER: tokens.issue(OTHER, TokenType.ACCESS, "USER"),
                 MAKERS: tokens.issue(AMM_ID, TokenType.ACCESS, "SYSTEM_BOT"),
                 "service": tokens.issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT"),
             },

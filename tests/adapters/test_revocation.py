@@ -24,6 +24,7 @@ from amm.live.connection import CommandStream
 from amm.live.credentials import Credentials
 from kernel.codes import AMM_ID
 from persistence.postgres.database import Database
+from persistence.tables.api_keys import ApiKeys
 from persistence.tables.users import Standing, Users
 from tests.adapters.serving import Caller, Venue, serving, tokens, venue
 from tests.adapters.streaming import Client, connected
@@ -321,7 +322,7 @@ async def test_a_request_asks_no_table_while_the_line_is_alive(db: Database) -> 
             return await super().standings(user_ids)
 
     users = Counted(db)
-    identities = Identities(tokens, users, Clock(), ())
+    identities = Identities(tokens, users, ApiKeys(db), Clock(), ())
     token = tokens.issue(AMM_ID, TokenType.ACCESS, "SYSTEM_BOT")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(identities.run)
@@ -359,7 +360,7 @@ async def test_who_connects_while_the_tables_are_asked_is_not_taken_for_nobody(d
     users = Slow(db)
     late = await users.add("late", "late@example.org", "x", "USER")
     assert not isinstance(late, str)
-    identities, lost = Identities(tokens, users, Clock(), ()), list[str]()
+    identities, lost = Identities(tokens, users, ApiKeys(db), Clock(), ()), list[str]()
 
     def connect(user_id: str, role: str) -> None:
         claims = tokens.read(tokens.issue(user_id, TokenType.ACCESS, role), TokenType.ACCESS)
@@ -430,7 +431,7 @@ async def test_changes_of_one_do_not_delay_those_of_another(db: Database) -> Non
     noisy, users = str(uuid.uuid4()), Restless(db)
     added = await users.add("quiet", "quiet@example.org", "x", "USER")
     assert not isinstance(added, str)
-    identities, lost = Identities(tokens, users, Clock(), ()), trio.Event()
+    identities, lost = Identities(tokens, users, ApiKeys(db), Clock(), ()), trio.Event()
     token = tokens.issue(added.id, TokenType.ACCESS, "USER")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(identities.run)

@@ -66,7 +66,7 @@ async def test_every_projection_is_rebuilt(connection: Connection) -> None:
     found = await connection.fetch(
         "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN "
         "('wal_events', 'journal_seals', 'snapshots', 'snapshot_chunks', 'users', 'sessions', "
-        "'ended_tokens', 'schema_version', 'projector_cursor')"
+        "'ended_tokens', 'api_keys', 'schema_version', 'projector_cursor')"
     )
     assert {row["tablename"] for row in found} == set(PROJECTIONS) == set(TABLES)
 

@@ -49,6 +49,15 @@ GOOD: dict[str, Row] = {
         "ends_at": "now()",
         "expires_at": "now()",
     },
+    "api_keys": {
+        "id": f"'{UUID_1}'",
+        "user_id": f"'{UUID_2}'",
+        "name": "'bot'",
+        "prefix": "'Qm9vazEy'",
+        "key_hash": "sha256('')",
+        "scopes": "'read,trade'",
+        "created_at": "now()",
+    },
     "accounts": {"id": f"'{UUID_1}'", "user_id": "'ann'", "owner_id": "'ann'"},
     "markets": {
         "id": "'M'",
@@ -131,6 +140,9 @@ BAD: list[tuple[str, str, Row]] = [
     ("ck_snapshots_chunks", "snapshots", {"chunks": "0"}),
     ("ck_sessions_refresh_hash", "sessions", {"refresh_hash": "'short'"}),
     ("ck_ended_tokens_hash", "ended_tokens", {"token_hash": "'short'"}),
+    ("ck_api_keys_hash", "api_keys", {"key_hash": "'short'"}),
+    ("ck_api_keys_scopes", "api_keys", {"scopes": "'trade,read'"}),
+    ("ck_api_keys_scopes", "api_keys", {"scopes": "''"}),
     ("ck_snapshots_journal_digest", "snapshots", {"journal_digest": "'short'"}),
     ("ck_snapshots_seal", "snapshots", {"seal": "'short'"}),
     ("ck_journal_seals_last_id", "journal_seals", {"last_id": "0"}),
@@ -217,6 +229,9 @@ TWICE: list[tuple[str, str, Row]] = [
     ("snapshot_chunks_pkey", "snapshot_chunks", {}),
     ("sessions_pkey", "sessions", {}),
     ("ended_tokens_pkey", "ended_tokens", {}),
+    ("api_keys_pkey", "api_keys", {"key_hash": "sha256('x')", "name": "'other'"}),
+    ("uq_api_keys_hash", "api_keys", {"id": f"'{UUID_2}'", "name": "'other'"}),
+    ("uq_api_keys_name", "api_keys", {"id": f"'{UUID_2}'", "key_hash": "sha256('x')"}),
     ("users_pkey", "users", {"username": "'ben'", "email": "'ben@example.com'"}),
     ("uq_users_username", "users", {"id": f"'{UUID_2}'", "email": "'ben@example.com'"}),
     ("uq_users_email", "users", {"id": f"'{UUID_2}'", "username": "'ben'"}),
@@ -341,7 +356,7 @@ async def test_only_users_and_what_is_theirs_have_triggers(connection: Connectio
     rows = await connection.fetch(
         "SELECT tgrelid::regclass::text AS place FROM pg_trigger WHERE NOT tgisinternal"
     )
-    assert {row["place"] for row in rows} == {"users", "sessions", "ended_tokens"}
+    assert {row["place"] for row in rows} == {"users", "sessions", "ended_tokens", "api_keys"}
 
 
 async def test_a_changed_user_has_a_new_time(connection: Connection) -> None:
