@@ -83,6 +83,8 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
     netting: Netting | None
     repeated: bool = False
     """Asked for before under the same client_order_id: nothing happened now."""
+    self_trade_cancelled: tuple[str, ...] = ()
+    """The orders of the same owner that gave way to it, in their order."""
 
 
 class Replaced(msgspec.Struct, frozen=True, gc=False):
@@ -90,6 +92,7 @@ class Replaced(msgspec.Struct, frozen=True, gc=False):
     new: OrderNow
     netting: Netting | None
     repeated: bool = False
+    self_trade_cancelled: tuple[str, ...] = ()
 
 
 class Cancelled(msgspec.Struct, frozen=True, gc=False):

@@ -181,7 +181,7 @@ def fill(state: State, fact: Fact, event: Fill) -> None:
 
 
 def close(order: Order, reason: CancelReason, at: int) -> None:
-    assert order.frozen > 0, f"{order.id} is {order.status}"
+    assert order.is_live, f"{order.id} is {order.status}"
     if order.terms.time_in_force in RESTING_KINDS:
         order.market.leave(order)
         order.market.book_changed(at)

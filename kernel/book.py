@@ -164,6 +164,17 @@ class Book(Generic[Order]):
                 return bids.first[price]
         return None
 
+    def crossing(self, is_bid: bool, price: int) -> Iterator[Order]:
+        """Everybody an order at this price could meet: best price first, and there who came first."""
+        half = self.asks if is_bid else self.bids
+        mask = half.mask
+        while mask:
+            best = lowest(mask) if is_bid else highest(mask)
+            if best > price if is_bid else best < price:
+                return
+            yield from half.queue(best)
+            mask ^= 1 << best
+
     def depth(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Bids from the highest price down, asks from the lowest up, as (price, total quantity)."""
         bids, asks = self.bids, self.asks

@@ -9,6 +9,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from kernel.answers import AllCancelled, Answer, BatchCancelled, Netting, Refusal, Unfinished
+from kernel.checks import check_fence
 from kernel.codes import (
     PAIR_CENTS,
     CancelReason,
@@ -21,7 +22,7 @@ from kernel.codes import (
 from kernel.commands import BatchCancel, CancelAll, CancelledSoFar, FireGuard
 from kernel.draft import Draft
 from kernel.events import NettingExecuted
-from kernel.orders import cancel, check_fence
+from kernel.orders import cancel
 from kernel.refusals import account_not_found, amm_only, market_not_found, market_not_open
 from kernel.state import Market, Order
 

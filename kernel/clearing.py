@@ -15,6 +15,7 @@ from kernel.events import NettingExecuted, OrderMatched, OrderPartiallyFilled, T
 from kernel.ids import snowflake
 from kernel.money import post
 from kernel.state import Market, Order, Position
+from kernel.walk import capped_cost
 
 SCENARIOS: Final = {
     (BookType.NATIVE_BUY, BookType.SYNTHETIC_SELL): TradeScenario.MINT,
@@ -50,7 +51,13 @@ class Leg:
     def release(self) -> None:
         """Set free what backed the filled part: `frozen = need(remaining)` always, never a running sum."""
         order = self.order
-        frozen = order.need(order.remaining) if order.remaining else 0
+        if order.terms.max_cost_cents is None:
+            frozen = order.need(order.remaining) if order.remaining else 0
+        else:  # it set aside just what its meetings cost
+            before = order.remaining + self.quantity
+            frozen = order.frozen - capped_cost(
+                order.market, order.terms.price, self.value, before, self.quantity
+            )
         self.released = order.frozen - frozen
         assert self.released > 0, f"{order.id}: {self.quantity} filled, {self.released} set free"
         order.frozen = frozen
@@ -139,11 +146,10 @@ def change_pairs(draft: Draft, market: Market, pairs: int, entry_type: LedgerEnt
     post(draft, draft.state.reserve_account, entry_type, PAIR_CENTS * pairs)
 
 
-def fill(draft: Draft, maker: Order, taker: Order) -> None:
-    """One meeting, cleared: at the maker's price, for what both still want."""
+def fill(draft: Draft, maker: Order, taker: Order, quantity: int) -> None:
+    """One meeting, cleared: at the maker's price."""
     market = maker.market
     price = maker.book_price
-    quantity = min(maker.remaining, taker.remaining)
     made = Leg(maker, price, quantity, market.terms.maker_fee_bps)
     took = Leg(taker, price, quantity, market.terms.taker_fee_bps)
     buy, sell = (made, took) if maker.is_bid else (took, made)

@@ -15,9 +15,11 @@ from kernel.answers import (
     Refusal,
 )
 from kernel.breaker import trip_unsound
+from kernel.checks import check_fence, check_wish
 from kernel.clearing import fill, net
 from kernel.codes import (
     PAIR_CENTS,
+    RESTING_KINDS,
     BookType,
     CancelReason,
     Code,
@@ -26,33 +28,32 @@ from kernel.codes import (
     LedgerEntryType,
     MarketStatus,
     OrderStatus,
+    SelfTradeMode,
     Side,
     TimeInForce,
 )
 from kernel.commands import (
     CancelByClientId,
     CancelOrder,
-    OrderTerms,
     OrderWish,
     PlaceOrder,
 )
 from kernel.draft import Draft
 from kernel.events import NettingExecuted, OrderAccepted, OrderCancelled, OrderExpired
 from kernel.ids import uuid7
-from kernel.limits import VOLUME_MAX
 from kernel.modes import check_mode
 from kernel.money import post
 from kernel.refusals import (
-    account_not_found,
-    insufficient_balance,
-    insufficient_shares,
     market_not_found,
     market_not_open,
 )
-from kernel.state import Account, Market, Order, needed
+from kernel.state import Account, Market, Order
+from kernel.walk import affordable
 
 YES, BUY, SELL = Side.YES, Direction.BUY, Direction.SELL
-IOC = TimeInForce.IOC
+IOC, FOK = TimeInForce.IOC, TimeInForce.FOK
+REJECT, CANCEL_MAKER = SelfTradeMode.REJECT, SelfTradeMode.CANCEL_MAKER
+CANCEL_TAKER = SelfTradeMode.CANCEL_TAKER
 CANCELLED = OrderStatus.CANCELLED
 MARKET_RESOLVED, USER_CANCELLED = CancelReason.MARKET_RESOLVED, CancelReason.USER_CANCELLED
 DRAFT, HALTED = MarketStatus.DRAFT, MarketStatus.HALTED
@@ -85,19 +86,20 @@ def place_order(draft: Draft, command: PlaceOrder) -> Answer | Refusal:
         return market_not_open(market)
     if not market.is_sound:
         return trip_unsound(draft, market)
-    refusal = (
-        check_mode(market, command.terms)
-        or check_terms(market, command.terms)
-        or check_owner(market, account, command.terms)
-        or check_backing(market, account, command)
-    )
-    if refusal is not None:
+    if (refusal := check_mode(market, command.terms)) is not None:
         return refusal
+    backing = check_wish(market, account, command)
+    if isinstance(backing, Refusal):
+        return backing
     assert account is not None
     # Nothing above has changed anything. Nothing below can refuse.
-    order = accept(draft, market, account, command)
+    order = accept(draft, market, account, command, backing)
     trade_and_rest(draft, order)
-    return Placed(order_now(order), netting_of(draft, account))
+    return Placed(
+        order_now(order),
+        netting_of(draft, account),
+        self_trade_cancelled=self_trade_cancelled(draft, order),
+    )
 
 
 def repeat_placement(earlier: Order, command: PlaceOrder) -> Answer | Refusal:
@@ -111,113 +113,29 @@ def same_request(order: Order, command: OrderWish) -> bool:
     return order.market.id == command.market_id and order.terms == command.terms
 
 
-# The checks
-
-
-def check_fence(account: Account, fence: int | None) -> Refusal | None:
-    """A sub-account obeys only who knows its newest fence; for other accounts there is none."""
-    if not account.is_escrow:
-        return None
-    if fence is None or fence < account.fence:
-        return Refusal(
-            Code.STALE_FENCE, f"Stale fence: the account's is {account.fence}, the command's {fence}"
-        )
-    return None
-
-
-def check_terms(market: Market, wished: OrderTerms) -> Refusal | None:
-    """Price, quantity and amount, against the limits the market was created with."""
-    terms = market.terms
-    price, quantity = wished.price, wished.quantity
-    low, high = terms.min_price_cents, terms.max_price_cents
-    if not (low <= price <= high and (wished.side is YES or low <= 100 - price <= high)):
-        return Refusal(Code.PRICE_OUT_OF_RANGE, f"Price out of range: {price}, allowed {low} to {high}")
-    if not 1 <= quantity <= terms.max_order_quantity:
-        return Refusal(
-            Code.LIMIT_EXCEEDED, f"Quantity out of range: {quantity}, allowed 1 to {terms.max_order_quantity}"
-        )
-    if price * quantity > terms.max_order_amount_cents:
-        return Refusal(
-            Code.LIMIT_EXCEEDED,
-            f"Order amount too large: {price * quantity} cents, allowed {terms.max_order_amount_cents}",
-        )
-    return None
-
-
-def check_owner(
-    market: Market, account: Account | None, terms: OrderTerms, *, without: Order | None = None
-) -> Refusal | None:
-    """Position limit and self-trade, over all accounts of the beneficial owner.
-
-    The AMM is exempt from both: its volumes need only fit the tables. `without` is an order of the account
-    that is about to leave the book.
-    """
-    if account is None:
-        return None
-    is_yes = terms.side is YES
-    opens = terms.direction is BUY
-    positions = market.owners.get(account.owner_id, ())
-    if opens:
-        exposed = 0
-        for position in positions:
-            holding = position.yes if is_yes else position.no
-            exposed += holding.volume + holding.opening
-        if without is not None and without.opens and without.terms.side is terms.side:
-            exposed -= without.remaining
-        limit = VOLUME_MAX if account.is_amm else market.terms.max_position_per_user
-        if exposed + terms.quantity > limit:
-            return Refusal(
-                Code.LIMIT_EXCEEDED,
-                f"Position limit: {exposed} held or on order, {terms.quantity} more, allowed {limit}",
-            )
-    if account.is_amm:
-        return None
-    book_price = terms.price if is_yes else PAIR_CENTS - terms.price
-    for position in positions:
-        if position.meets(is_yes == opens, book_price, without):
-            return Refusal(Code.SELF_TRADE, "Self-trade: the order would meet an order of the same owner")
-    return None
-
-
-def check_backing(
-    market: Market, account: Account | None, command: OrderWish, *, without: Order | None = None
-) -> Refusal | None:
-    """Enough available cash, or free shares, counting what `without` would set free."""
-    if account is None:
-        return account_not_found(command.user_id)
-    terms = command.terms
-    freed = without.frozen if without is not None else 0
-    if terms.direction is BUY:
-        required = needed(market, terms.price, terms.quantity)
-        available = account.available + (freed if without is not None and without.opens else 0)
-        return insufficient_balance(required, available) if required > available else None
-    position = market.positions.get(account.id)
-    free = position.holding(terms.side).free if position is not None else 0
-    if without is not None and not without.opens and without.terms.side is terms.side:
-        free += freed
-    return insufficient_shares(terms.side, terms.quantity, free) if terms.quantity > free else None
-
-
 # The change
 
 
 def accept(
-    draft: Draft, market: Market, account: Account, wish: OrderWish, replaces: str | None = None
+    draft: Draft,
+    market: Market,
+    account: Account,
+    wish: OrderWish,
+    frozen: int,
+    replaces: str | None = None,
 ) -> Order:
-    """The order comes to be, and what backs it is set aside."""
+    """The order comes to be, and what backs it is set aside: `frozen` cents, or shares."""
     state = draft.state
     terms = wish.terms
     side, direction, price, quantity = terms.side, terms.direction, terms.price, terms.quantity
     position = market.position(account)
     if direction is BUY:
-        frozen = needed(market, price, quantity)
         asset_type = FUNDS
         positions = []
         post(draft, account, FREEZE, -frozen, frozen=frozen)
     else:
-        frozen = quantity
         asset_type = YES_SHARES if side is YES else NO_SHARES
-        position.holding(side).pending_sell += quantity
+        position.holding(side).pending_sell += frozen
         position.updated_at = draft.at
         positions = [position.after()]
     state.order_ids.step(draft.at)
@@ -252,22 +170,52 @@ def accept(
 
 def trade_and_rest(draft: Draft, order: Order) -> None:
     """Meet whoever waits at an acceptable price; what is left rests, or expires at once."""
-    market = order.market
-    while order.remaining and (maker := market.book.next_maker(order)) is not None:
-        fill(draft, maker, order)
-    if order.remaining == 0:
+    market, terms = order.market, order.terms
+    if terms.self_trade_mode is REJECT and terms.max_cost_cents is None:
+        while order.remaining and (maker := market.book.next_maker(order)) is not None:
+            fill(draft, maker, order, min(maker.remaining, order.remaining))
+    else:
+        trade_with_care(draft, order)
+    if order.remaining == 0 or not order.is_live:
         return
-    if order.terms.time_in_force is IOC:
+    if terms.time_in_force is IOC:
         expire(draft, order)
     else:
+        assert terms.time_in_force is not FOK
         market.rest(order)
         market.book_changed(draft.at)
+
+
+def trade_with_care(draft: Draft, order: Order) -> None:
+    """The same for an order that gives way to its owner's others, or has them give way, or has a cap.
+
+    It does what the walk says. The walk was judged before: of a cap, what is frozen is what is left.
+    """
+    market, terms = order.market, order.terms
+    owner = None if order.account.is_amm else order.account.owner_id
+    while order.remaining and (maker := market.book.next_maker(order)) is not None:
+        if maker.account.owner_id == owner:
+            if terms.self_trade_mode is CANCEL_TAKER:
+                if terms.time_in_force in RESTING_KINDS:  # it could have rested: replay has it rest
+                    market.book_changed(draft.at)
+                end(draft, order, CancelReason.SELF_TRADE)
+                return
+            cancel(draft, maker, CancelReason.SELF_TRADE)
+            continue
+        wanted = taken = min(maker.remaining, order.remaining)
+        if terms.max_cost_cents is not None:
+            taken, _ = affordable(market, terms, maker.book_price, order.remaining, wanted, order.frozen)
+            if taken == 0:
+                return
+        fill(draft, maker, order, taken)
+        if taken < wanted:
+            return
 
 
 def give_back(draft: Draft, order: Order, reason: CancelReason) -> int:
     """The order is final, and what backed the rest of it is available again; returns how much that is."""
     released = order.frozen
-    assert released > 0
+    assert released > 0 or order.terms.max_cost_cents is not None
     if order.opens:
         post(draft, order.account, UNFREEZE, released, frozen=-released)
     else:
@@ -303,9 +251,14 @@ def expire(draft: Draft, order: Order) -> None:
 
 def cancel(draft: Draft, order: Order, reason: CancelReason) -> int:
     """A live order leaves the book; returns what it releases."""
+    order.market.leave(order)
+    order.market.book_changed(draft.at)
+    return end(draft, order, reason)
+
+
+def end(draft: Draft, order: Order, reason: CancelReason) -> int:
+    """A live order that rests no more, or never did, is cancelled; returns what it releases."""
     market = order.market
-    market.leave(order)
-    market.book_changed(draft.at)
     released = give_back(draft, order, reason)
     if reason is MARKET_RESOLVED:
         market.count_resolution_cancel(order.opens, released)
@@ -375,6 +328,19 @@ def netting_of(draft: Draft, account: Account) -> Netting | None:
         if type(fact.event) is NettingExecuted and fact.event.user_id == account.id:
             pairs += fact.event.quantity
     return Netting(pairs, PAIR_CENTS * pairs) if pairs else None
+
+
+def self_trade_cancelled(draft: Draft, taker: Order) -> tuple[str, ...]:
+    """The orders of its owner that gave way to an order, in their order."""
+    if taker.terms.self_trade_mode is not CANCEL_MAKER:
+        return ()
+    return tuple(
+        fact.event.order_id
+        for fact in draft.facts
+        if type(fact.event) is OrderCancelled
+        and fact.event.cancel_reason is CancelReason.SELF_TRADE
+        and fact.id > taker.accepted_seq
+    )
 
 
 def order_now(order: Order) -> OrderNow:

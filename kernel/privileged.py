@@ -6,6 +6,7 @@ from kernel.accounts import check_money, pay_in
 from kernel.answers import AmmRunning, AmmStoppedNow, Answer, Burned, MarketIs, Minted, Refusal, Unfinished
 from kernel.breaker import trip_unsound
 from kernel.cancelling import cancel_some
+from kernel.checks import check_fence
 from kernel.clearing import change_pairs
 from kernel.codes import (
     AMM_ID,
@@ -28,7 +29,6 @@ from kernel.events import AmmStarted, AmmStopped, AuditTrade, MarketAmmAuthorize
 from kernel.ids import snowflake, uuid7
 from kernel.limits import BUDGET_MAX, MINT_MAX, START_KEY_PREFIX, VOLUME_MAX
 from kernel.money import post
-from kernel.orders import check_fence
 from kernel.proposals import confirm, wait_for_second
 from kernel.refusals import (
     amm_only,

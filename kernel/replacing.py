@@ -2,6 +2,7 @@
 
 from kernel.answers import Answer, Refusal, Replaced
 from kernel.breaker import trip_unsound
+from kernel.checks import check_fence, check_wish
 from kernel.codes import CancelReason, Code, OrderStatus
 from kernel.commands import ReplaceOrder
 from kernel.draft import Draft
@@ -9,14 +10,11 @@ from kernel.modes import check_mode
 from kernel.orders import (
     accept,
     cancel,
-    check_backing,
-    check_fence,
-    check_owner,
-    check_terms,
     client_order_id_used,
     netting_of,
     order_now,
     same_request,
+    self_trade_cancelled,
     trade_and_rest,
 )
 from kernel.refusals import amm_only, market_not_open
@@ -56,18 +54,19 @@ def replace_order(draft: Draft, command: ReplaceOrder) -> Answer | Refusal:
             f"Old order is in {market.id}, the new one is for {command.market_id}",
             {"old_market_id": market.id, "new_market_id": command.market_id},
         )
-    refusal = (
-        check_terms(market, command.terms)
-        or check_owner(market, account, command.terms, without=old)
-        or check_backing(market, account, command, without=old)
-    )
-    if refusal is not None:
-        return refusal
+    backing = check_wish(market, account, command, without=old)
+    if isinstance(backing, Refusal):
+        return backing
     # Nothing above has changed anything. Nothing below can refuse.
     cancel(draft, old, CancelReason.REPLACED)
-    order = accept(draft, market, account, command, replaces=old.id)
+    order = accept(draft, market, account, command, backing, replaces=old.id)
     trade_and_rest(draft, order)
-    return Replaced(order_now(old), order_now(order), netting_of(draft, account))
+    return Replaced(
+        order_now(old),
+        order_now(order),
+        netting_of(draft, account),
+        self_trade_cancelled=self_trade_cancelled(draft, order),
+    )
 
 
 def check_replaced(account: Account, old: Order | None, command: ReplaceOrder, at: int) -> Refusal | None:

@@ -186,7 +186,12 @@ def outcome(decided: Outcome, *, display: bool = True) -> tuple[int, msgspec.Str
 def placed(
     answer: Placed, trades: list[responses.OrderTradeShape], *, display: bool = True
 ) -> responses.PlacedShape:
-    return responses.PlacedShape(order(answer.order), trades, netting(answer.netting, display=display))
+    return responses.PlacedShape(
+        order(answer.order),
+        trades,
+        netting(answer.netting, display=display),
+        list(answer.self_trade_cancelled) or UNSET,
+    )
 
 
 def replaced(
@@ -201,6 +206,7 @@ def replaced(
         aliased_order(answer.new),
         trades,
         netting(answer.netting, display=display),
+        list(answer.self_trade_cancelled) or UNSET,
     )
 
 

@@ -17,7 +17,16 @@ from adapters.runtime.clock import Clock
 from adapters.runtime.times import to_microseconds
 from adapters.wire.scopes import Scope
 from kernel import bounds, commands
-from kernel.codes import CancelScope, Direction, MarketStatus, Side, StopMode, TimeInForce, TradingMode
+from kernel.codes import (
+    CancelScope,
+    Direction,
+    MarketStatus,
+    SelfTradeMode,
+    Side,
+    StopMode,
+    TimeInForce,
+    TradingMode,
+)
 from kernel.limits import (
     BUDGET_MAX,
     CATEGORY_MAX,
@@ -199,11 +208,21 @@ class PlaceBody(msgspec.Struct, frozen=True, kw_only=True):
     price_cents: Int64
     quantity: Int64
     time_in_force: TimeInForce | None = None
-    """GTC (default) or IOC."""
+    """GTC (default), IOC or FOK."""
+    post_only: bool | None = None
+    """Refuse it rather than let it take."""
+    max_cost_cents: Int64 | None = None
+    """The most it may cost, fees included; for a BUY with IOC or FOK."""
+    self_trade_mode: SelfTradeMode | None = None
+    """Where it would meet an order of the same owner: REJECT it (default), CANCEL_MAKER, or CANCEL_TAKER."""
 
     def __post_init__(self) -> None:
-        if self.time_in_force in (TimeInForce.FOK, TimeInForce.GTD):
-            raise ValueError("time_in_force: must be GTC or IOC")
+        if self.time_in_force is TimeInForce.GTD:
+            raise ValueError("time_in_force: must be GTC, IOC or FOK")
+        if (self.post_only or self.max_cost_cents is not None) and (
+            trouble := bounds.misfit(self.terms)
+        ) is not None:
+            raise ValueError(": ".join(trouble))
 
     @property
     def terms(self) -> commands.OrderTerms:
@@ -213,6 +232,9 @@ class PlaceBody(msgspec.Struct, frozen=True, kw_only=True):
             self.price_cents,
             self.quantity,
             self.time_in_force or TimeInForce.GTC,
+            post_only=self.post_only is True,
+            max_cost_cents=self.max_cost_cents,
+            self_trade_mode=self.self_trade_mode or SelfTradeMode.REJECT,
         )
 
     def to_command(self, user_id: str, clock: Clock) -> commands.PlaceOrder:

@@ -7,7 +7,7 @@ leaves them out, which is what UNSET does to a member.
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from kernel.codes import (
     BookType,
@@ -100,6 +100,8 @@ class PlacedShape(Shape, frozen=True):
     order: OrderShape
     trades: list[OrderTradeShape]
     netting_result: NettingShape | None
+    self_trade_cancelled: list[Id] | UnsetType = UNSET
+    """Own orders that gave way to this one, in their order; absent if there are none."""
 
 
 class OrderAndTradesShape(Shape, frozen=True):
@@ -124,6 +126,8 @@ class ReplacedShape(Shape, frozen=True):
     new_order: AliasedOrderShape
     trades: list[OrderTradeShape]
     netting_result: NettingShape | None
+    self_trade_cancelled: list[Id] | UnsetType = UNSET
+    """Own orders that gave way to the new one, in their order; absent if there are none."""
 
 
 class BatchCancelledShape(Shape, frozen=True):

@@ -182,6 +182,56 @@ def test_an_own_order_is_not_met(the_venue: Venue) -> None:
     assert ann.place(market, "BUY NO 10 @39").status == 201
 
 
+def test_an_order_says_what_gives_way_and_is_told_what_did(the_venue: Venue) -> None:
+    """The same when it is asked for again; without any, the member is not there."""
+    market, ann = the_venue.market(), the_venue.user(100_000)
+    first = ann.placed(market, "BUY YES 10 @60")["order"]["id"]
+    taken = ann.placed(market, "BUY NO 10 @40", client_order_id="n", self_trade_mode="CANCEL_MAKER")
+    assert taken["self_trade_cancelled"] == [first]
+    assert taken["order"]["self_trade_mode"] == "CANCEL_MAKER"
+    assert ann.data(f"/orders/{first}")["order"]["cancel_reason"] == "SELF_TRADE"
+    again = ann.place(market, "BUY NO 10 @40", client_order_id="n", self_trade_mode="CANCEL_MAKER")
+    assert (again.status, "self_trade_cancelled" in again.data) == (200, False)
+    assert ann.place(market, "BUY NO 10 @40", client_order_id="n").verdict == (409, 4005)
+    gone = ann.placed(market, "BUY YES 10 @60", self_trade_mode="CANCEL_TAKER")["order"]
+    assert (gone["status"], gone["cancel_reason"], gone["frozen_amount"]) == ("CANCELLED", "SELF_TRADE", 0)
+
+
+def test_what_an_order_asks_of_its_meetings_is_asked_over_http(the_venue: Venue) -> None:
+    market, ann, ben = the_venue.market(), the_venue.user(100_000), the_venue.user(100_000)
+    ann.placed(market, "BUY NO 40 @48", post_only=True)
+    refused = ben.place(market, "BUY YES 41 @52", time_in_force="FOK")
+    assert (refused.verdict, refused.data) == ((422, 4008), {"fillable_quantity": 40})
+    refused = ben.place(market, "BUY YES 1 @52", post_only=True)
+    assert (refused.verdict, refused.data) == ((422, 4007), {"best_price_cents": 52})
+    data = ben.placed(market, "BUY YES 40 @99", time_in_force="IOC", max_cost_cents=1000)
+    assert (data["order"]["filled_quantity"], data["order"]["max_cost_cents"]) == (19, 1000)
+    assert ben.data("/account/balance")["available_balance_cents"] == 100_000 - 19 * 52 - 2
+    assert ben.data("/orders")["items"] == [data["order"]]
+
+
+@pytest.mark.parametrize(
+    ("members", "field"),
+    [
+        ({"post_only": True, "time_in_force": "IOC"}, "post_only"),
+        ({"post_only": "yes"}, "post_only"),
+        ({"max_cost_cents": 100}, "max_cost_cents"),
+        ({"max_cost_cents": 2**63, "time_in_force": "IOC"}, "max_cost_cents"),
+        ({"max_cost_cents": 100, "time_in_force": "IOC", "direction": "SELL"}, "max_cost_cents"),
+        ({"self_trade_mode": "BOTH"}, "self_trade_mode"),
+        ({"time_in_force": "DAY"}, "time_in_force"),
+    ],
+)
+def test_what_does_not_go_together_is_malformed(
+    the_venue: Venue, members: dict[str, object], field: str
+) -> None:
+    market, ann = the_venue.market(), the_venue.user(100)
+    order = {"client_order_id": "x", "market_id": market, "side": "YES", "price_cents": 50, "quantity": 1}
+    answer = ann.post("/orders", **order | {"direction": "BUY"} | members)
+    assert answer.verdict == (400, 9004)
+    assert [error["field"] for error in answer.data["errors"]] == [field]
+
+
 def test_a_market_that_does_not_trade_takes_no_orders(the_venue: Venue) -> None:
     ann = the_venue.user(100_000)
     assert ann.place("no such market", "BUY YES 1 @50").verdict == (404, 3001)
@@ -212,7 +262,7 @@ MALFORMED: list[tuple[str, tuple[object, ...]]] = [
     ("quantity", (1.0, "1", False, None, {}, -(2**63) - 1)),
     ("side", ("yes", "", "BOTH", 1, None)),
     ("direction", ("buy", "HOLD", 0, None)),
-    ("time_in_force", ("FOK", "gtc", 1)),
+    ("time_in_force", ("DAY", "gtc", 1)),
     ("client_order_id", ("", "with space", "a" * 65, "é", "tab\t", "end\n", 7, None)),
     ("market_id", ("", "m" * 65, 7, None)),
 ]

@@ -12,6 +12,7 @@ from kernel.codes import (
     Direction,
     MarketStatus,
     ReferenceType,
+    SelfTradeMode,
     Side,
     StopMode,
     TimeInForce,
@@ -67,6 +68,9 @@ def place(market: "Trading", words: dict[str, str]) -> AnyCommand:
         client_order_id=words.get("name"),
         market_id=words.get("market", "M"),
         time_in_force=TimeInForce(words.get("tif", "GTC")),
+        post_only="post" in words,
+        max_cost_cents=int(words["cap"]) if "cap" in words else None,
+        self_trade_mode=SelfTradeMode(words.get("mode", "REJECT")),
         fence=fence(words),
     )
 
@@ -216,7 +220,8 @@ def resolve(market: "Trading", words: dict[str, str]) -> AnyCommand:
 WHO = r"(?P<who>[\w:]+)"
 ORDER = (
     r"(?P<quantity>-?\d+) (?P<side>YES|NO) at (?P<price>-?\d+)"
-    r"(?: (?P<tif>IOC|GTC))?(?: as (?P<name>\S+))?"
+    r"(?: (?P<tif>IOC|GTC|FOK))?(?: for at most (?P<cap>-?\d+))?(?P<post> post-only)?"
+    r"(?: (?P<mode>CANCEL_MAKER|CANCEL_TAKER))?(?: as (?P<name>\S+))?"
 )
 TAKER = r"(?P<to>[\w:]+)"
 KIND = r"(?: for (?P<kind>[A-Z_]+))?"

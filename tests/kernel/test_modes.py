@@ -60,6 +60,7 @@ TAKEN = None
     ("line", "post_only", "cancel_only"),
     [
         ("ben buys 1 YES at 45", TAKEN, Code.NOT_IN_THIS_MODE),
+        ("ben buys 1 YES at 53", Code.NOT_IN_THIS_MODE, Code.NOT_IN_THIS_MODE),
         ("ben buys 1 YES at 45 IOC", Code.NOT_IN_THIS_MODE, Code.NOT_IN_THIS_MODE),
         ("AMM sells 1 YES at 60", TAKEN, Code.NOT_IN_THIS_MODE),
         ("AMM replaces q, selling 50 YES at 53", TAKEN, Code.NOT_IN_THIS_MODE),

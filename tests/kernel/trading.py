@@ -9,7 +9,7 @@ the facts, written as JSON and read back, bring a replica to the same digest, a 
 digest, and a refusal left everything as it was.
 """
 
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -199,6 +199,7 @@ class Trading:
         market_id: str = "M",
         time_in_force: TimeInForce = TimeInForce.GTC,
         fence: int | None = None,
+        **more: Any,
     ) -> PlaceOrder:
         """A placement, spelled out: for the prices and quantities that no line would speak of."""
         self.nonce += 1
@@ -207,7 +208,7 @@ class Trading:
             user_id=user(name),
             client_order_id=client_order_id or f"{name}-{self.nonce}",
             market_id=market_id,
-            terms=OrderTerms(side, direction, price, quantity, time_in_force),
+            terms=OrderTerms(side, direction, price, quantity, time_in_force, **more),
             nonce=self.nonce,
             fence=fence,
         )

@@ -89,6 +89,8 @@ def check_takes_nothing(world: World, taker: Arriving, *, post_only: bool) -> No
     makers = crossing(world, taker)
     if makers and post_only:
         raise Refused(4007, {"best_price_cents": makers[0].book_price})
+    if makers and taker.market.trading_mode == "POST_ONLY":
+        raise Refused(3008, {"trading_mode": "POST_ONLY"})
 
 
 def check_money(world: World, amount: int) -> None:

@@ -26,25 +26,30 @@ from tests.kernel.reference.world import World
 Answer = dict[str, Any]
 
 
+REPEATED = {"netting": None, "repeated": True, "self_trade_cancelled": ()}
+"""What happened when it was asked for first is not told again."""
+
+
 def place(world: World, wish: PlaceOrder) -> Answer:
     check_fence(world, wish.user_id, wish.fence)
     known = world.order_named(wish.user_id, wish.client_order_id)
     if known is not None:
         if not is_same_request(known, wish):
             raise Refused(4005)
-        return {"kind": "Placed", "order": known.row(), "netting": None, "repeated": True}
+        return {"kind": "Placed", "order": known.row(), **REPEATED}
     market = public_market(world, wish.market_id)
     check_open(world, market)
     check_mode(market, wish.terms.time_in_force)
     check_wish(world, market, wish, leaving=None)
     first = len(world.facts)
     order = accept(world, market, wish, replaces=None)
-    trade_and_rest(world, order)
+    gave_way = trade_and_rest(world, order)
     return {
         "kind": "Placed",
         "order": order.row(),
         "netting": netting_result(world, wish.user_id, first),
         "repeated": False,
+        "self_trade_cancelled": tuple(gave_way),
     }
 
 
@@ -92,8 +97,7 @@ def replace(world: World, wish: ReplaceOrder) -> Answer:
             "kind": "Replaced",
             "old": replaced.row(),
             "new": known.row(),
-            "netting": None,
-            "repeated": True,
+            **REPEATED,
         }
     old = world.order(wish.old_order_id)
     if old is None:
@@ -118,13 +122,14 @@ def replace(world: World, wish: ReplaceOrder) -> Answer:
     first = len(world.facts)
     cancel(world, old, "REPLACED")
     new = accept(world, market, wish, replaces=old.order_id)
-    trade_and_rest(world, new)
+    gave_way = trade_and_rest(world, new)
     return {
         "kind": "Replaced",
         "old": old.row(),
         "new": new.row(),
         "netting": netting_result(world, wish.user_id, first),
         "repeated": False,
+        "self_trade_cancelled": tuple(gave_way),
     }
 
 

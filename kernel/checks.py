@@ -1,0 +1,168 @@
+"""What an order must be, before it is accepted: each check by itself, and all of them in their order.
+
+They change nothing. What they need to know of the order's meetings they have from the walk.
+"""
+
+from kernel.answers import Refusal
+from kernel.codes import Code, Direction, SelfTradeMode, Side, TimeInForce, TradingMode
+from kernel.commands import OrderTerms, OrderWish
+from kernel.limits import VOLUME_MAX
+from kernel.refusals import account_not_found, insufficient_balance, insufficient_shares, not_in_this_mode
+from kernel.state import Account, Market, Order, needed
+from kernel.walk import Meeting, best_crossing, book_price, is_bid, walk
+
+YES, BUY = Side.YES, Direction.BUY
+FOK = TimeInForce.FOK
+REJECT = SelfTradeMode.REJECT
+POST_ONLY = TradingMode.POST_ONLY
+
+
+def check_fence(account: Account, fence: int | None) -> Refusal | None:
+    """A sub-account obeys only who knows its newest fence; for other accounts there is none."""
+    if not account.is_escrow:
+        return None
+    if fence is None or fence < account.fence:
+        return Refusal(
+            Code.STALE_FENCE, f"Stale fence: the account's is {account.fence}, the command's {fence}"
+        )
+    return None
+
+
+def check_wish(
+    market: Market, account: Account | None, wish: OrderWish, *, without: Order | None = None
+) -> Refusal | int:
+    """All that follow, in their order. Without a refusal, what the order sets aside: cents, or shares.
+
+    `without` is an order of the same account that is about to leave the book.
+    """
+    terms = wish.terms
+    if (refusal := check_terms(market, terms)) is not None:
+        return refusal
+    if account is not None:
+        refusal = check_position(market, account, terms, without) or check_self_trade(
+            market, account, terms, without
+        )
+    if refusal is None and (terms.post_only or market.trading_mode is POST_ONLY):
+        refusal = check_post_only(market, terms, without)
+    if refusal is not None:
+        return refusal
+    meetings: list[Meeting] = []
+    if terms.time_in_force is FOK or terms.max_cost_cents is not None:
+        meetings = walk(market, account, terms, terms.quantity, without=without)
+        if terms.time_in_force is FOK and (refusal := check_fillable(terms, meetings)) is not None:
+            return refusal
+    backing = sum(meeting.cost for meeting in meetings) if terms.max_cost_cents is not None else None
+    if backing is None:
+        opens = terms.direction is BUY
+        backing = needed(market, terms.price, terms.quantity) if opens else terms.quantity
+    return check_backing(market, account, wish, backing, without) or backing
+
+
+def check_terms(market: Market, wished: OrderTerms) -> Refusal | None:
+    """Price, quantity and amount, against the limits the market was created with."""
+    terms = market.terms
+    price, quantity = wished.price, wished.quantity
+    low, high = terms.min_price_cents, terms.max_price_cents
+    if not (low <= price <= high and (wished.side is YES or low <= 100 - price <= high)):
+        return Refusal(Code.PRICE_OUT_OF_RANGE, f"Price out of range: {price}, allowed {low} to {high}")
+    if not 1 <= quantity <= terms.max_order_quantity:
+        return Refusal(
+            Code.LIMIT_EXCEEDED, f"Quantity out of range: {quantity}, allowed 1 to {terms.max_order_quantity}"
+        )
+    amount = price * quantity
+    if (cap := wished.max_cost_cents) is not None:
+        if cap < 1:
+            return Refusal(Code.LIMIT_EXCEEDED, f"Greatest cost out of range: {cap}, allowed 1 or more")
+        amount = min(amount, cap)
+    if amount > terms.max_order_amount_cents:
+        return Refusal(
+            Code.LIMIT_EXCEEDED,
+            f"Order amount too large: {amount} cents, allowed {terms.max_order_amount_cents}",
+        )
+    return None
+
+
+def check_position(
+    market: Market, account: Account, terms: OrderTerms, without: Order | None = None
+) -> Refusal | None:
+    """The position limit, over all accounts of the beneficial owner.
+
+    The AMM is exempt: its volumes need only fit the tables.
+    """
+    if terms.direction is not BUY:
+        return None
+    is_yes = terms.side is YES
+    exposed = 0
+    for position in market.owners.get(account.owner_id, ()):
+        holding = position.yes if is_yes else position.no
+        exposed += holding.volume + holding.opening
+    if without is not None and without.opens and without.terms.side is terms.side:
+        exposed -= without.remaining
+    limit = VOLUME_MAX if account.is_amm else market.terms.max_position_per_user
+    if exposed + terms.quantity > limit:
+        return Refusal(
+            Code.LIMIT_EXCEEDED,
+            f"Position limit: {exposed} held or on order, {terms.quantity} more, allowed {limit}",
+        )
+    return None
+
+
+def check_self_trade(
+    market: Market, account: Account, terms: OrderTerms, without: Order | None = None
+) -> Refusal | None:
+    """Whether it would meet an order of its beneficial owner, and did not say which gives way.
+
+    The AMM is exempt. It looks at the whole book, also where others stand in front.
+    """
+    if account.is_amm or terms.self_trade_mode is not REJECT:
+        return None
+    bid, price = is_bid(terms), book_price(terms)
+    for position in market.owners.get(account.owner_id, ()):
+        if position.meets(bid, price, without):
+            return Refusal(Code.SELF_TRADE, "Self-trade: the order would meet an order of the same owner")
+    return None
+
+
+def check_post_only(market: Market, terms: OrderTerms, without: Order | None = None) -> Refusal | None:
+    """It may only add to the book, by its own word or by the market's mode: it must take nobody, its owner
+    included."""
+    best = best_crossing(market, terms, without)
+    if best is None:
+        return None
+    if not terms.post_only:
+        return not_in_this_mode(market)
+    return Refusal(
+        Code.POST_ONLY_WOULD_TAKE,
+        f"Post-only order would take: the best price of the other side is {best}",
+        {"best_price_cents": best},
+    )
+
+
+def check_fillable(terms: OrderTerms, meetings: list[Meeting]) -> Refusal | None:
+    """All of it at once, or nothing."""
+    fillable = sum(meeting.quantity for meeting in meetings)
+    if fillable == terms.quantity:
+        return None
+    return Refusal(
+        Code.NOT_FILLABLE,
+        f"Fill-or-kill order cannot be filled: {fillable} of {terms.quantity} shares",
+        {"fillable_quantity": fillable},
+    )
+
+
+def check_backing(
+    market: Market, account: Account | None, wish: OrderWish, backing: int, without: Order | None = None
+) -> Refusal | None:
+    """So much available cash, or as many free shares, counting what `without` would set free."""
+    if account is None:
+        return account_not_found(wish.user_id)
+    side = wish.terms.side
+    freed = without.frozen if without is not None else 0
+    if wish.terms.direction is BUY:
+        available = account.available + (freed if without is not None and without.opens else 0)
+        return insufficient_balance(backing, available) if backing > available else None
+    position = market.positions.get(account.id)
+    free = position.holding(side).free if position is not None else 0
+    if without is not None and not without.opens and without.terms.side is side:
+        free += freed
+    return insufficient_shares(side, backing, free) if backing > free else None
