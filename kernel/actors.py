@@ -179,6 +179,9 @@ class Actors:
     def submit(self, commands: Sequence[AnyCommand], correlation_id: str = "") -> Request | None:
         """Have commands for one market decided back to back, after all that was submitted before.
 
+        Their time is that of this moment, by a clock that never runs backwards: so none is decided with an
+        earlier one than those ahead of it in the inbox, which is what deadlines rest on.
+
         None if the inbox is full, or the share of whoever sends the first of them. A caller that does not
         wait for the request can be a listener instead, and recognise the outcomes by the correlation id:
         listeners are told before those who wait.

@@ -94,7 +94,7 @@ def wish_out_of_bounds(command: OrderWish) -> Refusal | None:
         or terms.group_id is not None
     ) and (refusal := terms_out_of_bounds(terms)) is not None:
         return refusal
-    return None if command.fence is None else fence_out_of_bounds(command)
+    return None if command.fence is None and command.valid_until is None else additions_out_of_bounds(command)
 
 
 def terms_out_of_bounds(terms: OrderTerms) -> Refusal | None:
@@ -118,18 +118,20 @@ def misfit(terms: OrderTerms) -> tuple[str, str] | None:
     return None
 
 
-def fence_out_of_bounds(
+def additions_out_of_bounds(
     command: OrderWish | CancelOrder | CancelByClientId | BatchCancel,
 ) -> Refusal | None:
-    if command.fence is None or (problem := integer(command.fence)) is None:
-        return None
-    return malformed("fence", problem)
+    """What only some of these commands carry."""
+    for member, value in (("fence", command.fence), ("valid_until", command.valid_until)):
+        if value is not None and (problem := integer(value)) is not None:
+            return malformed(member, problem)
+    return None
 
 
 def batch_out_of_bounds(command: BatchCancel) -> Refusal | None:
     if command.so_far is not None and (problem := sums(command.so_far)) is not None:
         return malformed("so_far", problem)
-    return fence_out_of_bounds(command)
+    return additions_out_of_bounds(command)
 
 
 def market_out_of_bounds(command: CreateMarket) -> Refusal | None:
@@ -263,6 +265,7 @@ MEMBERS: Final[dict[str, Check]] = {
     **dict.fromkeys(("by", "reason", "resolution_note"), words),
     **dict.fromkeys(("amount", "quantity", "price", "initial_budget", "initial_price"), integer),
     **dict.fromkeys(("fence", "grace_ms", "last_id", "sound_after", "yes", "no", "costs"), integer),
+    "valid_until": integer,
     "so_far": sums,
     "nonce": nonce,
     **dict.fromkeys(("config_override", "context"), free_form),
@@ -304,8 +307,8 @@ OUT_OF_BOUNDS: Final[dict[type[Command], Callable[[Any], Refusal | None]]] = {
     **dict.fromkeys(CHECKS, checked),
     PlaceOrder: wish_out_of_bounds,
     ReplaceOrder: wish_out_of_bounds,
-    CancelOrder: fence_out_of_bounds,
-    CancelByClientId: fence_out_of_bounds,
+    CancelOrder: additions_out_of_bounds,
+    CancelByClientId: additions_out_of_bounds,
     BatchCancel: batch_out_of_bounds,
     CreateMarket: market_out_of_bounds,
 }

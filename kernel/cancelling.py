@@ -20,6 +20,7 @@ from kernel.codes import (
     Side,
 )
 from kernel.commands import BatchCancel, CancelAll, CancelledSoFar, FireGuard
+from kernel.deadlines import check_deadline
 from kernel.draft import Draft
 from kernel.events import NettingExecuted
 from kernel.orders import cancel
@@ -35,6 +36,9 @@ def cancel_all(draft: Draft, command: CancelAll) -> Answer | Refusal:
     state = draft.state
     account = state.trader(command.user_id)
     if account is not None and (refusal := check_fence(account, command.fence)) is not None:
+        return refusal
+    # A later portion is part of what was begun in time.
+    if command.so_far is None and (refusal := check_deadline(command, draft.at)) is not None:
         return refusal
     market = state.markets.get(command.market_id)
     if market is None or market.status is DRAFT:
@@ -64,6 +68,9 @@ def batch_cancel(draft: Draft, command: BatchCancel) -> Answer | Refusal:
     if account is None or not (account.is_amm or account.is_escrow):
         return amm_only()
     if (refusal := check_fence(account, command.fence)) is not None:
+        return refusal
+    # A later portion is part of what was begun in time.
+    if command.so_far is None and (refusal := check_deadline(command, draft.at)) is not None:
         return refusal
     market = state.markets.get(command.market_id)
     if market is None or market.status is DRAFT:

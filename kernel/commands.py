@@ -62,6 +62,13 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", om
         return False
 
 
+class TimedCommand(Command, frozen=True, kw_only=True):
+    """One whose sender wants it decided in time, or not at all."""
+
+    valid_until: int | None = None
+    """No property of what it asks for: the same request may come again with another."""
+
+
 # Accounts
 
 
@@ -182,7 +189,7 @@ class OrderTerms(msgspec.Struct, frozen=True, gc=False):
     group_id: str | None = None
 
 
-class OrderWish(Command, frozen=True, kw_only=True):
+class OrderWish(TimedCommand, frozen=True, kw_only=True):
     """What placing and replacing share."""
 
     user_id: str
@@ -208,7 +215,7 @@ class ReplaceOrder(OrderWish, frozen=True, kw_only=True, tag="REPLACE_ORDER"):
         return self.old_order_id
 
 
-class CancelOrder(Command, frozen=True, kw_only=True, tag="CANCEL_ORDER"):
+class CancelOrder(TimedCommand, frozen=True, kw_only=True, tag="CANCEL_ORDER"):
     user_id: str
     order_id: str
     fence: int | None = None
@@ -218,7 +225,7 @@ class CancelOrder(Command, frozen=True, kw_only=True, tag="CANCEL_ORDER"):
         return self.order_id
 
 
-class CancelByClientId(Command, frozen=True, kw_only=True, tag="CANCEL_BY_CLIENT_ID"):
+class CancelByClientId(TimedCommand, frozen=True, kw_only=True, tag="CANCEL_BY_CLIENT_ID"):
     """Cancel by the name the user gave the order, within one market."""
 
     user_id: str
@@ -227,7 +234,7 @@ class CancelByClientId(Command, frozen=True, kw_only=True, tag="CANCEL_BY_CLIENT
     fence: int | None = None
 
 
-class BatchCancel(Command, frozen=True, kw_only=True, tag="BATCH_CANCEL"):
+class BatchCancel(TimedCommand, frozen=True, kw_only=True, tag="BATCH_CANCEL"):
     """Cancel every own order of one market that is in scope."""
 
     user_id: str
@@ -237,7 +244,7 @@ class BatchCancel(Command, frozen=True, kw_only=True, tag="BATCH_CANCEL"):
     so_far: CancelledSoFar | None = None
 
 
-class CancelAll(Command, frozen=True, kw_only=True, tag="CANCEL_ALL"):
+class CancelAll(TimedCommand, frozen=True, kw_only=True, tag="CANCEL_ALL"):
     """Cancel every own order of one market, or those of one side, of one direction, of one group."""
 
     user_id: str
@@ -252,7 +259,7 @@ class CancelAll(Command, frozen=True, kw_only=True, tag="CANCEL_ALL"):
 # The market maker
 
 
-class MintShares(Command, frozen=True, kw_only=True, tag="MINT_SHARES"):
+class MintShares(TimedCommand, frozen=True, kw_only=True, tag="MINT_SHARES"):
     """Pay 100 cents a pair into the reserve and receive the pairs, without a counterparty."""
 
     user_id: str
@@ -262,7 +269,7 @@ class MintShares(Command, frozen=True, kw_only=True, tag="MINT_SHARES"):
     nonce: int
 
 
-class BurnShares(Command, frozen=True, kw_only=True, tag="BURN_SHARES"):
+class BurnShares(TimedCommand, frozen=True, kw_only=True, tag="BURN_SHARES"):
     """Give pairs back to the reserve for 100 cents each."""
 
     user_id: str

@@ -37,7 +37,9 @@ from kernel.commands import (
     CancelOrder,
     OrderWish,
     PlaceOrder,
+    TimedCommand,
 )
+from kernel.deadlines import check_deadline
 from kernel.draft import Draft
 from kernel.events import NettingExecuted, OrderAccepted, OrderCancelled, OrderExpired
 from kernel.ids import uuid7
@@ -79,6 +81,8 @@ def place_order(draft: Draft, command: PlaceOrder) -> Answer | Refusal:
         earlier = account.orders.get(command.client_order_id)
         if earlier is not None:
             return repeat_placement(earlier, command)
+    if (refusal := check_deadline(command, draft.at)) is not None:
+        return refusal
     market = state.markets.get(command.market_id)
     if market is None or market.status is DRAFT:
         return market_not_found(command.market_id)
@@ -293,7 +297,7 @@ def cancel_order(draft: Draft, command: CancelOrder) -> Answer | Refusal:
         return order_not_found(command.order_id)
     if order.account.id != command.user_id:
         return Refusal(Code.NOT_ALLOWED, "Not your order")
-    return cancel_own(draft, order)
+    return cancel_own(draft, order, command)
 
 
 def cancel_by_client_id(draft: Draft, command: CancelByClientId) -> Answer | Refusal:
@@ -303,10 +307,12 @@ def cancel_by_client_id(draft: Draft, command: CancelByClientId) -> Answer | Ref
     order = account.orders.get(command.client_order_id) if account is not None else None
     if order is None or order.market.id != command.market_id:
         return order_not_found(command.client_order_id)
-    return cancel_own(draft, order)
+    return cancel_own(draft, order, command)
 
 
-def cancel_own(draft: Draft, order: Order) -> Answer | Refusal:
+def cancel_own(draft: Draft, order: Order, command: TimedCommand) -> Answer | Refusal:
+    if (refusal := check_deadline(command, draft.at)) is not None:
+        return refusal
     if not order.is_live:
         return Refusal(Code.ORDER_CLOSED, f"Order is {order.status}: it can no longer be cancelled")
     if order.market.closing is not None:

@@ -24,6 +24,7 @@ from kernel.codes import (
     TradingMode,
 )
 from kernel.commands import AuthorizeAmm, BurnShares, CancelledSoFar, MintShares, StartAmm, StopAmm
+from kernel.deadlines import check_deadline
 from kernel.draft import Draft
 from kernel.events import AmmStarted, AmmStopped, AuditTrade, MarketAmmAuthorized, SharesBurned, SharesMinted
 from kernel.ids import snowflake, uuid7
@@ -57,6 +58,8 @@ def mint_shares(draft: Draft, command: MintShares) -> Answer | Refusal:
         if not (earlier.market_id == command.market_id and event.quantity == command.quantity):
             return key_used(command.idempotency_key)
         return minted(command.market_id, event, repeated=True)
+    if (refusal := check_deadline(command, draft.at)) is not None:
+        return refusal
     market = trading_market(draft, command.market_id)
     if isinstance(market, Refusal):
         return market
@@ -124,6 +127,8 @@ def burn_shares(draft: Draft, command: BurnShares) -> Answer | Refusal:
         ):
             return key_used(command.idempotency_key)
         return burned(command.market_id, event, repeated=True)
+    if (refusal := check_deadline(command, draft.at)) is not None:
+        return refusal
     market = trading_market(draft, command.market_id)
     if isinstance(market, Refusal):
         return market

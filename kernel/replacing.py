@@ -5,6 +5,7 @@ from kernel.breaker import trip_unsound
 from kernel.checks import check_fence, check_wish
 from kernel.codes import CancelReason, Code, OrderStatus
 from kernel.commands import ReplaceOrder
+from kernel.deadlines import check_deadline
 from kernel.draft import Draft
 from kernel.modes import check_mode
 from kernel.orders import (
@@ -36,6 +37,8 @@ def replace_order(draft: Draft, command: ReplaceOrder) -> Answer | Refusal:
     earlier = account.orders.get(command.client_order_id)
     if earlier is not None:
         return repeat_replacement(state.orders, earlier, command)
+    if (refusal := check_deadline(command, draft.at)) is not None:
+        return refusal
     old = state.orders.get(command.old_order_id)
     if (refusal := check_replaced(account, old, command, draft.at)) is not None:
         return refusal

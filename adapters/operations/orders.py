@@ -12,7 +12,7 @@ from adapters.operations.operation import Call, NoQuery, Reply
 from adapters.service.server import Server
 from adapters.wire import render, render_rows, responses
 from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, one_of, page, read_cursor
-from adapters.wire.requests import ClientOrderId, EmptyBody, Text
+from adapters.wire.requests import CancelBody, ClientOrderId, EmptyBody, Text
 from kernel.answers import OrderNow
 from kernel.codes import Direction, OrderStatus, Side
 from kernel.commands import CancelOrder
@@ -24,9 +24,14 @@ LOOKED_AT_ONCE: Final = 2_000
 """Orders examined in one step: two milliseconds."""
 
 
-async def cancel_order(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[Any]:
+async def cancel_order(server: Server, call: Call[CancelBody, NoQuery]) -> Reply[Any]:
     """Take what is left of an own order off the book."""
-    command = CancelOrder(at=server.clock.now(), user_id=call.user.user_id, order_id=call.path["order_id"])
+    command = CancelOrder(
+        at=server.clock.now(),
+        user_id=call.user.user_id,
+        order_id=call.path["order_id"],
+        valid_until=call.body.deadline,
+    )
     return await execute(server, command, call.request_id)
 
 

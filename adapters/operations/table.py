@@ -42,8 +42,10 @@ PERSON = Caller.PERSON
 QUERY = Bucket.QUERY
 READ, TRADE, WITHDRAW, ANY_KEY = Scope.READ, Scope.TRADE, Scope.WITHDRAW, Keys.ANY
 
+LATE: Final = Code.DEADLINE_PASSED
 PLACING: Final = (
     Code.CLIENT_ORDER_ID_USED,
+    LATE,
     Code.MARKET_NOT_FOUND,
     Code.MARKET_NOT_OPEN,
     Code.NOT_IN_THIS_MODE,
@@ -58,6 +60,7 @@ PLACING: Final = (
 )
 REPLACING: Final = (
     Code.CLIENT_ORDER_ID_USED,
+    LATE,
     Code.REPLACE_NOT_FOUND,
     Code.REPLACE_NOT_OWN,
     Code.REPLACE_FILLED,
@@ -307,9 +310,10 @@ OPERATIONS: Final[list[AnyOperation]] = [
         USER,
         Bucket.CANCEL,
         responses.CancelledShape,
-        requests.EmptyBody,
+        requests.CancelBody,
         Code.ORDER_NOT_FOUND,
         Code.NOT_ALLOWED,
+        LATE,
         Code.ORDER_CLOSED,
         NOT_OPEN,
         scope=TRADE,
@@ -324,6 +328,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         responses.CancelledShape,
         requests.CancelByNameBody,
         Code.ORDER_NOT_FOUND,
+        LATE,
         Code.ORDER_CLOSED,
         NOT_OPEN,
         scope=TRADE,
@@ -336,6 +341,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         Bucket.CANCEL_ALL,
         responses.AllCancelledShape,
         requests.CancelAllBody,
+        LATE,
         NO_MARKET,
         NOT_OPEN,
         scope=TRADE,
@@ -381,6 +387,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         None,
         responses.BatchCancelledShape,
         requests.BatchCancelBody,
+        LATE,
         NO_MARKET,
         NOT_OPEN,
         op="batch_cancel",
@@ -394,6 +401,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         responses.MintedShape,
         requests.MintBody,
         Code.IDEMPOTENCY_KEY_USED,
+        LATE,
         NO_MARKET,
         NOT_OPEN,
         Code.NOT_IN_THIS_MODE,
@@ -412,6 +420,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         responses.BurnedShape,
         requests.BurnBody,
         Code.IDEMPOTENCY_KEY_USED,
+        LATE,
         NO_MARKET,
         NOT_OPEN,
         Code.INSUFFICIENT_SHARES,

@@ -154,6 +154,10 @@ class Lanes:
     def _send(
         self, lane_id: str | None, lane: Lane, run: list[Entry], commands: Sequence[AnyCommand]
     ) -> None:
+        # They get their time here and not when they were read: in between, a later one may have been decided,
+        # and of two copies of a command with a deadline only the first would then be refused.
+        now = self._server.clock.now()
+        commands = [msgspec.structs.replace(command, at=now) for command in commands]
         self._submitted += 1
         correlation_id = f"{self._connection_id}.{self._submitted}"
         if self._server.actors.submit(commands, correlation_id) is None:

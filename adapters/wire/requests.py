@@ -82,6 +82,15 @@ Reason = Annotated[Text, Meta(min_length=1, max_length=WORDS_MAX)]
 Time = Annotated[datetime, Meta(tz=True)]
 
 
+class TimedBody(msgspec.Struct, frozen=True, kw_only=True):
+    valid_until: Time | None = None
+    """If it is decided later than this, it is refused; asked again under its key or name, it is answered."""
+
+    @property
+    def deadline(self) -> int | None:
+        return None if self.valid_until is None else to_microseconds(self.valid_until)
+
+
 # Who somebody is
 
 
@@ -200,7 +209,7 @@ class WithdrawBody(msgspec.Struct, frozen=True, kw_only=True):
 # Orders
 
 
-class PlaceBody(msgspec.Struct, frozen=True, kw_only=True):
+class PlaceBody(TimedBody, frozen=True, kw_only=True):
     client_order_id: ClientOrderId
     market_id: MarketId
     side: Side
@@ -245,6 +254,7 @@ class PlaceBody(msgspec.Struct, frozen=True, kw_only=True):
             market_id=self.market_id,
             terms=self.terms,
             nonce=clock.nonce(),
+            valid_until=self.deadline,
         )
 
 
@@ -271,20 +281,29 @@ class ReplaceBody(msgspec.Struct, frozen=True, kw_only=True):
             market_id=new.market_id,
             terms=new.terms,
             nonce=clock.nonce(),
+            valid_until=new.deadline,
         )
 
 
-class CancelByNameBody(msgspec.Struct, frozen=True, kw_only=True):
+class CancelBody(TimedBody, frozen=True, kw_only=True):
+    """Which order, the path says."""
+
+
+class CancelByNameBody(TimedBody, frozen=True, kw_only=True):
     market_id: MarketId
     client_order_id: ClientOrderId
 
     def to_command(self, user_id: str, clock: Clock) -> commands.CancelByClientId:
         return commands.CancelByClientId(
-            at=clock.now(), user_id=user_id, market_id=self.market_id, client_order_id=self.client_order_id
+            at=clock.now(),
+            user_id=user_id,
+            market_id=self.market_id,
+            client_order_id=self.client_order_id,
+            valid_until=self.deadline,
         )
 
 
-class BatchCancelBody(msgspec.Struct, frozen=True, kw_only=True):
+class BatchCancelBody(TimedBody, frozen=True, kw_only=True):
     market_id: MarketId
     cancel_scope: CancelScope | None = None
     """ALL (default), BUY_ONLY or SELL_ONLY, by the direction the user gave."""
@@ -295,10 +314,11 @@ class BatchCancelBody(msgspec.Struct, frozen=True, kw_only=True):
             user_id=user_id,
             market_id=self.market_id,
             scope=self.cancel_scope or CancelScope.ALL,
+            valid_until=self.deadline,
         )
 
 
-class CancelAllBody(msgspec.Struct, frozen=True, kw_only=True):
+class CancelAllBody(TimedBody, frozen=True, kw_only=True):
     market_id: MarketId | None = None
     """Without it, every market in which one has live orders."""
     side: Side | None = None
@@ -319,13 +339,14 @@ class CancelAllBody(msgspec.Struct, frozen=True, kw_only=True):
             side=self.side,
             direction=self.direction,
             group_id=self.group_id,
+            valid_until=self.deadline,
         )
 
 
 # The market maker
 
 
-class PairsBody(msgspec.Struct, frozen=True, kw_only=True):
+class PairsBody(TimedBody, frozen=True, kw_only=True):
     market_id: MarketId
     quantity: Annotated[int, Meta(ge=1, le=MINT_MAX)]
     idempotency_key: IdempotencyKey
@@ -340,6 +361,7 @@ class MintBody(PairsBody, frozen=True, kw_only=True):
             quantity=self.quantity,
             idempotency_key=self.idempotency_key,
             nonce=clock.nonce(),
+            valid_until=self.deadline,
         )
 
 
@@ -352,6 +374,7 @@ class BurnBody(PairsBody, frozen=True, kw_only=True):
             quantity=self.quantity,
             idempotency_key=self.idempotency_key,
             nonce=clock.nonce(),
+            valid_until=self.deadline,
         )
 
 

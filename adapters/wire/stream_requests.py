@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from adapters.runtime.clock import Clock
-from adapters.wire.requests import CancelAllBody, ClientOrderId, Int64, MarketId
+from adapters.wire.requests import CancelAllBody, ClientOrderId, Int64, MarketId, TimedBody
 from kernel import commands
 from kernel.commands import CancelByClientId, CancelOrder, SetGuard
 
@@ -34,7 +34,7 @@ def message_of(body: type[msgspec.Struct], op: str) -> type[msgspec.Struct]:
     return msgspec.defstruct(name, [cid], bases=(body,), frozen=True, kw_only=True, tag_field="op", tag=op)
 
 
-class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="cancel"):
+class Cancel(TimedBody, frozen=True, kw_only=True, tag_field="op", tag="cancel"):
     """By the order's id, or by the name the user gave it; one of the two."""
 
     cid: Cid
@@ -50,11 +50,17 @@ class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="can
 
     def to_command(self, user_id: str, clock: Clock) -> CancelOrder | CancelByClientId:
         if self.order_id is not None:
-            return CancelOrder(at=clock.now(), user_id=user_id, order_id=self.order_id.lower())
+            return CancelOrder(
+                at=clock.now(), user_id=user_id, order_id=self.order_id.lower(), valid_until=self.deadline
+            )
         assert self.market_id is not None
         assert self.client_order_id is not None
         return CancelByClientId(
-            at=clock.now(), user_id=user_id, market_id=self.market_id, client_order_id=self.client_order_id
+            at=clock.now(),
+            user_id=user_id,
+            market_id=self.market_id,
+            client_order_id=self.client_order_id,
+            valid_until=self.deadline,
         )
 
 

@@ -157,6 +157,9 @@ class Mill:
             "is_active": True,
             "settle": True,
             "reason": "r",
+            "mode": "POST_ONLY",
+            "until": "2030-01-01T00:00:00Z",
+            "valid_until": "2999-01-01T00:00:00Z",
             "title": "t",
         }
         for members in self.members.values():

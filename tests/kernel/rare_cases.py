@@ -22,7 +22,7 @@ from kernel.codes import (
     TradeScenario,
     TradingMode,
 )
-from kernel.commands import AnyCommand, CancelOrder
+from kernel.commands import AnyCommand, BatchCancel, CancelOrder
 from kernel.events import AnyEvent
 from tests.kernel.play.bounds import BoundsRules
 from tests.kernel.play.markets import FIRST, SECOND, MarketRules
@@ -144,6 +144,7 @@ def people_get_it_wrong(play: Trading) -> None:
     play.place("ann", "plain", YES, BUY, 50, 0)
     play.place("ann", "unknown", YES, BUY, 50, 1)
     play.replace(play.world.orders[-1], AMM_ID, old_order_id="no-order")
+    play.do(BatchCancel(at=play.at, user_id=AMM_ID, market_id="plain", valid_until=play.at - 1))
 
 
 def markets_stop_and_go_on(play: Trading) -> None:

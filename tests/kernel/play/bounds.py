@@ -40,7 +40,9 @@ ODD: Final[dict[str, tuple[Any, ...]]] = {
     "markets": (("x" * 65,), ("",), ("plain",) * 10_001),
     "witnesses": (("x" * 500,), ("x" * 501,), ("",), ("fine", "a\0"), ("\ud800",), ()),
     **dict.fromkeys(("trading_start_at", "trading_end_at", "resolution_date", "until"), ODD_TIMES),
-    **dict.fromkeys(("amount", "quantity", "fence", "grace_ms", "nonce", "sound_after"), ODD_NUMBERS),
+    **dict.fromkeys(
+        ("amount", "quantity", "fence", "grace_ms", "nonce", "sound_after", "valid_until"), ODD_NUMBERS
+    ),
     **dict.fromkeys(("initial_budget", "initial_price", "last_id", "yes", "no", "costs"), ODD_NUMBERS),
     **dict.fromkeys(("user_id", "owner_id", "from_id", "to_id", "market_id", "client_order_id"), ODD_TEXTS),
     **dict.fromkeys(("idempotency_key", "by", "by_id", "reason", "resolution_note"), ODD_TEXTS),

@@ -11,6 +11,7 @@ from tests.kernel.reference.checks import (
     public_market,
 )
 from tests.kernel.reference.clearing import cancel
+from tests.kernel.reference.deadlines import check_deadline
 from tests.kernel.reference.records import AMM, RESERVE, VOLUME_MAX, AmmRun, Market, Once, Refused, Trade
 from tests.kernel.reference.second import ask_a_second
 from tests.kernel.reference.world import World
@@ -40,6 +41,7 @@ def mint_shares(world: World, command: MintShares) -> Answer:
         if known.request != (command.market_id, command.quantity):
             raise Refused(6006)
         return {**known.answer, "repeated": True}
+    check_deadline(world, command)
     market = public_market(world, command.market_id)
     check_open(world, market)
     if market.trading_mode == "CANCEL_ONLY":
@@ -95,6 +97,7 @@ def burn_shares(world: World, command: BurnShares) -> Answer:
         if known.request != (user_id, market_id, quantity):
             raise Refused(6006)
         return {**known.answer, "repeated": True}
+    check_deadline(world, command)
     market = public_market(world, market_id)
     check_open(world, market)
     if min(world.free(user_id, market_id, side) for side in ("YES", "NO")) < quantity:

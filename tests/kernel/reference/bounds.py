@@ -16,6 +16,7 @@ from kernel.commands import (
     OpenJournal,
     OrderTerms,
     OrderWish,
+    TimedCommand,
 )
 from tests.kernel.reference.records import Refused
 
@@ -44,6 +45,8 @@ def check_bounds(command: Command, at: int) -> None:
     demand(at >= JOURNALS_BEGIN or not isinstance(command, OpenJournal))
     if hasattr(command, "nonce"):
         demand(0 <= command.nonce < 2**62)
+    if isinstance(command, TimedCommand):
+        check_number(command.valid_until)
     match command:
         case OrderWish():
             check_number(command.fence)

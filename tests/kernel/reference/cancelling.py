@@ -5,6 +5,7 @@ from typing import Any
 from kernel.commands import BatchCancel, CancelAll, CancelByClientId, CancelOrder, FireGuard
 from tests.kernel.reference.checks import check_fence, check_privileged, public_market
 from tests.kernel.reference.clearing import cancel, netting_result
+from tests.kernel.reference.deadlines import check_deadline
 from tests.kernel.reference.order import Order
 from tests.kernel.reference.records import FEES, RESERVE, Market, Refused
 from tests.kernel.reference.world import World
@@ -30,6 +31,7 @@ def cancel_own(world: World, command: CancelOrder | CancelByClientId, order: Ord
         raise Refused(4004)
     if order.user_id != command.user_id:
         raise Refused(1007)
+    check_deadline(world, command)
     if not order.is_live:
         raise Refused(4006)
     if order.market.status == "HALTED":
@@ -48,6 +50,7 @@ def cancel_own(world: World, command: CancelOrder | CancelByClientId, order: Ord
 def batch_cancel(world: World, command: BatchCancel) -> Answer:
     check_fence(world, command.user_id, command.fence)
     check_privileged(world, command.user_id)
+    check_deadline(world, command)
     market = public_market(world, command.market_id)
     if market.status == "HALTED":
         raise Refused(3002)
@@ -58,6 +61,7 @@ def batch_cancel(world: World, command: BatchCancel) -> Answer:
 
 def cancel_all(world: World, command: CancelAll) -> Answer:
     check_fence(world, command.user_id, command.fence)
+    check_deadline(world, command)
     market = public_market(world, command.market_id)
     if market.status == "HALTED":
         raise Refused(3002)

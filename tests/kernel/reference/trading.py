@@ -16,6 +16,7 @@ from tests.kernel.reference.checks import (
     public_market,
 )
 from tests.kernel.reference.clearing import accept, cancel, netting_result, trade_and_rest
+from tests.kernel.reference.deadlines import check_deadline
 from tests.kernel.reference.groups import check_group
 from tests.kernel.reference.modes import check_mode
 from tests.kernel.reference.order import Order
@@ -37,6 +38,7 @@ def place(world: World, wish: PlaceOrder) -> Answer:
         if not is_same_request(known, wish):
             raise Refused(4005)
         return {"kind": "Placed", "order": known.row(), **REPEATED}
+    check_deadline(world, wish)
     market = public_market(world, wish.market_id)
     check_open(world, market)
     check_mode(market, wish.terms.time_in_force)
@@ -99,6 +101,7 @@ def replace(world: World, wish: ReplaceOrder) -> Answer:
             "new": known.row(),
             **REPEATED,
         }
+    check_deadline(world, wish)
     old = world.order(wish.old_order_id)
     if old is None:
         raise Refused(6002, old_id)
