@@ -284,6 +284,7 @@ CREATE TABLE markets (
     updated_at              TIMESTAMPTZ   NOT NULL DEFAULT NOW(),
     trading_mode            VARCHAR(20)   NOT NULL DEFAULT 'NORMAL',
     mode_until              TIMESTAMPTZ   NULL,  -- when the mode ends by itself
+    void_window_ms          INT           NOT NULL DEFAULT 86400000,
     CONSTRAINT markets_pkey PRIMARY KEY (id),
     CONSTRAINT ck_markets_reserve_gte_0 CHECK (reserve_balance >= 0),
     CONSTRAINT ck_markets_yes_shares_gte_0 CHECK (total_yes_shares >= 0),
@@ -772,6 +773,7 @@ COMMENT ON COLUMN markets.total_yes_shares IS 'Always as many as total_no_shares
 COMMENT ON COLUMN markets.amm_authorized IS 'Whether the market maker may be started here.';
 COMMENT ON COLUMN markets.trading_mode IS 'Of what it could take while it is ACTIVE, what it takes: everything, what does not trade at once, or cancels alone.';
 COMMENT ON COLUMN markets.mode_until IS 'When the mode ends by itself; null: when an administrator says so.';
+COMMENT ON COLUMN markets.void_window_ms IS 'Over how much of its trading time the market''s price is averaged, should it be void.';
 
 COMMENT ON TABLE amm_markets IS 'Where the market maker runs, or ran. Folded from the journal.';
 COMMENT ON COLUMN amm_markets.status IS 'RUNNING or STOPPED.';

@@ -73,6 +73,7 @@ MARKETS: Final = Table(
         Column("updated_at", TIME),
         Column("trading_mode", NAME),
         Column("mode_until", TIME, nullable=True),
+        Column("void_window_ms", INT),
     ),
 )
 

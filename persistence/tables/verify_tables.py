@@ -325,6 +325,7 @@ def market_row(market: Market) -> Row:
         "updated_at": storable_time(market.updated_at),
         "trading_mode": market.trading_mode,
         "mode_until": storable_time(market.mode_until),
+        "void_window_ms": terms.void_window_ms,
     }
 
 

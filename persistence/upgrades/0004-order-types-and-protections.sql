@@ -41,6 +41,10 @@ ALTER TABLE markets
 COMMENT ON COLUMN markets.trading_mode IS 'Of what it could take while it is ACTIVE, what it takes: everything, what does not trade at once, or cancels alone.';
 COMMENT ON COLUMN markets.mode_until IS 'When the mode ends by itself; null: when an administrator says so.';
 
+-- Over what its price is averaged.
+ALTER TABLE markets ADD COLUMN void_window_ms INT NOT NULL DEFAULT 86400000;
+COMMENT ON COLUMN markets.void_window_ms IS 'Over how much of its trading time the market''s price is averaged, should it be void.';
+
 -- What the programs of a user show instead of a token, until it expires or is revoked. A key's row is ended, not
 -- deleted, so that people see what there was.
 CREATE TABLE api_keys (
