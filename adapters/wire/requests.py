@@ -430,6 +430,7 @@ class CreateMarketBody(msgspec.Struct, frozen=True, kw_only=True):
     trading_start_at: Time | None = None
     trading_end_at: Time | None = None
     resolution_date: Time | None = None
+    void_window_ms: Int64 | None = None
     amm_authorized: bool | None = None
 
     def __post_init__(self) -> None:
