@@ -102,7 +102,7 @@ def check_sub_account(draft: Draft, command: OpenAccount, owner_id: str) -> Refu
     owner = draft.state.trader(owner_id)
     if owner is None or owner.is_escrow:
         return account_not_found(owner_id)
-    if draft.state.sub_accounts.get(owner_id, 0) == SUB_ACCOUNTS_MAX:
+    if len(draft.state.sub_accounts.get(owner_id, ())) == SUB_ACCOUNTS_MAX:
         return Refusal(
             Code.LIMIT_EXCEEDED, f"{owner_id} has {SUB_ACCOUNTS_MAX} sub-accounts, which is the most"
         )

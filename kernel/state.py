@@ -93,6 +93,11 @@ class Account:
         self.is_amm = self.id == AMM_ID
         self.is_escrow = self.owner_id != self.id
 
+    @property
+    def has_held(self) -> bool:
+        """Whether it ever had a cent or a share."""
+        return self.version > 0 or any(p.updated_at is not None for p in self.positions.values())
+
     def hand_over(self, taker: "Account", worth: int) -> None:
         """Cash, or shares that cost so much, go to another account."""
         self.net_transfers -= worth
@@ -503,8 +508,8 @@ class State:
     trade_ids: Sequence = field(default_factory=Sequence)
     order_ids: Sequence = field(default_factory=Sequence)
     accounts: dict[str, Account] = field(default_factory=dict)
-    sub_accounts: dict[str, int] = field(default_factory=dict)
-    """How many each beneficial owner has."""
+    sub_accounts: dict[str, list[Account]] = field(default_factory=dict)
+    """Those of each beneficial owner."""
     markets: dict[str, Market] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
     """Every order ever accepted: the answer to a repeated request must be given for ever."""
@@ -533,7 +538,7 @@ class State:
         """An account comes to be."""
         self.accounts[account.id] = account
         if account.is_escrow:
-            self.sub_accounts[account.owner_id] = self.sub_accounts.get(account.owner_id, 0) + 1
+            self.sub_accounts.setdefault(account.owner_id, []).append(account)
 
     def guard(self, user_id: str, grace_ms: int | None, markets: tuple[str, ...] | None) -> None:
         """Put a user's guard in place, or take it off."""

@@ -7,7 +7,7 @@ the authorisation test and the documentation are all made from it.
 from typing import Final
 
 from adapters.access.rate_limits import Bucket
-from adapters.operations import account, admin, batches, credentials, markets, orders, users
+from adapters.operations import account, admin, batches, credentials, markets, orders, portfolio, users
 from adapters.operations import market_maker as amm
 from adapters.operations.execution import command
 from adapters.operations.listing import listing, of_caller, of_market
@@ -24,6 +24,7 @@ from adapters.operations.operation import (
 )
 from adapters.wire import (
     admin_responses,
+    portfolio_responses,
     requests,
     responses,
     stream_requests,
@@ -217,6 +218,16 @@ OPERATIONS: Final[list[AnyOperation]] = [
         scope=READ,
         query=account.LedgerQuery,
         filters=account.ledger_filters,
+    ),
+    get(
+        "/account/portfolio",
+        portfolio.get_portfolio,
+        USER,
+        QUERY,
+        portfolio_responses.PortfolioShape,
+        NoQuery,
+        NO_ACCOUNT,
+        scope=READ,
     ),
     get(
         "/positions",

@@ -135,6 +135,7 @@ LEGAL: Final[dict[str, list[Ask]]] = {
     "GET /account/ledger": [
         fine("GET /account/ledger", "/account/ledger?limit=100", who=who) for who in (USER, MAKERS)
     ],
+    "GET /account/portfolio": [fine("GET /account/portfolio", who=who) for who in (USER, MAKERS)],
     "GET /positions": [
         fine("GET /positions", path, who=who)
         for path in ("/positions", "/positions?has_volume=false", f"/positions?market_id={BIG}")
