@@ -31,6 +31,7 @@ from kernel.state import Order as KernelOrder
 from tests.kernel.reference.records import Entry, Market, Trade
 from tests.kernel.reference.records import Fact as ModelFact
 from tests.kernel.reference.second import told
+from tests.kernel.reference.windows import average
 from tests.kernel.reference.world import World
 
 COMMON = {"ledger_id", "postings", "positions", "market", "trade"}
@@ -241,6 +242,7 @@ def assert_balanced(event: Event) -> None:
 
 
 def compare_states(exchange: Exchange, world: World) -> None:
+    world.look_at_spots()
     same(set(exchange.accounts), set(world.accounts), "accounts")
     for user_id in world.accounts:
         same(kernel_account(exchange, user_id), model_account(world, user_id), user_id)
@@ -313,6 +315,7 @@ def compare_market(exchange: Exchange, world: World, market: Market) -> None:
     same(theirs.fees, sum(t.maker_fee + t.taker_fee for t in trades), f"{what}, fees")
     unresolved = [b for b in world.breakers if b.market_id == market.market_id and not b.resolved]
     same(theirs.open_breakers, [b.breaker_id for b in unresolved], f"{what}, breakers")
+    compare_prices(exchange, world, market)
     run = world.runs.get(market.market_id)
     same(
         None if theirs.amm is None else dataclasses.asdict(theirs.amm),
@@ -321,6 +324,18 @@ def compare_market(exchange: Exchange, world: World, market: Market) -> None:
     )
     compare_positions(exchange, world, market)
     compare_books(exchange, world, market.market_id)
+
+
+def compare_prices(exchange: Exchange, world: World, market: Market) -> None:
+    """As of the command in hand, also where it changed nothing: what stood since the newest fact counts."""
+    theirs = exchange.markets[market.market_id]
+    kept = theirs.prices.as_of(world.at).average
+    same(theirs.spot, world.spot2(market), f"spot of {market.market_id}")
+    same(
+        (sum(kept.sums), kept.observed, sum(kept.two_sided)),
+        average(world, market),
+        f"average of {market.market_id}",
+    )
 
 
 def compare_positions(exchange: Exchange, world: World, market: Market) -> None:

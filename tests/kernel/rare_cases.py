@@ -24,10 +24,9 @@ from kernel.codes import (
 )
 from kernel.commands import AnyCommand, BatchCancel, CancelOrder
 from kernel.events import AnyEvent
-from tests.kernel.play.bounds import BoundsRules
-from tests.kernel.play.markets import FIRST, SECOND, MarketRules
-from tests.kernel.play.money import MoneyRules
-from tests.kernel.play.orders import OrderRules
+from tests.kernel.play.markets import FIRST, SECOND
+from tests.kernel.play.trading import Trading
+from tests.kernel.rare_orders import OCCURRENCES, walk_of_orders
 from tests.kernel.strategies import ESCROW, MARKETS
 
 YES, NO, BUY, SELL = Side.YES, Side.NO, Direction.BUY, Direction.SELL
@@ -35,10 +34,6 @@ YES, NO, BUY, SELL = Side.YES, Side.NO, Direction.BUY, Direction.SELL
 HOME = 0
 PLAIN, SMALL, TIMED, FREE = range(4)
 """Where administrators act, by number."""
-
-
-class Trading(OrderRules, MoneyRules, MarketRules, BoundsRules):
-    """Everything that may happen, on one ground."""
 
 
 def the_market_maker_comes_and_goes(play: Trading) -> None:
@@ -182,7 +177,7 @@ def cancels_go_in_portions(play: Trading) -> None:
         guards_fire(play)
         for price in (2, 3, 4):
             play.place("cat", "plain", YES, BUY, price, 1)
-        play.somebody_cancels_all("cat", HOME, YES, BUY, fence=0)
+        play.somebody_cancels_all("cat", HOME, YES, BUY, None, fence=0)
         play.an_administrator_starts_the_amm(elsewhere=HOME, budget=1_000, price=50, nonce=1)
         for price in (2, 3, 4):
             play.place(AMM_ID, "plain", YES, BUY, price, 1)
@@ -223,6 +218,7 @@ def walk(play: Trading, result: str) -> None:
     shares_come_to_somebody_who_nets(play)
     shares_come_back_from_an_offer_to_somebody_who_nets(play)
     orders_are_replaced(play)
+    walk_of_orders(play)
     guards_fire(play)
     people_get_it_wrong(play)
     limits_are_met(play)
@@ -240,9 +236,8 @@ REPEATED = ("Placed", "Replaced", "Minted", "Burned")
 ELSEWHERE = (Code.INTERNAL, Code.OVERLOADED)
 """One needs an exchange that is broken, the other comes from the actors."""
 UNPLAYED = (
-    *(Code.POST_ONLY_WOULD_TAKE, Code.NOT_FILLABLE, Code.EXPIRY_PASSED, Code.TOO_MANY_ORDERS),
-    *(Code.GROUP_NOT_FOUND, Code.GROUP_TRIGGERED),
-    *(CancelReason.EXPIRED, CancelReason.SELF_TRADE, CancelReason.GROUP_LIMIT),
+    *(Code.EXPIRY_PASSED, Code.TOO_MANY_ORDERS, Code.GROUP_NOT_FOUND, Code.GROUP_TRIGGERED),
+    *(CancelReason.EXPIRED, CancelReason.GROUP_LIMIT),
 )
 """What the strategies do not ask for."""
 NETTINGS = (
@@ -278,6 +273,7 @@ EVERYTHING = (
     *(f"paid out {result}" for result in ResolutionResult),
     *TRANSITIONS,
     "restored",
+    *OCCURRENCES,
     *(f"{asked} refused with 1007" for asked in ("ResolveMarket", "VoidMarket", "SettleMarket")),
 )
 """By the names under which `SideBySide` counts what comes up."""

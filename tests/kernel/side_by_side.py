@@ -16,7 +16,9 @@ from tests.kernel.comparison import (
     same,
     through_the_journal,
 )
+from tests.kernel.occurrences import occurrences
 from tests.kernel.reference.model import Model
+from tests.kernel.reference.records import Fact as ModelFact
 
 RESTORE_EVERY = 5
 """Commands between two restorations: each costs as much as all other comparisons together."""
@@ -140,15 +142,18 @@ class SideBySide:
                 self.seen[f"repeated {type(answer).__name__}"] += 1
         for fact in outcome.facts:
             self.seen[f"event {event_type(fact.event)}"] += 1
-        self.note_money(asked, outcome.facts, trades)
+        facts = self.model.world.facts
+        came_up = facts[len(facts) - len(outcome.facts) :]
+        self.seen.update(occurrences(command, answer, came_up, self.model.world))
+        self.note_money(asked, came_up, trades)
 
-    def note_money(self, asked: str, facts: list[Fact], trades: int) -> None:
+    def note_money(self, asked: str, facts: list[ModelFact], trades: int) -> None:
         world = self.model.world
         for trade in world.trades[trades:]:
             kind = "itself" if trade.buy_user_id == trade.sell_user_id else "another"
             self.seen[f"trade {trade.scenario} with {kind}"] += 1
         previous = ""
-        for model_fact in world.facts[len(world.facts) - len(facts) :]:
+        for model_fact in facts:
             kind = model_fact.event_type
             if kind == "NETTING_EXECUTED":
                 self.seen[f"netting by {asked} after {previous}"] += 1

@@ -2,9 +2,10 @@
 
 from typing import Final
 
+import attrs
 from hypothesis import strategies as st
 
-from kernel.codes import AMM_ID, Direction, ReferenceType, Side, TimeInForce
+from kernel.codes import AMM_ID, Direction, ReferenceType, SelfTradeMode, Side, TimeInForce
 from kernel.commands import MarketTerms
 
 START: Final = 1_790_000_000_000_000
@@ -28,6 +29,7 @@ MARKETS: Final = {
         max_order_quantity=15,
         max_position_per_user=17,
         max_order_amount_cents=700,
+        void_window_ms=60_000,
         maker_fee_bps=77,
         taker_fee_bps=33,
     ),
@@ -35,6 +37,7 @@ MARKETS: Final = {
         title="A trading window",
         trading_start_at=START + 10 * SECOND,
         trading_end_at=START + HOUR,
+        void_window_ms=90_000,
     ),
 }
 
@@ -44,7 +47,6 @@ HOLDERS: Final = ("ann", "ben", "cat", ESCROW, AMM_ID)
 users = st.sampled_from([*HOLDERS, *HOLDERS, *HOLDERS, "dan", "nobody"])
 sides = st.sampled_from(Side)
 directions = st.sampled_from(Direction)
-times_in_force = st.sampled_from([TimeInForce.GTC, TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC])
 nonces = st.integers(0, 2**62 - 1)
 
 HUGE: Final = (-(2**63), -1, 0, 2**63 - 1, 2**63, 2**70)
@@ -76,6 +78,33 @@ steps_in_time = st.one_of(
     st.integers(0, 3 * SECOND),
     st.integers(0, 3 * SECOND),
     st.sampled_from([-HOUR, -SECOND, -1, 1, 999, 1_000, 60 * SECOND, HOUR]),
+)
+
+
+@attrs.frozen
+class Attributes:
+    """What an order asks for beside side, price and quantity. Times count from when it is sent."""
+
+    time_in_force: TimeInForce = TimeInForce.GTC
+    expires_in: int | None = None
+    post_only: bool = False
+    most: int | None = None
+    """The spend cap, if it buys."""
+    self_trade_mode: SelfTradeMode = SelfTradeMode.REJECT
+    group_id: str | None = None
+
+
+GTC, IOC, FOK = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK
+NOTHING: Final = Attributes()
+MODES: Final = (*SelfTradeMode, SelfTradeMode.REJECT, SelfTradeMode.CANCEL_MAKER)
+modes = st.sampled_from(MODES)
+groups = st.none()
+rarely = st.sampled_from([False, False, False, True])
+caps = st.one_of(st.none(), st.integers(1, 700), st.sampled_from([1, 50, 100, 10_000]))
+attributes = st.one_of(
+    st.just(NOTHING),
+    st.builds(Attributes, st.just(GTC), post_only=rarely, self_trade_mode=modes, group_id=groups),
+    st.builds(Attributes, st.sampled_from([IOC, FOK]), most=caps, self_trade_mode=modes, group_id=groups),
 )
 pick = st.integers(0, 63)
 """Which of the things there are, counted from the newest."""

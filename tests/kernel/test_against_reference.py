@@ -12,7 +12,8 @@ from kernel.codes import AMM_ID, Code, MarketStatus, StopMode
 from kernel.commands import ResumeMarket
 from tests.kernel.play.crowd import ACTS, Act, Move, moves
 from tests.kernel.play.ground import SEEN
-from tests.kernel.rare_cases import EVERYTHING, Trading, walk
+from tests.kernel.play.trading import Trading
+from tests.kernel.rare_cases import EVERYTHING, walk
 from tests.kernel.strategies import MARKETS
 
 THOROUGH = settings().max_examples > 1_000

@@ -32,7 +32,7 @@ from kernel.limits import EARLIEST, LATEST, MONEY_MAX, SUB_ACCOUNTS_MAX, VOLUME_
 from kernel.markets import RANGES
 from tests.kernel.members import altered, fields_of, members_of
 from tests.kernel.play.bounds import ODD
-from tests.kernel.rare_cases import Trading as Play
+from tests.kernel.play.trading import Trading as Play
 from tests.kernel.rare_cases import walk
 from tests.kernel.trading import NOON, owned
 

@@ -19,7 +19,8 @@ from adapters.runtime.errors import CommandError
 from bench.workload import Flow, opening
 from kernel.commands import AnyCommand
 from tests.kernel.play.crowd import ACTS, Act, Move, moves
-from tests.kernel.rare_cases import Trading, walk
+from tests.kernel.play.trading import Trading
+from tests.kernel.rare_cases import walk
 from tests.kernel.strategies import MARKETS
 
 ROOT = Path(__file__).resolve().parents[2]

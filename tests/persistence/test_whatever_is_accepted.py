@@ -46,7 +46,8 @@ from persistence.tables.projector import Projector
 from persistence.tools.rebuild import rebuild
 from persistence.tools.replay import Verification, frozen_view
 from tests.kernel.play.bounds import ODD
-from tests.kernel.rare_cases import Trading, walk
+from tests.kernel.play.trading import Trading
+from tests.kernel.rare_cases import walk
 from tests.kernel.trading import NOON, busy_day
 from tests.persistence.journaled import decided, file
 from tests.persistence.test_projector import contents

@@ -6,12 +6,12 @@ from typing import Any
 import attrs
 from hypothesis import strategies as st
 
-from kernel.codes import AMM_ID, Direction, Side, TimeInForce
-from kernel.commands import CancelOrder, OrderTerms, ReplaceOrder
+from kernel.codes import AMM_ID, Direction, Side
+from kernel.commands import CancelOrder, ReplaceOrder
 from tests.kernel.members import altered
 from tests.kernel.play.ground import Ground
 from tests.kernel.reference.order import Order, book_price
-from tests.kernel.strategies import ESCROW, HOLDERS, pick, sides, times_in_force
+from tests.kernel.strategies import ESCROW, HOLDERS, NOTHING, SECOND, Attributes, attributes, pick, sides
 
 
 @attrs.frozen
@@ -22,6 +22,7 @@ class Quote:
     side: Side
     price: int
     quantity: int
+    how: Attributes
 
 
 @attrs.frozen
@@ -31,7 +32,7 @@ class Sell:
     holding: int
     price: int
     keep: int
-    time_in_force: TimeInForce
+    how: Attributes
 
 
 @attrs.frozen
@@ -42,7 +43,7 @@ class Take:
     who: int
     better: int
     more: int
-    time_in_force: TimeInForce
+    how: Attributes
 
 
 @attrs.frozen
@@ -60,20 +61,37 @@ class Requote:
     which: int
     price: int
     quantity: int
+    how: Attributes
+
+
+@attrs.frozen
+class Wait:
+    """A little time passes: orders expire, and brakes are released."""
+
+    step: int
+
+
+@attrs.frozen
+class Hurry:
+    """Whoever sends the next command wants it decided in so long, or not at all."""
+
+    patience: int
 
 
 near = st.integers(44, 56)
 few = st.integers(1, 9)
 moves = st.one_of(
-    st.builds(Quote, st.sampled_from(HOLDERS), sides, near, few),
-    st.builds(Sell, pick, near, st.integers(-1, 6), times_in_force),
-    st.builds(Sell, pick, near, st.integers(-1, 6), times_in_force),
-    st.builds(Take, st.booleans(), pick, st.integers(-1, 4), st.integers(-4, 6), times_in_force),
-    st.builds(Take, st.booleans(), pick, st.integers(-1, 4), st.integers(-4, 6), times_in_force),
+    st.builds(Quote, st.sampled_from(HOLDERS), sides, near, few, attributes),
+    st.builds(Sell, pick, near, st.integers(-1, 6), attributes),
+    st.builds(Sell, pick, near, st.integers(-1, 6), attributes),
+    st.builds(Take, st.booleans(), pick, st.integers(-1, 4), st.integers(-4, 6), attributes),
+    st.builds(Take, st.booleans(), pick, st.integers(-1, 4), st.integers(-4, 6), attributes),
     st.builds(Leave, pick),
-    st.builds(Requote, st.sampled_from([AMM_ID, AMM_ID, ESCROW]), pick, near, few),
+    st.builds(Requote, st.sampled_from([AMM_ID, AMM_ID, ESCROW]), pick, near, few, attributes),
+    st.builds(Wait, st.integers(0, SECOND)),
+    st.builds(Hurry, st.sampled_from([-1, -1, 0, SECOND])),
 )
-Move = Quote | Sell | Take | Leave | Requote
+Move = Quote | Sell | Take | Leave | Requote | Wait | Hurry
 
 
 Act = tuple[str, dict[str, Any]]
@@ -95,7 +113,9 @@ class Crowd(Ground):
     def play(self, move: Move) -> None:
         match move:
             case Quote():
-                self.place(move.user_id, self.home, move.side, Direction.BUY, move.price, move.quantity)
+                self.place(
+                    move.user_id, self.home, move.side, Direction.BUY, move.price, move.quantity, move.how
+                )
             case Sell():
                 self.sell(move)
             case Take():
@@ -114,7 +134,11 @@ class Crowd(Ground):
             case Requote():
                 old = self.some_order(move.which, only=move.user_id)
                 if old is not None:
-                    self.replace(old, move.user_id, price=move.price, quantity=move.quantity)
+                    self.replace(old, move.user_id, move.how, price=move.price, quantity=move.quantity)
+            case Wait():
+                self.at += move.step
+            case Hurry():
+                self.patience = move.patience
 
     def holdings(self) -> list[tuple[str, Side, int]]:
         return [
@@ -129,7 +153,7 @@ class Crowd(Ground):
         if held:
             user_id, side, free = held[move.holding % len(held)]
             quantity = max(1, free - move.keep)
-            self.place(user_id, self.home, side, Direction.SELL, move.price, quantity, move.time_in_force)
+            self.place(user_id, self.home, side, Direction.SELL, move.price, quantity, move.how)
 
     def take(self, move: Take) -> None:
         queue = self.world.queue(self.home, "SELL" if move.buys_yes else "BUY")
@@ -143,16 +167,16 @@ class Crowd(Ground):
         user_id, side, direction = candidates[move.who % len(candidates)]
         limit = queue[0].book_price + (move.better if move.buys_yes else -move.better)
         quantity = max(1, queue[0].remaining + move.more)
-        self.place(user_id, self.home, side, direction, book_price(side, limit), quantity, move.time_in_force)
+        self.place(user_id, self.home, side, direction, book_price(side, limit), quantity, move.how)
 
-    def replace(self, old: Order, user_id: str, **changes: object) -> None:
+    def replace(self, old: Order, user_id: str, how: Attributes = NOTHING, **changes: object) -> None:
         wish = ReplaceOrder(
             at=self.at,
             user_id=user_id,
             old_order_id=old.order_id,
             client_order_id=self.new_name(),
             market_id=old.market.market_id,
-            terms=OrderTerms(Side(old.side), Direction(old.direction), old.price, old.quantity),
+            terms=self.terms(Side(old.side), Direction(old.direction), old.price, old.quantity, how),
             nonce=self.names,
             fence=self.fence(user_id),
         )

@@ -2,8 +2,10 @@
 
 from collections import Counter
 
+import msgspec
+
 from kernel.answers import Outcome
-from kernel.codes import AMM_ID, Direction, ReferenceType, Side, TimeInForce
+from kernel.codes import AMM_ID, Direction, ReferenceType, Side
 from kernel.commands import (
     ActivateMarket,
     AnyCommand,
@@ -15,12 +17,13 @@ from kernel.commands import (
     OrderTerms,
     PlaceOrder,
     ReplaceOrder,
+    TimedCommand,
     TransferFunds,
 )
 from tests.kernel.reference.order import Order
 from tests.kernel.reference.world import World
 from tests.kernel.side_by_side import SideBySide
-from tests.kernel.strategies import ESCROW, MARKETS, SECOND, START, pick
+from tests.kernel.strategies import ESCROW, MARKETS, NOTHING, SECOND, START, Attributes, pick
 
 SEEN: Counter[str] = Counter()
 """What came up in the runs of this process."""
@@ -44,6 +47,8 @@ class Ground:
         self.at = START
         self.home = ""
         self.names = 0
+        self.patience: int | None = None
+        """How long whoever sends the next command is willing to wait."""
         self.wishes: list[PlaceOrder | ReplaceOrder] = []
 
     @property
@@ -51,6 +56,10 @@ class Ground:
         return self.both.model.world
 
     def do(self, command: AnyCommand) -> Outcome:
+        if self.patience is not None and isinstance(command, TimedCommand):
+            valid_until = max(self.at, self.world.at) + self.patience
+            command = msgspec.structs.replace(command, valid_until=valid_until)
+            self.patience = None
         return self.both.do(command)
 
     def open_the_exchange(self, home: str) -> None:
@@ -139,7 +148,7 @@ class Ground:
         direction: Direction,
         price: int,
         quantity: int,
-        time_in_force: TimeInForce = TimeInForce.GTC,
+        how: Attributes = NOTHING,
         nonce: int = 0,
     ) -> None:
         wish = PlaceOrder(
@@ -147,11 +156,27 @@ class Ground:
             user_id=user_id,
             client_order_id=self.new_name(),
             market_id=market_id,
-            terms=OrderTerms(side, direction, price, quantity, time_in_force),
+            terms=self.terms(side, direction, price, quantity, how),
             nonce=nonce,
             fence=self.fence(user_id),
         )
         self.wish(wish)
+
+    def terms(
+        self, side: Side, direction: Direction, price: int, quantity: int, how: Attributes
+    ) -> OrderTerms:
+        return OrderTerms(
+            side,
+            direction,
+            price,
+            quantity,
+            how.time_in_force,
+            None if how.expires_in is None else max(self.at, self.world.at) + how.expires_in,
+            how.post_only,
+            how.most if direction is Direction.BUY else None,
+            how.self_trade_mode,
+            how.group_id,
+        )
 
     def wish(self, wish: PlaceOrder | ReplaceOrder) -> None:
         """What was accepted may be asked for again."""

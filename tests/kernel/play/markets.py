@@ -56,6 +56,7 @@ class MarketRules(Crowd):
                 "max_order_quantity": st.sampled_from([0, 1, 2**31 - 1, 2**31]),
                 "max_position_per_user": st.sampled_from([0, 1, 2**31 - 1, 2**31]),
                 "max_order_amount_cents": st.sampled_from([0, 1, 2**63 - 1, 2**63]),
+                "void_window_ms": st.sampled_from([59_999, 60_000, 604_800_000, 604_800_001]),
                 "maker_fee_bps": st.sampled_from([-1, 0, 1_000, 1_001]),
                 "taker_fee_bps": st.sampled_from([-1, 0, 1_000, 1_001]),
                 "trading_start_at": WINDOW,
@@ -86,7 +87,7 @@ class MarketRules(Crowd):
 
     @act(
         elsewhere=elsewhere,
-        mode=st.sampled_from([TradingMode.NORMAL, TradingMode.NORMAL, TradingMode.CANCEL_ONLY]),
+        mode=st.sampled_from([TradingMode.NORMAL, TradingMode.NORMAL, *TradingMode]),
         lasts=st.sampled_from([None, None, -1, 0, 1, HOUR // 60]),
         by=st.sampled_from(["adm", "adm", None]),
     )

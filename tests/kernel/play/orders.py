@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from kernel.codes import AMM_ID, CancelScope, Direction, Side, TimeInForce
+from kernel.codes import AMM_ID, CancelScope, Direction, SelfTradeMode, Side, TimeInForce
 from kernel.commands import BatchCancel, CancelAll, CancelByClientId, CancelOrder, PlaceOrder, ReplaceOrder
 from tests.kernel.members import altered
 from tests.kernel.play.crowd import Crowd, act
@@ -13,13 +13,15 @@ from tests.kernel.play.ground import elsewhere
 from tests.kernel.strategies import (
     ESCROW,
     MARKETS,
+    Attributes,
+    attributes,
     directions,
+    groups,
     nonces,
     pick,
     prices,
     quantities,
     sides,
-    times_in_force,
     users,
 )
 
@@ -29,7 +31,11 @@ OTHER = {
     "direction": directions,
     "price": st.integers(45, 60),
     "quantity": st.integers(1, 12),
-    "time_in_force": times_in_force,
+    "time_in_force": st.sampled_from([TimeInForce.GTC, TimeInForce.IOC]),
+    "post_only": st.booleans(),
+    "max_cost_cents": st.sampled_from([None, 100, 101]),
+    "self_trade_mode": st.sampled_from(SelfTradeMode),
+    "group_id": st.none(),
 }
 """What makes one order request differ from another."""
 one_change = st.one_of(
@@ -45,7 +51,7 @@ class OrderRules(Crowd):
         direction=directions,
         price=prices,
         quantity=quantities,
-        time_in_force=times_in_force,
+        how=attributes,
         nonce=nonces,
     )
     def somebody_wants_something(
@@ -56,10 +62,10 @@ class OrderRules(Crowd):
         direction: Direction,
         price: int,
         quantity: int,
-        time_in_force: TimeInForce,
+        how: Attributes,
         nonce: int,
     ) -> None:
-        self.place(user_id, self.market(elsewhere), side, direction, price, quantity, time_in_force, nonce)
+        self.place(user_id, self.market(elsewhere), side, direction, price, quantity, how, nonce)
 
     @act(which=pick, change=one_change)
     def somebody_asks_again(self, which: int, change: dict[str, Any]) -> None:
@@ -101,6 +107,7 @@ class OrderRules(Crowd):
         user_id=st.sampled_from([AMM_ID, AMM_ID, ESCROW, ESCROW, "ann", "nobody"]),
         which=pick,
         foreign=st.booleans(),
+        how=attributes,
         change=st.fixed_dictionaries(
             {},
             optional={
@@ -108,17 +115,18 @@ class OrderRules(Crowd):
                 "direction": directions,
                 "price": prices,
                 "quantity": quantities,
-                "time_in_force": times_in_force,
                 "market_id": st.sampled_from([*sorted(MARKETS), "unknown"]),
                 "old_order_id": st.just("no-order"),
                 "fence": st.sampled_from([None, -1, 100]),
             },
         ),
     )
-    def somebody_replaces(self, user_id: str, which: int, foreign: bool, change: dict[str, object]) -> None:
+    def somebody_replaces(
+        self, user_id: str, which: int, foreign: bool, how: Attributes, change: dict[str, object]
+    ) -> None:
         old = self.some_order(which, only=None if foreign else user_id)
         if old is not None:
-            self.replace(old, user_id, **change)
+            self.replace(old, user_id, how, **change)
 
     @act(
         user_id=st.sampled_from([AMM_ID, AMM_ID, ESCROW, "ann"]),
@@ -144,10 +152,17 @@ class OrderRules(Crowd):
         elsewhere=elsewhere,
         side=st.none() | sides,
         direction=st.none() | directions,
+        group_id=groups,
         fence=st.sampled_from([0, 0, 0, -1, 1]),
     )
     def somebody_cancels_all(
-        self, user_id: str, elsewhere: int, side: Side | None, direction: Direction | None, fence: int
+        self,
+        user_id: str,
+        elsewhere: int,
+        side: Side | None,
+        direction: Direction | None,
+        group_id: str | None,
+        fence: int,
     ) -> None:
         self.do(
             CancelAll(
@@ -156,6 +171,7 @@ class OrderRules(Crowd):
                 market_id=self.market(elsewhere),
                 side=side,
                 direction=direction,
+                group_id=group_id,
                 fence=self.fence(user_id, fence),
             )
         )

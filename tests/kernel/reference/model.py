@@ -68,7 +68,7 @@ class Model:
         books = {market_id: self._book(market_id) for market_id in world.markets}
         answer = self._decide(command)
         for market_id, before in books.items():
-            if self._book(market_id) != before:
+            if self._book(market_id) != before or self._came_to_rest(market_id, first):
                 world.markets[market_id].book_changed_at = world.at
         world.note_spots(first)
         return answer
@@ -88,6 +88,13 @@ class Model:
         except Refused as refused:
             assert len(world.facts) == decided_from
             return {"kind": "Refusal", "code": refused.code, "data": refused.data}
+
+    def _came_to_rest(self, market_id: str, first: int) -> bool:
+        """Whether an order came that may rest, even if it had to give way before it did."""
+        return any(
+            fact.market_id == market_id and fact.fields.get("time_in_force") in ("GTC", "GTD")
+            for fact in self.world.facts[first:]
+        )
 
     def _book(self, market_id: str) -> list[tuple[str, int, int, int]]:
         return [(o.order_id, o.remaining, o.price, o.priority_seq) for o in self.world.live_orders(market_id)]

@@ -1,0 +1,52 @@
+"""What came up in a command, by names: so that a test can say what must have come up.
+
+Rules seldom fail alone. What is counted here are the places where they meet.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from kernel.answers import Refusal
+from kernel.commands import AnyCommand
+from tests.kernel.reference.records import Fact
+from tests.kernel.reference.world import World
+
+FILLS = ("ORDER_MATCHED", "ORDER_PARTIALLY_FILLED")
+
+
+def occurrences(command: AnyCommand, answer: Any, facts: list[Fact], world: World) -> Iterator[str]:
+    for fact in facts:
+        if fact.event_type == "ORDER_ACCEPTED":
+            yield from asked_for(fact.fields)
+    reasons = [fact.fields["cancel_reason"] for fact in facts if fact.event_type == "ORDER_CANCELLED"]
+    if "EXPIRED" in reasons:
+        yield "due before a refusal" if isinstance(answer, Refusal) else "due before an answer"
+    yield from who_gave_way(command, facts, world)
+
+
+def asked_for(order: dict[str, Any]) -> Iterator[str]:
+    how_long = order["time_in_force"]
+    yield f"accepted {how_long}"
+    if order["post_only"]:
+        yield "accepted post-only"
+    if order["max_cost_cents"] is not None:
+        yield f"accepted {how_long} with a cap"
+    if order["group_id"] is not None:
+        yield "accepted in a group"
+    yield f"accepted {order['self_trade_mode']}"
+
+
+def who_gave_way(command: AnyCommand, facts: list[Fact], world: World) -> Iterator[str]:
+    """For an order of the same owner: the one that rested, or the one that came."""
+    for number, fact in enumerate(facts):
+        if fact.fields.get("cancel_reason") != "SELF_TRADE":
+            continue
+        order = world.order(fact.fields["order_id"])
+        assert order is not None
+        traded = {later.event_type in FILLS for later in facts[number:]}
+        if command.user_id != order.user_id:
+            yield "a maker in another account gave way"
+        if order.order_id in {f.fields.get("order_id") for f in facts if f.event_type == "ORDER_ACCEPTED"}:
+            yield "a taker gave way" + (" after a fill" if order.filled else "")
+        else:
+            yield "a maker gave way" + (" amid a sweep" if True in traded else "")

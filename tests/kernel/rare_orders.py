@@ -1,0 +1,48 @@
+"""What orders may ask for beside side, price and quantity: each once in every way it can end.
+
+Nobody else has an order between 20 and 80 here.
+"""
+
+from kernel.codes import Direction, SelfTradeMode, Side
+from tests.kernel.play.trading import Trading
+from tests.kernel.strategies import ESCROW, FOK, IOC, Attributes
+
+YES, NO, BUY, SELL = Side.YES, Side.NO, Direction.BUY, Direction.SELL
+CANCEL_MAKER, CANCEL_TAKER = SelfTradeMode.CANCEL_MAKER, SelfTradeMode.CANCEL_TAKER
+HOME = 0
+OCCURRENCES = (
+    *("accepted GTC", "accepted IOC", "accepted FOK", "accepted post-only"),
+    *("accepted IOC with a cap", "accepted FOK with a cap"),
+    *(f"accepted {mode}" for mode in SelfTradeMode),
+    *("a maker gave way", "a maker gave way amid a sweep", "a maker in another account gave way"),
+    *("a taker gave way", "a taker gave way after a fill"),
+)
+"""What has to come up, beside codes and events."""
+
+
+def orders_take_all_or_nothing(play: Trading) -> None:
+    """Offers at 70: what is not there in full is not taken, what is too dear not beyond the cap."""
+    play.place("cat", "plain", YES, BUY, 70, 1, Attributes(FOK))
+    play.place("ben", "plain", NO, BUY, 30, 5)
+    play.place("cat", "plain", YES, BUY, 70, 2, Attributes(FOK))
+    play.place("cat", "plain", YES, BUY, 99, 3, Attributes(FOK, most=150))
+    play.place("cat", "plain", YES, BUY, 99, 2, Attributes(FOK, most=150))
+    play.place("cat", "plain", YES, BUY, 99, 3, Attributes(IOC, most=50))
+    play.place("cat", "plain", YES, BUY, 70, 1, Attributes(post_only=True))
+
+
+def owners_say_who_gives_way(play: Trading) -> None:
+    """One share of ben's is still offered at 70, between ann's."""
+    play.place("ann", "plain", NO, BUY, 32, 1)
+    play.place(ESCROW, "plain", NO, BUY, 31, 1)
+    play.place("ann", "plain", NO, BUY, 29, 1)
+    play.place("ann", "plain", YES, BUY, 71, 3, Attributes(self_trade_mode=CANCEL_MAKER))
+    play.place("ann", "plain", NO, BUY, 29, 1, Attributes(self_trade_mode=CANCEL_TAKER))
+    play.place("cat", "plain", YES, BUY, 72, 1)
+    play.place("ann", "plain", NO, BUY, 29, 2, Attributes(IOC, self_trade_mode=CANCEL_TAKER))
+    play.somebody_cancels_all("ann", HOME, None, None, None, fence=0)
+
+
+def walk_of_orders(play: Trading) -> None:
+    orders_take_all_or_nothing(play)
+    owners_say_who_gives_way(play)

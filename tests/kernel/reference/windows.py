@@ -1,0 +1,32 @@
+"""Recent prices: the spot that stood, and for how long."""
+
+from tests.kernel.reference.records import Market, Stood
+from tests.kernel.reference.world import World
+
+
+def slot_length(window_ms: int, slots: int) -> int:
+    whole, rest = divmod(window_ms * 1000, slots)
+    return whole + (1 if rest else 0)
+
+
+def stretches(world: World, market: Market) -> list[Stood]:
+    """Everything that stood, as if the time up to now had been written down already."""
+    known = [each for each in world.stood if each.market_id == market.market_id]
+    running = world.running.get(market.market_id)
+    return known if running is None else [*known, running]
+
+
+def average(world: World, market: Market) -> tuple[int, int, int]:
+    """Over the window of a void: half cents times microseconds, microseconds, and those with both sides."""
+    length = slot_length(market.terms.void_window_ms, 96)
+    standing = stretches(world, market)
+    lived = sum(each.until - each.since for each in standing)
+    since = max(0, lived // length - 95) * length
+    total = two_sided = clock = 0
+    for each in standing:
+        end = clock + each.until - each.since
+        counted = max(0, end - max(clock, since))
+        total += each.spot2 * counted
+        two_sided += counted if each.two_sided else 0
+        clock = end
+    return total, lived - since, two_sided
