@@ -3,8 +3,8 @@
 --   the journal      wal_events, and snapshots to start from                      the only source of truth
 --   its witnesses    journal_seals                                               show that it is what it was
 --   its reading      journal_batches, wal_postings, wal_trades, ... (views)       the compact payloads with names
---   the projections  accounts, markets, amm_markets, orders, trades, positions,
---                    ledger_entries, circuit_breaker_events                       can be dropped and rebuilt
+--   the projections  accounts, markets, amm_markets, orders, trades, candles,
+--                    positions, ledger_entries, circuit_breaker_events            can be dropped and rebuilt
 --   apart from both  users, sessions, ended_tokens, api_keys                      credentials, never journaled
 --   the house        projector_cursor, schema_version
 --
@@ -427,6 +427,33 @@ CREATE INDEX idx_trades_buy_user ON trades (buy_user_id, executed_at DESC);
 CREATE INDEX idx_trades_sell_user ON trades (sell_user_id, executed_at DESC);
 CREATE INDEX idx_trades_market_time ON trades (market_id, executed_at DESC);
 
+-- What was traded in an interval, and how the market stood at its end. A row exists where something was traded,
+-- where a close changed, or where the market was first activated; what lies between is as the row before it ended.
+CREATE TABLE candles (
+    market_id        VARCHAR(64)  NOT NULL,
+    interval         VARCHAR(2)   NOT NULL,
+    start            TIMESTAMPTZ  NOT NULL,
+    open_cents       SMALLINT     NULL,  -- all four are null where nothing was traded
+    high_cents       SMALLINT     NULL,
+    low_cents        SMALLINT     NULL,
+    close_cents      SMALLINT     NULL,
+    bid_close_cents  SMALLINT     NULL,  -- null: nobody stood there
+    ask_close_cents  SMALLINT     NULL,
+    volume           BIGINT       NOT NULL DEFAULT 0,
+    trades           INT          NOT NULL DEFAULT 0,
+    open_interest    BIGINT       NOT NULL DEFAULT 0,
+    CONSTRAINT candles_pkey PRIMARY KEY (market_id, interval, start),
+    CONSTRAINT ck_candles_interval CHECK (interval IN ('1m', '5m', '1h', '1d')),
+    CONSTRAINT ck_candles_traded CHECK (
+        num_nulls(open_cents, high_cents, low_cents, close_cents) = CASE WHEN trades = 0 THEN 4 ELSE 0 END),
+    CONSTRAINT ck_candles_volume CHECK (trades >= 0 AND volume >= trades AND (volume = 0) = (trades = 0)),
+    CONSTRAINT ck_candles_prices CHECK (
+        low_cents BETWEEN 1 AND high_cents AND high_cents <= 99
+        AND open_cents BETWEEN low_cents AND high_cents AND close_cents BETWEEN low_cents AND high_cents),
+    CONSTRAINT ck_candles_closes CHECK (bid_close_cents BETWEEN 1 AND 99 AND ask_close_cents BETWEEN 1 AND 99),
+    CONSTRAINT ck_candles_open_interest CHECK (open_interest >= 0)
+);
+
 
 -- Positions and the ledger -----------------------------------------------------------------------------------
 
@@ -836,6 +863,16 @@ COMMENT ON COLUMN ledger_entries.amount IS 'Cents by which the available balance
 COMMENT ON COLUMN ledger_entries.balance_after IS 'Cents available after it.';
 COMMENT ON COLUMN ledger_entries.reference_type IS 'What the entry is about.';
 COMMENT ON COLUMN ledger_entries.reference_id IS 'Which one of those: an order, a trade, a market, a key.';
+
+COMMENT ON TABLE candles IS 'What was traded in each interval of a market, and how the market stood at its end. Folded from the journal.';
+COMMENT ON COLUMN candles.interval IS '1m, 5m, 1h or 1d.';
+COMMENT ON COLUMN candles.start IS 'When it began: a multiple of its length since 1970.';
+COMMENT ON COLUMN candles.open_cents IS 'The price of the first trade; null: there was none.';
+COMMENT ON COLUMN candles.close_cents IS 'The price of the last trade.';
+COMMENT ON COLUMN candles.bid_close_cents IS 'The best bid after the last command of the interval; null: nobody bid.';
+COMMENT ON COLUMN candles.ask_close_cents IS 'The best ask then; null: nobody offered.';
+COMMENT ON COLUMN candles.volume IS 'Shares traded; the records of privileged mints and burns are no trades.';
+COMMENT ON COLUMN candles.open_interest IS 'The pairs that existed after the last command of the interval.';
 
 COMMENT ON TABLE circuit_breaker_events IS 'Halts of markets, by the exchange or by an administrator, and how they ended. Folded from the journal.';
 COMMENT ON COLUMN circuit_breaker_events.id IS 'The kernel''s number.';

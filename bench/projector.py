@@ -37,6 +37,7 @@ from persistence.tables.columns import TABLES
 from persistence.tables.folding import Batch
 from persistence.tables.projector import BATCH, Projector
 from persistence.tables.projector_process import ProjectorProgress, projector_running
+from persistence.tables.quotes import Quotes
 
 BURST: Final = 50
 """Commands in one request."""
@@ -88,8 +89,9 @@ async def part_one() -> None:
             facts += [row.fact() for row in found]
         read = time.process_time() - begun
         begun = time.process_time()
+        quotes = Quotes()
         for first in range(0, head, BATCH):
-            batch = Batch(first)
+            batch = Batch(first, quotes)
             for fact in facts[first : first + BATCH]:
                 batch.add(fact)
         fold = time.process_time() - begun

@@ -209,6 +209,10 @@ class Actors:
             for market_id, inbox in self._inboxes.items()
         }
 
+    def is_idle(self, market_id: str) -> bool:
+        """Whether nothing waits for the market, and its actor has decided all there was."""
+        return self._inboxes[market_id].requests.statistics().tasks_waiting_receive > 0
+
     def backlog_depth(self) -> int:
         return self._backlog.statistics().current_buffer_used
 

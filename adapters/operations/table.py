@@ -7,7 +7,17 @@ the authorisation test and the documentation are all made from it.
 from typing import Final
 
 from adapters.access.rate_limits import Bucket
-from adapters.operations import account, admin, batches, credentials, markets, orders, portfolio, users
+from adapters.operations import (
+    account,
+    admin,
+    batches,
+    candles,
+    credentials,
+    markets,
+    orders,
+    portfolio,
+    users,
+)
 from adapters.operations import market_maker as amm
 from adapters.operations.execution import command
 from adapters.operations.listing import listing, of_caller, of_market
@@ -297,6 +307,16 @@ OPERATIONS: Final[list[AnyOperation]] = [
         QUERY,
         Page[responses.MarketTradeShape],
         PageQuery,
+        NO_MARKET,
+        scope=ANY_KEY,
+    ),
+    get(
+        "/markets/{market_id}/candles",
+        candles.get_candles,
+        READER,
+        QUERY,
+        responses.CandlesShape,
+        candles.CandlesQuery,
         NO_MARKET,
         scope=ANY_KEY,
     ),

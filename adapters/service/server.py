@@ -26,7 +26,7 @@ from kernel.answers import Answer, Outcome, Refusal
 from kernel.codes import Code
 from kernel.commands import AnyCommand
 from kernel.exchange import Exchange
-from kernel.state import Order
+from kernel.state import Market, Order
 
 A = TypeVar("A", bound=Answer)
 
@@ -100,6 +100,9 @@ class History(Protocol):
         """Oldest first; `since` need not name a trade."""
 
     async def market_trades(self, market_id: str, *, before: int | None, limit: int) -> list[Row] | None: ...
+
+    async def candles(self, market_id: str, interval: str, start: int, end: int) -> list[Row]:
+        """Those that begin in [start, end), and the newest of those before; oldest first."""
 
     async def trades_of_order(self, order: Order) -> list[Row]:
         """Oldest first."""
@@ -225,6 +228,16 @@ class Server:
         """Wait until the tables reflect the journal up to `journal_id`."""
         if not await self.projections.until(journal_id, READ_TIMEOUT):
             raise RefusedError(Code.OVERLOADED, "The tables are behind the journal; try again shortly")
+
+    def earliest_news(self, market: Market) -> int:
+        """What the market will yet decide happens at this moment or later.
+
+        A command has the time at which it entered the inbox. While one waits there, or is under way, only
+        what was decided already bounds its time.
+        """
+        if self.actors.is_idle(market.id) and market.closing is None:
+            return max(self.clock.now(), self.exchange.now)
+        return self.exchange.now
 
     async def history_as_of(self, journal_id: int) -> History:
         """The tables, once they reflect the journal up to `journal_id`: the one way to read them."""

@@ -15,7 +15,9 @@ import msgspec
 import msgspec.inspect
 from msgspec import Meta
 
+from adapters.runtime.times import to_microseconds
 from adapters.wire.decoding import read_members
+from adapters.wire.requests import Time
 from adapters.wire.status import RefusedError, malformed
 
 T = TypeVar("T")
@@ -75,6 +77,14 @@ def one_of(kind: type[E], text: str | None, name: str) -> list[E] | None:
         return [kind(part) for part in text.split(",")]
     except ValueError:
         raise malformed((name, f"must be of {', '.join(kind)}")) from None
+
+
+def read_time(text: str, name: str) -> int:
+    """A time in a query string, in microseconds since 1970."""
+    try:
+        return to_microseconds(msgspec.convert(text, Time))
+    except msgspec.ValidationError:
+        raise malformed((name, "must be a time with an offset, as 2026-11-20T10:00:00Z")) from None
 
 
 # Cursors

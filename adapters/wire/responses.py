@@ -297,6 +297,28 @@ class MarketTradeShape(Shape, frozen=True):
     executed_at: Time
 
 
+class CandleShape(Shape, frozen=True):
+    """An interval of a market: prices of YES, null where nothing was traded."""
+
+    start: Time
+    open_cents: int | None
+    high_cents: int | None
+    low_cents: int | None
+    close_cents: int | None
+    bid_close_cents: int | None
+    ask_close_cents: int | None
+    volume: int
+    trades: int
+    open_interest: int
+    is_final: bool
+
+
+class CandlesShape(Shape, frozen=True):
+    market_id: str
+    interval: str
+    items: list[CandleShape]
+
+
 # Positions and trades
 
 

@@ -45,7 +45,8 @@ COPY_SOME: Final = (
 )
 # The driver decodes a number faster than a time.
 READ: Final = """
-    SELECT id, (extract(epoch FROM created_at) * 1000000)::BIGINT AS at, market_id, payload, digest
+    SELECT id, (extract(epoch FROM created_at) * 1000000)::BIGINT AS at, market_id, payload, digest,
+           command IS NOT NULL AS begins
     FROM wal_events WHERE id > $1 ORDER BY id
 """
 

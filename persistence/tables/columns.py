@@ -212,11 +212,30 @@ CIRCUIT_BREAKER_EVENTS: Final = Table(
     ),
 )
 
+CANDLES: Final = Table(
+    "candles",
+    key=("market_id", "interval", "start"),
+    columns=(
+        Column("market_id", NAME),
+        Column("interval", NAME),
+        Column("start", TIME),
+        Column("open_cents", SMALLINT, nullable=True),
+        Column("high_cents", SMALLINT, nullable=True),
+        Column("low_cents", SMALLINT, nullable=True),
+        Column("close_cents", SMALLINT, nullable=True),
+        Column("bid_close_cents", SMALLINT, nullable=True),
+        Column("ask_close_cents", SMALLINT, nullable=True),
+        Column("volume", BIGINT),
+        Column("trades", INT),
+        Column("open_interest", BIGINT),
+    ),
+)
+
 TABLES: Final = {
     table.name: table
     for table in (
         *(ACCOUNTS, MARKETS, AMM_MARKETS, ORDERS, TRADES, POSITIONS, LEDGER_ENTRIES),
-        CIRCUIT_BREAKER_EVENTS,
+        *(CIRCUIT_BREAKER_EVENTS, CANDLES),
     )
 }
 """All of them: what a rebuild fills anew."""

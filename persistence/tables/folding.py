@@ -62,6 +62,7 @@ from kernel.events import (
 )
 from persistence.postgres.columns import Row, Table
 from persistence.postgres.packing import uuid
+from persistence.tables.candles import Candles
 from persistence.tables.changes import AccountNow, MarketNow, Moved, OrderNow, PositionNow
 from persistence.tables.columns import (
     ACCOUNTS,
@@ -71,6 +72,7 @@ from persistence.tables.columns import (
     ORDERS,
     TRADES,
 )
+from persistence.tables.quotes import Quotes
 from persistence.tables.reasons import reason_of
 
 
@@ -102,6 +104,8 @@ class Batch:
 
     after: int
     """The journal id that the tables have reached."""
+    quotes: Quotes = attrs.field(repr=False)
+    """How every market stands; it outlives the batch."""
     last: int = attrs.field(init=False)
     """The journal id that they reach with this batch."""
     digest: bytes | None = attrs.field(default=None, init=False)
@@ -127,12 +131,14 @@ class Batch:
     entries: list[bytes] = attrs.field(factory=list)
     resolved: list[Row] = attrs.field(factory=list)
     """Circuit breakers that were resolved."""
+    candles: Candles = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.last = self.after
+        self.candles = Candles(self.quotes)
 
-    def add(self, fact: Fact) -> None:
-        """One fact more; it must be the next."""
+    def add(self, fact: Fact, *, begins: bool = True) -> None:
+        """One fact more; it must be the next, and may be the first of its command."""
         assert fact.id == self.last + 1, f"fact {fact.id} after {self.last}"
         self.last = fact.id
         event, market_id = fact.event, fact.market_id
@@ -144,6 +150,7 @@ class Batch:
                 else:
                     held.after, held.updated_at = after, fact.at
         FOLDS[type(event)](self, fact, event)
+        self.candles.hear(fact, begins=begins)
         if event.postings:
             self._post(fact, event)
         if event.market is not None:

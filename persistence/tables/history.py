@@ -18,7 +18,7 @@ from kernel.state import Order
 from persistence.postgres.columns import Row, Table
 from persistence.postgres.database import Database
 from persistence.postgres.storable import EPOCH, storable_time
-from persistence.tables.columns import TABLES, TRADES
+from persistence.tables.columns import CANDLES, TABLES, TRADES
 
 NUMBER: Final = "substr(trade_id, 5)::BIGINT"
 """A trade's number, behind its TRD_."""
@@ -86,6 +86,15 @@ MARKET_TRADES: Final = f"""
       AND {before("executed_at", NUMBER, 2)}
     ORDER BY executed_at DESC, {NUMBER} DESC
     LIMIT $4
+"""
+
+CANDLES_BETWEEN: Final = f"""
+    (SELECT {CANDLES.told} FROM candles
+     WHERE market_id = $1 AND interval = $2 AND start < $3 ORDER BY start DESC LIMIT 1)
+    UNION ALL
+    SELECT {CANDLES.told} FROM candles
+    WHERE market_id = $1 AND interval = $2 AND start >= $3 AND start < $4
+    ORDER BY start
 """
 
 BALANCES: Final = """
@@ -184,6 +193,12 @@ class History:
             if edge is None:
                 return None
         return await self._rows(MARKET_TRADES, market_id, edge, before, limit)
+
+    async def candles(self, market_id: str, interval: str, start: int, end: int) -> list[Row]:
+        """Those that begin in [start, end), and the newest of those before; oldest first."""
+        return await self._rows(
+            CANDLES_BETWEEN, market_id, interval, storable_time(start), storable_time(end)
+        )
 
     async def trades_of_order(self, order: Order) -> list[Row]:
         """Oldest first. They are among its user's trades, between its first and its last change."""

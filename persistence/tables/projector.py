@@ -29,6 +29,7 @@ from persistence import Backoff, DatabaseUnusableError
 from persistence.journal.wal import READ, fact_of
 from persistence.postgres.database import Connection, ConnectionLostError, Database, NoRoomError, opened
 from persistence.tables.folding import Batch
+from persistence.tables.quotes import HOW_MARKETS_STAND, WHO_RESTS, Quotes
 from persistence.tables.table_writer import write
 
 log = structlog.get_logger(__name__)
@@ -75,6 +76,8 @@ class Projector:
     """The journal id up to which the tables tell; -1 while that is not known."""
     _hint: trio.Event = attrs.field(factory=trio.Event, init=False)
     _durable: int = attrs.field(default=0, init=False)
+    _quotes: Quotes = attrs.field(factory=Quotes, init=False)
+    """As of the newest batch that was read."""
 
     def wake(self, durable: int) -> None:
         """Look at the journal, which is durable up to `durable`."""
@@ -116,7 +119,10 @@ class Projector:
                 for connection in (reading, writing):
                     await connection.execute(f"{SESSION}; SET search_path = {self.schema}, public")
                     await give_way(connection)
-                self._arrive(await writing.fetch_value("SELECT journal_id FROM projector_cursor"))
+                async with reading.transaction():
+                    await reading.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                    reached, self._quotes = await where_it_is(reading)
+                self._arrive(reached)
                 yield reading, writing
             finally:
                 writing.abandon()
@@ -146,7 +152,7 @@ class Projector:
 
     async def _read(self, reading: Connection, last: int) -> Batch | None:
         """The facts that follow `last` without a gap, folded; None if there are none."""
-        batch = Batch(last)
+        batch = Batch(last, self._quotes)
         for row in await reading.fetch(READ_SOME, last, self.batch):
             if row["id"] != batch.last + 1:
                 # The journal has no gaps, so nothing behind one counts. If a row behind it was acknowledged,
@@ -156,8 +162,10 @@ class Projector:
                         f"row {batch.last + 1} of the journal is missing: run `verdict replay --verify`"
                     )
                 break
-            batch.add(fact_of(row))
+            batch.add(fact_of(row), begins=row["begins"])
             batch.digest = row["digest"]
+        if batch.digest is not None:
+            batch.candles.settle()  # a transaction of the journal has whole commands
         return batch if batch.last > last else None
 
     async def _write(self, writing: Connection, batch: Batch) -> None:
@@ -172,6 +180,19 @@ class Projector:
         if reached != self.reached:
             self.reached = reached
             self.tell(reached)
+
+
+async def where_it_is(connection: Connection) -> tuple[int, Quotes]:
+    """How far the tables are, and how they tell that each market stands."""
+    cursor = await connection.fetch_row("SELECT journal_id, digest FROM projector_cursor")
+    assert cursor is not None
+    unsettled = None
+    if cursor["digest"] is None and cursor["journal_id"] > 0:
+        row = await connection.fetch_row(f"{READ} LIMIT 1", cursor["journal_id"] - 1)
+        unsettled = fact_of(row)
+    markets = await connection.fetch(HOW_MARKETS_STAND)
+    orders = await connection.fetch(WHO_RESTS)
+    return cursor["journal_id"], Quotes.read(map(dict, markets), map(dict, orders), unsettled)
 
 
 async def give_way(connection: Connection) -> None:

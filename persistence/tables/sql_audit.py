@@ -67,6 +67,16 @@ CHECKS: Final = {
                    GROUP BY market_id) n ON n.market_id = m.id
         WHERE m.status NOT IN ('SETTLED', 'VOIDED')
           AND m.pnl_pool <> COALESCE(t.pnl, 0) + COALESCE(n.pnl, 0)""",
+    "trades_sum of candles": """
+        SELECT COALESCE(t.market_id, c.market_id) AS market_id, c.interval,
+               c.volume::bigint AS volume, c.trades, t.volume::bigint AS traded_volume, t.trades AS traded
+        FROM (SELECT market_id, interval, SUM(volume) AS volume, SUM(trades) AS trades
+              FROM candles GROUP BY market_id, interval) c
+        FULL JOIN (SELECT market_id, interval, SUM(quantity) AS volume, COUNT(*) AS trades
+                   FROM trades, unnest(ARRAY['1m', '5m', '1h', '1d']) AS interval
+                   WHERE NOT is_audit GROUP BY market_id, interval) t USING (market_id, interval)
+        WHERE (COALESCE(c.volume, 0), COALESCE(c.trades, 0)) <> (COALESCE(t.volume, 0), COALESCE(t.trades, 0))
+        LIMIT 100""",
     "journal_contiguous": """
         SELECT COUNT(*) AS rows, MIN(id) AS first, MAX(id) AS last
         FROM wal_events, projector_cursor WHERE id <= journal_id

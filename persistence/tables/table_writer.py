@@ -8,6 +8,7 @@ from persistence.postgres.database import Connection
 from persistence.tables.columns import (
     ACCOUNTS,
     AMM_MARKETS,
+    CANDLES,
     CIRCUIT_BREAKER_EVENTS,
     LEDGER_ENTRIES,
     MARKETS,
@@ -53,6 +54,16 @@ async def write(connection: Connection, batch: Batch) -> None:
     )
     await TRADES.copy(connection, batch.trades)
     await LEDGER_ENTRIES.copy(connection, batch.entries)
+    await CANDLES.upsert(
+        connection,
+        list(batch.candles.rows()),
+        open_cents="COALESCE(candles.open_cents, excluded.open_cents)",
+        high_cents="GREATEST(candles.high_cents, excluded.high_cents)",
+        low_cents="LEAST(candles.low_cents, excluded.low_cents)",
+        close_cents="COALESCE(excluded.close_cents, candles.close_cents)",
+        volume="candles.volume + excluded.volume",
+        trades="candles.trades + excluded.trades",
+    )
     await connection.execute(
         "UPDATE projector_cursor SET journal_id = $1, digest = $2", batch.last, batch.digest
     )

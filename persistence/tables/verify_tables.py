@@ -32,6 +32,7 @@ from kernel.state import Account, Market, Order, Position
 from persistence.postgres.database import Connection
 from persistence.postgres.packing import ID, KEY, SHORT, TITLE
 from persistence.postgres.storable import storable_json, storable_text, storable_time
+from persistence.tables.verify_candles import CandleComparison
 
 Row = dict[str, Any]
 
@@ -94,10 +95,14 @@ class TableComparison:
 
     connection: Connection
     findings: Findings
+    candles: CandleComparison = attrs.field(init=False)
     faults: dict[int, Row] = attrs.field(factory=dict)
     """Circuit breakers, as the facts tell them; the state remembers the open ones only."""
     entries: int = 0
     trades: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        self.candles = CandleComparison(self.connection, self.findings.note)
 
     async def compare_added(self, facts: Sequence[Fact]) -> None:
         """The rows that these facts added: ledger entries and trades."""
@@ -107,6 +112,7 @@ class TableComparison:
         self.trades += len(trades)
         await self._compare(LEDGER_ENTRIES, entries)
         await self._compare(TRADES, trades)
+        await self.candles.compare_past()
         for fact in facts:
             self._note_fault(fact)
 
@@ -129,6 +135,7 @@ class TableComparison:
         await self._count(POSITIONS, held)
         await self._count(LEDGER_ENTRIES, self.entries)
         await self._count(TRADES, self.trades)
+        await self.candles.compare_rest()
 
     async def _compare_all(
         self, table: KeyedTable, things: Mapping[Any, Any], row_of: Callable[[Any], Row]

@@ -112,12 +112,17 @@ class Verification:
                 for row in batch:
                     broken.note(chain.add(row.id, row.columns, row.digest))
                     fact = fact_in(row, self.exchange.head + 1)
+                    if fact.id <= reached and row.command is not None:
+                        tables.candles.settle(self.exchange)
                     applied(self.exchange, fact)
                     self.history.add(fact)
                     self.counts[event_type(fact.event)] += 1
                     if fact.id <= reached:
                         projected.append(fact)
+                        tables.candles.hear(fact)
                     if fact.id == reached:
+                        if row.digest is not None:
+                            tables.candles.settle(self.exchange)
                         await tables.compare_added(projected)
                         await tables.compare_state(self.exchange)
                         projected = []

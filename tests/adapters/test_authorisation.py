@@ -151,7 +151,7 @@ def test_each_route_lets_in_whom_its_row_names_and_nobody_else(
     for kind, token in callers.items():
         caller = serving.Caller(the_venue.http, token)
         content = b"[]" if route.method == "POST" else None
-        answer = caller.request(route.method, path_of(route), content=content)
+        answer = caller.request(route.method, f"{path_of(route)}?interval=1m", content=content)
         if route.caller is Caller.PUBLIC:
             assert answer.verdict == (400, 9004), kind
             continue
@@ -223,6 +223,7 @@ def test_market_data_is_read_without_a_token() -> None:
         "/markets/{market_id}",
         "/markets/{market_id}/orderbook",
         "/markets/{market_id}/trades",
+        "/markets/{market_id}/candles",
     }
     assert {route.method for route in ROUTES if route.caller is Caller.READER} == {"GET"}
 

@@ -156,6 +156,13 @@ LEGAL: Final[dict[str, list[Ask]]] = {
     "GET /markets/{market_id}/trades": [
         fine("GET /markets/{market_id}/trades", "/markets/M-0/trades?limit=100")
     ],
+    "GET /markets/{market_id}/candles": [
+        fine(
+            "GET /markets/{market_id}/candles",
+            f"/markets/M-0/candles?interval={interval}&end=2026-11-20T10:30:00Z&start={start}",
+        )
+        for interval, start in (("1m", "2026-11-19T10:00:00Z"), ("1d", "2022-11-20T00:00:00Z"))
+    ],
     "GET /health/matching": [fine("GET /health/matching")],
     "POST /orders": [fine("POST /orders", members=order)],
     "POST /orders/{order_id}/cancel": [

@@ -15,10 +15,12 @@ from kernel.commands import MarketTerms
 from kernel.events import Fact, MarketCreated
 from kernel.exchange import Exchange
 from kernel.journal import Decided
+from persistence.journal.wal import rows
 from persistence.postgres.database import Connection, Database
 from persistence.tables.folding import Batch
 from persistence.tables.projector import NICENESS, SESSION, Projector, give_way
 from persistence.tables.projector_process import PACE, ProjectorProgress, projector_running
+from persistence.tables.quotes import Quotes
 from persistence.tables.table_writer import write
 from persistence.tables.verify_tables import Findings, TableComparison
 from tests.kernel.trading import NOON, Trading, busy_day
@@ -33,6 +35,7 @@ PROJECTIONS = {
     "positions": "user_id, market_id",
     "ledger_entries": "id",
     "circuit_breaker_events": "id",
+    "candles": "market_id, interval, start",
 }
 SURROGATES = {"accounts", "positions"}
 """Whose own id is drawn at random, and shown nowhere."""
@@ -52,6 +55,14 @@ async def contents(connection: Connection) -> dict[str, list[dict[str, Any]]]:
 async def differences(connection: Connection, exchange: Exchange, facts: list[Fact]) -> list[str]:
     findings = Findings()
     tables = TableComparison(connection, findings)
+    replayed = Exchange()
+    async for batch in rows(connection, 0):
+        for row in batch:
+            if row.command is not None:
+                tables.candles.settle(replayed)
+            replayed.apply(row.fact())
+            tables.candles.hear(row.fact())
+    tables.candles.settle(replayed)
     await tables.compare_added(facts)
     await tables.compare_state(exchange)
     return findings.words
@@ -277,8 +288,9 @@ async def test_what_changed_is_found_by_its_key_in_tables_of_any_size(
     """A database that believes its tables to be small would read them from end to end, at every batch."""
     await connection.execute(SESSION)
     explaining: Any = Explaining(connection)
+    quotes = Quotes()
     for fact in day.facts:
-        batch = Batch(fact.id - 1)
+        batch = Batch(fact.id - 1, quotes)
         batch.add(fact)
         await write(explaining, batch)
     changed = explaining.plans.keys() - {"projector_cursor"}  # which has one row
