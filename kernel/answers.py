@@ -116,6 +116,26 @@ class AllCancelled(BatchCancelled, frozen=True):
     netting: Netting | None
 
 
+class OrderIs(msgspec.Struct, frozen=True):
+    """What a command of a repeated batch had named, as it is now; nothing if there is no such order."""
+
+    order: OrderNow | None
+
+
+class Done(msgspec.Struct, frozen=True):
+    """One command of an atomic batch: its answer, and the journal ids of its facts, behind `after`."""
+
+    answer: "Answer | OrderIs"
+    after: int
+    upto: int
+
+
+class Batched(msgspec.Struct, frozen=True):
+    market_id: str
+    done: tuple[Done, ...]
+    repeated: bool = False
+
+
 class PairsMoved(msgspec.Struct, frozen=True):
     """Pairs came to be or ceased: how many, the cash that moved, and what the account holds after."""
 
@@ -202,6 +222,7 @@ Answer = (
     | Replaced
     | BatchCancelled
     | AllCancelled
+    | Batched
     | Minted
     | Burned
     | BalanceMoved

@@ -20,6 +20,7 @@ from kernel.answers import Refusal
 from kernel.codes import RESTING_KINDS, Direction, TimeInForce
 from kernel.commands import (
     AnyCommand,
+    AtomicBatch,
     BatchCancel,
     CancelByClientId,
     CancelledSoFar,
@@ -34,6 +35,7 @@ from kernel.commands import (
 )
 from kernel.ids import NONCE_BITS
 from kernel.limits import (
+    BATCH_MAX,
     CATEGORY_MAX,
     DESCRIPTION_MAX,
     FIRST_TIME,
@@ -132,6 +134,17 @@ def batch_out_of_bounds(command: BatchCancel) -> Refusal | None:
     if command.so_far is not None and (problem := sums(command.so_far)) is not None:
         return malformed("so_far", problem)
     return additions_out_of_bounds(command)
+
+
+def atomic_out_of_bounds(command: AtomicBatch) -> Refusal | None:
+    if not 1 <= len(command.commands) <= BATCH_MAX:
+        return malformed("commands", f"must be 1 to {BATCH_MAX}")
+    for index, each in enumerate(command.commands):
+        if each.user_id != command.user_id:
+            return malformed(f"commands[{index}].user_id", "must be that of the batch")
+        if (refusal := OUT_OF_BOUNDS[type(each)](each)) is not None:
+            return refusal
+    return checked(command)
 
 
 def market_out_of_bounds(command: CreateMarket) -> Refusal | None:
@@ -296,9 +309,10 @@ def checks_of(kind: type[Any]) -> Checks:
     ]
 
 
-CHECKED_ELSEWHERE: Final = ("at", "terms")
+CHECKED_ELSEWHERE: Final = ("at", "terms", "commands")
 """The time when it is compared with the exchange's own; the terms of a market, and those of an order that not
-every order has, member by member. An order's price and quantity the decision holds against the market's."""
+every order has, member by member; what a batch holds, command by command. An order's price and quantity the
+decision holds against the market's."""
 CHECKS: Final[dict[type[Command], Checks]] = {kind: checks_of(kind) for kind in get_args(AnyCommand)}
 TERMS: Final = checks_of(MarketTerms)
 ORDER_TERMS: Final = [check for check in checks_of(OrderTerms) if check[0] not in ("price", "quantity")]
@@ -310,6 +324,7 @@ OUT_OF_BOUNDS: Final[dict[type[Command], Callable[[Any], Refusal | None]]] = {
     CancelOrder: additions_out_of_bounds,
     CancelByClientId: additions_out_of_bounds,
     BatchCancel: batch_out_of_bounds,
+    AtomicBatch: atomic_out_of_bounds,
     CreateMarket: market_out_of_bounds,
 }
 """What a command holds that cannot be kept, if anything."""

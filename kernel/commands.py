@@ -256,6 +256,19 @@ class CancelAll(TimedCommand, frozen=True, kw_only=True, tag="CANCEL_ALL"):
     so_far: CancelledSoFar | None = None
 
 
+Batchable = PlaceOrder | CancelOrder | CancelByClientId
+
+
+class AtomicBatch(TimedCommand, frozen=True, kw_only=True, tag="ATOMIC_BATCH"):
+    """Do all of this, at one moment and in this order, or nothing of it."""
+
+    user_id: str
+    market_id: str
+    commands: tuple[Batchable, ...]
+    """All of the same user; the time is the batch's."""
+    fence: int | None = None
+
+
 # The market maker
 
 
@@ -440,6 +453,7 @@ AnyCommand = (
     | ReplaceOrder
     | BatchCancel
     | CancelAll
+    | AtomicBatch
     | MintShares
     | BurnShares
     | Deposit

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from kernel import (
     accounts,
+    batches,
     breaker,
     cancelling,
     commands,
@@ -40,6 +41,7 @@ DECISIONS: Final[dict[type[commands.Command], Callable[[Draft, Any], Answer | Re
     commands.ReplaceOrder: replacing.replace_order,
     commands.BatchCancel: cancelling.batch_cancel,
     commands.CancelAll: cancelling.cancel_all,
+    commands.AtomicBatch: batches.atomic_batch,
     commands.FireGuard: cancelling.fire_guard,
     commands.MintShares: privileged.mint_shares,
     commands.BurnShares: privileged.burn_shares,

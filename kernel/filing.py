@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any, Final, get_args
 
 import msgspec
-from msgspec.structs import FieldInfo, fields
+from msgspec.structs import FieldInfo, asdict, fields
 
-from kernel.commands import AnyCommand, Command, OrderTerms, OrderWish
+from kernel.commands import AnyCommand, AtomicBatch, Command, OrderTerms, OrderWish, TimedCommand
 from kernel.events import OrderAccepted
 
 Filed = msgspec.Struct
@@ -69,22 +69,34 @@ terms_of: Final = terms_reader()
 """The terms of an order, from the fact that it was accepted; made like the fillers, as replay is of many."""
 
 
-FILERS: Final[dict[type[Command], Callable[[Any], Filed]]] = {
+WISHES: Final[dict[type[Command], Callable[[Any], Filed]]] = {
     kind: filer(kind) for kind in get_args(AnyCommand) if issubclass(kind, OrderWish)
 }
-"""The commands that are filed in another form than they are sent in."""
-NAMES: Final = {kind.__struct_config__.tag for kind in FILERS}
+"""The commands that are filed in another form than they are sent in, but for a batch, which holds some."""
+NAMES: Final = {kind.__struct_config__.tag for kind in WISHES}
+BATCH: Final = AtomicBatch.__struct_config__.tag
+
+
+class FiledBatch(TimedCommand, frozen=True, kw_only=True, tag=BATCH):
+    user_id: str
+    market_id: str
+    commands: list[Filed]
+    fence: int | None = None
 
 
 def filed(command: Command) -> Filed:
     """A command as it is written down."""
-    make_flat = FILERS.get(type(command))
+    if isinstance(command, AtomicBatch):
+        return FiledBatch(**asdict(command) | {"commands": list(map(filed, command.commands))})
+    make_flat = WISHES.get(type(command))
     return command if make_flat is None else make_flat(command)
 
 
 def unfiled(members: dict[str, Any]) -> AnyCommand:
     """The command that was written down, from its members."""
-    if members.get("command") in NAMES:
+    if members.get("command") == BATCH:
+        members = members | {"commands": [msgspec.to_builtins(unfiled(each)) for each in members["commands"]]}
+    elif members.get("command") in NAMES:
         terms = {name: members[name] for name in OrderTerms.__struct_fields__ if name in members}
         members = {name: value for name, value in members.items() if name not in terms} | {"terms": terms}
     command: AnyCommand = msgspec.convert(members, AnyCommand)

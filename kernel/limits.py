@@ -57,3 +57,5 @@ PROPOSALS_MAX: Final = 1000
 """Proposals that may wait at once."""
 PROPOSALS_MAX_EACH: Final = 100
 """Of one administrator: nobody is to take the places of the others."""
+BATCH_MAX: Final = 50
+"""Commands of one batch: an atomic one is decided in one step."""

@@ -39,6 +39,16 @@ class Roll:
             number += 1
         self._lasts[number] = run[-1]
 
+    def remove(self, name: str) -> None:
+        """Strike off a name that is on the roll."""
+        number = bisect_left(self._lasts, name)
+        run = self._runs[number]
+        run.remove(name)
+        if run:
+            self._lasts[number] = run[-1]
+        else:
+            del self._runs[number], self._lasts[number]
+
     def after(self, name: str) -> Iterator[str]:
         """Every name behind this one; all of them behind the empty name."""
         first = bisect_right(self._lasts, name)

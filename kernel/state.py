@@ -299,6 +299,13 @@ class Closing:
         self.costs += cost
 
 
+class Keeper:
+    """Is told of an order before it changes, joins its queue or leaves it, so that this can be undone."""
+
+    def keep(self, order: Order) -> None:
+        raise NotImplementedError
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class Market:
     """One yes/no question, its book and its reserve."""
@@ -330,6 +337,8 @@ class Market:
     amm: AmmRun | None = None
     open_breakers: list[int] = field(default_factory=list)
     book: Book[Order] = field(default_factory=lambda: Book[Order]())
+    keeper: Keeper | None = None
+    """While commands are decided that may all be undone."""
     book_changed_at: int = 0
     positions: dict[str, Position] = field(default_factory=dict)
     holders: Roll = field(default_factory=Roll)
@@ -420,6 +429,8 @@ class Market:
 
     def rest(self, order: Order) -> None:
         """What is left of an accepted order joins the book."""
+        if self.keeper is not None:
+            self.keeper.keep(order)
         (self.book.bids if order.is_bid else self.book.asks).add(order)
         order.position.rest(order)
         if order.opens:
@@ -427,6 +438,8 @@ class Market:
 
     def leave(self, order: Order) -> None:
         """A resting order leaves the book, with what remains of it."""
+        if self.keeper is not None:
+            self.keeper.keep(order)
         (self.book.bids if order.is_bid else self.book.asks).remove(order)
         order.position.leave(order)
         if order.opens:
@@ -438,6 +451,8 @@ class Market:
         if quantity == maker.remaining:
             self.leave(maker)
         else:
+            if self.keeper is not None:
+                self.keeper.keep(maker)
             (self.book.bids if maker.is_bid else self.book.asks).totals[maker.book_price] -= quantity
             if maker.opens:
                 maker.holding.opening -= quantity

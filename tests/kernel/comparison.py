@@ -55,6 +55,8 @@ def plain_answer(answer: Answer | Refusal) -> dict[str, Any]:
     if isinstance(answer, Refusal):
         # What is wrong with a malformed request is told in words: only that it is malformed counts here.
         data = None if answer.code == 9004 else answer.data
+        if answer.code == 4014 and data is not None:
+            data = {name: value for name, value in data.items() if name != "message"}
         return {"kind": "Refusal", "code": answer.code, "data": data}
     members = {name: getattr(answer, name) for name in answer.__struct_fields__}
     return {"kind": type(answer).__name__, **{name: plain(value) for name, value in members.items()}}
@@ -68,6 +70,8 @@ def plain(value: Any) -> Any:
         return {**row, "updated_at": value.updated_at}
     if isinstance(value, msgspec.Struct):
         return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, tuple) and value and isinstance(value[0], msgspec.Struct):
+        return [plain(each) for each in value]
     return value
 
 

@@ -27,7 +27,7 @@ from kernel.events import AnyEvent
 from tests.kernel.play.markets import FIRST, SECOND
 from tests.kernel.play.trading import Trading
 from tests.kernel.rare_orders import OCCURRENCES, walk_of_orders
-from tests.kernel.strategies import ESCROW, MARKETS
+from tests.kernel.strategies import ESCROW, MARKETS, NOTHING
 
 YES, NO, BUY, SELL = Side.YES, Side.NO, Direction.BUY, Direction.SELL
 
@@ -101,6 +101,15 @@ def orders_are_replaced(play: Trading) -> None:
     play.replace(order, AMM_ID, price=4)
     play.somebody_asks_again(0, {})
     play.somebody_asks_again(0, {"quantity": 4})
+
+
+def batches_are_sent(play: Trading) -> None:
+    """One is granted, repeated, and refused: for a name that is known, and for another's market."""
+    wanted = [("place", 0, YES, BUY, price, 1, NOTHING) for price in (2, 3)]
+    play.batch("cat", "plain", wanted)
+    play.somebody_sends_a_batch_again(0)
+    play.batch("cat", "plain", [*wanted, ("known", 0, YES, BUY, 2, 1, NOTHING)])
+    play.batch("cat", "small", [*wanted, ("cancel", 0, YES, BUY, 2, 1, NOTHING)])
 
 
 def guards_fire(play: Trading) -> None:
@@ -219,6 +228,7 @@ def walk(play: Trading, result: str) -> None:
     shares_come_back_from_an_offer_to_somebody_who_nets(play)
     orders_are_replaced(play)
     walk_of_orders(play)
+    batches_are_sent(play)
     guards_fire(play)
     people_get_it_wrong(play)
     limits_are_met(play)
@@ -227,14 +237,15 @@ def walk(play: Trading, result: str) -> None:
     a_window_opens_and_closes(play)
     administrators_watch_each_other(play)
     play.time_passes(1, restart=True)
+    play.the_journal_is_accepted(0, "a backup")
     play.both.portion = 2
     cancels_go_in_portions(play)
     markets_end(play, result)
 
 
-REPEATED = ("Placed", "Replaced", "Minted", "Burned")
-ELSEWHERE = (Code.INTERNAL, Code.OVERLOADED)
-"""One needs an exchange that is broken, the other comes from the actors."""
+REPEATED = ("Placed", "Replaced", "Minted", "Burned", "Batched")
+ELSEWHERE = (Code.INTERNAL, Code.OVERLOADED, Code.BATCH_OTHER_MARKET)
+"""One needs an exchange that is broken, one comes from the actors, one stands in a batch's refusal only."""
 UNPLAYED = (
     *(Code.EXPIRY_PASSED, Code.TOO_MANY_ORDERS, Code.GROUP_NOT_FOUND, Code.GROUP_TRIGGERED),
     *(CancelReason.EXPIRED, CancelReason.GROUP_LIMIT),

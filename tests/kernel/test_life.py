@@ -21,6 +21,7 @@ from kernel.commands import (
     AcceptJournal,
     ActivateMarket,
     AnyCommand,
+    AtomicBatch,
     AuthorizeAmm,
     BatchCancel,
     BurnShares,
@@ -170,6 +171,7 @@ def given(exchange: Exchange, at: int) -> dict[str, AnyCommand]:
         CancelByClientId(at=at, user_id="ann", market_id=M, client_order_id="bid"),
         BatchCancel(at=at, user_id=AMM_ID, market_id=M),
         CancelAll(at=at, user_id="ann", market_id=M),
+        AtomicBatch(at=at, user_id="ann", market_id=M, commands=(place("ann", "newer", new, at),)),
         FireGuard(at=at, user_id="ann", market_id=M),
         MintShares(at=at, user_id=AMM_ID, market_id=M, quantity=1, idempotency_key="k", nonce=9),
         BurnShares(at=at, user_id=AMM_ID, market_id=M, quantity=1, idempotency_key="k", nonce=9),
@@ -262,6 +264,7 @@ CancelOrder             4004  .     .     .     .     3002  3002  4006  4006  40
 CancelByClientId        4004  .     .     .     .     3002  3002  4006  4006  4006  4006  4006  4006
 BatchCancel             3001  .     .     .     .     3002  3002  .     .     .     .     .     .
 CancelAll               3001  .     .     .     .     3002  3002  .     .     .     .     .     .
+AtomicBatch             3001  .     4014  4014  4014  4014  4014  4014  4014  4014  4014  4014  4014
 FireGuard               .     .     .     .     .     3002  3002  .     .     .     .     .     .
 MintShares              3001  .     3002  3002  3002  3002  3002  3002  3002  3002  3002  3002  3002
 BurnShares              3001  .     3002  3002  3002  3002  3002  3002  3002  3002  3002  3002  3002

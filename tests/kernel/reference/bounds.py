@@ -8,6 +8,7 @@ import unicodedata
 from typing import Any
 
 from kernel.commands import (
+    AtomicBatch,
     BatchCancel,
     CancelByClientId,
     CancelOrder,
@@ -55,6 +56,12 @@ def check_bounds(command: Command, at: int) -> None:
             check_wish(command.terms)
         case CancelOrder() | CancelByClientId() | BatchCancel():
             check_number(command.fence)
+        case AtomicBatch():
+            demand(1 <= len(command.commands) <= 50)
+            for each in command.commands:
+                demand(each.user_id == command.user_id)
+                check_bounds(each, at)
+            check_members(command)
         case _:
             check_members(command)
 

@@ -6,6 +6,7 @@ from typing import Any
 from kernel import commands
 from tests.kernel.reference import (
     amm,
+    batches,
     cancelling,
     cash,
     ending,
@@ -35,6 +36,7 @@ RULES: dict[type[commands.Command], Callable[[World, Any], dict[str, Any]]] = {
     commands.CancelByClientId: cancelling.cancel_by_client_id,
     commands.BatchCancel: cancelling.batch_cancel,
     commands.CancelAll: cancelling.cancel_all,
+    commands.AtomicBatch: batches.atomic_batch,
     commands.MintShares: amm.mint_shares,
     commands.BurnShares: amm.burn_shares,
     commands.StartAmm: amm.start_amm,

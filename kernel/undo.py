@@ -1,0 +1,134 @@
+"""Taking back: how things stood before a step changed them, so that all of it can be undone.
+
+Before a thing changes it is kept: the values of all its attributes, by whatever names they go, and with them
+the parts that it is made of. Nothing here knows what the values mean, so an attribute that is added one day
+is put back like the others. What only grows (who has an account, which orders there ever were) is far too
+much to keep, and is cut back instead.
+"""
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+from kernel.book import Book, HalfBook
+from kernel.state import Account, Keeper, Market, Order, Position, State
+
+GROWING: Final[dict[type[Any], tuple[str, ...]]] = {
+    State: (
+        *("accounts", "sub_accounts", "markets", "orders", "guards", "proposals"),
+        *("mints", "burns", "transfers"),
+    ),
+    Account: ("orders", "positions"),
+    Market: ("positions", "holders", "owners", "traders", "keeper"),
+}
+"""What is not kept but cut back to what it was, by hand, or is nothing that trading changes."""
+WHOLES: Final = (State, Account, Market, Position, Order)
+"""What others lead to, and is kept when it is about to change; all else is a part of what leads to it."""
+
+
+class Plan(NamedTuple):
+    """How a kind of things is read."""
+
+    names: tuple[str, ...]
+    read: Callable[[Any], tuple[Any, ...]]
+
+
+def names_of(kind: type[Any]) -> tuple[str, ...]:
+    """The attributes of such a thing that are kept."""
+    if kind is Book:
+        return "bids", "asks"
+    if kind is HalfBook:
+        return "mask", "count", "first", "last", "totals"
+    grown = GROWING.get(kind, ())
+    return tuple(field.name for field in fields(kind) if field.name not in grown)
+
+
+def plan_of(kind: type[Any]) -> Plan | None:
+    """None for what never changes: a number, a text, a name, a fact."""
+    if not (is_dataclass(kind) or kind in (Book, HalfBook)):
+        return None
+    names = names_of(kind)
+    return Plan(names, attrgetter(*names))
+
+
+PLANS: Final[dict[type[Any], Plan | None]] = {}
+"""By kind, as they are met."""
+
+
+class Undo(Keeper):
+    """One step of one market, as long as it may still be undone."""
+
+    def __init__(self, state: State, market: Market, account: Account | None) -> None:
+        self.state = state
+        self.market = market
+        self.account = account
+        self.orders = len(state.orders)
+        self.positions = len(market.positions)
+        self.kept: dict[Any, tuple[tuple[str, ...], list[Any]]] = {}
+        """By thing, as it was: the names of its attributes, and their values."""
+        self.remember(state, State)
+        for thing in (market, state.reserve_account, state.fee_account, account):
+            self.remember(thing)
+        if account is not None:
+            self.remember(market.positions.get(account.id))
+        market.keeper = self
+
+    def remember(self, thing: Any, kind: type[Any] | None = None) -> None:
+        """Keep a thing as it is now, with its parts, unless it is kept already, or is none."""
+        kind = kind or type(thing)
+        plan = PLANS[kind] if kind in PLANS else PLANS.setdefault(kind, plan_of(kind))
+        if plan is None or thing in self.kept:
+            return
+        values: list[Any] = []
+        for value in plan.read(thing):
+            if isinstance(value, list | dict | set):
+                values.append(value.copy())
+            else:
+                values.append(value)
+                if not isinstance(value, WHOLES):
+                    self.remember(value)
+        self.kept[thing] = plan.names, values
+
+    def keep(self, order: Order) -> None:
+        """An order is about to change, or to join or leave its queue: those beside it there change, too."""
+        half = self.market.book.side(order)
+        for thing in (order, order.ahead, order.behind, half.last[order.book_price], order.position):
+            self.remember(thing)
+        self.remember(order.account)
+
+    def end(self) -> None:
+        """It stands: nothing of it will be undone."""
+        self.market.keeper = None
+
+    def put_back(self) -> None:
+        """Make everything as it was."""
+        self.end()
+        state, market = self.state, self.market
+        while len(state.orders) > self.orders:
+            _, order = state.orders.popitem()
+            del order.account.orders[order.client_order_id]
+        while len(market.positions) > self.positions:
+            self._forget(market.positions.popitem()[1])
+        for thing, (names, values) in self.kept.items():
+            for name, value in zip(names, values, strict=True):
+                setattr(thing, name, value)
+        for thing in self.kept:
+            if type(thing) is Position and not thing.has_traded:
+                self._forget_trader(thing.account.owner_id)
+
+    def _forget(self, position: Position) -> None:
+        """It came to be in this step."""
+        market, account = self.market, position.account
+        del account.positions[market.id]
+        market.holders.remove(account.id)
+        owned = market.owners[account.owner_id]
+        owned.remove(position)
+        if not owned:
+            del market.owners[account.owner_id]
+        self._forget_trader(account.owner_id)
+
+    def _forget_trader(self, owner_id: str) -> None:
+        owned = self.market.owners.get(owner_id, ())
+        if not any(position.has_traded for position in owned):
+            self.market.traders.discard(owner_id)
