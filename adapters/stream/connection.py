@@ -98,6 +98,8 @@ class Connection:
         self.lanes = Lanes(self, hub, self.outbox, hub.fresh_id())
         self._events = 0
         self._has_resumed = False
+        self._waiting = trio.CancelScope()
+        """Until a heartbeat is due, or the token ends."""
         self.nursery: trio.Nursery
         if principal is None:
             socket.frame_max = AUTH_FRAME_MAX
@@ -298,6 +300,7 @@ class Connection:
         if self.watched is not None:
             self._server.identities.unwatch(self.watched)
         self.watched = self._watch_token(self._hub, principal)
+        self._waiting.cancel()  # this token may end before the next heartbeat
         ends_at = principal.expires_at
         signed_in = SignedInShape(principal.user_id, int(ends_at * 1000) if ends_at < math.inf else None)
         self.outbox.succeed(entry.encoding, entry.cid, signed_in)
@@ -415,7 +418,8 @@ class Connection:
                 self.outbox.add(self.outbox.encoding, Heartbeat(seq, self._server.clock.now() // 1000))
                 self.outbox.flush()
                 continue
-            await trio.sleep(min(beat_in, expires_in))
+            with trio.move_on_after(min(beat_in, expires_in)) as self._waiting:
+                await trio.sleep_forever()
 
     def _expires_in(self, now: float) -> float:
         if self.principal is None:

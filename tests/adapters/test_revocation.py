@@ -15,6 +15,7 @@ import pytest
 import trio
 import trio_websocket
 
+from adapters.access.api_keys import fresh_key, hash_of_key
 from adapters.access.identity import Identities, Principal
 from adapters.access.tokens import TokenType, fresh_name, hash_of
 from adapters.runtime.clock import Clock
@@ -56,6 +57,26 @@ class Place:
 
     async def call(self, caller: Caller, method: str, path: str, **members: Any) -> Any:
         return await trio.to_thread.run_sync(lambda: caller.request(method, path, json=members or None))
+
+    async def make_key(self, user_id: str, scopes: str, expires_in: float | None = None) -> Caller:
+        """An API key, made elsewhere."""
+        secret = fresh_key()
+        async with self.db.borrowed() as connection:
+            await connection.execute(
+                "INSERT INTO api_keys (id, user_id, name, prefix, key_hash, scopes, created_at, expires_at) "
+                "VALUES (gen_random_uuid(), $1, $2, 'abcdefgh', $3, $4, now(), "
+                "now() + $5::double precision * interval '1 s')",
+                user_id,
+                secret,
+                hash_of_key(secret),
+                scopes,
+                expires_in,
+            )
+        return Caller(self.venue.http, secret, user_id)
+
+    def login_of(self, user: Caller) -> Caller:
+        """The same user with a token."""
+        return attrs.evolve(user, token=tokens.issue(user.user_id, TokenType.ACCESS, "USER"))
 
     async def log_in(self, user_id: str, generation: int = 0) -> tuple[Caller, str]:
         """A session as a login leaves it, without the work of judging a password."""
@@ -173,6 +194,109 @@ WAYS: dict[str, tuple[Callable[[Place, Opened], Awaitable[None]], tuple[int, int
     "session deleted": (by_sql("DELETE FROM sessions WHERE user_id = '{}'"), (401, 1006)),
     "a used token came again": (by_using_a_token_again, (401, 1006)),
 }
+
+
+async def by_revoking_over_the_api(place: Place, opened: Opened) -> None:
+    login = place.login_of(opened.user)
+    (key,) = (await place.call(login, "GET", "/account/api-keys")).data["items"]
+    assert (await place.call(login, "POST", f"/account/api-keys/{key['id']}/revoke")).status == 200
+
+
+async def by_logging_out_everywhere(place: Place, opened: Opened) -> None:
+    login = place.login_of(opened.user)
+    answer = await place.call(login, "POST", "/account/logout-all", revoke_api_keys=True)
+    assert answer.data == {"revoked_api_keys": 1}
+
+
+KEYS_END: dict[str, tuple[Callable[[Place, Opened], Awaitable[None]], tuple[int, int]]] = {
+    "revoked": (by_revoking_over_the_api, (401, 1006)),
+    "revoked by another program": (
+        by_sql("UPDATE api_keys SET revoked_at = now() WHERE user_id = '{}'"),
+        (401, 1006),
+    ),
+    "deleted": (by_sql("DELETE FROM api_keys WHERE user_id = '{}'"), (401, 1006)),
+    "its end moved": (by_sql("UPDATE api_keys SET expires_at = now() WHERE user_id = '{}'"), (401, 1006)),
+    "all revoked": (by_logging_out_everywhere, (401, 1006)),
+    "user disabled": (by_sql("UPDATE users SET is_active = FALSE WHERE id = '{}'"), (422, 1004)),
+    "user deleted": (by_sql("DELETE FROM users WHERE id = '{}'"), (401, 1006)),
+    "all deleted": (by_sql("TRUNCATE api_keys"), (401, 1006)),
+}
+
+
+async def test_whatever_ends_a_key_ends_what_was_opened_with_it(place: Place) -> None:
+    """And nothing else of its user: a login and another user's key go on."""
+    for way, (change, verdict) in KEYS_END.items():
+        user, _ = await a_user(place)
+        key = await place.make_key(user.user_id, "read")
+        async with (
+            everything_open(place, *await a_user(place)) as others,
+            everything_open(place, key) as opened,
+        ):
+            await change(place, opened)
+            assert await opened.ended(SECOND) == CLOSED, way
+            answer = await place.call(key, "GET", "/account/balance")
+            assert answer.verdict == verdict, way
+            assert set((await others.ended(0.1)).values()) == {None}, f"{way}: nobody else is sent off"
+
+
+KEYS_STAY = {
+    "another role": "UPDATE users SET account_type = 'ADMIN' WHERE id = '{}'",
+    "another password": "UPDATE users SET password_hash = 'x' WHERE id = '{}'",
+    "a logout": "UPDATE sessions SET ended_at = now() WHERE user_id = '{}'",
+    "a use": "UPDATE api_keys SET last_used_at = now() WHERE user_id = '{}'",
+}
+"""What ends logins and not keys, as long as nobody says so."""
+
+
+async def test_a_key_outlives_what_only_logins_are_ended_by_and_stays_an_ordinary_users(place: Place) -> None:
+    user, _ = await a_user(place)
+    key = await place.make_key(user.user_id, "read")
+    async with everything_open(place, key) as opened:
+        for way, statement in KEYS_STAY.items():
+            await place.sql(statement.format(user.user_id))
+            assert set((await opened.ended(0.3)).values()) == {None}, way
+            profile = (await place.call(key, "GET", "/account/profile")).data
+            assert (profile["account_type"], profile["scopes"]) == ("USER", ["read"]), way
+
+
+async def test_a_key_that_expires_closes_what_it_opened(place: Place) -> None:
+    user, _ = await a_user(place)
+    key = await place.make_key(user.user_id, "read", expires_in=2)
+    async with everything_open(place, key) as opened:
+        assert await opened.ended(2 + SECOND) == CLOSED
+        assert (await place.call(key, "GET", "/account/balance")).verdict == (401, 1006)
+
+
+async def test_a_key_on_a_stream_does_what_its_scopes_name_until_it_is_revoked(place: Place) -> None:
+    """In the middle of its commands: those that were received run, and the guard starts its grace period."""
+    trader = await trio.to_thread.run_sync(place.venue.user, 10_000)
+    key = await place.make_key(trader.user_id, "trade")
+    reader = await place.make_key(trader.user_id, "read")
+    wish = {"market_id": place.market, "side": "YES", "direction": "BUY", "price_cents": 10, "quantity": 1}
+    async with connected(place.port, token=key.token) as stream:
+        assert (await stream.receive())["scopes"] == ["trade"]
+        for refused in (
+            await stream.do("sync", market_id=place.market),
+            await stream.do("subscribe", topics=["order_events"]),
+        ):
+            assert (refused["status"], refused["code"]) == (403, 1008)
+            assert refused["data"] == {"required_scope": "read"}
+        assert (await stream.do("mint", market_id=place.market, quantity=1, idempotency_key="k"))[
+            "code"
+        ] == 1008
+        assert (await stream.do("guard", grace_ms=0))["ok"]
+        assert (await stream.do("auth", token=reader.token))["code"] == 1007
+        again = await stream.do("auth", token=key.token)
+        assert again["data"] == {"user_id": trader.user_id, "expires_at_ms": None}
+        assert (await stream.do("place", client_order_id="first", **wish))["ok"]
+        orders = "/orders?status=OPEN"
+        assert len((await place.call(trader, "GET", orders)).data["items"]) == 1
+        await place.sql(f"UPDATE api_keys SET revoked_at = now() WHERE user_id = '{trader.user_id}'")
+        with trio.fail_after(SECOND + NOISE):
+            assert (await stream.closing())[0] == 4401
+    with trio.fail_after(10):
+        while (await place.call(trader, "GET", orders)).data["items"]:
+            await trio.sleep(0.05)
 
 
 async def test_whatever_ends_a_right_ends_what_was_opened_with_it(place: Place) -> None:
