@@ -21,6 +21,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import MapAdapter
 
 from adapters.access.addresses import caller_address, is_within
+from adapters.access.api_keys import KEY, PREFIX
 from adapters.access.identity import Principal
 from adapters.access.rate_limits import Bucket, Quota, check, has_a_price
 from adapters.http.metrics import Metrics
@@ -138,7 +139,7 @@ class HttpApi:
                 "request",
                 request_id=responder.request_id,
                 method=route.method,
-                path=request.path,
+                path=logged(request.path),
                 status=response.status_code,
                 ms=round(took * 1000, 2),
             )
@@ -224,7 +225,7 @@ class HttpApi:
             "request",
             request_id=responder.request_id,
             method=request.method,
-            path=request.path,
+            path=logged(request.path),
             status=response.status_code,
         )
         return response
@@ -271,6 +272,11 @@ class HttpApi:
 
 NO_BODY: Final = EmptyBody()
 NO_QUERY: Final = NoQuery()
+
+
+def logged(path: str) -> str:
+    """A path as the log shows it: without an API key that somebody took for a key's id."""
+    return KEY.sub(PREFIX + "...", path) if PREFIX in path else path
 
 
 def read_any(route: AnyRoute, data: bytes) -> msgspec.Struct:

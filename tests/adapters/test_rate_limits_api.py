@@ -135,6 +135,25 @@ def test_logins_are_counted_per_address_and_before_anything_is_looked_at(limited
     assert attempt("/auth/login", "10.0.0.8") == 9004
 
 
+def test_whoever_guesses_a_current_password_is_counted_by_address_and_as_a_user(
+    limited: tuple[Venue, str],
+) -> None:
+    """With a stolen token from many addresses no more than with many tokens from one."""
+    wait_for_a_whole_window()
+    ann, ben = registered(limited[0], "10.8.0.1"), registered(limited[0], "10.8.0.2")
+
+    def guess(who: serving.Caller, address: str, path: str = "/account/password") -> serving.Answer:
+        return who.request("POST", path, content=b"[]", headers={"X-Forwarded-For": address})
+
+    paths = ["/account/password", "/account/email", "/account/logout-all"] * 2
+    assert [guess(ann, f"10.8.1.{number}", path).code for number, path in enumerate(paths)] == [9004] * 6
+    assert guess(ann, "10.8.1.9").code == 9001
+    assert guess(ben, "10.8.1.9").code == 9004, "another user, from an address that was refused once"
+    assert [guess(limited[0].nobody, "10.8.2.1").code for _ in range(6)] == [1006] * 6
+    assert guess(ben, "10.8.2.1").code == 9001, "the address is used up"
+    assert guess(ben, "10.8.2.2").code == 9004
+
+
 def test_a_proxy_that_adds_a_header_of_its_own_is_heard(limited: tuple[Venue, str]) -> None:
     """As HAProxy does: behind whatever the client sent, which could name another address each time."""
     wait_for_a_whole_window()

@@ -40,6 +40,7 @@ VARYING: Final = re.compile(
         f"(?P<{name}>{pattern})"
         for name, pattern in {
             "token": r"eyJ[\w-]+\.[\w-]+\.[\w-]+",
+            "key": r"\bvk_[\w-]{43}",
             "digest": r"\b[0-9a-f]{64}\b",
             "uuid": r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b",
             "trade": r"\bTRD_\d+\b",
