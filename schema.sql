@@ -46,6 +46,7 @@ CREATE TABLE wal_events (
         'FENCE_RAISED', 'GUARD_SET',
         'MARKET_CREATED', 'MARKET_STATUS_CHANGED', 'MARKET_MODE_CHANGED', 'MARKET_AMM_AUTHORIZED', 'MARKET_CLOSING', 'MARKET_SETTLED',
         'ORDER_ACCEPTED', 'ORDER_PARTIALLY_FILLED', 'ORDER_MATCHED', 'ORDER_CANCELLED', 'ORDER_EXPIRED',
+        'ORDER_AMENDED',
         'NETTING_EXECUTED', 'SHARES_MINTED', 'SHARES_BURNED', 'POSITION_SETTLED',
         'AMM_STARTED', 'AMM_STOPPED', 'CIRCUIT_BREAKER_TRIGGERED', 'CIRCUIT_BREAKER_RESOLVED',
         'ADMIN_PROPOSED', 'ADMIN_CONFIRMED'
@@ -344,7 +345,7 @@ CREATE TABLE orders (
     frozen_asset_type   VARCHAR(20)   NOT NULL,
     status              VARCHAR(20)   NOT NULL DEFAULT 'NEW',
     cancel_reason       VARCHAR(100)  NULL,
-    accepted_seq        BIGINT        NOT NULL,  -- journal id of its ORDER_ACCEPTED: its place in time priority
+    accepted_seq        BIGINT        NOT NULL,  -- journal id of its ORDER_ACCEPTED
     replaces_order_id   UUID          NULL,
     created_at          TIMESTAMPTZ   NOT NULL DEFAULT NOW(),
     updated_at          TIMESTAMPTZ   NOT NULL DEFAULT NOW(),
@@ -353,6 +354,8 @@ CREATE TABLE orders (
     max_cost_cents      BIGINT        NULL,
     self_trade_mode     VARCHAR(20)   NOT NULL DEFAULT 'REJECT',
     group_id            VARCHAR(64)   NULL,
+    amend_count         INT           NOT NULL DEFAULT 0,
+    priority_seq        BIGINT        NOT NULL,
     CONSTRAINT orders_pkey PRIMARY KEY (id),
     CONSTRAINT uq_orders_user_client_order_id UNIQUE (user_id, client_order_id),
     CONSTRAINT uq_orders_accepted_seq UNIQUE (accepted_seq),
@@ -380,7 +383,11 @@ CREATE TABLE orders (
     CONSTRAINT ck_orders_post_only CHECK (NOT post_only OR time_in_force IN ('GTC', 'GTD')),
     CONSTRAINT ck_orders_max_cost CHECK (max_cost_cents IS NULL OR (
         max_cost_cents > 0 AND original_direction = 'BUY' AND time_in_force IN ('IOC', 'FOK'))),
-    CONSTRAINT ck_orders_self_trade_mode CHECK (self_trade_mode IN ('REJECT', 'CANCEL_MAKER', 'CANCEL_TAKER'))
+    CONSTRAINT ck_orders_self_trade_mode CHECK (self_trade_mode IN ('REJECT', 'CANCEL_MAKER', 'CANCEL_TAKER')),
+    CONSTRAINT ck_orders_amend_count CHECK (amend_count >= 0),
+    -- Who was never amended stands where it was accepted; a move leads to the back, never forward.
+    CONSTRAINT ck_orders_priority CHECK (
+        priority_seq = accepted_seq OR (priority_seq > accepted_seq AND amend_count > 0))
 )
 -- No index has a column in it that changes while an order lives, and each page keeps room for its rows' next
 -- versions: so a change of an order touches no index.
@@ -578,6 +585,7 @@ SELECT event.id                                                 AS journal_id,
                  WHEN 'ORDER_ACCEPTED' THEN 'ORDER'
                  WHEN 'ORDER_CANCELLED' THEN 'ORDER'
                  WHEN 'ORDER_EXPIRED' THEN 'ORDER'
+                 WHEN 'ORDER_AMENDED' THEN 'ORDER'
                  WHEN 'ORDER_PARTIALLY_FILLED' THEN 'TRADE'
                  WHEN 'ORDER_MATCHED' THEN 'TRADE'
                  WHEN 'FUNDS_DEPOSITED' THEN 'DEPOSIT'
@@ -822,13 +830,15 @@ COMMENT ON COLUMN orders.time_in_force IS 'What becomes of the part that finds n
 COMMENT ON COLUMN orders.remaining_quantity IS 'Shares that were not traded; of a cancelled order, those that were cancelled.';
 COMMENT ON COLUMN orders.frozen_amount IS 'What backs it still: cents for FUNDS, else shares.';
 COMMENT ON COLUMN orders.frozen_asset_type IS 'FUNDS for a buy order, YES_SHARES or NO_SHARES for a sell order.';
-COMMENT ON COLUMN orders.accepted_seq IS 'The journal id of its ORDER_ACCEPTED: its place in time priority.';
+COMMENT ON COLUMN orders.accepted_seq IS 'The journal id of its ORDER_ACCEPTED.';
 COMMENT ON COLUMN orders.replaces_order_id IS 'The order that was cancelled in the same step to make room for this one.';
 COMMENT ON COLUMN orders.expires_at IS 'From when on it trades no more; of GTD orders only.';
 COMMENT ON COLUMN orders.post_only IS 'Whether it was to be refused rather than to take.';
 COMMENT ON COLUMN orders.max_cost_cents IS 'The most it was to cost, fees included.';
 COMMENT ON COLUMN orders.self_trade_mode IS 'Which order gives way when it arrives at another of its owner: it is refused, or one of the two is cancelled.';
 COMMENT ON COLUMN orders.group_id IS 'The order group whose limit holds for it.';
+COMMENT ON COLUMN orders.amend_count IS 'How often it was amended: price and quantity are those of the last time.';
+COMMENT ON COLUMN orders.priority_seq IS 'Its place in time priority: the journal id of its ORDER_ACCEPTED, or of the last ORDER_AMENDED that led it to the back of a queue.';
 
 COMMENT ON TABLE trades IS 'Every meeting of two orders; buy and sell are the sides of the book. Folded from the journal.';
 COMMENT ON COLUMN trades.id IS 'Shown nowhere; another one after a rebuild.';

@@ -13,7 +13,7 @@ from kernel.codes import (
     ResolutionResult,
     StopMode,
 )
-from kernel.commands import BatchCancel, CancelAll, CloseMarket, FireGuard, StopAmm
+from kernel.commands import BatchCancel, CancelAll, CloseMarket, FireGuard, OrderTerms, StopAmm
 from kernel.events import Fact
 from kernel.state import Order
 
@@ -30,6 +30,8 @@ class OrderNow(msgspec.Struct, frozen=True, gc=False):
     """An order at one moment: the order itself for what never changes, and copies of what does."""
 
     order: Order
+    terms: OrderTerms
+    amend_count: int
     status: OrderStatus
     filled_quantity: int
     remaining_quantity: int
@@ -100,6 +102,17 @@ class Cancelled(msgspec.Struct, frozen=True, gc=False):
     unfrozen_amount: int
     unfrozen_asset_type: FrozenAssetType
     netting: Netting | None
+
+
+class Amended(msgspec.Struct, frozen=True, gc=False):
+    """An order as an amend left it; its trades are the fills among the outcome's facts."""
+
+    order: OrderNow
+    changed: bool
+    """False if it was so already: nothing happened."""
+    kept_priority: bool
+    netting: Netting | None
+    self_trade_cancelled: tuple[str, ...] = ()
 
 
 class BatchCancelled(msgspec.Struct, frozen=True):
@@ -220,6 +233,7 @@ Answer = (
     Placed
     | Cancelled
     | Replaced
+    | Amended
     | BatchCancelled
     | AllCancelled
     | Batched

@@ -35,6 +35,7 @@ from kernel.events import (
     MarketStatusChanged,
     NettingExecuted,
     OrderAccepted,
+    OrderAmended,
     OrderCancelled,
     OrderExpired,
     OrderMatched,
@@ -57,6 +58,8 @@ def apply(state: State, fact: Fact) -> None:
             accept(state, fact, event)
         case OrderMatched() | OrderPartiallyFilled():
             fill(state, fact, event)
+        case OrderAmended():
+            amend(state, fact, event)
         case OrderCancelled(order_id=order_id, cancel_reason=reason):
             close(state.orders[order_id], reason, fact.at)
         case OrderExpired(order_id=order_id):
@@ -153,6 +156,15 @@ def accept(state: State, fact: Fact, event: OrderAccepted) -> None:
     state.order_ids.resume_order(order.id)
     if event.time_in_force in RESTING_KINDS:
         order.market.rest(order)
+        order.market.book_changed(fact.at)
+
+
+def amend(state: State, fact: Fact, event: OrderAmended) -> None:
+    """A live order has other terms. One that moved joins the back at once: its fills, if any, follow."""
+    order = state.orders[event.order_id]
+    order.market.amend(order, fact, event)
+    if not event.kept_priority:
+        order.market.step_in(order)
         order.market.book_changed(fact.at)
 
 

@@ -40,7 +40,7 @@ INVARIANTS: Final = {
     "order_freeze": "a live order has set aside exactly what its remainder needs, a final one nothing",
     "order_quantities": "filled + remaining = quantity, and the status fits them",
     "order_mapping": "book type, direction and price follow from the user's view",
-    "book_matches_orders": "the book holds exactly the live orders, in acceptance order",
+    "book_matches_orders": "the book holds exactly the live orders, at each price by priority",
     "book_not_crossed": "best bid < best ask",
     "netting_complete": "nobody with netting on holds free pairs",
     "ledger_chain": "each account's entries form a chain that ends at its balances and count its version",
@@ -285,8 +285,15 @@ def audit_book(market: Market, orders: Iterable[Order]) -> Iterator[Violation]:
     queues: defaultdict[tuple[bool, int], list[Order]] = defaultdict(list)
     by_holder: defaultdict[str, list[Order]] = defaultdict(list)
     for order in live:
-        queues[order.is_bid, order.book_price].append(order)
         by_holder[order.account.id].append(order)
+    for order in sorted(live, key=lambda order: order.priority_seq):
+        queues[order.is_bid, order.book_price].append(order)
+    if list(market.book.live) != live:
+        numbers: dict[str, Any] = {
+            "by_acceptance": [order.id for order in market.book.live][:20],
+            "live_orders": [order.id for order in live][:20],
+        }
+        yield Violation("book_matches_orders", market.id, numbers)
     if any(order.terms.time_in_force not in RESTING_KINDS for order in live) or (
         live and market.status not in UNRESOLVED and market.closing is None
     ):

@@ -7,7 +7,7 @@ ten orders rest or a million.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from heapq import heapify, heappop, heapreplace
+from itertools import islice
 from typing import Final, Generic, Self, TypeVar
 
 PRICES: Final = range(1, 100)
@@ -29,8 +29,8 @@ class Resting:
 
     book_price: int
     remaining: int
-    accepted_seq: int
-    """The journal id of its acceptance: time priority."""
+    priority_seq: int
+    """The journal id of what gave it its place in the queue: its acceptance, or the last move."""
     ahead: Self | None = field(init=False, default=None)
     """Its neighbours in the queue, while it rests."""
     behind: Self | None = field(init=False, default=None)
@@ -41,16 +41,15 @@ Order = TypeVar("Order", bound=Resting)
 
 
 class HalfBook(Generic[Order]):
-    """One side of a book: at each price a queue, oldest order first, and what they add up to.
+    """One side of a book: at each price a queue, in the order in which they joined, and what they add up to.
 
     A queue is a chain through its orders: each knows who stands ahead of it and who behind.
     """
 
-    __slots__ = ("count", "first", "last", "mask", "totals")
+    __slots__ = ("first", "last", "mask", "totals")
 
     def __init__(self) -> None:
         self.mask = 0
-        self.count = 0
         self.first: list[Order | None] = [None] * 100
         self.last: list[Order | None] = [None] * 100
         self.totals = [0] * 100
@@ -68,7 +67,6 @@ class HalfBook(Generic[Order]):
             ahead.behind = order
         self.last[price] = order
         self.totals[price] += order.remaining
-        self.count += 1
 
     def remove(self, order: Order) -> None:
         """Leave the queue, from wherever in it."""
@@ -88,17 +86,16 @@ class HalfBook(Generic[Order]):
             self.mask ^= 1 << price
         left = self.totals[price] = self.totals[price] - order.remaining
         assert left >= 0
-        self.count -= 1
 
     def queue(self, price: int) -> Iterator[Order]:
-        """Who rests at a price, oldest first."""
+        """Who rests at a price, in the order in which they are served."""
         order = self.first[price]
         while order is not None:
             yield order
             order = order.behind
 
     def orders(self) -> Iterator[Order]:
-        """Everybody who rests on this side, price by price, oldest first within a price."""
+        """Everybody who rests on this side, price by price, and there in the order of being served."""
         for price in PRICES:
             yield from self.queue(price)
 
@@ -106,11 +103,13 @@ class HalfBook(Generic[Order]):
 class Book(Generic[Order]):
     """Both sides. A bid wants YES at its price or lower, an ask gives it at its price or higher."""
 
-    __slots__ = ("asks", "bids")
+    __slots__ = ("asks", "bids", "live")
 
     def __init__(self) -> None:
         self.bids = HalfBook[Order]()
         self.asks = HalfBook[Order]()
+        self.live: dict[Order, None] = {}
+        """Everybody who rests, in acceptance order: a move changes its queue, and not its place here."""
 
     def side(self, order: Order) -> HalfBook[Order]:
         return self.bids if order.is_bid else self.asks
@@ -122,27 +121,11 @@ class Book(Generic[Order]):
     @property
     def count(self) -> int:
         """How many rest."""
-        return self.bids.count + self.asks.count
+        return len(self.live)
 
     def oldest(self, count: int) -> list[Order]:
-        """Up to so many of those who rest, in acceptance order, whatever else does.
-
-        In each queue who came first stands first, so the next is always at the head of one of them.
-        """
-        heads = [
-            (order.accepted_seq, order) for half in (self.bids, self.asks) for order in half.first if order
-        ]
-        heapify(heads)
-        found: list[Order] = []
-        while heads and len(found) < count:
-            _, order = heads[0]  # no two have the same number: orders are never compared
-            found.append(order)
-            behind = order.behind
-            if behind is None:
-                heappop(heads)
-            else:
-                heapreplace(heads, (behind.accepted_seq, behind))
-        return found
+        """Up to so many of those who rest, in acceptance order, whatever else does."""
+        return list(islice(self.live, count))
 
     @property
     def best_bid(self) -> int | None:

@@ -19,6 +19,8 @@ from msgspec.structs import FieldInfo, astuple, fields
 from kernel.answers import Refusal
 from kernel.codes import RESTING_KINDS, Direction, TimeInForce
 from kernel.commands import (
+    AmendByClientId,
+    AmendOrder,
     AnyCommand,
     AtomicBatch,
     BatchCancel,
@@ -128,6 +130,12 @@ def additions_out_of_bounds(
         if value is not None and (problem := integer(value)) is not None:
             return malformed(member, problem)
     return None
+
+
+def amend_out_of_bounds(command: AmendOrder | AmendByClientId) -> Refusal | None:
+    if command.price is None and command.quantity is None:
+        return malformed("price", "must be given, or quantity, or both")
+    return members_out_of_bounds(command, AMENDED)
 
 
 def batch_out_of_bounds(command: BatchCancel) -> Refusal | None:
@@ -316,6 +324,7 @@ decision holds against the market's."""
 CHECKS: Final[dict[type[Command], Checks]] = {kind: checks_of(kind) for kind in get_args(AnyCommand)}
 TERMS: Final = checks_of(MarketTerms)
 ORDER_TERMS: Final = [check for check in checks_of(OrderTerms) if check[0] not in ("price", "quantity")]
+AMENDED: Final[Checks] = [(member, integer) for member in ("price", "quantity", "fence", "valid_until")]
 
 OUT_OF_BOUNDS: Final[dict[type[Command], Callable[[Any], Refusal | None]]] = {
     **dict.fromkeys(CHECKS, checked),
@@ -323,6 +332,8 @@ OUT_OF_BOUNDS: Final[dict[type[Command], Callable[[Any], Refusal | None]]] = {
     ReplaceOrder: wish_out_of_bounds,
     CancelOrder: additions_out_of_bounds,
     CancelByClientId: additions_out_of_bounds,
+    AmendOrder: amend_out_of_bounds,
+    AmendByClientId: amend_out_of_bounds,
     BatchCancel: batch_out_of_bounds,
     AtomicBatch: atomic_out_of_bounds,
     CreateMarket: market_out_of_bounds,

@@ -38,13 +38,9 @@ def check_wish(
     terms = wish.terms
     if (refusal := check_terms(market, terms)) is not None:
         return refusal
-    if account is not None:
-        refusal = check_position(market, account, terms, without) or check_self_trade(
-            market, account, terms, without
-        )
-    if refusal is None and (terms.post_only or market.trading_mode is POST_ONLY):
-        refusal = check_post_only(market, terms, without)
-    if refusal is not None:
+    if account is not None and (refusal := check_position(market, account, terms, without)) is not None:
+        return refusal
+    if (refusal := check_arrival(market, account, terms, without)) is not None:
         return refusal
     meetings: list[Meeting] = []
     if terms.time_in_force is FOK or terms.max_cost_cents is not None:
@@ -56,6 +52,17 @@ def check_wish(
         opens = terms.direction is BUY
         backing = needed(market, terms.price, terms.quantity) if opens else terms.quantity
     return check_backing(market, account, wish, backing, without) or backing
+
+
+def check_arrival(
+    market: Market, account: Account | None, terms: OrderTerms, without: Order | None = None
+) -> Refusal | None:
+    """Whether it may meet those who wait at its price: be it a new order, or one that moves there."""
+    if account is not None and (refusal := check_self_trade(market, account, terms, without)) is not None:
+        return refusal
+    if terms.post_only or market.trading_mode is POST_ONLY:
+        return check_post_only(market, terms, without)
+    return None
 
 
 def check_terms(market: Market, wished: OrderTerms) -> Refusal | None:

@@ -211,6 +211,8 @@ def record_fill(draft: Draft, maker: Order, taker: Order, quantity: int, trade: 
             taker.id,
             trade,
             (maker.after(), taker.after()),
+            maker.view,
+            taker.view,
             ledger_id=ledger_id,
             postings=postings,
             positions=[position.after() for position in positions],

@@ -234,6 +234,35 @@ class CancelByClientId(TimedCommand, frozen=True, kw_only=True, tag="CANCEL_BY_C
     fence: int | None = None
 
 
+class Amend(TimedCommand, frozen=True, kw_only=True):
+    """What both ways of naming an order to amend share: another price, another quantity, or both."""
+
+    user_id: str
+    price: int | None = None
+    quantity: int | None = None
+    """The new total, with what is filled of it already."""
+    post_only: bool = False
+    """Whether to refuse the amend rather than let the order take in it."""
+    fence: int | None = None
+
+
+class AmendOrder(Amend, frozen=True, kw_only=True, tag="AMEND_ORDER"):
+    """Change the price or the quantity of a live order, as one step; it keeps its id."""
+
+    order_id: str
+
+    @property
+    def acts_on(self) -> str:
+        return self.order_id
+
+
+class AmendByClientId(Amend, frozen=True, kw_only=True, tag="AMEND_BY_CLIENT_ID"):
+    """The same by the name the user gave the order, within one market."""
+
+    market_id: str
+    client_order_id: str
+
+
 class BatchCancel(TimedCommand, frozen=True, kw_only=True, tag="BATCH_CANCEL"):
     """Cancel every own order of one market that is in scope."""
 
@@ -451,6 +480,8 @@ AnyCommand = (
     | CancelOrder
     | CancelByClientId
     | ReplaceOrder
+    | AmendOrder
+    | AmendByClientId
     | BatchCancel
     | CancelAll
     | AtomicBatch

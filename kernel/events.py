@@ -233,6 +233,28 @@ class OrderAccepted(Event, frozen=True, tag="ORDER_ACCEPTED"):
     group_id: str | None = None
 
 
+View = tuple[int, int]
+"""An amended order's price and quantity, of its own side, as of an event."""
+
+
+class OrderAmended(Event, frozen=True, tag="ORDER_AMENDED"):
+    """A live order has another price or another quantity, and with them another need of what backs it."""
+
+    order_id: str
+    user_id: str
+    previous_price: int
+    previous_quantity: int
+    original_price: int
+    book_price: int
+    quantity: int
+    filled_qty: int
+    remaining_qty: int
+    frozen_amount: int
+    """What is set aside for it from now on: cents, or shares."""
+    kept_priority: bool
+    """Whether it has kept its place in the queue, with less; otherwise it has joined the back of one."""
+
+
 class Fill(Event, frozen=True):
     """A maker and a taker met. `positions` holds the maker's, then the taker's, unless they are the same."""
 
@@ -248,6 +270,9 @@ class Fill(Event, frozen=True):
     trade: Trade
     orders: tuple[OrderAfter, OrderAfter]
     """Maker and taker, after."""
+    maker_view: View | None = None
+    """Null while the order has not been amended: what it was accepted with holds."""
+    taker_view: View | None = None
 
 
 class OrderPartiallyFilled(Fill, frozen=True, tag="ORDER_PARTIALLY_FILLED"):
@@ -265,6 +290,8 @@ class OrderCancelled(Event, frozen=True, tag="ORDER_CANCELLED"):
     frozen_amount: int
     """What was set aside and is available again: cents, or shares."""
     cancel_reason: CancelReason
+    view: View | None = None
+    """Null if it was never amended."""
 
 
 class OrderExpired(Event, frozen=True, tag="ORDER_EXPIRED"):
@@ -387,6 +414,7 @@ AnyEvent = (
     | OrderMatched
     | OrderCancelled
     | OrderExpired
+    | OrderAmended
     | NettingExecuted
     | SharesMinted
     | SharesBurned
@@ -447,6 +475,7 @@ def reference(fact: Fact) -> tuple[ReferenceType, str | None]:
             OrderAccepted(order_id=order_id)
             | OrderCancelled(order_id=order_id)
             | OrderExpired(order_id=order_id)
+            | OrderAmended(order_id=order_id)
         ):
             return ReferenceType.ORDER, order_id
         case Fill(trade=trade):

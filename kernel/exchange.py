@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from kernel import (
     accounts,
+    amending,
     batches,
     breaker,
     cancelling,
@@ -43,6 +44,8 @@ DECISIONS: Final[dict[type[commands.Command], Callable[[Draft, Any], Answer | Re
     commands.CancelAll: cancelling.cancel_all,
     commands.AtomicBatch: batches.atomic_batch,
     commands.FireGuard: cancelling.fire_guard,
+    commands.AmendOrder: amending.amend_order,
+    commands.AmendByClientId: amending.amend_by_client_id,
     commands.MintShares: privileged.mint_shares,
     commands.BurnShares: privileged.burn_shares,
     commands.StartAmm: privileged.start_amm,

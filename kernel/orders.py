@@ -114,7 +114,7 @@ def repeat_placement(earlier: Order, command: PlaceOrder) -> Answer | Refusal:
 
 
 def same_request(order: Order, command: OrderWish) -> bool:
-    return order.market.id == command.market_id and order.terms == command.terms
+    return order.market.id == command.market_id and order.accepted_terms == command.terms
 
 
 # The change
@@ -275,6 +275,7 @@ def end(draft: Draft, order: Order, reason: CancelReason) -> int:
             order.remaining,
             released,
             reason,
+            order.view,
             ledger_id=ledger_id,
             postings=postings,
             positions=[] if order.opens else [order.position.after()],
@@ -353,6 +354,8 @@ def order_now(order: Order) -> OrderNow:
     """The order as it is at this moment, for an answer that stays as it is."""
     return OrderNow(
         order,
+        order.terms,
+        order.amend_count,
         order.status,
         order.terms.quantity - order.remaining,
         order.remaining,

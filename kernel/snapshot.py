@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from kernel.answers import Proposed
 from kernel.codes import (
@@ -155,6 +155,10 @@ class OrderImage(Image, frozen=True):
     updated_at: int
     status: OrderStatus
     cancel_reason: CancelReason | None
+    priority_seq: int
+    amend_count: int
+    accepted_price: int
+    accepted_quantity: int
 
 
 class StateImage(Image, frozen=True):
@@ -242,6 +246,8 @@ order_values = reader(
     OrderImage,
     user_id="account.id",
     market_id="market.id",
+    accepted_price="accepted_terms.price",
+    accepted_quantity="accepted_terms.quantity",
     **{name: f"terms.{name}" for name in TERMS},
 )
 
@@ -283,7 +289,7 @@ def holding_image(holding: Holding) -> tuple[int, int, int]:
 
 
 def restore(state: State, image: StateImage) -> None:
-    """Build the objects again, then let the live orders rest in acceptance order."""
+    """Build the objects again, then let the live orders rest."""
     state.now = image.now
     state.head = image.head
     state.ledger_head = image.ledger_head
@@ -297,6 +303,7 @@ def restore(state: State, image: StateImage) -> None:
         restore_market(state, market)
     for order in image.orders:
         restore_order(state, order)
+    restore_books(state)
     for market in image.markets:
         restore_prices(state.markets[market.id], market.prices, state.now)
     for user_id, grace_ms, markets in image.guards:
@@ -347,16 +354,26 @@ def restore_order(state: State, image: OrderImage) -> None:
     del values["book_type"]  # follows from the rest
     account, market = state.accounts[values.pop("user_id")], state.markets[values.pop("market_id")]
     position = market.position(account)
+    terms = OrderTerms(**{name: values.pop(name) for name in TERMS})
+    accepted = {"price": values.pop("accepted_price"), "quantity": values.pop("accepted_quantity")}
     order = Order(
         account=account,
         market=market,
         position=position,
-        terms=OrderTerms(**{name: values.pop(name) for name in TERMS}),
+        terms=terms,
+        accepted_terms=replace(terms, **accepted) if image.amend_count else terms,
         holding=position.holding(image.side),
         opens=image.direction is Direction.BUY,
         **values,
     )
     state.orders[order.id] = order
     account.orders[order.client_order_id] = order
-    if order.is_live:
-        market.rest(order)
+
+
+def restore_books(state: State) -> None:
+    """Let the live orders rest: among the live in acceptance order, in their queues by priority."""
+    resting = [order for order in state.orders.values() if order.is_live]
+    for order in resting:
+        order.market.enlist(order)
+    for order in sorted(resting, key=attrgetter("priority_seq")):
+        order.market.step_in(order)

@@ -14,6 +14,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from kernel.amounts import fee, released_cost
 from kernel.book import Book, Resting
 from kernel.codes import (
@@ -43,7 +45,9 @@ from kernel.events import (
     MarketCreated,
     OrderAccepted,
     OrderAfter,
+    OrderAmended,
     PositionAfter,
+    View,
 )
 from kernel.ids import Sequence
 from kernel.roll import Roll
@@ -156,15 +160,13 @@ class Position:
     def holding(self, side: Side) -> Holding:
         return self.yes if side is YES else self.no
 
-    def rest(self, order: "Order") -> None:
-        """An own order joins the book."""
-        self.live[order] = None
+    def count(self, order: "Order") -> None:
+        """An own order joins a queue of the book."""
         own = self.bids if order.is_bid else self.asks
         own[order.book_price] = own.get(order.book_price, 0) + 1
 
-    def leave(self, order: "Order") -> None:
-        """An own order is no longer in the book."""
-        del self.live[order]
+    def uncount(self, order: "Order") -> None:
+        """An own order has left its queue."""
         own, price = self.bids if order.is_bid else self.asks, order.book_price
         if own[price] == 1:
             del own[price]
@@ -213,13 +215,18 @@ class Order(Resting):
     holding: Holding
     """The shares it opens or closes: those of its original side, bought or sold."""
     terms: OrderTerms
-    """What was asked for; it never changes, and the command that asked for it holds the very same."""
+    """What is asked for now; an amend puts other terms in their place."""
+    accepted_terms: OrderTerms
+    """What was asked for first. The command that asked for it holds the very same."""
     frozen: int
     replaces: str | None
+    accepted_seq: int
+    """The journal id of its acceptance."""
     created_at: int
     updated_at: int
     status: OrderStatus = OPEN
     cancel_reason: CancelReason | None = None
+    amend_count: int = 0
 
     @property
     def is_live(self) -> bool:
@@ -228,6 +235,11 @@ class Order(Resting):
     @property
     def filled(self) -> int:
         return self.terms.quantity - self.remaining
+
+    @property
+    def view(self) -> View | None:
+        """Its price and quantity, if they are no longer those that its acceptance tells."""
+        return (self.terms.price, self.terms.quantity) if self.amend_count else None
 
     @property
     def book_type(self) -> BookType:
@@ -429,24 +441,59 @@ class Market:
 
     def rest(self, order: Order) -> None:
         """What is left of an accepted order joins the book."""
-        if self.keeper is not None:
-            self.keeper.keep(order)
-        (self.book.bids if order.is_bid else self.book.asks).add(order)
-        order.position.rest(order)
-        if order.opens:
-            order.holding.opening += order.remaining
+        self.step_in(order)
+        self.enlist(order)
+
+    def enlist(self, order: Order) -> None:
+        """It is one of the live. One that was it already keeps its place among them."""
+        self.book.live[order] = None
+        order.position.live[order] = None
 
     def leave(self, order: Order) -> None:
         """A resting order leaves the book, with what remains of it."""
+        self.step_out(order)
+        self.delist(order)
+
+    def delist(self, order: Order) -> None:
+        """It is no longer one of the live."""
+        del self.book.live[order]
+        del order.position.live[order]
+
+    def step_in(self, order: Order) -> None:
+        """A live order joins the back of the queue at its price."""
+        if self.keeper is not None:
+            self.keeper.keep(order)
+        (self.book.bids if order.is_bid else self.book.asks).add(order)
+        order.position.count(order)
+        if order.opens:
+            order.holding.opening += order.remaining
+
+    def step_out(self, order: Order) -> None:
+        """A live order leaves its queue; among the live it keeps its place, which is by acceptance."""
         if self.keeper is not None:
             self.keeper.keep(order)
         (self.book.bids if order.is_bid else self.book.asks).remove(order)
-        order.position.leave(order)
+        order.position.uncount(order)
         if order.opens:
             order.holding.opening -= order.remaining
 
+    def amend(self, order: Order, fact: Fact, event: OrderAmended) -> None:
+        """A live order has other terms: it is smaller where it stands, or out of its queue."""
+        if event.kept_priority:
+            self.shrink(order, order.remaining - event.remaining_qty)
+            self.book_changed(fact.at)
+        else:
+            self.step_out(order)
+            order.remaining = event.remaining_qty
+            order.book_price = event.book_price
+            order.priority_seq = fact.id
+        order.terms = replace(order.terms, price=event.original_price, quantity=event.quantity)
+        order.frozen = event.frozen_amount
+        order.amend_count += 1
+        order.updated_at = fact.at
+
     def shrink(self, maker: Order, quantity: int) -> None:
-        """A resting order was filled by `quantity`; with nothing left it leaves the book."""
+        """A resting order is smaller by `quantity`; with nothing left it leaves the book."""
         assert 0 < quantity <= maker.remaining
         if quantity == maker.remaining:
             self.leave(maker)
@@ -602,8 +649,10 @@ class State:
             position,
             position.yes if terms.side is YES else position.no,
             terms,
+            terms,
             event.frozen_amount,
             event.replaces_order_id,
+            fact.id,
             fact.at,
             fact.at,
         )

@@ -37,9 +37,9 @@ class Plan(NamedTuple):
 def names_of(kind: type[Any]) -> tuple[str, ...]:
     """The attributes of such a thing that are kept."""
     if kind is Book:
-        return "bids", "asks"
+        return "bids", "asks", "live"
     if kind is HalfBook:
-        return "mask", "count", "first", "last", "totals"
+        return "mask", "first", "last", "totals"
     grown = GROWING.get(kind, ())
     return tuple(field.name for field in fields(kind) if field.name not in grown)
 

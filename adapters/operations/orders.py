@@ -12,10 +12,10 @@ from adapters.operations.operation import Call, NoQuery, Reply
 from adapters.service.server import Server
 from adapters.wire import render, render_rows, responses
 from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, one_of, page, read_cursor
-from adapters.wire.requests import CancelBody, ClientOrderId, EmptyBody, Text
+from adapters.wire.requests import AmendBody, CancelBody, ClientOrderId, EmptyBody, Text
 from kernel.answers import OrderNow
 from kernel.codes import Direction, OrderStatus, Side
-from kernel.commands import CancelOrder
+from kernel.commands import AmendOrder, CancelOrder
 from kernel.orders import order_now
 from kernel.state import Account, Order
 
@@ -33,6 +33,12 @@ async def cancel_order(server: Server, call: Call[CancelBody, NoQuery]) -> Reply
         valid_until=call.body.deadline,
     )
     return await execute(server, command, call.request_id)
+
+
+async def amend_order(server: Server, call: Call[AmendBody, NoQuery]) -> Reply[Any]:
+    """Change price or quantity of an own live order, as one step; less at the same price keeps its place."""
+    members = call.body.members(call.user.user_id, server.clock)
+    return await execute(server, AmendOrder(**members, order_id=call.path["order_id"]), call.request_id)
 
 
 class OrdersQuery(PageQuery, frozen=True, kw_only=True):

@@ -69,6 +69,21 @@ PLACING: Final = (
     Code.INSUFFICIENT_SHARES,
     Code.ACCOUNT_NOT_FOUND,
 )
+AMENDING: Final = (
+    Code.ORDER_NOT_FOUND,
+    Code.NOT_ALLOWED,
+    LATE,
+    Code.ORDER_CLOSED,
+    Code.MARKET_NOT_OPEN,
+    Code.NOT_IN_THIS_MODE,
+    Code.NOT_ABOVE_FILLED,
+    Code.PRICE_OUT_OF_RANGE,
+    Code.LIMIT_EXCEEDED,
+    Code.SELF_TRADE,
+    Code.POST_ONLY_WOULD_TAKE,
+    Code.INSUFFICIENT_BALANCE,
+    Code.INSUFFICIENT_SHARES,
+)
 REPLACING: Final = (
     Code.CLIENT_ORDER_ID_USED,
     LATE,
@@ -349,6 +364,17 @@ OPERATIONS: Final[list[AnyOperation]] = [
         NOT_OPEN,
         scope=TRADE,
         message=stream_requests.Cancel,
+    ),
+    post(
+        "/orders/{order_id}/amend",
+        orders.amend_order,
+        USER,
+        Bucket.ORDERS,
+        responses.AmendedShape,
+        requests.AmendBody,
+        *AMENDING,
+        scope=TRADE,
+        message=stream_requests.Amend,
     ),
     command(
         "/orders/cancel",

@@ -29,23 +29,29 @@ class LiveOrders:
 
     orders: list[Order]
     values: list[Any]
-    """Four of each order, one after the other: one flat list is the fastest copy."""
+    """Six of each order, one after the other: one flat list is the fastest copy."""
 
     @classmethod
     def of(cls, held: Position | None) -> "LiveOrders":
         live = held.live if held is not None else {}
-        values = [value for o in live for value in (o.status, o.remaining, o.frozen, o.updated_at)]
+        values = [
+            value
+            for o in live
+            for value in (o.terms, o.amend_count, o.status, o.remaining, o.frozen, o.updated_at)
+        ]
         return cls(list(live), values)
 
     def __len__(self) -> int:
         return len(self.orders)
 
     def rendered(self, start: int, end: int) -> list[responses.OrderShape]:
-        copied = iter(self.values[4 * start : 4 * end])
+        copied = iter(self.values[6 * start : 6 * end])
         return [
-            render.order(OrderNow(order, status, order.terms.quantity - left, left, frozen, None, updated_at))
-            for order, status, left, frozen, updated_at in zip(
-                self.orders[start:end], copied, copied, copied, copied, strict=True
+            render.order(
+                OrderNow(order, terms, amends, status, terms.quantity - left, left, frozen, None, updated_at)
+            )
+            for order, terms, amends, status, left, frozen, updated_at in zip(
+                self.orders[start:end], *[copied] * 6, strict=True
             )
         ]
 

@@ -17,6 +17,7 @@ from adapters.wire import responses
 from adapters.wire.status import SUCCESS
 from kernel.answers import (
     AllCancelled,
+    Amended,
     BalanceMoved,
     BatchCancelled,
     Burned,
@@ -28,7 +29,7 @@ from kernel.answers import (
     Placed,
     Replaced,
 )
-from kernel.codes import PAIR_CENTS, Direction, MarketStatus
+from kernel.codes import PAIR_CENTS, Direction, MarketStatus, Side
 from kernel.commands import OrderTerms
 from kernel.events import Fact, Fill, trade_name
 from kernel.life import UNRESOLVED
@@ -83,7 +84,7 @@ def order(now: OrderNow) -> responses.OrderShape:
 
 
 def aliased_order(now: OrderNow) -> responses.AliasedOrderShape:
-    terms = now.order.terms
+    terms = now.terms
     return responses.AliasedOrderShape(
         **order_members(now), side=terms.side, direction=terms.direction, price_cents=terms.price
     )
@@ -99,16 +100,16 @@ ORIGINAL: Final = {
 
 
 def order_members(now: OrderNow) -> dict[str, Any]:
-    o = now.order
+    o, terms = now.order, now.terms
     return {
         "id": o.id,
         "client_order_id": o.client_order_id,
         "market_id": o.market.id,
-        **{ORIGINAL.get(name, name): getattr(o.terms, name) for name in TERMS},
-        "expires_at": time_or_null(o.terms.expires_at),
+        **{ORIGINAL.get(name, name): getattr(terms, name) for name in TERMS},
+        "expires_at": time_or_null(terms.expires_at),
         "book_type": o.book_type,
         "book_direction": o.book_direction,
-        "book_price_cents": o.book_price,
+        "book_price_cents": terms.price if terms.side is Side.YES else PAIR_CENTS - terms.price,
         "filled_quantity": now.filled_quantity,
         "remaining_quantity": now.remaining_quantity,
         "frozen_amount": now.frozen_amount,
@@ -117,6 +118,7 @@ def order_members(now: OrderNow) -> dict[str, Any]:
         "cancel_reason": now.cancel_reason,
         "created_at": time(o.created_at),
         "updated_at": time(now.updated_at),
+        "amend_count": now.amend_count,
     }
 
 
@@ -169,6 +171,8 @@ def outcome(decided: Outcome, *, display: bool = True) -> tuple[int, msgspec.Str
             return 201, placed(answer, trades, display=display)
         case Replaced() as answer:
             return 200, replaced(answer, fills_of_taker(decided.facts, answer.new.order.id), display=display)
+        case Amended() as answer:
+            return 200, amended(answer, fills_of_taker(decided.facts, answer.order.order.id), display=display)
         case Cancelled() as answer:
             return 200, cancelled(answer, display=display)
         case AllCancelled() as answer:
@@ -202,8 +206,21 @@ def replaced(
         old.order.id,
         old.status,
         old.filled_quantity,
-        old.order.terms.quantity,
+        old.terms.quantity,
         aliased_order(answer.new),
+        trades,
+        netting(answer.netting, display=display),
+        list(answer.self_trade_cancelled) or UNSET,
+    )
+
+
+def amended(
+    answer: Amended, trades: list[responses.OrderTradeShape], *, display: bool = True
+) -> responses.AmendedShape:
+    return responses.AmendedShape(
+        order(answer.order),
+        answer.changed,
+        answer.kept_priority,
         trades,
         netting(answer.netting, display=display),
         list(answer.self_trade_cancelled) or UNSET,

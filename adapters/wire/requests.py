@@ -285,6 +285,30 @@ class ReplaceBody(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class AmendBody(TimedBody, frozen=True, kw_only=True):
+    price_cents: Int64 | None = None
+    """Of the order's own side; unchanged if absent."""
+    quantity: Int64 | None = None
+    """The new total, with what is filled of it already; unchanged if absent."""
+    post_only: bool | None = None
+    """Whether to refuse the amend rather than let the order take in it."""
+
+    def __post_init__(self) -> None:
+        if self.price_cents is None and self.quantity is None:
+            raise ValueError("price_cents: must be given, or quantity, or both")
+
+    def members(self, user_id: str, clock: Clock) -> dict[str, Any]:
+        """What the command has of it, whatever it names the order by."""
+        return {
+            "at": clock.now(),
+            "user_id": user_id,
+            "price": self.price_cents,
+            "quantity": self.quantity,
+            "post_only": self.post_only is True,
+            "valid_until": self.deadline,
+        }
+
+
 class CancelBody(TimedBody, frozen=True, kw_only=True):
     """Which order, the path says."""
 

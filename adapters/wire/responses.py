@@ -66,6 +66,8 @@ class OrderShape(Shape, frozen=True, kw_only=True):
     max_cost_cents: int | None
     self_trade_mode: SelfTradeMode
     group_id: str | None
+    amend_count: int
+    """How often it was amended: price and quantity are those of the last time."""
 
 
 class AliasedOrderShape(OrderShape, frozen=True, kw_only=True):
@@ -102,6 +104,17 @@ class PlacedShape(Shape, frozen=True):
     netting_result: NettingShape | None
     self_trade_cancelled: list[Id] | UnsetType = UNSET
     """Own orders that gave way to this one, in their order; absent if there are none."""
+
+
+class AmendedShape(Shape, frozen=True):
+    order: OrderShape
+    changed: bool
+    """False if it was so already."""
+    kept_priority: bool
+    trades: list[OrderTradeShape]
+    """Those of this command."""
+    netting_result: NettingShape | None
+    self_trade_cancelled: list[Id] | UnsetType = UNSET
 
 
 class OrderAndTradesShape(Shape, frozen=True):

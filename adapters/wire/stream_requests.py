@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Meta
 
 from adapters.runtime.clock import Clock
-from adapters.wire.requests import CancelAllBody, ClientOrderId, Int64, MarketId, TimedBody
+from adapters.wire.requests import AmendBody, CancelAllBody, ClientOrderId, Int64, MarketId, TimedBody
 from kernel import commands
-from kernel.commands import CancelByClientId, CancelOrder, SetGuard
+from kernel.commands import AmendByClientId, AmendOrder, CancelByClientId, CancelOrder, SetGuard
 
 CID_MAX: Final = 2**53 - 1
 """Every integer up to here survives in any language."""
@@ -43,10 +43,7 @@ class Cancel(TimedBody, frozen=True, kw_only=True, tag_field="op", tag="cancel")
     client_order_id: ClientOrderId | None = None
 
     def __post_init__(self) -> None:
-        by_name = self.market_id is not None and self.client_order_id is not None
-        neither = self.market_id is None and self.client_order_id is None
-        if (self.order_id is None) is not by_name or not (by_name or neither):
-            raise ValueError("order_id: either this, or market_id with client_order_id")
+        check_naming(self)
 
     def to_command(self, user_id: str, clock: Clock) -> CancelOrder | CancelByClientId:
         if self.order_id is not None:
@@ -62,6 +59,35 @@ class Cancel(TimedBody, frozen=True, kw_only=True, tag_field="op", tag="cancel")
             client_order_id=self.client_order_id,
             valid_until=self.deadline,
         )
+
+
+class Amend(AmendBody, frozen=True, kw_only=True, tag_field="op", tag="amend"):
+    """The same of an order's terms."""
+
+    cid: Cid
+    order_id: str | None = None
+    market_id: MarketId | None = None
+    client_order_id: ClientOrderId | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_naming(self)
+
+    def to_command(self, user_id: str, clock: Clock) -> AmendOrder | AmendByClientId:
+        members = self.members(user_id, clock)
+        if self.order_id is not None:
+            return AmendOrder(**members, order_id=self.order_id.lower())
+        assert self.market_id is not None
+        assert self.client_order_id is not None
+        return AmendByClientId(**members, market_id=self.market_id, client_order_id=self.client_order_id)
+
+
+def check_naming(message: Cancel | Amend) -> None:
+    """Raise ValueError unless the message names an order in one way, and in one only."""
+    by_name = message.market_id is not None and message.client_order_id is not None
+    neither = message.market_id is None and message.client_order_id is None
+    if (message.order_id is None) is not by_name or not (by_name or neither):
+        raise ValueError("order_id: either this, or market_id with client_order_id")
 
 
 class CancelAll(CancelAllBody, frozen=True, kw_only=True, tag_field="op", tag="cancel_all"):

@@ -1,7 +1,8 @@
 """Translates facts of the journal to events of the topics, as they are sent.
 
 The translation is pure: a fact gives the same events, with the same ids, now, after a restart and from the
-journal. Only what never changes is read from an order, such as its owner; what changed is in the fact.
+journal. Only what never changes is read from an order, such as its owner; what changed is in the fact. So
+the price and quantity of an amended order are those of the fact's view, else those it was accepted with.
 """
 
 import enum
@@ -16,6 +17,7 @@ from adapters.runtime.times import DAY, EPOCH, MICROSECONDS
 from adapters.wire.render import time, time_or_null
 from kernel.codes import (
     AMM_ID,
+    CancelReason,
     Direction,
     MarketStatus,
     OrderStatus,
@@ -36,10 +38,12 @@ from kernel.events import (
     MarketStatusChanged,
     OrderAccepted,
     OrderAfter,
+    OrderAmended,
     OrderCancelled,
     OrderExpired,
     OrderMatched,
     OrderPartiallyFilled,
+    View,
     trade_name,
 )
 from kernel.state import Order
@@ -124,6 +128,7 @@ class OrderDetail(msgspec.Struct, frozen=True, gc=False):
     remaining_quantity: int
     status: OrderStatus
     previous_status: OrderStatus
+    cancel_reason: CancelReason | None
 
 
 class OrderStatusChanged(
@@ -196,29 +201,38 @@ def owners_of(fact: Fact, orders: Mapping[str, Order]) -> tuple[str, ...] | None
 
 
 def accepted(fact: Fact, event: OrderAccepted, orders: Mapping[str, Order]) -> list[TopicEvent]:
-    return [order_event(fact, 0, orders[event.order_id], 0, OPEN, NEW)]
+    return [order_event(fact, 0, orders[event.order_id], None, 0, OPEN, NEW)]
+
+
+def amended(fact: Fact, event: OrderAmended, orders: Mapping[str, Order]) -> list[TopicEvent]:
+    status = PARTIALLY_FILLED if event.filled_qty else OPEN
+    view = event.original_price, event.quantity
+    return [order_event(fact, 0, orders[event.order_id], view, event.filled_qty, status, status)]
 
 
 def filled(fact: Fact, event: Fill, orders: Mapping[str, Order]) -> list[TopicEvent]:
     maker, taker = orders[event.order_id], orders[event.counterparty_order_id]
-    of_maker, of_taker = event.orders
-    quantity = event.fill_qty
     return [
         trade_event(fact, event, maker, taker),
-        order_event(fact, 0, maker, of_maker.filled_quantity, of_maker.status, before(of_maker, quantity)),
-        order_event(fact, 1, taker, of_taker.filled_quantity, of_taker.status, before(of_taker, quantity)),
+        *(
+            order_event(
+                fact, number, order, view, after.filled_quantity, after.status, before(after, event.fill_qty)
+            )
+            for number, (order, view, after) in enumerate(
+                zip((maker, taker), (event.maker_view, event.taker_view), event.orders, strict=True)
+            )
+        ),
     ]
 
 
 def cancelled(fact: Fact, event: OrderCancelled, orders: Mapping[str, Order]) -> list[TopicEvent]:
     order = orders[event.order_id]
-    done = order.terms.quantity - event.remaining_qty
-    return [order_event(fact, 0, order, done, CANCELLED, PARTIALLY_FILLED if done else OPEN)]
+    _, quantity = terms_seen(order, event.view)
+    return [closed(fact, order, event.view, quantity - event.remaining_qty, event.cancel_reason)]
 
 
 def expired(fact: Fact, event: OrderExpired, orders: Mapping[str, Order]) -> list[TopicEvent]:
-    done = event.filled_qty
-    return [order_event(fact, 0, orders[event.order_id], done, CANCELLED, PARTIALLY_FILLED if done else OPEN)]
+    return [closed(fact, orders[event.order_id], None, event.filled_qty, CancelReason.IOC_UNFILLED)]
 
 
 def market_changed(
@@ -281,7 +295,9 @@ def amm_stopped(fact: Fact, event: AmmStopped, _: Mapping[str, Order]) -> list[T
     return [TopicEvent(Topic.AMM, (), payload)]
 
 
-def its_user(event: OrderAccepted | OrderCancelled | OrderExpired, _: Mapping[str, Order]) -> tuple[str, ...]:
+def its_user(
+    event: OrderAccepted | OrderAmended | OrderCancelled | OrderExpired, _: Mapping[str, Order]
+) -> tuple[str, ...]:
     return (event.user_id,)
 
 
@@ -305,6 +321,7 @@ TRANSLATIONS: Final[dict[type[AnyEvent], Translation]] = {
     OrderAccepted: Translation(accepted, its_user),
     OrderPartiallyFilled: Translation(filled, both_users),
     OrderMatched: Translation(filled, both_users),
+    OrderAmended: Translation(amended, its_user),
     OrderCancelled: Translation(cancelled, its_user),
     OrderExpired: Translation(expired, its_user),
     MarketStatusChanged: Translation(market_changed, nobody),
@@ -316,24 +333,43 @@ TRANSLATIONS: Final[dict[type[AnyEvent], Translation]] = {
 """The translation of each event that callers can subscribe to."""
 
 
+def closed(fact: Fact, order: Order, view: View | None, done: int, reason: CancelReason) -> TopicEvent:
+    """The event of a cancel, after so much was filled."""
+    return order_event(fact, 0, order, view, done, CANCELLED, PARTIALLY_FILLED if done else OPEN, reason)
+
+
 def order_event(
-    fact: Fact, number: int, order: Order, done: int, status: OrderStatus, previous: OrderStatus
+    fact: Fact,
+    number: int,
+    order: Order,
+    view: View | None,
+    done: int,
+    status: OrderStatus,
+    previous: OrderStatus,
+    reason: CancelReason | None = None,
 ) -> TopicEvent:
-    user_id, terms = order.account.id, order.terms
+    user_id, terms = order.account.id, order.accepted_terms
+    price, quantity = terms_seen(order, view)
     detail = OrderDetail(
         order.id,
         user_id,
         terms.side,
         terms.direction,
-        terms.price,
-        terms.quantity,
+        price,
+        quantity,
         done,
-        terms.quantity - done,
+        quantity - done,
         status,
         previous,
+        reason,
     )
     payload = OrderStatusChanged(event_id(fact, "order", number), fact.at // 1000, market_of(fact), detail)
     return TopicEvent(Topic.ORDERS, (user_id,), payload)
+
+
+def terms_seen(order: Order, view: View | None) -> View:
+    """An order's price and quantity as of a fact."""
+    return view if view is not None else (order.accepted_terms.price, order.accepted_terms.quantity)
 
 
 def trade_event(fact: Fact, event: Fill, maker: Order, taker: Order) -> TopicEvent:

@@ -7,7 +7,7 @@ import attrs
 import msgspec
 
 from kernel.codes import CancelReason, MarketStatus, OrderStatus, ResolutionResult
-from kernel.events import MarketAfter, PositionAfter
+from kernel.events import MarketAfter, OrderAmended, PositionAfter
 from persistence.postgres.columns import Row
 
 
@@ -57,6 +57,30 @@ class OrderNow:
             "cancel_reason": self.cancel_reason,
             "updated_at": self.updated_at,
         }
+
+
+@attrs.define(eq=False)
+class AmendedNow:
+    """The terms of an order that was amended, and its place in the queue."""
+
+    amends: int = 0
+    terms: dict[str, int] = attrs.field(factory=dict)
+    """The columns that have other values now. It has no priority_seq, if the order has kept its place."""
+
+    def amend(self, event: OrderAmended, journal_id: int) -> None:
+        self.amends += 1
+        self.terms |= {
+            "original_price": event.original_price,
+            "book_price": event.book_price,
+            "quantity": event.quantity,
+            "amend_count": self.amends,
+        }
+        if not event.kept_priority:
+            self.terms["priority_seq"] = journal_id
+
+    def row(self) -> Row:
+        """`amend_count` is by how much it has grown; no priority_seq is none of another value."""
+        return {"priority_seq": None, **self.terms}
 
 
 @attrs.define(eq=False)

@@ -127,6 +127,8 @@ ORDERS: Final = Table(
         Column("max_cost_cents", BIGINT, nullable=True),
         Column("self_trade_mode", NAME),
         Column("group_id", NAME, nullable=True),
+        Column("amend_count", INT),
+        Column("priority_seq", BIGINT, public=None),
     ),
 )
 

@@ -49,6 +49,7 @@ from kernel.events import (
     MarketStatusChanged,
     NettingExecuted,
     OrderAccepted,
+    OrderAmended,
     OrderCancelled,
     OrderExpired,
     OrderMatched,
@@ -63,7 +64,7 @@ from kernel.events import (
 from persistence.postgres.columns import Row, Table
 from persistence.postgres.packing import uuid
 from persistence.tables.candles import Candles
-from persistence.tables.changes import AccountNow, MarketNow, Moved, OrderNow, PositionNow
+from persistence.tables.changes import AccountNow, AmendedNow, MarketNow, Moved, OrderNow, PositionNow
 from persistence.tables.columns import (
     ACCOUNTS,
     CIRCUIT_BREAKER_EVENTS,
@@ -124,6 +125,8 @@ class Batch:
     accepted: dict[str, tuple[Fact, OrderAccepted]] = attrs.field(factory=dict)
     orders: dict[str, OrderNow] = attrs.field(factory=dict)
     """Those accepted in this batch, as they are now, and older ones that have changed."""
+    amended: dict[str, AmendedNow] = attrs.field(factory=dict)
+    """Those with other terms than before this batch, or than they were accepted with in it."""
     positions: dict[tuple[str, str], PositionNow] = attrs.field(factory=dict)
     """By market and account."""
     trades: list[bytes] = attrs.field(factory=list)
@@ -321,13 +324,16 @@ class Batch:
         rows: list[bytes] = []
         for order_id, (fact, event) in self.accepted.items():
             now = self.orders[order_id]
+            terms = accepted_members(event) | {"amend_count": 0, "priority_seq": fact.id}
+            if (amended := self.amended.get(order_id)) is not None:
+                terms |= amended.terms
             rows.append(
                 pack_order(
                     id=order_id,
-                    **accepted_members(event),
+                    **terms,
                     market_id=fact.market_id,
                     price_type=PriceType.LIMIT,
-                    filled_quantity=event.quantity - now.remaining,
+                    filled_quantity=terms["quantity"] - now.remaining,
                     remaining_quantity=now.remaining,
                     frozen_amount=now.frozen,
                     status=now.status,
@@ -341,14 +347,36 @@ class Batch:
 
     @property
     def older_orders(self) -> list[Row]:
-        """New values of the orders that are older than this batch."""
-        return [now.row(order_id) for order_id, now in self.orders.items() if order_id not in self.accepted]
+        """New values of the orders that are older than this batch, and have the terms they had before it."""
+        return [
+            now.row(order_id)
+            for order_id, now in self.orders.items()
+            if order_id not in self.accepted and order_id not in self.amended
+        ]
+
+    @property
+    def amended_orders(self) -> list[Row]:
+        """New values of the orders that are older than this batch, and have other terms."""
+        return [
+            {**self.orders[order_id].row(order_id), **amended.row()}
+            for order_id, amended in self.amended.items()
+            if order_id not in self.accepted
+        ]
 
     def _accept(self, fact: Fact, event: OrderAccepted) -> None:
         self.accepted[event.order_id] = fact, event
         self.orders[event.order_id] = OrderNow(
             OrderStatus.OPEN, event.remaining_qty, event.frozen_amount, fact.at
         )
+
+    def _amend(self, fact: Fact, event: OrderAmended) -> None:
+        order_id = event.order_id
+        status = OrderStatus.PARTIALLY_FILLED if event.filled_qty else OrderStatus.OPEN
+        self.orders[order_id] = OrderNow(status, event.remaining_qty, event.frozen_amount, fact.at)
+        earlier = self.amended.get(order_id)
+        if earlier is None:
+            earlier = self.amended[order_id] = AmendedNow()
+        earlier.amend(event, fact.id)
 
     def _fill(self, fact: Fact, event: Fill) -> None:
         maker, taker = event.orders
@@ -461,6 +489,7 @@ FOLDS: Final[dict[type[AnyEvent], Callable[[Batch, Fact, Any], None]]] = {
     OrderAccepted: Batch._accept,
     OrderPartiallyFilled: Batch._fill,
     OrderMatched: Batch._fill,
+    OrderAmended: Batch._amend,
     OrderCancelled: Batch._cancel,
     OrderExpired: Batch._expire,
     NettingExecuted: Batch._net,

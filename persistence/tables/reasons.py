@@ -7,6 +7,7 @@ from kernel.events import (
     FundsTransferred,
     NettingExecuted,
     OrderAccepted,
+    OrderAmended,
     OrderCancelled,
     OrderExpired,
     PositionSettled,
@@ -24,6 +25,8 @@ def reason_of(event: AnyEvent) -> str:
             )
         case Fill():
             return f"{event.trade.scenario} {event.fill_qty} @{event.trade_price}"
+        case OrderAmended():
+            return f"Amended to {event.quantity} @{event.original_price}"
         case OrderCancelled():
             return f"Cancelled: {event.cancel_reason}"
         case OrderExpired():

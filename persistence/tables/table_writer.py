@@ -45,6 +45,13 @@ async def write(connection: Connection, batch: Batch) -> None:
     await ORDERS.update(
         connection, batch.older_orders, filled_quantity="orders.quantity - now.remaining_quantity"
     )
+    await ORDERS.update(
+        connection,
+        batch.amended_orders,
+        filled_quantity="now.quantity - now.remaining_quantity",
+        amend_count="orders.amend_count + now.amend_count",
+        priority_seq="COALESCE(now.priority_seq, orders.priority_seq)",
+    )
     await POSITIONS.upsert(
         connection,
         [now.row(market_id) for (market_id, _), now in batch.positions.items()],

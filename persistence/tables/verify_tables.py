@@ -381,6 +381,8 @@ def order_row(order: Order) -> Row:
         "max_cost_cents": order.terms.max_cost_cents,
         "self_trade_mode": order.terms.self_trade_mode,
         "group_id": order.terms.group_id,
+        "amend_count": order.amend_count,
+        "priority_seq": order.priority_seq,
         "created_at": storable_time(order.created_at),
         "updated_at": storable_time(order.updated_at),
     }

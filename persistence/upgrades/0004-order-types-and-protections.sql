@@ -19,6 +19,56 @@ COMMENT ON COLUMN orders.max_cost_cents IS 'The most it was to cost, fees includ
 COMMENT ON COLUMN orders.self_trade_mode IS 'Which order gives way when it arrives at another of its owner: it is refused, or one of the two is cancelled.';
 COMMENT ON COLUMN orders.group_id IS 'The order group whose limit holds for it.';
 
+-- An order can get another price or quantity. Of those of before none did: each stands where it was accepted.
+ALTER TABLE orders
+    ADD COLUMN amend_count INT NOT NULL DEFAULT 0,
+    ADD COLUMN priority_seq BIGINT;
+UPDATE orders SET priority_seq = accepted_seq;
+ALTER TABLE orders
+    ALTER COLUMN priority_seq SET NOT NULL,
+    ADD CONSTRAINT ck_orders_amend_count CHECK (amend_count >= 0),
+    ADD CONSTRAINT ck_orders_priority CHECK (
+        priority_seq = accepted_seq OR (priority_seq > accepted_seq AND amend_count > 0));
+COMMENT ON COLUMN orders.accepted_seq IS 'The journal id of its ORDER_ACCEPTED.';
+COMMENT ON COLUMN orders.amend_count IS 'How often it was amended: price and quantity are those of the last time.';
+COMMENT ON COLUMN orders.priority_seq IS 'Its place in time priority: the journal id of its ORDER_ACCEPTED, or of the last ORDER_AMENDED that led it to the back of a queue.';
+CREATE OR REPLACE VIEW wal_postings AS
+SELECT event.id                                                 AS journal_id,
+       (event.payload->>'ledger_id')::BIGINT + place - 1        AS ledger_id,
+       posting->>0                                              AS user_id,
+       posting->>1                                              AS entry_type,
+       (posting->>2)::BIGINT                                    AS amount,
+       (posting->>3)::BIGINT                                    AS balance_after,
+       (posting->>4)::BIGINT                                    AS frozen_after,
+       -- An entry refers to the order it names, else to what the event is about.
+       CASE WHEN posting->>5 IS NOT NULL THEN 'ORDER'
+            ELSE CASE event.event_type
+                 WHEN 'ORDER_ACCEPTED' THEN 'ORDER'
+                 WHEN 'ORDER_CANCELLED' THEN 'ORDER'
+                 WHEN 'ORDER_EXPIRED' THEN 'ORDER'
+                 WHEN 'ORDER_AMENDED' THEN 'ORDER'
+                 WHEN 'ORDER_PARTIALLY_FILLED' THEN 'TRADE'
+                 WHEN 'ORDER_MATCHED' THEN 'TRADE'
+                 WHEN 'FUNDS_DEPOSITED' THEN 'DEPOSIT'
+                 WHEN 'FUNDS_WITHDRAWN' THEN 'WITHDRAW'
+                 WHEN 'FUNDS_TRANSFERRED' THEN event.payload->>'reference_type'
+                 WHEN 'SHARES_MINTED' THEN 'AMM_MINT'
+                 WHEN 'SHARES_BURNED' THEN 'AMM_BURN'
+                 ELSE 'MARKET' END
+            END                                                 AS reference_type,
+       COALESCE(
+            posting->>5,
+            CASE WHEN event.event_type IN ('FUNDS_DEPOSITED', 'FUNDS_WITHDRAWN') THEN NULL
+                 ELSE COALESCE(
+                    'TRD_' || CASE WHEN event.event_type IN ('ORDER_PARTIALLY_FILLED', 'ORDER_MATCHED')
+                                   THEN event.payload->'trade'->>0 END,
+                    event.payload->>'idempotency_key',
+                    event.payload->>'order_id',
+                    event.market_id) END)                       AS reference_id,
+       event.market_id,
+       event.created_at
+FROM wal_readable event, json_array_elements(event.payload->'postings') WITH ORDINALITY AS list (posting, place);
+
 -- Facts that the journal may hold from now on.
 ALTER TABLE wal_events
     DROP CONSTRAINT ck_wal_event_type,
@@ -28,6 +78,7 @@ ALTER TABLE wal_events
         'FENCE_RAISED', 'GUARD_SET',
         'MARKET_CREATED', 'MARKET_STATUS_CHANGED', 'MARKET_MODE_CHANGED', 'MARKET_AMM_AUTHORIZED', 'MARKET_CLOSING', 'MARKET_SETTLED',
         'ORDER_ACCEPTED', 'ORDER_PARTIALLY_FILLED', 'ORDER_MATCHED', 'ORDER_CANCELLED', 'ORDER_EXPIRED',
+        'ORDER_AMENDED',
         'NETTING_EXECUTED', 'SHARES_MINTED', 'SHARES_BURNED', 'POSITION_SETTLED',
         'AMM_STARTED', 'AMM_STOPPED', 'CIRCUIT_BREAKER_TRIGGERED', 'CIRCUIT_BREAKER_RESOLVED',
         'ADMIN_PROPOSED', 'ADMIN_CONFIRMED'

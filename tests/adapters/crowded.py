@@ -246,6 +246,10 @@ def resting(market: MarketImage, count: int, before: int) -> list[OrderImage]:
                 updated_at=1,
                 status=OrderStatus.OPEN,
                 cancel_reason=None,
+                priority_seq=number - 1_000_000,
+                amend_count=0,
+                accepted_price=price,
+                accepted_quantity=1,
             )
         )
     return orders

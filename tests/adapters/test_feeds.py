@@ -1,6 +1,6 @@
 """The public feeds: deltas applied to the snapshot are the book, for every reader, however slow."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -13,7 +13,7 @@ from adapters.feeds.book_picture import BookPicture
 from adapters.feeds.feed import BEHIND
 from adapters.stream.websockets import ANONYMOUS_FEEDS_MAX, FEEDS_MAX
 from kernel.codes import AMM_ID, CancelScope, Direction, Side, TimeInForce
-from kernel.commands import AnyCommand, BatchCancel, CreateMarket, MarketTerms, ResolveMarket
+from kernel.commands import AmendOrder, AnyCommand, BatchCancel, CreateMarket, MarketTerms, ResolveMarket
 from kernel.exchange import Exchange
 from kernel.journal import MemoryJournal
 from tests.adapters.streaming import (
@@ -339,6 +339,28 @@ def messages_of(received: bytes) -> list[dict[str, Any]]:
 
 # Whatever happens, the picture is the book
 
+
+class Amending(NamedTuple):
+    number: int
+    price: int | None
+    quantity: int | None
+
+
+def meant(exchange: Exchange, happening: AnyCommand | Amending) -> AnyCommand:
+    """The command, which for an amend is known only once there are orders."""
+    if not isinstance(happening, Amending):
+        return happening
+    orders = list(exchange.orders.values())
+    order = orders[happening.number % len(orders)] if orders else None
+    return AmendOrder(
+        at=AT,
+        user_id=ANN if order is None else order.account.id,
+        order_id="none" if order is None else order.id,
+        price=happening.price,
+        quantity=happening.quantity,
+    )
+
+
 wishes = st.builds(
     lambda user, side, direction, price, quantity, ioc: a_place(
         user,
@@ -355,24 +377,35 @@ wishes = st.builds(
     st.integers(1, 30),
     st.booleans(),
 )
+amends = st.builds(
+    Amending,
+    st.integers(0, 30),
+    st.none() | st.integers(35, 65),
+    st.none() | st.integers(1, 40),
+)
+"""Of one of the orders there are, by its number."""
 happenings = st.lists(
-    wishes | st.just(BatchCancel(at=AT, user_id=AMM_ID, market_id="M", scope=CancelScope.ALL)), max_size=60
+    wishes | amends | st.just(BatchCancel(at=AT, user_id=AMM_ID, market_id="M", scope=CancelScope.ALL)),
+    max_size=60,
 )
 
 
 @given(happenings, st.booleans())
 def test_the_picture_equals_the_kernels_book_after_every_command(
-    commands: list[AnyCommand], resolve: bool
+    commands: list[AnyCommand | Amending], resolve: bool
 ) -> None:
     exchange = Exchange()
     for command in founding("M"):
         exchange.execute(command)
     picture, follower = BookPicture.of(exchange.markets["M"]), Follower()
-    if resolve:
-        commands = [*commands, ResolveMarket(at=AT, market_id="M", result="VOID", by=ROOT)]
-    for command in commands:
+    behind = BookPicture.of(exchange.markets["M"])
+    decided = []
+    ending = [ResolveMarket(at=AT, market_id="M", result="VOID", by=ROOT)] if resolve else []
+    for happening in [*commands, *ending]:
         before = picture.levels()
-        changed = picture.apply(exchange.execute(command).facts, exchange.orders)
+        facts = exchange.execute(meant(exchange, happening)).facts
+        changed = picture.apply(facts, exchange.orders)
+        decided.append((facts, changed))
         assert picture.levels() == exchange.markets["M"].book.depth()
         assert (changed is None) == (before == picture.levels())
         if changed is not None:
@@ -389,6 +422,8 @@ def test_the_picture_equals_the_kernels_book_after_every_command(
             )
             assert told == picture.levels()
     assert picture.changed_at == exchange.markets["M"].book_changed_at
+    for facts, changed in decided:
+        assert behind.apply(facts, exchange.orders) == changed, "what was decided since changes nothing of it"
 
 
 async def follow(client: Client, follower: Follower, venue: Venue) -> None:
@@ -398,15 +433,17 @@ async def follow(client: Client, follower: Follower, venue: Venue) -> None:
 
 @settings(max_examples=10)
 @given(happenings)
-def test_readers_who_came_at_different_times_see_the_same_book(commands: list[AnyCommand]) -> None:
+def test_readers_who_came_at_different_times_see_the_same_book(
+    commands: list[AnyCommand | Amending],
+) -> None:
     async def check() -> None:
         async with running("M") as venue, venue.feed(BOOK) as early:
             half = len(commands) // 2
             for command in commands[:half]:
-                await venue.ask(command)
+                await venue.ask(meant(venue.exchange, command))
             async with venue.feed(BOOK, ANN) as late:
                 for command in commands[half:]:
-                    await venue.ask(command)
+                    await venue.ask(meant(venue.exchange, command))
                 for client in (early, late):
                     follower = Follower()
                     with trio.fail_after(5):

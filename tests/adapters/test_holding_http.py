@@ -168,6 +168,13 @@ LEGAL: Final[dict[str, list[Ask]]] = {
     "POST /orders/{order_id}/cancel": [
         fine("POST /orders/{order_id}/cancel", lambda n: f"/orders/{resting_order(n)}/cancel")
     ],
+    "POST /orders/{order_id}/amend": [
+        fine(
+            "POST /orders/{order_id}/amend",
+            lambda n: f"/orders/{resting_order(300 + n)}/amend",
+            members={"price_cents": 99, "quantity": 2},
+        )
+    ],
     "POST /orders/cancel": [
         fine(
             "POST /orders/cancel", members=lambda n: {"market_id": BIG, "client_order_id": f"rests-{200 + n}"}

@@ -57,6 +57,7 @@ class Cases:
         members: dict[str, Command] = {
             "place": wish(market_id=market_id, price_cents=40, quantity=1),
             "cancel": {"order_id": order_id},
+            "amend": {"order_id": order_id, "price_cents": 41},
             "cancel_all": {"market_id": market_id},
             "replace": {"old_order_id": order_id, "new_order": wish(market_id=market_id)},
             "batch_cancel": {"market_id": market_id},

@@ -80,6 +80,7 @@ def test_an_order_has_the_published_members(the_venue: Venue) -> None:
         "max_cost_cents": None,
         "self_trade_mode": "REJECT",
         "group_id": None,
+        "amend_count": 0,
     }
     assert ann.data(f"/orders/{order['id']}") == {"order": order, "trades": []}
 
@@ -331,6 +332,76 @@ def test_what_cannot_be_cancelled(the_venue: Venue) -> None:
     assert ben.get(f"/orders/{order_id}").verdict == (403, 1007)
     the_venue.admin.post(f"/admin/markets/{market}/halt", reason="looking")
     assert ann.post(f"/orders/{order_id}/cancel").verdict == (422, 3002)
+
+
+def test_an_order_is_amended_and_keeps_its_id(the_venue: Venue) -> None:
+    """The published example: 100 at 65 with 17 filled; 60 need 2605 less, 66 cents for 43 need 43 more."""
+    market, ann, ben = the_venue.market(), the_venue.user(10_000), the_venue.user(10_000)
+    order_id = ann.placed(market, "BUY YES 100 @65", client_order_id="e")["order"]["id"]
+    ben.placed(market, "BUY NO 17 @35")
+    path = f"/orders/{order_id}/amend"
+    before = ann.data("/account/balance")["frozen_balance_cents"]
+    assert before == 5_406
+    less = ann.post(path, quantity=60)
+    assert less.verdict == (200, 0)
+    assert set(less.data) == {"order", "changed", "kept_priority", "trades", "netting_result"}
+    assert (less.data["changed"], less.data["kept_priority"], less.data["trades"]) == (True, True, [])
+    order = less.data["order"]
+    assert (order["quantity"], order["filled_quantity"], order["remaining_quantity"]) == (60, 17, 43)
+    assert (order["frozen_amount"], order["amend_count"]) == (2_801, 1)
+    moved = ann.post(path, price_cents=66, quantity=None, post_only=True).data
+    assert (moved["kept_priority"], moved["order"]["frozen_amount"]) == (False, 2_844)
+    assert (moved["order"]["original_price_cents"], moved["order"]["book_price_cents"]) == (66, 66)
+    assert moved["order"]["status"] == "PARTIALLY_FILLED"
+    short = ann.post(path, quantity=17)
+    assert (short.verdict, short.data) == ((422, 4013), {"filled_quantity": 17})
+    again = ann.post(path, price_cents=66)
+    assert (again.data["changed"], again.data["kept_priority"]) == (False, True)
+    assert ann.data("/account/balance")["frozen_balance_cents"] == 2_844
+    taken = ben.placed(market, "BUY NO 10 @40")["trades"][0]
+    assert taken["price_cents"] == 66
+    for seen in (
+        ann.data(f"/orders/{order_id}")["order"],
+        ann.data("/orders", status="PARTIALLY_FILLED")["items"][0],
+        ann.data("/orders", client_order_id="e")["items"][0],
+        ann.data("/orders")["items"][0],
+    ):
+        assert (seen["id"], seen["quantity"], seen["filled_quantity"]) == (order_id, 60, 27)
+        assert (seen["original_price_cents"], seen["amend_count"]) == (66, 2)
+    (first, *_) = ann.data("/account/ledger", entry_type="ORDER_UNFREEZE")["items"][1:]
+    assert (first["amount_cents"], first["description"]) == (2_605, "Amended to 60 @65")
+    assert (first["reference_type"], first["reference_id"]) == ("ORDER", order_id)
+
+
+def test_an_amend_that_takes_shows_its_trades(the_venue: Venue) -> None:
+    market, ann, ben = the_venue.market(), the_venue.user(10_000), the_venue.user(10_000)
+    order_id = ann.placed(market, "BUY YES 30 @40")["order"]["id"]
+    ben.placed(market, "BUY NO 10 @50")
+    refused = ann.post(f"/orders/{order_id}/amend", price_cents=52, post_only=True)
+    assert (refused.verdict, refused.data) == ((422, 4007), {"best_price_cents": 50})
+    data = ann.post(f"/orders/{order_id}/amend", price_cents=52).data
+    (trade,) = data["trades"]
+    assert (trade["role"], trade["price_cents"], trade["quantity"]) == ("TAKER", 50, 10)
+    assert data["order"]["remaining_quantity"] == 20
+    assert ann.data(f"/orders/{order_id}")["trades"] == [trade]
+
+
+def test_what_cannot_be_amended(the_venue: Venue) -> None:
+    market, ann, ben = the_venue.market(), the_venue.user(10_000), the_venue.user(10_000)
+    order_id = ann.placed(market, "BUY YES 10 @40")["order"]["id"]
+    path = f"/orders/{order_id}/amend"
+    for wrong in ({}, {"post_only": True}, {"price_cents": "41"}, {"quantity": 1.5}, {"price_cents": None}):
+        assert ann.post(path, **wrong).verdict == (400, 9004), wrong
+    (error,) = ann.post(path).data["errors"]
+    assert error["field"] == "price_cents"
+    assert ann.post("/orders/none/amend", quantity=1).verdict == (404, 4004)
+    assert ben.post(path, quantity=1).verdict == (403, 1007)
+    ann.post(f"/orders/{order_id}/cancel")
+    closed = ann.post(path, quantity=1)
+    assert (closed.verdict, closed.data) == (
+        (422, 4006),
+        {"status": "CANCELLED", "cancel_reason": "USER_CANCELLED"},
+    )
 
 
 def test_an_order_is_cancelled_by_the_name_its_owner_gave_it(the_venue: Venue) -> None:

@@ -242,6 +242,28 @@ async def test_cancelling_by_id_and_by_name() -> None:
             assert (await ben.do("cancel", order_id=mine))["code"] == 1007
 
 
+async def test_amending_by_id_and_by_name() -> None:
+    async with running("M", "N") as venue, venue.client() as ann:
+        mine = (await ann.place(client_order_id="a", price_cents=40, quantity=10))["data"]["order"]["id"]
+        less = await ann.do("amend", order_id=mine.upper(), quantity=6)
+        assert (less["status"], less["data"]["kept_priority"], less["data"]["netting_result"]) == (
+            200,
+            True,
+            None,
+        )
+        moved = await ann.do("amend", market_id="M", client_order_id="a", price_cents=41)
+        assert (moved["data"]["order"]["original_price_cents"], moved["data"]["order"]["quantity"]) == (41, 6)
+        synced = (await ann.do("sync", market_id="M"))["data"]["orders"]
+        assert synced == [moved["data"]["order"]]
+        assert (await ann.do("amend", market_id="N", client_order_id="a", quantity=1))["code"] == 4004
+        assert (await ann.do("amend", order_id=mine))["code"] == 9004
+        assert (await ann.do("amend", quantity=1))["code"] == 9004
+        both = await ann.do("amend", order_id=mine, market_id="M", client_order_id="a", quantity=1)
+        assert both["code"] == 9004
+        async with venue.client(BEN) as ben:
+            assert (await ben.do("amend", order_id=mine, quantity=1))["code"] == 1007
+
+
 async def test_what_only_the_market_maker_may() -> None:
     async with running("M") as venue, venue.client(AMM_ID, kind=TokenType.SERVICE) as amm:
         minted = await amm.do("mint", market_id="M", quantity=5, idempotency_key="k")

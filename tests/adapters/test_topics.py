@@ -4,9 +4,10 @@ from typing import Any
 
 import msgspec
 
-from adapters.wire.topics import Topic, owners_of, topic_events
+from adapters.wire.topics import Topic, TopicEvent, owners_of, topic_events
 from kernel.codes import AMM_ID, Direction, Side, TimeInForce, TradingMode
-from kernel.commands import AnyCommand, CancelOrder, Deposit, ResolveMarket, SetMarketMode, Tick
+from kernel.commands import AmendOrder, AnyCommand, CancelOrder, Deposit, ResolveMarket, SetMarketMode, Tick
+from kernel.events import Fact
 from kernel.exchange import Exchange
 from tests.adapters.streaming import ANN, AT, BEN, ROOT, a_place, founding
 from tests.kernel.trading import busy_day
@@ -58,6 +59,7 @@ def test_an_accepted_order_goes_from_new_to_open() -> None:
             "remaining_quantity": 7,
             "status": "OPEN",
             "previous_status": "NEW",
+            "cancel_reason": None,
         },
     }
 
@@ -136,6 +138,64 @@ def test_a_cancelled_order_says_what_it_was() -> None:
     order_id, *_ = stage.exchange.orders
     (event,) = stage.play(CancelOrder(at=AT, user_id=ANN, order_id=order_id))
     assert (event["order"]["previous_status"], event["order"]["status"]) == ("OPEN", "CANCELLED")
+
+
+def test_every_cancelled_order_says_why() -> None:
+    stage = Stage()
+    _, expired = stage.play(a_place(ANN, time_in_force=TimeInForce.IOC))
+    assert expired["order"]["cancel_reason"] == "IOC_UNFILLED"
+    (opened,) = stage.play(a_place(ANN))
+    assert opened["order"]["cancel_reason"] is None
+    _, order_id = stage.exchange.orders
+    (gone,) = stage.play(CancelOrder(at=AT, user_id=ANN, order_id=order_id))
+    assert gone["order"]["cancel_reason"] == "USER_CANCELLED"
+
+
+def test_an_amended_order_is_told_with_its_new_terms() -> None:
+    """Its fills in the same command, and its end, tell these, too."""
+    stage = Stage()
+    stage.play(a_place(ANN, price=40, quantity=10))
+    stage.play(a_place(BEN, side=Side.NO, price=60, quantity=3))
+    stage.play(a_place(BEN, side=Side.NO, price=50, quantity=2))
+    order_id, *_ = stage.exchange.orders
+
+    def seen(event: dict[str, Any]) -> tuple[Any, ...]:
+        order = event["order"]
+        assert (event["topic"], order["order_id"]) == ("order_events", order_id)
+        numbers = [order[name] for name in ("price_cents", "original_quantity", "remaining_quantity")]
+        return (*numbers, order["previous_status"], order["status"])
+
+    (event,) = stage.play(AmendOrder(at=AT, user_id=ANN, order_id=order_id, quantity=9))
+    assert seen(event) == (40, 9, 6, "PARTIALLY_FILLED", "PARTIALLY_FILLED")
+    assert event["event_id"] == f"evt_20261120_order_{stage.exchange.head}_0"
+    assert event["owners"] == (ANN,)
+    moved, _, _, taker = stage.play(AmendOrder(at=AT, user_id=ANN, order_id=order_id, price=55, quantity=20))
+    assert seen(moved) == (55, 20, 17, "PARTIALLY_FILLED", "PARTIALLY_FILLED")
+    assert seen(taker) == (55, 20, 15, "PARTIALLY_FILLED", "PARTIALLY_FILLED")
+    (gone,) = stage.play(CancelOrder(at=AT, user_id=ANN, order_id=order_id))
+    assert seen(gone) == (55, 20, 15, "PARTIALLY_FILLED", "CANCELLED")
+
+
+def test_a_fact_told_again_is_told_as_it_was_whatever_the_order_became() -> None:
+    """After a restart, and while a later amend is decided already and not yet durable."""
+    stage = Stage()
+    told: list[tuple[Fact, list[TopicEvent]]] = []
+
+    def do(command: AnyCommand) -> None:
+        facts = stage.exchange.execute(command).facts
+        assert facts
+        told.extend((fact, topic_events(fact, stage.exchange.orders)) for fact in facts)
+
+    do(a_place(ANN, price=40, quantity=10))
+    order_id, *_ = stage.exchange.orders
+    for price, quantity in ((40, 8), (41, 8), (42, 30)):
+        do(a_place(BEN, side=Side.NO, price=60, quantity=1))
+        do(AmendOrder(at=AT, user_id=ANN, order_id=order_id, price=price, quantity=quantity))
+    do(CancelOrder(at=AT, user_id=ANN, order_id=order_id))
+    restored = Exchange.restore(stage.exchange.snapshot())
+    for fact, events in told:
+        assert topic_events(fact, stage.exchange.orders) == events
+        assert topic_events(fact, restored.orders) == events
 
 
 def test_resolution_is_two_changes_of_the_market_with_the_orders_between() -> None:

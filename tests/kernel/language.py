@@ -19,6 +19,7 @@ from kernel.codes import (
 )
 from kernel.commands import (
     ActivateMarket,
+    AmendByClientId,
     AnyCommand,
     BatchCancel,
     BurnShares,
@@ -97,6 +98,19 @@ def cancel(market: "Trading", words: dict[str, str]) -> AnyCommand:
         user_id=user(words["who"]),
         market_id=words.get("market", "M"),
         client_order_id=words["name"],
+        fence=fence(words),
+    )
+
+
+def amend(market: "Trading", words: dict[str, str]) -> AnyCommand:
+    return AmendByClientId(
+        at=market.now,
+        user_id=user(words["who"]),
+        market_id=words.get("market", "M"),
+        client_order_id=words["name"],
+        price=int(words["price"]) if "price" in words else None,
+        quantity=int(words["quantity"]) if "quantity" in words else None,
+        post_only="only" in words,
         fence=fence(words),
     )
 
@@ -229,10 +243,12 @@ KEY = r"(?: with key (?P<key>\S+))?"
 IN = r"(?: in (?P<market>\S+))?"
 TO = r"(?: to (?P<target>[A-Z]+))?"
 WHY = r"(?:: (?P<why>.+))?"
+TERMS = r"(?: to (?P<quantity>-?\d+))?(?: at (?P<price>-?\d+))?(?P<only> post-only)?"
 FENCE = r"(?: with fence (?P<fence>\d+))?"
 GRAMMAR: list[tuple[str, Callable[["Trading", dict[str, str]], AnyCommand]]] = [
     (rf"{WHO} (?P<verb>buys|sells) {ORDER}{IN}{FENCE}", place),
     (rf"{WHO} replaces (?P<old>\S+), (?P<verb>buying|selling) {ORDER}{IN}{FENCE}", replace),
+    (rf"{WHO} amends (?P<name>\S+){TERMS}{IN}{FENCE}", amend),
     (rf"{WHO} cancels (?P<scope>everything|buys|sells){IN}{FENCE}", batch_cancel),
     (rf"{WHO} cancels all(?: (?P<verb>buys|sells))?(?: of (?P<side>YES|NO))?{IN}{FENCE}", cancel_all),
     (rf"{WHO} cancels (?P<name>\S+){IN}{FENCE}", cancel),

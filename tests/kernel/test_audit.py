@@ -187,6 +187,14 @@ def out_of_turn(market: Trading) -> None:
     bids.add(order)
 
 
+def accepted_out_of_turn(market: Trading) -> None:
+    """The list that a settlement takes them from, which no queue shows."""
+    market.play("ben buys 5 YES at 30 as later")
+    live, order = market.market().book.live, market.order("ann", "bid")
+    del live[order]
+    live[order] = None
+
+
 def chained_to_itself(market: Trading) -> None:
     """A queue without an end: finding it must come to one."""
     order = market.order("ann", "bid")
@@ -210,14 +218,14 @@ def crossed(market: Trading) -> None:
     """A bid at 90 against the offer at 90, consistent in every other way."""
     order = market.order("ann", "bid")
     row = market.market()
-    row.leave(order)
+    row.step_out(order)
     order.book_price = 90
     order.terms = msgspec.structs.replace(order.terms, price=90)
     frozen = order.need(order.remaining)
     ann = account(market.exchange, "ann")
     ann.available, ann.frozen = ann.available + order.frozen - frozen, frozen
     order.frozen = frozen
-    row.rest(order)
+    row.step_in(order)
 
 
 def pairs_left(market: Trading) -> None:
@@ -349,6 +357,7 @@ FAULTS: list[tuple[Callable[[Trading], None], set[str], dict[str, object]]] = [
     ),
     (total_off, {"book_matches_orders"}, {"side": "asks", "price": 90, "book_total": 11, "live_total": 10}),
     (out_of_turn, {"book_matches_orders"}, {"side": "bids", "price": 20, "book_total": 10, "live_total": 10}),
+    (accepted_out_of_turn, {"book_matches_orders"}, {"invariant": "book_matches_orders"}),
     (chained_to_itself, {"book_matches_orders"}, {"side": "bids", "price": 20}),
     (chained_backwards_wrongly, {"book_matches_orders"}, {"side": "bids", "price": 20}),
     (unseen_by_limits, {"book_matches_orders"}, {"user_id": "ann", "opening": {"YES": [0, 5], "NO": [0, 0]}}),

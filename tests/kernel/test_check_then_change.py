@@ -19,6 +19,8 @@ KERNEL = Path(__file__).resolve().parents[2] / "kernel"
 ELSEWHERE = {
     "cancel_order": "cancel_own",
     "cancel_by_client_id": "cancel_own",
+    "amend_order": "amend_own",
+    "amend_by_client_id": "amend_own",
     "resolve_market": "resolve",
     "void_market": "resolve",
 }
@@ -30,6 +32,7 @@ PUTS_BACK = {"atomic_batch"}
 CHANGES = {
     *("post", "record", "cross_border", "take_postings", "pay_in", "open_one", "open_account", "open_market"),
     *("cancel", "cancel_some", "accept", "trade_and_rest", "mint_pairs", "record_stop", "confirm", "settle"),
+    *("amend", "delist"),
     *("change_status", "trip", "net", "begin_closing", "resolve_breakers", "propose", "position", "take"),
 }
 """What changes something; but for the two that record a fault and refuse, which are no change asked for."""

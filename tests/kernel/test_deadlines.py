@@ -36,6 +36,7 @@ def timed(market: Trading, line: str, valid_until: int) -> AnyCommand:
         "ann buys 1 YES at 30",
         "AMM replaces q, selling 50 YES at 61",
         "ann cancels bid",
+        "ann amends bid at 41",
         "AMM cancels everything",
         "AMM mints 1",
         "AMM burns 1",

@@ -22,6 +22,8 @@ from kernel.codes import (
 from kernel.commands import (
     AcceptJournal,
     ActivateMarket,
+    AmendByClientId,
+    AmendOrder,
     AnyCommand,
     AtomicBatch,
     AuthorizeAmm,
@@ -82,10 +84,18 @@ OWN_MEMBERS = {
         "replaces_order_id expires_at post_only max_cost_cents self_trade_mode group_id"
     ),
     "ORDER_PARTIALLY_FILLED": (
-        "order_id fill_qty trade_price new_remaining_qty counterparty_order_id trade orders"
+        "order_id fill_qty trade_price new_remaining_qty counterparty_order_id trade orders "
+        "maker_view taker_view"
     ),
-    "ORDER_MATCHED": "order_id fill_qty trade_price new_remaining_qty counterparty_order_id trade orders",
-    "ORDER_CANCELLED": "order_id user_id remaining_qty frozen_amount cancel_reason",
+    "ORDER_MATCHED": (
+        "order_id fill_qty trade_price new_remaining_qty counterparty_order_id trade orders "
+        "maker_view taker_view"
+    ),
+    "ORDER_AMENDED": (
+        "order_id user_id previous_price previous_quantity original_price book_price quantity filled_qty "
+        "remaining_qty frozen_amount kept_priority"
+    ),
+    "ORDER_CANCELLED": "order_id user_id remaining_qty frozen_amount cancel_reason view",
     "ORDER_EXPIRED": "order_id user_id expired_qty filled_qty frozen_amount",
     "NETTING_EXECUTED": "user_id quantity released_cents yes_cost_released no_cost_released",
     "SHARES_MINTED": (
@@ -301,6 +311,8 @@ COMMANDS: list[AnyCommand] = [
         nonce=1,
         old_order_id="o",
     ),
+    AmendOrder(at=AT, user_id="ann", order_id="o", price=40, quantity=5, post_only=True, fence=2),
+    AmendByClientId(at=AT, user_id="ann", market_id="M", client_order_id="x", price=41),
     CancelOrder(at=AT, user_id="ann", order_id="o", fence=2),
     CancelByClientId(at=AT, user_id="ann", market_id="M", client_order_id="x"),
     BatchCancel(at=AT, user_id="ann", market_id="M", scope=CancelScope.SELL_ONLY),

@@ -20,6 +20,8 @@ from kernel.codes import (
 from kernel.commands import (
     AcceptJournal,
     ActivateMarket,
+    AmendByClientId,
+    AmendOrder,
     AnyCommand,
     AtomicBatch,
     AuthorizeAmm,
@@ -169,6 +171,8 @@ def given(exchange: Exchange, at: int) -> dict[str, AnyCommand]:
         ),
         CancelOrder(at=at, user_id="ann", order_id=orders.get("bid", "none")),
         CancelByClientId(at=at, user_id="ann", market_id=M, client_order_id="bid"),
+        AmendOrder(at=at, user_id="ann", order_id=orders.get("bid", "none"), price=41),
+        AmendByClientId(at=at, user_id="ann", market_id=M, client_order_id="bid", quantity=4),
         BatchCancel(at=at, user_id=AMM_ID, market_id=M),
         CancelAll(at=at, user_id="ann", market_id=M),
         AtomicBatch(at=at, user_id="ann", market_id=M, commands=(place("ann", "newer", new, at),)),
@@ -262,6 +266,8 @@ PlaceOrder              3001  .     3002  3002  3002  3002  3002  3002  3002  30
 ReplaceOrder            6002  .     3002  3002  3002  3002  3002  4006  4006  4006  4006  4006  4006
 CancelOrder             4004  .     .     .     .     3002  3002  4006  4006  4006  4006  4006  4006
 CancelByClientId        4004  .     .     .     .     3002  3002  4006  4006  4006  4006  4006  4006
+AmendOrder              4004  .     3002  3002  3002  3002  3002  4006  4006  4006  4006  4006  4006
+AmendByClientId         4004  .     .     .     .     3002  3002  4006  4006  4006  4006  4006  4006
 BatchCancel             3001  .     .     .     .     3002  3002  .     .     .     .     .     .
 CancelAll               3001  .     .     .     .     3002  3002  .     .     .     .     .     .
 AtomicBatch             3001  .     4014  4014  4014  4014  4014  4014  4014  4014  4014  4014  4014

@@ -319,6 +319,7 @@ def busy_day() -> Trading:
     day.play("AMM replaces old, selling 50 YES at 71 as new", "ben buys 20 YES at 71", "ben withdraws 100")
     for mode, until in ((TradingMode.POST_ONLY, day.now + SECOND), (TradingMode.NORMAL, None)):
         day.do(SetMarketMode(at=day.now, market_id="V", mode=mode, until=until, by="root"))
+    day.play("ann amends offer to 7", "ann amends offer to 5")
     day.play("AMM burns 10 with key b", "ann buys 3 YES at 2 IOC", "ann buys 7 NO at 30 as part in N")
     day.play(
         "ben buys 3 YES at 70 in N", "root starts the AMM with 5000 at 60 in N", "root stops the AMM in N"

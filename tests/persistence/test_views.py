@@ -338,10 +338,11 @@ async def test_all_events_of_one_order_are_found_from_the_order(connection: Conn
         """
         INSERT INTO orders (id, client_order_id, market_id, user_id, original_side, original_direction,
                             original_price, book_type, book_direction, book_price, quantity,
-                            remaining_quantity, frozen_asset_type, accepted_seq, created_at, updated_at)
+                            remaining_quantity, frozen_asset_type, accepted_seq, priority_seq,
+                            created_at, updated_at)
         SELECT $1::TEXT::UUID, 'c1', 'M', 'ann', 'YES', 'BUY',
                65, 'NATIVE_BUY', 'BUY', 65, 100,
-               100, 'FUNDS', 2, MIN(created_at), MAX(created_at)
+               100, 'FUNDS', 2, 2, MIN(created_at), MAX(created_at)
         FROM wal_events WHERE id IN (2, 3)
         """,
         MAKER,
