@@ -18,7 +18,7 @@ import trio
 
 from kernel.answers import Outcome, Refusal
 from kernel.codes import Code
-from kernel.commands import AnyCommand, CloseMarket
+from kernel.commands import AnyCommand, CloseMarket, Tick
 from kernel.exchange import Exchange
 from kernel.journal import Decided, Journal, Page
 
@@ -300,6 +300,8 @@ class Actors:
         ]
         if request.then is not None:
             del outcomes[-1]
+            if request.then is decided[-1].command:
+                decided[-1] = as_tick(decided[-1])
         return decided
 
     async def _write(self, backlog: trio.MemoryReceiveChannel[Turn]) -> None:
@@ -340,6 +342,16 @@ class Actors:
                 request.durable.set()
         self._committed.set()
         self._committed = trio.Event()
+
+
+def as_tick(portion: Decided) -> Decided:
+    """What was overdue before a command, and too much for one step, is filed as what it is.
+
+    The command itself is not decided yet.
+    """
+    command, outcome = portion.command, portion.outcome
+    tick = Tick(at=command.at, market_id=outcome.facts[0].market_id or "")
+    return Decided(tick, portion.correlation_id, outcome)
 
 
 def size_of(decided: Sequence[Decided]) -> int:

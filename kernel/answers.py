@@ -13,7 +13,7 @@ from kernel.codes import (
     ResolutionResult,
     StopMode,
 )
-from kernel.commands import BatchCancel, CancelAll, CloseMarket, FireGuard, OrderTerms, StopAmm
+from kernel.commands import AnyCommand, OrderTerms
 from kernel.events import Fact
 from kernel.state import Order
 
@@ -213,7 +213,7 @@ class Unfinished(msgspec.Struct, frozen=True):
     The answer to the last portion is the answer to the first command.
     """
 
-    then: CloseMarket | BatchCancel | CancelAll | FireGuard | StopAmm
+    then: AnyCommand
 
 
 class Proposed(msgspec.Struct, frozen=True):
@@ -257,8 +257,9 @@ Answer = (
 class Outcome(msgspec.Struct, frozen=True, gc=False):
     """One command, decided: the answer, and the facts that came of it.
 
-    A refusal has no facts, with two exceptions: a replacement that finds its old order partly filled
-    cancels the rest and is refused; and a command that finds its market broken halts it.
+    What was overdue in the command's market comes first, whatever the answer. Beside that a refusal has no
+    facts, with two exceptions: a replacement that finds its old order partly filled cancels the rest and is
+    refused; and a command that finds its market broken halts it.
     """
 
     answer: Answer | Refusal
@@ -267,6 +268,6 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     """The newest journal id this answer could know of; it may be told once that id is durable."""
 
     @property
-    def then(self) -> CloseMarket | BatchCancel | CancelAll | FireGuard | StopAmm | None:
+    def then(self) -> AnyCommand | None:
         """What has to be decided next, because this was only a portion."""
         return self.answer.then if type(self.answer) is Unfinished else None

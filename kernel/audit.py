@@ -17,13 +17,15 @@ from kernel.codes import (
     RESERVE_ID,
     RESTING_KINDS,
     BookType,
+    CancelReason,
     CircuitBreakerTrigger,
     Direction,
     OrderStatus,
     Side,
+    TimeInForce,
 )
 from kernel.history import History
-from kernel.life import OVER, UNRESOLVED
+from kernel.life import OVER, STOPPABLE, UNRESOLVED
 from kernel.state import Account, Market, Order, Position, State
 
 INVARIANTS: Final = {
@@ -51,7 +53,9 @@ INVARIANTS: Final = {
     "pnl_sum": "pnl_pool = what trades, burns and nettings realized",
     "realized_sum": "what all positions of a market realized = pnl_pool, and 0 once all are paid",
     "fees_sum": "the fees that all positions of a market paid = its fees",
+    "nothing_overdue": "no live order was due when something else happened in its market",
     "windows": "slots average 1 to 99 cents and hold the trading time; the price that counts is the book's",
+    "resting_kinds": "a live order is GTC or GTD; GTD exactly when it has a time to expire",
     "equity": "an account's cash and the cost of its shares = what came in and was realized, less its fees",
 }
 """Name to statement, in the order of their numbers I-1 to I-22."""
@@ -118,6 +122,7 @@ def audit_orders_of(market: Market, orders: list[Order]) -> list[Violation]:
         *audit_results(market),
         *audit_orders(market, orders),
         *audit_trades(market, orders),
+        *audit_expiry(market, orders),
         *audit_book(market, orders),
         *audit_windows(market),
     ]
@@ -242,6 +247,28 @@ def audit_orders(market: Market, orders: Iterable[Order]) -> Iterator[Violation]
         yield Violation("price_bounds", market.id, {"last_trade_price": last})
 
 
+def audit_expiry(market: Market, orders: Iterable[Order]) -> Iterator[Violation]:
+    """While cancels and trades are possible, an order past its time leaves before anything else happens.
+
+    What has expired does not count as something else: much at once goes in several steps.
+    """
+    live = [order for order in orders if order.is_live]
+    for order in live:
+        kind, expires_at = order.terms.time_in_force, order.terms.expires_at
+        if kind not in RESTING_KINDS or (kind is TimeInForce.GTD) is (expires_at is None):
+            told = {"order_id": order.id, "time_in_force": kind.value, "expires_at": expires_at}
+            yield Violation("resting_kinds", market.id, told)
+    if market.status not in STOPPABLE:
+        return
+    others = (order.updated_at for order in orders if order.cancel_reason is not CancelReason.EXPIRED)
+    newest = max(others, default=0)
+    for order in live:
+        expires_at = order.terms.expires_at
+        if expires_at is not None and expires_at <= newest:
+            times = {"order_id": order.id, "expires_at": expires_at, "newest": newest}
+            yield Violation("nothing_overdue", market.id, times)
+
+
 def audit_trades(market: Market, orders: Iterable[Order]) -> Iterator[Violation]:
     """Each share traded filled two orders. Order by order only the history can tell."""
     filled = sum(order.terms.quantity - order.remaining for order in orders)
@@ -294,9 +321,7 @@ def audit_book(market: Market, orders: Iterable[Order]) -> Iterator[Violation]:
             "live_orders": [order.id for order in live][:20],
         }
         yield Violation("book_matches_orders", market.id, numbers)
-    if any(order.terms.time_in_force not in RESTING_KINDS for order in live) or (
-        live and market.status not in UNRESOLVED and market.closing is None
-    ):
+    if live and market.status not in UNRESOLVED and market.closing is None:
         yield Violation(
             "book_matches_orders", market.id, {"live_orders": len(live), "status": market.status.value}
         )

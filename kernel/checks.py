@@ -28,6 +28,13 @@ def check_fence(account: Account, fence: int | None) -> Refusal | None:
     return None
 
 
+def check_expiry(terms: OrderTerms, at: int) -> Refusal | None:
+    """What would be over at once is refused: a late order must not take."""
+    if terms.expires_at is None or at < terms.expires_at:
+        return None
+    return Refusal(Code.EXPIRY_PASSED, "expires_at is not in the future")
+
+
 def check_wish(
     market: Market, account: Account | None, wish: OrderWish, *, without: Order | None = None
 ) -> Refusal | int:

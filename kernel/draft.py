@@ -5,15 +5,17 @@ from kernel.state import State
 
 
 class Draft:
-    """Collects what a decision changes. Once it holds anything, the decision can no longer refuse."""
+    """Collects what a decision changes. Once it has done anything, the decision can no longer refuse."""
 
-    __slots__ = ("at", "facts", "imbalance", "postings", "state")
+    __slots__ = ("at", "expired", "facts", "imbalance", "postings", "state")
 
     def __init__(self, state: State, at: int) -> None:
         self.state = state
         self.at = at if at > state.now else state.now
         """The command's time; it never runs backwards."""
         self.facts: list[Fact] = []
+        self.expired = 0
+        """How many of them tell of what was overdue before the command was decided."""
         self.postings: list[Posting] = []
         self.imbalance = 0
         """What the postings since the last fact add to all accounts together."""

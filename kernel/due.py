@@ -1,27 +1,63 @@
-"""What time alone brings about in a market: the end of its trading window, and of its mode.
+"""What time alone brings about in a market: orders past their time, the end of trading, the end of a mode.
 
-A tick finds what is due and does it; who sends ticks, and how often, it does not know.
+Orders past their time leave before anything else is decided in their market, so none trades too late, whether
+a tick came or not. All else waits for a tick. Who sends ticks, and how often, it does not know.
 """
 
-from kernel.answers import Answer, MarketIs, Refusal
-from kernel.codes import MarketStatus, StatusReason
-from kernel.commands import Tick
+from kernel.answers import Answer, MarketIs, Refusal, Unfinished
+from kernel.codes import CancelReason, MarketStatus, StatusReason
+from kernel.commands import AnyCommand, Tick
 from kernel.draft import Draft
-from kernel.life import change_status, may
+from kernel.life import STOPPABLE, change_status, may
 from kernel.modes import end_mode, mode_is_over
+from kernel.orders import cancel
 from kernel.refusals import market_not_found
-from kernel.state import Market
+from kernel.state import Market, State
 
 SUSPENDED = MarketStatus.SUSPENDED
 
 
 def is_due(market: Market, at: int) -> bool:
     """Whether a tick would find anything to do."""
-    return may(market, Tick, SUSPENDED, at) or mode_is_over(market, at)
+    return has_overdue(market, at) or may(market, Tick, SUSPENDED, at) or mode_is_over(market, at)
+
+
+def has_overdue(market: Market, at: int) -> bool:
+    return market.status in STOPPABLE and market.overdue(at) is not None
+
+
+def expire_first(draft: Draft, command: AnyCommand) -> Unfinished | None:
+    """Before a command is decided: what is overdue in its market goes, whatever then becomes of the command.
+
+    Of more than one step may end, a part: then the command is not decided yet.
+    """
+    market = market_of(draft.state, command)
+    is_all = market is None or market.status not in STOPPABLE or expire(draft, market)
+    draft.expired = len(draft.facts)
+    draft.state.look_ahead()
+    return None if is_all else Unfinished(command)
+
+
+def market_of(state: State, command: AnyCommand) -> Market | None:
+    """Whose book it is decided by: that of the order it acts on, also if it names another market."""
+    if command.acts_on is not None:
+        order = state.orders.get(command.acts_on)
+        return None if order is None else order.market
+    return None if command.market_id is None else state.markets.get(command.market_id)
+
+
+def expire(draft: Draft, market: Market) -> bool:
+    """Cancel what is overdue, by time and then by acceptance; False if that is more than one step may end."""
+    for _ in range(draft.state.portion):
+        order = market.overdue(draft.at)
+        if order is None:
+            return True
+        cancel(draft, order, CancelReason.EXPIRED)
+    return market.overdue(draft.at) is None
 
 
 def tick(draft: Draft, command: Tick) -> Answer | Refusal:
-    """Do what is due, in this order; with nothing due it records nothing."""
+    """Do what is due, in this order; what is overdue has gone before. With nothing due it records nothing."""
     market = draft.state.markets.get(command.market_id)
     if market is None:
         return market_not_found(command.market_id)

@@ -86,12 +86,16 @@ class Exchange(State):
     """The state, and the four things one can do with it: decide, replay, check, copy."""
 
     def execute(self, command: commands.AnyCommand) -> Outcome:
-        """Decide one command: all of it, or a refusal and nothing."""
+        """Decide one command: all of it, or a refusal and nothing but what was overdue before."""
         draft, kind = Draft(self, command.at), type(command)
-        late = refusals.too_late() if draft.at > LATEST else None
-        answer = late or OUT_OF_BOUNDS[kind](command) or DECISIONS[kind](draft, command)
+        answer: Answer | Refusal | None = refusals.too_late() if draft.at > LATEST else None
+        answer = answer or OUT_OF_BOUNDS[kind](command)
+        if answer is None and draft.at >= self.next_expiry:
+            answer = due.expire_first(draft, command)
+        if answer is None:
+            answer = DECISIONS[kind](draft, command)
         assert not draft.postings, "money moved, and no fact says so"
-        assert type(answer) is not Refusal or not draft.facts or answer.code in WITH_FACTS
+        assert type(answer) is not Refusal or len(draft.facts) == draft.expired or answer.code in WITH_FACTS
         return Outcome(answer, draft.facts, self.head)
 
     def apply(self, fact: Fact) -> None:

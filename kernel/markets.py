@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from kernel.answers import Answer, MarketIs, Refusal
+from kernel.answers import Answer, MarketIs, Refusal, Unfinished
 from kernel.audit import TOLD, Violation, audit_accounts, audit_market
 from kernel.breaker import trip
 from kernel.codes import CircuitBreakerTrigger, Code, MarketStatus, StatusReason
@@ -13,8 +13,10 @@ from kernel.commands import (
     MarketTerms,
     ResumeMarket,
     SuspendMarket,
+    Tick,
 )
 from kernel.draft import Draft
+from kernel.due import expire
 from kernel.events import CircuitBreakerResolved, MarketCreated
 from kernel.life import because, change_status, refuse
 from kernel.limits import CENTS_MAX, FEE_BPS_MAX, RESOLVED_BY_MAX, VOLUME_MAX
@@ -115,6 +117,9 @@ def resume_market(draft: Draft, command: ResumeMarket) -> Answer | Refusal:
     if is_halted:
         resolve_breakers(draft, market, command.by, command.resolution_note or "", target)
     change_status(draft, market, target, StatusReason.ADMIN.value, command.by)
+    # While it was halted nothing expired. More than one step may end is left to ticks, before anything else.
+    if is_halted and not expire(draft, market):
+        return Unfinished(Tick(at=command.at, market_id=market.id))
     return MarketIs(market.id)
 
 

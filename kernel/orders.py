@@ -15,7 +15,7 @@ from kernel.answers import (
     Refusal,
 )
 from kernel.breaker import trip_unsound
-from kernel.checks import check_fence, check_wish
+from kernel.checks import check_expiry, check_fence, check_wish
 from kernel.clearing import fill, net
 from kernel.codes import (
     PAIR_CENTS,
@@ -90,7 +90,8 @@ def place_order(draft: Draft, command: PlaceOrder) -> Answer | Refusal:
         return market_not_open(market)
     if not market.is_sound:
         return trip_unsound(draft, market)
-    if (refusal := check_mode(market, command.terms)) is not None:
+    refusal = check_mode(market, command.terms) or check_expiry(command.terms, draft.at)
+    if refusal is not None:
         return refusal
     backing = check_wish(market, account, command)
     if isinstance(backing, Refusal):
@@ -329,9 +330,9 @@ def cancel_own(draft: Draft, order: Order, command: TimedCommand) -> Answer | Re
 
 
 def netting_of(draft: Draft, account: Account) -> Netting | None:
-    """The caller's own nettings within the command, together."""
+    """The caller's own nettings within the command, together; what was overdue before it left out."""
     pairs = 0
-    for fact in draft.facts:
+    for fact in draft.facts[draft.expired :] if draft.expired else draft.facts:
         if type(fact.event) is NettingExecuted and fact.event.user_id == account.id:
             pairs += fact.event.quantity
     return Netting(pairs, PAIR_CENTS * pairs) if pairs else None

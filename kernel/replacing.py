@@ -2,7 +2,7 @@
 
 from kernel.answers import Answer, Refusal, Replaced
 from kernel.breaker import trip_unsound
-from kernel.checks import check_fence, check_wish
+from kernel.checks import check_expiry, check_fence, check_wish
 from kernel.codes import CancelReason, Code, OrderStatus
 from kernel.commands import ReplaceOrder
 from kernel.deadlines import check_deadline
@@ -57,6 +57,8 @@ def replace_order(draft: Draft, command: ReplaceOrder) -> Answer | Refusal:
             f"Old order is in {market.id}, the new one is for {command.market_id}",
             {"old_market_id": market.id, "new_market_id": command.market_id},
         )
+    if (refusal := check_expiry(command.terms, draft.at)) is not None:
+        return refusal
     backing = check_wish(market, account, command, without=old)
     if isinstance(backing, Refusal):
         return backing

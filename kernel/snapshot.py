@@ -375,5 +375,7 @@ def restore_books(state: State) -> None:
     resting = [order for order in state.orders.values() if order.is_live]
     for order in resting:
         order.market.enlist(order)
+        if order.terms.expires_at is not None:
+            state.expire_later(order, order.terms.expires_at)
     for order in sorted(resting, key=attrgetter("priority_seq")):
         order.market.step_in(order)

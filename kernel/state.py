@@ -12,6 +12,7 @@ assertion about one order would otherwise spell out the whole exchange.
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -60,6 +61,8 @@ SYNTHETIC_BUY, SYNTHETIC_SELL = BookType.SYNTHETIC_BUY, BookType.SYNTHETIC_SELL
 OPEN, PARTIALLY_FILLED = OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED
 ACTIVE = MarketStatus.ACTIVE
 
+NEVER: Final = 2**63 - 1
+"""A time that does not come."""
 PORTION: Final = 200
 """Orders to cancel, or holders to pay, in one step: some 8 ms with all that follows."""
 
@@ -352,6 +355,11 @@ class Market:
     keeper: Keeper | None = None
     """While commands are decided that may all be undone."""
     book_changed_at: int = 0
+    expiries: list[tuple[int, int, Order]] = field(default_factory=list)
+    """When orders end by themselves, as a heap: the time, the place in the order of acceptance, the order.
+
+    What has ended otherwise is in it, too, until it comes to the top.
+    """
     positions: dict[str, Position] = field(default_factory=dict)
     holders: Roll = field(default_factory=Roll)
     """The names of these positions, sorted."""
@@ -438,6 +446,16 @@ class Market:
             return 0
         holding = position.holding(side)
         return holding.volume + holding.opening
+
+    def overdue(self, at: int) -> Order | None:
+        """The live order whose time was over first, if there is one."""
+        expiries = self.expiries
+        while expiries and expiries[0][0] <= at:
+            order = expiries[0][2]
+            if order.is_live:
+                return order
+            heappop(expiries)
+        return None
 
     def rest(self, order: Order) -> None:
         """What is left of an accepted order joins the book."""
@@ -575,6 +593,10 @@ class State:
     markets: dict[str, Market] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
     """Every order ever accepted: the answer to a repeated request must be given for ever."""
+    expiries: list[tuple[int, int, Order]] = field(default_factory=list)
+    """The same as each market keeps, of all markets."""
+    next_expiry: int = NEVER
+    """No live order is overdue before this time, in no market: until then nobody looks."""
     guards: dict[str, Guard] = field(default_factory=dict)
     mints: dict[str, Fact] = field(default_factory=dict)
     """What each idempotency key did, for ever; mints, burns and transfers have keys of their own."""
@@ -658,4 +680,20 @@ class State:
         )
         self.orders[order.id] = order
         account.orders[order.client_order_id] = order
+        if terms.expires_at is not None:
+            self.expire_later(order, terms.expires_at)
         return order
+
+    def expire_later(self, order: Order, at: int) -> None:
+        """It will end by itself, unless it has ended before."""
+        entry = at, order.accepted_seq, order
+        heappush(order.market.expiries, entry)
+        heappush(self.expiries, entry)
+        self.next_expiry = self.expiries[0][0]
+
+    def look_ahead(self) -> None:
+        """What has ended no longer says when to look next."""
+        expiries = self.expiries
+        while expiries and not expiries[0][2].is_live:
+            heappop(expiries)
+        self.next_expiry = expiries[0][0] if expiries else NEVER

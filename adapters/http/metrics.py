@@ -25,7 +25,9 @@ from adapters.service.server import Projections
 from adapters.sockets.connection_limits import ConnectionLimits
 from kernel.actors import Actors
 from kernel.answers import Refusal
-from kernel.codes import MarketStatus
+from kernel.codes import CancelReason, MarketStatus, TradingMode
+from kernel.commands import ResumeMarket
+from kernel.events import Fact, OrderCancelled
 from kernel.exchange import FORM, Exchange
 from kernel.journal import Decided
 
@@ -38,6 +40,7 @@ DURABLE_SECONDS: Final = 1.0
 """How long a page waits for its values to be durable. In an outage it shows the last that were."""
 MARKETS_AT_ONCE: Final = 500
 """Markets whose gauges are collected in one step: two milliseconds."""
+MODES: Final = (*TradingMode,)
 PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -73,6 +76,8 @@ class Sample:
     orders: int
     resting: dict[str, tuple[int, int]]
     """By market: resting shares, bid and asked."""
+    modes: dict[str, int]
+    """By market: its trading mode, by the place in `MODES`."""
 
     @classmethod
     def of(cls, exchange: Exchange) -> "Sample":
@@ -84,6 +89,7 @@ class Sample:
                 for market in exchange.markets.values()
                 if market.status is not MarketStatus.DRAFT
             },
+            {market.id: MODES.index(market.trading_mode) for market in exchange.markets.values()},
         )
 
 
@@ -125,6 +131,11 @@ class Metrics:
             "verdict_journal_commit_events",
             "Events in one transaction of the journal.",
             buckets=EVENTS,
+            registry=self._registry,
+        )
+        self._expired = Counter(
+            "verdict_orders_expired",
+            "Orders that ended by themselves at their time.",
             registry=self._registry,
         )
         self._registry.register(self)
@@ -195,6 +206,9 @@ class Metrics:
         await trio.lowlevel.checkpoint()
         inbox = GaugeMetricFamily("verdict_inbox_requests", "Requests that wait.", labels=["market"])
         book = GaugeMetricFamily("verdict_book_shares", "Shares that rest.", labels=["market", "side"])
+        modes = GaugeMetricFamily(
+            "verdict_trading_mode", "0 NORMAL, 1 POST_ONLY, 2 CANCEL_ONLY.", labels=["market"]
+        )
         for place, (market_id, depth) in enumerate(depths.items(), 1):
             if market_id is None or market_id in sample.resting:
                 inbox.add_metric([market_id or ""], depth)
@@ -202,9 +216,10 @@ class Metrics:
                 bid, ask = sample.resting[market_id]
                 book.add_metric([market_id, "bid"], bid)
                 book.add_metric([market_id, "ask"], ask)
+                modes.add_metric([market_id], sample.modes[market_id])
             if place % MARKETS_AT_ONCE == 0:
                 await trio.lowlevel.checkpoint()
-        return [inbox, book]
+        return [inbox, book, modes]
 
     def hear(self, decided: Sequence[Decided]) -> None:
         """Count what became durable."""
@@ -214,9 +229,24 @@ class Metrics:
         ).items():
             self._commands.labels(kind.__name__, "ok" if code is None else str(code.value)).inc(count)
         events = sum(len(one.outcome.facts) for one in decided)
+        if expired := sum(map(expired_in, decided)):
+            self._expired.inc(expired)
         if events:
             self._commit_events.observe(events)
             self._commit_seconds.observe(self._sources.journal.last_commit_seconds)
+
+
+def expired_in(one: Decided) -> int:
+    """They come first, or at the end of a halt behind what tells of it: mostly one fact is looked at."""
+    facts = one.outcome.facts
+    if not facts or not (is_expiry(facts[0]) or type(one.command) is ResumeMarket):
+        return 0
+    return sum(map(is_expiry, facts))
+
+
+def is_expiry(fact: Fact) -> bool:
+    event = fact.event
+    return type(event) is OrderCancelled and event.cancel_reason is CancelReason.EXPIRED
 
 
 def gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:

@@ -217,7 +217,9 @@ class PlaceBody(TimedBody, frozen=True, kw_only=True):
     price_cents: Int64
     quantity: Int64
     time_in_force: TimeInForce | None = None
-    """GTC (default), IOC or FOK."""
+    """GTC (default), IOC, FOK or GTD."""
+    expires_at: Time | None = None
+    """From when on it trades no more; with GTD, and with nothing else."""
     post_only: bool | None = None
     """Refuse it rather than let it take."""
     max_cost_cents: Int64 | None = None
@@ -226,11 +228,12 @@ class PlaceBody(TimedBody, frozen=True, kw_only=True):
     """Where it would meet an order of the same owner: REJECT it (default), CANCEL_MAKER, or CANCEL_TAKER."""
 
     def __post_init__(self) -> None:
-        if self.time_in_force is TimeInForce.GTD:
-            raise ValueError("time_in_force: must be GTC, IOC or FOK")
-        if (self.post_only or self.max_cost_cents is not None) and (
-            trouble := bounds.misfit(self.terms)
-        ) is not None:
+        if (
+            self.time_in_force is TimeInForce.GTD
+            or self.expires_at is not None
+            or self.post_only
+            or self.max_cost_cents is not None
+        ) and (trouble := bounds.misfit(self.terms)) is not None:
             raise ValueError(": ".join(trouble))
 
     @property
@@ -241,6 +244,7 @@ class PlaceBody(TimedBody, frozen=True, kw_only=True):
             self.price_cents,
             self.quantity,
             self.time_in_force or TimeInForce.GTC,
+            None if self.expires_at is None else to_microseconds(self.expires_at),
             post_only=self.post_only is True,
             max_cost_cents=self.max_cost_cents,
             self_trade_mode=self.self_trade_mode or SelfTradeMode.REJECT,

@@ -1,9 +1,10 @@
-"""valid_until over REST and the stream: the outcome of a command whose answer was lost becomes known."""
+"""Times over REST and the stream: valid_until, by which lost outcomes become known, and expires_at."""
 
 from typing import Any
 
 import trio
 
+from adapters.service.schedule import tick_what_is_due
 from tests.adapters.serving import Venue
 from tests.adapters.streaming import Venue as Streaming
 from tests.adapters.streaming import WallClock, running, wish
@@ -42,6 +43,23 @@ def test_the_market_makers_commands_have_deadlines_too(the_venue: Venue) -> None
         assert pairs.verdict == (422, 4010)
 
 
+def test_what_is_no_order_with_an_end(the_venue: Venue) -> None:
+    market, ann = the_venue.market(), the_venue.user(10_000)
+    for members in (
+        {"time_in_force": "GTD"},
+        {"expires_at": LATER},
+        {"time_in_force": "GTC", "expires_at": LATER},
+        {"time_in_force": "IOC", "expires_at": LATER},
+        {"time_in_force": "GTD", "expires_at": "2999-01-01T00:00:00"},
+        {"time_in_force": "GTD", "expires_at": 5},
+    ):
+        assert ann.place(market, "BUY YES 10 @40", **members).verdict == (400, 9004), members
+    late = ann.place(market, "BUY YES 10 @40", time_in_force="GTD", expires_at=PAST)
+    assert late.verdict == (422, 4009)
+    order = ann.placed(market, "BUY YES 10 @40", time_in_force="GTD", expires_at=LATER)["order"]
+    assert (order["time_in_force"], order["expires_at"]) == ("GTD", "2999-01-01T00:00:00.000000Z")
+
+
 async def commands_under_way(venue: Streaming, count: int) -> None:
     """Wait until so many are read, on all connections together."""
     while sum(len(each.lanes.in_flight) for each in venue.websockets.hub._connections) < count:
@@ -68,3 +86,19 @@ async def test_what_waits_behind_a_sync_has_no_time_yet() -> None:
         (copy,) = await other.results(1)
         results = await ann.results(4)
         assert [result["code"] for result in (copy, *results)] == [4010, 0, 0, 4010, 0]
+
+
+async def test_an_order_ends_by_itself_and_its_owner_hears_of_it() -> None:
+    """Nobody sends anything: the schedule tells the market the time."""
+    async with running("M") as venue, venue.client() as ann:
+        await ann.do("subscribe", topics=["order_events"])
+        placed = await ann.place(time_in_force="GTD", expires_at="2026-11-20T10:01:00Z")
+        order = placed["data"]["order"]
+        assert (order["time_in_force"], order["expires_at"]) == ("GTD", "2026-11-20T10:01:00.000000Z")
+        assert isinstance(venue.server.clock, WallClock)
+        venue.server.clock.shift(60)
+        await tick_what_is_due(venue.server)
+        accepted, expired = await ann.events(2)
+        assert accepted["data"]["order"]["status"] == "OPEN"
+        assert expired["data"]["order"]["status"] == "CANCELLED"
+        assert expired["data"]["order"]["order_id"] == order["id"]

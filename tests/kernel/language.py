@@ -68,7 +68,8 @@ def place(market: "Trading", words: dict[str, str]) -> AnyCommand:
         quantity=int(words["quantity"]),
         client_order_id=words.get("name"),
         market_id=words.get("market", "M"),
-        time_in_force=TimeInForce(words.get("tif", "GTC")),
+        time_in_force=TimeInForce(words.get("tif", "GTD" if "lasts" in words else "GTC")),
+        expires_at=market.now + 1_000_000 * int(words["lasts"]) if "lasts" in words else None,
         post_only="post" in words,
         max_cost_cents=int(words["cap"]) if "cap" in words else None,
         self_trade_mode=SelfTradeMode(words.get("mode", "REJECT")),
@@ -235,6 +236,7 @@ WHO = r"(?P<who>[\w:]+)"
 ORDER = (
     r"(?P<quantity>-?\d+) (?P<side>YES|NO) at (?P<price>-?\d+)"
     r"(?: (?P<tif>IOC|GTC|FOK))?(?: for at most (?P<cap>-?\d+))?(?P<post> post-only)?"
+    r"(?: for (?P<lasts>\d+) s)?"
     r"(?: (?P<mode>CANCEL_MAKER|CANCEL_TAKER))?(?: as (?P<name>\S+))?"
 )
 TAKER = r"(?P<to>[\w:]+)"

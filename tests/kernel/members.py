@@ -12,7 +12,7 @@ from msgspec.structs import FieldInfo, fields
 from kernel.bounds import misfit
 from kernel.codes import Direction, SelfTradeMode, Side, TimeInForce
 from kernel.commands import Command, OrderTerms
-from kernel.limits import EARLIEST
+from kernel.limits import EARLIEST, LAST_TIME
 
 C = TypeVar("C", bound=Command)
 
@@ -62,6 +62,6 @@ def other_values(name: str, value: Any) -> list[Any]:
         case Side() | Direction() | TimeInForce() | SelfTradeMode():
             return [other for other in type(value) if other is not value]
         case None:
-            return ["g"] if name == "group_id" else [EARLIEST]
+            return ["g"] if name == "group_id" else [LAST_TIME if name == "expires_at" else EARLIEST]
         case _:
             raise AssertionError(f"how could {name} be other than {value!r}?")

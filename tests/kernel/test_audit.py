@@ -12,7 +12,7 @@ import pytest
 
 from kernel.answers import Placed
 from kernel.audit import INVARIANTS, Violation
-from kernel.codes import AMM_ID, FEES_ID, RESERVE_ID, CircuitBreakerTrigger, OrderStatus
+from kernel.codes import AMM_ID, FEES_ID, RESERVE_ID, CircuitBreakerTrigger, OrderStatus, TimeInForce
 from kernel.exchange import Exchange
 from kernel.history import History
 from kernel.state import Account
@@ -43,7 +43,9 @@ PUBLISHED = [
     "pnl_sum",
     "realized_sum",
     "fees_sum",
+    "nothing_overdue",
     "windows",
+    "resting_kinds",
     "equity",
 ]
 """In the order in which they are numbered."""
@@ -280,7 +282,19 @@ def order_price_impossible(market: Trading) -> None:
     order.terms = msgspec.structs.replace(order.terms, price=0)
 
 
+def order_that_should_be_gone(market: Trading) -> None:
+    bid = market.order("ann", "bid")
+    bid.terms = msgspec.structs.replace(bid.terms, time_in_force=TimeInForce.GTD, expires_at=bid.created_at)
+
+
+def order_that_should_not_rest(market: Trading) -> None:
+    bid = market.order("ann", "bid")
+    bid.terms = msgspec.structs.replace(bid.terms, time_in_force=TimeInForce.IOC)
+
+
 FAULTS: list[tuple[Callable[[Trading], None], set[str], dict[str, object]]] = [
+    (order_that_should_be_gone, {"nothing_overdue"}, {"newest": 1_795_176_006_000_000}),
+    (order_that_should_not_rest, {"resting_kinds"}, {"time_in_force": "IOC"}),
     (shares_unequal, {"shares_balanced", "positions_sum"}, {"total_yes_shares": 100, "total_no_shares": 101}),
     (
         reserve_short,

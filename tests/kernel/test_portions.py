@@ -1,12 +1,13 @@
 """What is too large for one step: others are served in between, and a start ends what a crash cut off."""
 
+import msgspec
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
 from kernel.actors import Actors
 from kernel.answers import BatchCancelled, Outcome, Placed, Refusal, Resolved, Unfinished
-from kernel.codes import Code, MarketStatus
+from kernel.codes import Code, MarketStatus, TimeInForce
 from kernel.commands import AnyCommand, CloseMarket, FireGuard, ResolveMarket, SetGuard
 from kernel.exchange import Exchange
 from kernel.journal import Decided
@@ -149,3 +150,27 @@ async def test_a_journal_of_portions_decides_to_the_same_again() -> None:
         twin.portion = actors.exchange.portion
         twin.execute(command)
     assert twin.digest() == actors.exchange.digest()
+
+
+async def test_what_is_overdue_goes_in_portions_before_the_command_that_finds_it() -> None:
+    """Of 7 orders 2 a step; they are filed as ticks, for the command is not decided before they are gone."""
+    async with running("M") as (actors, journal):
+        actors.exchange.portion = 2
+        lasting = [
+            msgspec.structs.replace(
+                each,
+                terms=msgspec.structs.replace(
+                    each.terms, time_in_force=TimeInForce.GTD, expires_at=AT + 1_000_000
+                ),
+            )
+            for each in (place("M", number) for number in range(7))
+        ]
+        await actors.ask(*lasting)
+        late = msgspec.structs.replace(place("M", 7), at=AT + 1_000_000)
+        behind = msgspec.structs.replace(place("M", 8), at=AT + 1_000_000)
+        first, second = await actors.ask(late, behind)
+        assert isinstance(first.answer, Placed)
+        assert isinstance(second.answer, Placed)
+        filed = [type(command).__name__ for command, _ in journal.commands.values()]
+        assert filed[-5:] == ["Tick", "Tick", "Tick", "PlaceOrder", "PlaceOrder"]
+        assert [len(outcome.facts) for outcome in (first, second)] == [2, 1]

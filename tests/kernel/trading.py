@@ -15,6 +15,7 @@ import msgspec
 
 from kernel.answers import Answer, Outcome, Refusal, Unfinished
 from kernel.codes import (
+    CancelReason,
     Code,
     Direction,
     LedgerEntryType,
@@ -42,7 +43,7 @@ from kernel.commands import (
     StartAmm,
     VoidMarket,
 )
-from kernel.events import Fact, Fill, decode_event, encode_event, event_type
+from kernel.events import Fact, Fill, NettingExecuted, OrderCancelled, decode_event, encode_event, event_type
 from kernel.exchange import Exchange
 from kernel.history import History
 from kernel.state import PORTION, Market, Order, Position
@@ -146,7 +147,11 @@ class Trading:
             self.record(fact)
         digest = self.exchange.digest()
         if isinstance(outcome.answer, Refusal) and outcome.answer.code not in CHANGING_REFUSALS:
-            assert outcome.facts == []
+            # What was overdue before it goes, whatever becomes of it.
+            events = [fact.event for fact in outcome.facts]
+            assert not [event for event in events if not isinstance(event, OrderCancelled | NettingExecuted)]
+            reasons = {event.cancel_reason for event in events if isinstance(event, OrderCancelled)}
+            assert reasons <= {CancelReason.EXPIRED}
         if not outcome.facts:
             assert digest == before, f"{command} changed the state and recorded nothing"
         assert self.replica.digest() == digest, f"replay of {command} gives another state"

@@ -16,9 +16,9 @@ def market_of(world: World, command: Command) -> Market | None:
             acts_on = command.old_order_id
         case _:
             pass
-    order = None if acts_on is None else world.order(acts_on)
-    if order is not None:
-        return order.market
+    if acts_on is not None:
+        order = world.order(acts_on)
+        return None if order is None else order.market
     return world.markets.get(command.market_id or "")
 
 
