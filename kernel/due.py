@@ -19,7 +19,11 @@ SUSPENDED = MarketStatus.SUSPENDED
 
 def is_due(market: Market, at: int) -> bool:
     """Whether a tick would find anything to do."""
-    return has_overdue(market, at) or may(market, Tick, SUSPENDED, at) or mode_is_over(market, at)
+    return (
+        has_overdue(market, at)
+        or (market.status is MarketStatus.ACTIVE and market.has_ended(at))
+        or mode_is_over(market, at)
+    )
 
 
 def has_overdue(market: Market, at: int) -> bool:

@@ -19,7 +19,8 @@ from kernel.state import Market
 
 log = structlog.get_logger(__name__)
 
-TICK_SECONDS: Final = 1.0
+TICK_SECONDS: Final = 0.5
+"""Between two looks: with all that comes in between, what is due is seen to within a second."""
 AUDIT_SECONDS: Final = 60.0
 SHOWN: Final = 20
 """Violations that are recorded with a halt, at most."""
@@ -27,29 +28,43 @@ SHOWN: Final = 20
 
 async def begin_anew(server: Server) -> None:
     """Before anybody is served: do what became due while nobody looked, and let makers come first."""
-    await tick_what_is_due(server)
+    async with trio.open_nursery() as nursery:
+        start_ticks(server, nursery, set())
     pause = server.settings.restart_post_only_ms * 1000
-    for market in list(server.exchange.markets.values()) if pause else ():
-        if market.status is MarketStatus.ACTIVE and market.trading_mode is TradingMode.NORMAL:
-            now = server.clock.now()
-            command = SetMarketMode(
-                at=now, market_id=market.id, mode=TradingMode.POST_ONLY, until=now + pause
-            )
-            await server.actors.ask(command, correlation_id="restart")
+    async with trio.open_nursery() as nursery:
+        for market in server.exchange.markets.values() if pause else ():
+            if market.status is MarketStatus.ACTIVE and market.trading_mode is TradingMode.NORMAL:
+                nursery.start_soon(let_makers_come_first, server, market.id, pause)
+
+
+async def let_makers_come_first(server: Server, market_id: str, pause: int) -> None:
+    now = server.clock.now()
+    command = SetMarketMode(at=now, market_id=market_id, mode=TradingMode.POST_ONLY, until=now + pause)
+    await server.actors.ask(command, correlation_id="restart")
 
 
 async def tick_regularly(server: Server) -> None:
     """Tell each market the time when something in it is due; run until cancelled."""
-    while True:
-        await trio.sleep(TICK_SECONDS)
-        await tick_what_is_due(server)
+    under_way = set[str]()
+    async with trio.open_nursery() as nursery:
+        while True:
+            await trio.sleep(TICK_SECONDS)
+            start_ticks(server, nursery, under_way)
 
 
-async def tick_what_is_due(server: Server) -> None:
+def start_ticks(server: Server, nursery: trio.Nursery, under_way: set[str]) -> None:
+    """A market that is at it still gets no further one: much at once takes its time there, and only there."""
     now = server.clock.now()
-    for market in list(server.exchange.markets.values()):
-        if is_due(market, now):
-            await server.actors.ask(Tick(at=now, market_id=market.id), correlation_id="schedule")
+    for market in server.exchange.markets.values():
+        if market.id not in under_way and is_due(market, now):
+            under_way.add(market.id)
+            nursery.start_soon(tick, server, market.id, under_way)
+
+
+async def tick(server: Server, market_id: str, under_way: set[str]) -> None:
+    command = Tick(at=server.clock.now(), market_id=market_id)
+    await server.actors.ask(command, correlation_id="schedule")
+    under_way.discard(market_id)
 
 
 async def audit_regularly(server: Server) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import trio
 
-from adapters.service.schedule import tick_what_is_due
+from adapters.service.schedule import begin_anew
 from tests.adapters.serving import Venue
 from tests.adapters.streaming import Venue as Streaming
 from tests.adapters.streaming import WallClock, running, wish
@@ -89,7 +89,7 @@ async def test_what_waits_behind_a_sync_has_no_time_yet() -> None:
 
 
 async def test_an_order_ends_by_itself_and_its_owner_hears_of_it() -> None:
-    """Nobody sends anything: the schedule tells the market the time."""
+    """Nobody sends anything: the market is told the time, as at each start."""
     async with running("M") as venue, venue.client() as ann:
         await ann.do("subscribe", topics=["order_events"])
         placed = await ann.place(time_in_force="GTD", expires_at="2026-11-20T10:01:00Z")
@@ -97,7 +97,7 @@ async def test_an_order_ends_by_itself_and_its_owner_hears_of_it() -> None:
         assert (order["time_in_force"], order["expires_at"]) == ("GTD", "2026-11-20T10:01:00.000000Z")
         assert isinstance(venue.server.clock, WallClock)
         venue.server.clock.shift(60)
-        await tick_what_is_due(venue.server)
+        await begin_anew(venue.server)
         accepted, expired = await ann.events(2)
         assert accepted["data"]["order"]["status"] == "OPEN"
         assert expired["data"]["order"]["status"] == "CANCELLED"
