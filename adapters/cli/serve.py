@@ -40,9 +40,11 @@ from adapters.runtime.clock import Clock
 from adapters.runtime.errors import CommandError, leaves
 from adapters.runtime.log import start_logging
 from adapters.runtime.settings import Settings, load_settings
+from adapters.runtime.times import to_datetime
 from adapters.service.ledger_watch import LedgerWatch
 from adapters.service.schedule import audit_regularly, begin_anew, tick_regularly
 from adapters.service.server import Server
+from adapters.service.tickers import MINUTE_LENGTH, Tickers, first_minute, traded_days
 from adapters.sockets import listener
 from adapters.sockets.connection_limits import ConnectionLimits
 from adapters.sockets.websocket import CLOSING
@@ -61,6 +63,7 @@ from persistence.tables.history import History
 from persistence.tables.projector_process import ProjectorProgress, projector_running
 from persistence.tables.sessions import Sessions
 from persistence.tables.sql_audit import check_record
+from persistence.tables.traded_days import read_traded_days
 from persistence.tables.users import Users
 
 log = structlog.get_logger(__name__)
@@ -152,7 +155,9 @@ async def running(
         actors = Actors(exchange, stored.journal)
         sealer = Sealer(stored.db, stored.journal, stored.key, stored.witness)
         progress = ProjectorProgress(durable=exchange.head)
-        server = server_of(settings, clock, actors, stored, progress, await jwt_secret(settings))
+        past = await read_traded_days(stored.db, to_datetime(first_minute(clock.now()) * MINUTE_LENGTH))
+        tickers = Tickers(traded_days(*past))
+        server = server_of(settings, clock, actors, stored, progress, await jwt_secret(settings), tickers)
 
         async with deciding(actors, stored.journal):
             await make_usable(server, Users(stored.db))
@@ -170,6 +175,7 @@ async def running(
                 lambda _: progress.wake(actors.durable),
                 websockets.guards.hear,
                 websockets.hub.hear,
+                server.tickers.hear,
                 websockets.feeds.hear,
                 metrics.hear,
             ]
@@ -206,6 +212,7 @@ def server_of(
     stored: Storage,
     progress: ProjectorProgress,
     jwt_secret: str,
+    tickers: Tickers,
 ) -> Server:
     users, api_keys = Users(stored.db), ApiKeys(stored.db)
     tokens = Tokens(jwt_secret, clock, lifetimes(settings))
@@ -225,6 +232,7 @@ def server_of(
         rate_limits=RateLimits(settings, clock),
         check_record=lambda: check_record(stored.db),
         unavailable=UNAVAILABLE,
+        tickers=tickers,
     )
 
 

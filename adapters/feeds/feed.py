@@ -12,7 +12,7 @@ import attrs
 import msgspec
 import trio
 
-from adapters.feeds.book_picture import BookPicture, Levels
+from adapters.service.book_picture import BookPicture, Levels
 from adapters.service.server import Server
 from adapters.sockets.websocket import TEXT, WebSocket, frame
 from adapters.wire.responses import BookSideShape, LevelShape

@@ -1,8 +1,9 @@
 """Looking at markets: the list, one of them, its book, its trades, and whether all is well."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
+import trio
 from msgspec import Meta
 
 from adapters.operations.lookups import find_market, may_see
@@ -13,6 +14,11 @@ from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, page, r
 from adapters.wire.requests import EmptyBody
 from kernel.events import TRADE_PREFIX
 
+M = TypeVar("M", bound=responses.MarketItemShape)
+
+TICKERS_AT_ONCE: Final = 200
+"""Tickers that are made in one step: a millisecond or two."""
+
 
 class MarketsQuery(PageQuery, frozen=True, kw_only=True):
     status: Literal["ALL", "DRAFT", "ACTIVE", "SUSPENDED", "HALTED", "RESOLVED", "SETTLED", "VOIDED"] = (
@@ -21,8 +27,9 @@ class MarketsQuery(PageQuery, frozen=True, kw_only=True):
     category: str | None = None
 
 
-@from_memory
-def get_markets(server: Server, call: Call[EmptyBody, MarketsQuery]) -> Page[responses.MarketItemShape]:
+async def get_markets(
+    server: Server, call: Call[EmptyBody, MarketsQuery]
+) -> Reply[Page[responses.MarketItemShape]]:
     """The markets, newest first; drafts are shown to administrators only."""
     query = call.query
     markets = [
@@ -39,18 +46,28 @@ def get_markets(server: Server, call: Call[EmptyBody, MarketsQuery]) -> Page[res
         edge = (place.created_at, place.id)
         markets = [market for market in markets if (market.created_at, market.id) < edge]
     markets.sort(key=lambda market: (market.created_at, market.id), reverse=True)
-    return page(
+    data = page(
         markets,
         query.limit,
         render.market_item,
         lambda market: cursor_at(market.id, render.time(market.created_at)),
     )
+    reflected = await server.wait_durable(server.exchange.head)
+    data = msgspec.structs.replace(data, items=[with_its_day(server, item) for item in data.items])
+    return Reply(data, journal_id=reflected)
 
 
-@from_memory
-def get_market(server: Server, call: Call[EmptyBody, NoQuery]) -> responses.MarketShape:
+async def get_market(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.MarketShape]:
     """One market, with its limits and its money."""
-    return render.market(find_market(server, call))
+    market = render.market(find_market(server, call))
+    reflected = await server.wait_durable(server.exchange.head)
+    return Reply(with_its_day(server, market), journal_id=reflected)
+
+
+def with_its_day(server: Server, market: M) -> M:
+    """A market, and what was traded in its last 24 hours, which is known once it is durable."""
+    ticker = server.tickers[market.id].shape(server.clock.now())
+    return msgspec.structs.replace(market, last_trade_at=ticker.last_trade_at, volume_24h=ticker.volume_24h)
 
 
 class BookQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +92,25 @@ async def get_market_trades(
         raise bad_cursor()
     data = page(rows, query.limit, render_rows.market_trade_row, lambda row: cursor_at(row["trade_id"]))
     return Reply(data, journal_id=call.durable)
+
+
+async def get_ticker(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.TickerShape]:
+    """How a market stands, and what was traded in its last 24 hours."""
+    market = find_market(server, call)
+    await server.wait_durable(server.exchange.head)
+    ticker = server.tickers[market.id].shape(server.clock.now())
+    return Reply(ticker, journal_id=server.actors.durable)
+
+
+async def get_tickers(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.TickersShape]:
+    """The tickers of all markets that are neither drafts nor paid out, by market id."""
+    reflected = await server.wait_durable(server.exchange.head)
+    items = []
+    for number, ticker in enumerate(server.tickers.listed()):
+        if number % TICKERS_AT_ONCE == TICKERS_AT_ONCE - 1:
+            await trio.lowlevel.checkpoint()
+        items.append(ticker.shape(server.clock.now()))
+    return Reply(responses.TickersShape(items), journal_id=reflected)
 
 
 @from_memory

@@ -20,6 +20,7 @@ from adapters.access.tokens import Tokens
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings
 from adapters.service.shared import Shared
+from adapters.service.tickers import Tickers
 from adapters.wire.status import RefusedError
 from kernel.actors import Actors
 from kernel.answers import Answer, Outcome, Refusal
@@ -192,6 +193,8 @@ class Server:
     """Violations found in ledger, trades and journal, by invariant."""
     unavailable: tuple[type[Exception], ...]
     """The exceptions raised while the database cannot be reached."""
+    tickers: Tickers = attrs.field(factory=Tickers)
+    """Begun, and told of what becomes durable, by whoever runs the exchange."""
     verifying: Shared[Any] = attrs.field(factory=Shared, init=False)
     """Audits on demand; callers who wait at the same time share one."""
 

@@ -5,13 +5,17 @@ from typing import Any, Final, get_args
 import msgspec
 
 from adapters.feeds.feed import BookUpdate, FeedError, SnapshotRequest, TradeNews
+from adapters.feeds.ticker_feed import TickerSnapshot
 from adapters.operations.table import STREAM_OPERATIONS
 from adapters.stream.messages import Error, Heartbeat, Hello, Part, Result
+from adapters.wire.responses import TickerShape
 from adapters.wire.stream_responses import OrdersShape
 from adapters.wire.topics import Payload, Topic
 
 REF: Final = "#/components/schemas/{name}"
 INTEGER: Final = {"type": "integer"}
+SINCE: Final = {"type": "object", "properties": {"timestamp_ms": INTEGER}, "required": ["timestamp_ms"]}
+"""When the command was decided that changed a ticker."""
 
 DESCRIPTION: Final = """\
 A frame of the command stream holds one message or an array of messages, in both directions; a frame of a feed
@@ -27,7 +31,7 @@ def describe(version: str) -> dict[str, Any]:
     shown: list[Any] = [row.message for row in STREAM_OPERATIONS.values()]
     shown += [row.answer for row in STREAM_OPERATIONS.values() if row.answer is not None]
     shown += [*payloads, *told, Result, Part, OrdersShape]
-    shown += [BookUpdate, TradeNews, FeedError, SnapshotRequest]
+    shown += [BookUpdate, TradeNews, TickerSnapshot, TickerShape, FeedError, SnapshotRequest]
     schemas, components = msgspec.json.schema_components(shown, ref_template=REF)
     by_type = dict(zip(shown, schemas, strict=True))
     wishes = {name: by_type[row.message] for name, row in STREAM_OPERATIONS.items()}
@@ -47,10 +51,15 @@ def describe(version: str) -> dict[str, Any]:
     book = {"book": numbered(by_type[BookUpdate], "ORDERBOOK_UPDATE", update_type=["SNAPSHOT", "DELTA"])}
     trade = {"trade": numbered(by_type[TradeNews], "TRADE")}
     asked, complaint = {"snapshot_request": by_type[SnapshotRequest]}, {"feed_error": by_type[FeedError]}
+    ticker = {
+        "ticker": numbered({"allOf": [SINCE, by_type[TickerShape]]}, "TICKER"),
+        "ticker_snapshot": numbered(by_type[TickerSnapshot], "TICKER_SNAPSHOT"),
+    }
     channels = {
         "commands": ("/ws/v1/commands", wishes, results | news),
         "orderbook": ("/ws/v1/orderbook/{market_id}", asked, book | complaint),
         "trades": ("/ws/v1/trades/{market_id}", {}, trade | complaint),
+        "ticker": ("/ws/v1/ticker", asked, ticker | complaint),
     }
     operations: dict[str, Any] = {}
     for name, (_, received, sent) in channels.items():

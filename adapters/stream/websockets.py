@@ -11,6 +11,7 @@ import trio
 from adapters.access.addresses import caller_address, counted_address
 from adapters.access.identity import Principal, WatchedToken
 from adapters.feeds.feed import Feeds
+from adapters.feeds.ticker_feed import NAMED_MAX, TickerFeed
 from adapters.operations.lookups import may_see
 from adapters.runtime.times import MICROSECONDS
 from adapters.service.guards import Guards
@@ -30,12 +31,13 @@ from adapters.sockets.websocket import (
 from adapters.stream.connection import Connection
 from adapters.stream.hub import RESUME_SPAN, StreamHub
 from adapters.stream.messages import JSON, PROTOCOLS
-from adapters.wire.status import Fault, RefusedError
+from adapters.wire.status import Fault, RefusedError, malformed
 from kernel.codes import Code
 
 COMMANDS: Final = "/ws/v1/commands"
 ORDERBOOK: Final = "/ws/v1/orderbook/"
 TRADES: Final = "/ws/v1/trades/"
+TICKER: Final = "/ws/v1/ticker"
 
 FEEDS_MAX: Final = 50
 """Feed connections of one user."""
@@ -63,7 +65,9 @@ class Websockets:
         """To be made while everything decided is durable; its parts must `hear` of what is decided later."""
         self.guards = Guards(server)
         self.hub = StreamHub(server, self.guards, resume_span=resume_span)
+        server.tickers.begin(server.exchange)
         self.feeds = Feeds(server)
+        self.tickers = TickerFeed(server)
         self._server = server
         self._readers: Counter[Who] = Counter()
         self.open_feeds: set[WebSocket] = set()
@@ -73,6 +77,7 @@ class Websockets:
         async with trio.open_nursery() as nursery:
             await nursery.start(self.guards.run)
             nursery.start_soon(self.feeds.run)
+            nursery.start_soon(self.tickers.run)
             task_status.started()
 
     async def drain(self) -> None:
@@ -111,6 +116,8 @@ class Websockets:
             return await self._admit_reader(stream, upgrade, path[len(ORDERBOOK) :], self.feeds.serve_book)
         if path.startswith(TRADES):
             return await self._admit_reader(stream, upgrade, path[len(TRADES) :], self.feeds.serve_trades)
+        if path == TICKER:
+            return await self._admit_ticker_reader(stream, upgrade)
         raise RefusedError(Fault.NO_SUCH_PATH, "No such path")
 
     async def _admit_commands(self, stream: trio.SocketStream, upgrade: Upgrade) -> Conversation:
@@ -135,15 +142,35 @@ class Websockets:
     async def _admit_reader(
         self, stream: trio.SocketStream, upgrade: Upgrade, name: str, feed: ServeMarketFeed
     ) -> Conversation:
-        token = token_of(upgrade)
-        identities = self._server.identities
-        principal = await identities.authenticate(token, amm_name(upgrade)) if token is not None else None
+        principal = await self._reader_of(upgrade)
         market_id = unquote(name)
-        market = self._server.exchange.markets.get(market_id)
-        if market is None or not self.feeds.knows(market_id) or not may_see(principal, market):
-            raise RefusedError(Code.MARKET_NOT_FOUND, f"Market not found: {market_id}")
+        self._check_market(principal, market_id)
         check_request(upgrade)
         return self._admitted(stream, upgrade, principal, lambda socket: feed(socket, market_id))
+
+    async def _admit_ticker_reader(self, stream: trio.SocketStream, upgrade: Upgrade) -> Conversation:
+        principal = await self._reader_of(upgrade)
+        named = query_of(upgrade).get("markets")
+        markets = None if named is None else frozenset(named[0].split(","))
+        if markets is not None:
+            if len(markets) > NAMED_MAX:
+                raise malformed(("markets", f"names more than {NAMED_MAX}"))
+            for market_id in sorted(markets):
+                self._check_market(principal, market_id)
+        check_request(upgrade)
+        return self._admitted(stream, upgrade, principal, lambda socket: self.tickers.serve(socket, markets))
+
+    async def _reader_of(self, upgrade: Upgrade) -> Principal | None:
+        """Who shows a token, if one is shown."""
+        token = token_of(upgrade)
+        if token is None:
+            return None
+        return await self._server.identities.authenticate(token, amm_name(upgrade))
+
+    def _check_market(self, reader: Principal | None, market_id: str) -> None:
+        market = self._server.exchange.markets.get(market_id)
+        if market is None or not self.feeds.knows(market_id) or not may_see(reader, market):
+            raise RefusedError(Code.MARKET_NOT_FOUND, f"Market not found: {market_id}")
 
     def _admitted(
         self, stream: trio.SocketStream, upgrade: Upgrade, principal: Principal | None, feed: ServeFeed
@@ -207,8 +234,12 @@ def token_of(upgrade: Upgrade) -> str | None:
         if scheme.lower() != "bearer" or not token:
             raise RefusedError(Fault.NOT_AUTHENTICATED, "Not authenticated: a bearer token is needed")
         return token
-    given = parse_qs(upgrade.target.partition("?")[2], keep_blank_values=True).get("token")
+    given = query_of(upgrade).get("token")
     return given[0] if given else None
+
+
+def query_of(upgrade: Upgrade) -> dict[str, list[str]]:
+    return parse_qs(upgrade.target.partition("?")[2], keep_blank_values=True)
 
 
 def amm_name(upgrade: Upgrade) -> str | None:

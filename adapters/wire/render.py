@@ -361,6 +361,11 @@ def market_item_members(market: Market, *, display: bool) -> dict[str, Any]:
         "trading_start_at": time_or_null(terms.trading_start_at),
         "trading_end_at": time_or_null(terms.trading_end_at),
         "resolution_date": time_or_null(terms.resolution_date),
+        "best_bid_cents": market.book.best_bid,
+        "best_ask_cents": market.book.best_ask,
+        "spot_half_cents": market.spot,
+        "last_trade_price_cents": market.last_trade_price,
+        "open_interest": market.yes_shares,
         "trading_mode": market.trading_mode,
         "mode_until": time_or_null(market.mode_until),
     }

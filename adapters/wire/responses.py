@@ -263,6 +263,14 @@ class MarketItemShape(Shape, frozen=True, kw_only=True):
     trading_start_at: Time | None
     trading_end_at: Time | None
     resolution_date: Time | None
+    best_bid_cents: int | None
+    best_ask_cents: int | None
+    spot_half_cents: int
+    last_trade_price_cents: int | None
+    open_interest: int
+    last_trade_at: Time | UnsetType | None = UNSET
+    """This and the next stand in the list of markets and in a market's details, nowhere else."""
+    volume_24h: int | UnsetType = UNSET
     trading_mode: TradingMode
     mode_until: Time | None
     """When the mode ends by itself."""
@@ -308,6 +316,32 @@ class MarketTradeShape(Shape, frozen=True):
     scenario: TradeScenario
     aggressor_side: Direction
     executed_at: Time
+
+
+class TickerShape(Shape, frozen=True):
+    """How a market stands, and what was traded in its last 1,440 minutes."""
+
+    market_id: str
+    status: MarketStatus
+    trading_mode: TradingMode
+    best_bid_cents: int | None
+    best_bid_quantity: int | None
+    best_ask_cents: int | None
+    best_ask_quantity: int | None
+    spot_half_cents: int
+    last_trade_price_cents: int | None
+    last_trade_at: Time | None
+    open_24h_cents: int | None
+    high_24h_cents: int | None
+    low_24h_cents: int | None
+    volume_24h: int
+    trades_24h: int
+    open_interest: int
+    updated_at: Time
+
+
+class TickersShape(Shape, frozen=True):
+    items: list[TickerShape]
 
 
 class CandleShape(Shape, frozen=True):

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import attrs
 
 from kernel.codes import RESTING_KINDS, Direction
-from kernel.events import Fact, Fill, OrderAccepted, OrderCancelled
+from kernel.events import Fact, Fill, OrderAccepted, OrderAmended, OrderCancelled
 from persistence.postgres.columns import Row
 
 HOW_MARKETS_STAND: Final = """
@@ -117,6 +117,12 @@ class Quotes:
                 maker, taker = event.orders
                 self._fill(market, event.order_id, event.fill_qty, maker.remaining_quantity)
                 self._fill(market, event.counterparty_order_id, event.fill_qty, taker.remaining_quantity)
+            case OrderAmended():
+                place = self.resting[event.order_id]
+                market.change(place, event.filled_qty - event.previous_quantity)
+                side = place - place % PRICES
+                place = self.resting[event.order_id] = side + event.book_price
+                market.change(place, event.remaining_qty)
             case OrderCancelled():
                 self._fill(market, event.order_id, event.remaining_qty, 0)
             case _:

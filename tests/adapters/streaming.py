@@ -402,7 +402,9 @@ async def running(
         unavailable=(),
     )
     websockets = Websockets(server, **options)
-    actors.listeners += [websockets.guards.hear, websockets.hub.hear, websockets.feeds.hear]
+    actors.listeners += [
+        *(websockets.guards.hear, websockets.hub.hear, server.tickers.hear, websockets.feeds.hear)
+    ]
     config = Config()
     config.graceful_timeout = 15
     config.errorlog = None

@@ -224,6 +224,8 @@ def test_market_data_is_read_without_a_token() -> None:
         "/markets/{market_id}/orderbook",
         "/markets/{market_id}/trades",
         "/markets/{market_id}/candles",
+        "/markets/{market_id}/ticker",
+        "/tickers",
     }
     assert {route.method for route in ROUTES if route.caller is Caller.READER} == {"GET"}
 

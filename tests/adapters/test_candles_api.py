@@ -57,7 +57,8 @@ def test_nothing_before_the_activation_and_nothing_after_the_resolution(the_venu
     for _ in range(2):
         (candle,) = the_venue.nobody.data(path, interval="1d", start=start, end=late)["items"]
         assert (candle["volume"], candle["open_cents"], candle["open_interest"]) == (0, None, 0)
-        the_venue.admin.post(f"/admin/markets/{market}/resolve", result="NO")
+        the_venue.admin.post(f"/admin/markets/{market}/resolve", resolution_result="NO")
+    assert the_venue.nobody.data(f"/markets/{market}")["status"] == "SETTLED"
     after = spelled(datetime.now(UTC) + 40 * DAY)
     assert the_venue.nobody.data(path, interval="1d", start=late, end=after)["items"] == []
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from adapters.feeds.book_picture import BookPicture
 from adapters.feeds.feed import BEHIND
+from adapters.service.book_picture import BookPicture
 from adapters.stream.websockets import ANONYMOUS_FEEDS_MAX, FEEDS_MAX
 from kernel.codes import AMM_ID, CancelScope, Direction, Side, TimeInForce
 from kernel.commands import AmendOrder, AnyCommand, BatchCancel, CreateMarket, MarketTerms, ResolveMarket

@@ -156,6 +156,8 @@ LEGAL: Final[dict[str, list[Ask]]] = {
     "GET /markets/{market_id}/trades": [
         fine("GET /markets/{market_id}/trades", "/markets/M-0/trades?limit=100")
     ],
+    "GET /markets/{market_id}/ticker": [fine("GET /markets/{market_id}/ticker", "/markets/M-0/ticker")],
+    "GET /tickers": [fine("GET /tickers")],
     "GET /markets/{market_id}/candles": [
         fine(
             "GET /markets/{market_id}/candles",

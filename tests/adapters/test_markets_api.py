@@ -13,6 +13,8 @@ ITEM = {
     *("id", "title", "description", "category", "status", "min_price_cents", "max_price_cents"),
     *("maker_fee_bps", "taker_fee_bps", "reserve_balance_cents", "reserve_balance_display"),
     *("total_yes_shares", "total_no_shares", "trading_start_at", "trading_end_at", "resolution_date"),
+    *("best_bid_cents", "best_ask_cents", "spot_half_cents", "last_trade_price_cents", "last_trade_at"),
+    *("volume_24h", "open_interest"),
     *("trading_mode", "mode_until"),
 }
 DETAIL = ITEM | {

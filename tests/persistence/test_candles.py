@@ -15,6 +15,7 @@ from adapters.wire import render
 from kernel.codes import AMM_ID, Direction, Side, TimeInForce
 from kernel.commands import (
     ActivateMarket,
+    AmendOrder,
     AnyCommand,
     BurnShares,
     CancelOrder,
@@ -153,6 +154,12 @@ def some_command(chance: random.Random, day: Day, number: int, at: int) -> AnyCo
         case 0 | 1 if live:
             found = chance.choice(live)
             return CancelOrder(at=at, user_id=found.account.id, order_id=found.id)
+        case 5 | 6 if live:
+            found = chance.choice(live)
+            price, quantity = chance.randrange(40, 61), found.filled + chance.randrange(1, 30)
+            return AmendOrder(
+                at=at, user_id=found.account.id, order_id=found.id, price=price, quantity=quantity
+            )
         case 2:
             return MintShares(at=at, user_id=AMM_ID, quantity=chance.randrange(1, 40), **key)
         case 3:
