@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from kernel.answers import Amended, Answer, Refusal
 from kernel.breaker import trip_unsound
-from kernel.checks import check_arrival, check_fence, check_position, check_terms
+from kernel.checks import check_arrival, check_fence, check_owner, check_terms
 from kernel.clearing import net
 from kernel.codes import (
     CancelReason,
@@ -132,8 +132,8 @@ def check_move(order: Order, wished: OrderTerms, *, post_only: bool) -> Refusal 
     )
     return (
         check_terms(market, wished)
-        or check_position(market, account, arriving, without=order)
-        or check_arrival(market, account, arriving, without=order)
+        or check_owner(market, account, arriving, without=order)
+        or check_arrival(market, arriving, without=order)
     )
 
 

@@ -4,15 +4,15 @@ They change nothing. What they need to know of the order's meetings they have fr
 """
 
 from kernel.answers import Refusal
-from kernel.codes import Code, Direction, SelfTradeMode, Side, TimeInForce, TradingMode
+from kernel.codes import PAIR_CENTS, Code, Direction, SelfTradeMode, Side, TimeInForce, TradingMode
 from kernel.commands import OrderTerms, OrderWish
 from kernel.limits import VOLUME_MAX
 from kernel.refusals import account_not_found, insufficient_balance, insufficient_shares, not_in_this_mode
 from kernel.state import Account, Market, Order, needed
-from kernel.walk import Meeting, best_crossing, book_price, is_bid, walk
+from kernel.walk import Meeting, best_crossing, walk
 
 YES, BUY = Side.YES, Direction.BUY
-FOK = TimeInForce.FOK
+GTC, FOK = TimeInForce.GTC, TimeInForce.FOK
 REJECT = SelfTradeMode.REJECT
 POST_ONLY = TradingMode.POST_ONLY
 
@@ -43,30 +43,25 @@ def check_wish(
     `without` is an order of the same account that is about to leave the book.
     """
     terms = wish.terms
-    if (refusal := check_terms(market, terms)) is not None:
+    refusal = check_terms(market, terms)
+    if refusal is None and account is not None:
+        refusal = check_owner(market, account, terms, without=without)
+    if refusal is None:
+        refusal = check_arrival(market, terms, without)
+    if refusal is not None:
         return refusal
-    if account is not None and (refusal := check_position(market, account, terms, without)) is not None:
-        return refusal
-    if (refusal := check_arrival(market, account, terms, without)) is not None:
-        return refusal
-    meetings: list[Meeting] = []
-    if terms.time_in_force is FOK or terms.max_cost_cents is not None:
+    backing = needed(market, terms.price, terms.quantity) if terms.direction is BUY else terms.quantity
+    if terms.time_in_force is not GTC and (terms.time_in_force is FOK or terms.max_cost_cents is not None):
         meetings = walk(market, account, terms, terms.quantity, without=without)
         if terms.time_in_force is FOK and (refusal := check_fillable(terms, meetings)) is not None:
             return refusal
-    backing = sum(meeting.cost for meeting in meetings) if terms.max_cost_cents is not None else None
-    if backing is None:
-        opens = terms.direction is BUY
-        backing = needed(market, terms.price, terms.quantity) if opens else terms.quantity
+        if terms.max_cost_cents is not None:
+            backing = sum(meeting.cost for meeting in meetings)
     return check_backing(market, account, wish, backing, without) or backing
 
 
-def check_arrival(
-    market: Market, account: Account | None, terms: OrderTerms, without: Order | None = None
-) -> Refusal | None:
+def check_arrival(market: Market, terms: OrderTerms, without: Order | None = None) -> Refusal | None:
     """Whether it may meet those who wait at its price: be it a new order, or one that moves there."""
-    if account is not None and (refusal := check_self_trade(market, account, terms, without)) is not None:
-        return refusal
     if terms.post_only or market.trading_mode is POST_ONLY:
         return check_post_only(market, terms, without)
     return None
@@ -96,43 +91,35 @@ def check_terms(market: Market, wished: OrderTerms) -> Refusal | None:
     return None
 
 
-def check_position(
-    market: Market, account: Account, terms: OrderTerms, without: Order | None = None
+def check_owner(
+    market: Market, account: Account, terms: OrderTerms, *, without: Order | None = None
 ) -> Refusal | None:
-    """The position limit, over all accounts of the beneficial owner.
+    """What is asked of all accounts of the beneficial owner together: position limit and self-trade.
 
-    The AMM is exempt: its volumes need only fit the tables.
+    The AMM is exempt from both: its volumes need only fit the tables. Self-trade looks at the whole book, also
+    where others stand in front. `without` is an order of the account that is about to leave the book.
     """
-    if terms.direction is not BUY:
-        return None
     is_yes = terms.side is YES
-    exposed = 0
-    for position in market.owners.get(account.owner_id, ()):
-        holding = position.yes if is_yes else position.no
-        exposed += holding.volume + holding.opening
-    if without is not None and without.opens and without.terms.side is terms.side:
-        exposed -= without.remaining
-    limit = VOLUME_MAX if account.is_amm else market.terms.max_position_per_user
-    if exposed + terms.quantity > limit:
-        return Refusal(
-            Code.LIMIT_EXCEEDED,
-            f"Position limit: {exposed} held or on order, {terms.quantity} more, allowed {limit}",
-        )
-    return None
-
-
-def check_self_trade(
-    market: Market, account: Account, terms: OrderTerms, without: Order | None = None
-) -> Refusal | None:
-    """Whether it would meet an order of its beneficial owner, and did not say which gives way.
-
-    The AMM is exempt. It looks at the whole book, also where others stand in front.
-    """
+    opens = terms.direction is BUY
+    positions = market.owners.get(account.owner_id, ())
+    if opens:
+        exposed = 0
+        for position in positions:
+            holding = position.yes if is_yes else position.no
+            exposed += holding.volume + holding.opening
+        if without is not None and without.opens and without.terms.side is terms.side:
+            exposed -= without.remaining
+        limit = VOLUME_MAX if account.is_amm else market.terms.max_position_per_user
+        if exposed + terms.quantity > limit:
+            return Refusal(
+                Code.LIMIT_EXCEEDED,
+                f"Position limit: {exposed} held or on order, {terms.quantity} more, allowed {limit}",
+            )
     if account.is_amm or terms.self_trade_mode is not REJECT:
         return None
-    bid, price = is_bid(terms), book_price(terms)
-    for position in market.owners.get(account.owner_id, ()):
-        if position.meets(bid, price, without):
+    price = terms.price if is_yes else PAIR_CENTS - terms.price
+    for position in positions:
+        if position.meets(is_yes == opens, price, without):
             return Refusal(Code.SELF_TRADE, "Self-trade: the order would meet an order of the same owner")
     return None
 

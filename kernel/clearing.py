@@ -51,16 +51,19 @@ class Leg:
     def release(self) -> None:
         """Set free what backed the filled part: `frozen = need(remaining)` always, never a running sum."""
         order = self.order
-        if order.terms.max_cost_cents is None:
-            frozen = order.need(order.remaining) if order.remaining else 0
-        else:  # it set aside just what its meetings cost
-            before = order.remaining + self.quantity
-            frozen = order.frozen - capped_cost(
-                order.market, order.terms.price, self.value, before, self.quantity
-            )
+        frozen = order.need(order.remaining) if order.remaining else 0
         self.released = order.frozen - frozen
         assert self.released > 0, f"{order.id}: {self.quantity} filled, {self.released} set free"
         order.frozen = frozen
+        order.status = PARTIALLY_FILLED if order.remaining else FILLED
+
+    def release_cost(self) -> None:
+        """Of an order that set aside just what its meetings cost: what this one does."""
+        order = self.order
+        before = order.remaining + self.quantity
+        self.released = capped_cost(order.market, order.terms.price, self.value, before, self.quantity)
+        assert self.released <= order.frozen
+        order.frozen -= self.released
         order.status = PARTIALLY_FILLED if order.remaining else FILLED
 
     def close(self) -> None:
@@ -158,7 +161,10 @@ def fill(draft: Draft, maker: Order, taker: Order, quantity: int) -> None:
     market.shrink(maker, quantity)
     taker.remaining -= quantity
     made.release()
-    took.release()
+    if taker.terms.max_cost_cents is None:
+        took.release()
+    else:
+        took.release_cost()
     CLEAR[scenario](draft, market, buy, sell)
     maker_fee, taker_fee = made.fee(), took.fee()
     post(draft, maker.account, FEE, -maker_fee)

@@ -100,11 +100,8 @@ def place_order(draft: Draft, command: PlaceOrder) -> Answer | Refusal:
     # Nothing above has changed anything. Nothing below can refuse.
     order = accept(draft, market, account, command, backing)
     trade_and_rest(draft, order)
-    return Placed(
-        order_now(order),
-        netting_of(draft, account),
-        self_trade_cancelled=self_trade_cancelled(draft, order),
-    )
+    gave_way = self_trade_cancelled(draft, order) if command.terms.self_trade_mode is CANCEL_MAKER else ()
+    return Placed(order_now(order), netting_of(draft, account), False, gave_way)
 
 
 def repeat_placement(earlier: Order, command: PlaceOrder) -> Answer | Refusal:
@@ -179,9 +176,9 @@ def trade_and_rest(draft: Draft, order: Order) -> None:
     if terms.self_trade_mode is REJECT and terms.max_cost_cents is None:
         while order.remaining and (maker := market.book.next_maker(order)) is not None:
             fill(draft, maker, order, min(maker.remaining, order.remaining))
-    else:
-        trade_with_care(draft, order)
-    if order.remaining == 0 or not order.is_live:
+    elif not trade_with_care(draft, order):
+        return
+    if order.remaining == 0:
         return
     if terms.time_in_force is IOC:
         expire(draft, order)
@@ -191,10 +188,11 @@ def trade_and_rest(draft: Draft, order: Order) -> None:
         market.book_changed(draft.at)
 
 
-def trade_with_care(draft: Draft, order: Order) -> None:
+def trade_with_care(draft: Draft, order: Order) -> bool:
     """The same for an order that gives way to its owner's others, or has them give way, or has a cap.
 
-    It does what the walk says. The walk was judged before: of a cap, what is frozen is what is left.
+    It does what the walk says, which was judged before: of a cap, what is frozen is what is left. Returns
+    whether it was not the order itself that gave way.
     """
     market, terms = order.market, order.terms
     owner = None if order.account.is_amm else order.account.owner_id
@@ -204,17 +202,18 @@ def trade_with_care(draft: Draft, order: Order) -> None:
                 if terms.time_in_force in RESTING_KINDS:  # it could have rested: replay has it rest
                     market.book_changed(draft.at)
                 end(draft, order, CancelReason.SELF_TRADE)
-                return
+                return False
             cancel(draft, maker, CancelReason.SELF_TRADE)
             continue
         wanted = taken = min(maker.remaining, order.remaining)
         if terms.max_cost_cents is not None:
             taken, _ = affordable(market, terms, maker.book_price, order.remaining, wanted, order.frozen)
             if taken == 0:
-                return
+                break
         fill(draft, maker, order, taken)
         if taken < wanted:
-            return
+            break
+    return True
 
 
 def give_back(draft: Draft, order: Order, reason: CancelReason) -> int:
@@ -340,8 +339,6 @@ def netting_of(draft: Draft, account: Account) -> Netting | None:
 
 def self_trade_cancelled(draft: Draft, taker: Order) -> tuple[str, ...]:
     """The orders of its owner that gave way to an order, in their order."""
-    if taker.terms.self_trade_mode is not CANCEL_MAKER:
-        return ()
     return tuple(
         fact.event.order_id
         for fact in draft.facts
