@@ -286,6 +286,9 @@ CREATE TABLE markets (
     trading_mode            VARCHAR(20)   NOT NULL DEFAULT 'NORMAL',
     mode_until              TIMESTAMPTZ   NULL,  -- when the mode ends by itself
     void_window_ms          INT           NOT NULL DEFAULT 86400000,
+    max_open_orders         INT           NOT NULL DEFAULT 200,
+    max_open_orders_total   INT           NOT NULL DEFAULT 2000,
+    max_open_orders_amm     INT           NOT NULL DEFAULT 2000,
     CONSTRAINT markets_pkey PRIMARY KEY (id),
     CONSTRAINT ck_markets_reserve_gte_0 CHECK (reserve_balance >= 0),
     CONSTRAINT ck_markets_yes_shares_gte_0 CHECK (total_yes_shares >= 0),
@@ -809,6 +812,9 @@ COMMENT ON COLUMN markets.amm_authorized IS 'Whether the market maker may be sta
 COMMENT ON COLUMN markets.trading_mode IS 'Of what it could take while it is ACTIVE, what it takes: everything, what does not trade at once, or cancels alone.';
 COMMENT ON COLUMN markets.mode_until IS 'When the mode ends by itself; null: when an administrator says so.';
 COMMENT ON COLUMN markets.void_window_ms IS 'Over how much of its trading time the market''s price is averaged, should it be void.';
+COMMENT ON COLUMN markets.max_open_orders IS 'Live orders that one owner may have here, over all its accounts.';
+COMMENT ON COLUMN markets.max_open_orders_total IS 'Live orders, in all markets, of an owner who places one here.';
+COMMENT ON COLUMN markets.max_open_orders_amm IS 'Live orders that the market maker may have here.';
 
 COMMENT ON TABLE amm_markets IS 'Where the market maker runs, or ran. Folded from the journal.';
 COMMENT ON COLUMN amm_markets.status IS 'RUNNING or STOPPED.';

@@ -72,6 +72,9 @@ def opening(markets: int = MARKETS, users: int = USERS) -> list[AnyCommand]:
         max_position_per_user=VOLUME_MAX,
         max_order_quantity=1_000_000,
         max_order_amount_cents=10**9,
+        max_open_orders=10_000,
+        max_open_orders_total=100_000,
+        max_open_orders_amm=100_000,
     )
     for number in range(markets):
         name = market(number)

@@ -352,6 +352,12 @@ def audit_book(market: Market, orders: Iterable[Order]) -> Iterator[Violation]:
         yield Violation("book_not_crossed", market.id, {"best_bid": best_bid, "best_ask": best_ask})
     for position in market.positions.values():
         yield from audit_indexes(position, by_holder[position.account.id])
+    for owner_id, positions in market.owners.items():
+        count = sum(len(by_holder[position.account.id]) for position in positions)
+        counted = {position.open_orders.count for position in positions}
+        if counted != {count}:
+            told = {"owner_id": owner_id, "counted": sorted(counted), "live_orders": count}
+            yield Violation("book_matches_orders", market.id, told)
 
 
 def audit_indexes(position: Position, live: list[Order]) -> Iterator[Violation]:

@@ -303,6 +303,7 @@ MEMBERS: Final[dict[str, Check]] = {
     **dict.fromkeys(("max_order_quantity", "max_position_per_user", "max_order_amount_cents"), integer),
     "until": time,
     "void_window_ms": integer,
+    **dict.fromkeys(("max_open_orders", "max_open_orders_total", "max_open_orders_amm"), integer),
     **dict.fromkeys(("trading_start_at", "trading_end_at", "resolution_date"), time),
 }
 """By its name, what a member of a command may hold. One that is not here cannot be added to a command, unless

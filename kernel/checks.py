@@ -3,17 +3,35 @@
 They change nothing. What they need to know of the order's meetings they have from the walk.
 """
 
+from typing import Final
+
 from kernel.answers import Refusal
-from kernel.codes import PAIR_CENTS, Code, Direction, SelfTradeMode, Side, TimeInForce, TradingMode
+from kernel.codes import (
+    PAIR_CENTS,
+    RESTING_KINDS,
+    Code,
+    Direction,
+    SelfTradeMode,
+    Side,
+    TimeInForce,
+    TradingMode,
+)
 from kernel.commands import OrderTerms, OrderWish
 from kernel.limits import VOLUME_MAX
-from kernel.refusals import account_not_found, insufficient_balance, insufficient_shares, not_in_this_mode
-from kernel.state import Account, Market, Order, needed
+from kernel.refusals import (
+    account_not_found,
+    insufficient_balance,
+    insufficient_shares,
+    not_in_this_mode,
+    too_many_orders,
+)
+from kernel.state import Account, Market, Order, Tally, needed
 from kernel.walk import Meeting, best_crossing, walk
 
 YES, BUY = Side.YES, Direction.BUY
 GTC, FOK = TimeInForce.GTC, TimeInForce.FOK
 REJECT = SelfTradeMode.REJECT
+NONE: Final = Tally()
 POST_ONLY = TradingMode.POST_ONLY
 
 
@@ -94,10 +112,11 @@ def check_terms(market: Market, wished: OrderTerms) -> Refusal | None:
 def check_owner(
     market: Market, account: Account, terms: OrderTerms, *, without: Order | None = None
 ) -> Refusal | None:
-    """What is asked of all accounts of the beneficial owner together: position limit and self-trade.
+    """What is asked of all accounts of the beneficial owner: position limit, open orders, self-trade.
 
-    The AMM is exempt from both: its volumes need only fit the tables. Self-trade looks at the whole book, also
-    where others stand in front. `without` is an order of the account that is about to leave the book.
+    The AMM is exempt from the first and the last: its volumes need only fit the tables. Self-trade looks at
+    the whole book, also where others stand in front. `without` is an order of the account that is about to
+    leave the book: where one goes and one comes, there are no more of them.
     """
     is_yes = terms.side is YES
     opens = terms.direction is BUY
@@ -115,12 +134,27 @@ def check_owner(
                 Code.LIMIT_EXCEEDED,
                 f"Position limit: {exposed} held or on order, {terms.quantity} more, allowed {limit}",
             )
+    if without is None and terms.time_in_force in RESTING_KINDS:
+        refusal = check_open_orders(market, account, positions[0].open_orders if positions else NONE)
+        if refusal is not None:
+            return refusal
     if account.is_amm or terms.self_trade_mode is not REJECT:
         return None
     price = terms.price if is_yes else PAIR_CENTS - terms.price
     for position in positions:
         if position.meets(is_yes == opens, price, without):
             return Refusal(Code.SELF_TRADE, "Self-trade: the order would meet an order of the same owner")
+    return None
+
+
+def check_open_orders(market: Market, account: Account, here: Tally) -> Refusal | None:
+    """Nobody fills the memory: there is room for one more, in this market and in all."""
+    bound = market.terms.max_open_orders_amm if account.is_amm else market.terms.max_open_orders
+    if here.count >= bound:
+        return too_many_orders("MARKET", bound, here.count)
+    total = account.open_orders.count
+    if total >= market.terms.max_open_orders_total and not account.is_amm:
+        return too_many_orders("TOTAL", market.terms.max_open_orders_total, total)
     return None
 
 

@@ -371,6 +371,12 @@ class MarketTerms(msgspec.Struct, frozen=True, kw_only=True):
     trading_start_at: int | None = None
     trading_end_at: int | None = None
     resolution_date: int | None = None
+    max_open_orders: int = 200
+    """Live orders that one owner may have here, over all its accounts."""
+    max_open_orders_total: int = 2_000
+    """Live orders that whoever adds one here may have in all markets."""
+    max_open_orders_amm: int = 2_000
+    """Live orders that the market maker may have here; it has no bound in all."""
     void_window_ms: int = 86_400_000
     """Trading time over which a price is averaged that a void market may pay."""
 

@@ -26,7 +26,12 @@ from kernel.state import Market, State
 ACTIVE, SUSPENDED, HALTED = MarketStatus.ACTIVE, MarketStatus.SUSPENDED, MarketStatus.HALTED
 
 
-RANGES: Final = {"void_window_ms": (60_000, 604_800_000)}
+RANGES: Final = {
+    "max_open_orders": (1, 10_000),
+    "max_open_orders_total": (1, 100_000),
+    "max_open_orders_amm": (1, 100_000),
+    "void_window_ms": (60_000, 604_800_000),
+}
 """What a term of a market may be, where it does not depend on another."""
 
 

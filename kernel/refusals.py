@@ -24,6 +24,15 @@ def not_in_this_mode(market: Market) -> Refusal:
     )
 
 
+def too_many_orders(scope: str, limit: int, open_orders: int) -> Refusal:
+    """In this market, or in all of them."""
+    return Refusal(
+        Code.TOO_MANY_ORDERS,
+        f"Too many open orders: {open_orders}, allowed {limit}",
+        {"scope": scope, "limit": limit, "open_orders": open_orders},
+    )
+
+
 def account_not_found(user_id: str) -> Refusal:
     return Refusal(Code.ACCOUNT_NOT_FOUND, f"No account for {user_id}")
 

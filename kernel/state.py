@@ -67,6 +67,13 @@ PORTION: Final = 200
 """Orders to cancel, or holders to pay, in one step: some 8 ms with all that follows."""
 
 
+@dataclass(slots=True, eq=False)
+class Tally:
+    """A count that several share."""
+
+    count: int = 0
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class Account:
     """Cash, and the way to everything else its holder has."""
@@ -94,6 +101,8 @@ class Account:
     orders: dict[str, "Order"] = field(default_factory=dict)
     """Every order it ever placed, by client_order_id: what makes that id unique for ever."""
     positions: dict[str, "Position"] = field(default_factory=dict)
+    open_orders: Tally = field(default_factory=Tally)
+    """Live orders of the beneficial owner in all markets: one count for all its accounts."""
 
     def __post_init__(self) -> None:
         self.is_system = self.id in (RESERVE_ID, FEES_ID)
@@ -159,6 +168,8 @@ class Position:
     fees_paid: int = 0
     updated_at: int | None = None
     """When its shares or pendings last changed; null while it never held anything."""
+    open_orders: Tally = field(default_factory=Tally)
+    """Live orders of the beneficial owner in this market: one count for all its accounts."""
 
     def holding(self, side: Side) -> Holding:
         return self.yes if side is YES else self.no
@@ -425,7 +436,10 @@ class Market:
         position = self.positions.get(account.id)
         if position is None:
             position = Position(account, self)
-            self.owners.setdefault(account.owner_id, []).append(position)
+            siblings = self.owners.setdefault(account.owner_id, [])
+            if siblings:
+                position.open_orders = siblings[0].open_orders
+            siblings.append(position)
             self.positions[account.id] = account.positions[self.id] = position
             self.holders.add(account.id)
         return position
@@ -465,7 +479,11 @@ class Market:
     def enlist(self, order: Order) -> None:
         """It is one of the live. One that was it already keeps its place among them."""
         self.book.live[order] = None
-        order.position.live[order] = None
+        position = order.position
+        if order not in position.live:
+            position.live[order] = None
+            position.open_orders.count += 1
+            position.account.open_orders.count += 1
 
     def leave(self, order: Order) -> None:
         """A resting order leaves the book, with what remains of it."""
@@ -475,7 +493,10 @@ class Market:
     def delist(self, order: Order) -> None:
         """It is no longer one of the live."""
         del self.book.live[order]
-        del order.position.live[order]
+        position = order.position
+        del position.live[order]
+        position.open_orders.count -= 1
+        position.account.open_orders.count -= 1
 
     def step_in(self, order: Order) -> None:
         """A live order joins the back of the queue at its price."""
@@ -590,6 +611,8 @@ class State:
     accounts: dict[str, Account] = field(default_factory=dict)
     sub_accounts: dict[str, list[Account]] = field(default_factory=dict)
     """Those of each beneficial owner."""
+    open_orders: dict[str, Tally] = field(default_factory=dict)
+    """By beneficial owner: its live orders in all markets."""
     markets: dict[str, Market] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
     """Every order ever accepted: the answer to a repeated request must be given for ever."""
@@ -621,6 +644,7 @@ class State:
     def open_account(self, account: Account) -> None:
         """An account comes to be."""
         self.accounts[account.id] = account
+        account.open_orders = self.open_orders.setdefault(account.owner_id, account.open_orders)
         if account.is_escrow:
             self.sub_accounts.setdefault(account.owner_id, []).append(account)
 

@@ -16,7 +16,7 @@ from kernel.state import Account, Keeper, Market, Order, Position, State
 
 GROWING: Final[dict[type[Any], tuple[str, ...]]] = {
     State: (
-        *("accounts", "sub_accounts", "markets", "orders", "guards", "proposals"),
+        *("accounts", "sub_accounts", "open_orders", "markets", "orders", "guards", "proposals"),
         *("mints", "burns", "transfers"),
     ),
     Account: ("orders", "positions"),
@@ -49,6 +49,9 @@ def plan_of(kind: type[Any]) -> Plan | None:
     if not (is_dataclass(kind) or kind in (Book, HalfBook)):
         return None
     names = names_of(kind)
+    if len(names) == 1:  # of one name `attrgetter` makes a value, and no tuple
+        (name,) = names
+        return Plan(names, lambda thing: (getattr(thing, name),))
     return Plan(names, attrgetter(*names))
 
 

@@ -460,6 +460,9 @@ class CreateMarketBody(msgspec.Struct, frozen=True, kw_only=True):
     resolution_date: Time | None = None
     void_window_ms: Int64 | None = None
     amm_authorized: bool | None = None
+    max_open_orders: Int64 | None = None
+    max_open_orders_total: Int64 | None = None
+    max_open_orders_amm: Int64 | None = None
 
     def __post_init__(self) -> None:
         problems = [

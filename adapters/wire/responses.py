@@ -280,6 +280,11 @@ class MarketShape(MarketItemShape, frozen=True, kw_only=True):
     max_order_quantity: int
     max_position_per_user: int
     max_order_amount_cents: int
+    max_open_orders: int
+    """Live orders that one owner may have here, over all its accounts."""
+    max_open_orders_total: int
+    """Live orders, in all markets, of an owner who places one here."""
+    max_open_orders_amm: int
     pnl_pool_cents: int
     pnl_pool_display: Display
     resolution_result: ResolutionResult | None

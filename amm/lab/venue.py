@@ -278,6 +278,8 @@ def open_venue(scenario: Scenario, traders: list[str]) -> Venue:
         max_order_quantity=1_000_000,
         max_position_per_user=VOLUME_MAX,
         max_order_amount_cents=10**9,
+        max_open_orders=10_000,
+        max_open_orders_total=100_000,
         maker_fee_bps=scenario.maker_fee_bps,
         taker_fee_bps=scenario.taker_fee_bps,
         trading_start_at=scenario.opened_ms * 1_000,

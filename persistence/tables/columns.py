@@ -74,6 +74,9 @@ MARKETS: Final = Table(
         Column("trading_mode", NAME),
         Column("mode_until", TIME, nullable=True),
         Column("void_window_ms", INT),
+        Column("max_open_orders", INT),
+        Column("max_open_orders_total", INT),
+        Column("max_open_orders_amm", INT),
     ),
 )
 

@@ -333,6 +333,9 @@ def market_row(market: Market) -> Row:
         "trading_mode": market.trading_mode,
         "mode_until": storable_time(market.mode_until),
         "void_window_ms": terms.void_window_ms,
+        "max_open_orders": terms.max_open_orders,
+        "max_open_orders_total": terms.max_open_orders_total,
+        "max_open_orders_amm": terms.max_open_orders_amm,
     }
 
 

@@ -96,6 +96,15 @@ COMMENT ON COLUMN markets.mode_until IS 'When the mode ends by itself; null: whe
 ALTER TABLE markets ADD COLUMN void_window_ms INT NOT NULL DEFAULT 86400000;
 COMMENT ON COLUMN markets.void_window_ms IS 'Over how much of its trading time the market''s price is averaged, should it be void.';
 
+-- How many orders may be open.
+ALTER TABLE markets
+    ADD COLUMN max_open_orders INT NOT NULL DEFAULT 200,
+    ADD COLUMN max_open_orders_total INT NOT NULL DEFAULT 2000,
+    ADD COLUMN max_open_orders_amm INT NOT NULL DEFAULT 2000;
+COMMENT ON COLUMN markets.max_open_orders IS 'Live orders that one owner may have here, over all its accounts.';
+COMMENT ON COLUMN markets.max_open_orders_total IS 'Live orders, in all markets, of an owner who places one here.';
+COMMENT ON COLUMN markets.max_open_orders_amm IS 'Live orders that the market maker may have here.';
+
 -- What the programs of a user show instead of a token, until it expires or is revoked. A key's row is ended, not
 -- deleted, so that people see what there was.
 CREATE TABLE api_keys (

@@ -166,7 +166,13 @@ def founding(*market_ids: str) -> list[AnyCommand]:
         ]
     commands.append(Deposit(at=AT, user_id=AMM_ID, amount=10_000_000))
     for market_id in market_ids:
-        terms = MarketTerms(title=market_id, max_order_quantity=100_000, max_position_per_user=10_000_000)
+        terms = MarketTerms(
+            title=market_id,
+            max_order_quantity=100_000,
+            max_position_per_user=10_000_000,
+            max_open_orders=10_000,
+            max_open_orders_total=100_000,
+        )
         commands += [
             CreateMarket(at=AT, market_id=market_id, terms=terms, by=ROOT),
             ActivateMarket(at=AT, market_id=market_id, by=ROOT),

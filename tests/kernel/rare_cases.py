@@ -125,6 +125,8 @@ def limits_are_met(play: Trading) -> None:
     play.place("ben", "small", NO, BUY, 56, 1)
     play.place("ben", "small", NO, BUY, 53, 1)
     play.place("cat", "small", NO, BUY, 54, 1)
+    for _ in range(4):  # three orders may be open there
+        play.place("cat", "small", NO, BUY, 46, 1)
 
 
 def a_window_opens_and_closes(play: Trading) -> None:
@@ -248,7 +250,7 @@ ELSEWHERE = (Code.INTERNAL, Code.OVERLOADED, Code.BATCH_OTHER_MARKET)
 """One needs an exchange that is broken, one comes from the actors, one stands in a batch's refusal only."""
 UNPLAYED = (
     *(AmendOrder, AmendByClientId, Amended, OrderAmended, Code.NOT_ABOVE_FILLED),
-    *(Code.EXPIRY_PASSED, Code.TOO_MANY_ORDERS, Code.GROUP_NOT_FOUND, Code.GROUP_TRIGGERED),
+    *(Code.EXPIRY_PASSED, Code.GROUP_NOT_FOUND, Code.GROUP_TRIGGERED),
     *(CancelReason.EXPIRED, CancelReason.GROUP_LIMIT),
 )
 """What the strategies do not ask for."""

@@ -41,6 +41,11 @@ from kernel.journal import Decided, JournalError, MemoryJournal, Page
 AT = 1_795_168_800_000_000
 
 
+def roomy(title: str) -> MarketTerms:
+    """Of a market where everybody may have as many orders as a turn is long, and more."""
+    return MarketTerms(title=title, max_open_orders=10_000, max_open_orders_total=100_000)
+
+
 def place(
     market_id: str,
     number: int,
@@ -75,7 +80,7 @@ def replace(old_order_id: str, market_id: str) -> ReplaceOrder:
 
 def create(market_id: str) -> list[AnyCommand]:
     return [
-        CreateMarket(at=AT, market_id=market_id, terms=MarketTerms(title=market_id), by="root"),
+        CreateMarket(at=AT, market_id=market_id, terms=roomy(market_id), by="root"),
         ActivateMarket(at=AT, market_id=market_id, by="root"),
     ]
 

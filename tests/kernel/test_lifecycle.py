@@ -287,6 +287,12 @@ def test_resolving_a_halted_market_closes_its_records(line: str) -> None:
         {"max_position_per_user": 0},
         {"max_position_per_user": 2**31},
         {"max_order_amount_cents": 0},
+        {"max_open_orders": 0},
+        {"max_open_orders": 10_001},
+        {"max_open_orders_total": 0},
+        {"max_open_orders_total": 100_001},
+        {"max_open_orders_amm": 0},
+        {"max_open_orders_amm": 100_001},
         {"maker_fee_bps": -1},
         {"maker_fee_bps": 1_001},
         {"taker_fee_bps": -1},
@@ -311,6 +317,8 @@ def test_terms_past_their_edges_are_malformed(terms: dict[str, int]) -> None:
         {"min_price_cents": 1, "max_price_cents": 2},
         {"min_price_cents": 98, "max_price_cents": 99},
         {"max_order_quantity": 1, "max_position_per_user": 1, "max_order_amount_cents": 1},
+        {"max_open_orders": 1, "max_open_orders_total": 1, "max_open_orders_amm": 1},
+        {"max_open_orders": 10_000, "max_open_orders_total": 100_000, "max_open_orders_amm": 100_000},
         {"max_order_quantity": 2**31 - 1, "max_position_per_user": 2**31 - 1},
         {"maker_fee_bps": 0, "taker_fee_bps": 0},
         {"maker_fee_bps": 1_000, "taker_fee_bps": 1_000},
@@ -332,6 +340,9 @@ def test_the_defaults_of_a_market_are_the_published_ones() -> None:
     assert (terms.min_price_cents, terms.max_price_cents) == (1, 99)
     assert (terms.max_order_quantity, terms.max_position_per_user) == (10_000, 25_000)
     assert terms.max_order_amount_cents == 1_000_000
+    assert (terms.max_open_orders, terms.max_open_orders_total, terms.max_open_orders_amm) == (
+        *(200, 2_000, 2_000),
+    )
     assert (terms.maker_fee_bps, terms.taker_fee_bps) == (10, 20)
     assert CreateMarket(at=0, market_id="M", terms=terms, by="root").amm_authorized is True
 

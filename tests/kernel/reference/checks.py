@@ -68,6 +68,21 @@ def check_position(world: World, taker: Arriving) -> None:
         raise Refused(4002)
 
 
+def check_room(world: World, taker: Arriving, time_in_force: str) -> None:
+    """How many orders its owner may have open, here and everywhere; what never rests needs no room."""
+    if taker.leaving is not None or time_in_force in ("IOC", "FOK"):
+        return
+    terms = taker.market.terms
+    here = len(others(world, taker))
+    bound = terms.max_open_orders_amm if taker.user_id == AMM else terms.max_open_orders
+    if here + 1 > bound:
+        raise Refused(4012, {"scope": "MARKET", "limit": bound, "open_orders": here})
+    everywhere = sum(o.is_live and o.user_id in world.family(taker.user_id) for o in world.orders)
+    if taker.user_id != AMM and everywhere + 1 > terms.max_open_orders_total:
+        data = {"scope": "TOTAL", "limit": terms.max_open_orders_total, "open_orders": everywhere}
+        raise Refused(4012, data)
+
+
 def others(world: World, taker: Arriving) -> list[Order]:
     """The live orders of its owner in this market, but for the one that goes."""
     family = world.family(taker.user_id)

@@ -39,6 +39,9 @@ def create_market(world: World, command: CreateMarket) -> Answer:
         and 1 <= terms.max_order_quantity < 2**31
         and 1 <= terms.max_position_per_user < 2**31
         and 1 <= terms.max_order_amount_cents < 2**63
+        and 1 <= terms.max_open_orders <= 10_000
+        and 1 <= terms.max_open_orders_total <= 100_000
+        and 1 <= terms.max_open_orders_amm <= 100_000
         and 0 <= terms.maker_fee_bps <= 1000
         and 0 <= terms.taker_fee_bps <= 1000
         and (window[0] is None or window[1] is None or window[0] < window[1])

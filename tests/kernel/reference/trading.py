@@ -10,6 +10,7 @@ from tests.kernel.reference.checks import (
     check_open,
     check_position,
     check_privileged,
+    check_room,
     check_self_trade,
     check_takes_nothing,
     check_terms,
@@ -78,6 +79,7 @@ def check_wish(world: World, market: Market, wish: OrderWish, leaving: Order | N
     check_not_over(world, terms.expires_at)
     check_terms(market, terms.side, terms.price, terms.quantity, terms.max_cost_cents)
     check_position(world, taker)
+    check_room(world, taker, terms.time_in_force)
     check_self_trade(world, taker)
     check_takes_nothing(world, taker, post_only=terms.post_only)
     if terms.time_in_force == "FOK":
