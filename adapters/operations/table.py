@@ -16,6 +16,7 @@ from adapters.operations import (
     markets,
     orders,
     portfolio,
+    queue,
     users,
 )
 from adapters.operations import market_maker as amm
@@ -444,6 +445,29 @@ OPERATIONS: Final[list[AnyOperation]] = [
         NoQuery,
         Code.ORDER_NOT_FOUND,
         Code.NOT_ALLOWED,
+        scope=READ,
+    ),
+    get(
+        "/orders/{order_id}/queue",
+        queue.get_queue_position,
+        USER,
+        QUERY,
+        responses.QueuedShape,
+        NoQuery,
+        Code.ORDER_NOT_FOUND,
+        Code.NOT_ALLOWED,
+        Code.ORDER_CLOSED,
+        scope=READ,
+    ),
+    get(
+        "/orders/queue",
+        queue.get_queue_positions,
+        USER,
+        QUERY,
+        responses.QueuesShape,
+        queue.QueueQuery,
+        NO_MARKET,
+        NO_ACCOUNT,
         scope=READ,
     ),
     # The market maker

@@ -117,6 +117,25 @@ class AmendedShape(Shape, frozen=True):
     self_trade_cancelled: list[Id] | UnsetType = UNSET
 
 
+class QueuedShape(Shape, frozen=True):
+    """An order among those of its side of the book; what is ahead of it may be the caller's own."""
+
+    order_id: Id
+    market_id: str
+    book_direction: Direction
+    book_price_cents: int
+    remaining_quantity: int
+    shares_ahead: int
+    """Of the same price, with higher priority."""
+    orders_ahead: int
+    shares_better: int
+    """At better prices."""
+
+
+class QueuesShape(Shape, frozen=True):
+    items: list[QueuedShape]
+
+
 class OrderAndTradesShape(Shape, frozen=True):
     order: OrderShape
     trades: list[OrderTradeShape]

@@ -199,6 +199,12 @@ LEGAL: Final[dict[str, list[Ask]]] = {
         for who in (USER, MAKERS)
     ],
     "GET /orders/{order_id}": [fine("GET /orders/{order_id}", f"/orders/{resting_order(20_000)}")],
+    "GET /orders/{order_id}/queue": [
+        fine("GET /orders/{order_id}/queue", f"/orders/{resting_order(20_001)}/queue")
+    ],
+    "GET /orders/queue": [
+        fine("GET /orders/queue", f"/orders/queue?market_id={BIG}", who=who) for who in (USER, MAKERS)
+    ],
     "POST /amm/orders/replace": [
         fine(
             "POST /amm/orders/replace",

@@ -404,6 +404,58 @@ def test_what_cannot_be_amended(the_venue: Venue) -> None:
     )
 
 
+def test_an_order_knows_what_stands_ahead_of_it(the_venue: Venue) -> None:
+    """The published example: bids of 10 at 60, and of 20 and then 30 at 59."""
+    market = the_venue.market()
+    ann, ben, cat = (the_venue.user(100_000) for _ in range(3))
+    ann.placed(market, "BUY YES 10 @60")
+    b = ben.placed(market, "BUY YES 20 @59")["order"]["id"]
+    c = cat.placed(market, "BUY YES 30 @59")["order"]["id"]
+    best = ann.placed(market, "BUY NO 4 @30")["order"]["id"]
+
+    def standing(caller: Caller, order_id: str) -> tuple[int, int, int]:
+        found = caller.data(f"/orders/{order_id}/queue")
+        assert found in caller.data("/orders/queue", market_id=market)["items"]
+        return found["shares_ahead"], found["orders_ahead"], found["shares_better"]
+
+    assert cat.data(f"/orders/{c}/queue") == {
+        "order_id": c,
+        "market_id": market,
+        "book_direction": "BUY",
+        "book_price_cents": 59,
+        "remaining_quantity": 30,
+        "shares_ahead": 20,
+        "orders_ahead": 1,
+        "shares_better": 10,
+    }
+    ben.post(f"/orders/{b}/amend", quantity=15)
+    assert standing(cat, c) == (15, 1, 10)
+    for price in (58, 59):
+        ben.post(f"/orders/{b}/amend", price_cents=price)
+    assert standing(cat, c) == (0, 0, 10)
+    assert standing(ben, b) == (30, 1, 10)
+    assert standing(ann, best) == (0, 0, 0)
+    d = cat.placed(market, "BUY NO 5 @29")["order"]["id"]
+    assert standing(cat, d) == (0, 0, 4), "asks: 70 is better than 71"
+    e = cat.placed(market, "BUY YES 1 @59")["order"]["id"]
+    assert standing(cat, e) == (45, 2, 10), "one's own count like others'"
+    mine = cat.data("/orders/queue", market_id=market)["items"]
+    assert [one["order_id"] for one in mine] == [c, d, e], "by id"
+
+
+def test_whose_queue_is_shown(the_venue: Venue) -> None:
+    market, ann, ben = the_venue.market(), the_venue.user(1_000), the_venue.user(1_000)
+    order_id = ann.placed(market, "BUY YES 1 @10")["order"]["id"]
+    assert ben.get(f"/orders/{order_id}/queue").verdict == (403, 1007)
+    assert ben.get("/orders/none/queue").verdict == (404, 4004)
+    assert ben.data("/orders/queue", market_id=market) == {"items": []}
+    assert ben.get("/orders/queue").verdict == (400, 9004)
+    assert ben.get("/orders/queue", market_id="nowhere").verdict == (404, 3001)
+    assert ben.get("/orders/queue", market_id=the_venue.market(active=False)).verdict == (404, 3001)
+    ann.post(f"/orders/{order_id}/cancel")
+    assert ann.get(f"/orders/{order_id}/queue").verdict == (422, 4006)
+
+
 def test_an_order_is_cancelled_by_the_name_its_owner_gave_it(the_venue: Venue) -> None:
     here, there = the_venue.market(), the_venue.market()
     ann, ben = the_venue.user(10_000), the_venue.user(10_000)
