@@ -57,14 +57,17 @@ def create(username: str, email: str, role: str) -> None:
 
 @user.command()
 @NAME
-def password(username: str) -> None:
-    """Give a user another password. It ends every token and connection that the old one has opened."""
+@click.option("--keep-api-keys", is_flag=True, help="Leave the user's API keys alone.")
+def password(username: str, keep_api_keys: bool) -> None:
+    """Give a user another password. It ends every token, connection and API key there is."""
     refuse_own(username)
     given, is_made = ask_password()
     accept(username, given)
 
     async def work(users: Users) -> None:
-        if not await users.set_password(username, await Passwords().hash(given)):
+        if not await users.set_password(
+            username, await Passwords().hash(given), revoke_keys=not keep_api_keys
+        ):
             raise unknown(username)
         click.echo(f"{username} has another password")
 

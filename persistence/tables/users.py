@@ -131,11 +131,18 @@ class Users:
             "UPDATE users SET account_type = $2 WHERE username = $1", username, account_type
         )
 
-    async def set_password(self, username: str, password_hash: str) -> bool:
+    async def set_password(self, username: str, password_hash: str, *, revoke_keys: bool) -> bool:
         """False if there is no such user."""
-        return await self._change(
-            "UPDATE users SET password_hash = $2 WHERE username = $1", username, password_hash
+        row = await self._row(
+            "WITH changed AS (UPDATE users SET password_hash = $2 WHERE username = $1 RETURNING id), "
+            "revoked AS (UPDATE api_keys SET revoked_at = NOW() "
+            "WHERE user_id IN (SELECT id FROM changed) AND revoked_at IS NULL AND $3) "
+            "SELECT FROM changed",
+            username,
+            password_hash,
+            revoke_keys,
         )
+        return row is not None
 
     async def set_email(
         self, user_id: str, generation: int, email: str

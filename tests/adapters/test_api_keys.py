@@ -316,8 +316,27 @@ async def test_a_request_with_a_key_asks_no_table(db: Database, owner: str) -> N
 
 
 async def test_a_key_that_another_program_made_opens_at_once(db: Database, owner: str) -> None:
-    """Also where its owner is remembered from before, without it."""
-    async with identities_of(db, ApiKeys(db), Users(db)) as identities:
+    """Also where its owner is remembered from before, without it, and nobody has told of it yet."""
+
+    class Late(Users):
+        @asynccontextmanager
+        async def listening(self) -> AsyncIterator[Any]:
+            async with super().listening() as line:
+                yield LateLine(line)
+
+    @attrs.frozen
+    class LateLine:
+        line: Any
+
+        async def heard(self, seconds: float) -> frozenset[str]:
+            await trio.sleep(seconds)
+            return frozenset()
+
+        async def standings(self, user_ids: Iterable[str]) -> dict[str, Standing]:
+            found: dict[str, Standing] = await self.line.standings(user_ids)
+            return found
+
+    async with identities_of(db, ApiKeys(db), Late(db)) as identities:
         first = await add(db, owner, "first")
         await identities.authenticate(first)
         second = await add(db, owner, "second")

@@ -146,10 +146,16 @@ def test_another_role_ends_what_was_opened_in_the_old_one(place: Place) -> None:
 def test_another_password_replaces_the_first_and_ends_what_it_had_opened(place: Place) -> None:
     made(place, "paul")
     paul = place.as_user("paul")
-    assert place.user("password", "paul", typed=OTHER).stdout == "paul has another password\n"
+    key = paul.post("/account/api-keys", name="bot", scopes=["read"]).data["secret"]
+    bot = Caller(place.nobody.http, key)
+    said = "paul has another password\n"
+    assert place.user("password", "paul", "--keep-api-keys", typed=OTHER).stdout == said
     until(lambda: paul.get("/account/balance").verdict == (401, 1006))
     assert place.log_in("paul").verdict == (401, 1003)
     assert place.log_in("paul", OTHER).code == 0
+    assert bot.get("/account/balance").code == 0
+    assert place.user("password", "paul", typed=PASSWORD).stdout == said
+    until(lambda: bot.get("/account/balance").verdict == (401, 1006))
 
 
 @pytest.mark.parametrize(
