@@ -164,7 +164,7 @@ def amend(draft: Draft, order: Order, wished: OrderTerms, is_decrease: bool) -> 
     if order.opens:
         entry_type = LedgerEntryType.ORDER_FREEZE if more > 0 else LedgerEntryType.ORDER_UNFREEZE
         post(draft, order.account, entry_type, -more, frozen=more)
-    else:
+    elif more:
         order.holding.pending_sell += more
         order.position.updated_at = draft.at
         positions.append(order.position.after())

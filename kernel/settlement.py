@@ -85,7 +85,7 @@ def resolve(
         return refusal
     if (refusal := refuse(market, type(command), MarketStatus.RESOLVED, draft.at)) is not None:
         return refusal
-    in_portions = market.has_more_than(draft.state.portion)
+    in_portions = market.has_more_than(draft.state.portion, holders=settles)
     if settles and (refusal := check_payable(draft, market, totals_only=in_portions)) is not None:
         return refusal
     if (waits := wait_for_second(draft, market, command, action, request)) is not None:
@@ -112,7 +112,7 @@ def settle_market(draft: Draft, command: SettleMarket) -> Answer | Refusal:
         return refusal
     if (refusal := refuse(market, SettleMarket, end_of(market), draft.at)) is not None:
         return refusal
-    in_portions = market.has_more_than(draft.state.portion)
+    in_portions = market.has_more_than(draft.state.portion, holders=True)
     if (refusal := check_payable(draft, market, totals_only=in_portions)) is not None:
         return refusal
     if (waits := wait_for_second(draft, market, command, AdminAction.SETTLE, {})) is not None:

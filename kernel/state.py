@@ -444,9 +444,9 @@ class Market:
             self.holders.add(account.id)
         return position
 
-    def has_more_than(self, portion: int) -> bool:
-        """Whether orders or holders are more than one step may end."""
-        return len(self.positions) > portion or self.book.count > portion
+    def has_more_than(self, portion: int, *, holders: bool) -> bool:
+        """Whether orders, or where they are to be paid holders, are more than one step may end."""
+        return self.book.count > portion or (holders and len(self.positions) > portion)
 
     @property
     def reserved(self) -> int:

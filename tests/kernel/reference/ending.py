@@ -63,7 +63,8 @@ def settle_market(world: World, command: SettleMarket) -> Answer:
 
 
 def announce_portions(world: World, market_id: str, settles: bool) -> None:
-    if max(len(world.live_orders(market_id)), len(world.known(market_id))) > world.portion:
+    orders, holders = len(world.live_orders(market_id)), len(world.known(market_id))
+    if orders > world.portion or (settles and holders > world.portion):
         world.record("MARKET_CLOSING", market_id, settles=settles)
 
 
