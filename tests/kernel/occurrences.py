@@ -22,6 +22,11 @@ def occurrences(command: AnyCommand, answer: Any, facts: list[Fact], world: Worl
     if "EXPIRED" in reasons:
         yield "due before a refusal" if isinstance(answer, Refusal) else "due before an answer"
     yield from who_gave_way(command, facts, world)
+    for number, fact in enumerate(facts):
+        if fact.event_type == "ORDER_AMENDED":
+            yield "an amended order " + ("kept its place" if fact.fields["kept_priority"] else "moved")
+            if any(later.event_type in FILLS for later in facts[number:]):
+                yield "an amended order traded"
 
 
 def asked_for(order: dict[str, Any]) -> Iterator[str]:

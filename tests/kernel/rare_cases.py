@@ -5,7 +5,7 @@ The walk uses the same moves as the property tests, on the market "plain", one a
 
 import typing
 
-from kernel.answers import Amended, Answer
+from kernel.answers import Answer
 from kernel.codes import (
     AMM_ID,
     CancelReason,
@@ -22,8 +22,8 @@ from kernel.codes import (
     TradeScenario,
     TradingMode,
 )
-from kernel.commands import AmendByClientId, AmendOrder, AnyCommand, BatchCancel, CancelOrder
-from kernel.events import AnyEvent, OrderAmended
+from kernel.commands import AnyCommand, BatchCancel, CancelOrder
+from kernel.events import AnyEvent
 from tests.kernel.play.markets import FIRST, SECOND
 from tests.kernel.play.trading import Trading
 from tests.kernel.rare_orders import OCCURRENCES, walk_of_orders
@@ -248,11 +248,7 @@ def walk(play: Trading, result: str) -> None:
 REPEATED = ("Placed", "Replaced", "Minted", "Burned", "Batched")
 ELSEWHERE = (Code.INTERNAL, Code.OVERLOADED, Code.BATCH_OTHER_MARKET)
 """One needs an exchange that is broken, one comes from the actors, one stands in a batch's refusal only."""
-UNPLAYED = (
-    *(AmendOrder, AmendByClientId, Amended, OrderAmended, Code.NOT_ABOVE_FILLED),
-    *(Code.EXPIRY_PASSED, Code.GROUP_NOT_FOUND, Code.GROUP_TRIGGERED),
-    *(CancelReason.EXPIRED, CancelReason.GROUP_LIMIT),
-)
+UNPLAYED = (Code.GROUP_NOT_FOUND, Code.GROUP_TRIGGERED, CancelReason.GROUP_LIMIT)
 """What the strategies do not ask for."""
 NETTINGS = (
     "PlaceOrder after ORDER_MATCHED",
@@ -275,12 +271,12 @@ TRANSITIONS = (
     "HALTED -> RESOLVED",
 )
 EVERYTHING = (
-    *(f"asked {command.__name__}" for command in typing.get_args(AnyCommand) if command not in UNPLAYED),
-    *(f"answer {answer.__name__}" for answer in typing.get_args(Answer) if answer not in UNPLAYED),
+    *(f"asked {command.__name__}" for command in typing.get_args(AnyCommand)),
+    *(f"answer {answer.__name__}" for answer in typing.get_args(Answer)),
     *(f"midway in {stage}" for stage in (*ClosingStage, "BatchCancel", "CancelAll", "FireGuard", "StopAmm")),
     *(f"repeated {name}" for name in REPEATED),
     *(f"code {code.value}" for code in Code if code not in (*ELSEWHERE, *UNPLAYED)),
-    *(f"event {event.__struct_config__.tag}" for event in typing.get_args(AnyEvent) if event not in UNPLAYED),
+    *(f"event {event.__struct_config__.tag}" for event in typing.get_args(AnyEvent)),
     *(f"trade {scenario} with {whom}" for scenario in TradeScenario for whom in ("another", "itself")),
     *(f"cancelled {reason}" for reason in CancelReason if reason not in UNPLAYED),
     *(f"netting by {how}" for how in NETTINGS),

@@ -4,20 +4,32 @@ Nobody else has an order between 20 and 80 here.
 """
 
 from kernel.codes import Direction, SelfTradeMode, Side
+from tests.kernel.play.crowd import Reshape
 from tests.kernel.play.trading import Trading
-from tests.kernel.strategies import ESCROW, FOK, IOC, Attributes
+from tests.kernel.strategies import ESCROW, FOK, GTD, IOC, Attributes
 
 YES, NO, BUY, SELL = Side.YES, Side.NO, Direction.BUY, Direction.SELL
 CANCEL_MAKER, CANCEL_TAKER = SelfTradeMode.CANCEL_MAKER, SelfTradeMode.CANCEL_TAKER
 HOME = 0
 OCCURRENCES = (
-    *("accepted GTC", "accepted IOC", "accepted FOK", "accepted post-only"),
+    *("accepted GTC", "accepted GTD", "accepted IOC", "accepted FOK", "accepted post-only"),
     *("accepted IOC with a cap", "accepted FOK with a cap"),
     *(f"accepted {mode}" for mode in SelfTradeMode),
     *("a maker gave way", "a maker gave way amid a sweep", "a maker in another account gave way"),
+    *("an amended order kept its place", "an amended order moved", "an amended order traded"),
+    *("due before a refusal", "due before an answer"),
     *("a taker gave way", "a taker gave way after a fill"),
 )
 """What has to come up, beside codes and events."""
+
+
+def orders_end_by_the_clock(play: Trading) -> None:
+    soon = Attributes(GTD, expires_in=2_000_000)
+    for price in (20, 21):
+        play.place("cat", "plain", YES, BUY, price, 1, soon)
+        play.time_passes(2_000_000, restart=False)
+        play.place("cat", "plain", YES, BUY, price, 0 if price == 20 else 1)
+    play.place("cat", "plain", YES, BUY, 20, 1, Attributes(GTD, expires_in=0))
 
 
 def orders_take_all_or_nothing(play: Trading) -> None:
@@ -29,6 +41,7 @@ def orders_take_all_or_nothing(play: Trading) -> None:
     play.place("cat", "plain", YES, BUY, 99, 2, Attributes(FOK, most=150))
     play.place("cat", "plain", YES, BUY, 99, 3, Attributes(IOC, most=50))
     play.place("cat", "plain", YES, BUY, 70, 1, Attributes(post_only=True))
+    play.place("cat", "plain", YES, BUY, 60, 1, Attributes(post_only=True))
 
 
 def owners_say_who_gives_way(play: Trading) -> None:
@@ -43,6 +56,22 @@ def owners_say_who_gives_way(play: Trading) -> None:
     play.somebody_cancels_all("ann", HOME, None, None, None, fence=0)
 
 
+def orders_are_amended(play: Trading) -> None:
+    """Ben asks for less and keeps his place, for more and loses it, for another price and trades."""
+    play.place("ben", "plain", NO, BUY, 30, 5)
+    play.place("cat", "plain", YES, BUY, 70, 2)
+    order = play.world.order_named("ben", f"o{play.names - 1}")
+    assert order is not None
+    for price, more in ((None, -1), (None, -3), (None, 2), (25, None), (None, 0)):
+        play.send(play.reshaping(Reshape(0, price, more, post_only=False, by_name=more is None), order))
+    play.place("cat", "plain", YES, BUY, 60, 1)
+    for post_only in (True, False):
+        play.send(play.reshaping(Reshape(0, 40, None, post_only, by_name=False), order))
+    play.somebody_cancels_all("ben", HOME, None, None, None, fence=0)
+
+
 def walk_of_orders(play: Trading) -> None:
+    orders_are_amended(play)
+    orders_end_by_the_clock(play)
     orders_take_all_or_nothing(play)
     owners_say_who_gives_way(play)

@@ -97,15 +97,19 @@ class Attributes:
     group_id: str | None = None
 
 
-GTC, IOC, FOK = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK
+GTC, IOC, FOK, GTD = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTD
 NOTHING: Final = Attributes()
 MODES: Final = (*SelfTradeMode, SelfTradeMode.REJECT, SelfTradeMode.CANCEL_MAKER)
 modes = st.sampled_from(MODES)
 groups = st.none()
 rarely = st.sampled_from([False, False, False, True])
+lifetimes = st.one_of(
+    st.integers(1, 3 * SECOND), st.integers(1, 3 * SECOND), st.sampled_from([-1, 0, 1, HOUR])
+)
 caps = st.one_of(st.none(), st.integers(1, 700), st.sampled_from([1, 50, 100, 10_000]))
 attributes = st.one_of(
     st.just(NOTHING),
+    st.builds(Attributes, st.just(GTD), lifetimes, post_only=rarely, self_trade_mode=modes, group_id=groups),
     st.builds(Attributes, st.just(GTC), post_only=rarely, self_trade_mode=modes, group_id=groups),
     st.builds(Attributes, st.sampled_from([IOC, FOK]), most=caps, self_trade_mode=modes, group_id=groups),
 )

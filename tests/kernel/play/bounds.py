@@ -41,7 +41,8 @@ ODD: Final[dict[str, tuple[Any, ...]]] = {
     "witnesses": (("x" * 500,), ("x" * 501,), ("",), ("fine", "a\0"), ("\ud800",), ()),
     **dict.fromkeys(("trading_start_at", "trading_end_at", "resolution_date", "until"), ODD_TIMES),
     **dict.fromkeys(
-        ("amount", "quantity", "fence", "grace_ms", "nonce", "sound_after", "valid_until"), ODD_NUMBERS
+        ("amount", "price", "quantity", "fence", "grace_ms", "nonce", "sound_after", "valid_until"),
+        ODD_NUMBERS,
     ),
     **dict.fromkeys(("initial_budget", "initial_price", "last_id", "yes", "no", "costs"), ODD_NUMBERS),
     **dict.fromkeys(("user_id", "owner_id", "from_id", "to_id", "market_id", "client_order_id"), ODD_TEXTS),

@@ -151,7 +151,20 @@ class Ground:
         how: Attributes = NOTHING,
         nonce: int = 0,
     ) -> None:
-        wish = PlaceOrder(
+        self.wish(self.order(user_id, market_id, side, direction, price, quantity, how, nonce))
+
+    def order(
+        self,
+        user_id: str,
+        market_id: str,
+        side: Side,
+        direction: Direction,
+        price: int,
+        quantity: int,
+        how: Attributes = NOTHING,
+        nonce: int = 0,
+    ) -> PlaceOrder:
+        return PlaceOrder(
             at=self.at,
             user_id=user_id,
             client_order_id=self.new_name(),
@@ -160,7 +173,6 @@ class Ground:
             nonce=nonce,
             fence=self.fence(user_id),
         )
-        self.wish(wish)
 
     def terms(
         self, side: Side, direction: Direction, price: int, quantity: int, how: Attributes

@@ -8,6 +8,8 @@ import unicodedata
 from typing import Any
 
 from kernel.commands import (
+    AmendByClientId,
+    AmendOrder,
     AtomicBatch,
     BatchCancel,
     CancelByClientId,
@@ -54,6 +56,10 @@ def check_bounds(command: Command, at: int) -> None:
             demand(1 <= len(command.client_order_id) <= 64)
             demand(all(0x21 <= ord(character) <= 0x7E for character in command.client_order_id))
             check_wish(command.terms)
+        case AmendOrder() | AmendByClientId():
+            for number in (command.fence, command.price, command.quantity):
+                check_number(number)
+            demand(command.price is not None or command.quantity is not None)
         case CancelOrder() | CancelByClientId() | BatchCancel():
             check_number(command.fence)
         case AtomicBatch():

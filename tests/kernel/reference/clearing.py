@@ -248,6 +248,8 @@ def fill(world: World, maker: Order, taker: Order, buy: Order, sell: Order, quan
         new_remaining_qty=maker.remaining,
         counterparty_order_id=taker.order_id,
         orders=[maker.after(), taker.after()],
+        maker_view=maker.view,
+        taker_view=taker.view,
     )
 
 
@@ -314,6 +316,7 @@ def cancel(world: World, order: Order, reason: str) -> int:
         remaining_qty=order.remaining,
         frozen_amount=released,
         cancel_reason=reason,
+        view=order.view,
     )
     if not order.opens:
         net(world, order.user_id, order.market.market_id)

@@ -1,6 +1,6 @@
 """What is due before a command is decided: orders past their time leave the book."""
 
-from kernel.commands import CancelOrder, Command, ReplaceOrder
+from kernel.commands import AmendOrder, CancelOrder, Command, ReplaceOrder
 from tests.kernel.reference.clearing import cancel
 from tests.kernel.reference.records import Market
 from tests.kernel.reference.world import World
@@ -10,7 +10,7 @@ def market_of(world: World, command: Command) -> Market | None:
     """Which market decides it: that of the order it acts on, else the one it names."""
     acts_on: str | None = None
     match command:
-        case CancelOrder():
+        case CancelOrder() | AmendOrder():
             acts_on = command.order_id
         case ReplaceOrder():
             acts_on = command.old_order_id

@@ -5,6 +5,7 @@ from typing import Any
 
 from kernel import commands
 from tests.kernel.reference import (
+    amending,
     amm,
     batches,
     cancelling,
@@ -34,6 +35,8 @@ RULES: dict[type[commands.Command], Callable[[World, Any], dict[str, Any]]] = {
     commands.ReplaceOrder: trading.replace,
     commands.CancelOrder: cancelling.cancel_order,
     commands.CancelByClientId: cancelling.cancel_by_client_id,
+    commands.AmendOrder: amending.amend_order,
+    commands.AmendByClientId: amending.amend_by_client_id,
     commands.BatchCancel: cancelling.batch_cancel,
     commands.CancelAll: cancelling.cancel_all,
     commands.AtomicBatch: batches.atomic_batch,

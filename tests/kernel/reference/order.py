@@ -81,6 +81,11 @@ class Order:
             return 0
         return self.need(self.remaining) if self.purse is None else self.purse
 
+    @property
+    def view(self) -> tuple[int, int] | None:
+        """Price and quantity, for whoever reads of it after it was amended."""
+        return (self.price, self.quantity) if self.amend_count else None
+
     def row(self) -> dict[str, Any]:
         """Every column of the list of orders, as it is now."""
         return {
@@ -108,6 +113,8 @@ class Order:
             "status": self.status,
             "cancel_reason": self.cancel_reason,
             "accepted_seq": self.accepted_seq,
+            "priority_seq": self.priority_seq,
+            "amend_count": self.amend_count,
             "replaces_order_id": self.replaces_order_id,
             "created_at": self.created_at,
             "updated_at": self.updated_at,
