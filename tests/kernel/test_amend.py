@@ -1,14 +1,26 @@
 """Amending: what it costs to the cent, who keeps the place in the queue, and every reason for a no."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kernel.answers import Amended, Netting, Refusal
-from kernel.codes import RESERVE_ID, CancelReason, Code, OrderStatus, SelfTradeMode, Side, TradingMode
-from kernel.commands import AmendOrder, SetMarketMode
+from kernel.codes import (
+    RESERVE_ID,
+    CancelReason,
+    Code,
+    Direction,
+    OrderStatus,
+    SelfTradeMode,
+    Side,
+    TradingMode,
+)
+from kernel.commands import AmendOrder, AnyCommand, CancelOrder, SetMarketMode
 from kernel.events import OrderAmended, OrderCancelled
+from kernel.exchange import Exchange
 from tests.kernel.language import command
 from tests.kernel.test_worked_examples import STORY, story
 from tests.kernel.trading import SECOND, Trading
@@ -488,3 +500,96 @@ def test_an_amend_in_the_instant_of_a_fill_sees_what_the_fill_left() -> None:
     assert (refusal.code, refusal.data) == (Code.NOT_ABOVE_FILLED, {"filled_quantity": 7})
     market.do(AmendOrder(at=market.now, user_id="ann", order_id=order_id, quantity=8))
     assert market.order("ann", "x").remaining == 1
+
+
+# Whatever people do
+
+
+class Act(NamedTuple):
+    kind: str
+    who: str
+    side: Side
+    direction: Direction
+    price: int
+    quantity: int
+    number: int
+    """Which of the orders that were ever accepted, where it is about one of them."""
+
+
+acts = st.builds(
+    Act,
+    st.sampled_from(["place", "place", "cancel", "price", "quantity", "both", "post-only"]),
+    st.sampled_from(["ann", "ben", "cat"]),
+    st.sampled_from(Side),
+    st.sampled_from(Direction),
+    st.integers(46, 54),
+    st.integers(1, 12),
+    st.integers(0, 30),
+)
+
+
+def wish_of(market: Trading, act: Act) -> AnyCommand:
+    orders = list(market.exchange.orders.values())
+    if act.kind == "place" or not orders:
+        return market.wish(act.who, act.side, act.direction, price=act.price, quantity=act.quantity)
+    order = orders[act.number % len(orders)]
+    user_id = order.account.id
+    if act.kind == "cancel":
+        return CancelOrder(at=market.now, user_id=user_id, order_id=order.id)
+    return AmendOrder(
+        at=market.now,
+        user_id=user_id,
+        order_id=order.id,
+        price=None if act.kind == "quantity" else act.price,
+        quantity=None if act.kind == "price" else act.quantity,
+        post_only=act.kind == "post-only",
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(acts, max_size=30))
+def test_whatever_is_placed_cancelled_and_amended_each_queue_is_in_the_order_of_joining_it(
+    played: list[Act],
+) -> None:
+    """Beside what holds after every command: the audit is clean, and replay and a snapshot agree."""
+    market = Trading(ann=100_000, ben=100_000, cat=100_000)
+    market.play("ann buys 40 YES at 50", "ben buys 40 NO at 50")
+    joined: list[str] = []
+    """Ids in the order in which they came to the back of a queue."""
+    for act in played:
+        before = {order.id: order.terms for order in market.exchange.orders.values()}
+        wish = wish_of(market, act)
+        if isinstance(market.do(wish).answer, Refusal):
+            continue
+        for order_id, order in market.exchange.orders.items():
+            was = before.get(order_id)
+            if was is None:
+                joined.append(order_id)
+            elif was != order.terms and (
+                was.price != order.terms.price or was.quantity < order.terms.quantity
+            ):
+                joined.remove(order_id)
+                joined.append(order_id)
+        for half in (market.market().book.bids, market.market().book.asks):
+            for price in range(1, 100):
+                standing = [order.id for order in half.queue(price)]
+                assert standing == sorted(standing, key=joined.index)
+        live = list(market.market().book.live)
+        assert [order.accepted_seq for order in live] == sorted(order.accepted_seq for order in live)
+
+
+def test_an_amended_exchange_goes_on_alike_from_its_journal_and_from_a_snapshot() -> None:
+    """After a crash it has the same queues: the next seller meets the same buyers."""
+    market = three()
+    market.play("ann amends a to 15", "ben amends b to 3", "cat amends c at 39", "cat amends c at 40")
+    market.open("dan", 10_000)
+    wish = market.wish("dan", Side.NO, price=60, quantity=25)
+    again = Exchange.restore(market.exchange.snapshot())
+    replayed = Exchange()
+    for fact in market.facts:
+        replayed.apply(fact)
+    facts = market.do(wish).facts
+    assert again.execute(wish).facts == replayed.execute(wish).facts == facts
+    assert market.order("ben", "b").status is OrderStatus.FILLED
+    assert market.order("ann", "a").status is OrderStatus.FILLED
+    assert market.order("cat", "c").remaining == 3
