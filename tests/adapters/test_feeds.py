@@ -13,7 +13,15 @@ from adapters.feeds.feed import BEHIND
 from adapters.service.book_picture import BookPicture
 from adapters.stream.websockets import ANONYMOUS_FEEDS_MAX, FEEDS_MAX
 from kernel.codes import AMM_ID, CancelScope, Direction, Side, TimeInForce
-from kernel.commands import AmendOrder, AnyCommand, BatchCancel, CreateMarket, MarketTerms, ResolveMarket
+from kernel.commands import (
+    AmendOrder,
+    AnyCommand,
+    BatchCancel,
+    CancelOrder,
+    CreateMarket,
+    MarketTerms,
+    ResolveMarket,
+)
 from kernel.exchange import Exchange
 from kernel.journal import MemoryJournal
 from tests.adapters.streaming import (
@@ -424,6 +432,20 @@ def test_the_picture_equals_the_kernels_book_after_every_command(
     assert picture.changed_at == exchange.markets["M"].book_changed_at
     for facts, changed in decided:
         assert behind.apply(facts, exchange.orders) == changed, "what was decided since changes nothing of it"
+
+
+def test_a_move_that_trades_leaves_its_old_level_and_rests_with_what_is_left() -> None:
+    exchange = Exchange()
+    for command in founding("M"):
+        exchange.execute(command)
+    picture = BookPicture.of(exchange.markets["M"])
+    for command in (a_place(ANN, price=40, quantity=10), a_place(BEN, side=Side.NO, price=50, quantity=4)):
+        picture.apply(exchange.execute(command).facts, exchange.orders)
+    (moving, _) = exchange.orders.values()
+    facts = exchange.execute(AmendOrder(at=AT, user_id=ANN, order_id=moving.id, price=52)).facts
+    assert picture.apply(facts, exchange.orders) == ([(52, 6), (40, 0)], [(50, 0)])
+    cancel = exchange.execute(CancelOrder(at=AT, user_id=ANN, order_id=moving.id)).facts
+    assert picture.apply(cancel, exchange.orders) == ([(52, 0)], [])
 
 
 async def follow(client: Client, follower: Follower, venue: Venue) -> None:
