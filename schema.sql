@@ -496,6 +496,25 @@ CREATE TABLE positions (
 );
 CREATE INDEX idx_positions_user ON positions (user_id);
 
+-- What each account had at the end of each day in UTC: as the last event of the day left it, at the prices of that
+-- moment. The rows of a day are written when the first event of a later one is.
+CREATE TABLE portfolio_days (
+    user_id          VARCHAR(64)  NOT NULL,
+    day              DATE         NOT NULL,
+    equity           BIGINT       NOT NULL,
+    cash             BIGINT       NOT NULL,
+    positions_value  BIGINT       NOT NULL,
+    unrealized_pnl   BIGINT       NOT NULL,
+    realized_pnl     BIGINT       NOT NULL,
+    fees_paid        BIGINT       NOT NULL,
+    net_deposits     BIGINT       NOT NULL,
+    net_transfers    BIGINT       NOT NULL,
+    CONSTRAINT portfolio_days_pkey PRIMARY KEY (user_id, day),
+    CONSTRAINT ck_portfolio_days_equity CHECK (equity = cash + positions_value),
+    CONSTRAINT ck_portfolio_days_origin CHECK (
+        equity = net_deposits + net_transfers + realized_pnl + unrealized_pnl - fees_paid)
+);
+
 -- A chain for each account: amount is the change of its available balance, balance_after what it is then.
 CREATE TABLE ledger_entries (
     id              BIGINT        NOT NULL,  -- the kernel's number, without a gap
@@ -871,6 +890,16 @@ COMMENT ON COLUMN positions.yes_pending_sell IS 'Of the shares held, those set a
 COMMENT ON COLUMN positions.no_pending_sell IS 'Of the shares held, those set aside for the user''s own open sell orders.';
 COMMENT ON COLUMN positions.realized_pnl IS 'Cents that trades, nettings, burns and the settlement brought in beyond the cost of the shares they took.';
 COMMENT ON COLUMN positions.fees_paid IS 'Cents.';
+COMMENT ON TABLE portfolio_days IS 'What each account had at the end of each day in UTC. Folded from the journal.';
+COMMENT ON COLUMN portfolio_days.day IS 'Its last event left things as the row tells; where it had none, that of an earlier day.';
+COMMENT ON COLUMN portfolio_days.equity IS 'Cents: cash, and what the shares were worth; also all that came in and was gained.';
+COMMENT ON COLUMN portfolio_days.cash IS 'Cents, available and frozen.';
+COMMENT ON COLUMN portfolio_days.positions_value IS 'Cents: the shares at the prices of that moment.';
+COMMENT ON COLUMN portfolio_days.unrealized_pnl IS 'Cents: the value of the shares less their cost.';
+COMMENT ON COLUMN portfolio_days.realized_pnl IS 'Cents, since the account was opened.';
+COMMENT ON COLUMN portfolio_days.fees_paid IS 'Cents, since the account was opened.';
+COMMENT ON COLUMN portfolio_days.net_deposits IS 'Cents, since the account was opened.';
+COMMENT ON COLUMN portfolio_days.net_transfers IS 'Cents, since the account was opened: from other accounts, less what went to them.';
 
 COMMENT ON TABLE ledger_entries IS 'Every change of an account''s available balance, a chain for each account. Folded from the journal; rows are never changed.';
 COMMENT ON COLUMN ledger_entries.id IS 'The kernel''s number, without a gap.';

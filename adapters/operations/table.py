@@ -259,6 +259,16 @@ OPERATIONS: Final[list[AnyOperation]] = [
         scope=READ,
     ),
     get(
+        "/account/portfolio/history",
+        portfolio.get_portfolio_history,
+        USER,
+        QUERY,
+        Page[portfolio_responses.PortfolioDayShape],
+        PageQuery,
+        NO_ACCOUNT,
+        scope=READ,
+    ),
+    get(
         "/positions",
         account.get_positions,
         USER,

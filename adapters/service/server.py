@@ -5,7 +5,7 @@ answer, whether that is read from memory or from the tables.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
 
 import attrs
@@ -104,6 +104,9 @@ class History(Protocol):
 
     async def candles(self, market_id: str, interval: str, start: int, end: int) -> list[Row]:
         """Those that begin in [start, end), and the newest of those before; oldest first."""
+
+    async def portfolio_days(self, user_id: str, before: date, limit: int) -> list[Row]:
+        """What somebody had at the end of each day before that one, newest first."""
 
     async def trades_of_order(self, order: Order) -> list[Row]:
         """Oldest first."""

@@ -1,5 +1,9 @@
 """What callers receive of what they have in all."""
 
+from typing import Annotated
+
+from msgspec import Meta
+
 from adapters.wire.responses import Display, Shape
 from kernel.codes import MarketStatus
 
@@ -57,3 +61,17 @@ class PortfolioShape(Shape, frozen=True, kw_only=True):
     total_equity_cents: int
     total_equity_display: Display
     positions: list[StakeShape]
+
+
+class PortfolioDayShape(Shape, frozen=True, kw_only=True):
+    """What an account had when a day was over, at the prices of that moment; or has now."""
+
+    date: Annotated[str, Meta(extra_json_schema={"format": "date"})]
+    equity_cents: int
+    cash_cents: int
+    positions_value_cents: int
+    unrealized_pnl_cents: int
+    realized_pnl_cents: int
+    fees_paid_cents: int
+    net_deposits_cents: int
+    net_transfers_cents: int

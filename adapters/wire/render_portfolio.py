@@ -1,5 +1,8 @@
 """Renders what an account has in all."""
 
+from collections.abc import Mapping
+from typing import Any, Final
+
 from adapters.wire import portfolio_responses
 from adapters.wire.render import dollars, gain
 from kernel.portfolio import Portfolio, Stake
@@ -58,3 +61,25 @@ def portfolio(own: Portfolio, sub_accounts_equity: int, as_of: int) -> portfolio
         total_equity_display=dollars(total),
         positions=[stake(one) for one in own.stakes],
     )
+
+
+def running_day(own: Portfolio, date: str) -> portfolio_responses.PortfolioDayShape:
+    return portfolio_responses.PortfolioDayShape(
+        date=date,
+        equity_cents=own.equity,
+        cash_cents=own.cash,
+        positions_value_cents=own.value,
+        unrealized_pnl_cents=own.unrealized,
+        realized_pnl_cents=own.realized,
+        fees_paid_cents=own.fees,
+        net_deposits_cents=own.account.net_deposits,
+        net_transfers_cents=own.account.net_transfers,
+    )
+
+
+def past_day(row: Mapping[str, Any]) -> portfolio_responses.PortfolioDayShape:
+    amounts = {name: row[name] for name in AMOUNTS}
+    return portfolio_responses.PortfolioDayShape(date=row["day"].isoformat(), **amounts)
+
+
+AMOUNTS: Final = [name for name in portfolio_responses.PortfolioDayShape.__struct_fields__ if name != "date"]

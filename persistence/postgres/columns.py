@@ -56,6 +56,7 @@ INT: Final = Kind("integer", layout="i")
 BIGINT: Final = Kind("bigint", layout="q")
 BOOLEAN: Final = Kind("boolean", layout="?")
 TIME: Final = Kind("timestamptz", layout="q", bind=storable_time)
+DATE: Final = Kind("date")
 UUID: Final = Kind("uuid", pack=packing.uuid)
 PACKED_UUID: Final = Kind("uuid")
 """Its values come packed, because several columns of a row share one."""

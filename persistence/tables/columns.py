@@ -10,6 +10,7 @@ from persistence.postgres.columns import (
     ACCOUNT,
     BIGINT,
     BOOLEAN,
+    DATE,
     INT,
     JSON,
     NAME,
@@ -236,11 +237,28 @@ CANDLES: Final = Table(
     ),
 )
 
+PORTFOLIO_DAYS: Final = Table(
+    "portfolio_days",
+    key=("user_id", "day"),
+    columns=(
+        Column("user_id", ACCOUNT, public=None),
+        Column("day", DATE),
+        Column("equity", BIGINT, public="equity_cents"),
+        Column("cash", BIGINT, public="cash_cents"),
+        Column("positions_value", BIGINT, public="positions_value_cents"),
+        Column("unrealized_pnl", BIGINT, public="unrealized_pnl_cents"),
+        Column("realized_pnl", BIGINT, public="realized_pnl_cents"),
+        Column("fees_paid", BIGINT, public="fees_paid_cents"),
+        Column("net_deposits", BIGINT, public="net_deposits_cents"),
+        Column("net_transfers", BIGINT, public="net_transfers_cents"),
+    ),
+)
+
 TABLES: Final = {
     table.name: table
     for table in (
         *(ACCOUNTS, MARKETS, AMM_MARKETS, ORDERS, TRADES, POSITIONS, LEDGER_ENTRIES),
-        *(CIRCUIT_BREAKER_EVENTS, CANDLES),
+        *(CIRCUIT_BREAKER_EVENTS, CANDLES, PORTFOLIO_DAYS),
     )
 }
 """All of them: what a rebuild fills anew."""

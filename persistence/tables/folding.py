@@ -109,6 +109,10 @@ class Batch:
     """How every market stands; it outlives the batch."""
     last: int = attrs.field(init=False)
     """The journal id that they reach with this batch."""
+    ended: range = attrs.field(default=range(0), init=False)
+    """The days that were over when its first fact came, counted since 1970."""
+    is_cut: bool = attrs.field(default=False, init=False)
+    """Whether it ends because its day does, or because it is large: the journal goes on behind it."""
     digest: bytes | None = attrs.field(default=None, init=False)
     """The chain's digest at `last`, if a transaction of the journal ends there and not later."""
     new: dict[Table, list[Row]] = attrs.field(factory=lambda: defaultdict(list))

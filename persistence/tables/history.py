@@ -8,7 +8,7 @@ place in an index in the same way. Rows are sorted by time, as the indexes are, 
 # ruff: noqa: S608 - statements are made of our own words; values go as parameters
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from kernel.state import Order
 from persistence.postgres.columns import Row, Table
 from persistence.postgres.database import Database
 from persistence.postgres.storable import EPOCH, storable_time
-from persistence.tables.columns import CANDLES, TABLES, TRADES
+from persistence.tables.columns import CANDLES, PORTFOLIO_DAYS, TABLES, TRADES
 
 NUMBER: Final = "substr(trade_id, 5)::BIGINT"
 """A trade's number, behind its TRD_."""
@@ -116,6 +116,12 @@ BALANCES: Final = """
           AND id > asked.ledger_id AND id <= $4) AS since
     LEFT JOIN accounts ON accounts.user_id = asked.user_id
     ORDER BY asked.place
+"""
+
+
+DAYS_BEFORE: Final = f"""
+    SELECT {PORTFOLIO_DAYS.told} FROM portfolio_days WHERE user_id = $1 AND day < $2
+    ORDER BY day DESC LIMIT $3
 """
 
 
@@ -223,6 +229,10 @@ class History:
         return await self._rows(
             BALANCES, names, since, [storable_time(time) for time in times], ledger_id, storable_time(at)
         )
+
+    async def portfolio_days(self, user_id: str, before: date, limit: int) -> list[Row]:
+        """What somebody had at the end of each day before that one, newest first."""
+        return await self._rows(DAYS_BEFORE, user_id, before, limit)
 
     async def _rows(self, sql: str, *values: Any) -> list[Row]:
         async with self.database.borrowed() as connection:

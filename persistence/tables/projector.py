@@ -29,6 +29,7 @@ from persistence import Backoff, DatabaseUnusableError
 from persistence.journal.wal import READ, fact_of
 from persistence.postgres.database import Connection, ConnectionLostError, Database, NoRoomError, opened
 from persistence.tables.folding import Batch
+from persistence.tables.portfolio_days import DAY, end_days
 from persistence.tables.quotes import HOW_MARKETS_STAND, WHO_RESTS, Quotes
 from persistence.tables.table_writer import write
 
@@ -78,6 +79,8 @@ class Projector:
     _durable: int = attrs.field(default=0, init=False)
     _quotes: Quotes = attrs.field(factory=Quotes, init=False)
     """As of the newest batch that was read."""
+    _day: int | None = attrs.field(default=None, init=False)
+    """Of the newest fact that was read, counted since 1970."""
 
     def wake(self, durable: int) -> None:
         """Look at the journal, which is durable up to `durable`."""
@@ -121,7 +124,7 @@ class Projector:
                     await give_way(connection)
                 async with reading.transaction():
                     await reading.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                    reached, self._quotes = await where_it_is(reading)
+                    reached, self._day, self._quotes = await where_it_is(reading)
                 self._arrive(reached)
                 yield reading, writing
             finally:
@@ -145,7 +148,7 @@ class Projector:
             if batch is not None:
                 await send.send(batch)
                 last = batch.last
-                if batch.last - batch.after == self.batch:
+                if batch.is_cut:
                     continue
             with trio.move_on_after(IDLE):
                 await self._hint.wait()
@@ -153,7 +156,8 @@ class Projector:
     async def _read(self, reading: Connection, last: int) -> Batch | None:
         """The facts that follow `last` without a gap, folded; None if there are none."""
         batch = Batch(last, self._quotes)
-        for row in await reading.fetch(READ_SOME, last, self.batch):
+        is_whole = False
+        for row in await reading.fetch(READ_SOME, last, self.batch + 1):
             if row["id"] != batch.last + 1:
                 # The journal has no gaps, so nothing behind one counts. If a row behind it was acknowledged,
                 # one was lost; as long as we know of none, it is not for us to say.
@@ -162,19 +166,39 @@ class Projector:
                         f"row {batch.last + 1} of the journal is missing: run `verdict replay --verify`"
                     )
                 break
+            day = row["at"] // DAY
+            if self._day is None:
+                self._day = day
+            elif day > self._day:
+                if batch.last > last:  # the tables must tell how a day ended before they tell of the next
+                    batch.is_cut = is_whole = True
+                    break
+                batch.ended, self._day = range(self._day, day), day
+            if batch.last - last == self.batch:
+                batch.is_cut, is_whole = True, row["begins"]
+                break
             batch.add(fact_of(row), begins=row["begins"])
             batch.digest = row["digest"]
-        if batch.digest is not None:
-            batch.candles.settle()  # a transaction of the journal has whole commands
+        if is_whole or batch.digest is not None:
+            batch.candles.settle()  # a day and a transaction of the journal have whole commands
         return batch if batch.last > last else None
 
     async def _write(self, writing: Connection, batch: Batch) -> None:
+        if batch.ended:
+            async with self._turn(writing, batch):
+                await end_days(writing, batch.ended)
+        async with self._turn(writing, batch):
+            await write(writing, batch)
+        self._arrive(batch.last)
+
+    @asynccontextmanager
+    async def _turn(self, writing: Connection, batch: Batch) -> AsyncIterator[None]:
+        """A transaction in which the tables are where the batch goes on, and nobody else's turn comes."""
         async with writing.transaction():
             cursor = await writing.fetch_value("SELECT journal_id FROM projector_cursor FOR UPDATE")
             if cursor != batch.after:
                 raise CursorMovedError
-            await write(writing, batch)
-        self._arrive(batch.last)
+            yield
 
     def _arrive(self, reached: int) -> None:
         if reached != self.reached:
@@ -182,17 +206,20 @@ class Projector:
             self.tell(reached)
 
 
-async def where_it_is(connection: Connection) -> tuple[int, Quotes]:
-    """How far the tables are, and how they tell that each market stands."""
+async def where_it_is(connection: Connection) -> tuple[int, int | None, Quotes]:
+    """How far the tables are, of which day that is, and how they tell that each market stands."""
     cursor = await connection.fetch_row("SELECT journal_id, digest FROM projector_cursor")
     assert cursor is not None
-    unsettled = None
-    if cursor["digest"] is None and cursor["journal_id"] > 0:
+    unsettled = day = None
+    if cursor["journal_id"] > 0:
         row = await connection.fetch_row(f"{READ} LIMIT 1", cursor["journal_id"] - 1)
-        unsettled = fact_of(row)
+        assert row is not None
+        day = row["at"] // DAY
+        if cursor["digest"] is None:
+            unsettled = fact_of(row)
     markets = await connection.fetch(HOW_MARKETS_STAND)
     orders = await connection.fetch(WHO_RESTS)
-    return cursor["journal_id"], Quotes.read(map(dict, markets), map(dict, orders), unsettled)
+    return cursor["journal_id"], day, Quotes.read(map(dict, markets), map(dict, orders), unsettled)
 
 
 async def give_way(connection: Connection) -> None:

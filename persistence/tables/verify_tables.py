@@ -33,6 +33,7 @@ from persistence.postgres.database import Connection
 from persistence.postgres.packing import ID, KEY, SHORT, TITLE
 from persistence.postgres.storable import storable_json, storable_text, storable_time
 from persistence.tables.verify_candles import CandleComparison
+from persistence.tables.verify_days import DayComparison
 
 Row = dict[str, Any]
 
@@ -96,6 +97,7 @@ class TableComparison:
     connection: Connection
     findings: Findings
     candles: CandleComparison = attrs.field(init=False)
+    days: DayComparison = attrs.field(init=False)
     faults: dict[int, Row] = attrs.field(factory=dict)
     """Circuit breakers, as the facts tell them; the state remembers the open ones only."""
     entries: int = 0
@@ -103,6 +105,7 @@ class TableComparison:
 
     def __attrs_post_init__(self) -> None:
         self.candles = CandleComparison(self.connection, self.findings.note)
+        self.days = DayComparison(self.connection, self.findings.note)
 
     async def compare_added(self, facts: Sequence[Fact]) -> None:
         """The rows that these facts added: ledger entries and trades."""
@@ -136,6 +139,7 @@ class TableComparison:
         await self._count(LEDGER_ENTRIES, self.entries)
         await self._count(TRADES, self.trades)
         await self.candles.compare_rest()
+        await self.days.compare_count()
 
     async def _compare_all(
         self, table: KeyedTable, things: Mapping[Any, Any], row_of: Callable[[Any], Row]

@@ -114,6 +114,7 @@ class Verification:
                     fact = fact_in(row, self.exchange.head + 1)
                     if fact.id <= reached and row.command is not None:
                         tables.candles.settle(self.exchange)
+                        await tables.days.compare(self.exchange, until=fact.at)
                     applied(self.exchange, fact)
                     self.history.add(fact)
                     self.counts[event_type(fact.event)] += 1

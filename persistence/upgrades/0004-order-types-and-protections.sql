@@ -194,6 +194,35 @@ COMMENT ON COLUMN candles.ask_close_cents IS 'The best ask then; null: nobody of
 COMMENT ON COLUMN candles.volume IS 'Shares traded; the records of privileged mints and burns are no trades.';
 COMMENT ON COLUMN candles.open_interest IS 'The pairs that existed after the last command of the interval.';
 
+-- What each account had at the end of each day in UTC: as the last event of the day left it, at the prices of that
+-- moment. The rows of a day are written when the first event of a later one is.
+CREATE TABLE portfolio_days (
+    user_id          VARCHAR(64)  NOT NULL,
+    day              DATE         NOT NULL,
+    equity           BIGINT       NOT NULL,
+    cash             BIGINT       NOT NULL,
+    positions_value  BIGINT       NOT NULL,
+    unrealized_pnl   BIGINT       NOT NULL,
+    realized_pnl     BIGINT       NOT NULL,
+    fees_paid        BIGINT       NOT NULL,
+    net_deposits     BIGINT       NOT NULL,
+    net_transfers    BIGINT       NOT NULL,
+    CONSTRAINT portfolio_days_pkey PRIMARY KEY (user_id, day),
+    CONSTRAINT ck_portfolio_days_equity CHECK (equity = cash + positions_value),
+    CONSTRAINT ck_portfolio_days_origin CHECK (
+        equity = net_deposits + net_transfers + realized_pnl + unrealized_pnl - fees_paid)
+);
+COMMENT ON TABLE portfolio_days IS 'What each account had at the end of each day in UTC. Folded from the journal.';
+COMMENT ON COLUMN portfolio_days.day IS 'Its last event left things as the row tells; where it had none, that of an earlier day.';
+COMMENT ON COLUMN portfolio_days.equity IS 'Cents: cash, and what the shares were worth; also all that came in and was gained.';
+COMMENT ON COLUMN portfolio_days.cash IS 'Cents, available and frozen.';
+COMMENT ON COLUMN portfolio_days.positions_value IS 'Cents: the shares at the prices of that moment.';
+COMMENT ON COLUMN portfolio_days.unrealized_pnl IS 'Cents: the value of the shares less their cost.';
+COMMENT ON COLUMN portfolio_days.realized_pnl IS 'Cents, since the account was opened.';
+COMMENT ON COLUMN portfolio_days.fees_paid IS 'Cents, since the account was opened.';
+COMMENT ON COLUMN portfolio_days.net_deposits IS 'Cents, since the account was opened.';
+COMMENT ON COLUMN portfolio_days.net_transfers IS 'Cents, since the account was opened: from other accounts, less what went to them.';
+
 -- What is new in the tables comes from the journal, from its first row on: everything that is folded from it is
 -- folded anew. The first start does so while it serves; the past is complete once it is done.
 TRUNCATE accounts, markets, amm_markets, orders, trades, positions, ledger_entries, circuit_breaker_events;

@@ -1,7 +1,10 @@
 """Cash, positions and trades over HTTP."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from adapters.wire.paging import cursor_at
 from tests.adapters.serving import Venue
 
 
@@ -269,3 +272,29 @@ def test_what_one_has_in_all_and_where_it_came_from(the_venue: Venue) -> None:
     ]
     stranger = the_venue.user().data("/account/portfolio")
     assert (stranger["positions"], stranger["total_equity_cents"]) == ([], 0)
+
+
+def test_the_running_day_is_told_as_of_now(the_venue: Venue) -> None:
+    ann = the_venue.user(1_000)
+    now = ann.data("/account/portfolio")
+    told = ann.data("/account/portfolio/history")
+    (today,) = told["items"]
+    assert today.pop("date") == str(datetime.now(tz=UTC).date())
+    assert today == {
+        "equity_cents": 1_000,
+        "cash_cents": 1_000,
+        "positions_value_cents": 0,
+        "unrealized_pnl_cents": 0,
+        "realized_pnl_cents": 0,
+        "fees_paid_cents": 0,
+        "net_deposits_cents": 1_000,
+        "net_transfers_cents": 0,
+    }
+    assert now["equity_cents"] == 1_000
+    assert the_venue.user().data("/account/portfolio/history")["items"] == []
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "yesterday", "2026-13-01", ""])
+def test_a_day_that_no_page_showed_is_no_cursor(the_venue: Venue, day: str) -> None:
+    answer = the_venue.user(1_000).get("/account/portfolio/history", cursor=cursor_at(day))
+    assert answer.verdict == (400, 9004)

@@ -136,6 +136,9 @@ LEGAL: Final[dict[str, list[Ask]]] = {
         fine("GET /account/ledger", "/account/ledger?limit=100", who=who) for who in (USER, MAKERS)
     ],
     "GET /account/portfolio": [fine("GET /account/portfolio", who=who) for who in (USER, MAKERS)],
+    "GET /account/portfolio/history": [
+        fine("GET /account/portfolio/history", who=who) for who in (USER, MAKERS)
+    ],
     "GET /positions": [
         fine("GET /positions", path, who=who)
         for path in ("/positions", "/positions?has_volume=false", f"/positions?market_id={BIG}")

@@ -36,6 +36,7 @@ PROJECTIONS = {
     "ledger_entries": "id",
     "circuit_breaker_events": "id",
     "candles": "market_id, interval, start",
+    "portfolio_days": "user_id, day",
 }
 SURROGATES = {"accounts", "positions"}
 """Whose own id is drawn at random, and shown nowhere."""
@@ -60,6 +61,7 @@ async def differences(connection: Connection, exchange: Exchange, facts: list[Fa
         for row in batch:
             if row.command is not None:
                 tables.candles.settle(replayed)
+                await tables.days.compare(replayed, until=row.fact().at)
             replayed.apply(row.fact())
             tables.candles.hear(row.fact())
     tables.candles.settle(replayed)
