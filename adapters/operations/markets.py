@@ -94,6 +94,20 @@ async def get_market_trades(
     return Reply(data, journal_id=call.durable)
 
 
+async def get_activity(
+    server: Server, call: Call[EmptyBody, PageQuery]
+) -> Reply[Page[responses.ActivityShape]]:
+    """Changes of a market's status and trading mode, newest first."""
+    market, query = find_market(server, call), call.query
+    history = await server.history_as_of(call.durable)
+    before = read_number(query.cursor)
+    rows = await history.market_activity(market.id, before=before, last=call.durable, limit=query.limit + 1)
+    if rows is None:
+        raise bad_cursor()
+    data = page(rows, query.limit, render_rows.activity_row, lambda row: cursor_at(str(row["journal_id"])))
+    return Reply(data, journal_id=call.durable)
+
+
 async def get_ticker(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.TickerShape]:
     """How a market stands, and what was traded in its last 24 hours."""
     market = find_market(server, call)

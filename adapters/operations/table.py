@@ -340,6 +340,16 @@ OPERATIONS: Final[list[AnyOperation]] = [
         scope=ANY_KEY,
     ),
     get(
+        "/markets/{market_id}/activity",
+        markets.get_activity,
+        READER,
+        QUERY,
+        Page[responses.ActivityShape],
+        PageQuery,
+        NO_MARKET,
+        scope=ANY_KEY,
+    ),
+    get(
         "/markets/{market_id}/ticker",
         markets.get_ticker,
         READER,

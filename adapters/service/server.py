@@ -102,6 +102,11 @@ class History(Protocol):
 
     async def market_trades(self, market_id: str, *, before: int | None, limit: int) -> list[Row] | None: ...
 
+    async def market_activity(
+        self, market_id: str, *, before: int | None, last: int, limit: int
+    ) -> list[Row] | None:
+        """Changes of its status and mode up to journal id `last`."""
+
     async def candles(self, market_id: str, interval: str, start: int, end: int) -> list[Row]:
         """Those that begin in [start, end), and the newest of those before; oldest first."""
 

@@ -368,6 +368,18 @@ class TickersShape(Shape, frozen=True):
     items: list[TickerShape]
 
 
+class ActivityShape(Shape, frozen=True):
+    """A change of a market's status, or of its trading mode."""
+
+    journal_id: int
+    at: Time
+    kind: Literal["STATUS", "MODE"]
+    previous: str
+    new: str
+    reason: str | None
+    until: Time | None
+
+
 class CandleShape(Shape, frozen=True):
     """An interval of a market: prices of YES, null where nothing was traded."""
 

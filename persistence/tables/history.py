@@ -97,6 +97,18 @@ CANDLES_BETWEEN: Final = f"""
     ORDER BY start
 """
 
+ACTIVITY: Final = "event_type IN ('MARKET_STATUS_CHANGED', 'MARKET_SETTLED', 'MARKET_MODE_CHANGED')"
+MARKET_ACTIVITY: Final = f"""
+    SELECT id AS journal_id, created_at AS at, event_type,
+           COALESCE(payload->>'previous_status', payload->>'previous_mode') AS previous,
+           COALESCE(payload->>'new_status', payload->>'new_mode') AS new,
+           payload->>'reason' AS reason, (payload->>'until')::bigint AS until
+    FROM wal_events
+    WHERE market_id = $1 AND {ACTIVITY} AND id < $2
+    ORDER BY id DESC LIMIT $3
+"""
+IS_ACTIVITY: Final = f"SELECT created_at FROM wal_events WHERE id = $1 AND market_id = $2 AND {ACTIVITY}"
+
 BALANCES: Final = """
     SELECT asked.user_id, COALESCE(last.balance_after, 0) AS last_balance,
            since.entries, since.amount, since.frozen,
@@ -199,6 +211,15 @@ class History:
             if edge is None:
                 return None
         return await self._rows(MARKET_TRADES, market_id, edge, before, limit)
+
+    async def market_activity(
+        self, market_id: str, *, before: int | None, last: int, limit: int
+    ) -> list[Row] | None:
+        """Changes of a market's status and mode up to journal id `last`, out of the journal itself."""
+        if before is not None and await self._place(IS_ACTIVITY, before, market_id) is None:
+            return None
+        behind = last + 1 if before is None else min(before, last + 1)
+        return await self._rows(MARKET_ACTIVITY, market_id, behind, limit)
 
     async def candles(self, market_id: str, interval: str, start: int, end: int) -> list[Row]:
         """Those that begin in [start, end), and the newest of those before; oldest first."""

@@ -157,6 +157,10 @@ ALTER TABLE positions
 COMMENT ON COLUMN positions.realized_pnl IS 'Cents that trades, nettings, burns and the settlement brought in beyond the cost of the shares they took.';
 COMMENT ON COLUMN positions.fees_paid IS 'Cents.';
 
+-- What a market's activity is read by. Few rows are in it: to the others it costs a comparison.
+CREATE INDEX idx_wal_activity ON wal_events (market_id, id)
+    WHERE event_type IN ('MARKET_STATUS_CHANGED', 'MARKET_SETTLED', 'MARKET_MODE_CHANGED');
+
 -- What was traded in an interval, and how the market stood at its end. A row exists where something was traded,
 -- where a close changed, or where the market was first activated; what lies between is as the row before it ended.
 CREATE TABLE candles (

@@ -227,6 +227,7 @@ def test_market_data_is_read_without_a_token() -> None:
         "/markets/{market_id}/trades",
         "/markets/{market_id}/candles",
         "/markets/{market_id}/ticker",
+        "/markets/{market_id}/activity",
         "/tickers",
     }
     assert {route.method for route in ROUTES if route.caller is Caller.READER} == {"GET"}

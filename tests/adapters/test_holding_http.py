@@ -159,6 +159,9 @@ LEGAL: Final[dict[str, list[Ask]]] = {
     "GET /markets/{market_id}/trades": [
         fine("GET /markets/{market_id}/trades", "/markets/M-0/trades?limit=100")
     ],
+    "GET /markets/{market_id}/activity": [
+        fine("GET /markets/{market_id}/activity", "/markets/M-0/activity?limit=100")
+    ],
     "GET /markets/{market_id}/ticker": [fine("GET /markets/{market_id}/ticker", "/markets/M-0/ticker")],
     "GET /tickers": [fine("GET /tickers")],
     "GET /markets/{market_id}/candles": [

@@ -59,6 +59,30 @@ def test_market_data_needs_no_token(the_venue: Venue) -> None:
     assert the_venue.nobody.data("/markets", status="DRAFT")["items"] == []
 
 
+def test_what_became_of_a_market(the_venue: Venue) -> None:
+    market, path = the_venue.market(), "/admin/markets/"
+    the_venue.admin.post(
+        f"{path}{market}/mode", mode="POST_ONLY", until="2999-01-01T00:00:00Z", reason="news"
+    )
+    the_venue.admin.post(f"{path}{market}/suspend", reason="a look")
+    assert the_venue.admin.post(f"{path}{market}/resolve", resolution_result="YES").code == 0
+    shown = the_venue.nobody.data(f"/markets/{market}/activity")["items"]
+    assert [(one["kind"], one["previous"], one["new"]) for one in shown] == [
+        ("STATUS", "RESOLVED", "SETTLED"),
+        ("STATUS", "SUSPENDED", "RESOLVED"),
+        ("STATUS", "ACTIVE", "SUSPENDED"),
+        ("MODE", "NORMAL", "POST_ONLY"),
+        ("STATUS", "DRAFT", "ACTIVE"),
+    ]
+    assert [one["until"] for one in shown] == [None, None, None, "2999-01-01T00:00:00.000000Z", None]
+    assert shown[2]["reason"] == "ADMIN: a look"
+    first = the_venue.nobody.data(f"/markets/{market}/activity", limit=3)
+    rest = the_venue.nobody.data(f"/markets/{market}/activity", cursor=first["next_cursor"])
+    assert first["items"] + rest["items"] == shown
+    elsewhere = the_venue.nobody.get("/markets/MKT-BTC-100K-2026/activity", cursor=first["next_cursor"])
+    assert elsewhere.verdict == (400, 9004)
+
+
 def test_markets_are_listed_by_status_and_category(the_venue: Venue) -> None:
     user, category = the_venue.user(), "sorting"
     opened = the_venue.market(category=category)
