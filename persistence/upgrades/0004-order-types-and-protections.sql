@@ -192,10 +192,13 @@ COMMENT ON TABLE candles IS 'What was traded in each interval of a market, and h
 COMMENT ON COLUMN candles.interval IS '1m, 5m, 1h or 1d.';
 COMMENT ON COLUMN candles.start IS 'When it began: a multiple of its length since 1970.';
 COMMENT ON COLUMN candles.open_cents IS 'The price of the first trade; null: there was none.';
+COMMENT ON COLUMN candles.high_cents IS 'The highest price of a trade.';
+COMMENT ON COLUMN candles.low_cents IS 'The lowest price of a trade.';
 COMMENT ON COLUMN candles.close_cents IS 'The price of the last trade.';
 COMMENT ON COLUMN candles.bid_close_cents IS 'The best bid after the last command of the interval; null: nobody bid.';
 COMMENT ON COLUMN candles.ask_close_cents IS 'The best ask then; null: nobody offered.';
 COMMENT ON COLUMN candles.volume IS 'Shares traded; the records of privileged mints and burns are no trades.';
+COMMENT ON COLUMN candles.trades IS 'How many there were.';
 COMMENT ON COLUMN candles.open_interest IS 'The pairs that existed after the last command of the interval.';
 
 -- What each account had at the end of each day in UTC: as the last event of the day left it, at the prices of that
