@@ -31,6 +31,7 @@ from kernel.codes import (
     SelfTradeMode,
     Side,
     TimeInForce,
+    TradingMode,
 )
 from kernel.commands import (
     CancelByClientId,
@@ -59,6 +60,7 @@ CANCEL_TAKER = SelfTradeMode.CANCEL_TAKER
 CANCELLED = OrderStatus.CANCELLED
 MARKET_RESOLVED, USER_CANCELLED = CancelReason.MARKET_RESOLVED, CancelReason.USER_CANCELLED
 DRAFT, HALTED = MarketStatus.DRAFT, MarketStatus.HALTED
+NORMAL = TradingMode.NORMAL
 FREEZE, UNFREEZE = LedgerEntryType.ORDER_FREEZE, LedgerEntryType.ORDER_UNFREEZE
 FUNDS, YES_SHARES, NO_SHARES = FrozenAssetType.FUNDS, FrozenAssetType.YES_SHARES, FrozenAssetType.NO_SHARES
 
@@ -81,7 +83,7 @@ def place_order(draft: Draft, command: PlaceOrder) -> Answer | Refusal:
         earlier = account.orders.get(command.client_order_id)
         if earlier is not None:
             return repeat_placement(earlier, command)
-    if (refusal := check_deadline(command, draft.at)) is not None:
+    if command.valid_until is not None and (refusal := check_deadline(command, draft.at)) is not None:
         return refusal
     market = state.markets.get(command.market_id)
     if market is None or market.status is DRAFT:
@@ -90,8 +92,10 @@ def place_order(draft: Draft, command: PlaceOrder) -> Answer | Refusal:
         return market_not_open(market)
     if not market.is_sound:
         return trip_unsound(draft, market)
-    refusal = check_mode(market, command.terms) or check_expiry(command.terms, draft.at)
-    if refusal is not None:
+    terms = command.terms
+    if market.trading_mode is not NORMAL and (refusal := check_mode(market, terms)) is not None:
+        return refusal
+    if terms.expires_at is not None and (refusal := check_expiry(terms, draft.at)) is not None:
         return refusal
     backing = check_wish(market, account, command)
     if isinstance(backing, Refusal):
