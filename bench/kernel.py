@@ -14,7 +14,7 @@ from typing import Final
 
 import trio
 
-from bench import books
+from bench import books, features
 from bench.measure import RUNS, heading, line, parts, rate, resident, seconds, section, settle
 from bench.workload import LOT, START_US, TAKERS, Flow, market, opened, opening, order, resting, user
 from kernel.actors import Actors
@@ -37,7 +37,7 @@ MANY: Final = 1_000_000
 
 def main() -> None:
     heading("kernel")
-    for part in (decide, replay, act, hold, books.compare):
+    for part in (decide, features.compare, replay, act, hold, books.compare):
         process = multiprocessing.get_context("spawn").Process(target=part)
         process.start()
         process.join()
