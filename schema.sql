@@ -292,6 +292,7 @@ CREATE TABLE markets (
     max_open_orders         INT           NOT NULL DEFAULT 200,
     max_open_orders_total   INT           NOT NULL DEFAULT 2000,
     max_open_orders_amm     INT           NOT NULL DEFAULT 2000,
+    void_price_cents        SMALLINT      NULL,
     CONSTRAINT markets_pkey PRIMARY KEY (id),
     CONSTRAINT ck_markets_reserve_gte_0 CHECK (reserve_balance >= 0),
     CONSTRAINT ck_markets_yes_shares_gte_0 CHECK (total_yes_shares >= 0),
@@ -304,6 +305,7 @@ CREATE TABLE markets (
         min_price_cents >= 1 AND max_price_cents <= 99 AND min_price_cents < max_price_cents),
     CONSTRAINT ck_markets_fee CHECK (maker_fee_bps BETWEEN 0 AND 1000 AND taker_fee_bps BETWEEN 0 AND 1000),
     CONSTRAINT ck_markets_resolution CHECK (resolution_result IN ('YES', 'NO', 'VOID')),
+    CONSTRAINT ck_markets_void_price CHECK (void_price_cents BETWEEN 1 AND 99),
     CONSTRAINT ck_markets_trading_mode CHECK (trading_mode IN ('NORMAL', 'POST_ONLY', 'CANCEL_ONLY'))
 );
 CREATE INDEX idx_markets_status ON markets (status);
@@ -837,6 +839,7 @@ COMMENT ON COLUMN markets.void_window_ms IS 'Over how much of its trading time t
 COMMENT ON COLUMN markets.max_open_orders IS 'Live orders that one owner may have here, over all its accounts.';
 COMMENT ON COLUMN markets.max_open_orders_total IS 'Live orders, in all markets, of an owner who places one here.';
 COMMENT ON COLUMN markets.max_open_orders_amm IS 'Live orders that the market maker may have here.';
+COMMENT ON COLUMN markets.void_price_cents IS 'What a YES share of a void market is paid; a NO share is paid the rest of 100. Null where an older version shared the reserve out.';
 
 COMMENT ON TABLE amm_markets IS 'Where the market maker runs, or ran. Folded from the journal.';
 COMMENT ON COLUMN amm_markets.status IS 'RUNNING or STOPPED.';

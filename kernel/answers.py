@@ -13,7 +13,7 @@ from kernel.codes import (
     ResolutionResult,
     StopMode,
 )
-from kernel.commands import AnyCommand, OrderTerms
+from kernel.commands import AnyCommand, OrderTerms, VoidBasis
 from kernel.events import Fact
 from kernel.state import Order
 
@@ -205,6 +205,9 @@ class Resolved(msgspec.Struct, frozen=True):
     result: ResolutionResult
     resolved_at: int
     settlement: Settlement | None
+    void_price_cents: int | None = None
+    void_basis: VoidBasis | None = None
+    """None where nobody chose a price now: a result, or a settlement."""
 
 
 class Unfinished(msgspec.Struct, frozen=True):

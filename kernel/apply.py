@@ -100,7 +100,7 @@ def apply(state: State, fact: Fact) -> None:
             position.realized_pnl += payout - yes_cost - no_cost
             closing = position.market.closing
             if closing is not None:  # else one step settles all, and nobody asks how far it has come
-                closing.count(payout, yes_cost + no_cost)
+                closing.count(payout, yes_cost + no_cost, event.void_price_cents)
         case NettingExecuted(released_cents=cents, yes_cost_released=yes_cost, no_cost_released=no_cost):
             position_of(state, fact, event.user_id).realized_pnl += cents - yes_cost - no_cost
         case JournalOpened() | JournalAccepted():
@@ -226,6 +226,7 @@ def change_market(
             market.become(event.new_status, fact.at)
             market.resolution_result = event.resolution_result
             market.resolved_at = event.resolved_at
+            market.void_price_cents = event.void_price_cents
         case MarketModeChanged():
             market.trading_mode = event.new_mode
             market.mode_until = event.until
@@ -239,6 +240,7 @@ def change_market(
             market.status = event.new_status
             market.closing = None
             market.settled_at = event.settled_at
+            market.void_price_cents = event.void_price_cents
         case AmmStarted():
             market.amm = AmmRun(
                 AmmStatus.RUNNING,

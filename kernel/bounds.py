@@ -34,6 +34,7 @@ from kernel.commands import (
     OrderWish,
     PlaceOrder,
     ReplaceOrder,
+    VoidBasis,
 )
 from kernel.ids import NONCE_BITS
 from kernel.limits import (
@@ -261,6 +262,10 @@ def sums(value: CancelledSoFar) -> Problem:
     return next((problem for member in astuple(value) if (problem := integer(member)) is not None), None)
 
 
+def basis(value: VoidBasis) -> Problem:
+    return next(filter(None, map(integer, astuple(value.reference))), None)
+
+
 def anything(value: Any) -> Problem:
     """Whatever it is, there is a refusal for it."""
     return None
@@ -302,8 +307,9 @@ MEMBERS: Final[dict[str, Check]] = {
     **dict.fromkeys(("min_price_cents", "max_price_cents", "maker_fee_bps", "taker_fee_bps"), integer),
     **dict.fromkeys(("max_order_quantity", "max_position_per_user", "max_order_amount_cents"), integer),
     "until": time,
-    "void_window_ms": integer,
     **dict.fromkeys(("max_open_orders", "max_open_orders_total", "max_open_orders_amm"), integer),
+    **dict.fromkeys(("void_window_ms", "void_price_cents"), integer),
+    "void_basis": basis,
     **dict.fromkeys(("trading_start_at", "trading_end_at", "resolution_date"), time),
 }
 """By its name, what a member of a command may hold. One that is not here cannot be added to a command, unless

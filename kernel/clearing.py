@@ -227,9 +227,9 @@ def record_fill(draft: Draft, maker: Order, taker: Order, quantity: int, trade: 
     )
 
 
-def net(draft: Draft, position: Position, *, even_if_off: bool = False) -> None:
+def net(draft: Draft, position: Position) -> None:
     """Turn the free pairs of one holder back into cash, unless it keeps them on purpose."""
-    if not (position.account.auto_netting or even_if_off):
+    if not position.account.auto_netting:
         return
     pairs = min(position.yes.free, position.no.free)
     if pairs == 0:

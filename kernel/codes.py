@@ -35,6 +35,7 @@ class ClosingStage(enum.StrEnum):
     CANCEL = "CANCEL"
     CHECK = "CHECK"
     NET = "NET"
+    """Only in journals of older versions: they turned pairs into cash before a void market was paid."""
     PAY = "PAY"
 
 
@@ -151,6 +152,13 @@ class ResolutionResult(enum.StrEnum):
     VOID = "VOID"
 
 
+class VoidSource(enum.StrEnum):
+    """Who said what a void market pays."""
+
+    ADMIN = "ADMIN"
+    REFERENCE = "REFERENCE"
+
+
 class CancelScope(enum.StrEnum):
     ALL = "ALL"
     BUY_ONLY = "BUY_ONLY"
@@ -251,6 +259,7 @@ class Code(enum.IntEnum):
     MARKET_EXISTS = 3006
     INVARIANTS_BROKEN = 3007
     NOT_IN_THIS_MODE = 3008
+    NO_VOID_PRICE = 3009
     PRICE_OUT_OF_RANGE = 4001
     LIMIT_EXCEEDED = 4002
     SELF_TRADE = 4003

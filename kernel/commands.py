@@ -20,7 +20,9 @@ from kernel.codes import (
     StopMode,
     TimeInForce,
     TradingMode,
+    VoidSource,
 )
+from kernel.windows import Reference
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", omit_defaults=True):
@@ -443,14 +445,24 @@ class ResolveMarket(GraveCommand, frozen=True, kw_only=True, tag="RESOLVE_MARKET
     result: str
     """YES, NO or VOID; anything else has a refusal of its own."""
     settle: bool = True
+    void_price_cents: int | None = None
+    """What a void market pays for a YES share; its reference price, if this does not say."""
 
 
 class VoidMarket(GraveCommand, frozen=True, kw_only=True, tag="VOID_MARKET"):
     reason: str | None = None
+    void_price_cents: int | None = None
 
 
 class SettleMarket(GraveCommand, frozen=True, kw_only=True, tag="SETTLE_MARKET"):
     """Pay out what was resolved without it."""
+
+
+class VoidBasis(msgspec.Struct, frozen=True):
+    """Where the price of a void market comes from, and what its reference price rests on."""
+
+    source: VoidSource
+    reference: Reference
 
 
 class CloseMarket(Command, frozen=True, kw_only=True, tag="CLOSE_MARKET"):
@@ -467,6 +479,8 @@ class CloseMarket(Command, frozen=True, kw_only=True, tag="CLOSE_MARKET"):
     """What the check has counted so far: shares of either side, and what was paid for them."""
     no: int = 0
     costs: int = 0
+    void_basis: VoidBasis | None = None
+    """For the answer to whoever resolved it."""
 
     @property
     def lets_others_in(self) -> bool:

@@ -187,6 +187,7 @@ class MarketStatusChanged(Event, frozen=True, tag="MARKET_STATUS_CHANGED"):
     resolution_result: ResolutionResult | None = None
     resolved_at: int | None = None
     by: str | None = None
+    void_price_cents: int | None = None
 
 
 class MarketModeChanged(Event, frozen=True, tag="MARKET_MODE_CHANGED"):
@@ -346,6 +347,7 @@ class PositionSettled(Event, frozen=True, tag="POSITION_SETTLED"):
     yes_cost_sum: int
     no_cost_sum: int
     payout_cents: int
+    void_price_cents: int | None = None
 
 
 class MarketSettled(Event, frozen=True, tag="MARKET_SETTLED"):
@@ -355,6 +357,7 @@ class MarketSettled(Event, frozen=True, tag="MARKET_SETTLED"):
     settled_at: int
     total_payout_cents: int
     winners_count: int
+    void_price_cents: int | None = None
 
 
 class AmmStarted(Event, frozen=True, tag="AMM_STARTED"):

@@ -129,6 +129,7 @@ def change_status(draft: Draft, market: Market, status: MarketStatus, reason: st
             resolution_result=market.resolution_result,
             resolved_at=market.resolved_at,
             by=by,
+            void_price_cents=market.void_price_cents,
         ),
     )
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final
 
+from msgspec.structs import asdict, replace
+
 from kernel.answers import Answer, Refusal, Resolved, Settlement, Unfinished
 from kernel.audit import TOLD, Violation, audit_shares, audit_sums, audit_totals
 from kernel.breaker import trip
-from kernel.clearing import net
 from kernel.codes import (
     PAIR_CENTS,
     AdminAction,
@@ -21,8 +22,9 @@ from kernel.codes import (
     MarketStatus,
     ResolutionResult,
     StatusReason,
+    VoidSource,
 )
-from kernel.commands import CloseMarket, GraveCommand, ResolveMarket, SettleMarket, VoidMarket
+from kernel.commands import CloseMarket, ResolveMarket, SettleMarket, VoidBasis, VoidMarket
 from kernel.draft import Draft
 from kernel.events import MarketClosing, MarketSettled, PositionSettled
 from kernel.life import because, change_status, may, refuse
@@ -31,8 +33,9 @@ from kernel.money import post
 from kernel.orders import cancel
 from kernel.privileged import record_stop
 from kernel.proposals import check_interest, confirm, wait_for_second
-from kernel.refusals import market_not_found
+from kernel.refusals import malformed, market_not_found
 from kernel.state import Closing, Market, Position
+from kernel.windows import Reference
 
 YES, NO, VOID = ResolutionResult.YES, ResolutionResult.NO, ResolutionResult.VOID
 PAYOUT_ENTRY: Final = {
@@ -49,6 +52,8 @@ def resolve_market(draft: Draft, command: ResolveMarket) -> Answer | Refusal:
         return Refusal(
             Code.INVALID_RESULT, f"Resolution result must be YES, NO or VOID, not {command.result[:20]}"
         )
+    if command.result != VOID and command.void_price_cents is not None:
+        return malformed("void_price_cents", "is for VOID only")
     return resolve(
         draft,
         command,
@@ -68,7 +73,7 @@ def void_market(draft: Draft, command: VoidMarket) -> Answer | Refusal:
 
 def resolve(
     draft: Draft,
-    command: GraveCommand,
+    command: ResolveMarket | VoidMarket,
     result: ResolutionResult,
     reason: str,
     action: AdminAction,
@@ -77,7 +82,9 @@ def resolve(
     settles: bool,
 ) -> Answer | Refusal:
     """Status, then every live order cancelled in acceptance order, then the payout if asked for now."""
-    market_id, by = command.market_id, command.by
+    market_id, by, wished = command.market_id, command.by, command.void_price_cents
+    if wished is not None and not 1 <= wished <= 99:
+        return malformed("void_price_cents", "must be 1 to 99")
     market = draft.state.markets.get(market_id)
     if market is None:
         return market_not_found(market_id)
@@ -85,9 +92,14 @@ def resolve(
         return refusal
     if (refusal := refuse(market, type(command), MarketStatus.RESOLVED, draft.at)) is not None:
         return refusal
+    basis = basis_of(market, wished, draft.at) if result is VOID else None
+    if basis is not None and basis.source is VoidSource.REFERENCE and basis.reference.is_thin:
+        return no_void_price(market, basis.reference)
     in_portions = market.has_more_than(draft.state.portion, holders=settles)
     if settles and (refusal := check_payable(draft, market, totals_only=in_portions)) is not None:
         return refusal
+    if wished is not None:
+        request = request | {"void_price_cents": wished}
     if (waits := wait_for_second(draft, market, command, action, request)) is not None:
         return waits
     # Nothing above has changed anything. Nothing below can refuse.
@@ -96,12 +108,27 @@ def resolve(
         resolve_breakers(draft, market, by, "market resolved", MarketStatus.RESOLVED)
     market.resolution_result = result
     market.resolved_at = draft.at
+    if basis is not None:
+        market.void_price_cents = basis.reference.reference_price_cents if wished is None else wished
     change_status(draft, market, MarketStatus.RESOLVED, reason, by)
     if in_portions:
-        return begin_closing(draft, market, settles=settles)
+        return begin_closing(draft, market, basis, settles=settles)
     for order in market.book.oldest(draft.state.portion):
         cancel(draft, order, CancelReason.MARKET_RESOLVED)
-    return settle(draft, market) if settles else resolved(market, None)
+    return settle(draft, market, basis) if settles else resolved(market, None, basis)
+
+
+def basis_of(market: Market, wished: int | None, at: int) -> VoidBasis:
+    source = VoidSource.REFERENCE if wished is None else VoidSource.ADMIN
+    return VoidBasis(source, market.prices.reference(at))
+
+
+def no_void_price(market: Market, reference: Reference) -> Refusal:
+    return Refusal(
+        Code.NO_VOID_PRICE,
+        f"Both sides of {market.id} hardly ever stood: say with void_price_cents what a YES share is paid",
+        asdict(reference),
+    )
 
 
 def settle_market(draft: Draft, command: SettleMarket) -> Answer | Refusal:
@@ -119,7 +146,7 @@ def settle_market(draft: Draft, command: SettleMarket) -> Answer | Refusal:
         return waits
     # Nothing above has changed anything. Nothing below can refuse.
     confirm(draft, market, command, AdminAction.SETTLE)
-    return begin_closing(draft, market, settles=True) if in_portions else settle(draft, market)
+    return begin_closing(draft, market, None, settles=True) if in_portions else settle(draft, market, None)
 
 
 def end_of(market: Market) -> MarketStatus:
@@ -147,26 +174,24 @@ def refuse_to_pay(draft: Draft, market: Market, violations: list[Violation]) -> 
     return Refusal(Code.INTERNAL, f"Market {market.id} cannot be paid out: {violations[0].invariant}")
 
 
-def settle(draft: Draft, market: Market) -> Resolved:
+def settle(draft: Draft, market: Market, basis: VoidBasis | None) -> Resolved:
     """Pay every holder, in ascending order of user ids, and close the market for good."""
     closing = market.closing = Closing(settles=True)
-    positions = [market.positions[user_id] for user_id in market.holders.after("")]
-    if market.resolution_result is VOID:
-        for position in positions:
-            net(draft, position, even_if_off=True)
-    for position in positions:
-        pay_out(draft, closing, position)
-    return finish(draft, market, closing)
+    for user_id in market.holders.after(""):
+        pay_out(draft, closing, market.positions[user_id])
+    return finish(draft, market, closing, basis)
 
 
 # The same in portions, for what would take too long in one step
 
 
-def begin_closing(draft: Draft, market: Market, *, settles: bool) -> Answer | Refusal:
+def begin_closing(
+    draft: Draft, market: Market, basis: VoidBasis | None, *, settles: bool
+) -> Answer | Refusal:
     """From now on the market is being closed, and whoever finds it so, be it after a crash, goes on."""
     market.closing = Closing(settles)
     draft.record(market.id, MarketClosing(settles=settles))
-    return close_market(draft, CloseMarket(at=draft.at, market_id=market.id))
+    return close_market(draft, CloseMarket(at=draft.at, market_id=market.id, void_basis=basis))
 
 
 def close_market(draft: Draft, command: CloseMarket) -> Answer | Refusal:
@@ -184,12 +209,12 @@ def cancel_portion(draft: Draft, market: Market, closing: Closing, command: Clos
     for order in market.book.oldest(draft.state.portion):
         cancel(draft, order, CancelReason.MARKET_RESOLVED)
     if market.closing is None:
-        return resolved(market, None)
+        return resolved(market, None, command.void_basis)
     return begin_stage(command, ClosingStage.CHECK if market.book.is_empty else ClosingStage.CANCEL)
 
 
 def check_portion(draft: Draft, market: Market, closing: Closing, command: CloseMarket) -> Answer | Refusal:
-    """Add up what the holders have. Nothing moves it any more: only nettings, and they keep the sums.
+    """Add up what the holders have. Nothing moves it any more.
 
     Once somebody is paid this has been done, and what is left adds up to less.
     """
@@ -203,31 +228,10 @@ def check_portion(draft: Draft, market: Market, closing: Closing, command: Close
         costs += position.yes.cost_sum + position.no.cost_sum
         last = position.account.id
     if last:
-        return Unfinished(
-            CloseMarket(
-                at=command.at,
-                market_id=market.id,
-                stage=ClosingStage.CHECK,
-                after=last,
-                yes=yes,
-                no=no,
-                costs=costs,
-            )
-        )
+        return Unfinished(replace(command, after=last, yes=yes, no=no, costs=costs))
     if (refusal := refuse_to_pay(draft, market, audit_sums(market, yes, no, costs))) is not None:
         return refusal
-    is_void = market.resolution_result is VOID
-    return begin_stage(command, ClosingStage.NET if is_void else ClosingStage.PAY)
-
-
-def net_portion(draft: Draft, market: Market, closing: Closing, command: CloseMarket) -> Answer | Refusal:
-    last = ""
-    for position in holders_after(market, command.after, LOOKS * draft.state.portion):
-        net(draft, position, even_if_off=True)
-        last = position.account.id
-        if len(draft.facts) >= draft.state.portion:
-            break
-    return begin_stage(command, ClosingStage.NET, last) if last else begin_stage(command, ClosingStage.PAY)
+    return begin_stage(command, ClosingStage.PAY)
 
 
 def pay_portion(draft: Draft, market: Market, closing: Closing, command: CloseMarket) -> Answer | Refusal:
@@ -237,19 +241,20 @@ def pay_portion(draft: Draft, market: Market, closing: Closing, command: CloseMa
         last = position.account.id
         if len(draft.facts) >= draft.state.portion:
             break
-    return begin_stage(command, ClosingStage.PAY, last) if last else finish(draft, market, closing)
+    if last:
+        return begin_stage(command, ClosingStage.PAY, last)
+    return finish(draft, market, closing, command.void_basis)
 
 
 STAGES: Final = {
     ClosingStage.CANCEL: cancel_portion,
     ClosingStage.CHECK: check_portion,
-    ClosingStage.NET: net_portion,
     ClosingStage.PAY: pay_portion,
 }
 
 
 def begin_stage(command: CloseMarket, stage: ClosingStage, after: str = "") -> Unfinished:
-    return Unfinished(CloseMarket(at=command.at, market_id=command.market_id, stage=stage, after=after))
+    return Unfinished(replace(command, stage=stage, after=after, yes=0, no=0, costs=0))
 
 
 def holders_after(market: Market, user_id: str, count: int) -> Iterator[Position]:
@@ -261,12 +266,13 @@ def holders_after(market: Market, user_id: str, count: int) -> Iterator[Position
 # What is paid, and the end
 
 
-def finish(draft: Draft, market: Market, closing: Closing) -> Resolved:
+def finish(draft: Draft, market: Market, closing: Closing, basis: VoidBasis | None) -> Resolved:
     """Nothing is held or owed any more, and the market maker has nothing left to do here."""
     assert closing.paid == market.reserve, f"{market.id}: {closing.paid} paid out of {market.reserve}"
     result = market.resolution_result
     assert result is not None
     assert may(market, CloseMarket, end_of(market), draft.at)
+    market.void_price_cents = void_price_of(market, closing, draft.at)
     previous = market.status
     market.status = end_of(market)
     market.reserve = market.pnl_pool = market.yes_shares = market.no_shares = 0
@@ -281,6 +287,7 @@ def finish(draft: Draft, market: Market, closing: Closing) -> Resolved:
             settled_at=draft.at,
             total_payout_cents=closing.paid,
             winners_count=closing.winners,
+            void_price_cents=market.void_price_cents,
             market=market.after(),
         ),
     )
@@ -295,26 +302,40 @@ def finish(draft: Draft, market: Market, closing: Closing) -> Resolved:
             market.cancelled_at_resolution,
             market.unfrozen_at_resolution,
         ),
+        basis,
     )
 
 
-def resolved(market: Market, settlement: Settlement | None) -> Resolved:
+def resolved(market: Market, settlement: Settlement | None, basis: VoidBasis | None) -> Resolved:
     assert market.resolution_result is not None
     assert market.resolved_at is not None
-    return Resolved(market.id, market.resolution_result, market.resolved_at, settlement)
+    return Resolved(
+        market.id, market.resolution_result, market.resolved_at, settlement, market.void_price_cents, basis
+    )
 
 
-def payout_of(position: Position, closing: Closing, result: ResolutionResult) -> int:
-    """100 cents for each share that won; of a void market the reserve, in proportion to what was paid.
+def void_price_of(market: Market, closing: Closing, at: int) -> int | None:
+    """What a void market pays for a YES share.
 
-    All costs together are reserve and pool. What the floors leave over goes to the last.
+    Older versions resolved without a price: then it is the reference price. Where one of them has paid the
+    first already, in proportion to what was paid, there is none, and all are paid so.
     """
+    if market.resolution_result is not VOID or market.void_price_cents is not None:
+        return market.void_price_cents
+    return closing.void_price if closing.costs else market.prices.reference(at).reference_price_cents
+
+
+def payout_of(position: Position, closing: Closing, result: ResolutionResult, void_price: int | None) -> int:
+    """100 cents for each share that won; of a void market, for each its price."""
+    yes, no, market = position.yes, position.no, position.market
     if result is YES:
-        return PAIR_CENTS * position.yes.volume
+        return PAIR_CENTS * yes.volume
     if result is NO:
-        return PAIR_CENTS * position.no.volume
-    market = position.market
-    cost, costs = position.yes.cost_sum + position.no.cost_sum, market.reserve + market.pnl_pool
+        return PAIR_CENTS * no.volume
+    if void_price is not None:
+        return void_price * yes.volume + (PAIR_CENTS - void_price) * no.volume
+    # As an older version began. What the floors leave over goes to the last.
+    cost, costs = yes.cost_sum + no.cost_sum, market.reserve + market.pnl_pool
     if closing.costs + cost == costs:
         return market.reserve - closing.paid
     return market.reserve * cost // costs
@@ -328,9 +349,10 @@ def pay_out(draft: Draft, closing: Closing, position: Position) -> None:
     result = market.resolution_result
     assert result is not None
     before = position.after()
-    payout = payout_of(position, closing, result)
+    void_price = void_price_of(market, closing, draft.at)
+    payout = payout_of(position, closing, result, void_price)
     cost = before.yes_cost_sum + before.no_cost_sum
-    closing.count(payout, cost)
+    closing.count(payout, cost, void_price)
     position.realized_pnl += payout - cost
     assert 0 <= payout <= closing.paid <= market.reserve, f"{market.id}: {closing.paid} of {market.reserve}"
     position.yes.clear()
@@ -349,6 +371,7 @@ def pay_out(draft: Draft, closing: Closing, position: Position) -> None:
             yes_cost_sum=before.yes_cost_sum,
             no_cost_sum=before.no_cost_sum,
             payout_cents=payout,
+            void_price_cents=void_price,
             ledger_id=ledger_id,
             postings=postings,
             positions=[position.after()],

@@ -87,6 +87,7 @@ class ClosingImage(Image, frozen=True):
     paid: int
     winners: int
     costs: int
+    void_price: int | None
 
 
 class PricesImage(Image, frozen=True):
@@ -127,6 +128,7 @@ class MarketImage(Image, frozen=True):
     trading_mode: TradingMode
     mode_until: int | None
     prices: PricesImage
+    void_price_cents: int | None
 
 
 class OrderImage(Image, frozen=True):

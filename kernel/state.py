@@ -317,9 +317,12 @@ class Closing:
     winners: int = 0
     costs: int = 0
     """What had been paid for the shares that are settled."""
+    void_price: int | None = None
+    """By which the last of them was paid."""
 
-    def count(self, payout: int, cost: int) -> None:
+    def count(self, payout: int, cost: int, void_price: int | None) -> None:
         """One more holder is settled."""
+        self.void_price = void_price
         self.paid += payout
         self.winners += payout > 0
         self.costs += cost
@@ -354,6 +357,8 @@ class Market:
     yes_shares: int = 0
     no_shares: int = 0
     resolution_result: ResolutionResult | None = None
+    void_price_cents: int | None = None
+    """What a YES share is paid in a void market; a NO share is paid the rest of 100."""
     resolved_at: int | None = None
     settled_at: int | None = None
     cancelled_at_resolution: int = 0
@@ -421,7 +426,7 @@ class Market:
         if (
             bids != prices.bids
             or asks != prices.asks
-            or (self.last_trade_price != prices.last_trade and not prices.is_two_sided)
+            or (not prices.is_two_sided and self.last_trade_price != prices.last_trade)
         ):
             prices.change(at, bids, asks, self.last_trade_price)
 

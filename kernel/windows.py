@@ -11,11 +11,15 @@ a replay add, and states are compared as if each had been added up to its newest
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import msgspec
+
 from kernel.book import highest, lowest
 
 FIRST_PRICE: Final = 50
 """In cents: what stands for the last trade of a market before its first."""
 VOID_SLOTS: Final = 96
+TWO_SIDED_MS: Final = 600_000
+"""With both sides standing for less than that, an average is no one's judgement."""
 
 
 def slot_length(window_ms: int, slots: int) -> int:
@@ -37,6 +41,20 @@ def spot_of(bids: int, asks: int, last_trade: int | None) -> int:
     elif asks:
         price = min(price, lowest(asks))
     return 2 * price
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """What a market was worth on average, and how much that says."""
+
+    reference_price_cents: int
+    observed_ms: int
+    two_sided_ms: int
+    """For how long of that both sides stood."""
+
+    @property
+    def is_thin(self) -> bool:
+        """Hardly ever did anybody quote both sides: two cents of fees could have made this price."""
+        return 20 * self.two_sided_ms < self.observed_ms or self.two_sided_ms < TWO_SIDED_MS
 
 
 @dataclass(slots=True, eq=False)
@@ -171,3 +189,10 @@ class Prices:
         then.simple_since = self.simple_since
         then.advance(at)
         return then
+
+    def reference(self, at: int) -> Reference:
+        """The average then, rounded half up; of a market that has not traded yet, the price that stands."""
+        average = self.as_of(at).average
+        time = average.observed
+        price = (sum(average.sums) + time) // (2 * time) if time else (self.spot + 1) // 2
+        return Reference(price, time // 1000, sum(average.two_sided) // 1000)

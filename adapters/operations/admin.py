@@ -22,6 +22,7 @@ from adapters.wire.requests import (
     StartAmmBody,
     StopAmmBody,
     SuspendBody,
+    VoidBody,
 )
 from adapters.wire.status import RefusedError
 from kernel import commands
@@ -136,15 +137,11 @@ async def settle_market(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply
     return await ended(server, call, command)
 
 
-async def void_market(server: Server, call: Call[SuspendBody, NoQuery]) -> Reply[Any]:
-    """Call the question off and give back what was paid. The reason may become public."""
-    command = commands.VoidMarket(
-        at=server.clock.now(),
-        market_id=call.path["market_id"],
-        reason=call.body.reason,
-        by=call.user.username,
+async def void_market(server: Server, call: Call[VoidBody, NoQuery]) -> Reply[Any]:
+    """Call the question off and pay every share one price. The reason may become public."""
+    return await ended(
+        server, call, call.body.to_command(call.path["market_id"], call.user.username, server.clock)
     )
-    return await ended(server, call, command)
 
 
 async def ended(
@@ -156,7 +153,9 @@ async def ended(
     if isinstance(answer, Proposed):
         return Reply(render_admin.proposed(answer), 202, seen)
     assert isinstance(answer, Resolved)
-    return Reply(render_admin.resolved(answer), journal_id=seen)
+    return Reply(
+        render_admin.resolved(answer, is_settlement=type(command) is commands.SettleMarket), journal_id=seen
+    )
 
 
 async def decide_grave(
@@ -182,7 +181,7 @@ def get_proposals(server: Server, call: Call[EmptyBody, NoQuery]) -> admin_respo
 @from_memory
 def get_stats(server: Server, call: Call[EmptyBody, NoQuery]) -> admin_responses.StatsShape:
     """What a market has done so far, in numbers."""
-    return render_admin.stats(find_market(server, call))
+    return render_admin.stats(find_market(server, call), max(server.clock.now(), server.exchange.now))
 
 
 async def start_amm(server: Server, call: Call[StartAmmBody, NoQuery]) -> Reply[Any]:

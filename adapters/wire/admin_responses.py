@@ -12,6 +12,7 @@ from kernel.codes import (
     ResolutionResult,
     StopMode,
     TradeScenario,
+    VoidSource,
 )
 
 
@@ -75,11 +76,33 @@ class SettlementShape(Shape, frozen=True):
     cancelled_orders_unfrozen_cents: int
 
 
-class ResolvedShape(Shape, frozen=True):
+class ReferenceShape(Shape, frozen=True):
+    """The average of a market's price over its last trading time, and how much that says."""
+
+    reference_price_cents: int
+    observed_ms: int
+    two_sided_ms: int
+    """For how long of that both sides of the book stood."""
+
+
+class VoidBasisShape(Shape, frozen=True):
+    source: VoidSource
+    reference_price_cents: int
+    observed_ms: int
+    two_sided_ms: int
+
+
+class SettledShape(Shape, frozen=True):
     market_id: str
     resolution_result: ResolutionResult
     resolved_at: Time
     settlement: SettlementShape | None
+    void_price_cents: int | None
+    """What a YES share of a void market is paid; a NO share is paid the rest of 100."""
+
+
+class ResolvedShape(SettledShape, frozen=True):
+    void_basis: VoidBasisShape | None
 
 
 class ProposalShape(Shape, frozen=True):
@@ -118,6 +141,7 @@ class StatsShape(Shape, frozen=True):
     trades_by_scenario: dict[TradeScenario, int]
     total_fees_collected_cents: int
     unique_traders: int
+    reference: ReferenceShape
 
 
 class BreakerShape(Shape, frozen=True):

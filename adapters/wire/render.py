@@ -387,6 +387,8 @@ def market_members(market: Market, *, display: bool) -> dict[str, Any]:
         "settled_at": time_or_null(market.settled_at),
         "created_at": time(market.created_at),
         "updated_at": time(market.updated_at),
+        "void_price_cents": market.void_price_cents,
+        "void_window_ms": terms.void_window_ms,
     }
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from msgspec.structs import astuple
+
 from adapters.wire import admin_responses, render
 from kernel.answers import AmmRunning, AmmStoppedNow, Proposed, Resolved
 from kernel.codes import AMM_ID
@@ -31,7 +33,10 @@ def amm_stopped(answer: AmmStoppedNow) -> admin_responses.AmmStoppedShape:
     )
 
 
-def resolved(answer: Resolved) -> admin_responses.ResolvedShape:
+def resolved(
+    answer: Resolved, *, is_settlement: bool
+) -> admin_responses.SettledShape | admin_responses.ResolvedShape:
+    """A settlement chooses no price, so it does not say where one came from."""
     paid = answer.settlement
     settlement = None
     if paid is not None:
@@ -44,8 +49,19 @@ def resolved(answer: Resolved) -> admin_responses.ResolvedShape:
             paid.cancelled_orders_count,
             paid.cancelled_orders_unfrozen,
         )
+    members = (
+        answer.market_id,
+        answer.result,
+        render.time(answer.resolved_at),
+        settlement,
+        answer.void_price_cents,
+    )
+    if is_settlement:
+        return admin_responses.SettledShape(*members)
+    basis = answer.void_basis
     return admin_responses.ResolvedShape(
-        answer.market_id, answer.result, render.time(answer.resolved_at), settlement
+        *members,
+        None if basis is None else admin_responses.VoidBasisShape(basis.source, *astuple(basis.reference)),
     )
 
 
@@ -71,7 +87,7 @@ def admin_market(market: Market) -> admin_responses.AdminMarketShape:
     )
 
 
-def stats(market: Market) -> admin_responses.StatsShape:
+def stats(market: Market, at: int) -> admin_responses.StatsShape:
     return admin_responses.StatsShape(
         market.id,
         market.status,
@@ -85,6 +101,7 @@ def stats(market: Market) -> admin_responses.StatsShape:
         dict(market.trades),
         market.fees,
         len(market.traders),
+        admin_responses.ReferenceShape(*astuple(market.prices.reference(at))),
     )
 
 

@@ -539,6 +539,8 @@ class ResolveBody(msgspec.Struct, frozen=True, kw_only=True):
     resolution_result: str
     """YES, NO or VOID. Another string has a refusal of its own."""
     settle: bool | None = None
+    void_price_cents: Int64 | None = None
+    """With VOID: what a YES share is paid; the market's reference price, if absent."""
 
     def to_command(self, market_id: str, by: str, clock: Clock) -> commands.ResolveMarket:
         return commands.ResolveMarket(
@@ -546,6 +548,22 @@ class ResolveBody(msgspec.Struct, frozen=True, kw_only=True):
             market_id=market_id,
             result=self.resolution_result,
             settle=self.settle is not False,
+            void_price_cents=self.void_price_cents,
+            by=by,
+        )
+
+
+class VoidBody(msgspec.Struct, frozen=True, kw_only=True):
+    reason: Annotated[Text, Meta(max_length=WORDS_MAX)] | None = None
+    void_price_cents: Int64 | None = None
+    """What a YES share is paid; the market's reference price, if absent."""
+
+    def to_command(self, market_id: str, by: str, clock: Clock) -> commands.VoidMarket:
+        return commands.VoidMarket(
+            at=clock.now(),
+            market_id=market_id,
+            reason=self.reason,
+            void_price_cents=self.void_price_cents,
             by=by,
         )
 

@@ -311,6 +311,9 @@ class MarketShape(MarketItemShape, frozen=True, kw_only=True):
     settled_at: Time | None
     created_at: Time
     updated_at: Time
+    void_price_cents: int | None
+    """What a YES share is paid, if the question is void; a NO share is paid the rest of 100."""
+    void_window_ms: int
 
 
 class LevelShape(Shape, frozen=True):

@@ -112,6 +112,7 @@ class MarketNow:
     status: MarketStatus | None = None
     resolution_result: ResolutionResult | None = None
     resolved_at: int | None = None
+    void_price_cents: int | None = None
     settled_at: int | None = None
     amm_authorized: bool | None = None
     totals: MarketAfter | None = None
@@ -127,6 +128,7 @@ class MarketNow:
             "status": self.status,
             "resolution_result": self.resolution_result,
             "resolved_at": self.resolved_at,
+            "void_price_cents": self.void_price_cents,
             "settled_at": self.settled_at,
             "amm_authorized": self.amm_authorized,
             **totals,

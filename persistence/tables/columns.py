@@ -78,6 +78,7 @@ MARKETS: Final = Table(
         Column("max_open_orders", INT),
         Column("max_open_orders_total", INT),
         Column("max_open_orders_amm", INT),
+        Column("void_price_cents", SMALLINT, nullable=True),
     ),
 )
 

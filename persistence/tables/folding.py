@@ -255,6 +255,7 @@ class Batch:
         market.status = event.new_status
         market.resolution_result = event.resolution_result
         market.resolved_at = event.resolved_at
+        market.void_price_cents = event.void_price_cents
 
     def _change_mode(self, fact: Fact, event: MarketModeChanged) -> None:
         self._market(fact)
@@ -272,6 +273,7 @@ class Batch:
         market = self._market(fact)
         market.status = event.new_status
         market.settled_at = event.settled_at
+        market.void_price_cents = event.void_price_cents
 
     def _start(self, fact: Fact, event: AmmStarted) -> None:
         assert fact.market_id is not None

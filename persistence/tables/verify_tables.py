@@ -340,6 +340,7 @@ def market_row(market: Market) -> Row:
         "max_open_orders": terms.max_open_orders,
         "max_open_orders_total": terms.max_open_orders_total,
         "max_open_orders_amm": terms.max_open_orders_amm,
+        "void_price_cents": market.void_price_cents,
     }
 
 

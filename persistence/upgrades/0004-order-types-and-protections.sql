@@ -104,6 +104,10 @@ ALTER TABLE markets
 COMMENT ON COLUMN markets.max_open_orders IS 'Live orders that one owner may have here, over all its accounts.';
 COMMENT ON COLUMN markets.max_open_orders_total IS 'Live orders, in all markets, of an owner who places one here.';
 COMMENT ON COLUMN markets.max_open_orders_amm IS 'Live orders that the market maker may have here.';
+ALTER TABLE markets
+    ADD COLUMN void_price_cents SMALLINT NULL,
+    ADD CONSTRAINT ck_markets_void_price CHECK (void_price_cents BETWEEN 1 AND 99);
+COMMENT ON COLUMN markets.void_price_cents IS 'What a YES share of a void market is paid; a NO share is paid the rest of 100. Null where an older version shared the reserve out.';
 
 -- What the programs of a user show instead of a token, until it expires or is revoked. A key's row is ended, not
 -- deleted, so that people see what there was.

@@ -42,6 +42,8 @@ def test_a_market_from_draft_to_payout(the_venue: Venue) -> None:
             "cancelled_orders_count": 1,
             "cancelled_orders_unfrozen_cents": 501,
         },
+        "void_price_cents": None,
+        "void_basis": None,
     }
     over = ann.data(f"/markets/{market}")
     assert (over["status"], over["resolution_result"], over["settled_at"]) == ("SETTLED", "YES", settled_at)
@@ -72,16 +74,40 @@ def test_a_market_is_resolved_first_and_settled_later(the_venue: Venue) -> None:
     assert settled.data["settlement"]["cancelled_orders_unfrozen_cents"] == 501
 
 
-def test_a_void_market_gives_back_what_was_paid(the_venue: Venue) -> None:
+def test_a_void_market_pays_each_share_its_price(the_venue: Venue) -> None:
+    """Whatever was paid for it. Who names no price for a market that was hardly quoted, is told so."""
     admin, market = the_venue.admin, the_venue.market()
     ann, ben = the_venue.user(10_000), the_venue.user(10_000)
     ann.placed(market, "BUY YES 10 @60")
     ben.placed(market, "BUY NO 10 @40")
-    answer = admin.post(f"/admin/markets/{market}/void", reason="the question made no sense")
+    path = f"/admin/markets/{market}"
+    refused = admin.post(f"{path}/void", reason="the question made no sense")
+    assert refused.verdict == (422, 3009)
+    assert set(refused.data) == {"reference_price_cents", "observed_ms", "two_sided_ms"}
+    for price in (0, 100):
+        assert admin.post(f"{path}/void", void_price_cents=price).verdict == (400, 9004)
+    for body in ({"resolution_result": "YES", "void_price_cents": 50}, {"void_price_cents": "50"}):
+        assert admin.post(f"{path}/resolve", **body).verdict == (400, 9004)
+    answer = admin.post(f"{path}/void", reason="the question made no sense", void_price_cents=30)
+    assert answer.data["void_price_cents"] == 30
+    assert answer.data["void_basis"].pop("observed_ms") >= 0
+    assert answer.data["void_basis"].pop("reference_price_cents") in range(50, 61)
+    assert answer.data["void_basis"] == {"source": "ADMIN", "two_sided_ms": 0}
+    assert ann.data(f"/markets/{market}")["void_price_cents"] == 30
     assert answer.data["resolution_result"] == "VOID"
     assert answer.data["settlement"]["total_payout_cents"] == 1000
     assert answer.data["settlement"]["winners_count"] == 2
-    assert ann.data("/account/balance")["available_balance_cents"] == 10_000 - 1
+    assert ann.data("/account/balance")["available_balance_cents"] == 10_000 - 600 - 1 + 300
+
+
+def test_what_is_resolved_void_is_settled_at_the_price_it_was_given(the_venue: Venue) -> None:
+    market = the_venue.market()
+    path, body = f"/admin/markets/{market}", {"resolution_result": "VOID", "settle": False}
+    resolved = the_venue.admin.post(f"{path}/resolve", **body, void_price_cents=99)
+    assert (resolved.data["void_price_cents"], resolved.data["void_basis"]["source"]) == (99, "ADMIN")
+    settled = the_venue.admin.post(f"{path}/settle")
+    assert settled.data["void_price_cents"] == 99
+    assert "void_basis" not in settled.data
 
 
 def test_a_halt_stands_until_it_is_explained(the_venue: Venue) -> None:
@@ -304,6 +330,9 @@ def test_stats_count_trades_and_leave_out_audit_records(the_venue: Venue) -> Non
     ben.placed(market, "BUY NO 10 @40")
     ben.placed(market, "BUY NO 5 @30")
     stats = the_venue.admin.data(f"/admin/markets/{market}/stats")
+    reference = stats.pop("reference")
+    assert set(reference) == {"reference_price_cents", "observed_ms", "two_sided_ms"}
+    assert 50 <= reference["reference_price_cents"] <= 70
     assert stats == {
         "market_id": market,
         "status": "ACTIVE",

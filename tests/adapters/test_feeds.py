@@ -408,7 +408,8 @@ def test_the_picture_equals_the_kernels_book_after_every_command(
     picture, follower = BookPicture.of(exchange.markets["M"]), Follower()
     behind = BookPicture.of(exchange.markets["M"])
     decided = []
-    ending = [ResolveMarket(at=AT, market_id="M", result="VOID", by=ROOT)] if resolve else []
+    void = ResolveMarket(at=AT, market_id="M", result="VOID", void_price_cents=50, by=ROOT)
+    ending = [void] if resolve else []
     for happening in [*commands, *ending]:
         before = picture.levels()
         facts = exchange.execute(meant(exchange, happening)).facts

@@ -40,7 +40,7 @@ def test_who_holds_shares_does_not_end_the_market(the_venue: Venue) -> None:
 
 def test_without_the_setting_one_is_enough_and_nothing_waits(the_venue: Venue) -> None:
     market = the_venue.market()
-    assert the_venue.admin.post(f"/admin/markets/{market}/void").status == 200
+    assert the_venue.admin.post(f"/admin/markets/{market}/void", void_price_cents=50).status == 200
     assert the_venue.admin.data("/admin/proposals") == {"items": []}
     assert the_venue.user().get("/admin/proposals").verdict == (403, 1007)
 
@@ -113,14 +113,14 @@ def test_two_have_to_ask_for_the_same(server_url: str, template: str, tmp_path: 
                 answer = caller.post(f"/admin/markets/{paid}/resolve", resolution_result="YES", settle=False)
                 assert answer.status == status
             assert first.post(f"/admin/markets/{paid}/settle").status == 202
-            assert second.post(f"/admin/markets/{left}/void", reason="why").status == 202
+            assert second.post(f"/admin/markets/{left}/void", reason="why", void_price_cents=50).status == 202
             assert shown(first) == [("VOID", left), ("SETTLE", paid)], "newest first"
             token = second.token
         with pair_again(url, tmp_path, str(token)) as (first, second):
             assert shown(first) == [("VOID", left), ("SETTLE", paid)], "a restart forgets nothing"
             assert second.post(f"/admin/markets/{paid}/settle").status == 200
-            assert second.post(f"/admin/markets/{left}/void", reason="why").status == 202
-            assert first.post(f"/admin/markets/{left}/void", reason="why").status == 200
+            assert second.post(f"/admin/markets/{left}/void", reason="why", void_price_cents=50).status == 202
+            assert first.post(f"/admin/markets/{left}/void", reason="why", void_price_cents=50).status == 200
             assert first.data("/admin/proposals") == {"items": []}
             assert first.post("/admin/verify-invariants").data["all_passed"] is True
 

@@ -296,6 +296,7 @@ LEGAL: Final[dict[str, list[Ask]]] = {
         fine(
             "POST /admin/markets/{market_id}/void",
             lambda n: f"/admin/markets/VOID-{n % ENDS}/void",
+            {"void_price_cents": 50},
             who=ADMIN,
         )
     ],

@@ -21,6 +21,7 @@ DETAIL = ITEM | {
     *("max_order_quantity", "max_position_per_user", "max_order_amount_cents", "pnl_pool_cents"),
     *("max_open_orders", "max_open_orders_total", "max_open_orders_amm"),
     *("pnl_pool_display", "resolution_result", "resolved_at", "settled_at", "created_at", "updated_at"),
+    *("void_price_cents", "void_window_ms"),
 }
 
 

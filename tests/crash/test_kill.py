@@ -354,7 +354,7 @@ async def a_large_market(server: Server) -> None:
     "end",
     [
         ResolveMarket(at=AT + 10_000, market_id="M", result="YES", by="root"),
-        VoidMarket(at=AT + 10_000, market_id="M", reason="it never happened", by="root"),
+        VoidMarket(at=AT + 10_000, market_id="M", reason="it never happened", void_price_cents=50, by="root"),
     ],
     ids=["resolved", "void"],
 )

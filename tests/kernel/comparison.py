@@ -301,7 +301,10 @@ def model_account(world: World, user_id: str) -> dict[str, Any]:
     }
 
 
-ROW = ("terms", "amm_authorized", "created_at", "status", "resolution_result", "resolved_at", "settled_at")
+ROW = (
+    *("terms", "amm_authorized", "created_at", "status", "resolved_at", "settled_at"),
+    *("resolution_result", "void_price_cents"),
+)
 FIGURES = ("trading_mode", "mode_until", "last_trade_price", "updated_at", "book_changed_at")
 
 

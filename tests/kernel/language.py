@@ -215,11 +215,20 @@ def rule(market: "Trading", words: dict[str, str]) -> AnyCommand:
                 at=at, market_id=market_id, target_status=target, resolution_note=words.get("why"), by=by
             )
         case "voids":
-            return VoidMarket(at=at, market_id=market_id, reason=words.get("why"), by=by)
+            price = void_price(words)
+            return VoidMarket(
+                at=at, market_id=market_id, reason=words.get("why"), void_price_cents=price, by=by
+            )
         case "settles":
             return SettleMarket(at=at, market_id=market_id, by=by)
         case verb:
             raise AssertionError(verb)
+
+
+def void_price(words: dict[str, str]) -> int | None:
+    """50 unless said otherwise; at `reference`, what the market itself says."""
+    price = words.get("worth", "50")
+    return None if price == "reference" else int(price)
 
 
 def resolve(market: "Trading", words: dict[str, str]) -> AnyCommand:
@@ -228,6 +237,7 @@ def resolve(market: "Trading", words: dict[str, str]) -> AnyCommand:
         market_id=words.get("market", "M"),
         result=words["result"],
         settle="later" not in words,
+        void_price_cents=void_price(words) if words["result"] == "VOID" else None,
         by="root",
     )
 
@@ -246,6 +256,7 @@ IN = r"(?: in (?P<market>\S+))?"
 TO = r"(?: to (?P<target>[A-Z]+))?"
 WHY = r"(?:: (?P<why>.+))?"
 TERMS = r"(?: to (?P<quantity>-?\d+))?(?: at (?P<price>-?\d+))?(?P<only> post-only)?"
+WORTH = r"(?: at (?P<worth>-?\d+|reference))?"
 FENCE = r"(?: with fence (?P<fence>\d+))?"
 GRAMMAR: list[tuple[str, Callable[["Trading", dict[str, str]], AnyCommand]]] = [
     (rf"{WHO} (?P<verb>buys|sells) {ORDER}{IN}{FENCE}", place),
@@ -259,6 +270,6 @@ GRAMMAR: list[tuple[str, Callable[["Trading", dict[str, str]], AnyCommand]]] = [
     (rf"{WHO} gives {TAKER} (?P<quantity>-?\d+) (?:cents|(?P<side>YES|NO)){IN}{KIND}{KEY}", transfer),
     (rf"root starts the AMM with (?P<budget>-?\d+) at (?P<price>-?\d+){IN}", start_amm),
     (rf"root stops the AMM(?P<mode> at once)?{IN}", stop_amm),
-    (rf"root resolves (?P<result>[A-Z]+)(?P<later> without settling)?{IN}", resolve),
-    (rf"root (?P<verb>activates|suspends|halts|resumes|voids|settles){TO}{IN}{WHY}", rule),
+    (rf"root resolves (?P<result>[A-Z]+){WORTH}(?P<later> without settling)?{IN}", resolve),
+    (rf"root (?P<verb>activates|suspends|halts|resumes|voids|settles){TO}{WORTH}{IN}{WHY}", rule),
 ]

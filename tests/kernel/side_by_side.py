@@ -100,7 +100,9 @@ class SideBySide:
             if outcome.facts and self.exchange.head % RESTORE_EVERY == 0:
                 self.go_on_restored()
                 if isinstance(then, CloseMarket):
-                    then = CloseMarket(at=self.exchange.now, market_id=then.market_id)
+                    # Who begins again answers nobody, and need not know; here somebody compares.
+                    basis = then.void_basis
+                    then = CloseMarket(at=self.exchange.now, market_id=then.market_id, void_basis=basis)
             outcome = self.exchange.execute(then)
             facts += outcome.facts
             self.note_facts(outcome.facts)

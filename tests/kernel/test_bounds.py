@@ -68,6 +68,7 @@ def test_no_text_number_or_time_is_left_out() -> None:
     # What a command that goes on says of itself: below.
     decided_upon = {
         "so_far",
+        "void_basis",
         "price",
         *(name for name in MarketTerms.__struct_fields__ if name[:3] in ("min", "max")),
         *RANGES,

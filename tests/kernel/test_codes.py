@@ -25,6 +25,7 @@ ENUMS = {
     ),
     "ResolutionResult": "YES NO VOID",
     "AdminAction": "RESOLVE VOID SETTLE AMM_START",
+    "VoidSource": "ADMIN REFERENCE",
     "CancelScope": "ALL BUY_ONLY SELL_ONLY",
     "StopMode": "GRACEFUL IMMEDIATE",
     "CancelReason": (
@@ -59,6 +60,7 @@ CODES = {
     3006: "MARKET_EXISTS",
     3007: "INVARIANTS_BROKEN",
     3008: "NOT_IN_THIS_MODE",
+    3009: "NO_VOID_PRICE",  # of a market that was hardly quoted
     4001: "PRICE_OUT_OF_RANGE",
     4002: "LIMIT_EXCEEDED",  # quantity, amount, position
     4003: "SELF_TRADE",

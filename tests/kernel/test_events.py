@@ -18,6 +18,7 @@ from kernel.codes import (
     StopMode,
     TimeInForce,
     TradingMode,
+    VoidSource,
 )
 from kernel.commands import (
     AcceptJournal,
@@ -59,11 +60,13 @@ from kernel.commands import (
     TransferFunds,
     TransferShares,
     TripBreaker,
+    VoidBasis,
     VoidMarket,
     Withdraw,
 )
 from kernel.events import AnyEvent, Event, Fact, Fill, decode_event, encode_event, event_type, reference
 from kernel.exchange import DECISIONS
+from kernel.windows import Reference
 from tests.kernel.trading import Trading, busy_day
 
 EVENTS = {kind.__struct_config__.tag: kind for kind in typing.get_args(AnyEvent)}
@@ -74,7 +77,8 @@ OWN_MEMBERS = {
     "FUNDS_DEPOSITED": "user_id amount_cents cause",
     "FUNDS_WITHDRAWN": "user_id amount_cents",
     "MARKET_CREATED": "terms amm_authorized",
-    "MARKET_STATUS_CHANGED": "previous_status new_status reason resolution_result resolved_at by",
+    "MARKET_STATUS_CHANGED": "previous_status new_status reason resolution_result resolved_at by "
+    "void_price_cents",
     "MARKET_MODE_CHANGED": "previous_mode new_mode until reason by",
     "MARKET_CLOSING": "settles",
     "MARKET_AMM_AUTHORIZED": "amm_authorized",
@@ -107,10 +111,12 @@ OWN_MEMBERS = {
         "new_yes_inventory new_no_inventory remaining_balance_cents trade"
     ),
     "POSITION_SETTLED": (
-        "user_id resolution_result yes_volume no_volume yes_cost_sum no_cost_sum payout_cents"
+        "user_id resolution_result yes_volume no_volume yes_cost_sum no_cost_sum payout_cents "
+        "void_price_cents"
     ),
     "MARKET_SETTLED": (
-        "previous_status new_status resolution_result settled_at total_payout_cents winners_count"
+        "previous_status new_status resolution_result settled_at total_payout_cents winners_count "
+        "void_price_cents"
     ),
     "AMM_STARTED": (
         "start_count initial_budget_cents initial_price_cents initial_mint_quantity config_override"
@@ -356,6 +362,10 @@ COMMANDS: list[AnyCommand] = [
     ),
     ResolveMarket(at=AT, market_id="M", result="MAYBE", settle=False, by="root"),
     VoidMarket(at=AT, market_id="M", reason="no such event", by="root", by_id="r", four_eyes=True),
+    VoidMarket(at=AT, market_id="M", void_price_cents=61, by="root"),
+    CloseMarket(
+        at=AT, market_id="M", void_basis=VoidBasis(VoidSource.REFERENCE, Reference(61, 2_400_000, 0))
+    ),
     SettleMarket(at=AT, market_id="M", by="root"),
     CloseMarket(at=AT, market_id="M", stage=ClosingStage.CHECK, after="user", yes=5, no=5, costs=2**62),
     StopAmm(at=AT, market_id="M", by="root", so_far=CancelledSoFar(7, 1, 2, 3, 4)),

@@ -121,7 +121,10 @@ def place(user_id: str, name: str, terms: OrderTerms, at: int = NOON) -> PlaceOr
 
 
 def resolve(result: str, *, settle: bool) -> ResolveMarket:
-    return ResolveMarket(at=NOON, market_id=M, result=result, settle=settle, by="root")
+    price = 50 if result == "VOID" else None
+    return ResolveMarket(
+        at=NOON, market_id=M, result=result, settle=settle, void_price_cents=price, by="root"
+    )
 
 
 def suspended() -> Exchange:
@@ -199,7 +202,7 @@ def given(exchange: Exchange, at: int) -> dict[str, AnyCommand]:
         ResumeMarket(at=at, market_id=M, resolution_note="fine", by="root"),
         SetMarketMode(at=at, market_id=M, mode=TradingMode.CANCEL_ONLY, by="root"),
         ResolveMarket(at=at, market_id=M, result="NO", settle=False, by="root"),
-        VoidMarket(at=at, market_id=M, by="root"),
+        VoidMarket(at=at, market_id=M, void_price_cents=50, by="root"),
         SettleMarket(at=at, market_id=M, by="root"),
         CloseMarket(at=at, market_id=M),
         StartAmm(at=at, market_id=M, initial_budget=200, initial_price=50, nonce=9, by="root"),

@@ -37,6 +37,8 @@ def decide(market: Trading, kind: type[GraveCommand], by_id: str | None, **membe
     given: dict[str, Any] = {"at": market.now, "market_id": "M", "by": f"name of {by_id}", "by_id": by_id}
     if kind is ResolveMarket:
         given["result"] = "YES"
+    elif kind is VoidMarket:
+        given["void_price_cents"] = 50
     elif kind is StartAmm:
         given |= {"initial_budget": 1000, "initial_price": 50, "nonce": 1}
     return market.do(cast(AnyCommand, kind(**given | members))).answer
@@ -105,7 +107,7 @@ def test_starting_the_market_maker_decides_no_case() -> None:
 
 ACTS: dict[AdminAction, tuple[type[GraveCommand], dict[str, Any], dict[str, Any]]] = {
     AdminAction.RESOLVE: (ResolveMarket, {"resolution_result": "YES", "settle": True}, {"settle": False}),
-    AdminAction.VOID: (VoidMarket, {"reason": None}, {"reason": "never was a question"}),
+    AdminAction.VOID: (VoidMarket, {"reason": None, "void_price_cents": 50}, {"void_price_cents": 49}),
     AdminAction.SETTLE: (SettleMarket, {}, {}),
     AdminAction.AMM_START: (
         StartAmm,
@@ -165,7 +167,7 @@ def test_a_different_wish_takes_the_place_of_the_first(action: AdminAction) -> N
 
 def test_resolving_as_void_and_voiding_are_two_things() -> None:
     market = shared()
-    decide(market, ResolveMarket, "first", four_eyes=True, result="VOID")
+    decide(market, ResolveMarket, "first", four_eyes=True, result="VOID", void_price_cents=50)
     assert isinstance(decide(market, VoidMarket, "second", four_eyes=True), Proposed)
     assert len(market.exchange.proposals) == 2
 
@@ -219,7 +221,9 @@ def test_only_so_many_wait_at_once() -> None:
     def void(number: int, reason: str | None = None, at: int = NOON) -> Any:
         name, by_id = f"N{number}", f"admin-{number // PROPOSALS_MAX_EACH}"
         return exchange.execute(
-            VoidMarket(at=at, market_id=name, reason=reason, by="a", by_id=by_id, four_eyes=True)
+            VoidMarket(
+                at=at, market_id=name, reason=reason, void_price_cents=50, by="a", by_id=by_id, four_eyes=True
+            )
         ).answer
 
     for number in range(PROPOSALS_MAX + 1):
@@ -243,7 +247,9 @@ def test_nobody_takes_the_places_of_the_others() -> None:
         exchange.execute(ActivateMarket(at=NOON, market_id=name, by="root"))
 
     def void(number: int, by_id: str) -> Any:
-        command = VoidMarket(at=NOON, market_id=f"N{number}", by="a", by_id=by_id, four_eyes=True)
+        command = VoidMarket(
+            at=NOON, market_id=f"N{number}", void_price_cents=50, by="a", by_id=by_id, four_eyes=True
+        )
         return exchange.execute(command).answer
 
     for number in range(PROPOSALS_MAX_EACH):

@@ -292,25 +292,3 @@ def test_after_example_6_the_winners_share_the_reserve(result: str, payouts: dic
     assert paid == payouts
     assert sum(payouts.values()) == 5_000
     assert market.exchange.reserve_account.available == 0
-
-
-def test_void_after_example_1_gives_everybody_their_cost_back() -> None:
-    """The pool is 0, so the reserve is exactly what was paid."""
-    market = story(1)
-    market.play("root resolves VOID")
-    assert market.entries(16) == ledger(
-        """
-        | 16 | A              | SETTLEMENT_VOID  | +6500 | 99993 |
-        | 17 | SYSTEM_RESERVE | BURN_RESERVE_OUT | -6500 |  3500 |
-        | 18 | B              | SETTLEMENT_VOID  | +3500 | 99993 |
-        | 19 | SYSTEM_RESERVE | BURN_RESERVE_OUT | -3500 |     0 |
-        """
-    )
-
-
-def test_void_after_example_6_shares_the_reserve_in_proportion_to_cost() -> None:
-    """5000 over costs of 4921: the floors leave 2 cents, which go to the last, E."""
-    market = story(6)
-    market.play("root voids")
-    paid = {line.account: line.amount for line in market.entries(58) if line.account != "SYSTEM_RESERVE"}
-    assert paid == {"B": 1_778, "C": 818, "D": 1_280, "E": 1_124}

@@ -346,7 +346,9 @@ def busy_day() -> Trading:
                 four_eyes=True,
             )
         )
-    day.do(VoidMarket(at=day.now, market_id="V", by="root", by_id="first", four_eyes=True))
+    day.do(
+        VoidMarket(at=day.now, market_id="V", void_price_cents=50, by="root", by_id="first", four_eyes=True)
+    )
     day.play("root stops the AMM in N")
     day.do(
         SetMarketMode(

@@ -193,6 +193,7 @@ BAD: list[tuple[str, str, Row]] = [
     ("ck_markets_fee", "markets", {"maker_fee_bps": "-1"}),
     ("ck_markets_fee", "markets", {"taker_fee_bps": "1001"}),
     ("ck_markets_resolution", "markets", {"resolution_result": "'MAYBE'"}),
+    ("ck_markets_void_price", "markets", {"void_price_cents": "100"}),
     ("ck_markets_trading_mode", "markets", {"trading_mode": "'SLOW'"}),
     ("ck_amm_markets_status", "amm_markets", {"status": "'PAUSED'"}),
     ("ck_amm_markets_initial_price", "amm_markets", {"initial_price_cents": "100"}),

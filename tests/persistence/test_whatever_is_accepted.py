@@ -121,7 +121,11 @@ async def test_it_comes_through_everything(db: Database, connection: Connection)
     assert await contents(connection) == before
     told: list[Any] = [event.payload for fact in facts for event in topic_events(fact, exchange.orders)]
     for market in exchange.markets.values():
-        told += [render_admin.admin_market(market), render_admin.stats(market), render.book(market, 99)]
+        told += [
+            render_admin.admin_market(market),
+            render_admin.stats(market, exchange.now),
+            render.book(market, 99),
+        ]
         told += [render.position(held) for held in market.positions.values()]
     told += [render.balance(account) for account in exchange.accounts.values()]
     told += [render.order(order_now(order)) for order in exchange.orders.values()]

@@ -44,7 +44,9 @@ ODD: Final[dict[str, tuple[Any, ...]]] = {
         ("amount", "price", "quantity", "fence", "grace_ms", "nonce", "sound_after", "valid_until"),
         ODD_NUMBERS,
     ),
-    **dict.fromkeys(("initial_budget", "initial_price", "last_id", "yes", "no", "costs"), ODD_NUMBERS),
+    **dict.fromkeys(
+        ("initial_budget", "initial_price", "last_id", "yes", "no", "costs", "void_price_cents"), ODD_NUMBERS
+    ),
     **dict.fromkeys(("user_id", "owner_id", "from_id", "to_id", "market_id", "client_order_id"), ODD_TEXTS),
     **dict.fromkeys(("idempotency_key", "by", "by_id", "reason", "resolution_note"), ODD_TEXTS),
     "expires_at": ODD_TIMES,

@@ -142,6 +142,7 @@ class MarketRules(Crowd):
         settle=st.booleans(),
         text=st.sampled_from([None, "a mistake"]),
         action=st.sampled_from(["resolve", "resolve", "void"]),
+        price=st.sampled_from([None, None, 1, 50, 61, 99, 0, 100]),
         asker=askers,
     )
     def an_administrator_ends_a_market(
@@ -152,13 +153,22 @@ class MarketRules(Crowd):
         text: str | None,
         action: str,
         asker: Asker = ALONE,
+        price: int | None = 50,
     ) -> None:
         market_id = self.governed(elsewhere)
         who: dict[str, Any] = {"market_id": market_id, "by": "adm", **asker}
         if action == "void":
-            self.do(VoidMarket(at=self.at, reason=text, **who))
+            self.do(VoidMarket(at=self.at, reason=text, void_price_cents=price, **who))
         else:
-            self.do(ResolveMarket(at=self.at, result=result, settle=settle, **who))
+            self.do(
+                ResolveMarket(
+                    at=self.at,
+                    result=result,
+                    settle=settle,
+                    void_price_cents=price if result == "VOID" or price == 61 else None,
+                    **who,
+                )
+            )
 
     @act(elsewhere=elsewhere)
     def somebody_goes_on_with_what_is_not_under_way(self, elsewhere: int) -> None:

@@ -23,6 +23,7 @@ def change_status(
         new_status=new_status,
         reason=f"{reason}: {text}" if text else reason,
         resolution_result=market.resolution_result,
+        void_price_cents=market.void_price_cents,
         resolved_at=market.resolved_at,
         by=by,
     )

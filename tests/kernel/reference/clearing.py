@@ -253,9 +253,9 @@ def fill(world: World, maker: Order, taker: Order, buy: Order, sell: Order, quan
     )
 
 
-def net(world: World, user_id: str, market_id: str, *, anybody: bool = False) -> None:
+def net(world: World, user_id: str, market_id: str) -> None:
     """Turn somebody's own free pairs back into cash."""
-    if not (anybody or world.accounts[user_id].netting):
+    if not world.accounts[user_id].netting:
         return
     pairs = min(world.free(user_id, market_id, "YES"), world.free(user_id, market_id, "NO"))
     if pairs <= 0:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from kernel.commands import CloseMarket, GraveCommand, ResolveMarket, SettleMarket, VoidMarket
+from kernel.commands import CloseMarket, ResolveMarket, SettleMarket, VoidMarket
 from tests.kernel.reference.amm import stop_run
 from tests.kernel.reference.breakers import change_status, close_breakers
-from tests.kernel.reference.clearing import cancel, net
+from tests.kernel.reference.clearing import cancel
 from tests.kernel.reference.lifecycle import market_named
 from tests.kernel.reference.records import RESERVE, Market, Refused
 from tests.kernel.reference.second import ask_a_second, check_interest
@@ -17,6 +17,8 @@ Answer = dict[str, Any]
 def resolve_market(world: World, command: ResolveMarket) -> Answer:
     if command.result not in ("YES", "NO", "VOID"):
         raise Refused(3004)
+    if command.result != "VOID" and command.void_price_cents is not None:
+        raise Refused(9004)
     request = {"resolution_result": command.result, "settle": command.settle}
     return resolve(world, command, "RESOLVE", request, command.result, None, command.settle)
 
@@ -27,18 +29,30 @@ def void_market(world: World, command: VoidMarket) -> Answer:
 
 def resolve(
     world: World,
-    command: GraveCommand,
+    command: ResolveMarket | VoidMarket,
     action: str,
     request: dict[str, Any],
     result: str,
     text: str | None,
     settle_now: bool,
 ) -> Answer:
-    market_id, by = command.market_id, command.by
+    market_id, by, price = command.market_id, command.by, command.void_price_cents
+    if price is not None and not 1 <= price <= 99:
+        raise Refused(9004)
     market = market_named(world, market_id)
     check_interest(world, command)
     if market.status not in ("ACTIVE", "SUSPENDED", "HALTED"):
         raise Refused(3003)
+    basis = None
+    if result == "VOID":
+        worth = reference(world, market)
+        basis = {"source": "REFERENCE" if price is None else "ADMIN", "reference": worth}
+        observed, quoted = worth["observed_ms"], worth["two_sided_ms"]
+        if price is None and (quoted < observed / 20 or quoted < 10 * 60 * 1000):
+            raise Refused(3009, worth)
+        market.void_price_cents = worth["reference_price_cents"] if price is None else price
+    if price is not None:
+        request["void_price_cents"] = price
     if (answer := ask_a_second(world, command, action, **request)) is not None:
         return answer
     close_breakers(world, market, by, "market resolved", "RESOLVED")
@@ -48,7 +62,27 @@ def resolve(
     announce_portions(world, market_id, settle_now)
     for order in world.live_orders(market_id):
         cancel(world, order, "MARKET_RESOLVED")
-    return resolved(market, settle(world, market) if settle_now else None)
+    return resolved(market, settle(world, market) if settle_now else None, basis)
+
+
+def reference(world: World, market: Market) -> dict[str, int]:
+    """The average of what stood, over the newest of the trading time: whole slots, and the running one."""
+    market_id = market.market_id
+    stretches = [each for each in world.stood if each.market_id == market_id]
+    if market_id in world.running:
+        stretches.append(world.running[market_id])
+    slot = -(-market.terms.void_window_ms * 1000 // 96)
+    traded = sum(each.until - each.since for each in stretches)
+    left_out = max(0, traded // slot - 95) * slot
+    weighed = quoted = 0
+    for each in stretches:
+        forgotten = min(each.until - each.since, left_out)
+        left_out -= forgotten
+        weighed += each.spot2 * (each.until - each.since - forgotten)
+        quoted += (each.until - each.since - forgotten) if each.two_sided else 0
+    observed = traded - max(0, traded // slot - 95) * slot
+    price = (weighed + observed) // (2 * observed) if observed else (world.spot2_after_due + 1) // 2
+    return {"reference_price_cents": price, "observed_ms": observed // 1000, "two_sided_ms": quoted // 1000}
 
 
 def settle_market(world: World, command: SettleMarket) -> Answer:
@@ -59,7 +93,7 @@ def settle_market(world: World, command: SettleMarket) -> Answer:
     if (answer := ask_a_second(world, command, "SETTLE")) is not None:
         return answer
     announce_portions(world, command.market_id, settles=True)
-    return resolved(market, settle(world, market))
+    return resolved(market, settle(world, market), None)
 
 
 def announce_portions(world: World, market_id: str, settles: bool) -> None:
@@ -74,23 +108,22 @@ def close_market(world: World, command: CloseMarket) -> Answer:
     raise Refused(3005)
 
 
-def resolved(market: Market, settlement: dict[str, int] | None) -> Answer:
+def resolved(market: Market, settlement: dict[str, int] | None, basis: Answer | None) -> Answer:
     return {
         "kind": "Resolved",
         "market_id": market.market_id,
         "result": market.resolution_result,
         "resolved_at": market.resolved_at,
         "settlement": settlement,
+        "void_price_cents": market.void_price_cents,
+        "void_basis": basis,
     }
 
 
 def settle(world: World, market: Market) -> dict[str, int]:
     market_id = market.market_id
     void = market.resolution_result == "VOID"
-    if void:
-        for user_id in world.holders(market_id):
-            net(world, user_id, market_id, anybody=True)
-    payouts = shares_of_reserve(world, market) if void else winnings(world, market)
+    payouts = shares_at_price(world, market) if void else winnings(world, market)
     assert sum(payouts.values()) == world.totals(market_id)[0]
     held = {user_id: world.position(user_id, market_id) for user_id in world.holders(market_id)}
     gains: dict[str, int] = {}
@@ -115,6 +148,7 @@ def settle(world: World, market: Market) -> dict[str, int]:
             yes_cost_sum=yes_cost,
             no_cost_sum=no_cost,
             payout_cents=payout,
+            void_price_cents=market.void_price_cents,
         )
     for user_id, gain in gains.items():
         world.realize(market_id, user_id, gain)
@@ -131,6 +165,7 @@ def settle(world: World, market: Market) -> dict[str, int]:
         settled_at=world.at,
         total_payout_cents=sum(payouts.values()),
         winners_count=winners,
+        void_price_cents=market.void_price_cents,
     )
     run = world.runs.get(market_id)
     if run is not None and run.status == "RUNNING":
@@ -159,16 +194,12 @@ def winnings(world: World, market: Market) -> dict[str, int]:
     }
 
 
-def shares_of_reserve(world: World, market: Market) -> dict[str, int]:
-    """The reserve in proportion to what everybody's shares cost; what rounding leaves goes to the last."""
-    market_id = market.market_id
-    reserve = world.totals(market_id)[0]
-    costs = {
-        user_id: world.cost(user_id, market_id, "YES") + world.cost(user_id, market_id, "NO")
+def shares_at_price(world: World, market: Market) -> dict[str, int]:
+    """A pair is worth 100 cents in any case."""
+    market_id, price = market.market_id, market.void_price_cents
+    assert price is not None
+    return {
+        user_id: price * world.volume(user_id, market_id, "YES")
+        + (100 - price) * world.volume(user_id, market_id, "NO")
         for user_id in world.holders(market_id)
     }
-    costs = {user_id: cost for user_id, cost in costs.items() if cost > 0}
-    payouts = {user_id: reserve * cost // sum(costs.values()) for user_id, cost in costs.items()}
-    if payouts:
-        payouts[max(payouts, key=str.encode)] += reserve - sum(payouts.values())
-    return payouts

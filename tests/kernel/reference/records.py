@@ -50,6 +50,7 @@ class Market:
     created_at: int
     status: str = "DRAFT"
     resolution_result: str | None = None
+    void_price_cents: int | None = None
     resolved_at: int | None = None
     settled_at: int | None = None
     last_trade_price: int | None = None
