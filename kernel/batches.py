@@ -7,12 +7,21 @@ refused everything is put back, and the refusal names it.
 from collections.abc import Callable
 from typing import Any, Final
 
-from kernel import orders
+from kernel import amending, orders
 from kernel.answers import Answer, Batched, Done, OrderIs, Placed, Refusal
 from kernel.breaker import trip_unsound
 from kernel.checks import check_fence
 from kernel.codes import Code, MarketStatus
-from kernel.commands import AtomicBatch, Batchable, CancelByClientId, CancelOrder, Command, PlaceOrder
+from kernel.commands import (
+    AmendByClientId,
+    AmendOrder,
+    AtomicBatch,
+    Batchable,
+    CancelByClientId,
+    CancelOrder,
+    Command,
+    PlaceOrder,
+)
 from kernel.deadlines import check_deadline
 from kernel.draft import Draft
 from kernel.events import Fact
@@ -23,6 +32,8 @@ from kernel.undo import Undo
 
 DECISIONS: Final[dict[type[Command], Callable[[Draft, Any], Answer | Refusal]]] = {
     PlaceOrder: orders.place_order,
+    AmendOrder: amending.amend_order,
+    AmendByClientId: amending.amend_by_client_id,
     CancelOrder: orders.cancel_order,
     CancelByClientId: orders.cancel_by_client_id,
 }
@@ -81,10 +92,10 @@ def own_order(state: State, account: Account | None, command: Batchable) -> Orde
     """The caller's order that is to be changed, if there is one of that name."""
     if account is None:
         return None
-    if isinstance(command, CancelByClientId):
+    if isinstance(command, CancelByClientId | AmendByClientId):
         order = account.orders.get(command.client_order_id)
         return order if order is not None and order.market.id == command.market_id else None
-    assert isinstance(command, CancelOrder)
+    assert isinstance(command, CancelOrder | AmendOrder)
     order = state.orders.get(command.order_id)
     return order if order is not None and order.account is account else None
 

@@ -287,7 +287,7 @@ class CancelAll(TimedCommand, frozen=True, kw_only=True, tag="CANCEL_ALL"):
     so_far: CancelledSoFar | None = None
 
 
-Batchable = PlaceOrder | CancelOrder | CancelByClientId
+Batchable = PlaceOrder | AmendOrder | AmendByClientId | CancelOrder | CancelByClientId
 
 
 class AtomicBatch(TimedCommand, frozen=True, kw_only=True, tag="ATOMIC_BATCH"):

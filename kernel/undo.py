@@ -8,6 +8,7 @@ much to keep, and is cut back instead.
 
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
+from heapq import heapify
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
@@ -20,7 +21,7 @@ GROWING: Final[dict[type[Any], tuple[str, ...]]] = {
         *("mints", "burns", "transfers"),
     ),
     Account: ("orders", "positions"),
-    Market: ("positions", "holders", "owners", "traders", "keeper"),
+    Market: ("positions", "holders", "owners", "traders", "expiries", "keeper"),
 }
 """What is not kept but cut back to what it was, by hand, or is nothing that trading changes."""
 WHOLES: Final = (State, Account, Market, Position, Order)
@@ -37,7 +38,7 @@ class Plan(NamedTuple):
 def names_of(kind: type[Any]) -> tuple[str, ...]:
     """The attributes of such a thing that are kept."""
     if kind is Book:
-        return "bids", "asks", "live"
+        return "bids", "asks"  # those who rest are put back one by one: there may be any number of them
     if kind is HalfBook:
         return "mask", "first", "last", "totals"
     grown = GROWING.get(kind, ())
@@ -107,10 +108,8 @@ class Undo(Keeper):
     def put_back(self) -> None:
         """Make everything as it was."""
         self.end()
-        state, market = self.state, self.market
-        while len(state.orders) > self.orders:
-            _, order = state.orders.popitem()
-            del order.account.orders[order.client_order_id]
+        market = self.market
+        self._forget_orders()
         while len(market.positions) > self.positions:
             self._forget(market.positions.popitem()[1])
         for thing, (names, values) in self.kept.items():
@@ -119,6 +118,23 @@ class Undo(Keeper):
         for thing in self.kept:
             if type(thing) is Position and not thing.has_traded:
                 self._forget_trader(thing.account.owner_id)
+        self._call_back()
+
+    def _forget_orders(self) -> None:
+        """Those that came to be in this step."""
+        state, market = self.state, self.market
+        ending: set[Order] = set()
+        while len(state.orders) > self.orders:
+            _, order = state.orders.popitem()
+            del order.account.orders[order.client_order_id]
+            market.book.live.pop(order, None)
+            if order.terms.expires_at is not None:
+                ending.add(order)
+        if ending:
+            # Their journal ids are given out again: two in a heap with the same could not be told apart.
+            for heap in (market.expiries, state.expiries):
+                heap[:] = [entry for entry in heap if entry[2] not in ending]
+                heapify(heap)
 
     def _forget(self, position: Position) -> None:
         """It came to be in this step."""
@@ -130,6 +146,20 @@ class Undo(Keeper):
         if not owned:
             del market.owners[account.owner_id]
         self._forget_trader(account.owner_id)
+
+    def _call_back(self) -> None:
+        """Whoever left the book is in it again, at its place by acceptance."""
+        book = self.market.book
+        gone = [
+            thing
+            for thing in self.kept
+            if type(thing) is Order
+            and thing.is_live
+            and thing not in book.live
+            and thing.id in self.state.orders
+        ]
+        if gone:
+            book.live = dict.fromkeys(sorted([*book.live, *gone], key=attrgetter("accepted_seq")))
 
     def _forget_trader(self, owner_id: str) -> None:
         owned = self.market.owners.get(owner_id, ())

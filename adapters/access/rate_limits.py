@@ -4,6 +4,8 @@ All counts are dropped at the end of a window, so they cannot grow without bound
 """
 
 import enum
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import attrs
@@ -14,8 +16,10 @@ from adapters.access.identity import Principal
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings
 from adapters.runtime.times import MINUTE
+from adapters.wire.batch_requests import BatchBody, BatchCommand
 from adapters.wire.requests import BatchCancelBody, BurnBody, CancelAllBody, MintBody, PlaceBody, ReplaceBody
 from adapters.wire.status import Fault, RefusedError
+from adapters.wire.stream_requests import CancelNamed
 from kernel.codes import RESTING_KINDS, TimeInForce
 
 COUNTED: Final = 100_000
@@ -68,6 +72,11 @@ class Quota:
         )
 
 
+def least_of(quotas: Iterable[Quota | None]) -> Quota | None:
+    """The one of which the least is left."""
+    return min(filter(None, quotas), key=lambda quota: (quota.allowed, quota.remaining), default=None)
+
+
 class RateLimits:
     """Counts requests and compares them with the limits."""
 
@@ -107,6 +116,18 @@ class RateLimits:
         bucket = WITHOUT_SERVICE_TOKEN.get(bucket, bucket)
         return self._take(bucket, principal.user_id, self._users[bucket])
 
+    def take_together(self, counts: Mapping[Bucket, int], principal: Principal) -> Quota | None:
+        """Count so many requests of each kind; none of them if one kind does not fit."""
+        limits = self._service if principal.has_service_token else self._users
+        self._turn_over()
+        for bucket, amount in counts.items():
+            limit, count = limits[bucket], self._counts.get(self._counted(bucket, principal.user_id), 0)
+            if limit != UNLIMITED and count + amount > limit:
+                return Quota(limit, max(0, limit - count), (self._window + 1) * MINUTE, False)
+        return least_of(
+            self._take(bucket, principal.user_id, limits[bucket], amount) for bucket, amount in counts.items()
+        )
+
     def take_for_address(self, bucket: Bucket, address: str) -> Quota | None:
         """Count one request of somebody of whom nothing is known but the address."""
         return self._take(bucket, counted_address(address), self._users[bucket])
@@ -122,16 +143,23 @@ class RateLimits:
     def _take(self, bucket: Bucket, key: str, limit: int, amount: int = 1) -> Quota | None:
         if limit == UNLIMITED:
             return None
+        self._turn_over()
+        counted = self._counted(bucket, key)
+        count = self._counts.get(counted, 0) + amount
+        self._counts[counted] = count
+        return Quota(limit, max(0, limit - count), (self._window + 1) * MINUTE, count <= limit)
+
+    def _counted(self, bucket: Bucket, key: str) -> tuple[Bucket, str]:
+        """Whose count it is."""
+        known = (bucket, key) in self._counts or len(self._counts) < COUNTED
+        return (bucket, key) if known else (bucket, "")
+
+    def _turn_over(self) -> None:
+        """With a new minute all counts begin again."""
         window = self._clock.seconds() // MINUTE
         if window != self._window:
             self._window = window
             self._counts.clear()
-        counted = (bucket, key)
-        if counted not in self._counts and len(self._counts) >= COUNTED:
-            counted = (bucket, "")
-        count = self._counts.get(counted, 0) + amount
-        self._counts[counted] = count
-        return Quota(limit, max(0, limit - count), (window + 1) * MINUTE, count <= limit)
 
 
 def check(quota: Quota | None) -> None:
@@ -140,7 +168,7 @@ def check(quota: Quota | None) -> None:
         raise quota.refusal()
 
 
-PRICED: Final = (ReplaceBody, MintBody, BurnBody, BatchCancelBody, CancelAllBody)
+PRICED: Final = (ReplaceBody, MintBody, BurnBody, BatchCancelBody, CancelAllBody, CancelNamed)
 """Commands that cost money, and cancels, which must always be possible."""
 
 
@@ -148,4 +176,15 @@ def has_a_price(body: msgspec.Struct) -> bool:
     """Whether a command costs something limited, or must never be refused for its frequency."""
     if isinstance(body, PlaceBody):
         return (body.time_in_force or TimeInForce.GTC) in RESTING_KINDS  # what rests has money set aside
+    if isinstance(body, BatchBody):
+        return all(map(has_a_price, body.commands))
     return isinstance(body, PRICED)
+
+
+def bucket_of(op: object) -> Bucket:
+    """What a command of a batch counts as; if nobody knows what it is, as what most are."""
+    return Bucket.CANCEL if op == "cancel" else Bucket.ORDERS
+
+
+def buckets_of(commands: Iterable[BatchCommand]) -> Counter[Bucket]:
+    return Counter(bucket_of(each.__struct_config__.tag) for each in commands)

@@ -34,6 +34,7 @@ from adapters.service.server import Server
 from adapters.sockets.framing import is_spelled
 from adapters.sockets.http_exchange import HttpExchange, body_of
 from adapters.wire import render
+from adapters.wire.batch_requests import BatchBody, read_batch
 from adapters.wire.decoding import read_body
 from adapters.wire.envelope import Envelope, encode, fresh_request_id
 from adapters.wire.paging import read_query
@@ -183,9 +184,16 @@ class HttpApi:
         """Count the request, then read its body.
 
         Replaces are counted per market, which is in the body, so their body is read first; they are counted
-        even if it is malformed.
+        even if it is malformed. What a batch holds is counted by its handler, command by command; one that
+        cannot be read counts as an order.
         """
         limits = self._server.rate_limits
+        if route.body is BatchBody:
+            try:
+                return read_batch(data)
+            except RefusedError:
+                responder.count(limits.take(Bucket.ORDERS, principal))
+                raise
         if route.bucket is not Bucket.REPLACE:
             quota = limits.take(route.bucket, principal) if route.bucket is not None else None
             responder.count(quota)
@@ -301,6 +309,7 @@ class Responder:
         check(quota)
 
     def success(self, reply: Reply[Any]) -> Response:
+        self._quota = reply.quota or self._quota
         response = self._respond(reply.status, SUCCESS, "success", reply.data, reply.journal_id)
         if reply.cookie is not None:
             response.headers["Set-Cookie"] = reply.cookie

@@ -11,7 +11,7 @@ from adapters.wire import render, render_rows, responses
 from adapters.wire.scopes import Scope
 from adapters.wire.status import AnyCode
 from adapters.wire.stream_requests import message_of
-from kernel.answers import OrderNow, Outcome, Placed, Replaced
+from kernel.answers import Answer, Batched, OrderIs, OrderNow, Outcome, Placed, Replaced
 from kernel.commands import AnyCommand
 
 B = TypeVar("B", bound=msgspec.Struct)
@@ -79,8 +79,23 @@ async def render_outcome(
         case Replaced(repeated=True) as answer:
             trades = await trades_of(server, answer.new, outcome.seen)
             return 200, render.replaced(answer, trades, display=display)
+        case Batched(repeated=True, done=done):
+            results = [
+                render.granted(index, *await render_again(server, each.answer, outcome.seen, display=display))
+                for index, each in enumerate(done)
+            ]
+            return 200, responses.BatchShape(True, True, results)
         case _:
             return render.outcome(outcome, display=display)
+
+
+async def render_again(
+    server: Server, answer: Answer | OrderIs, seen: int, *, display: bool
+) -> tuple[int, msgspec.Struct | None]:
+    """One command of a batch that is repeated: its order as it is now."""
+    if isinstance(answer, OrderIs):
+        return 200, responses.OrderIsShape(render.order(answer.order)) if answer.order is not None else None
+    return await render_outcome(server, Outcome(answer, [], seen), display=display)
 
 
 async def trades_of(server: Server, now: OrderNow, seen: int) -> list[responses.OrderTradeShape]:

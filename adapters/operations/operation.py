@@ -12,7 +12,7 @@ import attrs
 import msgspec
 
 from adapters.access.identity import Principal
-from adapters.access.rate_limits import Bucket
+from adapters.access.rate_limits import Bucket, Quota
 from adapters.service.server import Server
 from adapters.wire.requests import EmptyBody
 from adapters.wire.scopes import Scope
@@ -96,6 +96,8 @@ class Reply(Generic[S]):
     """The durable journal id that the data reflects; None if it does not show the exchange's state."""
     cookie: str | None = None
     """The value of the Set-Cookie header, if there is one."""
+    quota: Quota | None = None
+    """What is left of a limit that the handler has counted against."""
 
 
 Handler = Callable[[Server, Call[B, Q]], Awaitable[Reply[S]]]

@@ -42,6 +42,7 @@ from adapters.wire import (
     stream_responses,
     user_responses,
 )
+from adapters.wire.batch_requests import Batch, BatchBody
 from adapters.wire.paging import Page, PageQuery
 from adapters.wire.scopes import Scope
 from adapters.wire.status import Fault
@@ -446,6 +447,19 @@ OPERATIONS: Final[list[AnyOperation]] = [
         NOT_OPEN,
         scope=TRADE,
     ),
+    post(
+        "/orders/batch",
+        batches.batch,
+        USER,
+        None,
+        responses.BatchShape,
+        BatchBody,
+        Fault.RATE_LIMITED,
+        NO_MARKET,
+        Code.DEADLINE_PASSED,
+        Code.BATCH_REFUSED,
+        scope=TRADE,
+    ),
     get(
         "/orders",
         orders.get_orders,
@@ -759,6 +773,16 @@ OPERATIONS: Final[list[AnyOperation]] = [
         responses.MarketCancelledShape,
         NO_MARKET,
         NOT_OPEN,
+        scope=TRADE,
+    ),
+    stream_only(
+        Batch,
+        USER,
+        None,
+        responses.BatchShape,
+        NO_MARKET,
+        Code.DEADLINE_PASSED,
+        Code.BATCH_REFUSED,
         scope=TRADE,
     ),
     stream_only(stream_requests.Guard, USER, Bucket.GUARD, stream_responses.GuardShape, scope=TRADE),

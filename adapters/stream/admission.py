@@ -5,12 +5,13 @@ from typing import Any, Final
 import msgspec
 
 from adapters.access.identity import Principal
-from adapters.access.rate_limits import Bucket, check, has_a_price
+from adapters.access.rate_limits import Bucket, buckets_of, check, has_a_price
 from adapters.operations.lookups import market_of_replace
 from adapters.operations.operation import AnyOperation, Caller, admit
 from adapters.operations.table import STREAM_OPERATIONS
 from adapters.service.server import Server
 from adapters.stream.messages import Unreadable
+from adapters.wire.batch_requests import BatchBody
 from adapters.wire.requests import ReplaceBody
 from adapters.wire.stream_requests import Message
 from kernel.commands import AnyCommand
@@ -38,6 +39,10 @@ def command_of(server: Server, principal: Principal, message: Message | Unreadab
                 market_of_replace(server.exchange, message) if isinstance(message, ReplaceBody) else ""
             )
             quota = server.rate_limits.take(row.bucket, principal, market_id)
+            check(quota)
+            is_limited = quota is not None
+        if isinstance(message, BatchBody):
+            quota = server.rate_limits.take_together(buckets_of(message.commands), principal)
             check(quota)
             is_limited = quota is not None
     if isinstance(message, Unreadable):

@@ -23,7 +23,7 @@ from adapters.wire import render
 from adapters.wire.status import STATUS, SUCCESS, RefusedError
 from adapters.wire.stream_requests import Sync
 from adapters.wire.stream_responses import GuardShape
-from kernel.answers import GuardStands, Outcome, Placed, Refusal, Replaced
+from kernel.answers import Batched, GuardStands, Outcome, Placed, Refusal, Replaced
 from kernel.codes import Code
 from kernel.commands import AnyCommand
 
@@ -189,7 +189,7 @@ class Lanes:
         match outcome.answer:
             case Refusal(code=code, message=message, data=reason):
                 return refused(entry.cid, outcome.seen, code, STATUS[code], message, reason)
-            case Placed(repeated=True) | Replaced(repeated=True):
+            case Placed(repeated=True) | Replaced(repeated=True) | Batched(repeated=True):
                 pending = PendingResult()
                 self._owner.nursery.start_soon(self._look_up, entry, outcome, pending)
                 return pending

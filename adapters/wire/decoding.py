@@ -127,4 +127,4 @@ def problems_in(trouble: msgspec.ValidationError) -> Iterator[Problem]:
         said = WORDS.get(pattern[1], said)
     for line in said.split("\n"):
         named = NAMED.match(line)
-        yield (named[1], named[2]) if named else (path, line)
+        yield (".".join(filter(None, (path, named[1]))), named[2]) if named else (path, line)

@@ -20,10 +20,13 @@ from kernel.answers import (
     Amended,
     BalanceMoved,
     BatchCancelled,
+    Batched,
     Burned,
     Cancelled,
+    Done,
     Minted,
     Netting,
+    OrderIs,
     OrderNow,
     Outcome,
     Placed,
@@ -162,8 +165,8 @@ def netting(result: Netting | None, *, display: bool = True) -> responses.Nettin
 def outcome(decided: Outcome, *, display: bool = True) -> tuple[int, msgspec.Struct]:
     """Status and data of a command that was not refused.
 
-    Not for a repeated placement or replacement, whose trades happened in earlier commands: `placed` and
-    `replaced` take those from wherever they were found.
+    Not for a repeated placement, replacement or batch, whose trades happened in earlier commands: `placed`
+    and `replaced` take those from wherever they were found.
     """
     match decided.answer:
         case Placed() as answer:
@@ -177,6 +180,12 @@ def outcome(decided: Outcome, *, display: bool = True) -> tuple[int, msgspec.Str
             return 200, cancelled(answer, display=display)
         case AllCancelled() as answer:
             return 200, market_cancelled(answer, display=display)
+        case Batched() as answer:
+            results = [
+                granted(index, *outcome(part(decided, each), display=display))
+                for index, each in enumerate(answer.done)
+            ]
+            return 200, responses.BatchShape(True, False, results)
         case BatchCancelled() as answer:
             return 200, batch_cancelled(answer)
         case Burned() as answer:
@@ -258,6 +267,22 @@ def market_cancelled(answer: AllCancelled, *, display: bool = True) -> responses
         answer.unfrozen_no_shares,
         netting(answer.netting, display=display),
     )
+
+
+def part(decided: Outcome, done: Done) -> Outcome:
+    """One command of an atomic batch, as if it had come alone."""
+    assert not isinstance(done.answer, OrderIs), "only a repeated batch is told so"
+    return Outcome(
+        done.answer, [fact for fact in decided.facts if done.after < fact.id <= done.upto], done.upto
+    )
+
+
+def granted(index: int, status: int, data: msgspec.Struct | None) -> responses.BatchResultShape:
+    return responses.BatchResultShape(index, True, status, SUCCESS, None, data)
+
+
+def refused(index: int, status: int, code: int, message: str, data: object) -> responses.BatchResultShape:
+    return responses.BatchResultShape(index, False, status, code, message, data)
 
 
 def market_refused(market_id: str, code: int) -> responses.MarketCancelledShape:

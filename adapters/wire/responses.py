@@ -4,7 +4,7 @@ The published API description is made from them. Members ending `_display` are f
 leaves them out, which is what UNSET does to a member.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -188,6 +188,29 @@ class AllCancelledShape(Shape, frozen=True):
     cancelled_count: int
     complete: bool
     """Whether no market refused."""
+
+
+class OrderIsShape(Shape, frozen=True):
+    order: OrderShape
+
+
+class BatchResultShape(Shape, frozen=True):
+    """What came of one command of a batch: what its sender would have been told had it come alone."""
+
+    index: int
+    ok: bool
+    status: int
+    code: int
+    message: str | None
+    """Null if it was granted."""
+    data: Any
+
+
+class BatchShape(Shape, frozen=True):
+    atomic: bool
+    repeated: bool | UnsetType
+    """Of an atomic batch: whether it was asked for before, and nothing happened now."""
+    results: list[BatchResultShape]
 
 
 # The market maker

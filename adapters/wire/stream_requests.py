@@ -34,10 +34,9 @@ def message_of(body: type[msgspec.Struct], op: str) -> type[msgspec.Struct]:
     return msgspec.defstruct(name, [cid], bases=(body,), frozen=True, kw_only=True, tag_field="op", tag=op)
 
 
-class Cancel(TimedBody, frozen=True, kw_only=True, tag_field="op", tag="cancel"):
+class CancelNamed(TimedBody, frozen=True, kw_only=True):
     """By the order's id, or by the name the user gave it; one of the two."""
 
-    cid: Cid
     order_id: str | None = None
     market_id: MarketId | None = None
     client_order_id: ClientOrderId | None = None
@@ -61,10 +60,9 @@ class Cancel(TimedBody, frozen=True, kw_only=True, tag_field="op", tag="cancel")
         )
 
 
-class Amend(AmendBody, frozen=True, kw_only=True, tag_field="op", tag="amend"):
+class AmendNamed(AmendBody, frozen=True, kw_only=True):
     """The same of an order's terms."""
 
-    cid: Cid
     order_id: str | None = None
     market_id: MarketId | None = None
     client_order_id: ClientOrderId | None = None
@@ -82,12 +80,24 @@ class Amend(AmendBody, frozen=True, kw_only=True, tag_field="op", tag="amend"):
         return AmendByClientId(**members, market_id=self.market_id, client_order_id=self.client_order_id)
 
 
-def check_naming(message: Cancel | Amend) -> None:
+def check_naming(message: CancelNamed | AmendNamed) -> None:
     """Raise ValueError unless the message names an order in one way, and in one only."""
     by_name = message.market_id is not None and message.client_order_id is not None
     neither = message.market_id is None and message.client_order_id is None
     if (message.order_id is None) is not by_name or not (by_name or neither):
         raise ValueError("order_id: either this, or market_id with client_order_id")
+
+
+class Cancel(CancelNamed, frozen=True, kw_only=True, tag_field="op", tag="cancel"):
+    """Alone, not in a batch."""
+
+    cid: Cid
+
+
+class Amend(AmendNamed, frozen=True, kw_only=True, tag_field="op", tag="amend"):
+    """Alone, not in a batch."""
+
+    cid: Cid
 
 
 class CancelAll(CancelAllBody, frozen=True, kw_only=True, tag_field="op", tag="cancel_all"):

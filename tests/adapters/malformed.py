@@ -139,6 +139,7 @@ class Mill:
             "place": order,
             "cancel": {"order_id": "0193f1c2-5a77-7c1e-9f10-000000000001"},
             "amend": {"market_id": market_id, "client_order_id": "o", "price_cents": 51, "quantity": 2},
+            "batch": {"market_id": market_id, "atomic": True, "commands": [{"op": "place"} | order]},
             "cancel_all": {"market_id": market_id, "side": "YES", "direction": "BUY"},
             "replace": {"old_order_id": "0193f1c2-5a77-7c1e-9f10-000000000001", "new_order": order},
             "batch_cancel": {"market_id": market_id, "cancel_scope": "ALL"},

@@ -53,7 +53,7 @@ def scope_for(operation: AnyOperation) -> str:
     """What a key needs, by the rules and not by the table: a scope, `any`, or `LOGIN`, which is no key."""
     if not isinstance(operation, Route):
         return {
-            **dict.fromkeys(("guard", "cancel_all"), "trade"),
+            **dict.fromkeys(("guard", "cancel_all", "batch"), "trade"),
             **dict.fromkeys(("sync", "subscribe", "resume"), "read"),
             **dict.fromkeys(("ping", "auth", "unsubscribe"), "any"),
         }[operation.name]

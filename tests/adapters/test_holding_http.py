@@ -5,6 +5,7 @@ that any task of the server took is measured, the garbage collector's work among
 the median counts.
 """
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,7 @@ from tests.adapters.crowded import BIG, ENDS, EVERYWHERE, OTHER, crowded
 from tests.adapters.serving import PASSWORD, tokens
 from tests.holding import FORK_MS, longest_hold
 
+_names = itertools.count(1)
 LIMIT_MS: Final = 20.0
 TRIES: Final = 3
 HEADER: Final = "x" * 15_000
@@ -63,6 +65,16 @@ def order(number: int, **more: Any) -> dict[str, Any]:
 
 def resting_order(number: int) -> str:
     return f"00000001-0000-7000-8000-{number:012x}"
+
+
+def fifty(number: int) -> list[dict[str, Any]]:
+    names = [f"b-{next(_names)}" for _ in range(50)]
+    return [order(number, client_order_id=name) | {"op": "place"} for name in names]
+
+
+def fifty_cancels(number: int) -> list[dict[str, Any]]:
+    cancels = [{"op": "cancel", "order_id": resting_order(300 + 400 * place)} for place in range(49)]
+    return [*cancels, {"op": "cancel", "order_id": "none"}]
 
 
 SLOW: Final = ("/admin/verify-invariants",)
@@ -191,6 +203,19 @@ LEGAL: Final[dict[str, list[Ask]]] = {
     "POST /orders/cancel-all": [
         fine("POST /orders/cancel-all", members={"side": "NO", "direction": "SELL"}),
         fine("POST /orders/cancel-all", members={"market_id": BIG, "side": "NO", "direction": "SELL"}),
+    ],
+    "POST /orders/batch": [
+        fine("POST /orders/batch", members=lambda n: {"commands": fifty(n)}),
+        fine(
+            "POST /orders/batch",
+            members=lambda n: {"commands": fifty(n), "atomic": True, "market_id": BIG},
+        ),
+        # Refused with the last of them, after 49 have left the book.
+        fine(
+            "POST /orders/batch",
+            members=lambda n: {"commands": fifty_cancels(n), "atomic": True, "market_id": BIG},
+            is_fine=False,
+        ),
     ],
     "GET /orders": [
         fine("GET /orders", f"/orders?limit=100{more}", who=who)

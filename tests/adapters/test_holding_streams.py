@@ -58,6 +58,11 @@ class Cases:
             "place": wish(market_id=market_id, price_cents=40, quantity=1),
             "cancel": {"order_id": order_id},
             "amend": {"order_id": order_id, "price_cents": 41},
+            "batch": {
+                "market_id": market_id,
+                "atomic": True,
+                "commands": [{"op": "place"} | wish(market_id=market_id, price_cents=40, quantity=1)],
+            },
             "cancel_all": {"market_id": market_id},
             "replace": {"old_order_id": order_id, "new_order": wish(market_id=market_id)},
             "batch_cancel": {"market_id": market_id},

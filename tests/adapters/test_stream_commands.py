@@ -319,6 +319,25 @@ async def test_a_stream_cancels_everything_in_a_market_it_names() -> None:
         assert (await ann.do("cancel_all", market_id="nowhere"))["code"] == 3001
 
 
+async def test_a_stream_takes_an_atomic_batch_and_no_other() -> None:
+    async with running("M") as venue, venue.client(ANN) as ann:
+        old = (await ann.place(price_cents=40, quantity=10))["data"]["order"]["id"]
+        commands = [{"op": "cancel", "order_id": old}, {"op": "place"} | wish(price_cents=41)]
+        for wrong in ({}, {"atomic": False}, {"atomic": True, "market_id": None}):
+            refused = await ann.do("batch", **{"market_id": "M", "commands": commands} | wrong)
+            assert (refused["status"], refused["code"]) == (400, 9004)
+        spoiled = [*commands, {"op": "cancel", "order_id": "none"}]
+        refused = await ann.do("batch", market_id="M", atomic=True, commands=spoiled)
+        assert (refused["status"], refused["code"], refused["data"]["index"]) == (422, 4014, 2)
+        assert venue.exchange.orders[old].is_live
+        done = await ann.do("batch", market_id="M", atomic=True, commands=commands)
+        assert (done["status"], done["seq"], done["data"]["repeated"]) == (200, venue.durable, False)
+        assert [one["status"] for one in done["data"]["results"]] == [200, 201]
+        again = await ann.do("batch", market_id="M", atomic=True, commands=commands)
+        assert again["data"]["repeated"] is True
+        assert [one["status"] for one in again["data"]["results"]] == [200, 200]
+
+
 async def test_a_replacement_waits_behind_what_was_sent_ahead_of_it_to_the_old_orders_market() -> None:
     """The market of the old order cannot decide just now; the one that the new order names is free."""
     async with running("M", "N") as venue, venue.client(AMM_ID, kind=TokenType.SERVICE) as amm:

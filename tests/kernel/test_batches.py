@@ -10,17 +10,20 @@ import pytest
 from kernel.answers import Batched, Cancelled, OrderIs, Placed, Refusal, Unfinished
 from kernel.codes import (
     AMM_ID,
+    RESTING_KINDS,
     CancelReason,
     Code,
     Direction,
     MarketStatus,
     OrderStatus,
     ReferenceType,
+    SelfTradeMode,
     Side,
     TimeInForce,
 )
 from kernel.commands import (
     ActivateMarket,
+    AmendOrder,
     AnyCommand,
     AtomicBatch,
     Batchable,
@@ -40,6 +43,7 @@ from kernel.commands import (
 from kernel.events import event_type
 from kernel.exchange import Exchange
 from kernel.limits import BATCH_MAX
+from kernel.state import Order
 from tests.kernel.trading import NOON, Trading
 from tests.kernel.walking import differences, everything
 
@@ -329,21 +333,46 @@ class Chance:
         if live and self.luck.random() < self.cancels:
             order = self.luck.choice(live)
             if self.luck.random() < 0.5:
+                return self.amend(order)
+            if self.luck.random() < 0.5:
                 return CancelOrder(at=NOON, user_id=user_id, order_id=order.id, fence=0)
             return CancelByClientId(
                 at=NOON, user_id=user_id, market_id="M", client_order_id=order.client_order_id, fence=0
             )
         return self.place(user_id)
 
+    def amend(self, order: Order) -> AmendOrder:
+        """Less of it, more of it, or another price."""
+        terms = order.terms
+        return AmendOrder(
+            at=NOON,
+            user_id=order.account.id,
+            order_id=order.id,
+            price=self.luck.choice((None, None, terms.price + 1, terms.price - 1, 100 - terms.price)),
+            quantity=self.luck.choice((None, terms.quantity - 1, terms.quantity + 1)),
+            fence=0,
+        )
+
     def place(self, user_id: str) -> PlaceOrder:
         self.names += 1
-        side, direction = self.luck.choice(list(Side)), self.luck.choice(list(Direction))
+        luck = self.luck
+        side, direction = luck.choice(list(Side)), luck.choice(list(Direction))
+        # Few prices, so that queues grow long; and now and then one that crosses.
+        is_bid = (side is Side.YES) == (direction is Direction.BUY)
+        price = luck.choice((44, 45) if is_bid else (54, 55))
+        price = 100 - price if luck.random() < 0.08 else price
+        kind = luck.choice(KINDS)
+        rests = kind in RESTING_KINDS
         terms = OrderTerms(
             side,
             direction,
-            self.luck.randint(40, 60),
-            self.luck.randint(1, 30),
-            self.luck.choice(list(KINDS)),
+            price if side is Side.YES else 100 - price,
+            luck.randint(1, 30),
+            kind,
+            expires_at=NOON + luck.randint(1, 3) if kind is TimeInForce.GTD else None,
+            post_only=rests and luck.random() < 0.2,
+            max_cost_cents=None if rests or direction is Direction.SELL else luck.choice((None, 300)),
+            self_trade_mode=luck.choice(list(SelfTradeMode)),
         )
         return PlaceOrder(
             at=NOON,
@@ -369,7 +398,7 @@ class Chance:
         return AtomicBatch(at=NOON, user_id=user_id, market_id="M", commands=tuple(commands), fence=0)
 
 
-KINDS = (TimeInForce.GTC,) * 3 + (TimeInForce.IOC, TimeInForce.FOK)
+KINDS = (*[TimeInForce.GTC] * 5, TimeInForce.GTD, TimeInForce.IOC, TimeInForce.FOK)
 SPOILERS: list[Callable[[Chance, str], Batchable]] = [
     lambda chance, user_id: msgspec.structs.replace(chance.place(user_id), market_id="N"),
     lambda chance, user_id: CancelOrder(at=NOON, user_id=user_id, order_id="none", fence=0),

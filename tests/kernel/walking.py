@@ -36,7 +36,9 @@ def attributes(thing: Any) -> Iterator[tuple[str, Any]]:
         return
     for kind in type(thing).__mro__:
         for name in getattr(kind, "__slots__", ()):
-            yield name, getattr(thing, name)
+            value = getattr(thing, name)
+            # How a heap is laid out is its own affair, too.
+            yield name, sorted(value) if name == "expiries" else value
     yield from getattr(thing, "__dict__", {}).items()
 
 
