@@ -326,6 +326,7 @@ def busy_day() -> Trading:
         day.do(SetMarketMode(at=day.now, market_id="V", mode=mode, until=until, by="root"))
     day.play("ann amends offer to 7", "ann amends offer to 5")
     day.play("AMM burns 10 with key b", "ann buys 3 YES at 2 IOC", "ann buys 7 NO at 30 as part in N")
+    day.play("ann amends part to 9 at 29 in N", "ann amends part to 7 in N", "ann amends part at 30 in N")
     day.play(
         "ben buys 3 YES at 70 in N", "root starts the AMM with 5000 at 60 in N", "root stops the AMM in N"
     )
