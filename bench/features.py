@@ -1,6 +1,6 @@
 """What a feature costs: the same few meetings, plain, and with each thing that an order may ask for.
 
-Each row is a taker that meets one maker, who comes and goes with it and is not counted.
+Each of the first rows is a taker that meets one maker, who comes and goes with it and is not counted.
 """
 
 import statistics
@@ -12,11 +12,14 @@ from msgspec.structs import replace
 from bench.measure import line, section, settle
 from bench.workload import BEFORE_US, market, opened, order, user
 from kernel.codes import SelfTradeMode, TimeInForce
-from kernel.commands import CancelByClientId, PlaceOrder
+from kernel.commands import CancelByClientId, PlaceOrder, Tick
 from kernel.exchange import Exchange
 
 IOC: Final = {"time_in_force": TimeInForce.IOC}
 ROUNDS: Final = 4_000
+TOGETHER: Final = 100
+"""Orders that end at one moment."""
+SECOND: Final = 1_000_000
 FEATURES: Final[dict[str, dict[str, Any]]] = {
     "an IOC that takes ten of one maker": {},
     "the same, all or nothing": {"time_in_force": TimeInForce.FOK},
@@ -31,6 +34,50 @@ def compare() -> None:
     section("what a feature costs")
     for name, changes in FEATURES.items():
         line(name, taking(changes), "us p50")
+    line("an order that rests", resting(), "us p50")
+    placed, ended = ending()
+    line("the same with an end of its own", placed, "us p50")
+    line("that end, a hundred in one tick, each", ended, "us p50")
+
+
+def ending() -> tuple[float, float]:
+    """What an order that ends by itself costs when it is placed, and what its end costs."""
+    exchange = opened()
+    settle()
+    clock, durations = time.perf_counter_ns, []
+    ends, expired = [], 0
+    for number in range(ROUNDS):
+        wish = arriving(exchange, f"e-{number}", user(1), bid=True)
+        until = wish.at + SECOND
+        terms = replace(wish.terms, time_in_force=TimeInForce.GTD, expires_at=until)
+        begin = clock()
+        exchange.execute(replace(wish, terms=terms))
+        durations.append(clock() - begin)
+        if number % TOGETHER == TOGETHER - 1:
+            begin = clock()
+            outcome = exchange.execute(Tick(at=until, market_id=market(0)))
+            ends.append((clock() - begin) / TOGETHER)
+            expired += len(outcome.facts)
+    assert expired == ROUNDS
+    return statistics.median(durations) / 1000, statistics.median(ends) / 1000
+
+
+def resting() -> float:
+    """The same without an end, cancelled by its owner."""
+    exchange = opened()
+    settle()
+    clock, durations = time.perf_counter_ns, []
+    for number in range(ROUNDS):
+        wish = arriving(exchange, f"r-{number}", user(1), bid=True)
+        begin = clock()
+        exchange.execute(wish)
+        durations.append(clock() - begin)
+        exchange.execute(
+            CancelByClientId(
+                at=exchange.now, user_id=user(1), market_id=market(0), client_order_id=f"r-{number}"
+            )
+        )
+    return statistics.median(durations) / 1000
 
 
 def taking(changes: dict[str, Any]) -> float:
