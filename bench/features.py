@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from bench.measure import line, section, settle
 from bench.workload import BEFORE_US, market, opened, order, user
 from kernel.codes import SelfTradeMode, TimeInForce
-from kernel.commands import CancelByClientId, PlaceOrder, Tick
+from kernel.commands import CancelAll, CancelByClientId, PlaceOrder, Tick
 from kernel.exchange import Exchange
 
 IOC: Final = {"time_in_force": TimeInForce.IOC}
@@ -34,50 +34,34 @@ def compare() -> None:
     section("what a feature costs")
     for name, changes in FEATURES.items():
         line(name, taking(changes), "us p50")
-    line("an order that rests", resting(), "us p50")
-    placed, ended = ending()
-    line("the same with an end of its own", placed, "us p50")
-    line("that end, a hundred in one tick, each", ended, "us p50")
+    for name, lasts in (("an order that rests", None), ("the same with an end of its own", SECOND)):
+        placed, ended = resting(lasts)
+        line(name, placed, "us p50")
+        line("  and its end, as one of a hundred", ended, "us p50")
 
 
-def ending() -> tuple[float, float]:
-    """What an order that ends by itself costs when it is placed, and what its end costs."""
+def resting(lasts: int | None = None) -> tuple[float, float]:
+    """What an order costs that rests, and what its end costs: by its owner, or, if it `lasts`, by a tick."""
     exchange = opened()
     settle()
-    clock, durations = time.perf_counter_ns, []
-    ends, expired = [], 0
-    for number in range(ROUNDS):
-        wish = arriving(exchange, f"e-{number}", user(1), bid=True)
-        until = wish.at + SECOND
-        terms = replace(wish.terms, time_in_force=TimeInForce.GTD, expires_at=until)
-        begin = clock()
-        exchange.execute(replace(wish, terms=terms))
-        durations.append(clock() - begin)
-        if number % TOGETHER == TOGETHER - 1:
-            begin = clock()
-            outcome = exchange.execute(Tick(at=until, market_id=market(0)))
-            ends.append((clock() - begin) / TOGETHER)
-            expired += len(outcome.facts)
-    assert expired == ROUNDS
-    return statistics.median(durations) / 1000, statistics.median(ends) / 1000
-
-
-def resting() -> float:
-    """The same without an end, cancelled by its owner."""
-    exchange = opened()
-    settle()
-    clock, durations = time.perf_counter_ns, []
+    clock, placed, ended = time.perf_counter_ns, [], []
     for number in range(ROUNDS):
         wish = arriving(exchange, f"r-{number}", user(1), bid=True)
+        until = None if lasts is None else wish.at + lasts
+        kind = TimeInForce.GTC if lasts is None else TimeInForce.GTD
+        wish = replace(wish, terms=replace(wish.terms, time_in_force=kind, expires_at=until))
         begin = clock()
         exchange.execute(wish)
-        durations.append(clock() - begin)
-        exchange.execute(
-            CancelByClientId(
-                at=exchange.now, user_id=user(1), market_id=market(0), client_order_id=f"r-{number}"
-            )
-        )
-    return statistics.median(durations) / 1000
+        placed.append(clock() - begin)
+        if number % TOGETHER == TOGETHER - 1:
+            end: CancelAll | Tick = CancelAll(at=wish.at, user_id=user(1), market_id=market(0))
+            if until is not None:
+                end = Tick(at=until, market_id=market(0))
+            begin = clock()
+            outcome = exchange.execute(end)
+            ended.append((clock() - begin) / TOGETHER)
+            assert len(outcome.facts) == TOGETHER
+    return statistics.median(placed) / 1000, statistics.median(ended) / 1000
 
 
 def taking(changes: dict[str, Any]) -> float:
