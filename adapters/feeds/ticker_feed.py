@@ -80,6 +80,7 @@ class TickerFeed:
                 give_snapshot(reader, self._snapshot(markets))
 
         socket.when_drained = catch_up
+        await self._prepare()
         self._readers.add(reader)
         try:
             give_snapshot(reader, self._snapshot(markets))
@@ -88,6 +89,7 @@ class TickerFeed:
                     complain(reader)
                 elif not reader.is_behind and trio.current_time() - reader.asked_at >= ASKED_SNAPSHOTS_EVERY:
                     reader.asked_at = trio.current_time()
+                    await self._prepare()
                     give_snapshot(reader, self._snapshot(markets))
         finally:
             self._readers.discard(reader)
@@ -125,6 +127,7 @@ class TickerFeed:
         """In one step: a snapshot that was made before a change must not be sent behind it."""
         while True:
             await trio.sleep(SNAPSHOT_EVERY)
+            await self._prepare()
             made: dict[frozenset[str] | None, bytes] = {}
             for reader in self._readers:
                 if not reader.is_behind:
@@ -132,6 +135,14 @@ class TickerFeed:
                     if markets not in made:
                         made[markets] = self._snapshot(markets)
                     give_snapshot(reader, made[markets])
+
+    async def _prepare(self) -> None:
+        """Encode what is not yet, in steps: a snapshot, which is one step, then has little left to do."""
+        tickers = self._server.tickers.listed()
+        for first in range(0, len(tickers), TICKERS_AT_ONCE):
+            for ticker in tickers[first : first + TICKERS_AT_ONCE]:
+                ticker.encoded(self._server.clock.now())
+            await trio.lowlevel.checkpoint()
 
     def _snapshot(self, markets: frozenset[str] | None) -> bytes:
         """The tickers of these markets, or of all that are listed, as message number 1."""

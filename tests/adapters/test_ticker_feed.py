@@ -11,6 +11,7 @@ from adapters.feeds.ticker_feed import FLUSH_EVERY, NAMED_MAX
 from kernel.commands import ActivateMarket, CreateMarket, MarketTerms
 from tests.adapters.streaming import ANN, AT, ROOT, Refused, a_place, running
 from tests.adapters.test_feeds import messages_of
+from tests.holding import longest_hold
 
 TICKER = "/ws/v1/ticker"
 
@@ -166,6 +167,23 @@ async def test_a_reader_that_does_not_read_gets_a_snapshot_once_it_does() -> Non
                     slow.take(message)
             nursery.cancel_scope.cancel()
         await stream.aclose()
+
+
+async def test_a_thousand_tickers_hold_nobody() -> None:
+    """Neither their first snapshot, nor a change of all of them."""
+    names = [f"M-{number}" for number in range(1_000)]
+    async with running(*names) as venue:
+
+        async def act() -> None:
+            async with venue.connected(TICKER) as feed:
+                assert len((await feed.receive())["tickers"]) == len(names)
+                for name in names:
+                    venue.server.actors.submit([a_place(ANN, name, price=40, quantity=1)])
+                for _ in names:
+                    assert (await feed.receive())["type"] == "TICKER"
+
+        ms, by = await longest_hold(act, tries=3)
+        assert ms < 20, by
 
 
 def best_bids(follower: Follower) -> dict[str, Any]:
