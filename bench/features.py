@@ -1,6 +1,7 @@
 """What a feature costs: the same few meetings, plain, and with each thing that an order may ask for.
 
-Each of the first rows is a taker that meets one maker, who comes and goes with it and is not counted.
+Each of the first rows is a taker that meets one maker, who comes and goes with it and is not counted; the
+others change an order at rest.
 """
 
 import statistics
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 from bench.measure import line, section, settle
 from bench.workload import BEFORE_US, market, opened, order, user
 from kernel.codes import SelfTradeMode, TimeInForce
-from kernel.commands import CancelAll, CancelByClientId, PlaceOrder, Tick
+from kernel.commands import AmendOrder, AnyCommand, CancelAll, CancelByClientId, PlaceOrder, Tick
 from kernel.exchange import Exchange
 
 IOC: Final = {"time_in_force": TimeInForce.IOC}
@@ -28,6 +29,13 @@ FEATURES: Final[dict[str, dict[str, Any]]] = {
     "the same where own makers give way": {"self_trade_mode": SelfTradeMode.CANCEL_MAKER},
 }
 """What is changed of the first."""
+CHANGES: Final[dict[str, dict[str, Any]]] = {
+    "an amend to less": {"quantity": 9},
+    "an amend to more": {"quantity": 11},
+    "an amend to a price where nobody waits": {"price": 49},
+    "an amend that takes ten of one maker": {"price": 52},
+}
+"""What becomes of ten bid for at 50, while ten are offered at 52."""
 
 
 def compare() -> None:
@@ -38,6 +46,9 @@ def compare() -> None:
         placed, ended = resting(lasts)
         line(name, placed, "us p50")
         line("  and its end, as one of a hundred", ended, "us p50")
+    line("a cancel and a placement instead of an amend", changing(None), "us p50")
+    for name, wished in CHANGES.items():
+        line(name, changing(wished), "us p50")
 
 
 def resting(lasts: int | None = None) -> tuple[float, float]:
@@ -75,13 +86,37 @@ def taking(changes: dict[str, Any]) -> float:
         begin = clock()
         exchange.execute(wish)
         durations.append(clock() - begin)
-        exchange.execute(
-            CancelByClientId(
-                at=exchange.now, user_id=user(1), market_id=market(0), client_order_id=f"m-{number}"
-            )
-        )
+        exchange.execute(cancelling(exchange, f"m-{number}", user(1)))
     return statistics.median(durations) / 1000
 
 
-def arriving(exchange: Exchange, name: str, user_id: str, *, bid: bool) -> PlaceOrder:
-    return order(max(BEFORE_US, exchange.now), user_id, name, market(0), bid=bid, price=50, quantity=10)
+def changing(wished: dict[str, Any] | None) -> float:
+    exchange = opened()
+    settle()
+    clock, durations = time.perf_counter_ns, []
+    for number in range(ROUNDS):
+        bid, offer = f"b-{number}", f"o-{number}"
+        exchange.execute(arriving(exchange, bid, user(2), bid=True))
+        exchange.execute(arriving(exchange, offer, user(1), bid=False, price=52))
+        commands: list[AnyCommand] = [
+            cancelling(exchange, bid, user(2)),
+            arriving(exchange, f"again-{number}", user(2), bid=True, price=49),
+        ]
+        if wished is not None:
+            order_id = exchange.accounts[user(2)].orders[bid].id
+            commands = [AmendOrder(at=exchange.now, user_id=user(2), order_id=order_id, **wished)]
+        begin = clock()
+        for command in commands:
+            exchange.execute(command)
+        durations.append(clock() - begin)
+        for name, user_id in ((bid, user(2)), (f"again-{number}", user(2)), (offer, user(1))):
+            exchange.execute(cancelling(exchange, name, user_id))
+    return statistics.median(durations) / 1000
+
+
+def arriving(exchange: Exchange, name: str, user_id: str, *, bid: bool, price: int = 50) -> PlaceOrder:
+    return order(max(BEFORE_US, exchange.now), user_id, name, market(0), bid=bid, price=price, quantity=10)
+
+
+def cancelling(exchange: Exchange, name: str, user_id: str) -> CancelByClientId:
+    return CancelByClientId(at=exchange.now, user_id=user_id, market_id=market(0), client_order_id=name)
