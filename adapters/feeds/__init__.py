@@ -1,1 +1,1 @@
-"""The public feeds of a market: its order book and its trades."""
+"""The public feeds: a market's order book and its trades, and the tickers of all markets."""
