@@ -90,5 +90,7 @@ def price_of(market: Market) -> int:
             return PAIR_HALF_CENTS
         case ResolutionResult.NO:
             return 0
+        case ResolutionResult.VOID if market.void_price_cents is not None:
+            return 2 * market.void_price_cents
         case _:
             return market.spot

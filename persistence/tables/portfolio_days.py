@@ -16,6 +16,7 @@ PRICES: Final = """
     SELECT markets.id, CASE
         WHEN resolution_result = 'YES' THEN 200
         WHEN resolution_result = 'NO' THEN 0
+        WHEN void_price_cents IS NOT NULL THEN 2 * void_price_cents
         WHEN bid IS NOT NULL AND ask IS NOT NULL THEN bid + ask
         WHEN bid IS NOT NULL THEN 2 * GREATEST(bid, last_trade)
         WHEN ask IS NOT NULL THEN 2 * LEAST(ask, last_trade)

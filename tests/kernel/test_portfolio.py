@@ -45,7 +45,7 @@ def test_half_a_cent_is_not_counted() -> None:
     assert portfolio(market, "ben").value == 48
 
 
-@pytest.mark.parametrize(("result", "yes", "no"), [("YES", 100, 0), ("NO", 0, 100)])
+@pytest.mark.parametrize(("result", "yes", "no"), [("YES", 100, 0), ("NO", 0, 100), ("VOID at 7", 7, 93)])
 def test_shares_of_a_resolved_market_are_worth_what_they_will_be_paid(result: str, yes: int, no: int) -> None:
     market = Trading(ann=10_000, ben=10_000)
     market.play("ann buys 1 YES at 50", "ben buys 1 NO at 50", f"root resolves {result} without settling")

@@ -15,17 +15,27 @@ from tests.kernel.trading import Trading
 from tests.persistence.journaled import decided, file
 from tests.persistence.test_projector import PROJECTIONS, contents, differences
 
-DAYS_BETWEEN = (1, 1, 0, 4, 1)
-"""From one example to the next: there are days with two, and days on which nothing happens."""
+DAYS = [
+    *STORY[1:],
+    ("C buys 1 YES at 66",),
+    ("D buys 1 NO at 10",),
+    ("root resolves VOID at 7 without settling",),
+    ("root settles",),
+    ("A buys 1 YES at 5 in N",),
+]
+"""The published story goes on: a bid alone, both sides, and an end."""
+DAYS_BETWEEN = (1, 1, 0, 4, 1, 1, 1, 1, 1, 2)
+"""Before each: there are days with two, and days on which nothing happens."""
 FIGURES = (
     """equity, cash, positions_value, unrealized_pnl, realized_pnl, fees_paid, net_deposits, net_transfers"""
 )
 
 
 def several_days() -> tuple[Trading, dict[int, dict[str, tuple[int, ...]]]]:
-    """The published story told over days, and what everybody had at the end of each, by its number."""
+    """A market's life over days, and what everybody had at the end of each, by its number."""
     market, ends = story(1), dict[int, dict[str, tuple[int, ...]]]()
-    for lines, days in zip(STORY[1:], DAYS_BETWEEN, strict=True):
+    market.create("N")
+    for lines, days in zip(DAYS, DAYS_BETWEEN, strict=True):
         accounts = [account for account in market.exchange.accounts.values() if account.has_held]
         had = {account.id: figures(portfolio_of(account)) for account in accounts if not account.is_system}
         today = market.now // DAY
