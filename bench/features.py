@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from bench.measure import line, section, settle
 from bench.workload import BEFORE_US, market, opened, order, user
 from kernel.codes import SelfTradeMode, TimeInForce
-from kernel.commands import AmendOrder, AnyCommand, CancelAll, CancelByClientId, PlaceOrder, Tick
+from kernel.commands import AmendOrder, AnyCommand, AtomicBatch, CancelAll, CancelByClientId, PlaceOrder, Tick
 from kernel.exchange import Exchange
 
 IOC: Final = {"time_in_force": TimeInForce.IOC}
@@ -21,6 +21,7 @@ ROUNDS: Final = 4_000
 TOGETHER: Final = 100
 """Orders that end at one moment."""
 SECOND: Final = 1_000_000
+IN_A_BATCH: Final = 20
 FEATURES: Final[dict[str, dict[str, Any]]] = {
     "an IOC that takes ten of one maker": {},
     "the same, all or nothing": {"time_in_force": TimeInForce.FOK},
@@ -46,6 +47,7 @@ def compare() -> None:
         placed, ended = resting(lasts)
         line(name, placed, "us p50")
         line("  and its end, as one of a hundred", ended, "us p50")
+    line(f"an order that rests, as one of {IN_A_BATCH} in an atomic batch", together(), "us p50")
     line("a cancel and a placement instead of an amend", changing(None), "us p50")
     for name, wished in CHANGES.items():
         line(name, changing(wished), "us p50")
@@ -73,6 +75,22 @@ def resting(lasts: int | None = None) -> tuple[float, float]:
             ended.append((clock() - begin) / TOGETHER)
             assert len(outcome.facts) == TOGETHER
     return statistics.median(placed) / 1000, statistics.median(ended) / 1000
+
+
+def together() -> float:
+    """One order's share of so many that come to rest at one moment."""
+    exchange = opened()
+    settle()
+    clock, durations = time.perf_counter_ns, []
+    for number in range(ROUNDS // IN_A_BATCH):
+        wishes = [arriving(exchange, f"r-{number}-{each}", user(1), bid=True) for each in range(IN_A_BATCH)]
+        at, market_id = wishes[0].at, market(0)
+        batch = AtomicBatch(at=at, user_id=user(1), market_id=market_id, commands=tuple(wishes))
+        begin = clock()
+        exchange.execute(batch)
+        durations.append((clock() - begin) / IN_A_BATCH)
+        exchange.execute(CancelAll(at=at, user_id=user(1), market_id=market_id))
+    return statistics.median(durations) / 1000
 
 
 def taking(changes: dict[str, Any]) -> float:

@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from kernel.book import Book, HalfBook
-from kernel.state import Account, Keeper, Market, Order, Position, State
+from kernel.state import Account, Holding, Keeper, Market, Order, Position, State
 
 GROWING: Final[dict[type[Any], tuple[str, ...]]] = {
     State: (
@@ -28,11 +28,16 @@ WHOLES: Final = (State, Account, Market, Position, Order)
 """What others lead to, and is kept when it is about to change; all else is a part of what leads to it."""
 
 
+FLAT: Final = (Order, Holding)
+"""Nothing of theirs is a list or a part: what they lead to is kept by itself. They are kept most often."""
+
+
 class Plan(NamedTuple):
     """How a kind of things is read."""
 
     names: tuple[str, ...]
     read: Callable[[Any], tuple[Any, ...]]
+    is_flat: bool
 
 
 def names_of(kind: type[Any]) -> tuple[str, ...]:
@@ -50,14 +55,14 @@ def plan_of(kind: type[Any]) -> Plan | None:
     if not (is_dataclass(kind) or kind in (Book, HalfBook)):
         return None
     names = names_of(kind)
-    if len(names) == 1:  # of one name `attrgetter` makes a value, and no tuple
-        (name,) = names
-        return Plan(names, lambda thing: (getattr(thing, name),))
-    return Plan(names, attrgetter(*names))
+    (name, *others) = names
+    # Of a single attribute a getter gives the value itself.
+    read = attrgetter(*names) if others else lambda thing: (getattr(thing, name),)
+    return Plan(names, read, kind in FLAT)
 
 
-PLANS: Final[dict[type[Any], Plan | None]] = {}
-"""By kind, as they are met."""
+PLANS: Final[dict[type[Any], Plan | None]] = {kind: plan_of(kind) for kind in WHOLES}
+"""By kind; those of parts, and of what is none, as they are met."""
 
 
 class Undo(Keeper):
@@ -66,10 +71,9 @@ class Undo(Keeper):
     def __init__(self, state: State, market: Market, account: Account | None) -> None:
         self.state = state
         self.market = market
-        self.account = account
         self.orders = len(state.orders)
         self.positions = len(market.positions)
-        self.kept: dict[Any, tuple[tuple[str, ...], list[Any]]] = {}
+        self.kept: dict[Any, tuple[tuple[str, ...], tuple[Any, ...]]] = {}
         """By thing, as it was: the names of its attributes, and their values."""
         self.remember(state, State)
         for thing in (market, state.reserve_account, state.fee_account, account):
@@ -80,19 +84,23 @@ class Undo(Keeper):
 
     def remember(self, thing: Any, kind: type[Any] | None = None) -> None:
         """Keep a thing as it is now, with its parts, unless it is kept already, or is none."""
-        kind = kind or type(thing)
-        plan = PLANS[kind] if kind in PLANS else PLANS.setdefault(kind, plan_of(kind))
-        if plan is None or thing in self.kept:
+        if thing is None or thing in self.kept:
             return
-        values: list[Any] = []
-        for value in plan.read(thing):
-            if isinstance(value, list | dict | set):
-                values.append(value.copy())
-            else:
-                values.append(value)
-                if not isinstance(value, WHOLES):
-                    self.remember(value)
-        self.kept[thing] = plan.names, values
+        plan = PLANS[kind or type(thing)]
+        assert plan is not None
+        values = plan.read(thing)
+        self.kept[thing] = plan.names, values if plan.is_flat else tuple(map(self._copied, values))
+
+    def _copied(self, value: Any) -> Any:
+        """What a value was, whatever becomes of it; a part is kept like the thing that it is of."""
+        kind = type(value)
+        if kind is list or kind is dict or kind is set:
+            return value.copy()
+        if kind not in PLANS:
+            PLANS[kind] = plan_of(kind)
+        if PLANS[kind] is not None and kind not in WHOLES:
+            self.remember(value)
+        return value
 
     def keep(self, order: Order) -> None:
         """An order is about to change, or to join or leave its queue: those beside it there change, too."""
@@ -158,8 +166,18 @@ class Undo(Keeper):
             and thing not in book.live
             and thing.id in self.state.orders
         ]
-        if gone:
-            book.live = dict.fromkeys(sorted([*book.live, *gone], key=attrgetter("accepted_seq")))
+        if not gone:
+            return
+        live, oldest = book.live, min(order.accepted_seq for order in gone)
+        behind: list[Order] = []
+        for order in reversed(live):
+            if order.accepted_seq < oldest:
+                break
+            behind.append(order)
+        for order in behind:
+            del live[order]
+        behind.reverse()
+        live |= dict.fromkeys(sorted([*behind, *gone], key=attrgetter("accepted_seq")))
 
     def _forget_trader(self, owner_id: str) -> None:
         owned = self.market.owners.get(owner_id, ())
