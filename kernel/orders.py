@@ -104,7 +104,7 @@ def place_order(draft: Draft, command: PlaceOrder) -> Answer | Refusal:
     # Nothing above has changed anything. Nothing below can refuse.
     order = accept(draft, market, account, command, backing)
     trade_and_rest(draft, order)
-    gave_way = self_trade_cancelled(draft, order) if command.terms.self_trade_mode is CANCEL_MAKER else ()
+    gave_way = self_trade_cancelled(draft, order)
     return Placed(order_now(order), netting_of(draft, account), False, gave_way)
 
 
@@ -343,12 +343,12 @@ def netting_of(draft: Draft, account: Account) -> Netting | None:
 
 def self_trade_cancelled(draft: Draft, taker: Order) -> tuple[str, ...]:
     """The orders of its owner that gave way to an order, in their order."""
+    if taker.terms.self_trade_mode is not CANCEL_MAKER:
+        return ()
     return tuple(
         fact.event.order_id
         for fact in draft.facts
-        if type(fact.event) is OrderCancelled
-        and fact.event.cancel_reason is CancelReason.SELF_TRADE
-        and fact.id > taker.accepted_seq
+        if type(fact.event) is OrderCancelled and fact.event.cancel_reason is CancelReason.SELF_TRADE
     )
 
 

@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from kernel.answers import Placed, Replaced
+from kernel.answers import Amended, Placed, Replaced
 from kernel.codes import AMM_ID, CancelReason, Code, Direction, OrderStatus, SelfTradeMode, Side, TimeInForce
-from kernel.commands import OrderTerms, PlaceOrder
+from kernel.commands import AmendOrder, OrderTerms, PlaceOrder
 from kernel.events import Fill, OrderAccepted, OrderCancelled
 from kernel.walk import affordable, capped_cost, walk
 from tests.kernel.trading import Trading, ledger
@@ -365,3 +365,31 @@ def test_the_market_maker_meets_itself_whatever_it_says() -> None:
         market.play("AMM buys 10 NO at 45")
         market.do(market.wish("AMM", price=55, quantity=10, self_trade_mode=mode))
         assert market.prints() == ["10@55"]
+
+
+def test_only_those_that_gave_way_are_told() -> None:
+    """Not the order itself, when it is replaced or amended and gives way to another."""
+    market = Trading(ann=BUYER)
+    market.escrow("mm:1", "ann", fence=1)
+    market.play("ann gives mm:1 10000 cents", "ann buys 5 NO at 45 as own")
+    market.play("mm:1 buys 5 YES at 50 CANCEL_TAKER as old with fence 1")
+    old = market.order("mm:1", "old").id
+    amended = market.do(AmendOrder(at=market.now, user_id="mm:1", order_id=old, price=55, fence=1)).answer
+    assert isinstance(amended, Amended)
+    assert amended.order.cancel_reason is CancelReason.SELF_TRADE
+    assert amended.self_trade_cancelled == ()
+    market.play("mm:1 buys 5 YES at 40 as a with fence 1", "mm:1 buys 5 YES at 40 as b with fence 1")
+    line = "mm:1 replaces a, buying 5 YES at 55 CANCEL_TAKER as c with fence 1"
+    assert market.answer(Replaced, line).self_trade_cancelled == ()
+    line = "mm:1 replaces b, buying 5 YES at 55 CANCEL_MAKER as d with fence 1"
+    assert market.answer(Replaced, line).self_trade_cancelled == (market.order("ann", "own").id,)
+
+
+def test_what_makes_room_is_not_met() -> None:
+    """A replacement on the other side of the book does not trade with the order that leaves."""
+    market = Trading(AMM=BUYER)
+    market.play("AMM mints 10", "AMM sells 10 YES at 60 as old")
+    assert codes(market, "AMM replaces old, buying 10 YES at 60 FOK") == [
+        (Code.NOT_FILLABLE, {"fillable_quantity": 0})
+    ]
+    market.play("AMM replaces old, buying 10 YES at 60 post-only")
