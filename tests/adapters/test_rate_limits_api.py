@@ -241,6 +241,25 @@ def test_cancels_of_everything_are_counted_by_themselves_and_the_market_makers_n
     assert limits.take(Bucket.CANCEL_ALL, maker) is None
 
 
+def test_an_atomic_batch_fits_whole_or_counts_nothing() -> None:
+    settings = load_settings({"VERDICT_RATE_ORDERS": "5", "VERDICT_RATE_CANCEL": "2"})
+    limits = RateLimits(settings, Hand())  # type: ignore[arg-type]  # all it asks
+    ann = principal("ann")
+
+    def together(orders: int, cancels: int) -> tuple[bool, int]:
+        quota = limits.take_together({Bucket.ORDERS: orders, Bucket.CANCEL: cancels}, ann)
+        assert quota is not None
+        return quota.allowed, quota.remaining
+
+    assert together(6, 0) == (False, 5)
+    assert together(3, 3) == (False, 2)
+    assert together(3, 1) == (True, 1)
+    assert together(2, 2) == (False, 1), "two orders would fit, two cancels do not"
+    assert together(2, 1) == (True, 0)
+    assert together(1, 0) == (False, 0)
+    assert limits.take(Bucket.CANCEL, principal("ben")) is not None
+
+
 def test_a_flood_of_callers_grows_no_memory_without_end() -> None:
     """Beyond so many within a minute the rest share a count."""
     limits = RateLimits(load_settings({"VERDICT_RATE_ORDERS": "2"}), Hand())  # type: ignore[arg-type]  # all it asks

@@ -42,8 +42,10 @@ from kernel.commands import (
 )
 from kernel.events import event_type
 from kernel.exchange import Exchange
+from kernel.journal import Decided
 from kernel.limits import BATCH_MAX
 from kernel.state import Order
+from tests.kernel.test_actors import AT, place, running
 from tests.kernel.trading import NOON, Trading
 from tests.kernel.walking import differences, everything
 
@@ -282,6 +284,18 @@ def test_a_broken_market_is_halted_and_nothing_of_the_batch_stands() -> None:
     assert market.status is MarketStatus.HALTED
     assert order.is_live
     assert market.market().book.bids.first[50] is order
+
+
+async def test_it_is_one_page_of_the_journal_so_a_crash_leaves_all_of_it_or_nothing() -> None:
+    async with running("M") as (actors, journal):
+        wishes = tuple(place("M", number) for number in range(3))
+        batch = AtomicBatch(at=AT, user_id="ann", market_id="M", commands=wishes)
+        (outcome,) = await actors.ask(batch)
+        assert isinstance(outcome.answer, Batched)
+        page = journal.pack([Decided(batch, "", outcome)])
+        assert (page.first, page.facts, page.commands) == (outcome.facts[0].id, 3, 1)
+        # What it asked for stands in the journal once, before the first of its facts.
+        assert [command for command, _ in journal.commands.values()].count(batch) == 1
 
 
 # By chance
