@@ -28,6 +28,7 @@ from kernel.events import (
 from kernel.exchange import Exchange
 from kernel.proposals import proposed
 from kernel.state import Order as KernelOrder
+from tests.kernel.reference.order import book_price
 from tests.kernel.reference.records import Entry, Market, Trade
 from tests.kernel.reference.records import Fact as ModelFact
 from tests.kernel.reference.second import told
@@ -68,6 +69,7 @@ def plain(value: Any) -> Any:
         for name in ("status", "filled_quantity", "remaining_quantity", "frozen_amount", "cancel_reason"):
             row[name] = getattr(value, name)
         row["original_price"], row["quantity"] = value.terms.price, value.terms.quantity
+        row["book_price"] = book_price(value.terms.side, value.terms.price)
         row["amend_count"] = value.amend_count
         return {**row, "updated_at": value.updated_at}
     if isinstance(value, msgspec.Struct):
@@ -103,7 +105,6 @@ def kernel_row(order: KernelOrder) -> dict[str, Any]:
         "status": order.status,
         "cancel_reason": order.cancel_reason,
         "accepted_seq": order.accepted_seq,
-        "priority_seq": order.priority_seq,
         "amend_count": order.amend_count,
         "replaces_order_id": order.replaces,
         "created_at": order.created_at,
@@ -261,6 +262,11 @@ def compare_states(exchange: Exchange, world: World) -> None:
         {order_id: kernel_row(order) for order_id, order in exchange.orders.items()},
         {order.order_id: order.row() for order in world.orders},
         "orders",
+    )
+    same(
+        {order_id: order.priority_seq for order_id, order in exchange.orders.items()},
+        {order.order_id: order.priority_seq for order in world.orders},
+        "places in the queues",
     )
     same({u: (g.grace_ms, g.markets) for u, g in exchange.guards.items()}, world.guards, "guards")
     waiting = [plain(each) for each in map(proposed, exchange.proposals.values())]

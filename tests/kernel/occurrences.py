@@ -6,7 +6,7 @@ Rules seldom fail alone. What is counted here are the places where they meet.
 from collections.abc import Iterator
 from typing import Any
 
-from kernel.answers import Refusal
+from kernel.answers import Refusal, Resolved
 from kernel.commands import AnyCommand
 from tests.kernel.reference.records import Fact
 from tests.kernel.reference.world import World
@@ -21,6 +21,8 @@ def occurrences(command: AnyCommand, answer: Any, facts: list[Fact], world: Worl
     reasons = [fact.fields["cancel_reason"] for fact in facts if fact.event_type == "ORDER_CANCELLED"]
     if "EXPIRED" in reasons:
         yield "due before a refusal" if isinstance(answer, Refusal) else "due before an answer"
+    if isinstance(answer, Resolved) and answer.void_basis is not None:
+        yield f"voided at the price of {answer.void_basis.source}"
     yield from who_gave_way(command, facts, world)
     for number, fact in enumerate(facts):
         if fact.event_type == "ORDER_AMENDED":

@@ -21,13 +21,14 @@ from kernel.codes import (
     StopMode,
     TradeScenario,
     TradingMode,
+    VoidSource,
 )
-from kernel.commands import AnyCommand, BatchCancel, CancelOrder
+from kernel.commands import ActivateMarket, AnyCommand, BatchCancel, CancelOrder, VoidMarket
 from kernel.events import AnyEvent
 from tests.kernel.play.markets import FIRST, SECOND
 from tests.kernel.play.trading import Trading
 from tests.kernel.rare_orders import OCCURRENCES, walk_of_orders
-from tests.kernel.strategies import ESCROW, MARKETS, NOTHING
+from tests.kernel.strategies import ESCROW, HOUR, MARKETS, NOTHING
 
 YES, NO, BUY, SELL = Side.YES, Side.NO, Direction.BUY, Direction.SELL
 
@@ -206,6 +207,17 @@ def administrators_watch_each_other(play: Trading) -> None:
         play.an_administrator_ends_a_market(PLAIN, "NO", True, None, action, {"by_id": "ann"})
 
 
+def a_quoted_market_is_voided_at_what_it_was_worth(play: Trading) -> None:
+    """Two sides stood for an hour, and nobody names a price."""
+    play.an_administrator_creates_a_market("new", {"min_price_cents": 1})
+    play.do(ActivateMarket(at=play.at, market_id="new", by="adm"))
+    play.place("cat", "new", YES, BUY, 50, 1)
+    play.place("ben", "new", NO, BUY, 50, 3)
+    play.place("cat", "new", YES, BUY, 40, 1)
+    play.time_passes(HOUR, restart=True)
+    play.do(VoidMarket(at=play.at, market_id="new", by="adm"))
+
+
 def markets_end(play: Trading, result: str) -> None:
     play.an_administrator_ends_a_market(SMALL, "NO", False, None, "resolve")
     play.an_administrator_settles(0, HOME, {"by_id": "ben"})
@@ -244,6 +256,7 @@ def walk(play: Trading, result: str) -> None:
     play.the_journal_is_accepted(0, "a backup")
     play.both.portion = 2
     cancels_go_in_portions(play)
+    a_quoted_market_is_voided_at_what_it_was_worth(play)
     markets_end(play, result)
 
 
@@ -288,6 +301,7 @@ EVERYTHING = (
     *TRANSITIONS,
     "restored",
     *OCCURRENCES,
+    *(f"voided at the price of {source}" for source in VoidSource),
     *(f"{asked} refused with 1007" for asked in ("ResolveMarket", "VoidMarket", "SettleMarket")),
 )
 """By the names under which `SideBySide` counts what comes up."""

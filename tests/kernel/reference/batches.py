@@ -6,7 +6,16 @@ from typing import Any
 
 import attrs
 
-from kernel.commands import AtomicBatch, CancelByClientId, CancelOrder, Command, PlaceOrder
+from kernel.commands import (
+    AmendByClientId,
+    AmendOrder,
+    AtomicBatch,
+    CancelByClientId,
+    CancelOrder,
+    Command,
+    PlaceOrder,
+)
+from tests.kernel.reference.amending import amend_by_client_id, amend_order
 from tests.kernel.reference.cancelling import cancel_by_client_id, cancel_order
 from tests.kernel.reference.checks import check_fence, public_market
 from tests.kernel.reference.deadlines import check_deadline
@@ -18,6 +27,8 @@ from tests.kernel.reference.world import World
 Answer = dict[str, Any]
 RULES: dict[type[Command], Callable[[World, Any], Answer]] = {
     PlaceOrder: place,
+    AmendOrder: amend_order,
+    AmendByClientId: amend_by_client_id,
     CancelOrder: cancel_order,
     CancelByClientId: cancel_by_client_id,
 }
@@ -70,10 +81,10 @@ def check_place_in_batch(world: World, batch: AtomicBatch, command: Command) -> 
 
 def named(world: World, command: Command) -> Order | None:
     """The caller's own order that is to be changed."""
-    if isinstance(command, CancelOrder):
+    if isinstance(command, CancelOrder | AmendOrder):
         order = world.order(command.order_id)
         return order if order is not None and order.user_id == command.user_id else None
-    assert isinstance(command, CancelByClientId)
+    assert isinstance(command, CancelByClientId | AmendByClientId)
     order = world.order_named(command.user_id, command.client_order_id)
     return order if order is not None and order.market.market_id == command.market_id else None
 

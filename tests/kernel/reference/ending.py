@@ -9,6 +9,7 @@ from tests.kernel.reference.clearing import cancel
 from tests.kernel.reference.lifecycle import market_named
 from tests.kernel.reference.records import RESERVE, Market, Refused
 from tests.kernel.reference.second import ask_a_second, check_interest
+from tests.kernel.reference.windows import average
 from tests.kernel.reference.world import World
 
 Answer = dict[str, Any]
@@ -43,21 +44,16 @@ def resolve(
     check_interest(world, command)
     if market.status not in ("ACTIVE", "SUSPENDED", "HALTED"):
         raise Refused(3003)
-    basis = None
-    if result == "VOID":
-        worth = reference(world, market)
-        basis = {"source": "REFERENCE" if price is None else "ADMIN", "reference": worth}
-        observed, quoted = worth["observed_ms"], worth["two_sided_ms"]
-        if price is None and (quoted < observed / 20 or quoted < 10 * 60 * 1000):
-            raise Refused(3009, worth)
-        market.void_price_cents = worth["reference_price_cents"] if price is None else price
+    basis = void_basis(world, market, price) if result == "VOID" else None
     if price is not None:
-        request["void_price_cents"] = price
+        request = {**request, "void_price_cents": price}
     if (answer := ask_a_second(world, command, action, **request)) is not None:
         return answer
     close_breakers(world, market, by, "market resolved", "RESOLVED")
     market.resolution_result = result
     market.resolved_at = world.at
+    if basis is not None:
+        market.void_price_cents = basis["reference"]["reference_price_cents"] if price is None else price
     change_status(world, market, "RESOLVED", "RESOLUTION", by, text)
     announce_portions(world, market_id, settle_now)
     for order in world.live_orders(market_id):
@@ -65,24 +61,17 @@ def resolve(
     return resolved(market, settle(world, market) if settle_now else None, basis)
 
 
-def reference(world: World, market: Market) -> dict[str, int]:
-    """The average of what stood, over the newest of the trading time: whole slots, and the running one."""
-    market_id = market.market_id
-    stretches = [each for each in world.stood if each.market_id == market_id]
-    if market_id in world.running:
-        stretches.append(world.running[market_id])
-    slot = -(-market.terms.void_window_ms * 1000 // 96)
-    traded = sum(each.until - each.since for each in stretches)
-    left_out = max(0, traded // slot - 95) * slot
-    weighed = quoted = 0
-    for each in stretches:
-        forgotten = min(each.until - each.since, left_out)
-        left_out -= forgotten
-        weighed += each.spot2 * (each.until - each.since - forgotten)
-        quoted += (each.until - each.since - forgotten) if each.two_sided else 0
-    observed = traded - max(0, traded // slot - 95) * slot
-    price = (weighed + observed) // (2 * observed) if observed else (world.spot2_after_due + 1) // 2
-    return {"reference_price_cents": price, "observed_ms": observed // 1000, "two_sided_ms": quoted // 1000}
+def void_basis(world: World, market: Market, named: int | None) -> dict[str, Any]:
+    """What the price rests on. By itself the exchange pays none that was hardly quoted."""
+    total, time, two_sided = average(world, market)
+    told = {
+        "reference_price_cents": (total + time) // (2 * time) if time else (world.spot2_after_due + 1) // 2,
+        "observed_ms": time // 1000,
+        "two_sided_ms": two_sided // 1000,
+    }
+    if named is None and (20 * told["two_sided_ms"] < told["observed_ms"] or told["two_sided_ms"] < 600_000):
+        raise Refused(3009, told)
+    return {"source": "REFERENCE" if named is None else "ADMIN", "reference": told}
 
 
 def settle_market(world: World, command: SettleMarket) -> Answer:

@@ -113,7 +113,6 @@ class Order:
             "status": self.status,
             "cancel_reason": self.cancel_reason,
             "accepted_seq": self.accepted_seq,
-            "priority_seq": self.priority_seq,
             "amend_count": self.amend_count,
             "replaces_order_id": self.replaces_order_id,
             "created_at": self.created_at,
