@@ -18,8 +18,8 @@ from tests.kernel.strategies import MARKETS
 
 THOROUGH = settings().max_examples > 1_000
 THOROUGH_COMMANDS = 200_000
-EFFORT = settings(max_examples=1_200) if THOROUGH else settings(stateful_step_count=25)
-"""A step is three commands and more, so fewer of them than the profile has are enough."""
+EFFORT = settings(max_examples=1_800) if THOROUGH else settings(stateful_step_count=25)
+"""A step is some three commands, so fewer of them than the profile has are enough."""
 
 
 class Fuzz(RuleBasedStateMachine):
