@@ -300,7 +300,7 @@ async def test_a_reader_that_falls_behind_gets_a_new_snapshot_and_no_queue() -> 
             async def change() -> None:
                 for start in range(0, changes, 250):
                     await venue.ask(
-                        *[a_place(ANN, price=1 + (start + n) % 60, quantity=1) for n in range(250)]
+                        *[a_place(MAKERS[n % 3], price=1 + (start + n) % 60, quantity=1) for n in range(250)]
                     )
 
             nursery.start_soon(change)
@@ -313,6 +313,8 @@ async def test_a_reader_that_falls_behind_gets_a_new_snapshot_and_no_queue() -> 
         await stream.aclose()
 
 
+MAKERS = (ANN, BEN, EVE)
+"""Together they have more orders than one may."""
 PATIENCE = 60  # seconds, of a machine with much else to do
 
 

@@ -13,7 +13,7 @@ from adapters.wire.requests import ResumeBody
 from adapters.wire.status import RefusedError
 from kernel.codes import Code, MarketStatus
 from kernel.commands import HaltMarket
-from tests.adapters.streaming import ANN, AT, ROOT, Venue, a_place, running
+from tests.adapters.streaming import ANN, AT, BEN, ROOT, Venue, a_place, running
 from tests.holding import FORK_MS, longest_hold
 
 ORDERS = 15_000
@@ -40,8 +40,10 @@ async def refused(venue: Venue, **members: Any) -> RefusedError:
 
 async def test_others_are_served_while_a_large_market_is_looked_through() -> None:
     async with running("M", "N") as venue:
-        for _ in range(ORDERS // 500):
-            await venue.ask(*(a_place(ANN, price=1, quantity=1) for _ in range(500)))
+        for number in range(ORDERS // 500):
+            who = (ANN, BEN)[number % 2]  # nobody may have more than 10,000
+            await venue.ask(*(a_place(who, price=1, quantity=1) for _ in range(500)))
+        assert venue.exchange.markets["M"].book.count == ORDERS
         served = 0
 
         async def resume() -> None:
@@ -70,7 +72,8 @@ async def test_a_market_that_is_found_broken_stays_halted() -> None:
         head = venue.exchange.head
         refusal = await refused(venue)
         assert refusal.code is Code.INVARIANTS_BROKEN
-        (violation,) = cast(dict[str, Any], refusal.data)["violations"]
+        violation, realized = cast(dict[str, Any], refusal.data)["violations"]
+        assert realized["invariant"] == "realized_sum"
         assert violation == {
             "invariant": "cost_conservation",
             "market_id": "M",
