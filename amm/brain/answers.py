@@ -7,9 +7,18 @@ from amm.brain.arithmetic import Ms
 from amm.brain.commands import AlertKind, RenewToken, Severity
 from amm.brain.defence import Reason
 from amm.brain.inputs import Answer
+from amm.brain.memory import Collar
 from amm.brain.orders import PendingCommand
 from amm.brain.state import MarketState
-from amm.brain.wire import Cancelled, FullyFilled, PartlyFilled, Placed, RateLimited, Replaced
+from amm.brain.wire import (
+    Cancelled,
+    FullyFilled,
+    OutsideCollar,
+    PartlyFilled,
+    Placed,
+    RateLimited,
+    Replaced,
+)
 
 UNKNOWN_RETRY_MS: tuple[Ms, ...] = (250, 500, 1_000)
 """When a command whose outcome is unknown is sent again; after the last, only a resync helps."""
@@ -17,6 +26,13 @@ MINUTE_MS: Ms = 60_000
 FEWER_LEVELS_MS: Ms = 300_000
 LIMITS_TOO_OFTEN = 3
 
+COLLAR_MS: Ms = 5_000
+"""How long a band that the exchange has named is kept to: it follows from an average over a minute."""
+
+MODE_FORBIDS = 3008
+WOULD_TAKE = 4007
+TOO_LATE = 4010
+OUTSIDE_COLLAR = 4011
 PARTLY_FILLED = 6001
 NOT_FOUND = frozenset({4004, 6002})
 FULLY_FILLED = 6003
@@ -28,7 +44,12 @@ UNKNOWN_OUTCOME = frozenset({9002, 9003})
 NOT_RECOGNISED = frozenset({1006, 6099})
 OUR_MISTAKE = frozenset({4001, 4002, 4005, 6004, 6005, 9004})
 TOO_LITTLE = frozenset({2001, 5001})
-EXPECTED = frozenset({PARTLY_FILLED, FULLY_FILLED, FINAL_STATE, RATE_LIMITED})
+EXPECTED = frozenset(
+    {
+        *(MODE_FORBIDS, WOULD_TAKE, OUTSIDE_COLLAR),
+        *(PARTLY_FILLED, FULLY_FILLED, FINAL_STATE, RATE_LIMITED),
+    }
+)
 """Part of the game, and no sign of trouble with the exchange."""
 
 
@@ -37,7 +58,7 @@ def command_answered(state: MarketState, answer: Answer, now_ms: Ms) -> None:
     if pending is None:
         return  # a sweep has already settled what it was about
     state.health.latencies.append((now_ms, now_ms - pending.sent_ms))
-    state.health.outcomes.append((now_ms, not answer.ok and answer.code not in EXPECTED))
+    state.health.outcomes.append((now_ms, _is_trouble(pending, answer)))
     state.cycle.wake = True
     if answer.code in UNKNOWN_OUTCOME:
         _unknown(state, pending, now_ms)
@@ -48,6 +69,18 @@ def command_answered(state: MarketState, answer: Answer, now_ms: Ms) -> None:
         _succeeded(state, answer, now_ms)
     else:
         _refused(state, pending, answer, now_ms)
+
+
+def _is_trouble(pending: PendingCommand, answer: Answer) -> bool:
+    if answer.code == TOO_LATE:
+        return pending.attempts == 1  # the way there took too long, or the clocks differ
+    return not answer.ok and answer.code not in EXPECTED
+
+
+def cancel_only(state: MarketState, now_ms: Ms) -> None:
+    """The market's mode allows cancels and no more: for us it is suspended until the next refresh."""
+    state.life.cancel_only_until_ms = now_ms + state.refresh_ms
+    state.counts["cancel only"] += 1
 
 
 def _unknown(state: MarketState, pending: PendingCommand, now_ms: Ms) -> None:
@@ -87,9 +120,19 @@ def _refused(state: MarketState, pending: PendingCommand, answer: Answer, now_ms
         case RateLimited(reset=reset):
             _slow_down(state, reset * 1_000, now_ms)
             return
+        case OutsideCollar(lowest_cents=lowest, highest_cents=highest):
+            state.cycle.collar = Collar(lowest, highest, now_ms + COLLAR_MS)
+            state.counts["outside collar"] += 1
+            return
         case _:
             pass
-    if answer.code in NOT_FOUND or answer.code == FINAL_STATE:
+    if answer.code == WOULD_TAKE:
+        state.counts["would take"] += 1  # the book has moved: the next cycle looks at it anew
+    elif answer.code == MODE_FORBIDS:
+        cancel_only(state, now_ms)
+    elif answer.code == TOO_LATE and pending.attempts > 1:
+        pass  # it was asked again to learn what became of it: nothing, and nothing will
+    elif answer.code in NOT_FOUND or answer.code == FINAL_STATE:
         _gone(state, pending, answer)
     elif answer.code in TOO_LITTLE:
         state.reconciliation.sync_wanted = True

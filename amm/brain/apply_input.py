@@ -288,7 +288,7 @@ def _market(state: MarketState, status: MarketStatus, result: str | None, now_ms
         inventory = state.ledger.inventory
         state.ledger.settle(inventory.yes if result == "YES" else inventory.no)
     elif status is MarketStatus.VOIDED:
-        # What everybody paid decides what each gets back, and only the exchange knows that.
+        # What a share is paid is the exchange's to say: what it paid for ours stands in its ledger.
         state.ledger.settle(0)
         state.reconciliation.refund_awaited = True
 

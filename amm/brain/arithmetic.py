@@ -72,6 +72,11 @@ def epoch_ms(moment: datetime) -> Ms:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
+def write_epoch_ms(moment: Ms) -> str:
+    """Return a moment as the exchange reads it."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=moment)).isoformat()
+
+
 def read_epoch_ms(written: str | None) -> Ms | None:
     """Read a time as the exchange writes it. Raise ValueError or TypeError for what is none."""
     return None if written is None else epoch_ms(datetime.fromisoformat(written))

@@ -22,6 +22,9 @@ class NewOrder(msgspec.Struct, frozen=True):
     quantity: Shares
     direction: Direction = Direction.SELL
     time_in_force: str = "GTC"
+    post_only: bool = False
+    valid_until: str | None = None
+    """Decided later than this it is refused: what is not known to have happened by then never will."""
 
 
 class Numbered(msgspec.Struct, frozen=True, tag_field="op", kw_only=True):
@@ -36,6 +39,8 @@ class Place(Numbered, frozen=True, tag="place"):
     quantity: Shares
     direction: Direction = Direction.SELL
     time_in_force: str = "GTC"
+    post_only: bool = False
+    valid_until: str | None = None
 
 
 class Replace(Numbered, frozen=True, tag="replace"):

@@ -13,7 +13,7 @@ from amm.brain.config import JumpResume, SigmaSource
 from amm.brain.defence import Facts, Finding, Level, Reason, evaluate, extreme_stop
 from amm.brain.informed import in_event_window
 from amm.brain.measures import sigma
-from amm.brain.memory import Decision, Lifecycle, Thought
+from amm.brain.memory import Collar, Decision, Lifecycle, Thought
 from amm.brain.phases import (
     ROLLBACK_WINDOW_MS,
     Phase,
@@ -276,6 +276,9 @@ def _decide(
         maker_fee_bps=state.facts.maker_fee_bps,
     )
     wish, targets = _wish(state, situation)
+    collar = state.cycle.collar
+    if collar is not None and now_ms < collar.until_ms:
+        targets = {side: _inside(collar, side, wanted) for side, wanted in targets.items()}
     return Decision(
         at_ms=now_ms,
         fair=fair,
@@ -313,6 +316,10 @@ def _wish(state: MarketState, situation: Situation) -> tuple[Quote, dict[Side, l
         state.alert(AlertKind.SANITIZER, Severity.CRITICAL, f"{one.side.value} {one.target}: {one.rule}")
     state.cycle.thought = None if rejected else Thought(state.config, situation, wish, targets)
     return wish, targets
+
+
+def _inside(collar: Collar, side: Side, targets: list[Target]) -> list[Target]:
+    return [one for one in targets if collar.admits(side, side.own_price(one.price))]
 
 
 def _shape(state: MarketState, now_ms: Ms) -> Shape:

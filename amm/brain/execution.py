@@ -5,17 +5,18 @@ Orders that can stay keep their place in the queue. A book refreshed without a r
 
 from hashlib import sha256
 
-from amm.brain.arithmetic import CENT, Ms
+from amm.brain.arithmetic import CENT, Ms, write_epoch_ms
 from amm.brain.budget import Bucket, RateBudget
 from amm.brain.commands import Cancel, NewOrder, Place, Replace
 from amm.brain.memory import Decision, Quoted
 from amm.brain.orders import OwnOrder, PendingCommand
-from amm.brain.phases import Phase
 from amm.brain.quoting.diff import Rehearsal, Step, Tolerance, Verb, cancel_aggressive, diff_side, in_order
 from amm.brain.quoting.ladder import Side, Target
 from amm.brain.state import MarketState
 
 CLIENT_ID_MAX = 64
+VALID_MS: Ms = 2_000
+"""An order that is decided later than this after it was thought of would quote a price of the past."""
 
 
 def execute(state: MarketState, decision: Decision, budget: RateBudget, now_ms: Ms) -> None:
@@ -75,17 +76,11 @@ def _is_due(state: MarketState, decision: Decision, now_ms: Ms) -> bool:
     moved = abs(decision.fair.price - quoted.fair)
     if moved >= state.config.stabilization.requote_move_cents * CENT:
         return True
-    if now_ms - quoted.at_ms >= _refresh_ms(state, decision):
+    if now_ms - quoted.at_ms >= state.refresh_ms:
         return True
     if _circumstances(state, decision, now_ms) != quoted.circumstances:
         return True
     return any(_slots_differ(state, decision, side, now_ms) for side in Side)
-
-
-def _refresh_ms(state: MarketState, decision: Decision) -> Ms:
-    if decision.phase is Phase.EXPLORATION:
-        return state.config.exploration.cancel_interval_ms
-    return state.config.stabilization.max_order_age_ms
 
 
 def _slots_differ(state: MarketState, decision: Decision, side: Side, now_ms: Ms) -> bool:
@@ -173,6 +168,8 @@ def _replace(state: MarketState, order: OwnOrder, target: Target, now_ms: Ms) ->
         side=order.side.outcome,
         price_cents=target.price,
         quantity=target.quantity,
+        post_only=True,
+        valid_until=write_epoch_ms(now_ms + VALID_MS),
     )
     command = Replace(ref=state.fresh_ref(), old_order_id=order.order_id, new_order=new)
     pending = PendingCommand(command, order.side, target.price, target.quantity, order.order_id, now_ms)
@@ -188,6 +185,8 @@ def _place(state: MarketState, side: Side, target: Target, now_ms: Ms) -> None:
         side=side.outcome,
         price_cents=target.price,
         quantity=target.quantity,
+        post_only=True,
+        valid_until=write_epoch_ms(now_ms + VALID_MS),
     )
     pending = PendingCommand(command, side, target.price, target.quantity, None, now_ms)
     state.orders.enter(command.ref, pending)

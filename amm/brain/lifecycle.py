@@ -83,7 +83,7 @@ def _ended(state: MarketState, now_ms: Ms) -> bool:
 
 
 def _run(state: MarketState, now_ms: Ms) -> None:
-    if _ended(state, now_ms):
+    if _ended(state, now_ms) or now_ms < state.life.cancel_only_until_ms:
         _suspend(state, now_ms)
     elif state.risk.resyncing:
         sweep.begin(state, Purpose.RESYNC, now_ms)
@@ -115,6 +115,8 @@ def _wait(state: MarketState, now_ms: Ms) -> None:
         return
     if state.life.sweep is not None or _ended(state, now_ms):
         return
+    if now_ms < state.life.cancel_only_until_ms:
+        return  # nobody tells when such a mode ends: it is tried again
     if state.reconciliation.synced_ms < state.life.status_ms:
         state.reconciliation.sync_wanted = True
     elif now_ms - state.life.status_ms >= state.config.life.resume_grace_ms:

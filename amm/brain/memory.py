@@ -258,6 +258,7 @@ class LifeMemory:
     sweep: Sweep | None = None
     stopping: Stopping | None = None
     cautious_until_ms: Ms = 0  # exploration's spread after a resume
+    cancel_only_until_ms: Ms = 0  # no order is tried before: the last one was refused for the market's mode
 
 
 @attrs.define
@@ -291,18 +292,32 @@ class Reconciliation:
     unasked: dict[str, Ms] = attrs.field(factory=dict)  # own orders that somebody else cancelled, and when
 
 
+@attrs.frozen
+class Collar:
+    """The band, in YES cents, in which the exchange lets us quote for now."""
+
+    lowest: Cents
+    highest: Cents
+    until_ms: Ms
+
+    def admits(self, side: Side, yes_price: Cents) -> bool:
+        """Only what gives more away than the band does is refused: a far quote may rest."""
+        return yes_price >= self.lowest if side is Side.ASK else yes_price <= self.highest
+
+
 @attrs.define
 class CycleMemory:
     """The quote cycle: the last one's results, and when the next is due.
 
-    Written by `strategy`, `cycle` and `execution`. Whoever has a reason to look again sets `wake`, or
-    `refresh` if the resting orders have to be looked at as well.
+    Written by `strategy`, `cycle` and `execution`, the collar by `answers`. Whoever has a reason to look
+    again sets `wake`, or `refresh` if the resting orders have to be looked at as well.
     """
 
     decision: Decision | None = None
     thought: Thought | None = None
     quoted: Quoted | None = None
     refresh: bool = True
+    collar: Collar | None = None
     awaited_holds: set[Side] = attrs.field(factory=set)  # sides whose hold will end
     spreads: dict[Phase, Uc] = attrs.field(factory=dict)
     gamma: Ppm | None = None

@@ -4,7 +4,7 @@ A mint or burn goes out with a sync right behind it in the same batch. Its own a
 gives the exact volumes and cost sums, as the exchange rounded them.
 """
 
-from amm.brain.answers import UNKNOWN_OUTCOME, UNKNOWN_RETRY_MS
+from amm.brain.answers import MODE_FORBIDS, UNKNOWN_OUTCOME, UNKNOWN_RETRY_MS, cancel_only
 from amm.brain.arithmetic import Ms
 from amm.brain.commands import AlertKind, Burn, Cancel, Mint, Severity, Sync
 from amm.brain.defence import Reason
@@ -89,6 +89,8 @@ def _operated(state: MarketState, running: RunningOperation, answer: Answer, now
     elif answer.code == NOT_AUTHORISED:
         state.pairs.no_mints = True
         state.alert(AlertKind.MARKET_UNAUTHORISED, Severity.WARNING, "the market is not authorised for mints")
+    elif answer.code == MODE_FORBIDS:
+        cancel_only(state, now_ms)
     elif answer.code == KEY_REUSED:
         state.risk.latched.add(Reason.PROGRAMMING_ERROR)
         state.alert(

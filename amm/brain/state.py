@@ -30,6 +30,7 @@ from amm.brain.memory import (
     Risk,
 )
 from amm.brain.orders import OwnOrders
+from amm.brain.phases import Phase
 from amm.brain.quoting.inventory import Ledger
 from amm.brain.wire import MarketStatus
 
@@ -89,6 +90,13 @@ class MarketState:
     @property
     def market_id(self) -> str:
         return self.facts.market_id
+
+    @property
+    def refresh_ms(self) -> Ms:
+        """After how long resting orders are looked at without another reason."""
+        if self.phase.phase is Phase.EXPLORATION:
+            return self.config.exploration.cancel_interval_ms
+        return self.config.stabilization.max_order_age_ms
 
     def fresh_ref(self) -> int:
         self.outbox.next_ref += 1

@@ -256,6 +256,13 @@ class FullyFilled(msgspec.Struct, frozen=True):
     total_filled_quantity: Shares
 
 
+class OutsideCollar(msgspec.Struct, frozen=True):
+    """With 4011: the band, in YES cents, that the price had to lie in."""
+
+    lowest_cents: Cents
+    highest_cents: Cents
+
+
 class RateLimited(msgspec.Struct, frozen=True):
     """With 9001: `reset` is the Unix second at which the window ends."""
 
@@ -274,6 +281,7 @@ Data: TypeAlias = (
     | Synced
     | PartlyFilled
     | FullyFilled
+    | OutsideCollar
     | RateLimited
 )
 
@@ -288,7 +296,12 @@ SUCCESS_DATA: dict[str, type] = {
 }
 """Which shape the data of a successful answer has, by the command's op."""
 
-REFUSAL_DATA: dict[int, type] = {6001: PartlyFilled, 6003: FullyFilled, 9001: RateLimited}
+REFUSAL_DATA: dict[int, type] = {
+    4011: OutsideCollar,
+    6001: PartlyFilled,
+    6003: FullyFilled,
+    9001: RateLimited,
+}
 """Which shape the data of a refusal has, by its code; every other code's data is of no use to the maker."""
 
 

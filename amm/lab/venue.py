@@ -8,7 +8,7 @@ import attrs
 
 from amm.brain import commands as maker_commands
 from amm.brain import wire
-from amm.brain.arithmetic import Cents, Ms, Shares
+from amm.brain.arithmetic import Cents, Ms, Shares, read_epoch_ms
 from amm.brain.inputs import Answer, Book, Frame
 from amm.brain.quoting import ladder
 from amm.lab.scenario import START_MS, Scenario
@@ -194,9 +194,8 @@ class Venue:
                     user_id=AMM_ID,
                     client_order_id=command.client_order_id,
                     market_id=MARKET,
-                    terms=commands.OrderTerms(
-                        SIDES[command.side], Direction.SELL, command.price_cents, command.quantity
-                    ),
+                    terms=terms_of(command),
+                    valid_until=deadline_of(command),
                     nonce=command.ref,
                 )
             case maker_commands.Replace(new_order=new):
@@ -206,7 +205,8 @@ class Venue:
                     old_order_id=command.old_order_id,
                     client_order_id=new.client_order_id,
                     market_id=MARKET,
-                    terms=commands.OrderTerms(SIDES[new.side], Direction.SELL, new.price_cents, new.quantity),
+                    terms=terms_of(new),
+                    valid_until=deadline_of(new),
                     nonce=command.ref,
                 )
             case maker_commands.Cancel(order_id=order_id):
@@ -307,6 +307,17 @@ def open_venue(scenario: Scenario, traders: list[str]) -> Venue:
     market = exchange.markets[MARKET]
     account: Account = exchange.accounts[AMM_ID]
     return Venue(exchange, market, market.position(account))
+
+
+def terms_of(wish: maker_commands.Place | maker_commands.NewOrder) -> commands.OrderTerms:
+    return commands.OrderTerms(
+        SIDES[wish.side], Direction.SELL, wish.price_cents, wish.quantity, post_only=wish.post_only
+    )
+
+
+def deadline_of(wish: maker_commands.Place | maker_commands.NewOrder) -> int | None:
+    moment = read_epoch_ms(wish.valid_until)
+    return None if moment is None else moment * 1_000
 
 
 def view(

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from amm.brain.arithmetic import CENT, Ms
+from amm.brain.arithmetic import CENT, Ms, read_epoch_ms
 from amm.brain.budget import RateBudget
 from amm.brain.commands import (
     Action,
@@ -55,6 +55,7 @@ from amm.brain.wire import (
     OrderStatus,
     OrderStatusChanged,
     OrderView,
+    OutsideCollar,
     PartlyFilled,
     Party,
     Placed,
@@ -117,6 +118,10 @@ class Venue:
     """Answer the next command of an op with this code, without doing it."""
     stuck: dict[str, int] = attrs.field(factory=dict)
     """The same, for every command of an op."""
+    cancel_only: bool = False
+    """The market's trading mode."""
+    collar: tuple[int, int] | None = None
+    """The lowest and the highest price at which anybody may give away, in YES cents."""
     mumble: set[str] = attrs.field(factory=set)
     """Do the next command of an op, but answer that something went wrong."""
     operations: int = 0
@@ -156,8 +161,10 @@ class Venue:
         for resting in self.orders.values():
             if resting.order.client_order_id == wish.client_order_id:
                 return Answer(ref, 0, self.seq, Placed(resting.order))
-        if self.status is not MarketStatus.ACTIVE:
-            return Answer(ref, 3002, self.seq)
+        if self._is_late(wish, now_ms):
+            return Answer(ref, 4010, self.seq)
+        if (no := self._closed(ref) or self._misplaced(ref, wish)) is not None:
+            return no
         side = side_of(wish.side)
         freed = replacing.order.remaining_quantity if replacing else 0
         if wish.quantity > self.free(side) + freed:
@@ -182,6 +189,32 @@ class Venue:
         self._tell(self._view(order, OrderStatus.NEW, now_ms))
         return Answer(ref, 0, self.seq, Placed(order))
 
+    def _is_late(self, wish: Place | NewOrder, now_ms: Ms) -> bool:
+        valid_until = read_epoch_ms(wish.valid_until)
+        return valid_until is not None and now_ms > valid_until
+
+    def _closed(self, ref: int) -> Answer | None:
+        if self.status is not MarketStatus.ACTIVE:
+            return Answer(ref, 3002, self.seq)
+        return Answer(ref, 3008, self.seq) if self.cancel_only else None
+
+    def _misplaced(self, ref: int, wish: Place | NewOrder) -> Answer | None:
+        """Refuse what would take, or gives too much away."""
+        side = side_of(wish.side)
+        price = side.own_price(wish.price_cents)
+        if wish.post_only and self._crosses(side, price):
+            return Answer(ref, 4007, self.seq)
+        if self.collar is not None:
+            lowest, highest = self.collar
+            if price < lowest if side is Side.ASK else price > highest:
+                return Answer(ref, 4011, self.seq, OutsideCollar(lowest, highest))
+        return None
+
+    def _crosses(self, side: Side, price: int) -> bool:
+        if side is Side.ASK:
+            return any(bid >= price for bid in self.foreign_bids)
+        return any(ask <= price for ask in self.foreign_asks)
+
     def _replace(self, command: Replace, now_ms: Ms) -> Answer:
         old = self.orders.get(command.old_order_id)
         if old is None:
@@ -192,12 +225,14 @@ class Venue:
         )
         if done is not None:
             return Answer(command.ref, 0, self.seq, Replaced(old.order.id, done.order))
+        if self._is_late(command.new_order, now_ms):
+            return Answer(command.ref, 4010, self.seq)
         if old.order.status is OrderStatus.FILLED:
             return Answer(command.ref, 6003, self.seq, FullyFilled(old.order.id, old.order.filled_quantity))
         if not old.live:
             return Answer(command.ref, 4006, self.seq)
-        if self.status is not MarketStatus.ACTIVE:
-            return Answer(command.ref, 3002, self.seq)
+        if (no := self._closed(command.ref)) is not None:
+            return no
         if old.order.filled_quantity:
             rest = old.order.remaining_quantity
             self._close(old, "REPLACE_PARTIAL_FILL", now_ms)
@@ -230,6 +265,8 @@ class Venue:
             return Answer(ref, 0 if self.keys[key][0] == pairs else 6006, self.seq, self.keys[key][1])
         if self.status is not MarketStatus.ACTIVE:
             return Answer(ref, 3002, self.seq)
+        if pairs > 0 and self.cancel_only:
+            return Answer(ref, 3008, self.seq)
         if pairs < 0 and min(self.free(Side.ASK), self.free(Side.BID)) < -pairs:
             return Answer(ref, 5001, self.seq)
         if pairs > 0:

@@ -77,6 +77,7 @@ def test_a_started_market_shows_the_ladder_of_its_price_and_budget(floor: Floor)
     """500,000 at 50: 2,500 pairs, 250,000 in cash, ten orders around 50 at five cents' distance."""
     market = quoted(floor.venue, floor.maker)
     until(lambda: market.book() == LADDER)
+    assert all(order["post_only"] for order in market.own_orders())
     assert market.position() == (2_500, 2_500, 125_000, 125_000)
     assert market.agrees(floor.maker)
     assert market.cash() == 250_000
@@ -107,6 +108,25 @@ def test_a_suspended_market_has_no_quotes_and_is_quoted_again_when_it_trades(flo
     market.admin("resume")
     until(market.is_quoted)
     assert market.agrees(floor.maker)
+    market.assert_sane(floor.maker)
+
+
+def test_a_post_only_market_is_quoted_and_one_that_only_takes_cancels_is_tried_again(floor: Floor) -> None:
+    """Nothing tells the maker of a mode: what becomes of its orders does."""
+    market = quoted(floor.venue, floor.maker)
+    often = {"exploration.cancel_interval_ms": 5_000}
+    market.admin("mode", mode="POST_ONLY")
+    assert control(floor, market, "config", patch={**often, "exploration.spread": 7}).status_code == 200
+    until(lambda: market.book()["bids"][:1] + market.book()["asks"][:1] == [(43, 25), (57, 25)])
+    market.admin("mode", mode="CANCEL_ONLY")
+    assert control(floor, market, "config", patch={**often, "exploration.spread": 6}).status_code == 200
+    until(lambda: floor.maker.lifecycle(market.market_id) == "EMERGENCY")
+    until(lambda: not market.own_orders())
+    market.admin("mode", mode="NORMAL")
+    until(market.is_quoted)
+    refused = f'amm_commands_total{{market="{market.market_id}",op="replace",result="3008"}}'
+    assert floor.maker.metric(refused) >= 1
+    assert floor.maker.metric(f'amm_alerts_total{{market="{market.market_id}",kind="COMMAND_REFUSED"}}') == 0
     market.assert_sane(floor.maker)
 
 

@@ -1,0 +1,55 @@
+"""What the maker wishes of an order holds in the laboratory as at the exchange."""
+
+import pytest
+
+from amm.brain.arithmetic import write_epoch_ms
+from amm.brain.commands import NewOrder, Place, Replace
+from amm.brain.quoting.ladder import Outcome
+from amm.lab.scenario import CALM, START_MS
+from amm.lab.venue import MARKET, Venue, open_venue
+from kernel.codes import Side
+
+LATER = START_MS + 60_000
+
+
+@pytest.fixture
+def venue() -> Venue:
+    """Somebody bids 45 for YES."""
+    venue = open_venue(CALM, ["ann"])
+    assert venue.rest("ann", Side.YES, 45, 10, START_MS) is not None
+    return venue
+
+
+def offer(price: int, name: str, *, post_only: bool = True, until_ms: int = LATER + 1) -> Place:
+    return Place(
+        ref=1,
+        client_order_id=name,
+        market_id=MARKET,
+        side=Outcome.YES,
+        price_cents=price,
+        quantity=10,
+        post_only=post_only,
+        valid_until=write_epoch_ms(until_ms),
+    )
+
+
+def test_what_may_only_add_does_not_take(venue: Venue) -> None:
+    assert venue.carry_out(offer(45, "a"), LATER).code == 4007
+    assert venue.met == []
+    assert venue.carry_out(offer(46, "b"), LATER).ok
+    assert venue.carry_out(offer(45, "c", post_only=False), LATER).ok
+    assert [met.yes_price for met in venue.met] == [45]
+
+
+def test_what_comes_too_late_is_refused_and_a_repetition_is_not(venue: Venue) -> None:
+    assert venue.carry_out(offer(60, "a", until_ms=LATER), LATER).ok
+    assert venue.carry_out(offer(60, "a", until_ms=LATER), LATER + 1).ok
+    assert venue.carry_out(offer(60, "b", until_ms=LATER), LATER + 1).code == 4010
+
+
+def test_a_replacement_that_would_take_leaves_the_old_order(venue: Venue) -> None:
+    assert venue.carry_out(offer(60, "a"), LATER).ok
+    (order,) = venue.synced().orders
+    new = NewOrder("b", MARKET, Outcome.YES, 44, 10, post_only=True)
+    assert venue.carry_out(Replace(ref=2, old_order_id=order.id, new_order=new), LATER).code == 4007
+    assert venue.synced().orders == [order]
