@@ -17,7 +17,7 @@ from amm.lab.venue import MARKET
 from kernel.answers import Outcome
 from kernel.codes import AMM_ID, LedgerEntryType
 from kernel.commands import AnyCommand
-from kernel.history import History
+from kernel.history import History, Sessions
 
 SHORT = attrs.evolve(SCENARIOS["mixed"], hours=1)
 
@@ -30,6 +30,7 @@ def prepared(maker: str, scenario: Scenario = SHORT, seed: int = 1) -> Simulatio
 def watched(run: Simulation) -> tuple[Result, History, dict[LedgerEntryType, int]]:
     """Run it, and keep a record of every fact from here on, with the maker's ledger entries by type."""
     history, entries = History(), dict.fromkeys(LedgerEntryType, 0)
+    history.sessions[MARKET] = Sessions(None, None)  # the market was there before the record began
     execute = run.venue.exchange.execute
 
     def recording(command: AnyCommand) -> Outcome:
