@@ -142,7 +142,14 @@ def opening(clock: Clock) -> Iterator[AnyCommand]:
 
 
 def opened(market_id: str, at: int, pairs: int) -> Iterator[AnyCommand]:
-    terms = MarketTerms(title=f"Is {market_id} full?", description="x" * 200, max_position_per_user=2**31 - 1)
+    terms = MarketTerms(
+        title=f"Is {market_id} full?",
+        description="x" * 200,
+        max_position_per_user=2**31 - 1,
+        # As wide as they may be, for one maker has placed all that rests.
+        max_open_orders_total=100_000,
+        max_open_orders_amm=100_000,
+    )
     yield CreateMarket(at=at, market_id=market_id, terms=terms, by=ADMIN)
     yield ActivateMarket(at=at, market_id=market_id, by=ADMIN)
     yield MintShares(

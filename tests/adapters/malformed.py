@@ -75,6 +75,8 @@ TOKENS: Final[list[bytes]] = [
         b"A" * 20_000,
     ),
 ]
+LASTING: Final = [route for route in ROUTES if route.path != "/account/logout-all"]
+"""Without that which needs no body to end the very token that the rest is sent with."""
 LENGTHS: Final = (
     b"-1",
     b"+1",
@@ -186,7 +188,7 @@ class Mill:
         luck = self.luck
         if luck.random() < 0.05:
             return luck.choice(WHOLE)
-        route = luck.choice(ROUTES)
+        route = luck.choice(LASTING)
         # Switching a user off, or a market, would turn what follows into one refusal after the other.
         path = BASE + re.sub(r"{\w+}", "x", route.path)
         line = f"{route.method} {path}".encode() + (self.query() if route.method == "GET" else b"")
