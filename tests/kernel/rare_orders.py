@@ -30,6 +30,10 @@ def orders_end_by_the_clock(play: Trading) -> None:
         play.time_passes(2_000_000, restart=False)
         play.place("cat", "plain", YES, BUY, price, 0 if price == 20 else 1)
     play.place("cat", "plain", YES, BUY, 20, 1, Attributes(GTD, expires_in=0))
+    for price in (20, 19, 21):
+        play.place("cat", "plain", YES, BUY, price, 1, soon)
+    play.time_passes(2_000_000, restart=True)
+    play.an_administrator_intervenes(0, "tick", None)
 
 
 def orders_take_all_or_nothing(play: Trading) -> None:

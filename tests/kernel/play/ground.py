@@ -41,6 +41,9 @@ FIRST_ORDERS = (
 GROUNDS: dict[str, tuple[SideBySide, list[PlaceOrder | ReplaceOrder]]] = {}
 
 
+HALF_A_SECOND = SECOND // 2
+
+
 class Ground:
     def __init__(self) -> None:
         self.both = SideBySide(SEEN)
@@ -183,12 +186,17 @@ class Ground:
             price,
             quantity,
             how.time_in_force,
-            None if how.expires_in is None else max(self.at, self.world.at) + how.expires_in,
+            None if how.expires_in is None else self.end(how.expires_in),
             how.post_only,
             how.most if direction is Direction.BUY else None,
             how.self_trade_mode,
             how.group_id,
         )
+
+    def end(self, expires_in: int) -> int:
+        """What ends later ends with a half second, so that orders end together."""
+        end = max(self.at, self.world.at) + expires_in
+        return end - end % HALF_A_SECOND if expires_in >= HALF_A_SECOND else end
 
     def wish(self, wish: PlaceOrder | ReplaceOrder) -> None:
         """What was accepted may be asked for again."""
