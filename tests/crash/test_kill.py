@@ -161,7 +161,8 @@ async def open_exchange(server: Server) -> None:
         await caller.ask([OpenAccount(at=AT, user_id=f"user-{number}")])
         await caller.ask([Deposit(at=AT, user_id=f"user-{number}", amount=10_000_000)])
     for market_id in MARKETS:
-        await caller.ask([CreateMarket(at=AT, market_id=market_id, terms=MarketTerms(title="?"), by="root")])
+        terms = MarketTerms(title="?", max_open_orders=10_000, max_open_orders_total=100_000)
+        await caller.ask([CreateMarket(at=AT, market_id=market_id, terms=terms, by="root")])
         await caller.ask([ActivateMarket(at=AT, market_id=market_id, by="root")])
 
 
@@ -326,7 +327,13 @@ async def a_large_market(server: Server) -> None:
     """Half of the holders have YES and half NO, at 50 cents a share; all have more orders that rest."""
     caller = await server.caller()
     users = [f"holder-{number:03}" for number in range(HOLDERS)]
-    terms = MarketTerms(title="?", maker_fee_bps=0, taker_fee_bps=0)
+    terms = MarketTerms(
+        title="?",
+        maker_fee_bps=0,
+        taker_fee_bps=0,
+        max_open_orders=10_000,
+        max_open_orders_total=100_000,
+    )
     await caller.ask([OpenAccount(at=AT, user_id=user) for user in users])
     await caller.ask([Deposit(at=AT, user_id=user, amount=FUNDS) for user in users])
     await caller.ask([CreateMarket(at=AT, market_id="M", terms=terms, by="root")])

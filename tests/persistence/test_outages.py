@@ -127,7 +127,8 @@ async def loaded(url: str, callers: int = 4) -> AsyncIterator[Loaded]:
             actors = Actors(Exchange(), journal)
             await nursery.start(actors.run)
             await actors.ask(OpenJournal(at=AT))
-            await actors.ask(CreateMarket(at=AT, market_id="M", terms=MarketTerms(title="M"), by="root"))
+            terms = MarketTerms(title="M", max_open_orders=10_000, max_open_orders_total=100_000)
+            await actors.ask(CreateMarket(at=AT, market_id="M", terms=terms, by="root"))
             await actors.ask(ActivateMarket(at=AT, market_id="M", by="root"))
             load = Load(actors)
             async with trio.open_nursery() as calling:
