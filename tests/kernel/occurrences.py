@@ -23,6 +23,8 @@ def occurrences(command: AnyCommand, answer: Any, facts: list[Fact], world: Worl
         yield "due before a refusal" if isinstance(answer, Refusal) else "due before an answer"
     if isinstance(answer, Resolved) and answer.void_basis is not None:
         yield f"voided at the price of {answer.void_basis.source}"
+    if isinstance(answer, Refusal) and answer.code == 4012 and answer.data is not None:
+        yield f"too many orders in {answer.data['scope']}"
     yield from who_gave_way(command, facts, world)
     for number, fact in enumerate(facts):
         if fact.event_type == "ORDER_AMENDED":

@@ -6,11 +6,11 @@ Nobody else has an order between 20 and 80 here.
 from kernel.codes import Direction, SelfTradeMode, Side
 from tests.kernel.play.crowd import Reshape
 from tests.kernel.play.trading import Trading
-from tests.kernel.strategies import ESCROW, FOK, GTD, IOC, Attributes
+from tests.kernel.strategies import ESCROW, FOK, GTD, IOC, MARKETS, Attributes
 
 YES, NO, BUY, SELL = Side.YES, Side.NO, Direction.BUY, Direction.SELL
 CANCEL_MAKER, CANCEL_TAKER = SelfTradeMode.CANCEL_MAKER, SelfTradeMode.CANCEL_TAKER
-HOME = 0
+HOME, IN_SMALL = 0, 56 + sorted(MARKETS).index("small")
 OCCURRENCES = (
     *("accepted GTC", "accepted GTD", "accepted IOC", "accepted FOK", "accepted post-only"),
     *("accepted IOC with a cap", "accepted FOK with a cap"),
@@ -18,6 +18,7 @@ OCCURRENCES = (
     *("a maker gave way", "a maker gave way amid a sweep", "a maker in another account gave way"),
     *("an amended order kept its place", "an amended order moved", "an amended order traded"),
     *("due before a refusal", "due before an answer"),
+    *("too many orders in MARKET", "too many orders in TOTAL"),
     *("a taker gave way", "a taker gave way after a fill"),
 )
 """What has to come up, beside codes and events."""
@@ -74,7 +75,21 @@ def orders_are_amended(play: Trading) -> None:
     play.somebody_cancels_all("ben", HOME, None, None, None, fence=0)
 
 
+def open_orders_are_bounded(play: Trading) -> None:
+    """Whoever adds one in "small" may have three there, and six in all."""
+    for price in (10, 11, 12, 13):
+        play.place("cat", "plain", YES, BUY, price, 1)
+    play.place("cat", "small", YES, BUY, 45, 1)
+    play.place("cat", "plain", YES, BUY, 14, 1)
+    play.place("cat", "small", YES, BUY, 45, 1)
+    play.somebody_cancels_all("cat", HOME, None, None, None, fence=0)
+    for _ in range(3):
+        play.place("cat", "small", YES, BUY, 45, 1)
+    play.somebody_cancels_all("cat", IN_SMALL, None, None, None, fence=0)
+
+
 def walk_of_orders(play: Trading) -> None:
+    open_orders_are_bounded(play)
     orders_are_amended(play)
     orders_end_by_the_clock(play)
     orders_take_all_or_nothing(play)
