@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from kernel.answers import Amended, Answer, Refusal
 from kernel.breaker import trip_unsound
-from kernel.checks import check_arrival, check_fence, check_owner, check_terms
+from kernel.checks import check_fence, check_owner, check_post_only, check_terms
 from kernel.clearing import net
 from kernel.codes import (
     CancelReason,
@@ -17,6 +17,7 @@ from kernel.codes import (
     LedgerEntryType,
     MarketStatus,
     OrderStatus,
+    TradingMode,
 )
 from kernel.commands import Amend, AmendByClientId, AmendOrder, OrderTerms
 from kernel.deadlines import check_deadline
@@ -28,7 +29,6 @@ from kernel.orders import (
     netting_of,
     order_not_found,
     order_now,
-    self_trade_cancelled,
     trade_and_rest,
 )
 from kernel.refusals import insufficient_balance, insufficient_shares, market_not_open
@@ -84,8 +84,9 @@ def amend_own(draft: Draft, order: Order, command: Amend) -> Answer | Refusal:
         return refusal
     # Nothing above has changed anything. Nothing below can refuse.
     amend(draft, order, wished, is_decrease)
+    gave_way: tuple[str, ...] = ()
     if not is_decrease:
-        trade_and_rest(draft, order)
+        gave_way = trade_and_rest(draft, order)
         if not order.is_live:
             market.delist(order)
     return Amended(
@@ -93,7 +94,7 @@ def amend_own(draft: Draft, order: Order, command: Amend) -> Answer | Refusal:
         changed=True,
         kept_priority=is_decrease,
         netting=netting_of(draft, order.account),
-        self_trade_cancelled=self_trade_cancelled(draft, order),
+        self_trade_cancelled=gave_way,
     )
 
 
@@ -130,11 +131,10 @@ def check_move(order: Order, wished: OrderTerms, *, post_only: bool) -> Refusal 
     arriving = replace(
         wished, quantity=wished.quantity - order.filled, post_only=wished.post_only or post_only
     )
-    return (
-        check_terms(market, wished)
-        or check_owner(market, account, arriving, without=order)
-        or check_arrival(market, arriving, without=order)
-    )
+    refusal = check_terms(market, wished) or check_owner(market, account, arriving, without=order)
+    if refusal is None and (arriving.post_only or market.trading_mode is TradingMode.POST_ONLY):
+        refusal = check_post_only(market, arriving, without=order)
+    return refusal
 
 
 def check_difference(order: Order, wished: OrderTerms) -> Refusal | None:

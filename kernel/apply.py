@@ -164,7 +164,7 @@ def amend(state: State, fact: Fact, event: OrderAmended) -> None:
     order = state.orders[event.order_id]
     order.market.amend(order, fact, event)
     if not event.kept_priority:
-        order.market.step_in(order)
+        order.market.rest(order)
         order.market.book_changed(fact.at)
 
 

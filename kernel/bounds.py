@@ -127,6 +127,8 @@ def additions_out_of_bounds(
     command: OrderWish | CancelOrder | CancelByClientId | BatchCancel,
 ) -> Refusal | None:
     """What only some of these commands carry."""
+    if command.fence is None and command.valid_until is None:
+        return None
     for member, value in (("fence", command.fence), ("valid_until", command.valid_until)):
         if value is not None and (problem := integer(value)) is not None:
             return malformed(member, problem)

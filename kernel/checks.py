@@ -64,8 +64,8 @@ def check_wish(
     refusal = check_terms(market, terms)
     if refusal is None and account is not None:
         refusal = check_owner(market, account, terms, without=without)
-    if refusal is None:
-        refusal = check_arrival(market, terms, without)
+    if refusal is None and (terms.post_only or market.trading_mode is POST_ONLY):
+        refusal = check_post_only(market, terms, without)
     if refusal is not None:
         return refusal
     backing = needed(market, terms.price, terms.quantity) if terms.direction is BUY else terms.quantity
@@ -76,13 +76,6 @@ def check_wish(
         if terms.max_cost_cents is not None:
             backing = sum(meeting.cost for meeting in meetings)
     return check_backing(market, account, wish, backing, without) or backing
-
-
-def check_arrival(market: Market, terms: OrderTerms, without: Order | None = None) -> Refusal | None:
-    """Whether it may meet those who wait at its price: be it a new order, or one that moves there."""
-    if terms.post_only or market.trading_mode is POST_ONLY:
-        return check_post_only(market, terms, without)
-    return None
 
 
 def check_terms(market: Market, wished: OrderTerms) -> Refusal | None:
@@ -134,7 +127,11 @@ def check_owner(
                 Code.LIMIT_EXCEEDED,
                 f"Position limit: {exposed} held or on order, {terms.quantity} more, allowed {limit}",
             )
-    if without is None and terms.time_in_force in RESTING_KINDS:
+    if (
+        without is None
+        and account.open_orders.count >= market.least_room
+        and terms.time_in_force in RESTING_KINDS
+    ):
         refusal = check_open_orders(market, account, positions[0].open_orders if positions else NONE)
         if refusal is not None:
             return refusal

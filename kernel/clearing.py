@@ -172,11 +172,13 @@ def fill(draft: Draft, maker: Order, taker: Order, quantity: int) -> None:
     post(draft, draft.state.fee_account, FEE_REVENUE, maker_fee + taker_fee)
     maker.position.fees_paid += maker_fee
     taker.position.fees_paid += taker_fee
-    for leg in (buy, sell):
-        if leg.realized is not None:
-            leg.order.position.realized_pnl += leg.realized
     # The pool keeps the difference between what shares cost and what the reserve holds for them.
-    market.pnl_pool += (buy.realized or 0) + (sell.realized or 0)
+    if buy.realized is not None:
+        buy.order.position.realized_pnl += buy.realized
+        market.pnl_pool += buy.realized
+    if sell.realized is not None:
+        sell.order.position.realized_pnl += sell.realized
+        market.pnl_pool += sell.realized
     market.count_trade(scenario, price, quantity, maker_fee + taker_fee)
 
     draft.state.trade_ids.step(draft.at)
@@ -217,8 +219,8 @@ def record_fill(draft: Draft, maker: Order, taker: Order, quantity: int, trade: 
             taker.id,
             trade,
             (maker.after(), taker.after()),
-            maker.view,
-            taker.view,
+            maker.view if maker.amend_count else None,
+            taker.view if taker.amend_count else None,
             ledger_id=ledger_id,
             postings=postings,
             positions=[position.after() for position in positions],

@@ -78,7 +78,7 @@ def place_order(draft: Draft, command: PlaceOrder) -> Answer | Refusal:
     state = draft.state
     account = state.trader(command.user_id)
     if account is not None:
-        if (refusal := check_fence(account, command.fence)) is not None:
+        if account.is_escrow and (refusal := check_fence(account, command.fence)) is not None:
             return refusal
         earlier = account.orders.get(command.client_order_id)
         if earlier is not None:
@@ -103,8 +103,7 @@ def place_order(draft: Draft, command: PlaceOrder) -> Answer | Refusal:
     assert account is not None
     # Nothing above has changed anything. Nothing below can refuse.
     order = accept(draft, market, account, command, backing)
-    trade_and_rest(draft, order)
-    gave_way = self_trade_cancelled(draft, order)
+    gave_way = trade_and_rest(draft, order)
     return Placed(order_now(order), netting_of(draft, account), False, gave_way)
 
 
@@ -174,22 +173,29 @@ def accept(
     return state.open_order(position, draft.record(market.id, event), event, terms)
 
 
-def trade_and_rest(draft: Draft, order: Order) -> None:
-    """Meet whoever waits at an acceptable price; what is left rests, or expires at once."""
+def trade_and_rest(draft: Draft, order: Order) -> tuple[str, ...]:
+    """Meet whoever waits at an acceptable price; what is left rests, or expires at once.
+
+    Returns the orders of its owner that gave way to it, in their order.
+    """
     market, terms = order.market, order.terms
+    gave_way: tuple[str, ...] = ()
     if terms.self_trade_mode is REJECT and terms.max_cost_cents is None:
         while order.remaining and (maker := market.book.next_maker(order)) is not None:
             fill(draft, maker, order, min(maker.remaining, order.remaining))
-    elif not trade_with_care(draft, order):
-        return
+    else:
+        if not trade_with_care(draft, order):
+            return ()
+        gave_way = self_trade_cancelled(draft, order)
     if order.remaining == 0:
-        return
+        return gave_way
     if terms.time_in_force is IOC:
         expire(draft, order)
     else:
         assert terms.time_in_force is not FOK
         market.rest(order)
         market.book_changed(draft.at)
+    return gave_way
 
 
 def trade_with_care(draft: Draft, order: Order) -> bool:
@@ -279,7 +285,7 @@ def end(draft: Draft, order: Order, reason: CancelReason) -> int:
             order.remaining,
             released,
             reason,
-            order.view,
+            order.view if order.amend_count else None,
             ledger_id=ledger_id,
             postings=postings,
             positions=[] if order.opens else [order.position.after()],
@@ -295,7 +301,11 @@ def end(draft: Draft, order: Order, reason: CancelReason) -> int:
 
 def cancel_order(draft: Draft, command: CancelOrder) -> Answer | Refusal:
     account = draft.state.trader(command.user_id)
-    if account is not None and (refusal := check_fence(account, command.fence)) is not None:
+    if (
+        account is not None
+        and account.is_escrow
+        and (refusal := check_fence(account, command.fence)) is not None
+    ):
         return refusal
     order = draft.state.orders.get(command.order_id)
     if order is None:
@@ -316,7 +326,7 @@ def cancel_by_client_id(draft: Draft, command: CancelByClientId) -> Answer | Ref
 
 
 def cancel_own(draft: Draft, order: Order, command: TimedCommand) -> Answer | Refusal:
-    if (refusal := check_deadline(command, draft.at)) is not None:
+    if command.valid_until is not None and (refusal := check_deadline(command, draft.at)) is not None:
         return refusal
     if not order.is_live:
         return Refusal(Code.ORDER_CLOSED, f"Order is {order.status}: it can no longer be cancelled")

@@ -15,7 +15,6 @@ from kernel.orders import (
     netting_of,
     order_now,
     same_request,
-    self_trade_cancelled,
     trade_and_rest,
 )
 from kernel.refusals import amm_only, market_not_open
@@ -65,12 +64,9 @@ def replace_order(draft: Draft, command: ReplaceOrder) -> Answer | Refusal:
     # Nothing above has changed anything. Nothing below can refuse.
     cancel(draft, old, CancelReason.REPLACED)
     order = accept(draft, market, account, command, backing, replaces=old.id)
-    trade_and_rest(draft, order)
+    gave_way = trade_and_rest(draft, order)
     return Replaced(
-        order_now(old),
-        order_now(order),
-        netting_of(draft, account),
-        self_trade_cancelled=self_trade_cancelled(draft, order),
+        order_now(old), order_now(order), netting_of(draft, account), self_trade_cancelled=gave_way
     )
 
 

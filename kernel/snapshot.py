@@ -375,9 +375,11 @@ def restore_order(state: State, image: OrderImage) -> None:
 def restore_books(state: State) -> None:
     """Let the live orders rest: among the live in acceptance order, in their queues by priority."""
     resting = [order for order in state.orders.values() if order.is_live]
+    for order in sorted(resting, key=attrgetter("priority_seq")):
+        order.market.rest(order)
     for order in resting:
-        order.market.enlist(order)
+        for live in (order.market.book.live, order.position.live):
+            del live[order]
+            live[order] = None  # behind all that were accepted earlier
         if order.terms.expires_at is not None:
             state.expire_later(order, order.terms.expires_at)
-    for order in sorted(resting, key=attrgetter("priority_seq")):
-        order.market.step_in(order)

@@ -174,19 +174,6 @@ class Position:
     def holding(self, side: Side) -> Holding:
         return self.yes if side is YES else self.no
 
-    def count(self, order: "Order") -> None:
-        """An own order joins a queue of the book."""
-        own = self.bids if order.is_bid else self.asks
-        own[order.book_price] = own.get(order.book_price, 0) + 1
-
-    def uncount(self, order: "Order") -> None:
-        """An own order has left its queue."""
-        own, price = self.bids if order.is_bid else self.asks, order.book_price
-        if own[price] == 1:
-            del own[price]
-        else:
-            own[price] -= 1
-
     def meets(self, is_bid: bool, book_price: int, without: "Order | None") -> bool:
         """Would an order at this price cross one of these, `without` not counted?"""
         others = self.asks if is_bid else self.bids
@@ -388,9 +375,12 @@ class Market:
     traded_volume: int = 0
     fees: int = 0
     prices: Prices = field(init=False)
+    least_room: int = field(init=False)
+    """Whoever has fewer live orders than this, in all markets together, is far from every bound of them."""
 
     def __post_init__(self) -> None:
         terms = self.terms
+        self.least_room = min(terms.max_open_orders, terms.max_open_orders_total, terms.max_open_orders_amm)
         window = AverageWindow(slot_length(terms.void_window_ms, VOID_SLOTS))
         self.prices = Prices(self.created_at, terms.trading_start_at, terms.trading_end_at, window)
 
@@ -477,23 +467,47 @@ class Market:
         return None
 
     def rest(self, order: Order) -> None:
-        """What is left of an accepted order joins the book."""
-        self.step_in(order)
-        self.enlist(order)
+        """A live order joins the back of the queue at its price.
 
-    def enlist(self, order: Order) -> None:
-        """It is one of the live. One that was it already keeps its place among them."""
-        self.book.live[order] = None
-        position = order.position
+        Among the live, one that moved keeps its place. Spelled out, as `leave`: nothing happens as often.
+        """
+        if self.keeper is not None:
+            self.keeper.keep(order)
+        book, position, price = self.book, order.position, order.book_price
+        if order.is_bid:
+            book.bids.add(order)
+            own = position.bids
+        else:
+            book.asks.add(order)
+            own = position.asks
+        own[price] = own.get(price, 0) + 1
+        if order.opens:
+            order.holding.opening += order.remaining
+        book.live[order] = None
         if order not in position.live:
             position.live[order] = None
             position.open_orders.count += 1
             position.account.open_orders.count += 1
 
-    def leave(self, order: Order) -> None:
-        """A resting order leaves the book, with what remains of it."""
-        self.step_out(order)
-        self.delist(order)
+    def leave(self, order: Order, *, moves: bool = False) -> None:
+        """A resting order leaves its queue, with what remains; one that only moves stays among the live."""
+        if self.keeper is not None:
+            self.keeper.keep(order)
+        book, position, price = self.book, order.position, order.book_price
+        if order.is_bid:
+            book.bids.remove(order)
+            own = position.bids
+        else:
+            book.asks.remove(order)
+            own = position.asks
+        if own[price] == 1:
+            del own[price]
+        else:
+            own[price] -= 1
+        if order.opens:
+            order.holding.opening -= order.remaining
+        if not moves:
+            self.delist(order)
 
     def delist(self, order: Order) -> None:
         """It is no longer one of the live."""
@@ -503,31 +517,13 @@ class Market:
         position.open_orders.count -= 1
         position.account.open_orders.count -= 1
 
-    def step_in(self, order: Order) -> None:
-        """A live order joins the back of the queue at its price."""
-        if self.keeper is not None:
-            self.keeper.keep(order)
-        (self.book.bids if order.is_bid else self.book.asks).add(order)
-        order.position.count(order)
-        if order.opens:
-            order.holding.opening += order.remaining
-
-    def step_out(self, order: Order) -> None:
-        """A live order leaves its queue; among the live it keeps its place, which is by acceptance."""
-        if self.keeper is not None:
-            self.keeper.keep(order)
-        (self.book.bids if order.is_bid else self.book.asks).remove(order)
-        order.position.uncount(order)
-        if order.opens:
-            order.holding.opening -= order.remaining
-
     def amend(self, order: Order, fact: Fact, event: OrderAmended) -> None:
         """A live order has other terms: it is smaller where it stands, or out of its queue."""
         if event.kept_priority:
             self.shrink(order, order.remaining - event.remaining_qty)
             self.book_changed(fact.at)
         else:
-            self.step_out(order)
+            self.leave(order, moves=True)
             order.remaining = event.remaining_qty
             order.book_price = event.book_price
             order.priority_seq = fact.id

@@ -220,14 +220,14 @@ def crossed(market: Trading) -> None:
     """A bid at 90 against the offer at 90, consistent in every other way."""
     order = market.order("ann", "bid")
     row = market.market()
-    row.step_out(order)
+    row.leave(order, moves=True)
     order.book_price = 90
     order.terms = msgspec.structs.replace(order.terms, price=90)
     frozen = order.need(order.remaining)
     ann = account(market.exchange, "ann")
     ann.available, ann.frozen = ann.available + order.frozen - frozen, frozen
     order.frozen = frozen
-    row.step_in(order)
+    row.rest(order)
 
 
 def pairs_left(market: Trading) -> None:
