@@ -18,7 +18,7 @@ import trio
 import trio_websocket
 
 MARKET = "MKT-ETH-10K-2026"
-PRICE = 48  # for YES and for NO alike: 96 cents for a pair, which is worth 100
+PRICE = 48  # for YES and for NO alike: 96 cents for a pair, which is worth 100; a cent less for each lot held
 QUANTITY = 10
 GRACE_MS = 5_000
 
@@ -32,8 +32,8 @@ class Cid(enum.IntEnum):
     START = 2
     RESUME = 3
     LOOK = 4
-    BUY_YES = 5
-    BUY_NO = 6
+    BID_YES = 5
+    BID_NO = 6
 
 
 class Bot:
@@ -64,8 +64,8 @@ class Bot:
                         after = {"after": self.seen or now, "topics": ["trade_events"], "markets": [MARKET]}
                         await send(socket, {"cid": Cid.RESUME, "op": "resume", **after})
                         await send(socket, {"cid": Cid.LOOK, "op": "sync", "market_id": MARKET})
-                    case {"cid": Cid.LOOK, "ok": True, "data": {"orders": orders}}:
-                        await quote(socket, {order["original_side"] for order in orders})
+                    case {"cid": Cid.LOOK, "ok": True, "data": {"orders": orders, "position": position}}:
+                        await quote(socket, {order["original_side"]: order for order in orders}, position)
                     case {"t": "event", "seq": seq, "data": {"trade": trade}}:
                         self.seen = seq
                         self.fills += 1
@@ -89,13 +89,19 @@ class Bot:
             yield socket
 
 
-async def quote(socket: trio_websocket.WebSocketConnection, standing: set[str]) -> None:
-    """Bid where no bid of ours stands. Pairs that we come to hold turn into cash by themselves."""
-    for cid, side in ((Cid.BUY_YES, "YES"), (Cid.BUY_NO, "NO")):
+async def quote(
+    socket: trio_websocket.WebSocketConnection, standing: dict[str, dict[str, Any]], position: dict[str, Any]
+) -> None:
+    """Bid for both sides, less for one we hold. Pairs that we come to hold turn into cash by themselves."""
+    for cid, side in ((Cid.BID_YES, "YES"), (Cid.BID_NO, "NO")):
+        price = max(1, PRICE - position[side.lower()]["volume"] // QUANTITY)
         if side not in standing:
-            order = {"market_id": MARKET, "side": side, "direction": "BUY", "price_cents": PRICE}
+            order = {"market_id": MARKET, "side": side, "direction": "BUY", "price_cents": price}
             name = {"client_order_id": secrets.token_hex(8), "quantity": QUANTITY}
-            await send(socket, {"cid": cid, "op": "place", **order, **name})
+            await send(socket, {"cid": cid, "op": "place", "post_only": True, **order, **name})
+        elif standing[side]["original_price_cents"] != price:
+            order = {"order_id": standing[side]["id"], "price_cents": price}
+            await send(socket, {"cid": cid, "op": "amend", "post_only": True, **order})
 
 
 async def send(socket: trio_websocket.WebSocketConnection, command: dict[str, Any]) -> None:
