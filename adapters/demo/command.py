@@ -19,7 +19,7 @@ from rich.live import Live
 
 from adapters.cli.serve import Running, run, running
 from adapters.demo.traders import NAME_PREFIX, Tally, open_markets, register, run_traders
-from adapters.demo.view import Board, Screen, totals, watch_feeds
+from adapters.demo.view import Board, Screen, totals, watch_markets
 from adapters.runtime.clock import Clock
 from adapters.runtime.duration import SPAN
 from adapters.runtime.errors import CommandError
@@ -84,7 +84,7 @@ async def leave_alone_if_in_use(server: Server) -> None:
 async def perform(http: httpx.AsyncClient, exchange: Running, tally: Tally, began: float) -> None:
     """The traders, and a screen to watch them on."""
     guest = await register(http, "guest")
-    markets = await open_markets(guest)
+    markets = await open_markets(http)
     if not markets:
         raise CommandError(
             "no market of this exchange is open: remove the demo's data folder, or activate one"
@@ -96,7 +96,7 @@ async def perform(http: httpx.AsyncClient, exchange: Running, tally: Tally, bega
     screen = Screen([Board(market["id"], market["title"]) for market in markets], tally)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(run_traders, http, markets, tally)
-        nursery.start_soon(watch_feeds, screen, guest)
+        nursery.start_soon(watch_markets, screen, http)
         if sys.stdout.isatty():
             await draw(screen, began)
         else:

@@ -1,7 +1,8 @@
 """Simulated traders: they open accounts and trade over the public API, as anybody could.
 
-In each market the crowd has a mood, which wanders. Makers quote around it on both sides; takers have opinions
-of their own, buy what they think cheap and sell what they hold. So all four ways to trade come about.
+In each market the crowd has a mood, which wanders. Makers quote around it on both sides, never take, and make
+their bids smaller for what they hold much of. Takers have opinions of their own: they buy what they think
+cheap, or whatever there is for so much money, and sell what they hold. So all four ways to trade come about.
 """
 
 # ruff: noqa: S311 - these are whims, not secrets
@@ -34,6 +35,13 @@ GRACE_MS: Final = 3_000
 """So long after a trader is gone its orders are gone, too."""
 LADDER: Final = 4
 """Orders that a maker keeps on each side of each market."""
+SHY: Final = 60
+"""Shares of one side beyond the other's from which on a maker bids for fewer."""
+SHY_QUANTITY: Final = 5
+LEAVE_SECONDS: Final = 2.0
+"""How long one that leaves waits to be told that its orders are gone; the guard would see to it as well."""
+HIGHEST: Final = 99
+"""The price of who names none."""
 KEPT_ORDERS: Final = 3
 """Orders that a taker leaves in one market."""
 MARKETS_MAX: Final = 3
@@ -48,6 +56,7 @@ class Tally:
 
     orders: int = 0
     cancels: int = 0
+    amends: int = 0
     trades: int = 0
     shares: int = 0
     scenarios: Counter[str] = attrs.field(factory=Counter)
@@ -62,8 +71,11 @@ class Tally:
             self.refusals[result["code"]] += 1
         elif command["op"] == "cancel":
             self.cancels += 1
+        elif command["op"] == "amend":
+            self.amends += 1
         elif command["op"] == "place":
             self.orders += 1
+            self.cancels += len(result["data"].get("self_trade_cancelled", ()))
             for trade in result["data"]["trades"]:
                 self.trades += 1
                 self.shares += trade["quantity"]
@@ -105,11 +117,15 @@ class Login:
     async def deposit(self) -> None:
         await post(self.http, "/account/deposit", {"amount_cents": CASH}, await self.token())
 
+    async def leave(self) -> int:
+        """Cancel everything, wherever it is; returns how many orders that were."""
+        return int((await post(self.http, "/orders/cancel-all", {}, await self.token()))["cancelled_count"])
+
     @contextlib.asynccontextmanager
-    async def socket(self, path: str) -> AsyncIterator[trio_websocket.WebSocketConnection]:
+    async def commands(self) -> AsyncIterator[trio_websocket.WebSocketConnection]:
         header = (b"Authorization", f"Bearer {await self.token()}".encode())
-        url = self.http.base_url.copy_with(scheme="ws", path=path)
-        async with trio_websocket.open_websocket_url(str(url), extra_headers=[header]) as socket:
+        url = socket_url(self.http, "/ws/v1/commands")
+        async with trio_websocket.open_websocket_url(url, extra_headers=[header]) as socket:
             yield socket
 
 
@@ -124,11 +140,21 @@ async def register(http: httpx.AsyncClient, name: str) -> Login:
     return login
 
 
-async def open_markets(login: Login) -> list[Json]:
-    answer = await login.http.get("/api/v1/markets", headers=bearer(await login.token()))
-    answer.raise_for_status()
-    items: list[Json] = answer.json()["data"]["items"]
+async def open_markets(http: httpx.AsyncClient) -> list[Json]:
+    items: list[Json] = (await get(http, "/markets"))["items"]
     return items[:MARKETS_MAX]
+
+
+def socket_url(http: httpx.AsyncClient, path: str) -> str:
+    return str(http.base_url.copy_with(scheme="ws", path=path))
+
+
+async def get(http: httpx.AsyncClient, path: str, **query: str) -> Json:
+    """Read what everybody may: it takes no token."""
+    answer = await http.get(f"/api/v1{path}", params=query)
+    answer.raise_for_status()
+    data: Json = answer.json()["data"]
+    return data
 
 
 async def post(http: httpx.AsyncClient, path: str, body: Json, token: str | None = None) -> Json:
@@ -164,13 +190,18 @@ async def live(login: Login, moods: Mapping[str, Mood], tally: Tally, act: "Act"
     """One trader, session after session."""
     while True:
         with trio.move_on_after(CONNECTION_SECONDS):
-            async with login.socket("/ws/v1/commands") as socket:
-                trader = Trader(socket, tally, login)
-                await trader.ask({"op": "guard", "grace_ms": GRACE_MS})
-                while True:
-                    for market_id, mood in moods.items():
-                        await act(trader, market_id, mood)
-                        await trio.sleep(random.uniform(0.02, 0.2))
+            try:
+                async with login.commands() as socket:
+                    trader = Trader(socket, tally, login)
+                    await trader.ask({"op": "guard", "grace_ms": GRACE_MS})
+                    while True:
+                        for market_id, mood in moods.items():
+                            await act(trader, market_id, mood)
+                            await trio.sleep(random.uniform(0.02, 0.2))
+            finally:
+                if act is make_markets:
+                    with trio.move_on_after(LEAVE_SECONDS, shield=True):
+                        tally.cancels += await login.leave()
 
 
 @attrs.define
@@ -208,17 +239,28 @@ class Trader:
         return data
 
 
-def place(market_id: str, direction: str, side: str, price: int, *, is_patient: bool) -> Json:
+def place(market_id: str, direction: str, side: str, price: int, **more: Any) -> Json:
     return {
         "op": "place",
         "client_order_id": secrets.token_hex(8),
         "market_id": market_id,
         "direction": direction,
         "side": side,
-        "price_cents": min(max(price, 1), 99),
+        "price_cents": min(max(price, 1), HIGHEST),
         "quantity": random.randint(5, 60),
-        "time_in_force": "GTC" if is_patient else "IOC",
+        **more,
     }
+
+
+def spend(market_id: str, side: str, worth: int) -> Json:
+    """Buy at whatever price there is, for what so many shares are thought to be worth."""
+    order = place(market_id, "BUY", side, HIGHEST, time_in_force="IOC", self_trade_mode="CANCEL_MAKER")
+    return {**order, "max_cost_cents": order["quantity"] * min(max(worth, 1), HIGHEST)}
+
+
+def decrease(order: Json) -> Json:
+    """Leave only a few shares of it; it keeps its place."""
+    return {"op": "amend", "order_id": order["id"], "quantity": order["filled_quantity"] + SHY_QUANTITY}
 
 
 async def make_markets(trader: Trader, market_id: str, mood: Mood) -> None:
@@ -229,14 +271,23 @@ async def make_markets(trader: Trader, market_id: str, mood: Mood) -> None:
     fair = round(min(max(mood.cents + random.gauss(0, 0.6) - held / 60, 6), 94))
     wanted = {("YES", fair - step) for step in range(1, LADDER + 1)}
     wanted |= {("NO", 100 - fair - step) for step in range(1, LADDER + 1)}
-    wanted = {(side, price) for side, price in wanted if 1 <= price <= 99}
+    ticker = await get(trader.login.http, f"/markets/{market_id}/ticker")
+    bid, ask = ticker["best_bid_cents"] or 0, ticker["best_ask_cents"] or 100
+    wanted = {(side, price) for side, price in wanted if 1 <= price < (ask if side == "YES" else 100 - bid)}
     standing = {(order["original_side"], order["original_price_cents"]): order for order in now["orders"]}
-    commands = [
-        {"op": "cancel", "order_id": order["id"]} for key, order in standing.items() if key not in wanted
-    ] + [
-        place(market_id, "BUY", side, price, is_patient=True)
-        for side, price in sorted(wanted - standing.keys())
-    ]
+    heavy = "YES" if held > SHY else "NO" if held < -SHY else None
+    commands = (
+        [{"op": "cancel", "order_id": order["id"]} for key, order in standing.items() if key not in wanted]
+        + [
+            decrease(order)
+            for key, order in standing.items()
+            if key in wanted and key[0] == heavy and order["remaining_quantity"] > SHY_QUANTITY
+        ]
+        + [
+            place(market_id, "BUY", side, price, post_only=True, self_trade_mode="CANCEL_MAKER")
+            for side, price in sorted(wanted - standing.keys())
+        ]
+    )
     if commands:
         await trader.ask(*commands)
 
@@ -255,12 +306,13 @@ async def take(trader: Trader, market_id: str, mood: Mood) -> None:
     free = now["position"][side.lower()]["available"]
     is_patient = random.random() < 0.5
     if free and random.random() < 0.6:
-        sale = place(market_id, "SELL", side, worth + (1 if is_patient else -2), is_patient=is_patient)
+        price, lasts = (worth + 1, "GTC") if is_patient else (worth - 2, "IOC")
+        sale = place(market_id, "SELL", side, price, time_in_force=lasts)
         commands.append({**sale, "quantity": min(sale["quantity"], free)})
+    elif is_patient:
+        commands.append(place(market_id, "BUY", side, worth))
     else:
-        commands.append(
-            place(market_id, "BUY", side, worth + (0 if is_patient else 2), is_patient=is_patient)
-        )
+        commands.append(spend(market_id, side, worth + 2))
     await trader.ask(*commands)
 
 

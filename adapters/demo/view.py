@@ -1,23 +1,29 @@
-"""The demo on a terminal: the books and trades as the public feeds tell them, drawn with rich."""
+"""The demo on a terminal: books, trades, tickers and candles as everybody gets them, drawn with rich."""
 
 from collections import deque
 from typing import Any, Final
 
 import attrs
+import httpx
 import msgspec
 import trio
+import trio_websocket
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from adapters.demo.traders import CONNECTION_SECONDS, Login, Tally
+from adapters.demo.traders import CONNECTION_SECONDS, Tally, get, socket_url
 
 LEVELS: Final = 5
 """These, with the trades below, fit a terminal of 24 lines."""
-TRADES: Final = 6
+TRADES: Final = 4
 BAR: Final = 14
 """Characters of the longest bar."""
+CHART: Final = 24
+"""Minutes of the chart, a character each."""
+HEIGHTS: Final = "▁▂▃▄▅▆▇█"
+CHART_SECONDS: Final = 3.0
 
 
 @attrs.define
@@ -29,6 +35,9 @@ class Board:
     bids: dict[int, int] = attrs.field(factory=dict)
     asks: dict[int, int] = attrs.field(factory=dict)
     last: int | None = None
+    ticker: dict[str, Any] = attrs.field(factory=dict)
+    closes: list[int] = attrs.field(factory=list)
+    """At the end of each minute with trades, the newest last."""
 
     def take(self, message: dict[str, Any]) -> None:
         """A snapshot replaces the book, a delta changes the levels it names."""
@@ -89,7 +98,26 @@ def draw_board(board: Board) -> RenderableType:
     book.add_row("", "", f"last {board.last if board.last is not None else '-'}", style="bold")
     for price, total in bids:
         book.add_row(*level(price, total, longest), style="green")
-    return Panel(book, title=board.market_id, subtitle=board.title, height=2 * LEVELS + 3)
+    shown = Group(book, Text(standing(board.ticker)), Text(chart(board.closes)))
+    return Panel(shown, title=board.market_id, subtitle=board.title, height=2 * LEVELS + 5)
+
+
+def standing(ticker: dict[str, Any]) -> str:
+    """How a market stands: who may trade, and what was traded."""
+    if not ticker:
+        return ""
+    is_open = ticker["status"] == "ACTIVE"
+    state = ticker["trading_mode"] if is_open else ticker["status"]
+    return f"{state}  {ticker['volume_24h']:,} in 24 h"
+
+
+def chart(closes: list[int]) -> str:
+    shown = closes[-CHART:]
+    if not shown:
+        return ""
+    low, high = min(shown), max(shown)
+    steps = len(HEIGHTS) - 1
+    return "".join(HEIGHTS[(one - low) * steps // max(high - low, 1)] for one in shown) + f"  {low}-{high}"
 
 
 def level(price: int, total: int, longest: int) -> tuple[str, str, str]:
@@ -99,30 +127,43 @@ def level(price: int, total: int, longest: int) -> tuple[str, str, str]:
 def totals(tally: Tally) -> str:
     return (
         f"{tally.orders:,} orders   {tally.trades:,} trades   {tally.shares:,} shares   "
-        f"{tally.cancels:,} cancels   {sum(tally.refusals.values()):,} refusals   "
+        f"{tally.cancels:,} cancels   {tally.amends:,} amends   {sum(tally.refusals.values()):,} refusals   "
         f"answered in {tally.percentile(50):.1f} ms, p99 {tally.percentile(99):.1f} ms   "
         f"journal {tally.journal_id:,}"
     )
 
 
-async def watch_feeds(screen: Screen, login: Login) -> None:
-    """Keep the screen's boards and trades up to date, until cancelled."""
+async def watch_markets(screen: Screen, http: httpx.AsyncClient) -> None:
+    """Keep what the screen shows of the markets up to date, until cancelled. None of it takes a token."""
 
     async def books(board: Board) -> None:
-        async with login.socket(f"/ws/v1/orderbook/{board.market_id}") as socket:
+        url = socket_url(http, f"/ws/v1/orderbook/{board.market_id}")
+        async with trio_websocket.open_websocket_url(url) as socket:
             while True:
                 board.take(msgspec.json.decode(await socket.get_message()))
 
     async def trades(board: Board) -> None:
-        async with login.socket(f"/ws/v1/trades/{board.market_id}") as socket:
+        url = socket_url(http, f"/ws/v1/trades/{board.market_id}")
+        async with trio_websocket.open_websocket_url(url) as socket:
             while True:
                 trade = msgspec.json.decode(await socket.get_message())
                 board.last = trade["price_cents"]
                 screen.trades.append(trade)
 
+    async def charts() -> None:
+        while True:
+            tickers = {one["market_id"]: one for one in (await get(http, "/tickers"))["items"]}
+            for board in screen.boards:
+                board.ticker = tickers[board.market_id]
+                candles = await get(http, f"/markets/{board.market_id}/candles", interval="1m")
+                closes = [one["close_cents"] for one in candles["items"]]
+                board.closes = [one for one in closes if one is not None]
+            await trio.sleep(CHART_SECONDS)
+
     while True:
         with trio.move_on_after(CONNECTION_SECONDS):
             async with trio.open_nursery() as nursery:
+                nursery.start_soon(charts)
                 for board in screen.boards:
                     nursery.start_soon(books, board)
                     nursery.start_soon(trades, board)

@@ -1,0 +1,72 @@
+"""The demo's traders, one at a time, against a real server."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import trio
+
+from adapters.demo.traders import Mood, Tally, decrease, live, make_markets, register, spend
+from adapters.demo.view import chart, standing
+from tests.adapters.serving import Venue, database_for, serving, venue
+
+SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+def exchange(server_url: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+    with (
+        database_for(server_url, template) as url,
+        serving(url, tmp_path_factory.mktemp("demo")) as server,
+        httpx.Client(base_url=server.address, timeout=30) as http,
+    ):
+        yield venue(server.address, http)
+
+
+async def test_a_maker_only_adds_and_takes_its_orders_along_when_it_leaves(exchange: Venue) -> None:
+    market_id, tally = exchange.market(), Tally()
+    async with httpx.AsyncClient(base_url=exchange.address, timeout=30) as http:
+        login = await register(http, "ann")
+        headers = {"Authorization": f"Bearer {await login.token()}"}
+
+        async def orders() -> list[dict[str, object]]:
+            answer = await http.get("/api/v1/orders", params={"market_id": market_id}, headers=headers)
+            items: list[dict[str, object]] = answer.json()["data"]["items"]
+            return items
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(live, login, {market_id: Mood(50)}, tally, make_markets)
+            with trio.fail_after(SECONDS):
+                while len(await orders()) < 8:
+                    await trio.sleep(0.05)
+            nursery.cancel_scope.cancel()
+        left = await orders()
+    assert all(order["post_only"] and order["self_trade_mode"] == "CANCEL_MAKER" for order in left)
+    assert {order["status"] for order in left} == {"CANCELLED"}
+    assert 0 < tally.cancels <= len(left)
+
+
+def test_what_is_spent_is_bounded_by_what_it_is_worth_to_the_buyer() -> None:
+    order = spend("M", "YES", 40)
+    assert (order["price_cents"], order["time_in_force"]) == (99, "IOC")
+    assert order["max_cost_cents"] == 40 * order["quantity"]
+    assert spend("M", "YES", -3)["max_cost_cents"] >= 1
+
+
+def test_an_order_is_made_smaller_by_what_is_left_of_it() -> None:
+    amend = decrease({"id": "o", "filled_quantity": 12, "remaining_quantity": 30})
+    assert (amend["order_id"], amend["quantity"]) == ("o", 17)
+
+
+def test_a_chart_is_as_high_as_what_it_shows_and_no_longer_than_its_line() -> None:
+    assert chart([]) == ""
+    assert chart([40, 47, 44]) == "▁█▅  40-47"
+    assert chart([50]) == "▁  50-50"
+    assert chart(list(range(1, 61))).startswith("▁")
+    assert chart(list(range(1, 61))).endswith("█  37-60")
+
+
+def test_a_market_that_does_not_trade_says_so_before_its_mode() -> None:
+    ticker = {"status": "ACTIVE", "trading_mode": "POST_ONLY", "volume_24h": 1_200}
+    assert standing(ticker) == "POST_ONLY  1,200 in 24 h"
+    assert standing({**ticker, "status": "SUSPENDED"}) == "SUSPENDED  1,200 in 24 h"
