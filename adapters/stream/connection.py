@@ -369,9 +369,12 @@ class Connection:
             return
         messages: list[PrivateEvent] = []
         for event in events:
+            payload = event.payload
             if not self.interests.cover(event, principal.user_id):
                 continue
-            payload = event.payload
+            # What happens to a draft is public, too, but for its being one.
+            if not (event.owners or may_see(principal, self._server.exchange.markets[payload.market_id])):
+                continue
             if isinstance(payload, TradeExecuted) and not is_privileged(principal):
                 payload = payload.seen_by(principal.user_id)
             self._events += 1

@@ -9,8 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.access.tokens import TokenType
-from kernel.codes import AMM_ID, Direction
-from kernel.commands import HaltMarket, ResolveMarket, ResumeMarket, StartAmm, StopAmm
+from kernel.codes import AMM_ID, Direction, TradingMode
+from kernel.commands import (
+    ActivateMarket,
+    CreateMarket,
+    HaltMarket,
+    MarketTerms,
+    ResolveMarket,
+    ResumeMarket,
+    SetMarketMode,
+    StartAmm,
+    StopAmm,
+    SuspendMarket,
+)
 from kernel.exchange import Exchange
 from kernel.journal import MemoryJournal
 from tests.adapters.streaming import (
@@ -64,6 +75,33 @@ async def test_a_trade_tells_each_party_its_own_side() -> None:
         assert bens_trade["data"]["trade"]["buyer"]["user_id"] is None
         assert bens_trade["data"]["event_id"] == trade["data"]["event_id"]
         assert bens_order["data"]["event_id"] == order["data"]["event_id"][:-1] + "1"
+
+
+async def test_only_administrators_hear_what_happens_to_a_draft() -> None:
+    """Not even that there is one; neither at once nor when it is told again."""
+
+    def mode(mode: TradingMode) -> SetMarketMode:
+        return SetMarketMode(at=AT, market_id="secret", mode=mode, by=ROOT, reason="merger")
+
+    topics = ["market_events", "mode_events"]
+    async with running("M") as venue, venue.client(ANN) as ann, venue.client(ROOT) as root:
+        for client in (ann, root):
+            await client.do("subscribe", topics=topics)
+        before = venue.durable
+        await venue.ask(CreateMarket(at=AT, market_id="secret", terms=MarketTerms(title="?"), by=ROOT))
+        await venue.ask(mode(TradingMode.POST_ONLY))
+        await venue.ask(SuspendMarket(at=AT, market_id="M", by=ROOT))
+        async with venue.client(BEN) as ben:
+            await ben.do("resume", topics=topics, after=before)
+            for client in (ann, ben):
+                (first,) = await client.events(1)
+                assert first["data"]["market_id"] == "M"
+            hidden, _ = await root.events(2)
+            assert hidden["data"]["market_id"] == "secret"
+            await venue.ask(ActivateMarket(at=AT, market_id="secret", by=ROOT))
+            for client in (ann, ben, root):
+                (activated,) = await client.events(1)
+                assert activated["data"]["market_id"] == "secret"
 
 
 async def test_the_result_comes_ahead_of_what_its_command_caused_and_one_id_in_one_frame() -> None:
