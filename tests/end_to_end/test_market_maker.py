@@ -152,6 +152,19 @@ def test_a_resolved_market_is_settled_and_done_with(floor: Floor) -> None:
     assert floor.maker.metric(f'amm_burn_pairs_total{{market="{market.market_id}"}}') == 0
 
 
+def test_in_a_void_market_a_pair_is_paid_in_full_and_what_is_over_at_the_price(floor: Floor) -> None:
+    """25 YES were sold at 55. Of what is left 2,475 pairs are paid 100, and 25 NO what 60 leaves of that."""
+    market = quoted(floor.venue, floor.maker)
+    trade(market, floor.venue.user(100_000), "BUY YES 25 @55")
+    until(lambda: market.agrees(floor.maker))
+    market.admin("void", void_price_cents=60)
+    until(lambda: floor.maker.lifecycle(market.market_id) == "STOPPED", 30)
+    gain, fee = 25 * 55 + 2_475 * 100 + 25 * 40 - 250_000, 2
+    assert market.cash() == 500_000 + gain - fee
+    state = floor.maker.state(market.market_id)
+    assert (state["market_cash_cents"], state["realized_pnl_cents"]) == (market.cash(), gain)
+
+
 def test_a_graceful_stop_burns_the_pairs_that_are_left(floor: Floor) -> None:
     """25 YES were sold: 2,475 pairs turn back into cash, 25 NO stay."""
     market = quoted(floor.venue, floor.maker)
