@@ -88,12 +88,13 @@ class Exchange(State):
     def execute(self, command: commands.AnyCommand) -> Outcome:
         """Decide one command: all of it, or a refusal and nothing but what was overdue before."""
         draft, kind = Draft(self, command.at), type(command)
-        answer: Answer | Refusal | None = refusals.too_late() if draft.at > LATEST else None
-        answer = answer or OUT_OF_BOUNDS[kind](command)
-        if answer is None and draft.at >= self.next_expiry:
-            answer = due.expire_first(draft, command)
+        answer: Answer | Refusal | None = (
+            refusals.too_late() if draft.at > LATEST else OUT_OF_BOUNDS[kind](command)
+        )
         if answer is None:
-            answer = DECISIONS[kind](draft, command)
+            if draft.at >= self.next_expiry:
+                answer = due.expire_first(draft, command)
+            answer = answer or DECISIONS[kind](draft, command)
         assert not draft.postings, "money moved, and no fact says so"
         assert type(answer) is not Refusal or len(draft.facts) == draft.expired or answer.code in WITH_FACTS
         return Outcome(answer, draft.facts, self.head)

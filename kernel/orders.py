@@ -133,7 +133,7 @@ def accept(
     state = draft.state
     terms = wish.terms
     side, direction, price, quantity = terms.side, terms.direction, terms.price, terms.quantity
-    position = market.position(account)
+    position = market.positions.get(account.id) or market.position(account)
     if direction is BUY:
         asset_type = FUNDS
         positions = []
@@ -344,6 +344,8 @@ def cancel_own(draft: Draft, order: Order, command: TimedCommand) -> Answer | Re
 
 def netting_of(draft: Draft, account: Account) -> Netting | None:
     """The caller's own nettings within the command, together; what was overdue before it left out."""
+    if len(draft.facts) == 1:
+        return None  # a netting is never the first thing that happens
     pairs = 0
     for fact in draft.facts[draft.expired :] if draft.expired else draft.facts:
         if type(fact.event) is NettingExecuted and fact.event.user_id == account.id:

@@ -151,9 +151,11 @@ class Prices:
     def change(self, at: int, bids: int, asks: int, last_trade: int | None) -> None:
         """From now on this stands."""
         if bids and asks and at < self.simple_until:
-            self.simple_sum += self.spot * (at - self.at)
-            self.at = at
-            self.spot = bids.bit_length() + (asks & -asks).bit_length() - 2
+            spot = bids.bit_length() + (asks & -asks).bit_length() - 2
+            if spot != self.spot:
+                self.simple_sum += self.spot * (at - self.at)
+                self.at = at
+                self.spot = spot
         else:
             self.advance(at)
             self.spot = spot_of(bids, asks, last_trade)
