@@ -25,6 +25,7 @@ from adapters.access.api_keys import KEY, PREFIX
 from adapters.access.identity import Principal
 from adapters.access.rate_limits import Bucket, Quota, check, has_a_price
 from adapters.http.metrics import Metrics
+from adapters.http.paths import Other, rule_of
 from adapters.operations.lookups import market_of_replace
 from adapters.operations.operation import AnyRoute, Call, Caller, Client, NoQuery, Reply, admit
 from adapters.operations.table import BASE, ROUTES
@@ -90,10 +91,11 @@ def make_app(server: Server, metrics: Metrics) -> QuartTrio:
     app.asgi_http_class = HttpExchange
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
+    app.url_map.converters["other"] = Other
     api = HttpApi(server, metrics)
     for route in ROUTES:
         app.add_url_rule(
-            BASE + route.path.replace("{", "<").replace("}", ">"),
+            BASE + rule_of(route),
             f"{route.method} {route.path}",
             api.view(route),
             methods=[route.method],

@@ -88,7 +88,8 @@ def operation(
     }
     if route.body is not EmptyBody:
         described["requestBody"] = {
-            "required": True,
+            # Nothing at all is read as an object without members.
+            "required": any(member.required for member in msgspec.structs.fields(route.body)),
             "content": {"application/json": {"schema": by_type[route.body]}},
         }
     described["security"] = security_of(route.caller)

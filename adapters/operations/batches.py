@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import msgspec
 import trio
-from msgspec import UNSET
 
 from adapters.access.rate_limits import Quota, bucket_of, buckets_of, check, has_a_price, least_of
 from adapters.operations.execution import execute, render_outcome
@@ -104,7 +103,7 @@ async def each_by_itself(
                 seen = max(seen, outcome.seen)
     if waiting.cancelled_caught:
         raise no_answer()
-    shape = responses.BatchShape(False, UNSET, [results[index] for index in sorted(results)])
+    shape = responses.BatchShape(atomic=False, results=[results[index] for index in sorted(results)])
     return Reply(shape, journal_id=seen, quota=least_of(quotas))
 
 

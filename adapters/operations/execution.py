@@ -84,7 +84,7 @@ async def render_outcome(
                 render.granted(index, *await render_again(server, each.answer, outcome.seen, display=display))
                 for index, each in enumerate(done)
             ]
-            return 200, responses.BatchShape(True, True, results)
+            return 200, responses.BatchShape(atomic=True, repeated=True, results=results)
         case _:
             return render.outcome(outcome, display=display)
 

@@ -185,7 +185,7 @@ def outcome(decided: Outcome, *, display: bool = True) -> tuple[int, msgspec.Str
                 granted(index, *outcome(part(decided, each), display=display))
                 for index, each in enumerate(answer.done)
             ]
-            return 200, responses.BatchShape(True, False, results)
+            return 200, responses.BatchShape(atomic=True, repeated=False, results=results)
         case BatchCancelled() as answer:
             return 200, batch_cancelled(answer)
         case Burned() as answer:

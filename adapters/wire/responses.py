@@ -206,9 +206,9 @@ class BatchResultShape(Shape, frozen=True):
     data: Any
 
 
-class BatchShape(Shape, frozen=True):
+class BatchShape(Shape, frozen=True, kw_only=True):
     atomic: bool
-    repeated: bool | UnsetType
+    repeated: bool | UnsetType = UNSET
     """Of an atomic batch: whether it was asked for before, and nothing happened now."""
     results: list[BatchResultShape]
 

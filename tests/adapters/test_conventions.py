@@ -54,9 +54,10 @@ def test_an_unknown_path_is_told_in_the_envelope(the_venue: Venue, path: str) ->
 
 
 def test_another_method_is_told_which_there_are(the_venue: Venue) -> None:
-    for path in {re.sub(r"{\w+}", "x", route.path) for route in ROUTES}:
-        # A path may be one of a route without a name in it, and fit another's as well.
-        known = {one.method for one in ROUTES if re.fullmatch(re.sub(r"{\w+}", "[^/]+", one.path), path)}
+    """Those of its own: `/orders/cancel` is no order with a name."""
+    for spelled in {route.path for route in ROUTES}:
+        path = re.sub(r"{\w+}", "x", spelled)
+        known = {one.method for one in ROUTES if one.path == spelled}
         allowed = known | ({"HEAD"} if "GET" in known else set())
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} - known:
             response = the_venue.http.request(method, BASE + path)
