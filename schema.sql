@@ -293,6 +293,8 @@ CREATE TABLE markets (
     max_open_orders_total   INT           NOT NULL DEFAULT 2000,
     max_open_orders_amm     INT           NOT NULL DEFAULT 2000,
     void_price_cents        SMALLINT      NULL,
+    collar_cents            SMALLINT      NOT NULL DEFAULT 0,
+    collar_window_ms        INT           NOT NULL DEFAULT 60000,
     CONSTRAINT markets_pkey PRIMARY KEY (id),
     CONSTRAINT ck_markets_reserve_gte_0 CHECK (reserve_balance >= 0),
     CONSTRAINT ck_markets_yes_shares_gte_0 CHECK (total_yes_shares >= 0),
@@ -840,6 +842,8 @@ COMMENT ON COLUMN markets.max_open_orders IS 'Live orders that one owner may hav
 COMMENT ON COLUMN markets.max_open_orders_total IS 'Live orders, in all markets, of an owner who places one here.';
 COMMENT ON COLUMN markets.max_open_orders_amm IS 'Live orders that the market maker may have here.';
 COMMENT ON COLUMN markets.void_price_cents IS 'What a YES share of a void market is paid; a NO share is paid the rest of 100. Null where an older version shared the reserve out.';
+COMMENT ON COLUMN markets.collar_cents IS 'How far from its recent average a price may be at which anybody trades; 0: no bound.';
+COMMENT ON COLUMN markets.collar_window_ms IS 'Over how long that average is taken.';
 
 COMMENT ON TABLE amm_markets IS 'Where the market maker runs, or ran. Folded from the journal.';
 COMMENT ON COLUMN amm_markets.status IS 'RUNNING or STOPPED.';

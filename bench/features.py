@@ -43,6 +43,7 @@ def compare() -> None:
     section("what a feature costs")
     for name, changes in FEATURES.items():
         line(name, taking(changes), "us p50")
+    line("the same in a market with a price collar", taking({}, collar_cents=5), "us p50")
     for name, lasts in (("an order that rests", None), ("the same with an end of its own", SECOND)):
         placed, ended = resting(lasts)
         line(name, placed, "us p50")
@@ -93,8 +94,9 @@ def together() -> float:
     return statistics.median(durations) / 1000
 
 
-def taking(changes: dict[str, Any]) -> float:
-    exchange = opened()
+def taking(changes: dict[str, Any], **terms: int) -> float:
+    """What the taker costs, in a market with such terms."""
+    exchange = opened(**terms)
     settle()
     clock, durations = time.perf_counter_ns, []
     for number in range(ROUNDS):

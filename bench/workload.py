@@ -8,7 +8,7 @@ placed anew, which counts as an order that rests.
 import random
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -60,8 +60,8 @@ def nonce(number: int) -> int:
     return number * 0x9E3779B97F4A7C15 & 2**62 - 1
 
 
-def opening(markets: int = MARKETS, users: int = USERS) -> list[AnyCommand]:
-    """Accounts with cash, markets that trade, and a market maker with shares and cash."""
+def opening(markets: int = MARKETS, users: int = USERS, **more: Any) -> list[AnyCommand]:
+    """Accounts with cash, markets that trade, on such terms, and a market maker with shares and cash."""
     at = BEFORE_US
     commands: list[AnyCommand] = [OpenJournal(at=at)]
     for number in range(users):
@@ -75,6 +75,7 @@ def opening(markets: int = MARKETS, users: int = USERS) -> list[AnyCommand]:
         max_open_orders=10_000,
         max_open_orders_total=100_000,
         max_open_orders_amm=100_000,
+        **more,
     )
     for number in range(markets):
         name = market(number)
@@ -119,10 +120,10 @@ def order(
     )
 
 
-def opened(preload: int = 0) -> Exchange:
+def opened(preload: int = 0, **terms: Any) -> Exchange:
     """An exchange on which the flow can begin."""
     exchange = Exchange()
-    for command in opening():
+    for command in opening(**terms):
         exchange.execute(command)
     for command in resting(preload):
         exchange.execute(command)

@@ -19,6 +19,7 @@ from kernel.codes import (
     OrderStatus,
     TradingMode,
 )
+from kernel.collar import check_collar
 from kernel.commands import Amend, AmendByClientId, AmendOrder, OrderTerms
 from kernel.deadlines import check_deadline
 from kernel.draft import Draft
@@ -78,7 +79,7 @@ def amend_own(draft: Draft, order: Order, command: Amend) -> Answer | Refusal:
     refusal = None if is_decrease else check_mode(market, wished)
     refusal = refusal or check_above_filled(order, quantity)
     if not is_decrease:
-        refusal = refusal or check_move(order, wished, post_only=command.post_only)
+        refusal = refusal or check_move(order, wished, draft.at, post_only=command.post_only)
     refusal = refusal or check_difference(order, wished)
     if refusal is not None:
         return refusal
@@ -125,7 +126,7 @@ def check_above_filled(order: Order, quantity: int) -> Refusal | None:
     )
 
 
-def check_move(order: Order, wished: OrderTerms, *, post_only: bool) -> Refusal | None:
+def check_move(order: Order, wished: OrderTerms, at: int, *, post_only: bool) -> Refusal | None:
     """As if it were placed now, with what of it is not filled, and out of the book itself."""
     market, account = order.market, order.account
     arriving = replace(
@@ -134,6 +135,8 @@ def check_move(order: Order, wished: OrderTerms, *, post_only: bool) -> Refusal 
     refusal = check_terms(market, wished) or check_owner(market, account, arriving, without=order)
     if refusal is None and (arriving.post_only or market.trading_mode is TradingMode.POST_ONLY):
         refusal = check_post_only(market, arriving, without=order)
+    if refusal is None and market.terms.collar_cents:
+        refusal = check_collar(market, account, arriving, at, without=order)
     return refusal
 
 

@@ -310,7 +310,7 @@ MEMBERS: Final[dict[str, Check]] = {
     **dict.fromkeys(("max_order_quantity", "max_position_per_user", "max_order_amount_cents"), integer),
     "until": time,
     **dict.fromkeys(("max_open_orders", "max_open_orders_total", "max_open_orders_amm"), integer),
-    **dict.fromkeys(("void_window_ms", "void_price_cents"), integer),
+    **dict.fromkeys(("void_window_ms", "void_price_cents", "collar_cents", "collar_window_ms"), integer),
     "void_basis": basis,
     **dict.fromkeys(("trading_start_at", "trading_end_at", "resolution_date"), time),
 }

@@ -16,6 +16,7 @@ from kernel.codes import (
     TimeInForce,
     TradingMode,
 )
+from kernel.collar import check_collar
 from kernel.commands import OrderTerms, OrderWish
 from kernel.limits import VOLUME_MAX
 from kernel.refusals import (
@@ -54,7 +55,12 @@ def check_expiry(terms: OrderTerms, at: int) -> Refusal | None:
 
 
 def check_wish(
-    market: Market, account: Account | None, wish: OrderWish, *, without: Order | None = None
+    market: Market,
+    account: Account | None,
+    wish: OrderWish,
+    at: int,
+    *,
+    without: Order | None = None,
 ) -> Refusal | int:
     """All that follow, in their order. Without a refusal, what the order sets aside: cents, or shares.
 
@@ -66,6 +72,8 @@ def check_wish(
         refusal = check_owner(market, account, terms, without=without)
     if refusal is None and (terms.post_only or market.trading_mode is POST_ONLY):
         refusal = check_post_only(market, terms, without)
+    if refusal is None and market.terms.collar_cents:
+        refusal = check_collar(market, account, terms, at, without)
     if refusal is not None:
         return refusal
     backing = needed(market, terms.price, terms.quantity) if terms.direction is BUY else terms.quantity

@@ -381,6 +381,9 @@ class MarketTerms(msgspec.Struct, frozen=True, kw_only=True):
     """Live orders that the market maker may have here; it has no bound in all."""
     void_window_ms: int = 86_400_000
     """Trading time over which a price is averaged that a void market may pay."""
+    collar_cents: int = 0
+    """How far from the recent average an order may trade; 0: as far as it likes."""
+    collar_window_ms: int = 60_000
 
 
 class CreateMarket(Command, frozen=True, kw_only=True, tag="CREATE_MARKET"):

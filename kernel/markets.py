@@ -31,6 +31,8 @@ RANGES: Final = {
     "max_open_orders_total": (1, 100_000),
     "max_open_orders_amm": (1, 100_000),
     "void_window_ms": (60_000, 604_800_000),
+    "collar_cents": (0, 98),
+    "collar_window_ms": (1_000, 86_400_000),
 }
 """What a term of a market may be, where it does not depend on another."""
 

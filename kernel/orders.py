@@ -97,7 +97,7 @@ def place_order(draft: Draft, command: PlaceOrder) -> Answer | Refusal:
         return refusal
     if terms.expires_at is not None and (refusal := check_expiry(terms, draft.at)) is not None:
         return refusal
-    backing = check_wish(market, account, command)
+    backing = check_wish(market, account, command, draft.at)
     if isinstance(backing, Refusal):
         return backing
     assert account is not None

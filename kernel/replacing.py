@@ -58,7 +58,7 @@ def replace_order(draft: Draft, command: ReplaceOrder) -> Answer | Refusal:
         )
     if (refusal := check_expiry(command.terms, draft.at)) is not None:
         return refusal
-    backing = check_wish(market, account, command, without=old)
+    backing = check_wish(market, account, command, draft.at, without=old)
     if isinstance(backing, Refusal):
         return backing
     # Nothing above has changed anything. Nothing below can refuse.

@@ -96,6 +96,7 @@ class PricesImage(Image, frozen=True):
     time: int
     sums: list[int]
     two_sided: list[int]
+    recent: list[tuple[int, int, int]]
 
 
 class MarketImage(Image, frozen=True):
@@ -265,13 +266,14 @@ def market_image(market: Market, now: int) -> MarketImage:
         closing=ClosingImage(*closing_values(closing)) if closing is not None else None,
         amm=AmmImage(*amm_values(amm)) if amm is not None else None,
         positions=[position_image(market.positions[user_id]) for user_id in sorted(market.positions)],
-        prices=prices_image(market.prices.as_of(now)),
+        prices=prices_image(market.prices.as_of(now), now),
     )
 
 
-def prices_image(prices: Prices) -> PricesImage:
+def prices_image(prices: Prices, now: int) -> PricesImage:
     average = prices.average
-    return PricesImage(average.time, average.sums, average.two_sided)
+    recent = prices.recent.kept(now) if prices.recent is not None else []
+    return PricesImage(average.time, average.sums, average.two_sided, recent)
 
 
 def position_image(position: Position) -> PositionImage:
@@ -339,6 +341,8 @@ def restore_prices(market: Market, image: PricesImage, now: int) -> None:
     """Once the orders rest: what stands follows from the book."""
     prices, average, book = market.prices, market.prices.average, market.book
     average.time, average.sums, average.two_sided = image.time, image.sums, image.two_sided
+    if prices.recent is not None:
+        prices.recent.slots = {number: (weighed, time) for number, weighed, time in image.recent}
     prices.at = prices.simple_since = now
     prices.is_active = market.status is MarketStatus.ACTIVE
     prices.change(now, book.bids.mask, book.asks.mask, market.last_trade_price)

@@ -52,7 +52,15 @@ from kernel.events import (
 )
 from kernel.ids import Sequence
 from kernel.roll import Roll
-from kernel.windows import VOID_SLOTS, AverageWindow, Prices, slot_length, spot_of
+from kernel.windows import (
+    RECENT_SLOTS,
+    VOID_SLOTS,
+    AverageWindow,
+    Prices,
+    RecentWindow,
+    slot_length,
+    spot_of,
+)
 
 YES, NO = Side.YES, Side.NO
 BUY, SELL = Direction.BUY, Direction.SELL
@@ -382,7 +390,10 @@ class Market:
         terms = self.terms
         self.least_room = min(terms.max_open_orders, terms.max_open_orders_total, terms.max_open_orders_amm)
         window = AverageWindow(slot_length(terms.void_window_ms, VOID_SLOTS))
-        self.prices = Prices(self.created_at, terms.trading_start_at, terms.trading_end_at, window)
+        recent = None
+        if terms.collar_cents:
+            recent = RecentWindow(slot_length(terms.collar_window_ms, RECENT_SLOTS))
+        self.prices = Prices(self.created_at, terms.trading_start_at, terms.trading_end_at, window, recent)
 
     @property
     def is_sound(self) -> bool:

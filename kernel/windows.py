@@ -18,6 +18,7 @@ from kernel.book import highest, lowest
 FIRST_PRICE: Final = 50
 """In cents: what stands for the last trade of a market before its first."""
 VOID_SLOTS: Final = 96
+RECENT_SLOTS: Final = 16
 TWO_SIDED_MS: Final = 600_000
 """With both sides standing for less than that, an average is no one's judgement."""
 
@@ -118,6 +119,38 @@ class AverageWindow:
 
 
 @dataclass(slots=True, eq=False)
+class RecentWindow:
+    """The price over the last minutes or hours, by the clock: what is older is forgotten, traded or not."""
+
+    slot: int
+    """Microseconds of each slot."""
+    slots: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """By the number of the slot, oldest first: half cents times microseconds, and for how long."""
+
+    def ends_after(self, at: int) -> int:
+        """When the slot of this moment is over."""
+        return (at // self.slot + 1) * self.slot
+
+    def add(self, spot: int, start: int, end: int) -> None:
+        """The price stood from then to then."""
+        first = max(start // self.slot, end // self.slot - RECENT_SLOTS + 1)
+        for number in range(first, (end - 1) // self.slot + 1):
+            time = min(end, (number + 1) * self.slot) - max(start, number * self.slot)
+            self.add_within(number, spot * time, time)
+
+    def add_within(self, number: int, weighed: int, time: int) -> None:
+        before, already = self.slots.get(number, (0, 0))
+        self.slots[number] = before + weighed, already + time
+        if len(self.slots) > RECENT_SLOTS:
+            del self.slots[next(iter(self.slots))]
+
+    def kept(self, at: int) -> list[tuple[int, int, int]]:
+        """The slots that count at this moment."""
+        oldest = at // self.slot - RECENT_SLOTS + 1
+        return [(number, *slot) for number, slot in self.slots.items() if number >= oldest and slot[1]]
+
+
+@dataclass(slots=True, eq=False)
 class Prices:
     """The price of one market as it stands, and what it was before."""
 
@@ -127,6 +160,8 @@ class Prices:
     ends: int | None
     """The market's trading window: no other time counts."""
     average: AverageWindow
+    recent: RecentWindow | None = None
+    """Only of a market with a price collar."""
     is_active: bool = False
     bids: int = 0
     """What the price follows from: the masks of the book's sides, and the last trade."""
@@ -164,12 +199,16 @@ class Prices:
             if self.is_active and self.is_two_sided and (self.opens is None or self.opens <= at):
                 full = at + self.average.rest
                 self.simple_until = full if self.ends is None else min(full, self.ends)
+                if self.recent is not None:
+                    self.simple_until = min(self.simple_until, self.recent.ends_after(at))
         self.bids = bids
         self.asks = asks
 
     def switch(self, at: int, *, is_active: bool) -> None:
         """The market begins to trade, or stops."""
         self.advance(at)
+        if is_active and not self.is_active and self.recent is not None:
+            self.recent.slots = {}
         self.is_active = is_active
 
     def advance(self, at: int) -> None:
@@ -177,17 +216,31 @@ class Prices:
         if self.simple_until:
             time = self.at - self.simple_since
             self.average.add_within(self.simple_sum, time, is_two_sided=True)
+            if self.recent is not None:
+                number = self.simple_since // self.recent.slot
+                self.recent.add_within(number, self.simple_sum, time)
             self.simple_until = self.simple_sum = 0
-        start = self.at if self.opens is None else max(self.at, self.opens)
-        end = at if self.ends is None else min(at, self.ends)
-        if self.is_active and start < end:
+        start, end = self.to_add(at)
+        if start < end:
             self.average.add(self.spot, end - start, is_two_sided=self.is_two_sided)
+            if self.recent is not None:
+                self.recent.add(self.spot, start, end)
         self.at = self.simple_since = at
+
+    def to_add(self, at: int) -> tuple[int, int]:
+        """From when to when the price has stood that is not added up yet, of the time that counts."""
+        if not self.is_active:
+            return at, at
+        start = self.at if self.opens is None else max(self.at, self.opens)
+        return start, at if self.ends is None else min(at, self.ends)
 
     def as_of(self, at: int) -> "Prices":
         """What they would be if they were added up to then, which changes nothing."""
         average = replace(self.average, sums=list(self.average.sums), two_sided=list(self.average.two_sided))
-        then = replace(self, average=average)
+        recent = self.recent
+        if recent is not None:
+            recent = replace(recent, slots=recent.slots.copy())
+        then = replace(self, average=average, recent=recent)
         then.simple_since = self.simple_since
         then.advance(at)
         return then
@@ -198,3 +251,24 @@ class Prices:
         time = average.observed
         price = (sum(average.sums) + time) // (2 * time) if time else (self.spot + 1) // 2
         return Reference(price, time // 1000, sum(average.two_sided) // 1000)
+
+    def recently(self, at: int, spot: int) -> tuple[int, int]:
+        """The sum of the slots that count then, and their time; the price of the moment if there is none.
+
+        As if all were added up to then, but without a copy of it: every order asks.
+        """
+        recent = self.recent
+        assert recent is not None
+        oldest = at // recent.slot - RECENT_SLOTS + 1
+        begins = oldest * recent.slot
+        start, end = self.to_add(at)
+        time = max(0, end - max(start, begins))
+        weighed = self.spot * time
+        if self.simple_since >= begins:
+            time += self.at - self.simple_since
+            weighed += self.simple_sum
+        for number, (added, lasted) in recent.slots.items():
+            if number >= oldest:
+                time += lasted
+                weighed += added
+        return (weighed, time) if time else (spot, 1)

@@ -414,6 +414,8 @@ def market_members(market: Market, *, display: bool) -> dict[str, Any]:
         "updated_at": time(market.updated_at),
         "void_price_cents": market.void_price_cents,
         "void_window_ms": terms.void_window_ms,
+        "collar_cents": terms.collar_cents,
+        "collar_window_ms": terms.collar_window_ms,
     }
 
 

@@ -459,6 +459,8 @@ class CreateMarketBody(msgspec.Struct, frozen=True, kw_only=True):
     trading_end_at: Time | None = None
     resolution_date: Time | None = None
     void_window_ms: Int64 | None = None
+    collar_cents: Int64 | None = None
+    collar_window_ms: Int64 | None = None
     amm_authorized: bool | None = None
     max_open_orders: Int64 | None = None
     max_open_orders_total: Int64 | None = None

@@ -337,6 +337,9 @@ class MarketShape(MarketItemShape, frozen=True, kw_only=True):
     void_price_cents: int | None
     """What a YES share is paid, if the question is void; a NO share is paid the rest of 100."""
     void_window_ms: int
+    collar_cents: int
+    """How far from the recent average an order may trade; 0: as far as it likes."""
+    collar_window_ms: int
 
 
 class LevelShape(Shape, frozen=True):

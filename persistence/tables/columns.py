@@ -79,6 +79,8 @@ MARKETS: Final = Table(
         Column("max_open_orders_total", INT),
         Column("max_open_orders_amm", INT),
         Column("void_price_cents", SMALLINT, nullable=True),
+        Column("collar_cents", SMALLINT),
+        Column("collar_window_ms", INT),
     ),
 )
 

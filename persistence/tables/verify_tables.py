@@ -341,6 +341,8 @@ def market_row(market: Market) -> Row:
         "max_open_orders_total": terms.max_open_orders_total,
         "max_open_orders_amm": terms.max_open_orders_amm,
         "void_price_cents": market.void_price_cents,
+        "collar_cents": terms.collar_cents,
+        "collar_window_ms": terms.collar_window_ms,
     }
 
 

@@ -108,6 +108,11 @@ ALTER TABLE markets
     ADD COLUMN void_price_cents SMALLINT NULL,
     ADD CONSTRAINT ck_markets_void_price CHECK (void_price_cents BETWEEN 1 AND 99);
 COMMENT ON COLUMN markets.void_price_cents IS 'What a YES share of a void market is paid; a NO share is paid the rest of 100. Null where an older version shared the reserve out.';
+ALTER TABLE markets
+    ADD COLUMN collar_cents SMALLINT NOT NULL DEFAULT 0,
+    ADD COLUMN collar_window_ms INT NOT NULL DEFAULT 60000;
+COMMENT ON COLUMN markets.collar_cents IS 'How far from its recent average a price may be at which anybody trades; 0: no bound.';
+COMMENT ON COLUMN markets.collar_window_ms IS 'Over how long that average is taken.';
 
 -- What the programs of a user show instead of a token, until it expires or is revoked. A key's row is ended, not
 -- deleted, so that people see what there was.

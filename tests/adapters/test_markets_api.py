@@ -22,6 +22,7 @@ DETAIL = ITEM | {
     *("max_open_orders", "max_open_orders_total", "max_open_orders_amm"),
     *("pnl_pool_display", "resolution_result", "resolved_at", "settled_at", "created_at", "updated_at"),
     *("void_price_cents", "void_window_ms"),
+    *("collar_cents", "collar_window_ms"),
 }
 
 

@@ -83,6 +83,13 @@ def shares_come_to_somebody_who_nets(play: Trading) -> None:
     play.somebody_repeats_a_request(0, 1)
 
 
+def somebody_who_nets_buys_the_other_side(play: Trading) -> None:
+    """Ann, who holds YES, takes a part of what is there."""
+    play.place("cat", "plain", YES, BUY, 60, 2)
+    play.place("ann", "plain", NO, BUY, 40, 1)
+    play.somebody_cancels_all("cat", HOME, None, None, None, fence=0)
+
+
 def shares_come_back_from_an_offer_to_somebody_who_nets(play: Trading) -> None:
     """On offer they make no pair; the cancel sets them free, and nets."""
     an_offer_keeps_shares_from_being_netted(play, "k8")
@@ -137,6 +144,8 @@ def a_window_opens_and_closes(play: Trading) -> None:
     for at in (opening - 1, opening, closing - 1, closing):
         play.at = at
         play.place("ben", "timed", YES, BUY, 46, 1)
+        play.place("cat", "timed", NO, BUY, 54, 1)
+        play.place("cat", "timed", YES, BUY, 80, 1)
         play.an_administrator_intervenes(TIMED, "tick", None)
 
 
@@ -240,6 +249,7 @@ def walk(play: Trading, result: str) -> None:
     pairs_are_minted_and_burned_once(play)
     the_market_maker_meets_itself(play)
     shares_come_to_somebody_who_nets(play)
+    somebody_who_nets_buys_the_other_side(play)
     shares_come_back_from_an_offer_to_somebody_who_nets(play)
     orders_are_replaced(play)
     walk_of_orders(play)

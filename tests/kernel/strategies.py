@@ -19,7 +19,13 @@ ESCROW: Final = "mm:1"
 MARKETS: Final = {
     "plain": MarketTerms(title="The default fees"),
     "free": MarketTerms(title="No fees", maker_fee_bps=0, taker_fee_bps=0),
-    "dear": MarketTerms(title="The maker pays most", maker_fee_bps=1_000, taker_fee_bps=300),
+    "dear": MarketTerms(
+        title="The maker pays most",
+        maker_fee_bps=1_000,
+        taker_fee_bps=300,
+        collar_cents=12,
+        collar_window_ms=20_000,
+    ),
     "narrow": MarketTerms(
         title="A narrow range", min_price_cents=45, max_price_cents=57, taker_fee_bps=1_000
     ),
@@ -41,6 +47,7 @@ MARKETS: Final = {
         trading_start_at=START + 10 * SECOND,
         trading_end_at=START + HOUR,
         void_window_ms=90_000,
+        collar_cents=20,
     ),
 }
 

@@ -51,6 +51,7 @@ ODD: Final[dict[str, tuple[Any, ...]]] = {
     **dict.fromkeys(("idempotency_key", "by", "by_id", "reason", "resolution_note"), ODD_TEXTS),
     "expires_at": ODD_TIMES,
     **dict.fromkeys(("max_open_orders", "max_open_orders_total", "max_open_orders_amm"), ODD_NUMBERS),
+    **dict.fromkeys(("void_window_ms", "collar_cents", "collar_window_ms"), ODD_NUMBERS),
     "max_cost_cents": ODD_NUMBERS,
     "group_id": ("g", "A-z_0.9", *ODD_TEXTS),
     **dict.fromkeys(("title", "category", "description", "after"), ODD_TEXTS),

@@ -57,6 +57,8 @@ class MarketRules(Crowd):
                 "max_position_per_user": st.sampled_from([0, 1, 2**31 - 1, 2**31]),
                 "max_order_amount_cents": st.sampled_from([0, 1, 2**63 - 1, 2**63]),
                 "void_window_ms": st.sampled_from([59_999, 60_000, 604_800_000, 604_800_001]),
+                "collar_cents": st.sampled_from([-1, 0, 98, 99]),
+                "collar_window_ms": st.sampled_from([999, 1_000, 86_400_000, 86_400_001]),
                 "max_open_orders": st.sampled_from([0, 1, 10_000, 10_001]),
                 "max_open_orders_total": st.sampled_from([0, 1, 100_000, 100_001]),
                 "max_open_orders_amm": st.sampled_from([0, 1, 100_000, 100_001]),

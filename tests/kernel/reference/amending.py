@@ -14,6 +14,7 @@ from tests.kernel.reference.checks import (
 from tests.kernel.reference.clearing import net, netting_result, set_aside, trade_and_rest
 from tests.kernel.reference.deadlines import check_deadline
 from tests.kernel.reference.order import Order, cash_needed
+from tests.kernel.reference.protections import check_collar
 from tests.kernel.reference.records import Refused
 from tests.kernel.reference.walk import Arriving
 from tests.kernel.reference.world import World
@@ -89,6 +90,7 @@ def check_move(world: World, order: Order, price: int, quantity: int, post_only:
     check_position(world, taker)
     check_self_trade(world, taker)
     check_takes_nothing(world, taker, post_only=post_only or order.asked.post_only)
+    check_collar(world, taker, order.asked.time_in_force)
     if order.opens:
         if world.available(order.user_id) + order.frozen_amount < cash_needed(market, price, taker.quantity):
             raise Refused(2001)

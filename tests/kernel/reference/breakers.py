@@ -16,6 +16,8 @@ def change_status(
 ) -> None:
     previous = market.status
     market.status = new_status
+    if new_status == "ACTIVE":
+        market.trading_again_at = world.at
     world.record(
         "MARKET_STATUS_CHANGED",
         market.market_id,

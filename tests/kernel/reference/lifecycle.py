@@ -46,6 +46,8 @@ def create_market(world: World, command: CreateMarket) -> Answer:
         and 0 <= terms.taker_fee_bps <= 1000
         and (window[0] is None or window[1] is None or window[0] < window[1])
         and 60_000 <= terms.void_window_ms <= 604_800_000
+        and 0 <= terms.collar_cents <= 98
+        and 1_000 <= terms.collar_window_ms <= 86_400_000
     )
     if not sound:
         raise Refused(9004)

@@ -58,6 +58,8 @@ class Market:
     mode_until: int | None = None
     updated_at: int = 0
     book_changed_at: int = 0
+    trading_again_at: int = 0
+    """When it last became ACTIVE."""
 
 
 @attrs.define

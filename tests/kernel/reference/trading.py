@@ -21,6 +21,7 @@ from tests.kernel.reference.deadlines import check_deadline
 from tests.kernel.reference.groups import check_group
 from tests.kernel.reference.modes import check_mode
 from tests.kernel.reference.order import Order
+from tests.kernel.reference.protections import check_collar
 from tests.kernel.reference.records import Market, Refused
 from tests.kernel.reference.walk import Arriving, check_kill
 from tests.kernel.reference.world import World
@@ -82,6 +83,7 @@ def check_wish(world: World, market: Market, wish: OrderWish, leaving: Order | N
     check_room(world, taker, terms.time_in_force)
     check_self_trade(world, taker)
     check_takes_nothing(world, taker, post_only=terms.post_only)
+    check_collar(world, taker, terms.time_in_force)
     if terms.time_in_force == "FOK":
         check_kill(world, taker)
     check_cover(world, taker)

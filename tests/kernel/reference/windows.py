@@ -16,6 +16,15 @@ def stretches(world: World, market: Market) -> list[Stood]:
     return known if running is None else [*known, running]
 
 
+def recently(world: World, market: Market) -> tuple[int, int]:
+    """Over the window of the collar: half cents times microseconds, and microseconds."""
+    length = slot_length(market.terms.collar_window_ms, 16)
+    since = max((world.at // length - 15) * length, market.trading_again_at)
+    counted = [(each.spot2, each.until - max(each.since, since)) for each in stretches(world, market)]
+    kept = [(spot2, time) for spot2, time in counted if time > 0]
+    return sum(spot2 * time for spot2, time in kept), sum(time for _, time in kept)
+
+
 def average(world: World, market: Market) -> tuple[int, int, int]:
     """Over the window of a void: half cents times microseconds, microseconds, and those with both sides."""
     length = slot_length(market.terms.void_window_ms, 96)
