@@ -12,7 +12,6 @@ assertion about one order would otherwise spell out the whole exchange.
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -50,6 +49,7 @@ from kernel.events import (
     PositionAfter,
     View,
 )
+from kernel.expiries import Expiries
 from kernel.ids import Sequence
 from kernel.roll import Roll
 from kernel.windows import (
@@ -329,6 +329,10 @@ class Keeper:
     def keep(self, order: Order) -> None:
         raise NotImplementedError
 
+    def keep_expiries(self) -> None:
+        """An order is about to come that ends by itself."""
+        raise NotImplementedError
+
 
 @dataclass(slots=True, eq=False, repr=False)
 class Market:
@@ -366,11 +370,8 @@ class Market:
     keeper: Keeper | None = None
     """While commands are decided that may all be undone."""
     book_changed_at: int = 0
-    expiries: list[tuple[int, int, Order]] = field(default_factory=list)
-    """When orders end by themselves, as a heap: the time, the place in the order of acceptance, the order.
-
-    What has ended otherwise is in it, too, until it comes to the top.
-    """
+    expiries: Expiries[Order] = field(default_factory=lambda: Expiries[Order]())
+    """When its orders end by themselves."""
     positions: dict[str, Position] = field(default_factory=dict)
     holders: Roll = field(default_factory=Roll)
     """The names of these positions, sorted."""
@@ -469,13 +470,8 @@ class Market:
 
     def overdue(self, at: int) -> Order | None:
         """The live order whose time was over first, if there is one."""
-        expiries = self.expiries
-        while expiries and expiries[0][0] <= at:
-            order = expiries[0][2]
-            if order.is_live:
-                return order
-            heappop(expiries)
-        return None
+        first = self.expiries.first()
+        return first[2] if first is not None and first[0] <= at else None
 
     def rest(self, order: Order) -> None:
         """A live order joins the back of the queue at its price.
@@ -628,7 +624,7 @@ class State:
     markets: dict[str, Market] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
     """Every order ever accepted: the answer to a repeated request must be given for ever."""
-    expiries: list[tuple[int, int, Order]] = field(default_factory=list)
+    expiries: Expiries[Order] = field(default_factory=lambda: Expiries[Order]())
     """The same as each market keeps, of all markets."""
     next_expiry: int = NEVER
     """No live order is overdue before this time, in no market: until then nobody looks."""
@@ -722,14 +718,14 @@ class State:
 
     def expire_later(self, order: Order, at: int) -> None:
         """It will end by itself, unless it has ended before."""
-        entry = at, order.accepted_seq, order
-        heappush(order.market.expiries, entry)
-        heappush(self.expiries, entry)
-        self.next_expiry = self.expiries[0][0]
+        market = order.market
+        if market.keeper is not None:
+            market.keeper.keep_expiries()
+        market.expiries.add(at, order.accepted_seq, order)
+        self.expiries.add(at, order.accepted_seq, order)
+        self.next_expiry = min(self.next_expiry, at)
 
     def look_ahead(self) -> None:
         """What has ended no longer says when to look next."""
-        expiries = self.expiries
-        while expiries and not expiries[0][2].is_live:
-            heappop(expiries)
-        self.next_expiry = expiries[0][0] if expiries else NEVER
+        first = self.expiries.first()
+        self.next_expiry = first[0] if first is not None else NEVER

@@ -8,11 +8,11 @@ much to keep, and is cut back instead.
 
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
-from heapq import heapify
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from kernel.book import Book, HalfBook
+from kernel.expiries import Expiries
 from kernel.state import Account, Holding, Keeper, Market, Order, Position, State
 
 GROWING: Final[dict[type[Any], tuple[str, ...]]] = {
@@ -75,6 +75,8 @@ class Undo(Keeper):
         self.positions = len(market.positions)
         self.kept: dict[Any, tuple[tuple[str, ...], tuple[Any, ...]]] = {}
         """By thing, as it was: the names of its attributes, and their values."""
+        self.expiries: list[tuple[Expiries[Order], int, list[tuple[int, int, Order]]]] = []
+        """Who ends when, as it was; empty as long as nobody came who ends by itself."""
         self.remember(state, State)
         for thing in (market, state.reserve_account, state.fee_account, account):
             self.remember(thing)
@@ -109,6 +111,11 @@ class Undo(Keeper):
             self.remember(thing)
         self.remember(order.account)
 
+    def keep_expiries(self) -> None:
+        if not self.expiries:
+            both = self.market.expiries, self.state.expiries
+            self.expiries = [(each, each.room, each.entries.copy()) for each in both]
+
     def end(self) -> None:
         """It stands: nothing of it will be undone."""
         self.market.keeper = None
@@ -118,6 +125,9 @@ class Undo(Keeper):
         self.end()
         market = self.market
         self._forget_orders()
+        for expiries, room, entries in self.expiries:
+            expiries.room = room
+            expiries.entries = entries
         while len(market.positions) > self.positions:
             self._forget(market.positions.popitem()[1])
         for thing, (names, values) in self.kept.items():
@@ -131,18 +141,10 @@ class Undo(Keeper):
     def _forget_orders(self) -> None:
         """Those that came to be in this step."""
         state, market = self.state, self.market
-        ending: set[Order] = set()
         while len(state.orders) > self.orders:
             _, order = state.orders.popitem()
             del order.account.orders[order.client_order_id]
             market.book.live.pop(order, None)
-            if order.terms.expires_at is not None:
-                ending.add(order)
-        if ending:
-            # Their journal ids are given out again: two in a heap with the same could not be told apart.
-            for heap in (market.expiries, state.expiries):
-                heap[:] = [entry for entry in heap if entry[2] not in ending]
-                heapify(heap)
 
     def _forget(self, position: Position) -> None:
         """It came to be in this step."""

@@ -38,10 +38,12 @@ from kernel.commands import (
     OrderTerms,
     PlaceOrder,
     ResolveMarket,
+    Tick,
     TransferFunds,
 )
 from kernel.events import event_type
 from kernel.exchange import Exchange
+from kernel.expiries import LEAST
 from kernel.journal import Decided
 from kernel.limits import BATCH_MAX
 from kernel.state import Order
@@ -140,6 +142,27 @@ def test_each_answer_tells_of_its_own_netting() -> None:
         2,
         3,
     ]
+
+
+def test_an_order_that_a_refused_batch_cancelled_still_ends_at_its_time() -> None:
+    """Also if the batch has meanwhile cleared away those that were gone."""
+    market = scene()
+    exchange, end = Exchange.restore(market.exchange.snapshot()), market.now + 5
+
+    def wish(name: str) -> PlaceOrder:
+        kind = TimeInForce.GTD
+        return market.wish("ann", price=1, client_order_id=name, time_in_force=kind, expires_at=end)
+
+    exchange.execute(wish("Z"))
+    for number in range(LEAST - 1):
+        exchange.execute(wish(f"z{number}"))
+        exchange.execute(cancel(market, "ann", f"z{number}"))
+    before = everything(exchange)
+    assert len(exchange.expiries.entries) == LEAST
+    spoiled = cancel(market, "ann", "Z"), wish("Y"), market.wish("ann", price=0)
+    assert isinstance(exchange.execute(batch(market, "ann", *spoiled)).answer, Refusal)
+    assert differences(before, everything(exchange)) == []
+    assert len(exchange.execute(Tick(at=end, market_id="M")).facts) == 1
 
 
 # What fits into one

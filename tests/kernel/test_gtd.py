@@ -53,6 +53,7 @@ from kernel.commands import (
 from kernel.due import is_due
 from kernel.events import Fact, MarketStatusChanged, NettingExecuted, OrderCancelled, event_type
 from kernel.exchange import Exchange
+from kernel.expiries import LEAST
 from kernel.state import NEVER
 from tests.kernel.trading import SECOND, Trading
 
@@ -442,6 +443,24 @@ def test_who_has_no_such_orders_never_looks() -> None:
     market.now += 60 * SECOND
     market.play("ann buys 1 YES at 10")
     assert market.exchange.next_expiry == NEVER, "what has ended is looked for once"
+
+
+def test_orders_that_are_gone_are_not_kept_until_their_time() -> None:
+    """They would fill the memory, and one step, at the end of the one that all of them stand behind."""
+    market = Trading(ann=100_000)
+    market.play("ann buys 1 YES at 10 for 50 s as first")
+    exchange, at, end = Exchange.restore(market.exchange.snapshot()), market.now, end_of(market, "first")
+    for number in range(5 * LEAST):
+        name, kind = f"later-{number}", TimeInForce.GTD
+        wish = market.wish("ann", client_order_id=name, time_in_force=kind, expires_at=at + 90 * SECOND)
+        assert isinstance(exchange.execute(wish).answer, Placed)
+        gone = CancelByClientId(at=at, user_id=wish.user_id, market_id="M", client_order_id=name)
+        assert isinstance(exchange.execute(gone).answer, Cancelled)
+    for expiries in (exchange.expiries, exchange.markets["M"].expiries):
+        assert len(expiries.entries) <= LEAST
+    (fact,) = exchange.execute(Tick(at=end, market_id="M")).facts
+    assert isinstance(fact.event, OrderCancelled)
+    assert fact.event.order_id == market.order("ann", "first").id
 
 
 def test_a_cancel_of_its_own_still_answers_what_it_released() -> None:

@@ -36,9 +36,7 @@ def attributes(thing: Any) -> Iterator[tuple[str, Any]]:
         return
     for kind in type(thing).__mro__:
         for name in getattr(kind, "__slots__", ()):
-            value = getattr(thing, name)
-            # How a heap is laid out is its own affair, too.
-            yield name, sorted(value) if name == "expiries" else value
+            yield name, getattr(thing, name)
     yield from getattr(thing, "__dict__", {}).items()
 
 
