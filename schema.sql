@@ -295,6 +295,9 @@ CREATE TABLE markets (
     void_price_cents        SMALLINT      NULL,
     collar_cents            SMALLINT      NOT NULL DEFAULT 0,
     collar_window_ms        INT           NOT NULL DEFAULT 60000,
+    halt_move_cents         SMALLINT      NOT NULL DEFAULT 0,
+    halt_window_ms          INT           NOT NULL DEFAULT 300000,
+    halt_pause_ms           INT           NOT NULL DEFAULT 300000,
     CONSTRAINT markets_pkey PRIMARY KEY (id),
     CONSTRAINT ck_markets_reserve_gte_0 CHECK (reserve_balance >= 0),
     CONSTRAINT ck_markets_yes_shares_gte_0 CHECK (total_yes_shares >= 0),
@@ -844,6 +847,9 @@ COMMENT ON COLUMN markets.max_open_orders_amm IS 'Live orders that the market ma
 COMMENT ON COLUMN markets.void_price_cents IS 'What a YES share of a void market is paid; a NO share is paid the rest of 100. Null where an older version shared the reserve out.';
 COMMENT ON COLUMN markets.collar_cents IS 'How far from its recent average a price may be at which anybody trades; 0: no bound.';
 COMMENT ON COLUMN markets.collar_window_ms IS 'Over how long that average is taken.';
+COMMENT ON COLUMN markets.halt_move_cents IS 'How far apart the prices of recent trades may be before trading pauses; 0: no bound.';
+COMMENT ON COLUMN markets.halt_window_ms IS 'How recent they are.';
+COMMENT ON COLUMN markets.halt_pause_ms IS 'How long the pause is; 0: until an administrator ends it.';
 
 COMMENT ON TABLE amm_markets IS 'Where the market maker runs, or ran. Folded from the journal.';
 COMMENT ON COLUMN amm_markets.status IS 'RUNNING or STOPPED.';
@@ -932,10 +938,10 @@ COMMENT ON COLUMN candles.volume IS 'Shares traded; the records of privileged mi
 COMMENT ON COLUMN candles.trades IS 'How many there were.';
 COMMENT ON COLUMN candles.open_interest IS 'The pairs that existed after the last command of the interval.';
 
-COMMENT ON TABLE circuit_breaker_events IS 'Halts of markets, by the exchange or by an administrator, and how they ended. Folded from the journal.';
+COMMENT ON TABLE circuit_breaker_events IS 'Halts and pauses of markets, by the exchange or by an administrator, and how they ended. Folded from the journal.';
 COMMENT ON COLUMN circuit_breaker_events.id IS 'The kernel''s number.';
 COMMENT ON COLUMN circuit_breaker_events.context IS 'What was found: the numbers behind the reason.';
-COMMENT ON COLUMN circuit_breaker_events.resolved_at IS 'Null: the market is halted still.';
+COMMENT ON COLUMN circuit_breaker_events.resolved_at IS 'Null: the market is halted, or pauses, still.';
 COMMENT ON COLUMN circuit_breaker_events.resolved_by IS 'Who let it go on.';
 
 COMMENT ON TABLE schema_version IS 'Which version of the schema the database has, and had.';

@@ -189,6 +189,8 @@ def fill(state: State, fact: Fact, event: Fill) -> None:
     taker.position.fees_paid += trade.taker_fee
     state.trade_ids.resume_trade(trade.trade_id)
     market.count_trade(trade.scenario, event.trade_price, event.fill_qty, trade.maker_fee + trade.taker_fee)
+    if market.trade_range is not None:
+        market.trade_range.note(fact.at, event.trade_price)
     market.book_changed(fact.at)
 
 
@@ -223,7 +225,7 @@ def change_market(
     market = state.markets[fact.market_id]
     match event:
         case MarketStatusChanged():
-            market.become(event.new_status, fact.at)
+            market.become(event.new_status, fact.at, event.reason, event.until)
             market.resolution_result = event.resolution_result
             market.resolved_at = event.resolved_at
             market.void_price_cents = event.void_price_cents
@@ -257,7 +259,7 @@ def change_market(
         case CircuitBreakerTriggered():
             state.breaker_head = event.breaker_id
             market.open_breaker(event.breaker_id, fact.at)
-        case CircuitBreakerResolved():
-            market.open_breakers = []
+        case CircuitBreakerResolved(breaker_ids=breaker_ids):
+            market.close_breakers(breaker_ids)
         case _:
             assert_never(event)

@@ -27,7 +27,7 @@ from kernel.draft import Draft
 from kernel.events import Fact
 from kernel.orders import client_order_id_used, order_now, same_request
 from kernel.refusals import market_not_found
-from kernel.state import Account, Order, State
+from kernel.state import Account, Market, Order, State
 from kernel.undo import Undo
 
 DECISIONS: Final[dict[type[Command], Callable[[Draft, Any], Answer | Refusal]]] = {
@@ -55,6 +55,7 @@ def atomic_batch(draft: Draft, command: AtomicBatch) -> Answer | Refusal:
         return market_not_found(command.market_id)
     undo = Undo(state, market, account)
     facts: list[Fact] = []
+    moved: Market | None = None
     done: list[Done] = []
     for index, each in enumerate(command.commands):
         # A draft for each: its answer tells of its own facts, and not of those before.
@@ -68,10 +69,12 @@ def atomic_batch(draft: Draft, command: AtomicBatch) -> Answer | Refusal:
             return refused_at(index, answer)
         assert not one.postings, "money moved, and no fact says so"
         facts += one.facts
+        moved = moved or one.moved
         done.append(Done(answer, after, state.head))
     # Nothing below can refuse.
     undo.end()
     draft.facts += facts
+    draft.moved = moved
     return Batched(market.id, tuple(done))
 
 

@@ -311,6 +311,7 @@ MEMBERS: Final[dict[str, Check]] = {
     "until": time,
     **dict.fromkeys(("max_open_orders", "max_open_orders_total", "max_open_orders_amm"), integer),
     **dict.fromkeys(("void_window_ms", "void_price_cents", "collar_cents", "collar_window_ms"), integer),
+    **dict.fromkeys(("halt_move_cents", "halt_window_ms", "halt_pause_ms"), integer),
     "void_basis": basis,
     **dict.fromkeys(("trading_start_at", "trading_end_at", "resolution_date"), time),
 }

@@ -6,8 +6,9 @@ from kernel.answers import Answer, MarketIs, Refusal
 from kernel.codes import CircuitBreakerTrigger, Code, MarketStatus, StatusReason
 from kernel.commands import TripBreaker
 from kernel.draft import Draft
-from kernel.events import CircuitBreakerTriggered
+from kernel.events import CircuitBreakerResolved, CircuitBreakerTriggered
 from kernel.life import change_status, may
+from kernel.limits import RESOLVED_BY_MAX
 from kernel.refusals import market_not_found
 from kernel.state import Market
 
@@ -47,6 +48,14 @@ def trip(
     by: str | None = None,
 ) -> None:
     """Record the fault; a market that still moved is halted."""
+    record_trigger(draft, market, trigger, context)
+    if may(market, TripBreaker, MarketStatus.HALTED, draft.at):
+        change_status(draft, market, MarketStatus.HALTED, reason, by)
+
+
+def record_trigger(
+    draft: Draft, market: Market, trigger: CircuitBreakerTrigger, context: dict[str, Any]
+) -> None:
     state = draft.state
     state.breaker_head += 1
     market.open_breaker(state.breaker_head, draft.at)
@@ -54,5 +63,19 @@ def trip(
         market.id,
         CircuitBreakerTriggered(breaker_id=state.breaker_head, trigger_reason=trigger, context=context),
     )
-    if may(market, TripBreaker, MarketStatus.HALTED, draft.at):
-        change_status(draft, market, MarketStatus.HALTED, reason, by)
+
+
+def resolve_breakers(draft: Draft, market: Market, by: str, note: str, target: MarketStatus) -> None:
+    """Close every open record of a fault of this market; at the end of a pause the record of that alone."""
+    goes_on = market.is_paused and target is not MarketStatus.RESOLVED
+    breaker_ids = market.open_breakers[-1:] if goes_on else market.open_breakers
+    market.close_breakers(breaker_ids)
+    draft.record(
+        market.id,
+        CircuitBreakerResolved(
+            breaker_ids=breaker_ids,
+            resolved_by=by[:RESOLVED_BY_MAX],
+            resolution_note=note,
+            target_status=target,
+        ),
+    )

@@ -180,6 +180,9 @@ def fill(draft: Draft, maker: Order, taker: Order, quantity: int) -> None:
         sell.order.position.realized_pnl += sell.realized
         market.pnl_pool += sell.realized
     market.count_trade(scenario, price, quantity, maker_fee + taker_fee)
+    if market.trade_range is not None:
+        market.trade_range.note(draft.at, price)
+        draft.moved = market
 
     draft.state.trade_ids.step(draft.at)
     trade = Trade(

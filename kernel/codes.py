@@ -243,6 +243,8 @@ class CircuitBreakerTrigger(enum.StrEnum):
     ORDERBOOK_DESYNC = "ORDERBOOK_DESYNC"
     CLEARING_ERROR = "CLEARING_ERROR"
     MANUAL = "MANUAL"
+    VOLATILITY = "VOLATILITY"
+    """No fault: trades moved too far too fast."""
 
 
 class Code(enum.IntEnum):

@@ -384,6 +384,11 @@ class MarketTerms(msgspec.Struct, frozen=True, kw_only=True):
     collar_cents: int = 0
     """How far from the recent average an order may trade; 0: as far as it likes."""
     collar_window_ms: int = 60_000
+    halt_move_cents: int = 0
+    """How far apart the prices of recent trades may be before trading pauses; 0: as far as they like."""
+    halt_window_ms: int = 300_000
+    halt_pause_ms: int = 300_000
+    """How long the pause is; 0: until an administrator ends it."""
 
 
 class CreateMarket(Command, frozen=True, kw_only=True, tag="CREATE_MARKET"):

@@ -1,13 +1,13 @@
 """The outcome of one command while it is being built: facts so far, postings of the fact to come."""
 
 from kernel.events import AnyEvent, Fact, Posting
-from kernel.state import State
+from kernel.state import Market, State
 
 
 class Draft:
     """Collects what a decision changes. Once it has done anything, the decision can no longer refuse."""
 
-    __slots__ = ("at", "expired", "facts", "imbalance", "postings", "state")
+    __slots__ = ("at", "expired", "facts", "imbalance", "moved", "postings", "state")
 
     def __init__(self, state: State, at: int) -> None:
         self.state = state
@@ -17,6 +17,8 @@ class Draft:
         self.expired = 0
         """How many of them tell of what was overdue before the command was decided."""
         self.postings: list[Posting] = []
+        self.moved: Market | None = None
+        """A market in which it traded, if that may pause it."""
         self.imbalance = 0
         """What the postings since the last fact add to all accounts together."""
 

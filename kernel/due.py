@@ -1,4 +1,4 @@
-"""What time alone brings about in a market: orders past their time, the end of trading, the end of a mode.
+"""What time alone brings about: orders past their time, the end of trading, of a pause, of a mode.
 
 Orders past their time leave before anything else is decided in their market, so none trades too late, whether
 a tick came or not. All else waits for a tick. Who sends ticks, and how often, it does not know.
@@ -8,6 +8,7 @@ from kernel.answers import Answer, MarketIs, Refusal, Unfinished
 from kernel.codes import CancelReason, MarketStatus, StatusReason
 from kernel.commands import AnyCommand, Tick
 from kernel.draft import Draft
+from kernel.halting import end_pause, pause_is_over
 from kernel.life import STOPPABLE, change_status, may
 from kernel.modes import end_mode, mode_is_over
 from kernel.orders import cancel
@@ -22,6 +23,7 @@ def is_due(market: Market, at: int) -> bool:
     return (
         has_overdue(market, at)
         or (market.status is MarketStatus.ACTIVE and market.has_ended(at))
+        or pause_is_over(market, at)
         or mode_is_over(market, at)
     )
 
@@ -68,6 +70,8 @@ def tick(draft: Draft, command: Tick) -> Answer | Refusal:
     # Nothing above has changed anything. Nothing below can refuse.
     if may(market, Tick, SUSPENDED, draft.at):
         change_status(draft, market, SUSPENDED, StatusReason.TRADING_ENDED.value, None)
+    if pause_is_over(market, draft.at):
+        end_pause(draft, market)
     if mode_is_over(market, draft.at):
         end_mode(draft, market)
     return MarketIs(market.id)

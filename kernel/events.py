@@ -188,6 +188,8 @@ class MarketStatusChanged(Event, frozen=True, tag="MARKET_STATUS_CHANGED"):
     resolved_at: int | None = None
     by: str | None = None
     void_price_cents: int | None = None
+    until: int | None = None
+    """When a volatility halt ends by itself, if it does."""
 
 
 class MarketModeChanged(Event, frozen=True, tag="MARKET_MODE_CHANGED"):

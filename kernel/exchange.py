@@ -15,6 +15,7 @@ from kernel import (
     cancelling,
     commands,
     due,
+    halting,
     markets,
     modes,
     orders,
@@ -95,6 +96,8 @@ class Exchange(State):
             if draft.at >= self.next_expiry:
                 answer = due.expire_first(draft, command)
             answer = answer or DECISIONS[kind](draft, command)
+        if draft.moved is not None:
+            halting.halt_if_moved(draft, draft.moved)
         assert not draft.postings, "money moved, and no fact says so"
         assert type(answer) is not Refusal or len(draft.facts) == draft.expired or answer.code in WITH_FACTS
         return Outcome(answer, draft.facts, self.head)

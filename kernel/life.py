@@ -83,7 +83,8 @@ EDGES: Final = (
     *(Edge(RESOLVED, SettleMarket, status, is_not_closing) for status in OVER),
     *(Edge(RESOLVED, CloseMarket, status, is_closing) for status in OVER),
 )
-"""Every step there is. A broken invariant trips the breaker, whatever command has found it."""
+"""Every step that is asked for. A broken invariant trips the breaker, whatever command has found it; and a
+market whose prices have moved too far pauses after whatever command has traded, until a tick ends that."""
 
 
 def may(market: Market, kind: type[Command], end: MarketStatus, at: int) -> bool:
@@ -115,11 +116,18 @@ def refuse(market: Market, kind: type[Command], end: MarketStatus, at: int) -> R
     return Refusal(Code.TRANSITION_NOT_ALLOWED, f"Market {market.id} is {market.status}: {problem}")
 
 
-def change_status(draft: Draft, market: Market, status: MarketStatus, reason: str, by: str | None) -> None:
+def change_status(
+    draft: Draft,
+    market: Market,
+    status: MarketStatus,
+    reason: str,
+    by: str | None,
+    until: int | None = None,
+) -> None:
     """The one way in which a market's status changes before it is settled."""
     previous = market.status
     assert any(edge.start is previous and edge.end is status for edge in EDGES), f"{previous} to {status}"
-    market.become(status, draft.at)
+    market.become(status, draft.at, reason, until)
     draft.record(
         market.id,
         MarketStatusChanged(
@@ -130,6 +138,7 @@ def change_status(draft: Draft, market: Market, status: MarketStatus, reason: st
             resolved_at=market.resolved_at,
             by=by,
             void_price_cents=market.void_price_cents,
+            until=until,
         ),
     )
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from kernel.answers import Answer, MarketIs, Refusal, Unfinished
 from kernel.audit import TOLD, Violation, audit_accounts, audit_market
-from kernel.breaker import trip
+from kernel.breaker import resolve_breakers, trip
 from kernel.codes import CircuitBreakerTrigger, Code, MarketStatus, StatusReason
 from kernel.commands import (
     ActivateMarket,
@@ -17,14 +17,16 @@ from kernel.commands import (
 )
 from kernel.draft import Draft
 from kernel.due import expire
-from kernel.events import CircuitBreakerResolved, MarketCreated
+from kernel.events import MarketCreated
 from kernel.life import because, change_status, refuse
-from kernel.limits import CENTS_MAX, FEE_BPS_MAX, RESOLVED_BY_MAX, VOLUME_MAX
+from kernel.limits import CENTS_MAX, FEE_BPS_MAX, VOLUME_MAX
 from kernel.refusals import malformed, market_not_found
 from kernel.state import Market, State
 
 ACTIVE, SUSPENDED, HALTED = MarketStatus.ACTIVE, MarketStatus.SUSPENDED, MarketStatus.HALTED
 
+RESUMED: Final = "resumed"
+"""The note for the record, if an administrator ends a pause without one."""
 
 RANGES: Final = {
     "max_open_orders": (1, 10_000),
@@ -33,6 +35,9 @@ RANGES: Final = {
     "void_window_ms": (60_000, 604_800_000),
     "collar_cents": (0, 98),
     "collar_window_ms": (1_000, 86_400_000),
+    "halt_move_cents": (0, 98),
+    "halt_window_ms": (1_000, 86_400_000),
+    "halt_pause_ms": (0, 86_400_000),
 }
 """What a term of a market may be, where it does not depend on another."""
 
@@ -121,8 +126,8 @@ def resume_market(draft: Draft, command: ResumeMarket) -> Answer | Refusal:
         return refusal
     # Nothing above has changed anything. Nothing below can refuse.
     target = command.target_status
-    if is_halted:
-        resolve_breakers(draft, market, command.by, command.resolution_note or "", target)
+    if is_halted or market.is_paused:
+        resolve_breakers(draft, market, command.by, command.resolution_note or RESUMED, target)
     change_status(draft, market, target, StatusReason.ADMIN.value, command.by)
     # While it was halted nothing expired. More than one step may end is left to ticks, before anything else.
     if is_halted and not expire(draft, market):
@@ -166,19 +171,4 @@ def still_broken(violations: list[Violation]) -> Refusal:
             "violations": [violation.told() for violation in violations[:TOLD]],
             "violations_count": len(violations),
         },
-    )
-
-
-def resolve_breakers(draft: Draft, market: Market, by: str, note: str, target: MarketStatus) -> None:
-    """Close every open record of a fault of this market."""
-    breaker_ids = market.open_breakers
-    market.open_breakers = []
-    draft.record(
-        market.id,
-        CircuitBreakerResolved(
-            breaker_ids=breaker_ids,
-            resolved_by=by[:RESOLVED_BY_MAX],
-            resolution_note=note,
-            target_status=target,
-        ),
     )

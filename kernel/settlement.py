@@ -8,7 +8,7 @@ from msgspec.structs import asdict, replace
 
 from kernel.answers import Answer, Refusal, Resolved, Settlement, Unfinished
 from kernel.audit import TOLD, Violation, audit_shares, audit_sums, audit_totals
-from kernel.breaker import trip
+from kernel.breaker import resolve_breakers, trip
 from kernel.codes import (
     PAIR_CENTS,
     AdminAction,
@@ -28,7 +28,6 @@ from kernel.commands import CloseMarket, ResolveMarket, SettleMarket, VoidBasis,
 from kernel.draft import Draft
 from kernel.events import MarketClosing, MarketSettled, PositionSettled
 from kernel.life import because, change_status, may, refuse
-from kernel.markets import resolve_breakers
 from kernel.money import post
 from kernel.orders import cancel
 from kernel.privileged import record_stop

@@ -130,6 +130,9 @@ class MarketImage(Image, frozen=True):
     mode_until: int | None
     prices: PricesImage
     void_price_cents: int | None
+    is_paused: bool
+    pause_until: int | None
+    trade_range: list[tuple[int, int, int]]
 
 
 class OrderImage(Image, frozen=True):
@@ -267,6 +270,7 @@ def market_image(market: Market, now: int) -> MarketImage:
         amm=AmmImage(*amm_values(amm)) if amm is not None else None,
         positions=[position_image(market.positions[user_id]) for user_id in sorted(market.positions)],
         prices=prices_image(market.prices.as_of(now), now),
+        trade_range=market.trade_range.kept(now) if market.trade_range is not None else [],
     )
 
 
@@ -323,8 +327,10 @@ def restore_market(state: State, image: MarketImage) -> None:
     closing = Closing(**asdict(image.closing)) if image.closing is not None else None
     amm = AmmRun(**asdict(image.amm)) if image.amm is not None else None
     members = asdict(image)
-    del members["prices"]  # which a market makes by itself
+    del members["prices"], members["trade_range"]  # which a market makes by itself
     market = Market(**members | {"closing": closing, "amm": amm, "positions": {}})
+    if market.trade_range is not None:
+        market.trade_range.slots = {number: (low, high) for number, low, high in image.trade_range}
     state.markets[market.id] = market
     for held in image.positions:
         position = market.position(state.accounts[held.user_id])

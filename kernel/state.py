@@ -33,6 +33,7 @@ from kernel.codes import (
     OrderStatus,
     ResolutionResult,
     Side,
+    StatusReason,
     StopMode,
     TradeScenario,
     TradingMode,
@@ -58,6 +59,7 @@ from kernel.windows import (
     AverageWindow,
     Prices,
     RecentWindow,
+    TradeRange,
     slot_length,
     spot_of,
 )
@@ -351,6 +353,10 @@ class Market:
     trading_mode: TradingMode = TradingMode.NORMAL
     mode_until: int | None = None
     """When the mode ends by itself."""
+    is_paused: bool = False
+    """By a volatility halt; the newest of its open breakers is the record of that."""
+    pause_until: int | None = None
+    """When the pause ends by itself."""
     reserve: int = 0
     pnl_pool: int = 0
     yes_shares: int = 0
@@ -386,6 +392,8 @@ class Market:
     prices: Prices = field(init=False)
     least_room: int = field(init=False)
     """Whoever has fewer live orders than this, in all markets together, is far from every bound of them."""
+    trade_range: TradeRange | None = field(init=False)
+    """Only of a market with a volatility halt."""
 
     def __post_init__(self) -> None:
         terms = self.terms
@@ -395,6 +403,9 @@ class Market:
         if terms.collar_cents:
             recent = RecentWindow(slot_length(terms.collar_window_ms, RECENT_SLOTS))
         self.prices = Prices(self.created_at, terms.trading_start_at, terms.trading_end_at, window, recent)
+        self.trade_range = None
+        if terms.halt_move_cents:
+            self.trade_range = TradeRange(slot_length(terms.halt_window_ms, RECENT_SLOTS))
 
     @property
     def is_sound(self) -> bool:
@@ -432,8 +443,13 @@ class Market:
         ):
             prices.change(at, bids, asks, self.last_trade_price)
 
-    def become(self, status: MarketStatus, at: int) -> None:
-        """The one way to another status, but for the last."""
+    def become(self, status: MarketStatus, at: int, reason: str, until: int | None) -> None:
+        """The one way to another status, but for the last; until when, if it ends by itself."""
+        # Every other fault halts it.
+        self.is_paused = status is MarketStatus.SUSPENDED and reason == StatusReason.CIRCUIT_BREAKER
+        if status is ACTIVE and self.trade_range is not None:
+            self.trade_range.slots = {}
+        self.pause_until = until
         self.prices.switch(at, is_active=status is ACTIVE)
         self.status = status
         self.updated_at = at
@@ -577,6 +593,12 @@ class Market:
         if self.closing is not None and not self.closing.costs:
             self.closing.settles = False
             self.end_closing()
+
+    def close_breakers(self, breaker_ids: list[int]) -> None:
+        """Somebody has looked, or a pause is over."""
+        self.open_breakers = [each for each in self.open_breakers if each not in breaker_ids]
+        self.is_paused = False
+        self.pause_until = None
 
     def after(self) -> MarketAfter:
         return MarketAfter(self.reserve, self.pnl_pool, self.yes_shares, self.no_shares)

@@ -151,6 +151,33 @@ class RecentWindow:
 
 
 @dataclass(slots=True, eq=False)
+class TradeRange:
+    """Between which prices was traded in the last minutes or hours, by the clock."""
+
+    slot: int
+    """Microseconds of each slot."""
+    slots: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """By the number of the slot, oldest first: the lowest and the highest price, in cents."""
+
+    def note(self, at: int, price: int) -> None:
+        number = at // self.slot
+        low, high = self.slots.get(number, (price, price))
+        self.slots[number] = min(low, price), max(high, price)
+        if len(self.slots) > RECENT_SLOTS:
+            del self.slots[next(iter(self.slots))]
+
+    def kept(self, at: int) -> list[tuple[int, int, int]]:
+        """The slots that count at this moment."""
+        oldest = at // self.slot - RECENT_SLOTS + 1
+        return [(number, *slot) for number, slot in self.slots.items() if number >= oldest]
+
+    def extremes(self, at: int) -> tuple[int, int]:
+        """The lowest and the highest price of them all, where there was a trade."""
+        slots = self.kept(at)
+        return min(slot[1] for slot in slots), max(slot[2] for slot in slots)
+
+
+@dataclass(slots=True, eq=False)
 class Prices:
     """The price of one market as it stands, and what it was before."""
 

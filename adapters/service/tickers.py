@@ -15,7 +15,15 @@ from adapters.runtime.times import to_microseconds
 from adapters.service.book_picture import BookPicture
 from adapters.wire import render, responses
 from kernel.codes import MarketStatus, TradingMode
-from kernel.events import Fact, Fill, MarketCreated, MarketModeChanged, MarketSettled, MarketStatusChanged
+from kernel.events import (
+    CircuitBreakerResolved,
+    Fact,
+    Fill,
+    MarketCreated,
+    MarketModeChanged,
+    MarketSettled,
+    MarketStatusChanged,
+)
 from kernel.exchange import Exchange
 from kernel.intervals import INTERVALS, MINUTE
 from kernel.journal import Decided
@@ -135,6 +143,7 @@ class Standing(NamedTuple):
 
     status: MarketStatus
     trading_mode: TradingMode
+    pause_until: int | None
     bid: int | None
     bid_quantity: int | None
     ask: int | None
@@ -163,6 +172,7 @@ class MarketTicker:
         standing = Standing(
             market.status,
             market.trading_mode,
+            market.pause_until,
             *best_of(picture),
             market.last_trade_price,
             day.last_at,
@@ -172,7 +182,7 @@ class MarketTicker:
 
     def hear(self, facts: Sequence[Fact], exchange: Exchange) -> bool:
         """The facts of one command; whether they changed anything that the ticker tells."""
-        status, mode, bid, bid_quantity, ask, ask_quantity, price, at, pairs = self.standing
+        status, mode, pause, bid, bid_quantity, ask, ask_quantity, price, at, pairs = self.standing
         has_traded = False
         for fact in facts:
             event = fact.event
@@ -180,8 +190,12 @@ class MarketTicker:
                 case Fill():
                     self.day.add(fact.at, event.trade_price, event.fill_qty)
                     price, at, has_traded = event.trade_price, fact.at, True
-                case MarketStatusChanged() | MarketSettled():
+                case MarketStatusChanged():
+                    status, pause = event.new_status, event.until
+                case MarketSettled():
                     status = event.new_status
+                case CircuitBreakerResolved():
+                    pause = None
                 case MarketModeChanged():
                     mode = event.new_mode
                 case _:
@@ -190,7 +204,7 @@ class MarketTicker:
                 pairs = event.market.total_yes_shares
         if self.picture.apply(facts, exchange.orders) is not None:
             bid, bid_quantity, ask, ask_quantity = best_of(self.picture)
-        standing = Standing(status, mode, bid, bid_quantity, ask, ask_quantity, price, at, pairs)
+        standing = Standing(status, mode, pause, bid, bid_quantity, ask, ask_quantity, price, at, pairs)
         if standing == self.standing and not has_traded:
             return False
         self.standing, self.changed_at, self._encoded = standing, facts[-1].at, None
@@ -209,6 +223,7 @@ class MarketTicker:
             self.market_id,
             s.status,
             s.trading_mode,
+            render.time_or_null(s.pause_until),
             s.bid,
             s.bid_quantity,
             s.ask,
@@ -261,7 +276,7 @@ class Tickers:
                 if type(first.event) is not MarketCreated:
                     continue
                 draft = Standing(
-                    MarketStatus.DRAFT, TradingMode.NORMAL, None, None, None, None, None, None, 0
+                    MarketStatus.DRAFT, TradingMode.NORMAL, None, None, None, None, None, None, None, 0
                 )
                 picture = BookPicture(first.at)
                 ticker = MarketTicker(market_id, draft, first.at, picture, TradedDay())

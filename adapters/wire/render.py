@@ -393,6 +393,7 @@ def market_item_members(market: Market, *, display: bool) -> dict[str, Any]:
         "open_interest": market.yes_shares,
         "trading_mode": market.trading_mode,
         "mode_until": time_or_null(market.mode_until),
+        "pause_until": time_or_null(market.pause_until),
     }
 
 
@@ -416,6 +417,9 @@ def market_members(market: Market, *, display: bool) -> dict[str, Any]:
         "void_window_ms": terms.void_window_ms,
         "collar_cents": terms.collar_cents,
         "collar_window_ms": terms.collar_window_ms,
+        "halt_move_cents": terms.halt_move_cents,
+        "halt_window_ms": terms.halt_window_ms,
+        "halt_pause_ms": terms.halt_pause_ms,
     }
 
 

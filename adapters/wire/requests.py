@@ -461,6 +461,9 @@ class CreateMarketBody(msgspec.Struct, frozen=True, kw_only=True):
     void_window_ms: Int64 | None = None
     collar_cents: Int64 | None = None
     collar_window_ms: Int64 | None = None
+    halt_move_cents: Int64 | None = None
+    halt_window_ms: Int64 | None = None
+    halt_pause_ms: Int64 | None = None
     amm_authorized: bool | None = None
     max_open_orders: Int64 | None = None
     max_open_orders_total: Int64 | None = None

@@ -316,6 +316,8 @@ class MarketItemShape(Shape, frozen=True, kw_only=True):
     trading_mode: TradingMode
     mode_until: Time | None
     """When the mode ends by itself."""
+    pause_until: Time | None
+    """When trading goes on by itself after prices moved too far."""
 
 
 class MarketShape(MarketItemShape, frozen=True, kw_only=True):
@@ -340,6 +342,11 @@ class MarketShape(MarketItemShape, frozen=True, kw_only=True):
     collar_cents: int
     """How far from the recent average an order may trade; 0: as far as it likes."""
     collar_window_ms: int
+    halt_move_cents: int
+    """How far apart the prices of recent trades may be before trading pauses; 0: as far as they like."""
+    halt_window_ms: int
+    halt_pause_ms: int
+    """How long it pauses; 0: until an administrator ends it."""
 
 
 class LevelShape(Shape, frozen=True):
@@ -377,6 +384,7 @@ class TickerShape(Shape, frozen=True):
     market_id: str
     status: MarketStatus
     trading_mode: TradingMode
+    pause_until: Time | None
     best_bid_cents: int | None
     best_bid_quantity: int | None
     best_ask_cents: int | None

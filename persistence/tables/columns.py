@@ -81,6 +81,9 @@ MARKETS: Final = Table(
         Column("void_price_cents", SMALLINT, nullable=True),
         Column("collar_cents", SMALLINT),
         Column("collar_window_ms", INT),
+        Column("halt_move_cents", SMALLINT),
+        Column("halt_window_ms", INT),
+        Column("halt_pause_ms", INT),
     ),
 )
 

@@ -343,6 +343,9 @@ def market_row(market: Market) -> Row:
         "void_price_cents": market.void_price_cents,
         "collar_cents": terms.collar_cents,
         "collar_window_ms": terms.collar_window_ms,
+        "halt_move_cents": terms.halt_move_cents,
+        "halt_window_ms": terms.halt_window_ms,
+        "halt_pause_ms": terms.halt_pause_ms,
     }
 
 

@@ -113,6 +113,15 @@ ALTER TABLE markets
     ADD COLUMN collar_window_ms INT NOT NULL DEFAULT 60000;
 COMMENT ON COLUMN markets.collar_cents IS 'How far from its recent average a price may be at which anybody trades; 0: no bound.';
 COMMENT ON COLUMN markets.collar_window_ms IS 'Over how long that average is taken.';
+ALTER TABLE markets
+    ADD COLUMN halt_move_cents SMALLINT NOT NULL DEFAULT 0,
+    ADD COLUMN halt_window_ms INT NOT NULL DEFAULT 300000,
+    ADD COLUMN halt_pause_ms INT NOT NULL DEFAULT 300000;
+COMMENT ON COLUMN markets.halt_move_cents IS 'How far apart the prices of recent trades may be before trading pauses; 0: no bound.';
+COMMENT ON COLUMN markets.halt_window_ms IS 'How recent they are.';
+COMMENT ON COLUMN markets.halt_pause_ms IS 'How long the pause is; 0: until an administrator ends it.';
+COMMENT ON TABLE circuit_breaker_events IS 'Halts and pauses of markets, by the exchange or by an administrator, and how they ended. Folded from the journal.';
+COMMENT ON COLUMN circuit_breaker_events.resolved_at IS 'Null: the market is halted, or pauses, still.';
 
 -- What the programs of a user show instead of a token, until it expires or is revoked. A key's row is ended, not
 -- deleted, so that people see what there was.

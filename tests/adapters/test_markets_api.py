@@ -15,7 +15,7 @@ ITEM = {
     *("total_yes_shares", "total_no_shares", "trading_start_at", "trading_end_at", "resolution_date"),
     *("best_bid_cents", "best_ask_cents", "spot_half_cents", "last_trade_price_cents", "last_trade_at"),
     *("volume_24h", "open_interest"),
-    *("trading_mode", "mode_until"),
+    *("trading_mode", "mode_until", "pause_until"),
 }
 DETAIL = ITEM | {
     *("max_order_quantity", "max_position_per_user", "max_order_amount_cents", "pnl_pool_cents"),
@@ -23,6 +23,7 @@ DETAIL = ITEM | {
     *("pnl_pool_display", "resolution_result", "resolved_at", "settled_at", "created_at", "updated_at"),
     *("void_price_cents", "void_window_ms"),
     *("collar_cents", "collar_window_ms"),
+    *("halt_move_cents", "halt_window_ms", "halt_pause_ms"),
 }
 
 

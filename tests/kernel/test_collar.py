@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kernel.answers import Answer, Refusal
 from kernel.codes import Code
 from kernel.exchange import Exchange
-from kernel.windows import RecentWindow
+from kernel.windows import AverageWindow, Prices, RecentWindow
 from tests.kernel.language import command
 from tests.kernel.trading import NOON, SECOND, Trading
 
@@ -109,6 +109,33 @@ def test_the_slots_hold_what_stood_moment_by_moment(seed: int) -> None:
         assert sum(slot[1] for slot in kept) == sum(expected)
         assert sum(slot[2] for slot in kept) == len(expected)
         assert len(window.slots) <= 16
+
+
+@pytest.mark.parametrize(("ask", "refused"), [(55, False), (56, True)])
+def test_the_edge_of_the_band_is_inside(ask: int, *, refused: bool) -> None:
+    """The price was 50 all the time, and five cents are allowed."""
+    market = Trading(ann=10**6, ben=10**6, collar_cents=5)
+    at(market, 0, "ann buys 1 YES at 50", "ben buys 1 NO at 50", f"ben buys 1 NO at {100 - ask}")
+    (answer,) = at(market, 9, "ann buys 1 YES at 99 IOC")
+    assert isinstance(answer, Refusal) is refused
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_what_is_asked_is_what_would_be_added_up(seed: int) -> None:
+    """Whenever it is asked: amid quick changes of a quoted market, and long after them."""
+    dice, now = random.Random(seed), 1_000
+    prices = Prices(now, None, None, AverageWindow(10_000), RecentWindow(10))
+    prices.switch(now, is_active=True)
+    for _ in range(20):
+        prices.change(now, 1 << dice.randint(1, 40), dice.choice((0, 1 << 60)), None)
+        now += dice.choice((0, 1, 2, 5, 30))
+        then = now + dice.choice((0, 3, 100, 155, 200))
+        recent = prices.as_of(then).recent
+        assert recent is not None
+        kept = recent.kept(then)
+        expected = sum(slot[1] for slot in kept), sum(slot[2] for slot in kept)
+        assert prices.recently(then, 7) == (expected if expected[1] else (7, 1))
 
 
 def test_a_collar_outlives_a_snapshot_and_a_replay() -> None:

@@ -52,6 +52,7 @@ ODD: Final[dict[str, tuple[Any, ...]]] = {
     "expires_at": ODD_TIMES,
     **dict.fromkeys(("max_open_orders", "max_open_orders_total", "max_open_orders_amm"), ODD_NUMBERS),
     **dict.fromkeys(("void_window_ms", "collar_cents", "collar_window_ms"), ODD_NUMBERS),
+    **dict.fromkeys(("halt_window_ms", "halt_pause_ms"), ODD_NUMBERS),
     "max_cost_cents": ODD_NUMBERS,
     "group_id": ("g", "A-z_0.9", *ODD_TEXTS),
     **dict.fromkeys(("title", "category", "description", "after"), ODD_TEXTS),

@@ -26,6 +26,7 @@ def change_status(
         reason=f"{reason}: {text}" if text else reason,
         resolution_result=market.resolution_result,
         void_price_cents=market.void_price_cents,
+        until=None,
         resolved_at=market.resolved_at,
         by=by,
     )

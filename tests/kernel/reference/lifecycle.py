@@ -48,6 +48,9 @@ def create_market(world: World, command: CreateMarket) -> Answer:
         and 60_000 <= terms.void_window_ms <= 604_800_000
         and 0 <= terms.collar_cents <= 98
         and 1_000 <= terms.collar_window_ms <= 86_400_000
+        and 0 <= terms.halt_move_cents <= 98
+        and 1_000 <= terms.halt_window_ms <= 86_400_000
+        and 0 <= terms.halt_pause_ms <= 86_400_000
     )
     if not sound:
         raise Refused(9004)
