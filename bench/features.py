@@ -44,6 +44,7 @@ def compare() -> None:
     for name, changes in FEATURES.items():
         line(name, taking(changes), "us p50")
     line("the same in a market with a price collar", taking({}, collar_cents=5), "us p50")
+    line("the same in a market with a volatility halt", taking({}, halt_move_cents=98), "us p50")
     for name, lasts in (("an order that rests", None), ("the same with an end of its own", SECOND)):
         placed, ended = resting(lasts)
         line(name, placed, "us p50")
