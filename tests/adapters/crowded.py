@@ -43,10 +43,15 @@ from kernel.snapshot import (
     dump,
     encode,
 )
+from kernel.state import Order
 from persistence.journal import snapshots
 from persistence.journal.recovery import undisturbed
 from persistence.journal.seals import SealKey
 from persistence.postgres import database
+from persistence.postgres.columns import Row
+from persistence.tables.columns import ORDERS as ORDERS_TABLE
+from persistence.tables.projector import Projector
+from persistence.tables.verify_tables import order_row
 from tests.adapters.serving import ADMIN, PASSWORD, SECRET
 
 MAKER: Final = AMM_ID
@@ -62,6 +67,8 @@ ENDS: Final = 4
 WAYS: Final = ("VOID", "RESOLVE", "SETTLE")
 TRADES: Final = 120
 """More than a page: of orders, of trades and of ledger entries."""
+SPARE: Final = 5_000
+"""Pairs of each large market that the maker can still sell."""
 
 
 def crowds() -> dict[str, tuple[int, int]]:
@@ -109,6 +116,11 @@ async def crowded(url: str, folder: Path) -> AsyncIterator[Running]:
                 "INSERT INTO accounts (user_id, owner_id) SELECT name, name FROM unnest($1::text[]) AS name",
                 [holder(number) for number in range(HOLDERS)],
             )
+            await Projector(db).catch_up()  # the crowd's orders need their markets
+            await ORDERS_TABLE.insert(
+                connection,
+                [row_of(order) for order_id, order in full.orders.items() if order_id not in exchange.orders],
+            )
             await connection.close()
         del full, exchange, actors, small
     async with running(settings, Clock()) as large:
@@ -125,8 +137,8 @@ def opening(clock: Clock) -> Iterator[AnyCommand]:
         for _ in range(20):
             yield Deposit(at=at, user_id=name, amount=DEPOSIT_MAX)
     for market_id, (orders, holders) in crowds().items():
-        # A pair for each two holders, one for each order, and two for who is everywhere.
-        yield from opened(market_id, at, orders + holders // 2 + 2)
+        # A pair for each two holders, one for each order, two for who is everywhere, and some to sell.
+        yield from opened(market_id, at, orders + holders // 2 + 2 + SPARE)
     for number in range(MARKETS - len(crowds())):
         yield from opened(f"M-{number}", at, 2)
     for number in range(TRADES):
@@ -190,6 +202,11 @@ def filled(exchange: Exchange) -> bytes:
         image, accounts=accounts, markets=markets, orders=[*orders, *image.orders]
     )
     return header + b"\n" + encode(whole)
+
+
+def row_of(order: Order) -> Row:
+    """As the projector would have written it down, which has not heard of it."""
+    return order_row(order) | {"created_at": order.created_at, "updated_at": order.updated_at}
 
 
 def costs(markets: list[MarketImage]) -> Counter[str]:

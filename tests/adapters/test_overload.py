@@ -22,7 +22,7 @@ from persistence.postgres import embedded
 from tests.adapters.serving import Caller, Venue, serving, tokens, venue
 from tests.adapters.streaming import Client, connected, wish
 
-MARKET = "MKT-BTC-100K-2026"
+MARKET = "STORMED"
 
 
 @pytest.fixture
@@ -142,6 +142,9 @@ def test_a_disk_that_stands_still_is_told_at_once_and_forgotten_when_it_turns(fo
         crowd = [there.user(10_000) for _ in range(INBOX // SHARE)]
         ann = there.user(1000)  # the last to register: she is remembered when nobody can be looked up
         there.amm.deposit(10_000_000)
+        wide = {"max_open_orders": 10_000, "max_open_orders_total": 100_000, "max_open_orders_amm": 100_000}
+        assert there.admin.post("/admin/markets", id=MARKET, title="Will it hold?", **wide).status == 201
+        assert there.admin.post(f"/admin/markets/{MARKET}/activate").code == 0
         trio.run(overload, there, ann, crowd, postmaster)
         again = ann.place(MARKET, "BUY YES 1 @2", "over-http")
         assert again.status == 201
