@@ -77,7 +77,10 @@ async def told_again(port: int, token: str, after: int) -> list[dict[str, Any]]:
 
 def trader(server: ServerProcess, http: httpx.Client) -> tuple[Caller, str]:
     there = venue(server.address, http)
-    user, market_id = there.user(5_000_000), there.market()
+    user, market_id = (
+        there.user(5_000_000),
+        there.market(max_open_orders=10_000, max_open_orders_total=100_000),
+    )
     assert user.token is not None
     return user, market_id
 
