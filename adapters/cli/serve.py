@@ -35,6 +35,7 @@ from adapters.http.app import make_app
 from adapters.http.metrics import Metrics, MetricSources
 from adapters.http.metrics_server import PATH, MetricsServer
 from adapters.http.probes import Ready, add_probes
+from adapters.http.web_page import add_page
 from adapters.runtime import garbage
 from adapters.runtime.clock import Clock
 from adapters.runtime.errors import CommandError, leaves
@@ -296,7 +297,10 @@ def application(server: Server, metrics: Metrics, writer: DurableJournal) -> Qua
         return Ready(status, actors.durable, tables.lag_events, server.clock.trouble or "steady")
 
     app = make_app(server, metrics)
-    add_probes(app, version(), readiness)
+    has_page = server.settings.page
+    add_probes(app, version(), readiness, has_page=has_page)
+    if has_page:
+        add_page(app)
     return app
 
 

@@ -25,8 +25,8 @@ class Ready(msgspec.Struct, frozen=True):
     """`steady`, or what is wrong with the machine's clock, which does not make the server unready."""
 
 
-def add_probes(app: QuartTrio, version: str, readiness: Callable[[], Ready]) -> None:
-    """Routes outside /api/v1: without envelope, for anybody."""
+def add_probes(app: QuartTrio, version: str, readiness: Callable[[], Ready], *, has_page: bool) -> None:
+    """Routes outside /api/v1: without envelope, for anybody. Without a web page the root shows the API."""
     health = msgspec.json.encode({"status": "ok", "version": version})
     description = msgspec.json.encode(openapi.describe(version))
     of_websockets = msgspec.json.encode(asyncapi.describe(version))
@@ -59,7 +59,7 @@ def add_probes(app: QuartTrio, version: str, readiness: Callable[[], Ready]) -> 
         ("/ready", get_ready),
         ("/openapi.json", get_description),
         ("/asyncapi.json", get_description_of_websockets),
-        ("/", get_page),
+        *(() if has_page else (("/", get_page),)),
         ("/docs", get_page),
         ("/docs/page.js", get_script),
         ("/docs/page.css", get_style),

@@ -156,6 +156,7 @@ class Settings:
     log: LogLevel = setting(
         "VERDICT_LOG", LogLevel.INFO, "debug, info, warning or error", read=read_log_level
     )
+    page: bool = setting("VERDICT_PAGE", True, "serve the web page at /", read=read_switch)
     cors_origins: tuple[str, ...] = setting(
         "VERDICT_CORS_ORIGINS", (), "web origins whose pages may call the API", read=read_origins
     )

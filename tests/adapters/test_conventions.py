@@ -306,7 +306,6 @@ def test_the_docs_page_needs_nothing_from_elsewhere(the_venue: Venue) -> None:
     http: httpx.Client = the_venue.http
     page = http.get("/docs")
     assert page.headers["Content-Type"].startswith("text/html")
-    assert http.get("/").content == page.content
     linked = re.findall(r'(?:src|href)="([^"]+)"', page.text)
     assert set(linked) == {"/docs/page.css", "/docs/page.js", "/openapi.json", "/asyncapi.json"}
     for path in linked:

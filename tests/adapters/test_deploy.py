@@ -138,7 +138,7 @@ def test_the_image_has_what_the_program_is_made_of() -> None:
     sources = {source for *found, _ in copied for source in found if not source.startswith(("--", "/"))}
     assert [source for source in sources if not (ROOT / source).exists()] == []
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "bench"}
-    assert sources == packages | {"verdict", "requirements.lock", "pyproject.toml", "schema.sql"}
+    assert sources == packages | {"web", "verdict", "requirements.lock", "pyproject.toml", "schema.sql"}
     shown = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
     assert {line.removeprefix("!") for line in shown if line.startswith("!")} == sources
     assert shown[1] == "*", "what is not named stays out: keys, data, the environment of this machine"
