@@ -41,6 +41,8 @@ class Scenario:
     """What the maker is told at the start, and where the truth begins."""
     maker_fee_bps: int = 10
     taker_fee_bps: int = 20
+    collar_cents: Cents = 0
+    """How far from its recent average the market's price may be taken; 0 is however far."""
 
     drift: Cents = 0
     """Of the truth over the whole run; up or down is a matter of the seed."""

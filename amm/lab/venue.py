@@ -282,6 +282,7 @@ def open_venue(scenario: Scenario, traders: list[str]) -> Venue:
         max_open_orders_total=100_000,
         maker_fee_bps=scenario.maker_fee_bps,
         taker_fee_bps=scenario.taker_fee_bps,
+        collar_cents=scenario.collar_cents,
         trading_start_at=scenario.opened_ms * 1_000,
         trading_end_at=scenario.trading_end_ms * 1_000,
     )
@@ -380,6 +381,9 @@ def said(answer: object) -> tuple[int, wire.Data | None]:
         case Refusal(code=Code.REPLACE_FILLED, data=data):
             assert data is not None
             return Code.REPLACE_FILLED, wire.FullyFilled(data["old_order_id"], data["total_filled_quantity"])
+        case Refusal(code=Code.OUTSIDE_COLLAR, data=data):
+            assert data is not None
+            return Code.OUTSIDE_COLLAR, wire.OutsideCollar(data["lowest_cents"], data["highest_cents"])
         case Refusal(code=code):
             return int(code), None
         case _:

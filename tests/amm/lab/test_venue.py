@@ -1,10 +1,12 @@
 """What the maker wishes of an order holds in the laboratory as at the exchange."""
 
+import attrs
 import pytest
 
 from amm.brain.arithmetic import write_epoch_ms
 from amm.brain.commands import NewOrder, Place, Replace
 from amm.brain.quoting.ladder import Outcome
+from amm.brain.wire import OutsideCollar
 from amm.lab.scenario import CALM, START_MS
 from amm.lab.venue import MARKET, Venue, open_venue
 from kernel.codes import Side
@@ -45,6 +47,17 @@ def test_what_comes_too_late_is_refused_and_a_repetition_is_not(venue: Venue) ->
     assert venue.carry_out(offer(60, "a", until_ms=LATER), LATER).ok
     assert venue.carry_out(offer(60, "a", until_ms=LATER), LATER + 1).ok
     assert venue.carry_out(offer(60, "b", until_ms=LATER), LATER + 1).code == 4010
+
+
+def test_a_scenarios_collar_holds_and_its_band_is_told() -> None:
+    """Until the first trade, at 45, the market stood at 50: 45 is the least that may be asked."""
+    venue = open_venue(attrs.evolve(CALM, collar_cents=5), ["ann"])
+    assert venue.rest("ann", Side.YES, 45, 10, START_MS) is not None
+    assert venue.carry_out(offer(45, "a", post_only=False), LATER).ok
+    refused = venue.carry_out(offer(30, "b"), LATER)
+    assert (refused.code, refused.data) == (4011, OutsideCollar(45, 55))
+    assert venue.carry_out(offer(45, "c"), LATER).ok
+    assert venue.carry_out(offer(90, "d"), LATER).ok
 
 
 def test_a_replacement_that_would_take_leaves_the_old_order(venue: Venue) -> None:
