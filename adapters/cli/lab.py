@@ -91,6 +91,12 @@ class Makers(click.ParamType[tuple[str, ...]]):
     help="Shares of informed traders to try, in percent: 0,10,30.",
 )
 @click.option(
+    "--collar",
+    type=click.IntRange(0, 98),
+    metavar="CENTS",
+    help="How far from its recent average the market lets anybody trade; 0: however far.",
+)
+@click.option(
     "--maker",
     "makers",
     type=Makers(),
@@ -120,6 +126,7 @@ def lab(
     seeds: range | None,
     hours: int | None,
     informed: tuple[int, ...] | None,
+    collar: int | None,
     makers: tuple[str, ...],
     config_file: str | None,
     compare: tuple[str, str] | None,
@@ -141,6 +148,8 @@ def lab(
         if hours > chosen.lifetime_hours - 1:
             raise CommandError(f"{scenario} ends after {chosen.lifetime_hours} hours: --hours must be less")
         chosen = attrs.evolve(chosen, hours=hours)
+    if collar is not None:
+        chosen = attrs.evolve(chosen, collar_cents=collar)
     if not no_report and not Path(report_file).parent.is_dir():
         raise CommandError(f"cannot write {report_file}: no such directory")
     contenders = contenders_of(makers, config_file, compare, sweep)

@@ -131,7 +131,8 @@ def test_two_configurations_meet_the_same_flow(tmp_path: Path) -> None:
     narrow, wide, page = tmp_path / "narrow.toml", tmp_path / "wide.toml", tmp_path / "page.html"
     narrow.write_text("[exploration]\nspread = 3\n")
     wide.write_text("[exploration]\nspread = 9\n")
-    done = lab("--scenario", "thin", "--compare", str(narrow), str(wide), "--report", str(page))
+    flow = ("--scenario", "thin", "--collar", "20")
+    done = lab(*flow, "--compare", str(narrow), str(wide), "--report", str(page))
     assert done.returncode == 0, done.stderr
     head, *lines, last = done.stdout.splitlines()
     assert head.split()[:2] == ["maker", "informed"]
@@ -139,6 +140,7 @@ def test_two_configurations_meet_the_same_flow(tmp_path: Path) -> None:
     assert last == f"report: {page}, and its figures beside it: .json, .csv, -fills.csv"
     assert page.read_text().startswith("<!doctype html>")
     document = json.loads((tmp_path / "page.json").read_text())
+    assert document["scenario"]["collar_cents"] == 20
     assert [list(row.values()) for row in document["table"]] == [line.split() for line in lines]
     assert {path.name for path in tmp_path.glob("page*.csv")} == {"page.csv", "page-fills.csv"}
 
@@ -153,6 +155,7 @@ def test_two_configurations_meet_the_same_flow(tmp_path: Path) -> None:
         (["--seeds", "0"], "'0' is no number from 1 to 10000, and no range like 7-12"),
         (["--seeds", "9-3"], "'9-3' is no number from 1 to 10000"),
         (["--informed", "101"], "'101' is no list of percentages like 0,10,30"),
+        (["--collar", "99"], "99 is not in the range 0<=x<=98"),
         (["--maker", "nobody"], "'nobody' is none of verdict, static, naive, lmsr, all"),
         (["--scenario", "storm"], "'storm' is not one of"),
         (["--seed", "1", "--seeds", "2"], "--seed and --seeds say the same thing"),
