@@ -66,6 +66,8 @@ HTTP_FAULTS: Final[Mapping[int, tuple[AnyCode, str]]] = {
 
 NOWHERE: Final = "?"
 """A path without a route."""
+OWN: Final = "same-origin"
+"""What a browser says of a request by a page of this very server."""
 
 
 def current_request() -> Request:
@@ -215,7 +217,7 @@ class HttpApi:
         return body
 
     def client_of(self, request: Request) -> Client:
-        """The client's address, its refresh cookie, and whether it came by HTTPS."""
+        """The client's address, its refresh cookie, whether it came by HTTPS, and from whose page."""
         peer: str = (request.scope.get("client") or ("", 0))[0]
         # A proxy may append to the client's header or add another; together they are one list.
         forwarded_for = ",".join(request.headers.getlist("X-Forwarded-For"))
@@ -223,7 +225,10 @@ class HttpApi:
         # There is no TLS here: the nearest proxy says whether the client used it.
         scheme = request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
         by_https = scheme == "https" and is_within(peer, self._proxies)
-        return Client(address, request.cookies.get(REFRESH_COOKIE), by_https)
+        # A browser says it, not the script; other programs have no cookies that somebody could abuse.
+        is_elsewhere = request.headers.get("Sec-Fetch-Site", OWN) not in (OWN, "none")
+        cookie = None if is_elsewhere else request.cookies.get(REFRESH_COOKIE)
+        return Client(address, cookie, by_https, is_elsewhere)
 
     # Errors
 

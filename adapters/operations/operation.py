@@ -58,6 +58,8 @@ class Client:
     address: str
     refresh_cookie: str | None
     by_https: bool
+    is_elsewhere: bool
+    """Whether it is a browser that shows a page of another origin."""
 
 
 @attrs.frozen

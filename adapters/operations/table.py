@@ -136,6 +136,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         requests.LoginBody,
         Fault.WRONG_PASSWORD,
         Fault.ACCOUNT_DISABLED,
+        Code.NOT_ALLOWED,
     ),
     post(
         "/auth/refresh",

@@ -26,6 +26,7 @@ from adapters.wire.render_rows import row_time
 from adapters.wire.requests import EmptyBody, LoginBody, RefreshBody, RegisterBody
 from adapters.wire.status import Fault, RefusedError, malformed
 from adapters.wire.user_responses import AccountType
+from kernel.codes import Code
 from kernel.commands import OpenAccount
 
 GRACE: Final = timedelta(seconds=10)
@@ -65,6 +66,8 @@ async def ensure_account(server: Server, user_id: str, request_id: str) -> int |
 
 async def log_in(server: Server, call: Call[LoginBody, NoQuery]) -> Reply[user_responses.LoggedInShape]:
     """Exchange a password for an access token and a refresh token, which begin a session."""
+    if call.body.cookie and call.client.is_elsewhere:
+        raise RefusedError(Code.NOT_ALLOWED, "A page of another origin signs no browser in")
     user = await authenticate(server, call)
     if not user.is_active:
         raise disabled()
@@ -110,8 +113,11 @@ async def authenticate(server: Server, call: Call[LoginBody, NoQuery]) -> User:
 
 async def refresh(server: Server, call: Call[RefreshBody, NoQuery]) -> Reply[user_responses.RefreshedShape]:
     """A new access token and a new refresh token for a refresh token, which is used up."""
+    token = refresh_token_of(call)
+    if token is None:
+        raise refresh_token_invalid("there is none, in the body or as a cookie: log in")
     try:
-        claims = server.tokens.read(refresh_token_of(call), TokenType.REFRESH)
+        claims = server.tokens.read(token, TokenType.REFRESH)
     except TokenError as trouble:
         raise refresh_token_invalid(str(trouble)) from None
     user = await server.users.find(claims.sub)
@@ -144,8 +150,11 @@ async def refresh(server: Server, call: Call[RefreshBody, NoQuery]) -> Reply[use
 
 async def log_out(server: Server, call: Call[RefreshBody, NoQuery]) -> Reply[user_responses.NothingShape]:
     """End the session of a refresh token, and all that was opened in it."""
+    token = refresh_token_of(call)
+    if token is None:
+        raise malformed(("refresh_token", "is missing"))
     with contextlib.suppress(TokenError):  # what opens nothing any more is as logged out as can be
-        claims = server.tokens.read(refresh_token_of(call), TokenType.REFRESH)
+        claims = server.tokens.read(token, TokenType.REFRESH)
         now = to_datetime(server.clock.wall())
         if claims.sid is not None and await server.sessions.end(claims.sid, claims.sub, now):
             server.identities.forget(claims.sub)
@@ -188,14 +197,10 @@ def token_pair(
     )
 
 
-def refresh_token_of(call: Call[RefreshBody, NoQuery]) -> str:
+def refresh_token_of(call: Call[RefreshBody, NoQuery]) -> str | None:
     """The refresh token in the body, or else in the cookie."""
     token = call.body.refresh_token
-    if token is None:
-        token = call.client.refresh_cookie
-    if token is None:
-        raise malformed(("refresh_token", "is missing"))
-    return token
+    return token if token is not None else call.client.refresh_cookie
 
 
 def cookie_header(server: Server, call: Call[Any, NoQuery], token: str | None) -> str:

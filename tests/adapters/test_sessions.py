@@ -239,6 +239,60 @@ def test_a_browser_keeps_the_refresh_token_where_no_script_reads_it(the_venue: V
     assert not lasts(the_venue, refreshed.data["access_token"])
 
 
+def signed_in(the_venue: Venue, browser: httpx.Client) -> Caller:
+    """A browser that keeps the refresh token as a cookie."""
+    user, _ = logged_in(the_venue)
+    answer = Caller(browser).post("/auth/login", username=user.name, password=PASSWORD, cookie=True)
+    assert answer.status == 200, answer.envelope
+    return Caller(browser)
+
+
+def test_a_reload_goes_on_with_the_session_by_the_cookie_alone(the_venue: Venue, place: Place) -> None:
+    with httpx.Client(base_url=the_venue.address, timeout=30) as browser:
+        caller = signed_in(the_venue, browser)
+        shown = []
+        for _ in range(3):
+            shown.append(browser.cookies["verdict_refresh"])
+            answer = caller.post("/auth/refresh")
+            assert lasts(the_venue, answer.data["access_token"])
+        assert len({*shown, browser.cookies["verdict_refresh"]}) == 4, "each use gives another"
+
+        age(place.url, shown[0], 11)
+        thief = the_venue.http.post(
+            "/api/v1/auth/refresh", headers={"Cookie": f"verdict_refresh={shown[0]}"}, json={}
+        )
+        assert (thief.status_code, thief.json()["code"]) == (401, 1005)
+        assert caller.post("/auth/refresh").verdict == (401, 1005), "of two who have it one is a thief"
+        assert not lasts(the_venue, answer.data["access_token"])
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_page_of_another_origin_makes_a_browser_do_nothing(the_venue: Venue, site: str) -> None:
+    """Browsers that know the cookie's rules would not even send it; these do."""
+    elsewhere = {"Sec-Fetch-Site": site}
+    with httpx.Client(base_url=the_venue.address, timeout=30) as browser:
+        caller = signed_in(the_venue, browser)
+        kept = dict(browser.cookies)
+        for path, told in (("/auth/refresh", (401, 1005)), ("/auth/logout", (400, 9004))):
+            answer = caller.request("POST", path, json={}, headers=elsewhere)
+            assert (answer.verdict, answer.headers.get("Set-Cookie")) == (told, None)
+        assert dict(browser.cookies) == kept
+        login = {"username": ADMIN, "password": PASSWORD}
+        answer = caller.request("POST", "/auth/login", json=login | {"cookie": True}, headers=elsewhere)
+        assert (answer.verdict, answer.headers.get("Set-Cookie")) == ((403, 1007), None)
+        assert caller.request("POST", "/auth/login", json=login, headers=elsewhere).status == 200
+        for own in ("same-origin", "none"):
+            answer = caller.request("POST", "/auth/refresh", json={}, headers={"Sec-Fetch-Site": own})
+            assert answer.status == 200
+
+
+def test_without_a_cookie_or_a_token_nobody_is_signed_in(the_venue: Venue) -> None:
+    answer = the_venue.nobody.post("/auth/refresh")
+    assert answer.verdict == (401, 1005)
+    assert "log in" in answer.envelope["message"]
+    assert the_venue.nobody.post("/auth/refresh", refresh_token=None).verdict == (401, 1005)
+
+
 def test_only_a_trusted_proxy_says_that_the_cookie_came_by_https(
     server_url: str, template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
