@@ -1,6 +1,7 @@
 """How much the property tests try: `default` is for every run, `thorough` for `just fuzz`."""
 
 import os
+import signal
 
 from hypothesis import settings
 
@@ -17,3 +18,9 @@ settings.register_profile(
     "thorough", max_examples=4_000, stateful_step_count=50, deadline=None, print_blob=True
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_configure() -> None:
+    """Told to end, the tests tidy up as after Ctrl-C: the servers that they started would outlive them."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are without
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))

@@ -104,6 +104,13 @@ def test_the_word_test_goes_to_pytest_in_the_project_folder(prepared: Path, tmp_
     assert "No module named pytest" in complained
 
 
+def test_the_word_test_alone_runs_all_of_them(prepared: Path, tmp_path: Path) -> None:
+    """Which `tests` as a program does; here there is none, and the complaint names it."""
+    code, _, complained = run(prepared, "test", cwd=tmp_path)
+    assert code == 1
+    assert "No module named tests" in complained
+
+
 def test_after_a_change_of_the_lock_one_start_makes_the_environment_again_and_another_waits(
     prepared: Path,
 ) -> None:
@@ -258,7 +265,7 @@ def test_what_looks_at_the_sources_sees_the_sources(prepared: Path, word: str) -
     compiled = compile_kernel(prepared)
     (prepared / "pytest.py").write_text(ECHO)
     try:
-        assert kernel_of(prepared, word) == prepared
+        assert kernel_of(prepared, word, "--help") == prepared
     finally:
         shutil.rmtree(compiled)
         (prepared / "pytest.py").unlink()

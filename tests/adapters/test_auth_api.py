@@ -96,6 +96,7 @@ def logged_in(the_venue: Venue) -> tuple[Caller, str]:
     return attrs.evolve(user, token=login.data["access_token"]), login.data["refresh_token"]
 
 
+@pytest.mark.alone
 def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(the_venue: Venue) -> None:
     """Neither the words nor the work behind them tell who is a user."""
     nobody = the_venue.nobody

@@ -100,6 +100,7 @@ def test_what_traders_take_is_booked_to_the_share_and_the_cent(floor: Floor) -> 
     until(market.is_quoted)
 
 
+@pytest.mark.alone
 def test_a_suspended_market_has_no_quotes_and_is_quoted_again_when_it_trades(floor: Floor) -> None:
     market = quoted(floor.venue, floor.maker)
     market.admin("suspend")
@@ -130,6 +131,7 @@ def test_a_post_only_market_is_quoted_and_one_that_only_takes_cancels_is_tried_a
     market.assert_sane(floor.maker)
 
 
+@pytest.mark.alone
 def test_a_halted_market_is_cancelled_first_and_quoted_when_a_person_says_so(floor: Floor) -> None:
     """While it is halted the exchange refuses cancels and the orders rest; afterwards they go at once."""
     market = quoted(floor.venue, floor.maker)
@@ -342,6 +344,7 @@ def test_a_maker_killed_in_the_middle_of_trading_comes_back_to_every_share_and_c
         market.assert_sane(maker)
 
 
+@pytest.mark.alone
 def test_a_killed_maker_leaves_no_quotes_and_comes_back_to_the_same(stage: Stage) -> None:
     """The guard cancels after the dead-man time; a new process quotes the same and mints nothing."""
     with stage.making() as maker:
@@ -367,6 +370,7 @@ def test_a_stopped_maker_leaves_nothing_behind(stage: Stage) -> None:
         assert not maker.alerts()
 
 
+@pytest.mark.alone
 def test_a_kill_latch_outlives_the_process(stage: Stage) -> None:
     """A maker that forgot why it was stopped would trade again the moment somebody restarts it."""
     with stage.making() as maker:
@@ -398,6 +402,7 @@ def test_after_a_short_cut_the_quotes_still_stand_and_no_fill_is_missing(stage: 
         market.assert_sane(maker)
 
 
+@pytest.mark.alone
 @thorough
 def test_after_a_long_cut_the_guard_has_cancelled_and_quoting_goes_on(stage: Stage) -> None:
     with stage.making() as maker:
@@ -428,6 +433,7 @@ def test_a_killed_server_comes_back_and_is_quoted_without_a_share_or_cent_lost(s
             market.assert_sane(maker)
 
 
+@pytest.mark.alone
 @thorough
 def test_both_killed_at_once_the_guard_still_holds(stage: Stage) -> None:
     """It is part of the exchange's state: its time begins when the server is back."""

@@ -65,6 +65,7 @@ async def do(url: str, statement: str) -> None:
         await connection.execute(statement)
 
 
+@pytest.mark.alone
 async def test_what_was_stored_is_there_at_the_next_start_which_is_quick(folder: Path) -> None:
     async with embedded.running(folder) as url:
         await do(url, "CREATE TABLE kept AS SELECT 42 AS answer")

@@ -73,6 +73,7 @@ def test_without_the_stream_a_market_is_quoted_and_its_trades_are_booked(
         assert not [alert for alert in maker.alerts() if "DRIFT" in alert or "PROGRAMMING" in alert]
 
 
+@pytest.mark.alone
 def test_without_the_stream_a_suspension_a_stop_and_an_end_are_seen(exchange: Venue, tmp_path: Path) -> None:
     """Within a poll, and what a market left is booked: a stop burns its pairs."""
     with making(exchange.address, tmp_path, POLL) as maker:

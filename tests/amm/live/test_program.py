@@ -765,6 +765,7 @@ def test_a_new_process_goes_on_from_the_price_that_the_last_one_had_learned(
         until(lambda: maker.state(market.market_id).get("layer3_posterior_cents") == "50.000000")
 
 
+@pytest.mark.alone
 def test_a_redis_that_hangs_holds_up_nobody(exchange: Venue, tmp_path: Path, redis: RedisProcess) -> None:
     """Stopped in the middle: fills are booked, a market begins, and later the copy is right again."""
     with making(exchange.address, tmp_path, REDIS_URL=redis.url) as maker:
