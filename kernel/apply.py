@@ -260,6 +260,6 @@ def change_market(
             state.breaker_head = event.breaker_id
             market.open_breaker(event.breaker_id, fact.at)
         case CircuitBreakerResolved(breaker_ids=breaker_ids):
-            market.close_breakers(breaker_ids)
+            market.close_breakers(breaker_ids, fact.at)
         case _:
             assert_never(event)

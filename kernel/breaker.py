@@ -69,7 +69,7 @@ def resolve_breakers(draft: Draft, market: Market, by: str, note: str, target: M
     """Close every open record of a fault of this market; at the end of a pause the record of that alone."""
     goes_on = market.is_paused and target is not MarketStatus.RESOLVED
     breaker_ids = market.open_breakers[-1:] if goes_on else market.open_breakers
-    market.close_breakers(breaker_ids)
+    market.close_breakers(breaker_ids, draft.at)
     draft.record(
         market.id,
         CircuitBreakerResolved(

@@ -594,8 +594,9 @@ class Market:
             self.closing.settles = False
             self.end_closing()
 
-    def close_breakers(self, breaker_ids: list[int]) -> None:
+    def close_breakers(self, breaker_ids: list[int], at: int) -> None:
         """Somebody has looked, or a pause is over."""
+        self.updated_at = at
         self.open_breakers = [each for each in self.open_breakers if each not in breaker_ids]
         self.is_paused = False
         self.pause_until = None

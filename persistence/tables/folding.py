@@ -314,6 +314,7 @@ class Batch:
         )
 
     def _resolve(self, fact: Fact, event: CircuitBreakerResolved) -> None:
+        self._market(fact)
         self.resolved += (
             {
                 "id": breaker_id,

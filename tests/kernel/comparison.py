@@ -28,11 +28,12 @@ from kernel.events import (
 from kernel.exchange import Exchange
 from kernel.proposals import proposed
 from kernel.state import Order as KernelOrder
+from tests.kernel.reference.breakers import is_paused, pause_until
 from tests.kernel.reference.order import book_price
 from tests.kernel.reference.records import Entry, Market, Trade
 from tests.kernel.reference.records import Fact as ModelFact
 from tests.kernel.reference.second import told
-from tests.kernel.reference.windows import average
+from tests.kernel.reference.windows import average, recently, traded
 from tests.kernel.reference.world import World
 
 COMMON = {"ledger_id", "postings", "positions", "market", "trade"}
@@ -332,6 +333,8 @@ def compare_market(exchange: Exchange, world: World, market: Market) -> None:
     same(theirs.fees, sum(t.maker_fee + t.taker_fee for t in trades), f"{what}, fees")
     unresolved = [b for b in world.breakers if b.market_id == market.market_id and not b.resolved]
     same(theirs.open_breakers, [b.breaker_id for b in unresolved], f"{what}, breakers")
+    pause = (is_paused(world, market), pause_until(world, market))
+    same((theirs.is_paused, theirs.pause_until), pause, f"{what}, paused")
     compare_prices(exchange, world, market)
     run = world.runs.get(market.market_id)
     same(
@@ -353,6 +356,13 @@ def compare_prices(exchange: Exchange, world: World, market: Market) -> None:
         average(world, market),
         f"average of {market.market_id}",
     )
+    if market.terms.collar_cents:
+        weighed, time = recently(world, market)
+        ours = (weighed, time) if time else (world.spot2(market), 1)
+        same(theirs.prices.recently(world.at, theirs.spot), ours, f"recent price of {market.market_id}")
+    if theirs.trade_range is not None:
+        slots = {number: (low, high) for number, low, high in theirs.trade_range.kept(world.at)}
+        same(slots, traded(world, market), f"traded of {market.market_id}")
 
 
 def compare_positions(exchange: Exchange, world: World, market: Market) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from kernel.answers import Refusal, Resolved
 from kernel.commands import AnyCommand
+from tests.kernel.reference.breakers import is_paused
 from tests.kernel.reference.records import Fact
 from tests.kernel.reference.world import World
 
@@ -18,13 +19,16 @@ def occurrences(command: AnyCommand, answer: Any, facts: list[Fact], world: Worl
     for fact in facts:
         if fact.event_type == "ORDER_ACCEPTED":
             yield from asked_for(fact.fields)
-    reasons = [fact.fields["cancel_reason"] for fact in facts if fact.event_type == "ORDER_CANCELLED"]
-    if "EXPIRED" in reasons:
+    overdue = {fact.market_id for fact in facts if fact.fields.get("cancel_reason") == "EXPIRED"}
+    if overdue:
         yield "due before a refusal" if isinstance(answer, Refusal) else "due before an answer"
+    if any(is_paused(world, world.markets[market_id]) for market_id in overdue if market_id is not None):
+        yield "due in a pause"
     if isinstance(answer, Resolved) and answer.void_basis is not None:
         yield f"voided at the price of {answer.void_basis.source}"
     if isinstance(answer, Refusal) and answer.code == 4012 and answer.data is not None:
         yield f"too many orders in {answer.data['scope']}"
+    yield from pauses(command, facts, world)
     yield from who_gave_way(command, facts, world)
     for number, fact in enumerate(facts):
         if fact.event_type == "ORDER_AMENDED":
@@ -59,3 +63,15 @@ def who_gave_way(command: AnyCommand, facts: list[Fact], world: World) -> Iterat
             yield "a taker gave way" + (" after a fill" if order.filled else "")
         else:
             yield "a maker gave way" + (" amid a sweep" if True in traded else "")
+
+
+def pauses(command: AnyCommand, facts: list[Fact], world: World) -> Iterator[str]:
+    """A market stopped by itself, or somebody closed the record of that: by which command."""
+    asked = type(command).__name__
+    triggers = {breaker.breaker_id: breaker.trigger for breaker in world.breakers}
+    for fact in facts:
+        if fact.event_type == "CIRCUIT_BREAKER_TRIGGERED":
+            yield f"{fact.fields['trigger_reason']} by {asked}"
+        elif fact.event_type == "CIRCUIT_BREAKER_RESOLVED":
+            closed = sorted({triggers[breaker_id] for breaker_id in fact.fields["breaker_ids"]})
+            yield f"{' and '.join(closed)} closed by {asked}, then {fact.fields['target_status']}"

@@ -27,6 +27,7 @@ from kernel.commands import ActivateMarket, AnyCommand, BatchCancel, CancelOrder
 from kernel.events import AnyEvent
 from tests.kernel.play.markets import FIRST, SECOND
 from tests.kernel.play.trading import Trading
+from tests.kernel.rare_halts import PAUSES
 from tests.kernel.rare_orders import OCCURRENCES, walk_of_orders
 from tests.kernel.strategies import ESCROW, HOUR, MARKETS, NOTHING
 
@@ -106,7 +107,10 @@ def orders_are_replaced(play: Trading) -> None:
     order = play.world.orders[-1]
     play.replace(order, AMM_ID, market_id="small")
     play.replace(order, ESCROW)
+    play.place("ben", "plain", NO, BUY, 97, 1)
     play.replace(order, AMM_ID, price=4)
+    play.place(AMM_ID, "plain", YES, BUY, 3, 5)
+    play.replace(play.world.orders[-1], AMM_ID, price=4)
     play.somebody_asks_again(0, {})
     play.somebody_asks_again(0, {"quantity": 4})
 
@@ -311,6 +315,7 @@ EVERYTHING = (
     *TRANSITIONS,
     "restored",
     *OCCURRENCES,
+    *PAUSES,
     *(f"voided at the price of {source}" for source in VoidSource),
     *(f"{asked} refused with 1007" for asked in ("ResolveMarket", "VoidMarket", "SettleMarket")),
 )

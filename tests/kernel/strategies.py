@@ -18,13 +18,23 @@ ESCROW: Final = "mm:1"
 
 MARKETS: Final = {
     "plain": MarketTerms(title="The default fees"),
-    "free": MarketTerms(title="No fees", maker_fee_bps=0, taker_fee_bps=0),
+    "free": MarketTerms(
+        title="No fees",
+        maker_fee_bps=0,
+        taker_fee_bps=0,
+        halt_move_cents=8,
+        halt_window_ms=60_000,
+        halt_pause_ms=1_000,
+    ),
     "dear": MarketTerms(
         title="The maker pays most",
         maker_fee_bps=1_000,
         taker_fee_bps=300,
         collar_cents=12,
         collar_window_ms=20_000,
+        halt_move_cents=9,
+        halt_window_ms=20_000,
+        halt_pause_ms=0,
     ),
     "narrow": MarketTerms(
         title="A narrow range", min_price_cents=45, max_price_cents=57, taker_fee_bps=1_000
@@ -48,6 +58,9 @@ MARKETS: Final = {
         trading_end_at=START + HOUR,
         void_window_ms=90_000,
         collar_cents=20,
+        halt_move_cents=6,
+        halt_window_ms=40_000,
+        halt_pause_ms=2_000,
     ),
 }
 

@@ -14,6 +14,7 @@ from tests.kernel.play.crowd import ACTS, Act, Move, moves
 from tests.kernel.play.ground import SEEN
 from tests.kernel.play.trading import Trading
 from tests.kernel.rare_cases import EVERYTHING, walk
+from tests.kernel.rare_halts import walk_of_halts
 from tests.kernel.strategies import MARKETS
 
 THOROUGH = settings().max_examples > 1_000
@@ -63,11 +64,16 @@ def test_in_rare_cases_too_kernel_and_model_agree(result: str) -> None:
     walk(Trading(), result)
 
 
+def test_of_markets_that_pause_they_say_the_same() -> None:
+    walk_of_halts(Trading())
+
+
 def test_everything_that_can_happen_comes_up_here() -> None:
     """A generator that no longer reaches a scenario would leave it untested, and nobody would notice."""
     fuzz()
     for result in ("YES", "NO", "VOID"):
         walk(Trading(), result)
+    walk_of_halts(Trading())
     assert [name for name in EVERYTHING if not SEEN[name]] == []
 
 

@@ -204,6 +204,7 @@ def test_when_trading_ends_within_a_pause_it_does_not_go_on(pause_ms: int) -> No
     assert isinstance(resolved, CircuitBreakerResolved)
     assert resolved.target_status is SUSPENDED
     assert (market.status, market.market().pause_until) == (SUSPENDED, None)
+    assert market.market().updated_at == end
     market.now += 2 * PAUSE
     assert tick(market) == []
     assert market.refused("root resumes").code is Code.TRANSITION_NOT_ALLOWED

@@ -11,19 +11,20 @@ import pytest
 import trio
 import trio.testing
 
-from kernel.commands import MarketTerms
+from kernel.commands import MarketTerms, Tick
 from kernel.events import Fact, MarketCreated
 from kernel.exchange import Exchange
 from kernel.journal import Decided
 from persistence.journal.wal import rows
 from persistence.postgres.database import Connection, Database
+from persistence.postgres.storable import storable_time
 from persistence.tables.folding import Batch
 from persistence.tables.projector import NICENESS, SESSION, Projector, give_way
 from persistence.tables.projector_process import PACE, ProjectorProgress, projector_running
 from persistence.tables.quotes import Quotes
 from persistence.tables.table_writer import write
 from persistence.tables.verify_tables import Findings, TableComparison
-from tests.kernel.trading import NOON, Trading, busy_day
+from tests.kernel.trading import NOON, SECOND, Trading, busy_day
 from tests.persistence.journaled import decided, file, traded
 
 PROJECTIONS = {
@@ -82,6 +83,22 @@ async def test_the_tables_are_the_state_row_by_row(
     await file(connection, decided(day.facts))
     assert await Projector(db).catch_up() == len(day.facts)
     assert await differences(connection, day.exchange, day.facts) == []
+
+
+async def test_a_market_changes_when_its_trading_ends_in_a_pause(
+    db: Database, connection: Connection
+) -> None:
+    """No status changes then, but nothing says any more when it goes on."""
+    end = NOON + 10 * SECOND
+    market = Trading(ann=1_000, ben=1_000, halt_move_cents=8, trading_end_at=end)
+    for price in (50, 58):
+        market.play(f"ann buys 1 YES at {price}", f"ben buys 1 NO at {100 - price}")
+    market.now = end
+    market.do(Tick(at=end, market_id="M"))
+    await file(connection, decided(market.facts))
+    await Projector(db).catch_up()
+    assert await connection.fetch_value("SELECT updated_at FROM markets") == storable_time(end)
+    assert await differences(connection, market.exchange, market.facts) == []
 
 
 ENTRY = "user_id, entry_type, amount, balance_after, reference_type, reference_id, market_id, created_at"

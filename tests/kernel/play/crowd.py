@@ -16,6 +16,7 @@ from kernel.commands import (
     CancelOrder,
     PlaceOrder,
     ReplaceOrder,
+    Tick,
 )
 from tests.kernel.members import altered
 from tests.kernel.play.ground import Ground
@@ -102,6 +103,11 @@ class Wait:
 
 
 @attrs.frozen
+class Look:
+    """Whoever sends ticks looks after the market."""
+
+
+@attrs.frozen
 class Hurry:
     """Whoever sends the next command wants it decided in so long, or not at all."""
 
@@ -134,9 +140,10 @@ moves = st.one_of(
     together,
     st.builds(Requote, st.sampled_from([AMM_ID, AMM_ID, ESCROW]), pick, near, few, attributes),
     st.builds(Wait, st.integers(0, SECOND)),
+    st.builds(Look),
     st.builds(Hurry, st.sampled_from([-1, -1, 0, SECOND])),
 )
-Move = Quote | Sell | Take | Leave | Requote | Reshape | Wait | Hurry | Together
+Move = Quote | Sell | Take | Leave | Requote | Reshape | Wait | Look | Hurry | Together
 
 
 Act = tuple[str, dict[str, Any]]
@@ -159,6 +166,8 @@ class Crowd(Ground):
         match move:
             case Wait():
                 self.at += move.step
+            case Look():
+                self.do(Tick(at=self.at, market_id=self.home))
             case Hurry():
                 self.patience = move.patience
             case Together():

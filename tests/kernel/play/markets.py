@@ -28,6 +28,7 @@ from tests.kernel.play.crowd import Crowd, act
 from tests.kernel.play.ground import elsewhere
 from tests.kernel.strategies import HOUR, HUGE, START, mostly, nonces, pick, steps_in_time
 
+FAULTS = [trigger for trigger in CircuitBreakerTrigger if trigger is not CircuitBreakerTrigger.VOLATILITY]
 WINDOW = st.sampled_from([None, START, START + HOUR])
 
 Asker = dict[str, Any]
@@ -59,6 +60,9 @@ class MarketRules(Crowd):
                 "void_window_ms": st.sampled_from([59_999, 60_000, 604_800_000, 604_800_001]),
                 "collar_cents": st.sampled_from([-1, 0, 98, 99]),
                 "collar_window_ms": st.sampled_from([999, 1_000, 86_400_000, 86_400_001]),
+                "halt_move_cents": st.sampled_from([-1, 0, 98, 99]),
+                "halt_window_ms": st.sampled_from([999, 1_000, 86_400_000, 86_400_001]),
+                "halt_pause_ms": st.sampled_from([-1, 0, 86_400_000, 86_400_001]),
                 "max_open_orders": st.sampled_from([0, 1, 10_000, 10_001]),
                 "max_open_orders_total": st.sampled_from([0, 1, 100_000, 100_001]),
                 "max_open_orders_amm": st.sampled_from([0, 1, 100_000, 100_001]),
@@ -102,7 +106,7 @@ class MarketRules(Crowd):
         until = None if lasts is None else self.at + lasts
         self.do(SetMarketMode(at=self.at, market_id=self.governed(elsewhere), mode=mode, until=until, by=by))
 
-    @act(elsewhere=elsewhere, trigger=st.sampled_from(CircuitBreakerTrigger))
+    @act(elsewhere=elsewhere, trigger=st.sampled_from(FAULTS))
     def a_check_finds_a_fault(self, elsewhere: int, trigger: CircuitBreakerTrigger) -> None:
         market_id = self.governed(elsewhere)
         self.do(TripBreaker(at=self.at, market_id=market_id, trigger=trigger, context={"reserve": 1}))

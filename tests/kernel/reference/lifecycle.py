@@ -11,7 +11,14 @@ from kernel.commands import (
     Tick,
     TripBreaker,
 )
-from tests.kernel.reference.breakers import change_status, close_breakers, trip, unresolved
+from tests.kernel.reference.breakers import (
+    change_status,
+    close_breakers,
+    is_paused,
+    pause_until,
+    trip,
+    unresolved,
+)
 from tests.kernel.reference.due import cancel_overdue
 from tests.kernel.reference.modes import end_mode
 from tests.kernel.reference.records import Market, Refused
@@ -124,7 +131,9 @@ def resume_market(world: World, command: ResumeMarket) -> Answer:
         newest = max((b.breaker_id for b in unresolved(world, market)), default=0)
         if command.sound_after is not None and command.sound_after < newest:
             raise Refused(3007, {"violations": []})
-    close_breakers(world, market, command.by, note or "resumed", target)
+        close_breakers(world, market, command.by, note, target)
+    elif is_paused(world, market):
+        close_breakers(world, market, command.by, note or "resumed", target, only="VOLATILITY")
     change_status(world, market, target, "ADMIN", command.by)
     if was_halted:
         cancel_overdue(world, market)
@@ -132,9 +141,20 @@ def resume_market(world: World, command: ResumeMarket) -> Answer:
 
 
 def tick(world: World, command: Tick) -> Answer:
-    """After the due step: the end of trading, the end of the mode."""
+    """After the due step: the end of trading, the end of a pause, the end of the mode."""
     market = market_named(world, command.market_id)
     if market.status == "ACTIVE" and has_ended(world, market):
         change_status(world, market, "SUSPENDED", "TRADING_ENDED", None)
+    end_pause(world, market)
     end_mode(world, market)
     return done(command.market_id)
+
+
+def end_pause(world: World, market: Market) -> None:
+    """Whose trading has ended meanwhile is not paused any more, and does not trade again."""
+    until = pause_until(world, market)
+    if is_paused(world, market) and has_ended(world, market):
+        close_breakers(world, market, "SYSTEM", "pause over", "SUSPENDED", only="VOLATILITY")
+    elif until is not None and until <= world.at:
+        close_breakers(world, market, "SYSTEM", "pause over", "ACTIVE", only="VOLATILITY")
+        change_status(world, market, "ACTIVE", "CIRCUIT_BREAKER", None)

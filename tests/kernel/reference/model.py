@@ -17,6 +17,7 @@ from tests.kernel.reference import (
 )
 from tests.kernel.reference.bounds import check_bounds
 from tests.kernel.reference.due import due_step, market_of
+from tests.kernel.reference.protections import pause_what_moved
 from tests.kernel.reference.records import Refused
 from tests.kernel.reference.world import World
 
@@ -89,10 +90,12 @@ class Model:
                 due_step(world, market)
                 world.spot2_after_due = world.spot2(market)
             decided_from = len(world.facts)
-            return RULES[type(command)](world, command)
+            answer = RULES[type(command)](world, command)
         except Refused as refused:
             assert len(world.facts) == decided_from
             return {"kind": "Refusal", "code": refused.code, "data": refused.data}
+        pause_what_moved(world, decided_from)
+        return answer
 
     def _came_to_rest(self, market_id: str, first: int) -> bool:
         """Whether an order came that may rest, even if it had to give way before it did."""

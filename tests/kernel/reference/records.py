@@ -60,6 +60,8 @@ class Market:
     book_changed_at: int = 0
     trading_again_at: int = 0
     """When it last became ACTIVE."""
+    trades_before: int = 0
+    """How many trades there had been by then, in all markets."""
 
 
 @attrs.define

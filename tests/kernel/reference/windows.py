@@ -1,4 +1,4 @@
-"""Recent prices: the spot that stood, and for how long."""
+"""Recent prices: the spot that stood, and for how long; and what was traded."""
 
 from tests.kernel.reference.records import Market, Stood
 from tests.kernel.reference.world import World
@@ -39,3 +39,14 @@ def average(world: World, market: Market) -> tuple[int, int, int]:
         two_sided += counted if each.two_sided else 0
         clock = end
     return total, lived - since, two_sided
+
+
+def traded(world: World, market: Market) -> dict[int, tuple[int, int]]:
+    """By slot of the window of the halt: the lowest and the highest price since the market trades again."""
+    length = slot_length(market.terms.halt_window_ms, 16)
+    prices: dict[int, list[int]] = {}
+    for trade in world.trades[market.trades_before :]:
+        slot = trade.executed_at // length
+        if trade.market_id == market.market_id and not trade.is_audit and slot > world.at // length - 16:
+            prices.setdefault(slot, []).append(trade.price)
+    return {slot: (min(each), max(each)) for slot, each in prices.items()}
