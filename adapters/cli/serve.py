@@ -82,7 +82,7 @@ IDLE_SECONDS: Final = 20.0
 
 @click.command()
 def serve() -> None:
-    """Serve the exchange: HTTP, websockets, and the page at /docs."""
+    """Serve the exchange: a web page, the API, and its description at /docs."""
     settings = load_settings(os.environ)
     start_logging(settings.log)
     run(until_stopped, settings)
@@ -115,8 +115,7 @@ async def until_stopped(settings: Settings) -> None:
             nursery.start_soon(listen)
             async with running(settings, Clock(), asked_again) as exchange:
                 is_serving.set()
-                click.echo(f"API            {exchange.address}/api/v1")
-                click.echo(f"documentation  {exchange.address}/docs")
+                show_addresses(exchange)
                 click.echo(f"metrics        {exchange.metrics}")
                 click.echo("Ctrl-C stops it.")
                 await asked.wait()
@@ -132,6 +131,14 @@ class Running:
     address: str
     metrics: str
     """The address of its metrics."""
+
+
+def show_addresses(exchange: Running) -> None:
+    """First the one for people, then those for programs and their authors."""
+    if exchange.server.settings.page:
+        click.echo(f"open           {exchange.address}/")
+    click.echo(f"API            {exchange.address}/api/v1")
+    click.echo(f"documentation  {exchange.address}/docs")
 
 
 @contextlib.asynccontextmanager

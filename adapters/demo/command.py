@@ -17,7 +17,7 @@ import trio
 from rich.console import Console
 from rich.live import Live
 
-from adapters.cli.serve import Running, run, running
+from adapters.cli.serve import Running, run, running, show_addresses
 from adapters.demo.traders import NAME_PREFIX, Tally, open_markets, register, run_traders
 from adapters.demo.view import Board, Screen, totals, watch_markets
 from adapters.runtime.clock import Clock
@@ -89,8 +89,7 @@ async def perform(http: httpx.AsyncClient, exchange: Running, tally: Tally, bega
         raise CommandError(
             "no market of this exchange is open: remove the demo's data folder, or activate one"
         )
-    click.echo(f"API            {exchange.address}/api/v1")
-    click.echo(f"documentation  {exchange.address}/docs")
+    show_addresses(exchange)
     click.echo(f"trade along    as {guest.username}, password {guest.password}")
     click.echo("Ctrl-C ends it.")
     screen = Screen([Board(market["id"], market["title"]) for market in markets], tally)

@@ -84,6 +84,7 @@ def test_it_trades_until_interrupted_and_leaves_a_journal_that_verifies(tmp_path
         os.close(its)
         said = said_before_the_end(process, ours, r"[1-9][0-9]* trades")
     os.close(ours)
+    assert re.search(r"^open +http://127\.0\.0\.1:[0-9]+/\s+^API ", said, re.MULTILINE)
     assert re.search(r"^after [0-9]+ s .* [1-9][0-9,]* trades", said, re.MULTILINE)
     assert re.search(r"^invariants +all hold$", said, re.MULTILINE)
     verified = verdict("replay", "--verify", **settings)
