@@ -4,7 +4,7 @@
 --   its witnesses    journal_seals                                               show that it is what it was
 --   its reading      journal_batches, wal_postings, wal_trades, ... (views)       the compact payloads with names
 --   the projections  accounts, markets, amm_markets, orders, trades, candles,
---                    positions, ledger_entries, circuit_breaker_events            can be dropped and rebuilt
+--                    positions, order_groups, ledger_entries, circuit_breaker_events  can be dropped and rebuilt
 --   apart from both  users, sessions, ended_tokens, api_keys                      credentials, never journaled
 --   the house        projector_cursor, schema_version
 --
@@ -46,7 +46,7 @@ CREATE TABLE wal_events (
         'FENCE_RAISED', 'GUARD_SET',
         'MARKET_CREATED', 'MARKET_STATUS_CHANGED', 'MARKET_MODE_CHANGED', 'MARKET_AMM_AUTHORIZED', 'MARKET_CLOSING', 'MARKET_SETTLED',
         'ORDER_ACCEPTED', 'ORDER_PARTIALLY_FILLED', 'ORDER_MATCHED', 'ORDER_CANCELLED', 'ORDER_EXPIRED',
-        'ORDER_AMENDED',
+        'ORDER_AMENDED', 'ORDER_GROUP_SET', 'ORDER_GROUP_TRIGGERED', 'ORDER_GROUP_RESET', 'ORDER_GROUP_DELETED',
         'NETTING_EXECUTED', 'SHARES_MINTED', 'SHARES_BURNED', 'POSITION_SETTLED',
         'AMM_STARTED', 'AMM_STOPPED', 'CIRCUIT_BREAKER_TRIGGERED', 'CIRCUIT_BREAKER_RESOLVED',
         'ADMIN_PROPOSED', 'ADMIN_CONFIRMED'
@@ -525,6 +525,24 @@ CREATE TABLE portfolio_days (
         equity = net_deposits + net_transfers + realized_pnl + unrealized_pnl - fees_paid)
 );
 
+-- What an account's orders in a market may trade together in so long. They end with their market.
+CREATE TABLE order_groups (
+    user_id           VARCHAR(64) NOT NULL,
+    market_id         VARCHAR(64) NOT NULL,
+    group_id          VARCHAR(64) NOT NULL,
+    max_fill_quantity INT         NOT NULL,
+    window_ms         INT         NOT NULL,
+    state             VARCHAR(10) NOT NULL,
+    triggered_at      TIMESTAMPTZ NULL,
+    created_at        TIMESTAMPTZ NOT NULL,
+    updated_at        TIMESTAMPTZ NOT NULL,
+    CONSTRAINT order_groups_pkey PRIMARY KEY (user_id, market_id, group_id),
+    CONSTRAINT ck_order_groups_max_fill CHECK (max_fill_quantity >= 1),
+    CONSTRAINT ck_order_groups_window CHECK (window_ms BETWEEN 100 AND 86400000),
+    CONSTRAINT ck_order_groups_state CHECK (state IN ('ACTIVE', 'TRIGGERED')),
+    CONSTRAINT ck_order_groups_triggered CHECK (state = 'ACTIVE' OR triggered_at IS NOT NULL)
+);
+
 -- A chain for each account: amount is the change of its available balance, balance_after what it is then.
 CREATE TABLE ledger_entries (
     id              BIGINT        NOT NULL,  -- the kernel's number, without a gap
@@ -572,7 +590,7 @@ CREATE TABLE schema_version (
     applied_at  TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
     CONSTRAINT schema_version_pkey PRIMARY KEY (version)
 );
-INSERT INTO schema_version (version) VALUES (4);
+INSERT INTO schema_version (version) VALUES (5);
 
 -- How far the projections are. It moves in the transaction that writes them: so each event counts once.
 CREATE TABLE projector_cursor (
@@ -916,6 +934,13 @@ COMMENT ON COLUMN portfolio_days.realized_pnl IS 'Cents, since the account was o
 COMMENT ON COLUMN portfolio_days.fees_paid IS 'Cents, since the account was opened.';
 COMMENT ON COLUMN portfolio_days.net_deposits IS 'Cents, since the account was opened.';
 COMMENT ON COLUMN portfolio_days.net_transfers IS 'Cents, since the account was opened: from other accounts, less what went to them.';
+
+COMMENT ON TABLE order_groups IS 'Orders of one account in one market that brake together, while their market is open. Folded from the journal.';
+COMMENT ON COLUMN order_groups.group_id IS 'Chosen by the account, and its own.';
+COMMENT ON COLUMN order_groups.window_ms IS 'How long a fill counts, in milliseconds.';
+COMMENT ON COLUMN order_groups.max_fill_quantity IS 'The shares that they may trade within the window.';
+COMMENT ON COLUMN order_groups.state IS 'ACTIVE, or TRIGGERED: it takes no orders until it is reset.';
+COMMENT ON COLUMN order_groups.triggered_at IS 'When it was triggered last, also if it was reset since.';
 
 COMMENT ON TABLE ledger_entries IS 'Every change of an account''s available balance, a chain for each account. Folded from the journal; rows are never changed.';
 COMMENT ON COLUMN ledger_entries.id IS 'The kernel''s number, without a gap.';

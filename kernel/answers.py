@@ -9,6 +9,7 @@ from kernel.codes import (
     CancelReason,
     Code,
     FrozenAssetType,
+    GroupState,
     OrderStatus,
     ResolutionResult,
     StopMode,
@@ -149,6 +150,27 @@ class Batched(msgspec.Struct, frozen=True):
     repeated: bool = False
 
 
+class GroupNow(msgspec.Struct, frozen=True):
+    """An order group at one moment."""
+
+    market_id: str
+    group_id: str
+    max_fill_quantity: int
+    window_ms: int
+    state: GroupState
+    filled_in_window: int
+    open_orders: int
+    triggered_at: int | None
+    created_at: int
+
+
+class GroupIs(msgspec.Struct, frozen=True):
+    """A group as a command left it; of one that is deleted, as it was."""
+
+    group: GroupNow
+    is_new: bool = False
+
+
 class PairsMoved(msgspec.Struct, frozen=True):
     """Pairs came to be or ceased: how many, the cash that moved, and what the account holds after."""
 
@@ -240,6 +262,7 @@ Answer = (
     | BatchCancelled
     | AllCancelled
     | Batched
+    | GroupIs
     | Minted
     | Burned
     | BalanceMoved

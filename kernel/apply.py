@@ -38,6 +38,10 @@ from kernel.events import (
     OrderAmended,
     OrderCancelled,
     OrderExpired,
+    OrderGroupDeleted,
+    OrderGroupReset,
+    OrderGroupSet,
+    OrderGroupTriggered,
     OrderMatched,
     OrderPartiallyFilled,
     PositionSettled,
@@ -64,6 +68,8 @@ def apply(state: State, fact: Fact) -> None:
             close(state.orders[order_id], reason, fact.at)
         case OrderExpired(order_id=order_id):
             close(state.orders[order_id], CancelReason.IOC_UNFILLED, fact.at)
+        case OrderGroupSet() | OrderGroupTriggered() | OrderGroupReset() | OrderGroupDeleted():
+            change_group(state, fact, event)
         case AccountOpened(user_id=user_id, owner_id=owner_id, auto_netting_enabled=auto_netting):
             state.open_account(Account(user_id, owner_id, auto_netting, fact.at))
         case FundsDeposited(user_id=user_id, amount_cents=amount):
@@ -188,6 +194,11 @@ def fill(state: State, fact: Fact, event: Fill) -> None:
     maker.position.fees_paid += trade.maker_fee
     taker.position.fees_paid += trade.taker_fee
     state.trade_ids.resume_trade(trade.trade_id)
+    if market.groups:
+        # One that they share counts once.
+        for group in dict.fromkeys((market.group_of(maker), market.group_of(taker))):
+            if group is not None:
+                group.count(event.fill_qty, fact.at)
     market.count_trade(trade.scenario, event.trade_price, event.fill_qty, trade.maker_fee + trade.taker_fee)
     if market.trade_range is not None:
         market.trade_range.note(fact.at, event.trade_price)
@@ -205,6 +216,26 @@ def close(order: Order, reason: CancelReason, at: int) -> None:
     order.cancel_reason = reason
     order.frozen = 0
     order.updated_at = at
+
+
+def change_group(
+    state: State,
+    fact: Fact,
+    event: OrderGroupSet | OrderGroupTriggered | OrderGroupReset | OrderGroupDeleted,
+) -> None:
+    assert fact.market_id is not None
+    market = state.markets[fact.market_id]
+    match event:
+        case OrderGroupSet():
+            market.set_group(fact, event)
+        case OrderGroupTriggered():
+            market.groups[event.user_id][event.group_id].trigger(fact.at)
+        case OrderGroupReset():
+            market.groups[event.user_id][event.group_id].reset(fact.at)
+        case OrderGroupDeleted():
+            market.drop_group(event.user_id, event.group_id)
+        case _:
+            assert_never(event)
 
 
 def change_market(

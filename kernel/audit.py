@@ -20,6 +20,7 @@ from kernel.codes import (
     CancelReason,
     CircuitBreakerTrigger,
     Direction,
+    GroupState,
     OrderStatus,
     Side,
     TimeInForce,
@@ -54,6 +55,7 @@ INVARIANTS: Final = {
     "realized_sum": "what all positions of a market realized = pnl_pool, and 0 once all are paid",
     "fees_sum": "the fees that all positions of a market paid = its fees",
     "nothing_overdue": "no live order was due when something else happened in its market",
+    "groups": "an ACTIVE group has room left, a TRIGGERED one no live orders; none names a group that is not",
     "windows": "slots average 1 to 99 cents and hold the trading time; the price that counts is the book's",
     "resting_kinds": "a live order is GTC or GTD; GTD exactly when it has a time to expire",
     "equity": "an account's cash and the cost of its shares = what came in and was realized, less its fees",
@@ -125,6 +127,7 @@ def audit_orders_of(market: Market, orders: list[Order]) -> list[Violation]:
         *audit_expiry(market, orders),
         *audit_book(market, orders),
         *audit_windows(market),
+        *audit_groups(market),
     ]
 
 
@@ -392,6 +395,26 @@ def audit_windows(market: Market) -> Iterator[Violation]:
         yield Violation("windows", market.id, {"half_cents": counts, "of_the_book": stands})
     for slot in market.prices.average.impossible_slots():
         yield Violation("windows", market.id, slot)
+
+
+def audit_groups(market: Market) -> Iterator[Violation]:
+    """They end with their market, also where its orders go in portions after that."""
+    if market.status not in UNRESOLVED:
+        return
+    live = Counter((order.account.id, order.terms.group_id) for order in market.book.live)
+    for user_id, group_id in live:
+        if group_id is not None and market.group(user_id, group_id) is None:
+            yield Violation("groups", market.id, {"user_id": user_id, "group_id": group_id, "group": None})
+    for user_id, groups in market.groups.items():
+        for group in groups.values():
+            # When it last counted or was changed; since then what counts can only have become less.
+            newest = max(group.fills, default=0) * group.slot_length
+            filled = group.filled(max(group.updated_at, newest))
+            orders = live[user_id, group.group_id]
+            brakes = group.state is GroupState.TRIGGERED
+            if orders if brakes else filled >= group.max_fill_quantity:
+                told = {"user_id": user_id, "group_id": group.group_id, "state": group.state.value}
+                yield Violation("groups", market.id, told | {"filled": filled, "live_orders": orders})
 
 
 def audit_accounts(state: State) -> Iterator[Violation]:

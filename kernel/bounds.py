@@ -41,15 +41,18 @@ from kernel.limits import (
     BATCH_MAX,
     CATEGORY_MAX,
     DESCRIPTION_MAX,
+    FILLS_MAX,
     FIRST_TIME,
     HIGHEST,
     ID_MAX,
     KEY_MAX,
     LARGEST,
     LAST_TIME,
+    LONGEST_WINDOW_MS,
     LOWEST,
     NAMES_MAX,
     NESTING_MAX,
+    SHORTEST_WINDOW_MS,
     SMALLEST,
     TITLE_MAX,
     WORDS_MAX,
@@ -207,6 +210,16 @@ def group(value: str) -> Problem:
     return None
 
 
+def most_filled(value: int) -> Problem:
+    return None if 1 <= value <= FILLS_MAX else f"must be 1 to {FILLS_MAX}"
+
+
+def window(value: int) -> Problem:
+    if SHORTEST_WINDOW_MS <= value <= LONGEST_WINDOW_MS:
+        return None
+    return f"must be {SHORTEST_WINDOW_MS} to {LONGEST_WINDOW_MS}"
+
+
 def key(value: str) -> Problem:
     return text(value, 1, KEY_MAX)
 
@@ -302,6 +315,8 @@ MEMBERS: Final[dict[str, Check]] = {
     "expires_at": time,
     "max_cost_cents": integer,
     "group_id": group,
+    "max_fill_quantity": most_filled,
+    "window_ms": window,
     # Of a market:
     "title": title,
     "category": category,

@@ -22,8 +22,8 @@ from kernel.codes import (
 from kernel.commands import BatchCancel, CancelAll, CancelledSoFar, FireGuard
 from kernel.deadlines import check_deadline
 from kernel.draft import Draft
+from kernel.ending import cancel
 from kernel.events import NettingExecuted
-from kernel.orders import cancel
 from kernel.refusals import account_not_found, amm_only, market_not_found, market_not_open
 from kernel.state import Market, Order
 

@@ -11,6 +11,7 @@ from kernel.codes import (
     RESTING_KINDS,
     Code,
     Direction,
+    GroupState,
     SelfTradeMode,
     Side,
     TimeInForce,
@@ -21,6 +22,7 @@ from kernel.commands import OrderTerms, OrderWish
 from kernel.limits import VOLUME_MAX
 from kernel.refusals import (
     account_not_found,
+    group_not_found,
     insufficient_balance,
     insufficient_shares,
     not_in_this_mode,
@@ -54,6 +56,18 @@ def check_expiry(terms: OrderTerms, at: int) -> Refusal | None:
     return Refusal(Code.EXPIRY_PASSED, "expires_at is not in the future")
 
 
+def check_group(market: Market, user_id: str, group_id: str) -> Refusal | None:
+    """A group that is named is there, and does not brake."""
+    group = market.group(user_id, group_id)
+    if group is None:
+        return group_not_found(group_id)
+    if group.state is GroupState.TRIGGERED:
+        return Refusal(
+            Code.GROUP_TRIGGERED, f"Order group {group_id} is triggered: reset it before it takes orders"
+        )
+    return None
+
+
 def check_wish(
     market: Market,
     account: Account | None,
@@ -78,7 +92,7 @@ def check_wish(
         return refusal
     backing = needed(market, terms.price, terms.quantity) if terms.direction is BUY else terms.quantity
     if terms.time_in_force is not GTC and (terms.time_in_force is FOK or terms.max_cost_cents is not None):
-        meetings = walk(market, account, terms, terms.quantity, without=without)
+        meetings = walk(market, account, terms, terms.quantity, at, without=without)
         if terms.time_in_force is FOK and (refusal := check_fillable(terms, meetings)) is not None:
             return refusal
         if terms.max_cost_cents is not None:

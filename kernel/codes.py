@@ -225,6 +225,22 @@ class TradingMode(enum.StrEnum):
     CANCEL_ONLY = "CANCEL_ONLY"
 
 
+class GroupState(enum.StrEnum):
+    """Whether a group takes orders. The last is told once, of a group that is gone."""
+
+    ACTIVE = "ACTIVE"
+    TRIGGERED = "TRIGGERED"
+    DELETED = "DELETED"
+
+
+class GroupCause(enum.StrEnum):
+    """Why a group was triggered."""
+
+    FILLS = "FILLS"
+    USER = "USER"
+    LIMIT_LOWERED = "LIMIT_LOWERED"
+
+
 class ModeReason(enum.StrEnum):
     """Why a market changed its trading mode; an administrator's words may follow after a colon."""
 
@@ -279,6 +295,7 @@ class Code(enum.IntEnum):
     BATCH_OTHER_MARKET = 4015
     GROUP_NOT_FOUND = 4016
     GROUP_TRIGGERED = 4017
+    TOO_MANY_GROUPS = 4018
     INSUFFICIENT_SHARES = 5001
     REPLACE_PARTLY_FILLED = 6001
     REPLACE_NOT_FOUND = 6002

@@ -27,7 +27,7 @@ def check_collar(
     if terms.time_in_force in RESTING_KINDS and (too_high if is_bid(terms) else too_low):
         return outside_collar(weighed, time, reach)
     # Who names a price inside meets nobody beyond it on this side; the other side of the band remains.
-    for meeting in walk(market, account, terms, terms.quantity, without=without):
+    for meeting in walk(market, account, terms, terms.quantity, at, without=without):
         if abs(2 * meeting.maker.book_price * time - weighed) > reach:
             return outside_collar(weighed, time, reach)
     return None

@@ -300,6 +300,34 @@ class AtomicBatch(TimedCommand, frozen=True, kw_only=True, tag="ATOMIC_BATCH"):
     fence: int | None = None
 
 
+class GroupCommand(TimedCommand, frozen=True, kw_only=True):
+    """What all commands for an order group share: whose it is, where, and its name there."""
+
+    user_id: str
+    market_id: str
+    group_id: str
+    fence: int | None = None
+
+
+class SetGroup(GroupCommand, frozen=True, kw_only=True, tag="SET_GROUP"):
+    """Let orders of this group trade no more than so many shares in so long; make the group if need be."""
+
+    max_fill_quantity: int
+    window_ms: int
+
+
+class ResetGroup(GroupCommand, frozen=True, kw_only=True, tag="RESET_GROUP"):
+    """Take orders of this group again, and count its fills from nothing."""
+
+
+class TriggerGroup(GroupCommand, frozen=True, kw_only=True, tag="TRIGGER_GROUP"):
+    """Brake now: cancel its orders and take no others."""
+
+
+class DeleteGroup(GroupCommand, frozen=True, kw_only=True, tag="DELETE_GROUP"):
+    """Cancel its orders and forget it."""
+
+
 # The market maker
 
 
@@ -503,6 +531,8 @@ class Tick(Command, frozen=True, kw_only=True, tag="TICK"):
 
 AnyGraveCommand = ResolveMarket | VoidMarket | SettleMarket | StartAmm
 
+AnyGroupCommand = SetGroup | ResetGroup | TriggerGroup | DeleteGroup
+
 AnyCommand = (
     PlaceOrder
     | CancelOrder
@@ -513,6 +543,10 @@ AnyCommand = (
     | BatchCancel
     | CancelAll
     | AtomicBatch
+    | SetGroup
+    | ResetGroup
+    | TriggerGroup
+    | DeleteGroup
     | MintShares
     | BurnShares
     | Deposit

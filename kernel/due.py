@@ -8,10 +8,10 @@ from kernel.answers import Answer, MarketIs, Refusal, Unfinished
 from kernel.codes import CancelReason, MarketStatus, StatusReason
 from kernel.commands import AnyCommand, Tick
 from kernel.draft import Draft
+from kernel.ending import cancel
 from kernel.halting import end_pause, pause_is_over
 from kernel.life import STOPPABLE, change_status, may
 from kernel.modes import end_mode, mode_is_over
-from kernel.orders import cancel
 from kernel.refusals import market_not_found
 from kernel.state import Market, State
 

@@ -19,6 +19,8 @@ from kernel.codes import (
     DepositCause,
     Direction,
     FrozenAssetType,
+    GroupCause,
+    GroupState,
     LedgerEntryType,
     MarketStatus,
     OrderStatus,
@@ -315,6 +317,37 @@ class NettingExecuted(Event, frozen=True, tag="NETTING_EXECUTED"):
     no_cost_released: int
 
 
+class GroupEvent(Event, frozen=True):
+    """What became of an order group, whole: whoever reads the fact alone can tell of it."""
+
+    user_id: str
+    group_id: str
+    previous_state: GroupState | None
+    """Null: it came to be."""
+    max_fill_quantity: int
+    window_ms: int
+    filled_in_window: int
+    """These three after the fact; of a group that is gone, as they were."""
+
+
+class OrderGroupSet(GroupEvent, frozen=True, tag="ORDER_GROUP_SET"):
+    """A group has these bounds: it came to be, or had others."""
+
+
+class OrderGroupTriggered(GroupEvent, frozen=True, tag="ORDER_GROUP_TRIGGERED"):
+    """It brakes: its orders are cancelled in the facts that follow, and no others come until it is reset."""
+
+    cause: GroupCause
+
+
+class OrderGroupReset(GroupEvent, frozen=True, tag="ORDER_GROUP_RESET"):
+    """It takes orders, and has counted nothing."""
+
+
+class OrderGroupDeleted(GroupEvent, frozen=True, tag="ORDER_GROUP_DELETED"):
+    """It is gone, after its orders."""
+
+
 class SharesMinted(Event, frozen=True, tag="SHARES_MINTED"):
     user_id: str
     quantity: int
@@ -423,6 +456,10 @@ AnyEvent = (
     | NettingExecuted
     | SharesMinted
     | SharesBurned
+    | OrderGroupTriggered
+    | OrderGroupSet
+    | OrderGroupReset
+    | OrderGroupDeleted
     | FundsDeposited
     | FundsWithdrawn
     | AccountOpened

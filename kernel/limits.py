@@ -57,5 +57,12 @@ PROPOSALS_MAX: Final = 1000
 """Proposals that may wait at once."""
 PROPOSALS_MAX_EACH: Final = 100
 """Of one administrator: nobody is to take the places of the others."""
+GROUPS_MAX: Final = 32
+"""Order groups of one account in one market."""
+FILLS_MAX: Final = 2**31 - 1
+"""Shares that a group may trade within its window."""
+SHORTEST_WINDOW_MS: Final = 100
+LONGEST_WINDOW_MS: Final = 86_400_000
+"""Of a group."""
 BATCH_MAX: Final = 50
 """Commands of one batch: an atomic one is decided in one step."""

@@ -14,9 +14,10 @@ from kernel.answers import (
     Placed,
     Refusal,
 )
+from kernel.braking import count_in_groups
 from kernel.breaker import trip_unsound
-from kernel.checks import check_expiry, check_fence, check_wish
-from kernel.clearing import fill, net
+from kernel.checks import check_expiry, check_fence, check_group, check_wish
+from kernel.clearing import fill
 from kernel.codes import (
     PAIR_CENTS,
     RESTING_KINDS,
@@ -27,7 +28,6 @@ from kernel.codes import (
     FrozenAssetType,
     LedgerEntryType,
     MarketStatus,
-    OrderStatus,
     SelfTradeMode,
     Side,
     TimeInForce,
@@ -42,7 +42,8 @@ from kernel.commands import (
 )
 from kernel.deadlines import check_deadline
 from kernel.draft import Draft
-from kernel.events import NettingExecuted, OrderAccepted, OrderCancelled, OrderExpired
+from kernel.ending import cancel, end, expire
+from kernel.events import NettingExecuted, OrderAccepted, OrderCancelled
 from kernel.ids import uuid7
 from kernel.modes import check_mode
 from kernel.money import post
@@ -51,17 +52,16 @@ from kernel.refusals import (
     market_not_open,
 )
 from kernel.state import Account, Market, Order
-from kernel.walk import affordable
+from kernel.walk import affordable, groups_of
 
 YES, BUY, SELL = Side.YES, Direction.BUY, Direction.SELL
 IOC, FOK = TimeInForce.IOC, TimeInForce.FOK
 REJECT, CANCEL_MAKER = SelfTradeMode.REJECT, SelfTradeMode.CANCEL_MAKER
 CANCEL_TAKER = SelfTradeMode.CANCEL_TAKER
-CANCELLED = OrderStatus.CANCELLED
-MARKET_RESOLVED, USER_CANCELLED = CancelReason.MARKET_RESOLVED, CancelReason.USER_CANCELLED
+USER_CANCELLED = CancelReason.USER_CANCELLED
 DRAFT, HALTED = MarketStatus.DRAFT, MarketStatus.HALTED
 NORMAL = TradingMode.NORMAL
-FREEZE, UNFREEZE = LedgerEntryType.ORDER_FREEZE, LedgerEntryType.ORDER_UNFREEZE
+FREEZE = LedgerEntryType.ORDER_FREEZE
 FUNDS, YES_SHARES, NO_SHARES = FrozenAssetType.FUNDS, FrozenAssetType.YES_SHARES, FrozenAssetType.NO_SHARES
 
 BOOK_TYPES: Final = {
@@ -94,6 +94,9 @@ def place_order(draft: Draft, command: PlaceOrder) -> Answer | Refusal:
         return trip_unsound(draft, market)
     terms = command.terms
     if market.trading_mode is not NORMAL and (refusal := check_mode(market, terms)) is not None:
+        return refusal
+    group_id = terms.group_id
+    if group_id is not None and (refusal := check_group(market, command.user_id, group_id)) is not None:
         return refusal
     if terms.expires_at is not None and (refusal := check_expiry(terms, draft.at)) is not None:
         return refusal
@@ -180,13 +183,14 @@ def trade_and_rest(draft: Draft, order: Order) -> tuple[str, ...]:
     """
     market, terms = order.market, order.terms
     gave_way: tuple[str, ...] = ()
-    if terms.self_trade_mode is REJECT and terms.max_cost_cents is None:
+    if terms.self_trade_mode is REJECT and terms.max_cost_cents is None and not market.groups:
         while order.remaining and (maker := market.book.next_maker(order)) is not None:
             fill(draft, maker, order, min(maker.remaining, order.remaining))
     else:
-        if not trade_with_care(draft, order):
-            return ()
+        goes_on = trade_with_care(draft, order)
         gave_way = self_trade_cancelled(draft, order)
+        if not goes_on:
+            return gave_way
     if order.remaining == 0:
         return gave_way
     if terms.time_in_force is IOC:
@@ -199,10 +203,10 @@ def trade_and_rest(draft: Draft, order: Order) -> tuple[str, ...]:
 
 
 def trade_with_care(draft: Draft, order: Order) -> bool:
-    """The same for an order that gives way to its owner's others, or has them give way, or has a cap.
+    """The same where an owner's orders give way, where a cap bounds the cost, and where groups may brake.
 
     It does what the walk says, which was judged before: of a cap, what is frozen is what is left. Returns
-    whether it was not the order itself that gave way.
+    whether it was not the order itself that gave way, or that its group cancelled.
     """
     market, terms = order.market, order.terms
     owner = None if order.account.is_amm else order.account.owner_id
@@ -215,85 +219,19 @@ def trade_with_care(draft: Draft, order: Order) -> bool:
                 return False
             cancel(draft, maker, CancelReason.SELF_TRADE)
             continue
-        wanted = taken = min(maker.remaining, order.remaining)
+        groups = groups_of(market, maker, market.group_of(order)) if market.groups else ()
+        wanted = taken = min(maker.remaining, order.remaining, *(group.room(draft.at) for group in groups))
         if terms.max_cost_cents is not None:
             taken, _ = affordable(market, terms, maker.book_price, order.remaining, wanted, order.frozen)
             if taken == 0:
                 break
         fill(draft, maker, order, taken)
+        count_in_groups(draft, maker, order, taken)
+        if order.cancel_reason is not None:
+            return False
         if taken < wanted:
             break
     return True
-
-
-def give_back(draft: Draft, order: Order, reason: CancelReason) -> int:
-    """The order is final, and what backed the rest of it is available again; returns how much that is."""
-    released = order.frozen
-    assert released > 0 or order.terms.max_cost_cents is not None
-    if order.opens:
-        post(draft, order.account, UNFREEZE, released, frozen=-released)
-    else:
-        order.holding.pending_sell -= released
-        order.position.updated_at = draft.at
-    order.frozen = 0
-    order.status = CANCELLED
-    order.cancel_reason = reason
-    order.updated_at = draft.at
-    return released
-
-
-def expire(draft: Draft, order: Order) -> None:
-    """What an immediate-or-cancel order could not trade is gone in the same command."""
-    released = give_back(draft, order, CancelReason.IOC_UNFILLED)
-    ledger_id, postings = draft.take_postings()
-    draft.record(
-        order.market.id,
-        OrderExpired(
-            order_id=order.id,
-            user_id=order.account.id,
-            expired_qty=order.remaining,
-            filled_qty=order.filled,
-            frozen_amount=released,
-            ledger_id=ledger_id,
-            postings=postings,
-            positions=[] if order.opens else [order.position.after()],
-        ),
-    )
-    if not order.opens:
-        net(draft, order.position)
-
-
-def cancel(draft: Draft, order: Order, reason: CancelReason) -> int:
-    """A live order leaves the book; returns what it releases."""
-    order.market.leave(order)
-    order.market.book_changed(draft.at)
-    return end(draft, order, reason)
-
-
-def end(draft: Draft, order: Order, reason: CancelReason) -> int:
-    """A live order that rests no more, or never did, is cancelled; returns what it releases."""
-    market = order.market
-    released = give_back(draft, order, reason)
-    if reason is MARKET_RESOLVED:
-        market.count_resolution_cancel(order.opens, released)
-    ledger_id, postings = draft.take_postings()
-    draft.record(
-        market.id,
-        OrderCancelled(
-            order.id,
-            order.account.id,
-            order.remaining,
-            released,
-            reason,
-            order.view if order.amend_count else None,
-            ledger_id=ledger_id,
-            postings=postings,
-            positions=[] if order.opens else [order.position.after()],
-        ),
-    )
-    if not order.opens:
-        net(draft, order.position)
-    return released
 
 
 # Cancelling

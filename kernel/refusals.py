@@ -33,6 +33,10 @@ def too_many_orders(scope: str, limit: int, open_orders: int) -> Refusal:
     )
 
 
+def group_not_found(group_id: str) -> Refusal:
+    return Refusal(Code.GROUP_NOT_FOUND, f"Order group not found: {group_id}")
+
+
 def account_not_found(user_id: str) -> Refusal:
     return Refusal(Code.ACCOUNT_NOT_FOUND, f"No account for {user_id}")
 

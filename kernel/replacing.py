@@ -2,15 +2,15 @@
 
 from kernel.answers import Answer, Refusal, Replaced
 from kernel.breaker import trip_unsound
-from kernel.checks import check_expiry, check_fence, check_wish
+from kernel.checks import check_expiry, check_fence, check_group, check_wish
 from kernel.codes import CancelReason, Code, OrderStatus
 from kernel.commands import ReplaceOrder
 from kernel.deadlines import check_deadline
 from kernel.draft import Draft
+from kernel.ending import cancel
 from kernel.modes import check_mode
 from kernel.orders import (
     accept,
-    cancel,
     client_order_id_used,
     netting_of,
     order_now,
@@ -56,6 +56,9 @@ def replace_order(draft: Draft, command: ReplaceOrder) -> Answer | Refusal:
             f"Old order is in {market.id}, the new one is for {command.market_id}",
             {"old_market_id": market.id, "new_market_id": command.market_id},
         )
+    group_id = command.terms.group_id
+    if group_id is not None and (refusal := check_group(market, account.id, group_id)) is not None:
+        return refusal
     if (refusal := check_expiry(command.terms, draft.at)) is not None:
         return refusal
     backing = check_wish(market, account, command, draft.at, without=old)

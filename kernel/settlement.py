@@ -26,10 +26,10 @@ from kernel.codes import (
 )
 from kernel.commands import CloseMarket, ResolveMarket, SettleMarket, VoidBasis, VoidMarket
 from kernel.draft import Draft
+from kernel.ending import cancel
 from kernel.events import MarketClosing, MarketSettled, PositionSettled
 from kernel.life import because, change_status, may, refuse
 from kernel.money import post
-from kernel.orders import cancel
 from kernel.privileged import record_stop
 from kernel.proposals import check_interest, confirm, wait_for_second
 from kernel.refusals import malformed, market_not_found

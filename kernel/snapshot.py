@@ -14,11 +14,13 @@ import msgspec
 from msgspec.structs import asdict, replace
 
 from kernel.answers import Proposed
+from kernel.brakes import Group
 from kernel.codes import (
     AmmStatus,
     BookType,
     CancelReason,
     Direction,
+    GroupState,
     MarketStatus,
     OrderStatus,
     ResolutionResult,
@@ -35,7 +37,7 @@ from kernel.proposals import proposed
 from kernel.state import Account, AmmRun, Closing, Guard, Holding, Market, Order, Position, State
 from kernel.windows import Prices
 
-SNAPSHOT_FORMAT: Final = 3
+SNAPSHOT_FORMAT: Final = 4
 HEADER: Final = b"VERDICT SNAPSHOT %d\n"
 
 
@@ -99,6 +101,18 @@ class PricesImage(Image, frozen=True):
     recent: list[tuple[int, int, int]]
 
 
+class GroupImage(Image, frozen=True):
+    group_id: str
+    max_fill_quantity: int
+    window_ms: int
+    created_at: int
+    updated_at: int
+    state: GroupState
+    triggered_at: int | None
+    fills: list[tuple[int, int]]
+    """Slots and what was traded in them, the oldest first."""
+
+
 class MarketImage(Image, frozen=True):
     id: str
     terms: MarketTerms
@@ -133,6 +147,7 @@ class MarketImage(Image, frozen=True):
     is_paused: bool
     pause_until: int | None
     trade_range: list[tuple[int, int, int]]
+    groups: list[tuple[str, list[GroupImage]]]
 
 
 class OrderImage(Image, frozen=True):
@@ -245,6 +260,7 @@ def reader(kind: type[Image], **elsewhere: str) -> Callable[[Any], tuple[Any, ..
 
 account_values = reader(AccountImage)
 amm_values = reader(AmmImage)
+group_values = reader(GroupImage)
 closing_values = reader(ClosingImage)
 market_values = reader(MarketImage)
 TERMS: Final = OrderTerms.__struct_fields__
@@ -271,6 +287,10 @@ def market_image(market: Market, now: int) -> MarketImage:
         positions=[position_image(market.positions[user_id]) for user_id in sorted(market.positions)],
         prices=prices_image(market.prices.as_of(now), now),
         trade_range=market.trade_range.kept(now) if market.trade_range is not None else [],
+        groups=[
+            (user_id, [group_image(group) for _, group in sorted(market.groups[user_id].items())])
+            for user_id in sorted(market.groups)
+        ],
     )
 
 
@@ -278,6 +298,10 @@ def prices_image(prices: Prices, now: int) -> PricesImage:
     average = prices.average
     recent = prices.recent.kept(now) if prices.recent is not None else []
     return PricesImage(average.time, average.sums, average.two_sided, recent)
+
+
+def group_image(group: Group) -> GroupImage:
+    return msgspec.structs.replace(GroupImage(*group_values(group)), fills=list(group.fills.items()))
 
 
 def position_image(position: Position) -> PositionImage:
@@ -328,7 +352,8 @@ def restore_market(state: State, image: MarketImage) -> None:
     amm = AmmRun(**asdict(image.amm)) if image.amm is not None else None
     members = asdict(image)
     del members["prices"], members["trade_range"]  # which a market makes by itself
-    market = Market(**members | {"closing": closing, "amm": amm, "positions": {}})
+    groups = {user_id: {each.group_id: restored_group(each) for each in own} for user_id, own in image.groups}
+    market = Market(**members | {"closing": closing, "amm": amm, "positions": {}, "groups": groups})
     if market.trade_range is not None:
         market.trade_range.slots = {number: (low, high) for number, low, high in image.trade_range}
     state.markets[market.id] = market
@@ -341,6 +366,10 @@ def restore_market(state: State, image: MarketImage) -> None:
         position.updated_at = held.updated_at
         position.realized_pnl = held.realized_pnl
         position.fees_paid = held.fees_paid
+
+
+def restored_group(image: GroupImage) -> Group:
+    return Group(**asdict(image) | {"fills": dict(image.fills)})
 
 
 def restore_prices(market: Market, image: PricesImage, now: int) -> None:

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from kernel.amounts import fee, released_cost
 from kernel.book import Book, Resting
+from kernel.brakes import Group
 from kernel.codes import (
     AMM_ID,
     FEES_ID,
@@ -47,6 +48,7 @@ from kernel.events import (
     OrderAccepted,
     OrderAfter,
     OrderAmended,
+    OrderGroupSet,
     PositionAfter,
     View,
 )
@@ -69,7 +71,7 @@ BUY, SELL = Direction.BUY, Direction.SELL
 NATIVE_BUY, NATIVE_SELL = BookType.NATIVE_BUY, BookType.NATIVE_SELL
 SYNTHETIC_BUY, SYNTHETIC_SELL = BookType.SYNTHETIC_BUY, BookType.SYNTHETIC_SELL
 OPEN, PARTIALLY_FILLED = OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED
-ACTIVE = MarketStatus.ACTIVE
+ACTIVE, RESOLVED = MarketStatus.ACTIVE, MarketStatus.RESOLVED
 
 NEVER: Final = 2**63 - 1
 """A time that does not come."""
@@ -335,6 +337,10 @@ class Keeper:
         """An order is about to come that ends by itself."""
         raise NotImplementedError
 
+    def keep_group(self, group: Group) -> None:
+        """The same of a group, before it counts or brakes."""
+        raise NotImplementedError
+
 
 @dataclass(slots=True, eq=False, repr=False)
 class Market:
@@ -389,6 +395,8 @@ class Market:
     trades: dict[TradeScenario, int] = field(default_factory=lambda: dict.fromkeys(TradeScenario, 0))
     traded_volume: int = 0
     fees: int = 0
+    groups: dict[str, dict[str, Group]] = field(default_factory=dict)
+    """By account, and then by name; who has none is not in it."""
     prices: Prices = field(init=False)
     least_room: int = field(init=False)
     """Whoever has fewer live orders than this, in all markets together, is far from every bound of them."""
@@ -453,6 +461,8 @@ class Market:
         self.prices.switch(at, is_active=status is ACTIVE)
         self.status = status
         self.updated_at = at
+        if status is RESOLVED:
+            self.groups = {}
 
     def position(self, account: Account) -> Position:
         """The account's position here, made on first need."""
@@ -466,6 +476,29 @@ class Market:
             self.positions[account.id] = account.positions[self.id] = position
             self.holders.add(account.id)
         return position
+
+    def group(self, user_id: str, group_id: str | None) -> Group | None:
+        return None if group_id is None else self.groups.get(user_id, {}).get(group_id)
+
+    def group_of(self, order: Order) -> Group | None:
+        """The group whose limit holds for it."""
+        return self.group(order.account.id, order.terms.group_id)
+
+    def set_group(self, fact: Fact, event: OrderGroupSet) -> Group:
+        """A group comes to be, or has other bounds."""
+        group = self.group(event.user_id, event.group_id)
+        if group is None:
+            group = Group(event.group_id, event.max_fill_quantity, event.window_ms, fact.at, fact.at)
+            self.groups.setdefault(event.user_id, {})[group.group_id] = group
+        else:
+            group.limit(event.max_fill_quantity, event.window_ms, fact.at)
+        return group
+
+    def drop_group(self, user_id: str, group_id: str) -> None:
+        """It is gone."""
+        del self.groups[user_id][group_id]
+        if not self.groups[user_id]:
+            del self.groups[user_id]
 
     def has_more_than(self, portion: int, *, holders: bool) -> bool:
         """Whether orders, or where they are to be paid holders, are more than one step may end."""

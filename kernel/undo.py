@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from kernel.book import Book, HalfBook
+from kernel.brakes import Group
 from kernel.expiries import Expiries
 from kernel.state import Account, Holding, Keeper, Market, Order, Position, State
 
@@ -24,7 +25,7 @@ GROWING: Final[dict[type[Any], tuple[str, ...]]] = {
     Market: ("positions", "holders", "owners", "traders", "expiries", "keeper"),
 }
 """What is not kept but cut back to what it was, by hand, or is nothing that trading changes."""
-WHOLES: Final = (State, Account, Market, Position, Order)
+WHOLES: Final = (State, Account, Market, Position, Order, Group)
 """What others lead to, and is kept when it is about to change; all else is a part of what leads to it."""
 
 
@@ -115,6 +116,9 @@ class Undo(Keeper):
         if not self.expiries:
             both = self.market.expiries, self.state.expiries
             self.expiries = [(each, each.room, each.entries.copy()) for each in both]
+
+    def keep_group(self, group: Group) -> None:
+        self.remember(group)
 
     def end(self) -> None:
         """It stands: nothing of it will be undone."""

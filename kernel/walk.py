@@ -7,6 +7,7 @@ this list, and matching then does exactly what it says. It changes nothing.
 from typing import NamedTuple
 
 from kernel.amounts import fee
+from kernel.brakes import Group
 from kernel.codes import PAIR_CENTS, Direction, SelfTradeMode, Side
 from kernel.commands import OrderTerms
 from kernel.state import Account, Market, Order, needed
@@ -26,12 +27,15 @@ def walk(
     account: Account | None,
     terms: OrderTerms,
     quantity: int,
+    at: int,
     *,
     without: Order | None = None,
 ) -> list[Meeting]:
     """The meetings of so many shares on such terms, in their order; `without` is about to leave the book."""
     owner = None if account is None or account.is_amm else account.owner_id
     cap = terms.max_cost_cents
+    own_group = None if account is None else market.group(account.id, terms.group_id)
+    rooms: dict[Group, int] = {}
     remaining, spent = quantity, 0
     meetings: list[Meeting] = []
     for maker in market.book.crossing(is_bid(terms), book_price(terms)):
@@ -41,8 +45,15 @@ def walk(
             if terms.self_trade_mode is CANCEL_TAKER:
                 break
             continue
-        wanted = taken = min(remaining, maker.remaining)
-        cost = 0
+        groups = groups_of(market, maker, own_group) if market.groups else ()
+        wanted = min(remaining, maker.remaining)
+        for group in groups:
+            wanted = min(wanted, rooms.setdefault(group, group.room(at)))
+        if wanted == 0:  # a group is full by then: the order's own, or else the maker's will be gone
+            if own_group is not None and rooms[own_group] == 0:
+                break
+            continue
+        taken, cost = wanted, 0
         if cap is not None:
             taken, cost = affordable(market, terms, maker.book_price, remaining, wanted, cap - spent)
             if taken == 0:
@@ -50,9 +61,18 @@ def walk(
         meetings.append(Meeting(maker, taken, cost))
         remaining -= taken
         spent += cost
+        for group in groups:
+            rooms[group] -= taken
         if remaining == 0 or taken < wanted:
             break
     return meetings
+
+
+def groups_of(market: Market, maker: Order, own_group: Group | None) -> tuple[Group, ...]:
+    """Those of maker and taker, as far as they have any; one that they share once."""
+    its_group = market.group_of(maker)
+    both = (its_group,) if its_group is own_group else (its_group, own_group)
+    return tuple(group for group in both if group is not None)
 
 
 def best_crossing(market: Market, terms: OrderTerms, without: Order | None = None) -> int | None:

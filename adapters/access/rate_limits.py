@@ -17,7 +17,16 @@ from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings
 from adapters.runtime.times import MINUTE
 from adapters.wire.batch_requests import BatchBody, BatchCommand
-from adapters.wire.requests import BatchCancelBody, BurnBody, CancelAllBody, MintBody, PlaceBody, ReplaceBody
+from adapters.wire.requests import (
+    BatchCancelBody,
+    BurnBody,
+    CancelAllBody,
+    DeleteGroupBody,
+    MintBody,
+    PlaceBody,
+    ReplaceBody,
+    TriggerGroupBody,
+)
 from adapters.wire.status import Fault, RefusedError
 from adapters.wire.stream_requests import CancelNamed
 from kernel.codes import RESTING_KINDS, TimeInForce
@@ -168,7 +177,16 @@ def check(quota: Quota | None) -> None:
         raise quota.refusal()
 
 
-PRICED: Final = (ReplaceBody, MintBody, BurnBody, BatchCancelBody, CancelAllBody, CancelNamed)
+PRICED: Final = (
+    ReplaceBody,
+    MintBody,
+    BurnBody,
+    BatchCancelBody,
+    CancelAllBody,
+    CancelNamed,
+    TriggerGroupBody,
+    DeleteGroupBody,
+)
 """Commands that cost money, and cancels, which must always be possible."""
 
 

@@ -12,7 +12,7 @@ from adapters.operations.operation import Call, NoQuery, Reply
 from adapters.service.server import Server
 from adapters.wire import render, render_rows, responses
 from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, one_of, page, read_cursor
-from adapters.wire.requests import AmendBody, CancelBody, ClientOrderId, EmptyBody, Text
+from adapters.wire.requests import AmendBody, CancelBody, ClientOrderId, EmptyBody, GroupId, Text
 from kernel.answers import OrderNow
 from kernel.codes import Direction, OrderStatus, Side
 from kernel.commands import AmendOrder, CancelOrder
@@ -49,6 +49,7 @@ class OrdersQuery(PageQuery, frozen=True, kw_only=True):
     direction: Direction | None = None
     client_order_id: ClientOrderId | None = None
     """The one order of this name."""
+    group_id: GroupId | None = None
 
 
 async def get_orders(server: Server, call: Call[EmptyBody, OrdersQuery]) -> Reply[Page[responses.OrderShape]]:
@@ -74,6 +75,7 @@ async def get_orders(server: Server, call: Call[EmptyBody, OrdersQuery]) -> Repl
             "status": statuses,
             "original_side": query.side,
             "original_direction": query.direction,
+            "group_id": query.group_id,
         },
         before=None if before is None else before.accepted_seq,
         before_time=None if before is None else before.created_at,
@@ -98,6 +100,7 @@ async def remembered_orders(
             and (statuses is None or order.status in statuses)
             and query.side in (None, order.terms.side)
             and query.direction in (None, order.terms.direction)
+            and query.group_id in (None, order.terms.group_id)
             and (before is None or order.id < before.id)
         ):
             found.append(order_now(order))

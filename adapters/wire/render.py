@@ -24,6 +24,8 @@ from kernel.answers import (
     Burned,
     Cancelled,
     Done,
+    GroupIs,
+    GroupNow,
     Minted,
     Netting,
     OrderIs,
@@ -186,6 +188,8 @@ def outcome(decided: Outcome, *, display: bool = True) -> tuple[int, msgspec.Str
                 for index, each in enumerate(answer.done)
             ]
             return 200, responses.BatchShape(atomic=True, repeated=False, results=results)
+        case GroupIs(group=now, is_new=is_new):
+            return 201 if is_new else 200, group(now)
         case BatchCancelled() as answer:
             return 200, batch_cancelled(answer)
         case Burned() as answer:
@@ -287,6 +291,20 @@ def refused(index: int, status: int, code: int, message: str, data: object) -> r
 
 def market_refused(market_id: str, code: int) -> responses.MarketCancelledShape:
     return responses.MarketCancelledShape(market_id, code, 0, 0, 0, 0, None)
+
+
+def group(now: GroupNow) -> responses.GroupShape:
+    return responses.GroupShape(
+        now.market_id,
+        now.group_id,
+        now.max_fill_quantity,
+        now.window_ms,
+        now.state,
+        now.filled_in_window,
+        now.open_orders,
+        time_or_null(now.triggered_at),
+        time(now.created_at),
+    )
 
 
 def all_cancelled(items: list[responses.MarketCancelledShape]) -> responses.AllCancelledShape:

@@ -32,11 +32,14 @@ from kernel.limits import (
     CATEGORY_MAX,
     DEPOSIT_MAX,
     DESCRIPTION_MAX,
+    FILLS_MAX,
     HIGHEST,
     ID_MAX,
     KEY_MAX,
+    LONGEST_WINDOW_MS,
     LOWEST,
     MINT_MAX,
+    SHORTEST_WINDOW_MS,
     TITLE_MAX,
     WORDS_MAX,
 )
@@ -226,6 +229,8 @@ class PlaceBody(TimedBody, frozen=True, kw_only=True):
     """The most it may cost, fees included; for a BUY with IOC or FOK."""
     self_trade_mode: SelfTradeMode | None = None
     """Where it would meet an order of the same owner: REJECT it (default), CANCEL_MAKER, or CANCEL_TAKER."""
+    group_id: GroupId | None = None
+    """The group of orders whose limit holds for it."""
 
     def __post_init__(self) -> None:
         if (
@@ -248,6 +253,7 @@ class PlaceBody(TimedBody, frozen=True, kw_only=True):
             post_only=self.post_only is True,
             max_cost_cents=self.max_cost_cents,
             self_trade_mode=self.self_trade_mode or SelfTradeMode.REJECT,
+            group_id=self.group_id,
         )
 
     def to_command(self, user_id: str, clock: Clock) -> commands.PlaceOrder:
@@ -369,6 +375,51 @@ class CancelAllBody(TimedBody, frozen=True, kw_only=True):
             group_id=self.group_id,
             valid_until=self.deadline,
         )
+
+
+# Order groups
+
+
+class GroupBody(TimedBody, frozen=True, kw_only=True):
+    market_id: MarketId
+    group_id: GroupId
+
+    def members(self, user_id: str, clock: Clock) -> dict[str, Any]:
+        return {
+            "at": clock.now(),
+            "user_id": user_id,
+            "market_id": self.market_id,
+            "group_id": self.group_id,
+            "valid_until": self.deadline,
+        }
+
+
+class SetGroupBody(GroupBody, frozen=True, kw_only=True):
+    max_fill_quantity: Annotated[int, Meta(ge=1, le=FILLS_MAX)]
+    """The shares that its orders may trade within the window."""
+    window_ms: Annotated[int, Meta(ge=SHORTEST_WINDOW_MS, le=LONGEST_WINDOW_MS)]
+
+    def to_command(self, user_id: str, clock: Clock) -> commands.SetGroup:
+        return commands.SetGroup(
+            **self.members(user_id, clock),
+            max_fill_quantity=self.max_fill_quantity,
+            window_ms=self.window_ms,
+        )
+
+
+class ResetGroupBody(GroupBody, frozen=True, kw_only=True):
+    def to_command(self, user_id: str, clock: Clock) -> commands.ResetGroup:
+        return commands.ResetGroup(**self.members(user_id, clock))
+
+
+class TriggerGroupBody(GroupBody, frozen=True, kw_only=True):
+    def to_command(self, user_id: str, clock: Clock) -> commands.TriggerGroup:
+        return commands.TriggerGroup(**self.members(user_id, clock))
+
+
+class DeleteGroupBody(GroupBody, frozen=True, kw_only=True):
+    def to_command(self, user_id: str, clock: Clock) -> commands.DeleteGroup:
+        return commands.DeleteGroup(**self.members(user_id, clock))
 
 
 # The market maker

@@ -14,6 +14,7 @@ from kernel.codes import (
     CancelReason,
     Direction,
     FrozenAssetType,
+    GroupState,
     LedgerEntryType,
     MarketStatus,
     OrderStatus,
@@ -188,6 +189,25 @@ class AllCancelledShape(Shape, frozen=True):
     cancelled_count: int
     complete: bool
     """Whether no market refused."""
+
+
+class GroupShape(Shape, frozen=True):
+    """An order group; of one that was deleted, as it was."""
+
+    market_id: str
+    group_id: str
+    max_fill_quantity: int
+    window_ms: int
+    state: GroupState
+    filled_in_window: int
+    open_orders: int
+    triggered_at: str | None
+    """When it was triggered last, also if it was reset since."""
+    created_at: str
+
+
+class GroupsShape(Shape, frozen=True):
+    items: list[GroupShape]
 
 
 class OrderIsShape(Shape, frozen=True):

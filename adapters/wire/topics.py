@@ -19,6 +19,8 @@ from kernel.codes import (
     AMM_ID,
     CancelReason,
     Direction,
+    GroupCause,
+    GroupState,
     MarketStatus,
     OrderStatus,
     ResolutionResult,
@@ -33,6 +35,7 @@ from kernel.events import (
     AnyEvent,
     Fact,
     Fill,
+    GroupEvent,
     MarketModeChanged,
     MarketSettled,
     MarketStatusChanged,
@@ -41,6 +44,10 @@ from kernel.events import (
     OrderAmended,
     OrderCancelled,
     OrderExpired,
+    OrderGroupDeleted,
+    OrderGroupReset,
+    OrderGroupSet,
+    OrderGroupTriggered,
     OrderMatched,
     OrderPartiallyFilled,
     View,
@@ -59,6 +66,7 @@ class Topic(enum.StrEnum):
     MARKETS = "market_events"
     AMM = "amm_events"
     MODES = "mode_events"
+    GROUPS = "group_events"
 
 
 PRIVILEGED: Final = {Topic.AMM}
@@ -163,6 +171,26 @@ class ModeChanged(msgspec.Struct, frozen=True, tag_field="event_type", tag="MARK
     reason: str
 
 
+class GroupDetail(msgspec.Struct, frozen=True, gc=False):
+    group_id: str
+    user_id: str
+    previous_state: GroupState | None
+    """Null: it came to be."""
+    state: GroupState
+    max_fill_quantity: int
+    window_ms: int
+    filled_in_window: int
+    cause: GroupCause | None
+    """Why it was triggered; null unless it was."""
+
+
+class GroupChanged(msgspec.Struct, frozen=True, tag_field="event_type", tag="ORDER_GROUP_CHANGED", gc=False):
+    event_id: str
+    timestamp_ms: int
+    market_id: str
+    group: GroupDetail
+
+
 class AmmChanged(msgspec.Struct, frozen=True, gc=False):
     """The market maker was told to start, or to stop."""
 
@@ -176,7 +204,7 @@ class AmmChanged(msgspec.Struct, frozen=True, gc=False):
     stop_mode: StopMode | None = None
 
 
-Payload = TradeExecuted | OrderStatusChanged | MarketChanged | ModeChanged | AmmChanged
+Payload = TradeExecuted | OrderStatusChanged | MarketChanged | ModeChanged | GroupChanged | AmmChanged
 
 
 class TopicEvent(msgspec.Struct, frozen=True, gc=False):
@@ -271,6 +299,31 @@ def mode_changed(fact: Fact, event: MarketModeChanged, _: Mapping[str, Order]) -
     return [TopicEvent(Topic.MODES, (), payload)]
 
 
+def group_changed(fact: Fact, event: GroupEvent, _: Mapping[str, Order]) -> list[TopicEvent]:
+    cause: GroupCause | None = None
+    match event:
+        case OrderGroupTriggered():
+            state, cause = GroupState.TRIGGERED, event.cause
+        case OrderGroupReset():
+            state = GroupState.ACTIVE
+        case OrderGroupDeleted():
+            state = GroupState.DELETED
+        case _:  # other bounds leave the state as it is
+            state = event.previous_state or GroupState.ACTIVE
+    detail = GroupDetail(
+        event.group_id,
+        event.user_id,
+        event.previous_state,
+        state,
+        event.max_fill_quantity,
+        event.window_ms,
+        event.filled_in_window,
+        cause,
+    )
+    payload = GroupChanged(event_id(fact, "group", 0), fact.at // 1000, market_of(fact), detail)
+    return [TopicEvent(Topic.GROUPS, (event.user_id,), payload)]
+
+
 def amm_started(fact: Fact, event: AmmStarted, _: Mapping[str, Order]) -> list[TopicEvent]:
     payload = AmmChanged(
         "AMM_STARTED",
@@ -296,7 +349,7 @@ def amm_stopped(fact: Fact, event: AmmStopped, _: Mapping[str, Order]) -> list[T
 
 
 def its_user(
-    event: OrderAccepted | OrderAmended | OrderCancelled | OrderExpired, _: Mapping[str, Order]
+    event: OrderAccepted | OrderAmended | OrderCancelled | OrderExpired | GroupEvent, _: Mapping[str, Order]
 ) -> tuple[str, ...]:
     return (event.user_id,)
 
@@ -327,6 +380,10 @@ TRANSLATIONS: Final[dict[type[AnyEvent], Translation]] = {
     MarketStatusChanged: Translation(market_changed, nobody),
     MarketSettled: Translation(market_changed, nobody),
     MarketModeChanged: Translation(mode_changed, nobody),
+    OrderGroupSet: Translation(group_changed, its_user),
+    OrderGroupTriggered: Translation(group_changed, its_user),
+    OrderGroupReset: Translation(group_changed, its_user),
+    OrderGroupDeleted: Translation(group_changed, its_user),
     AmmStarted: Translation(amm_started, nobody),
     AmmStopped: Translation(amm_stopped, nobody),
 }

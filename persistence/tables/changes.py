@@ -83,6 +83,16 @@ class AmendedNow:
         return {"priority_seq": None, **self.terms}
 
 
+@attrs.frozen
+class GroupStep:
+    """One thing that became of an order group, or of all that a market has."""
+
+    row: Row
+    """The columns that it names or changes. With none to change, what has this key is gone."""
+    is_set: bool = False
+    """Whether it may be new: then the row is whole."""
+
+
 @attrs.define(eq=False)
 class PositionNow:
     after: PositionAfter

@@ -260,11 +260,27 @@ PORTFOLIO_DAYS: Final = Table(
     ),
 )
 
+ORDER_GROUPS: Final = Table(
+    "order_groups",
+    key=("user_id", "market_id", "group_id"),
+    columns=(
+        Column("user_id", ACCOUNT, public=None),
+        Column("market_id", NAME),
+        Column("group_id", NAME),
+        Column("max_fill_quantity", INT),
+        Column("window_ms", INT),
+        Column("state", NAME),
+        Column("triggered_at", TIME, nullable=True),
+        Column("created_at", TIME),
+        Column("updated_at", TIME),
+    ),
+)
+
 TABLES: Final = {
     table.name: table
     for table in (
         *(ACCOUNTS, MARKETS, AMM_MARKETS, ORDERS, TRADES, POSITIONS, LEDGER_ENTRIES),
-        *(CIRCUIT_BREAKER_EVENTS, CANDLES, PORTFOLIO_DAYS),
+        *(CIRCUIT_BREAKER_EVENTS, CANDLES, PORTFOLIO_DAYS, ORDER_GROUPS),
     )
 }
 """All of them: what a rebuild fills anew."""

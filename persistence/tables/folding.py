@@ -18,6 +18,8 @@ from kernel.codes import (
     AmmStatus,
     CancelReason,
     Direction,
+    GroupState,
+    MarketStatus,
     OrderStatus,
     PriceType,
     ReferenceType,
@@ -52,6 +54,10 @@ from kernel.events import (
     OrderAmended,
     OrderCancelled,
     OrderExpired,
+    OrderGroupDeleted,
+    OrderGroupReset,
+    OrderGroupSet,
+    OrderGroupTriggered,
     OrderMatched,
     OrderPartiallyFilled,
     PositionSettled,
@@ -64,7 +70,15 @@ from kernel.events import (
 from persistence.postgres.columns import Row, Table
 from persistence.postgres.packing import uuid
 from persistence.tables.candles import Candles
-from persistence.tables.changes import AccountNow, AmendedNow, MarketNow, Moved, OrderNow, PositionNow
+from persistence.tables.changes import (
+    AccountNow,
+    AmendedNow,
+    GroupStep,
+    MarketNow,
+    Moved,
+    OrderNow,
+    PositionNow,
+)
 from persistence.tables.columns import (
     ACCOUNTS,
     CIRCUIT_BREAKER_EVENTS,
@@ -122,6 +136,8 @@ class Batch:
     markets: dict[str, MarketNow] = attrs.field(factory=dict)
     modes: dict[str, Row] = attrs.field(factory=dict)
     """By market: its trading mode, where that has changed, and when it ends."""
+    groups: list[GroupStep] = attrs.field(factory=list)
+    """What became of order groups, one after the other."""
     started: dict[str, Row] = attrs.field(factory=dict)
     """By market: the market maker's newest start."""
     stopped: dict[str, Row] = attrs.field(factory=dict)
@@ -256,6 +272,8 @@ class Batch:
         market.resolution_result = event.resolution_result
         market.resolved_at = event.resolved_at
         market.void_price_cents = event.void_price_cents
+        if event.new_status is MarketStatus.RESOLVED:
+            self.groups.append(GroupStep({"market_id": fact.market_id}))
 
     def _change_mode(self, fact: Fact, event: MarketModeChanged) -> None:
         self._market(fact)
@@ -265,6 +283,24 @@ class Batch:
             "trading_mode": event.new_mode,
             "mode_until": event.until,
         }
+
+    def _set_group(self, fact: Fact, event: OrderGroupSet) -> None:
+        bounds = {"max_fill_quantity": event.max_fill_quantity, "window_ms": event.window_ms}
+        new = {"state": GroupState.ACTIVE, "triggered_at": None, "created_at": fact.at}
+        self.groups.append(
+            GroupStep({**group_key(fact, event), **bounds, **new, "updated_at": fact.at}, is_set=True)
+        )
+
+    def _trigger_group(self, fact: Fact, event: OrderGroupTriggered) -> None:
+        now = {"state": GroupState.TRIGGERED, "triggered_at": fact.at, "updated_at": fact.at}
+        self.groups.append(GroupStep({**group_key(fact, event), **now}))
+
+    def _reset_group(self, fact: Fact, event: OrderGroupReset) -> None:
+        now = {"state": GroupState.ACTIVE, "updated_at": fact.at}
+        self.groups.append(GroupStep({**group_key(fact, event), **now}))
+
+    def _delete_group(self, fact: Fact, event: OrderGroupDeleted) -> None:
+        self.groups.append(GroupStep(group_key(fact, event)))
 
     def _authorize(self, fact: Fact, event: MarketAmmAuthorized) -> None:
         self._market(fact).amm_authorized = event.amm_authorized
@@ -507,6 +543,10 @@ FOLDS: Final[dict[type[AnyEvent], Callable[[Batch, Fact, Any], None]]] = {
     AccountOpened: Batch._open,
     FundsTransferred: Batch._transfer_funds,
     SharesTransferred: Batch._transfer_shares,
+    OrderGroupSet: Batch._set_group,
+    OrderGroupTriggered: Batch._trigger_group,
+    OrderGroupReset: Batch._reset_group,
+    OrderGroupDeleted: Batch._delete_group,
     FenceRaised: Batch._nothing,
     GuardSet: Batch._nothing,
     MarketCreated: Batch._create,
@@ -526,6 +566,12 @@ FOLDS: Final[dict[type[AnyEvent], Callable[[Batch, Fact, Any], None]]] = {
     JournalAccepted: Batch._nothing,
 }
 """What each kind of fact does to the tables, beside the members that every fact may have."""
+
+
+def group_key(
+    fact: Fact, event: OrderGroupSet | OrderGroupTriggered | OrderGroupReset | OrderGroupDeleted
+) -> Row:
+    return {"user_id": event.user_id, "market_id": fact.market_id, "group_id": event.group_id}
 
 
 def row_id(trade_id: int) -> bytes:

@@ -4,7 +4,9 @@ New rows of the large tables go in by COPY, everything else by one statement for
 sets, the batch says; the database adds nothing of its own but the surrogate ids.
 """
 
+from persistence.postgres.columns import ACCOUNT
 from persistence.postgres.database import Connection
+from persistence.tables.changes import GroupStep
 from persistence.tables.columns import (
     ACCOUNTS,
     AMM_MARKETS,
@@ -12,6 +14,7 @@ from persistence.tables.columns import (
     CIRCUIT_BREAKER_EVENTS,
     LEDGER_ENTRIES,
     MARKETS,
+    ORDER_GROUPS,
     ORDERS,
     POSITIONS,
     TRADES,
@@ -38,6 +41,8 @@ async def write(connection: Connection, batch: Batch) -> None:
         connection, [now.row(market_id) for market_id, now in batch.markets.items()], null_keeps=True
     )
     await MARKETS.update(connection, list(batch.modes.values()))
+    for step in batch.groups:
+        await write_group(connection, step)
     await AMM_MARKETS.upsert(connection, list(batch.started.values()), once=("first_started_at",))
     await AMM_MARKETS.update(connection, list(batch.stopped.values()))
     await CIRCUIT_BREAKER_EVENTS.update(connection, batch.resolved)
@@ -74,3 +79,18 @@ async def write(connection: Connection, batch: Batch) -> None:
     await connection.execute(
         "UPDATE projector_cursor SET journal_id = $1, digest = $2", batch.last, batch.digest
     )
+
+
+async def write_group(connection: Connection, step: GroupStep) -> None:
+    """One after the other, for a group may be gone and there again within a batch; there are few."""
+    row = step.row
+    if step.is_set:
+        await ORDER_GROUPS.upsert(connection, [row], once=("state", "triggered_at", "created_at"))
+    elif "state" in row:
+        await ORDER_GROUPS.update(connection, [row])
+    elif "group_id" in row:
+        gone = "DELETE FROM order_groups WHERE user_id = $1 AND market_id = $2 AND group_id = $3"
+        user_id = ACCOUNT.bind(row["user_id"]) if ACCOUNT.bind is not None else row["user_id"]
+        await connection.execute(gone, user_id, row["market_id"], row["group_id"])
+    else:
+        await connection.execute("DELETE FROM order_groups WHERE market_id = $1", row["market_id"])

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import attrs
 
+from kernel.brakes import Group
 from kernel.clearing import SCENARIOS
 from kernel.codes import AUDIT_COUNTERPARTY, Direction, PriceType, ReferenceType, TradeScenario
 from kernel.events import (
@@ -70,6 +71,7 @@ AMM_MARKETS: Final = KeyedTable("amm_markets", "market_id")
 ORDERS: Final = KeyedTable("orders", "id", "uuid")
 TRADES: Final = KeyedTable("trades", "trade_id")
 POSITIONS: Final = KeyedTable("positions", "user_id", within=" AND market_id = $2")
+ORDER_GROUPS: Final = KeyedTable("order_groups", "group_id", within=" AND market_id = $2 AND user_id = $3")
 LEDGER_ENTRIES: Final = KeyedTable("ledger_entries", "id", "bigint")
 FAULTS: Final = KeyedTable("circuit_breaker_events", "id", "bigint")
 
@@ -136,10 +138,21 @@ class TableComparison:
                 rows = {user_id: position_row(positions[user_id]) for user_id in part}
                 await self._compare(POSITIONS, rows, market.id)
         await self._count(POSITIONS, held)
+        await self._compare_groups(exchange)
         await self._count(LEDGER_ENTRIES, self.entries)
         await self._count(TRADES, self.trades)
         await self.candles.compare_rest()
         await self.days.compare_count()
+
+    async def _compare_groups(self, exchange: Exchange) -> None:
+        """Those of one account in one market at a time: their names mean nothing elsewhere."""
+        count = 0
+        for market in exchange.markets.values():
+            for user_id, groups in market.groups.items():
+                count += len(groups)
+                rows = {group.group_id: group_row(group, user_id) for group in groups.values()}
+                await self._compare(ORDER_GROUPS, rows, market.id, storable_text(user_id, ID))
+        await self._count(ORDER_GROUPS, count)
 
     async def _compare_all(
         self, table: KeyedTable, things: Mapping[Any, Any], row_of: Callable[[Any], Row]
@@ -148,18 +161,15 @@ class TableComparison:
             await self._compare(table, {key: row_of(things[key]) for key in part})
         await self._count(table, len(things))
 
-    async def _compare(
-        self, table: KeyedTable, expected: Mapping[Any, Row], market_id: str | None = None
-    ) -> None:
+    async def _compare(self, table: KeyedTable, expected: Mapping[Any, Row], *within: str | None) -> None:
         """Each expected row, column by column, with the one that the table has under its key."""
         if not expected:
             return
-        within = [] if market_id is None else [market_id]
         keys = [storable_text(key, ID) if isinstance(key, str) else key for key in expected]
         rows = await self.connection.fetch(table.look_up, keys, *within)
         found = {str(row[table.key]) if table.kind == "uuid" else row[table.key]: row for row in rows}
         for key, row in zip(keys, expected.values(), strict=True):
-            where = f"{table.name} {key}" + (f" in {market_id}" if market_id else "")
+            where = f"{table.name} {key}" + "".join(f" in {place}" for place in within)
             if (stored := found.get(key)) is None:
                 self.findings.note(f"{where}: the row is missing")
                 continue
@@ -303,6 +313,18 @@ def account_row(account: Account) -> Row:
         "net_deposits": account.net_deposits,
         "net_transfers": account.net_transfers,
         "created_at": storable_time(account.opened_at),
+    }
+
+
+def group_row(group: Group, user_id: str) -> Row:
+    return {
+        "user_id": storable_text(user_id, ID),
+        "max_fill_quantity": group.max_fill_quantity,
+        "window_ms": group.window_ms,
+        "state": group.state,
+        "triggered_at": storable_time(group.triggered_at),
+        "created_at": storable_time(group.created_at),
+        "updated_at": storable_time(group.updated_at),
     }
 
 

@@ -136,6 +136,7 @@ class Mill:
             "quantity": 1,
             "time_in_force": "GTC",
         }
+        group = {"market_id": market_id, "group_id": "g"}
         topics = {"topics": ["order_events"], "markets": [market_id], "scope": "own"}
         self.members: dict[str, dict[str, Any]] = {
             "place": order,
@@ -143,6 +144,8 @@ class Mill:
             "amend": {"market_id": market_id, "client_order_id": "o", "price_cents": 51, "quantity": 2},
             "batch": {"market_id": market_id, "atomic": True, "commands": [{"op": "place"} | order]},
             "cancel_all": {"market_id": market_id, "side": "YES", "direction": "BUY"},
+            "group_set": group | {"max_fill_quantity": 5, "window_ms": 1_000},
+            **dict.fromkeys(("group_reset", "group_trigger", "group_delete"), group),
             "replace": {"old_order_id": "0193f1c2-5a77-7c1e-9f10-000000000001", "new_order": order},
             "batch_cancel": {"market_id": market_id, "cancel_scope": "ALL"},
             "mint": {"market_id": market_id, "quantity": 1, "idempotency_key": "k"},

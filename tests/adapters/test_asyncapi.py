@@ -56,7 +56,10 @@ async def test_what_is_said_on_the_command_stream_is_what_is_described() -> None
     order = wish(direction="SELL", price_cents=60)
     async with running("M") as venue, venue.client(AMM_ID) as amm:
         validator("hello").validate(amm.hello)
-        subscription = {"topics": ["order_events", "trade_events", "market_events"], "markets": ["M"]}
+        subscription = {
+            "topics": ["order_events", "trade_events", "market_events", "group_events"],
+            "markets": ["M"],
+        }
 
         async def say(name: str, **members: Any) -> Any:
             command = {"cid": 1, "op": name} | members
@@ -87,6 +90,10 @@ async def test_what_is_said_on_the_command_stream_is_what_is_described() -> None
         await say("batch_cancel", market_id="M")
         await say("cancel_all", market_id="M")
         await say("batch", market_id="M", atomic=True, commands=[{"op": "place"} | wish(price_cents=1)])
+        named = {"market_id": "M", "group_id": "g"}
+        await say("group_set", **named, max_fill_quantity=5, window_ms=1_000)
+        for what in ("trigger", "reset", "delete"):
+            await say(f"group_{what}", **named)
         await say("mint", market_id="M", quantity=3, idempotency_key="k1")
         await say("burn", market_id="M", quantity=2, idempotency_key="k2")
         await say("guard", grace_ms=600_000)

@@ -204,6 +204,19 @@ LEGAL: Final[dict[str, list[Ask]]] = {
         fine("POST /orders/cancel-all", members={"side": "NO", "direction": "SELL"}),
         fine("POST /orders/cancel-all", members={"market_id": BIG, "side": "NO", "direction": "SELL"}),
     ],
+    "POST /orders/groups": [
+        fine(
+            "POST /orders/groups",
+            members={"market_id": BIG, "group_id": "g", "max_fill_quantity": 5, "window_ms": 1_000},
+        )
+    ],
+    **{
+        f"POST /orders/groups/{what}": [
+            fine(f"POST /orders/groups/{what}", members={"market_id": BIG, "group_id": "g"}, is_fine=False)
+        ]
+        for what in ("reset", "trigger", "delete")
+    },
+    "GET /orders/groups": [fine("GET /orders/groups")],
     "POST /orders/batch": [
         fine("POST /orders/batch", members=lambda n: {"commands": fifty(n)}),
         fine(

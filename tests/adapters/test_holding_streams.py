@@ -54,7 +54,10 @@ class Cases:
         """One that is carried out, or refused for reasons of business only."""
         order_id = "0193f1c2-5a77-7c1e-9f10-00000000ffff"
         pairs = {"market_id": market_id, "quantity": 1, "idempotency_key": key()}
+        group = {"market_id": market_id, "group_id": "g"}
         members: dict[str, Command] = {
+            "group_set": group | {"max_fill_quantity": next(_keys), "window_ms": 1_000},
+            **dict.fromkeys(("group_reset", "group_trigger", "group_delete"), group),
             "place": wish(market_id=market_id, price_cents=40, quantity=1),
             "cancel": {"order_id": order_id},
             "amend": {"order_id": order_id, "price_cents": 41},

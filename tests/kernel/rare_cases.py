@@ -277,8 +277,6 @@ def walk(play: Trading, result: str) -> None:
 REPEATED = ("Placed", "Replaced", "Minted", "Burned", "Batched")
 ELSEWHERE = (Code.INTERNAL, Code.OVERLOADED, Code.BATCH_OTHER_MARKET)
 """One needs an exchange that is broken, one comes from the actors, one stands in a batch's refusal only."""
-UNPLAYED = (Code.GROUP_NOT_FOUND, Code.GROUP_TRIGGERED, CancelReason.GROUP_LIMIT)
-"""What the strategies do not ask for."""
 STAGES = [stage for stage in ClosingStage if stage is not ClosingStage.NET]
 """That one is only in journals of older versions."""
 NETTINGS = (
@@ -306,10 +304,10 @@ EVERYTHING = (
     *(f"answer {answer.__name__}" for answer in typing.get_args(Answer)),
     *(f"midway in {stage}" for stage in (*STAGES, "BatchCancel", "CancelAll", "FireGuard", "StopAmm")),
     *(f"repeated {name}" for name in REPEATED),
-    *(f"code {code.value}" for code in Code if code not in (*ELSEWHERE, *UNPLAYED)),
+    *(f"code {code.value}" for code in Code if code not in ELSEWHERE),
     *(f"event {event.__struct_config__.tag}" for event in typing.get_args(AnyEvent)),
     *(f"trade {scenario} with {whom}" for scenario in TradeScenario for whom in ("another", "itself")),
-    *(f"cancelled {reason}" for reason in CancelReason if reason not in UNPLAYED),
+    *(f"cancelled {reason}" for reason in CancelReason),
     *(f"netting by {how}" for how in NETTINGS),
     *(f"paid out {result}" for result in ResolutionResult),
     *TRANSITIONS,

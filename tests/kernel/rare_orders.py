@@ -3,7 +3,10 @@
 Nobody else has an order between 20 and 80 here.
 """
 
+from typing import Any
+
 from kernel.codes import Direction, SelfTradeMode, Side
+from kernel.commands import DeleteGroup, ResetGroup, TriggerGroup
 from tests.kernel.play.crowd import Reshape
 from tests.kernel.play.trading import Trading
 from tests.kernel.strategies import ESCROW, FOK, GTD, IOC, MARKETS, Attributes
@@ -18,6 +21,7 @@ OCCURRENCES = (
     *("a maker gave way", "a maker gave way amid a sweep", "a maker in another account gave way"),
     *("an amended order kept its place", "an amended order moved", "an amended order traded"),
     *("due before a refusal", "due before an answer"),
+    "accepted in a group",
     *("too many orders in MARKET", "too many orders in TOTAL"),
     *("a taker gave way", "a taker gave way after a fill"),
 )
@@ -88,7 +92,40 @@ def open_orders_are_bounded(play: Trading) -> None:
     play.somebody_cancels_all("cat", IN_SMALL, None, None, None, fence=0)
 
 
+def groups_brake(play: Trading) -> None:
+    """Ben's group is full, by his offers and by what he takes; it is set, lowered, reset, full, and gone."""
+    first: dict[str, Any] = {"elsewhere": HOME, "name": "g", "fence": 0}
+    in_group = Attributes(group_id="g")
+    play.place("ben", "plain", NO, BUY, 30, 2, in_group)
+    play.somebody_limits_a_group("ben", **first, most=4, window_ms=60_000)
+    for price in (30, 29, 28):
+        play.place("ben", "plain", NO, BUY, price, 3, in_group)
+    play.place("cat", "plain", YES, BUY, 73, 4, Attributes(FOK))
+    play.place("ben", "plain", NO, BUY, 30, 2, in_group)
+    play.somebody_commands_a_group(ResetGroup, 0, fence=0)
+    play.place("cat", "plain", YES, BUY, 70, 5)
+    play.place("ben", "plain", NO, BUY, 30, 5, in_group)
+    play.somebody_commands_a_group(ResetGroup, 0, fence=0)
+    play.place("ben", "plain", NO, BUY, 30, 2, in_group)
+    play.place("cat", "plain", YES, BUY, 70, 1)
+    play.somebody_limits_a_group("ben", **first, most=1, window_ms=60_000)
+    for kind in (TriggerGroup, ResetGroup, TriggerGroup, DeleteGroup):
+        play.somebody_commands_a_group(kind, 0, fence=0)
+    for number in range(33):
+        play.somebody_limits_a_group("ben", HOME, f"g{number}", most=1, window_ms=100, fence=0)
+    for who in ("ben", "cat"):
+        play.somebody_cancels_all(who, HOME, None, None, None, fence=0)
+
+
+def shares_change_hands(play: Trading) -> None:
+    """Ben has NO shares from what his group traded."""
+    play.place("ben", "plain", NO, SELL, 40, 1)
+    play.place("ann", "plain", NO, BUY, 40, 1, Attributes(IOC))
+
+
 def walk_of_orders(play: Trading) -> None:
+    groups_brake(play)
+    shares_change_hands(play)
     open_orders_are_bounded(play)
     orders_are_amended(play)
     orders_end_by_the_clock(play)

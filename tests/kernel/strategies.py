@@ -121,7 +121,7 @@ GTC, IOC, FOK, GTD = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInFo
 NOTHING: Final = Attributes()
 MODES: Final = (*SelfTradeMode, SelfTradeMode.REJECT, SelfTradeMode.CANCEL_MAKER)
 modes = st.sampled_from(MODES)
-groups = st.none()
+groups = st.sampled_from([None, None, "g", "h"])
 rarely = st.sampled_from([False, False, False, True])
 lifetimes = st.one_of(
     st.integers(1, 3 * SECOND), st.integers(1, 3 * SECOND), st.sampled_from([-1, 0, 1, HOUR])

@@ -12,6 +12,7 @@ import pytest
 
 from kernel.answers import Placed
 from kernel.audit import INVARIANTS, Violation
+from kernel.brakes import Group
 from kernel.codes import AMM_ID, FEES_ID, RESERVE_ID, CircuitBreakerTrigger, OrderStatus, TimeInForce
 from kernel.exchange import Exchange
 from kernel.history import History
@@ -44,6 +45,7 @@ PUBLISHED = [
     "realized_sum",
     "fees_sum",
     "nothing_overdue",
+    "groups",
     "windows",
     "resting_kinds",
     "equity",
@@ -292,6 +294,27 @@ def order_that_should_not_rest(market: Trading) -> None:
     bid.terms = msgspec.structs.replace(bid.terms, time_in_force=TimeInForce.IOC)
 
 
+def grouped(market: Trading) -> Group:
+    """An own order of ann's that rests is one of a group."""
+    group = market.market().groups.setdefault("ann", {})["g"] = Group("g", 5, 1_000, market.now, market.now)
+    order = next(iter(market.position("ann").live))
+    order.terms = msgspec.structs.replace(order.terms, group_id="g")
+    return group
+
+
+def group_lost(market: Trading) -> None:
+    grouped(market)
+    market.market().groups.clear()
+
+
+def group_overfull(market: Trading) -> None:
+    grouped(market).count(5, market.now)
+
+
+def group_without_a_brake(market: Trading) -> None:
+    grouped(market).trigger(market.now)
+
+
 FAULTS: list[tuple[Callable[[Trading], None], set[str], dict[str, object]]] = [
     (order_that_should_be_gone, {"nothing_overdue"}, {"newest": 1_795_176_006_000_000}),
     (order_that_should_not_rest, {"resting_kinds"}, {"time_in_force": "IOC"}),
@@ -383,6 +406,9 @@ FAULTS: list[tuple[Callable[[Trading], None], set[str], dict[str, object]]] = [
     (gain_forgotten, {"realized_sum", "equity"}, {"realized": 1, "expected": 0}),
     (fee_forgotten, {"fees_sum", "equity"}, {"fees_paid": 13, "fees": 14}),
     (deposit_forgotten, {"equity"}, {"user_id": "ann", "net_deposits": 99_999}),
+    (group_lost, {"groups"}, {"user_id": "ann", "group_id": "g"}),
+    (group_overfull, {"groups"}, {"filled": 5, "live_orders": 1}),
+    (group_without_a_brake, {"groups"}, {"state": "TRIGGERED", "live_orders": 1}),
     (price_not_seen, {"windows"}, {"half_cents": 51, "of_the_book": 110}),
     (slot_impossible, {"windows"}, {"sum": 1}),
     (slot_lost, {"windows"}, {"slots": 0, "expected": 1}),

@@ -37,6 +37,7 @@ from kernel.commands import (
     CloseMarket,
     Command,
     CreateMarket,
+    DeleteGroup,
     Deposit,
     FireGuard,
     HaltMarket,
@@ -48,8 +49,10 @@ from kernel.commands import (
     PlaceOrder,
     RaiseFence,
     ReplaceOrder,
+    ResetGroup,
     ResolveMarket,
     ResumeMarket,
+    SetGroup,
     SetGuard,
     SetMarketMode,
     SettleMarket,
@@ -59,6 +62,7 @@ from kernel.commands import (
     Tick,
     TransferFunds,
     TransferShares,
+    TriggerGroup,
     TripBreaker,
     VoidBasis,
     VoidMarket,
@@ -71,6 +75,7 @@ from tests.kernel.trading import Trading, busy_day
 
 EVENTS = {kind.__struct_config__.tag: kind for kind in typing.get_args(AnyEvent)}
 
+GROUP = "user_id group_id previous_state max_fill_quantity window_ms filled_in_window"
 OWN_MEMBERS = {
     "JOURNAL_OPENED": "format started_at_ms",
     "ACCOUNT_OPENED": "user_id auto_netting_enabled",
@@ -82,6 +87,10 @@ OWN_MEMBERS = {
     "MARKET_MODE_CHANGED": "previous_mode new_mode until reason by",
     "MARKET_CLOSING": "settles",
     "MARKET_AMM_AUTHORIZED": "amm_authorized",
+    "ORDER_GROUP_SET": GROUP,
+    "ORDER_GROUP_TRIGGERED": f"{GROUP} cause",
+    "ORDER_GROUP_RESET": GROUP,
+    "ORDER_GROUP_DELETED": GROUP,
     "ORDER_ACCEPTED": (
         "order_id user_id client_order_id original_side original_direction original_price book_type "
         "book_direction book_price time_in_force quantity remaining_qty frozen_amount frozen_asset_type "
@@ -331,6 +340,19 @@ COMMANDS: list[AnyCommand] = [
         valid_until=AT,
     ),
     CancelAll(at=AT, user_id="ann", market_id="M", side=Side.NO, direction=Direction.SELL, fence=2),
+    SetGroup(
+        at=AT,
+        user_id="ann",
+        market_id="M",
+        group_id="g",
+        max_fill_quantity=5,
+        window_ms=100,
+        fence=2,
+        valid_until=AT,
+    ),
+    ResetGroup(at=AT, user_id="ann", market_id="M", group_id="g"),
+    TriggerGroup(at=AT, user_id="ann", market_id="M", group_id="g"),
+    DeleteGroup(at=AT, user_id="ann", market_id="M", group_id="g"),
     MintShares(at=AT, user_id="ann", market_id="M", quantity=5, idempotency_key="k", nonce=1),
     BurnShares(at=AT, user_id="ann", market_id="M", quantity=5, idempotency_key="k", nonce=1, fence=2),
     StartAmm(

@@ -31,14 +31,17 @@ from kernel.commands import (
     CancelOrder,
     CloseMarket,
     CreateMarket,
+    DeleteGroup,
     Deposit,
     FireGuard,
     HaltMarket,
     MintShares,
     PlaceOrder,
     ReplaceOrder,
+    ResetGroup,
     ResolveMarket,
     ResumeMarket,
+    SetGroup,
     SetGuard,
     SetMarketMode,
     SettleMarket,
@@ -47,6 +50,7 @@ from kernel.commands import (
     SuspendMarket,
     Tick,
     TransferShares,
+    TriggerGroup,
     TripBreaker,
     VoidMarket,
 )
@@ -257,10 +261,14 @@ def commands(market: Trading) -> list[AnyCommand]:
         AmendOrder(at=at, user_id="ben", order_id=market.order("ben", "low").id, price=29),
         AmendByClientId(at=at, user_id="ben", market_id="M", client_order_id="low", price=29),
         AtomicBatch(at=at, user_id="ben", market_id="M", commands=(market.wish("ben", price=32),)),
+        SetGroup(at=at, user_id="ben", market_id="M", group_id="g", max_fill_quantity=1, window_ms=100),
+        ResetGroup(at=at, user_id="ben", market_id="M", group_id="g"),
+        TriggerGroup(at=at, user_id="ben", market_id="M", group_id="g"),
+        DeleteGroup(at=at, user_id="ben", market_id="M", group_id="g"),
     ]
 
 
-@pytest.mark.parametrize("number", range(24))
+@pytest.mark.parametrize("number", range(28))
 def test_what_is_overdue_goes_before_any_command_of_its_market(number: int) -> None:
     """Granted, refused, or changing nothing: its first facts are the same."""
     market = waiting()
@@ -275,7 +283,7 @@ def test_no_kind_of_command_is_forgotten_above() -> None:
     tried = [type(command) for command in commands(waiting())]
     named = {kind for kind in get_args(AnyCommand) if {"market_id", "order_id"} & {*kind.__struct_fields__}}
     assert {*tried} == named - {SettleMarket, CloseMarket, CreateMarket, ActivateMarket}
-    assert len(tried) == 24
+    assert len(tried) == 28
 
 
 def test_commands_for_another_market_and_for_none_let_it_be() -> None:

@@ -33,6 +33,7 @@ from kernel.commands import (
     CloseMarket,
     Command,
     CreateMarket,
+    DeleteGroup,
     Deposit,
     FireGuard,
     HaltMarket,
@@ -44,8 +45,10 @@ from kernel.commands import (
     PlaceOrder,
     RaiseFence,
     ReplaceOrder,
+    ResetGroup,
     ResolveMarket,
     ResumeMarket,
+    SetGroup,
     SetGuard,
     SetMarketMode,
     SettleMarket,
@@ -55,6 +58,7 @@ from kernel.commands import (
     Tick,
     TransferFunds,
     TransferShares,
+    TriggerGroup,
     TripBreaker,
     VoidMarket,
     Withdraw,
@@ -179,6 +183,10 @@ def given(exchange: Exchange, at: int) -> dict[str, AnyCommand]:
         BatchCancel(at=at, user_id=AMM_ID, market_id=M),
         CancelAll(at=at, user_id="ann", market_id=M),
         AtomicBatch(at=at, user_id="ann", market_id=M, commands=(place("ann", "newer", new, at),)),
+        SetGroup(at=at, user_id="ann", market_id=M, group_id="g", max_fill_quantity=1, window_ms=100),
+        ResetGroup(at=at, user_id="ann", market_id=M, group_id="g"),
+        TriggerGroup(at=at, user_id="ann", market_id=M, group_id="g"),
+        DeleteGroup(at=at, user_id="ann", market_id=M, group_id="g"),
         FireGuard(at=at, user_id="ann", market_id=M),
         MintShares(at=at, user_id=AMM_ID, market_id=M, quantity=1, idempotency_key="k", nonce=9),
         BurnShares(at=at, user_id=AMM_ID, market_id=M, quantity=1, idempotency_key="k", nonce=9),
@@ -274,6 +282,10 @@ AmendByClientId         4004  .     .     .     .     3002  3002  4006  4006  40
 BatchCancel             3001  .     .     .     .     3002  3002  .     .     .     .     .     .
 CancelAll               3001  .     .     .     .     3002  3002  .     .     .     .     .     .
 AtomicBatch             3001  .     4014  4014  4014  4014  4014  4014  4014  4014  4014  4014  4014
+SetGroup                3001  .     .     .     .     3002  3002  3002  3002  3002  3002  3002  3002
+ResetGroup              3001  4016  4016  4016  4016  3002  3002  3002  3002  3002  3002  3002  3002
+TriggerGroup            3001  4016  4016  4016  4016  3002  3002  3002  3002  3002  3002  3002  3002
+DeleteGroup             3001  4016  4016  4016  4016  3002  3002  3002  3002  3002  3002  3002  3002
 FireGuard               .     .     .     .     .     3002  3002  .     .     .     .     .     .
 MintShares              3001  .     3002  3002  3002  3002  3002  3002  3002  3002  3002  3002  3002
 BurnShares              3001  .     3002  3002  3002  3002  3002  3002  3002  3002  3002  3002  3002

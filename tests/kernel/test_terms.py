@@ -3,12 +3,14 @@
 The tests take the members of `OrderTerms` as they find them, and vary each.
 """
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from kernel.answers import Placed, Refusal, Replaced
 from kernel.codes import AMM_ID, Code, Direction, Side, TimeInForce
-from kernel.commands import AnyCommand, OrderTerms, PlaceOrder, ReplaceOrder, Tick
+from kernel.commands import AnyCommand, OrderTerms, PlaceOrder, ReplaceOrder, SetGroup, Tick
 from kernel.events import Fact, decode_event, encode_event
 from kernel.exchange import Exchange
 from kernel.filing import filed, unfiled
@@ -44,6 +46,8 @@ def exchange() -> Exchange:
     """The market maker may replace, and has shares of either side to sell."""
     market = Trading(AMM=1_000_000)
     market.play("AMM mints 100")
+    group: dict[str, Any] = {"user_id": AMM_ID, "market_id": "M", "group_id": "g"}
+    market.do(SetGroup(at=market.now, **group, max_fill_quantity=100, window_ms=1_000))
     return market.exchange
 
 

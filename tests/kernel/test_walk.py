@@ -53,7 +53,7 @@ def test_matching_does_what_the_walk_said() -> None:
     for number in range(600):
         who, terms = dice.choice([AMM_ID, "ann", "ben", "mm:1"]), random_terms(dice)
         account, now = exchange.accounts[who], market.market()
-        expected = [(m.maker.id, m.quantity) for m in walk(now, account, terms, terms.quantity)]
+        expected = [(m.maker.id, m.quantity) for m in walk(now, account, terms, terms.quantity, exchange.now)]
         facts = exchange.execute(
             PlaceOrder(
                 at=exchange.now,

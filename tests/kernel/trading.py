@@ -31,6 +31,7 @@ from kernel.commands import (
     AnyCommand,
     AuthorizeAmm,
     CreateMarket,
+    DeleteGroup,
     Deposit,
     MarketTerms,
     OpenAccount,
@@ -38,9 +39,12 @@ from kernel.commands import (
     OrderTerms,
     PlaceOrder,
     RaiseFence,
+    ResetGroup,
+    SetGroup,
     SetGuard,
     SetMarketMode,
     StartAmm,
+    TriggerGroup,
     VoidMarket,
 )
 from kernel.events import Fact, Fill, NettingExecuted, OrderCancelled, decode_event, encode_event, event_type
@@ -350,6 +354,14 @@ def busy_day() -> Trading:
     day.do(
         VoidMarket(at=day.now, market_id="V", void_price_cents=50, by="root", by_id="first", four_eyes=True)
     )
+    group: dict[str, Any] = {"at": day.now, "user_id": "ann", "market_id": "N", "group_id": "g"}
+    day.do(SetGroup(**group, max_fill_quantity=5, window_ms=1_000))
+    day.do(day.wish("ann", price=2, quantity=7, market_id="N", group_id="g"))
+    day.do(TriggerGroup(**group))
+    day.do(ResetGroup(**group))
+    day.do(day.wish("ann", price=2, quantity=7, market_id="N", group_id="g"))
+    day.do(DeleteGroup(**group))
+    day.do(SetGroup(**group | {"group_id": "stays"}, max_fill_quantity=5, window_ms=1_000))
     day.play("root stops the AMM in N")
     day.do(
         SetMarketMode(

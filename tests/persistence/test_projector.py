@@ -38,6 +38,7 @@ PROJECTIONS = {
     "circuit_breaker_events": "id",
     "candles": "market_id, interval, start",
     "portfolio_days": "user_id, day",
+    "order_groups": "user_id, market_id, group_id",
 }
 SURROGATES = {"accounts", "positions"}
 """Whose own id is drawn at random, and shown nowhere."""

@@ -141,6 +141,16 @@ GOOD: dict[str, Row] = {
         "net_deposits": "80",
         "net_transfers": "20",
     },
+    "order_groups": {
+        "user_id": "'ann'",
+        "market_id": "'M'",
+        "group_id": "'g'",
+        "max_fill_quantity": "5",
+        "window_ms": "1000",
+        "state": "'ACTIVE'",
+        "created_at": "'2026-11-20'",
+        "updated_at": "'2026-11-20'",
+    },
     "ledger_entries": {
         "id": "1",
         "user_id": "'ann'",
@@ -255,6 +265,11 @@ BAD: list[tuple[str, str, Row]] = [
     ("ck_candles_open_interest", "candles", {"open_interest": "-1"}),
     ("ck_portfolio_days_equity", "portfolio_days", {"cash": "61"}),
     ("ck_portfolio_days_origin", "portfolio_days", {"net_deposits": "81"}),
+    ("ck_order_groups_max_fill", "order_groups", {"max_fill_quantity": "0"}),
+    ("ck_order_groups_window", "order_groups", {"window_ms": "99"}),
+    ("ck_order_groups_window", "order_groups", {"window_ms": "86400001"}),
+    ("ck_order_groups_state", "order_groups", {"state": "'DELETED'"}),
+    ("ck_order_groups_triggered", "order_groups", {"state": "'TRIGGERED'"}),
     ("ck_ledger_balance_gte_0", "ledger_entries", {"balance_after": "-1"}),
     ("ck_ledger_entry_type", "ledger_entries", {"entry_type": "'GIFT'"}),
     ("ck_projector_cursor_only_row", "projector_cursor", {"only_row": "FALSE"}),
@@ -264,6 +279,7 @@ BAD: list[tuple[str, str, Row]] = [
 
 # Rule, table, and what to change in the good row so that a second row collides with it in nothing else.
 TWICE: list[tuple[str, str, Row]] = [
+    ("order_groups_pkey", "order_groups", {}),
     ("wal_events_pkey", "wal_events", {}),
     ("snapshots_pkey", "snapshots", {}),
     ("journal_seals_pkey", "journal_seals", {}),

@@ -54,6 +54,7 @@ ODD: Final[dict[str, tuple[Any, ...]]] = {
     **dict.fromkeys(("void_window_ms", "collar_cents", "collar_window_ms"), ODD_NUMBERS),
     **dict.fromkeys(("halt_window_ms", "halt_pause_ms"), ODD_NUMBERS),
     "max_cost_cents": ODD_NUMBERS,
+    **dict.fromkeys(("max_fill_quantity", "window_ms"), (*ODD_NUMBERS, 99, 100, 86_400_000, 86_400_001)),
     "group_id": ("g", "A-z_0.9", *ODD_TEXTS),
     **dict.fromkeys(("title", "category", "description", "after"), ODD_TEXTS),
 }

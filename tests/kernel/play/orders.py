@@ -6,7 +6,18 @@ import msgspec
 from hypothesis import strategies as st
 
 from kernel.codes import AMM_ID, CancelScope, Direction, SelfTradeMode, Side, TimeInForce
-from kernel.commands import BatchCancel, CancelAll, CancelByClientId, CancelOrder, PlaceOrder, ReplaceOrder
+from kernel.commands import (
+    BatchCancel,
+    CancelAll,
+    CancelByClientId,
+    CancelOrder,
+    DeleteGroup,
+    PlaceOrder,
+    ReplaceOrder,
+    ResetGroup,
+    SetGroup,
+    TriggerGroup,
+)
 from tests.kernel.members import altered
 from tests.kernel.play.crowd import Crowd, act
 from tests.kernel.play.ground import elsewhere
@@ -35,7 +46,7 @@ OTHER = {
     "post_only": st.booleans(),
     "max_cost_cents": st.sampled_from([None, 100, 101]),
     "self_trade_mode": st.sampled_from(SelfTradeMode),
-    "group_id": st.none(),
+    "group_id": groups,
 }
 """What makes one order request differ from another."""
 one_change = st.one_of(
@@ -143,6 +154,51 @@ class OrderRules(Crowd):
                 user_id=user_id,
                 market_id=self.market(elsewhere),
                 scope=scope,
+                fence=self.fence(user_id, fence),
+            )
+        )
+
+    @act(
+        user_id=users,
+        elsewhere=elsewhere,
+        name=st.sampled_from("gh"),
+        most=st.integers(1, 30),
+        window_ms=st.sampled_from([100, 1_000, 1_000, 60_000]),
+        fence=st.sampled_from([0, 0, 0, -1, 1]),
+    )
+    def somebody_limits_a_group(
+        self, user_id: str, elsewhere: int, name: str, most: int, window_ms: int, fence: int
+    ) -> None:
+        self.do(
+            SetGroup(
+                at=self.at,
+                user_id=user_id,
+                market_id=self.market(elsewhere),
+                group_id=name,
+                max_fill_quantity=most,
+                window_ms=window_ms,
+                fence=self.fence(user_id, fence),
+            )
+        )
+
+    @act(
+        kind=st.sampled_from([ResetGroup, ResetGroup, TriggerGroup, DeleteGroup]),
+        which=pick,
+        fence=st.sampled_from([0, 0, 0, -1, 1]),
+    )
+    def somebody_commands_a_group(
+        self, kind: type[ResetGroup | TriggerGroup | DeleteGroup], which: int, fence: int
+    ) -> None:
+        groups = [*self.world.groups]
+        if not groups:
+            return
+        user_id, market_id, name = groups[which % len(groups)]
+        self.do(
+            kind(
+                at=self.at,
+                user_id=user_id,
+                market_id=market_id,
+                group_id=name,
                 fence=self.fence(user_id, fence),
             )
         )

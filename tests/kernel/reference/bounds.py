@@ -19,6 +19,7 @@ from kernel.commands import (
     OpenJournal,
     OrderTerms,
     OrderWish,
+    SetGroup,
     TimedCommand,
 )
 from tests.kernel.reference.records import Refused
@@ -100,6 +101,9 @@ def check_members(command: Command) -> None:
     until = getattr(command, "until", None)
     demand(until is None or YEAR_2000 <= until < YEAR_3000)
     check_group(getattr(command, "group_id", None))
+    if isinstance(command, SetGroup):
+        demand(1 <= command.max_fill_quantity < 2**31)
+        demand(100 <= command.window_ms <= 24 * 3_600_000)
     for told in getattr(command, "witnesses", ()):
         check_text(told, 0, 500)
     for market_id in getattr(command, "markets", None) or ():

@@ -74,18 +74,26 @@ def note_fill(world: World, maker: Order, taker: Order, quantity: int, cancel: C
             trigger(world, group, "FILLS", cancel, matched=taker)
 
 
-def trigger(world: World, group: Group, cause: str, cancel: Cancel, matched: Order | None = None) -> None:
-    """Its live orders go, as they were accepted; the one that is just being matched goes last."""
-    group.state = "TRIGGERED"
-    group.triggered_at = world.at
+def tell(world: World, kind: str, group: Group, before: str | None, **more: Any) -> None:
     world.record(
-        "ORDER_GROUP_TRIGGERED",
+        kind,
         group.market_id,
         user_id=group.user_id,
         group_id=group.group_id,
+        previous_state=before,
+        max_fill_quantity=group.max_fill_quantity,
+        window_ms=group.window_ms,
         filled_in_window=filled_in_window(world, group),
-        cause=cause,
+        **more,
     )
+
+
+def trigger(world: World, group: Group, cause: str, cancel: Cancel, matched: Order | None = None) -> None:
+    """Its live orders go, as they were accepted; the one that is just being matched goes last."""
+    before = group.state
+    group.state = "TRIGGERED"
+    group.triggered_at = world.at
+    tell(world, "ORDER_GROUP_TRIGGERED", group, before, cause=cause)
     for order in sorted(members(world, group), key=lambda o: (o is matched, o.accepted_seq)):
         cancel(world, order, "GROUP_LIMIT")
 
