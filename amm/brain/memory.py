@@ -276,7 +276,7 @@ class Reconciliation:
     """What the exchange says we have, compared with what we believe.
 
     Written by `operations`, which asks and compares, and by `sweep`, which adopts; others note what calls for
-    a comparison.
+    a comparison, and `polled` what the book shows.
     """
 
     synced_ms: Ms
@@ -290,6 +290,8 @@ class Reconciliation:
     """By how much the exchange's values exceeded ours in the last look that found a difference."""
     blocked: set[Side] = attrs.field(factory=set)  # no quoting there until a sync
     unasked: dict[str, Ms] = attrs.field(factory=dict)  # own orders that somebody else cancelled, and when
+    missing_ms: Ms | None = None  # since when the public book has shown less than our orders alone
+    missed_ms: Ms | None = None  # when that was last a reason to compare
 
 
 @attrs.frozen

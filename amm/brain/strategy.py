@@ -14,12 +14,14 @@ from amm.brain.apply_input import apply_input
 from amm.brain.arithmetic import Ms
 from amm.brain.budget import RateBudget
 from amm.brain.commands import Action, Mint, Place, Replace
+from amm.brain.config import TransportMode
 from amm.brain.cycle import think
 from amm.brain.defence import Level
 from amm.brain.execution import execute
 from amm.brain.inputs import Input
 from amm.brain.memory import Decision, Lifecycle
 from amm.brain.policy import Holdings, Kind, PairOperation, choose
+from amm.brain.polled import misses_orders
 from amm.brain.quoting.ladder import Side
 from amm.brain.state import MarketState
 from amm.brain.wire import MarketStatus
@@ -172,6 +174,7 @@ def _reconcile_if_due(state: MarketState, now_ms: Ms) -> None:
         or state.reconciliation.sync_wanted
         or state.reconciliation.blocked
         or state.orders.overdue(now_ms)
+        or (state.config.sync.transport is TransportMode.POLL and misses_orders(state, now_ms))
     ):
         operations.reconcile(state)
 

@@ -207,6 +207,14 @@ class CommandStream:
         if self._line is not None:
             self._line.cancel()
 
+    async def leave(self) -> None:
+        """Take the guard off: no order of ours is left, and it would fire at those of whoever comes next."""
+        if self.connected:
+            try:
+                await self._ask("guard", grace_ms=None)
+            except LineError as trouble:
+                log.warning("the guard stays", why=str(trouble))
+
     async def authenticate(self) -> None:
         """Let the open connection outlive the token that it was made with."""
         if self.connected:

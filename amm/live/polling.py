@@ -87,6 +87,9 @@ class Polling:
     def drop(self) -> None:
         """There is no guard that would notice."""
 
+    async def leave(self) -> None:
+        """There is no guard to take off."""
+
     def reconnect(self) -> None:
         """Each request carries the token that is valid then; feeds are opened anew with it."""
         for feed, _scope in self._feeds.values():

@@ -106,6 +106,8 @@ class MarketMaker:
                 helping.start_soon(self._renew_token, exchange)
                 helping.start_soon(self.stream.run)
                 quiet = await self.supervisor.run(self.stop)
+                if quiet:
+                    await self.stream.leave()
                 helping.cancel_scope.cancel()
         return quiet
 

@@ -19,6 +19,7 @@ import trio
 from adapters.access.tokens import Tokens, TokenType
 from adapters.runtime.clock import Clock
 from kernel.codes import AMM_ID
+from persistence.postgres import database
 from tests.database import create, drop, url_of
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -39,6 +40,16 @@ def database_for(server_url: str, template: str) -> Iterator[str]:
         yield url_of(server_url, name)
     finally:
         trio.run(drop, server_url, name)
+
+
+def on(url: str, statement: str, *values: object) -> Any:
+    """The value of the first row that the database answers with."""
+
+    async def ask() -> Any:
+        async with database.opened(url) as db, db.borrowed() as connection:
+            return await connection.fetch_value(statement, *values)
+
+    return trio.run(ask)
 
 
 @attrs.frozen

@@ -10,24 +10,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
-import trio
 
 from persistence.journal.seals import SealKey
-from persistence.postgres import database
-from tests.adapters.serving import ROOT, SECRET, Venue, database_for, serving, until, venue
+from tests.adapters.serving import ROOT, SECRET, Venue, database_for, on, serving, until, venue
 
 CUT = "DELETE FROM wal_events WHERE id > $1"
-
-
-def on(url: str, statement: str, *values: object) -> Any:
-    async def ask() -> Any:
-        async with database.opened(url) as db, db.borrowed() as connection:
-            return await connection.fetch_value(statement, *values)
-
-    return trio.run(ask)
 
 
 def verdict(url: str, folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":

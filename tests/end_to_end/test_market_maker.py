@@ -16,7 +16,7 @@ import attrs
 import httpx
 import pytest
 
-from tests.adapters.serving import Caller, ServerProcess, Venue, database_for, serving, until, venue
+from tests.adapters.serving import Caller, ServerProcess, Venue, database_for, on, serving, until, venue
 from tests.end_to_end.making import (
     DEAD_MAN_SECONDS,
     LADDER,
@@ -361,13 +361,21 @@ def test_a_killed_maker_leaves_no_quotes_and_comes_back_to_the_same(stage: Stage
         market.assert_sane(maker)
 
 
+NEWEST_GUARD = """
+    SELECT payload ->> 'grace_ms' FROM wal_events WHERE event_type = 'GUARD_SET' ORDER BY id DESC LIMIT 1
+"""
+
+
 def test_a_stopped_maker_leaves_nothing_behind(stage: Stage) -> None:
     with stage.making() as maker:
         markets = [quoted(stage.venue, maker) for _ in range(3)]
+        assert on(stage.url, NEWEST_GUARD) == "2000"
         assert maker.stop(signal.SIGTERM) == 0
         assert not any(market.own_orders() for market in markets)
         assert all(market.position()[:2] == (2_500, 2_500) for market in markets)
         assert not maker.alerts()
+    # Its guard is gone, too: whoever trades for the account next, by hand or by REST alone, has not set one.
+    assert on(stage.url, NEWEST_GUARD) is None
 
 
 @pytest.mark.alone

@@ -9,16 +9,19 @@ from urllib.parse import urlsplit
 
 import attrs
 import httpx
+import msgspec
 import pytest
 
 from adapters.access.tokens import TokenType
 from amm.brain.budget import Bucket, RateBudget
+from amm.brain.commands import AlertKind, Sync
 from amm.brain.config import Limits
 from amm.brain.inputs import Book, Polled
 from amm.brain.memory import Lifecycle
 from amm.brain.polled import UNNAMED
 from amm.brain.quoting.inventory import Fill, Leg
 from amm.brain.quoting.ladder import Side
+from amm.brain.wire import Levels
 from kernel.codes import AMM_ID
 from tests.adapters.serving import ServerProcess, Venue, database_for, serving, tokens, until, venue
 from tests.amm.parts import NOON, config
@@ -117,6 +120,7 @@ def test_what_a_void_market_pays_back_is_booked_with_and_without_the_stream(
         assert market.position() == (0, 0, 0, 0)
         assert maker.state(market.market_id)["market_cash_cents"] > 500_000
         assert not [alert for alert in maker.alerts() if "DRIFT" in alert or "PROGRAMMING" in alert]
+        assert maker.stop() == 0
 
 
 def test_a_trade_hurries_the_next_poll(exchange: Venue, tmp_path: Path) -> None:
@@ -125,9 +129,12 @@ def test_a_trade_hurries_the_next_poll(exchange: Venue, tmp_path: Path) -> None:
     with making(exchange.address, tmp_path, f"{slow}feed_stale_ms = 60000\n") as maker:
         market = quoted(exchange, maker)
         until(lambda: len(market.own_orders()) == 10, 30)
-        exchange.user(100_000).placed(market.market_id, "BUY YES 1 @59")
-        until(lambda: market.position()[0] == 2_499)
-        until(lambda: market.agrees(maker), 5)
+        ann = exchange.user(100_000)
+        for number in (1, 2):
+            # After the first it takes the offer away that was best: what else it offers is above 55.
+            ann.placed(market.market_id, "BUY YES 1 @59")
+            until(lambda sold=number: market.position()[0] == 2_500 - sold)
+            until(lambda: market.agrees(maker), 5)
 
 
 def test_an_exchange_that_was_put_back_to_an_earlier_moment_is_noticed_and_followed(
@@ -249,6 +256,40 @@ def test_a_polled_fill_of_an_earlier_life_is_not_booked_a_second_time() -> None:
     assert play.agrees()
     assert play.state.life.lifecycle is Lifecycle.RUNNING
     assert not play.state.risk.latched
+
+
+def test_orders_that_somebody_else_cancelled_are_missed_in_the_public_book() -> None:
+    """No event tells of it without the stream; until the next reconciliation it would be a minute."""
+    play = playing(settings=config(sync__transport="POLL"))
+    play.heard = False
+    ladder = play.venue.ladder(Side.ASK)
+    play.venue.cancel_all("GUARD", play.now_ms)
+    play.wait(8_000)
+    assert play.venue.ladder(Side.ASK) == ladder
+    assert play.kinds().count(AlertKind.GHOST_ORDER) == 10
+    assert not play.state.risk.latched
+
+
+def test_a_public_book_that_stays_short_is_a_reason_to_ask_now_and_then() -> None:
+    """It may be the feed that is late: asked at each look, the exchange would answer with a limit."""
+    play = playing(settings=config(sync__transport="POLL"))
+    play.heard = False
+    level = next(iter(play.state.orders.live.values())).yes_price
+    for _ in range(30):
+        book = play.venue.book(1, play.now_ms)
+        sides = [[one for one in side if one.price_cents != level] for side in (book.yes.bids, book.yes.asks)]
+        play.step(Book(msgspec.structs.replace(book, yes=Levels(*sides))))
+        play.now_ms += 1_000
+    assert sum(isinstance(one, Sync) for one in play.sent) == 2
+
+
+def test_a_fill_that_is_not_polled_yet_is_waited_for() -> None:
+    play = playing(settings=config(sync__transport="POLL"))
+    play.heard = False
+    play.venue.take(Side.ASK, 5, play.now_ms)
+    play.wait(1_500)
+    assert play.state.reconciliation.missing_ms is not None
+    assert play.state.reconciliation.missed_ms is None
 
 
 def test_an_ordinary_token_quotes_within_an_ordinary_users_limits(
