@@ -1,10 +1,7 @@
 """Cash, positions and trades over HTTP."""
 
-from datetime import UTC, datetime
-
 import pytest
 
-from adapters.wire.paging import cursor_at
 from tests.adapters.serving import Venue
 
 
@@ -223,78 +220,3 @@ def test_trades_since_one_come_oldest_first(the_venue: Venue) -> None:
     assert ann.get("/trades", user_id="AMM_SYSTEM_001").verdict == (403, 1007)
     own = [the_venue.amm.data("/trades", **named) for named in ({}, {"user_id": "AMM_SYSTEM_001"})]
     assert own[0] == own[1]
-
-
-def test_what_one_has_in_all_and_where_it_came_from(the_venue: Venue) -> None:
-    """Ann pays 6 for 10 YES, and sells 4 of them for 5 each; the price falls to 50 where nobody stands."""
-    ann, ben, market = the_venue.user(100_000), the_venue.user(100_000), the_venue.market()
-    ann.placed(market, "BUY YES 10 @60")
-    ben.placed(market, "BUY NO 10 @40")
-    ben.placed(market, "BUY YES 4 @50")
-    seen = ann.placed(market, "SELL YES 4 @50")
-    own = ann.get("/account/portfolio")
-    assert int(own.headers["x-journal-id"]) == own.data["as_of_seq"] > 0
-    assert seen["order"]["status"] == "FILLED"
-    cents = {name: value for name, value in own.data.items() if name.endswith("_cents")}
-    assert cents == {
-        "available_balance_cents": 99_598,
-        "frozen_balance_cents": 0,
-        "positions_value_cents": 300,
-        "cost_cents": 360,
-        "unrealized_pnl_cents": -60,
-        "realized_pnl_cents": -40,
-        "fees_paid_cents": 2,
-        "net_deposits_cents": 100_000,
-        "net_transfers_cents": 0,
-        "equity_cents": 99_898,
-        "sub_accounts_equity_cents": 0,
-        "total_equity_cents": 99_898,
-    }
-    assert own.data["realized_pnl_display"] == "-$0.40"
-    assert own.data["positions"] == [
-        {
-            "market_id": market,
-            "status": "ACTIVE",
-            "spot_half_cents": 100,
-            "yes_volume": 6,
-            "no_volume": 0,
-            "value_cents": 300,
-            "value_display": "$3.00",
-            "cost_cents": 360,
-            "cost_display": "$3.60",
-            "unrealized_pnl_cents": -60,
-            "unrealized_pnl_display": "-$0.60",
-            "realized_pnl_cents": -40,
-            "realized_pnl_display": "-$0.40",
-            "fees_paid_cents": 2,
-            "fees_paid_display": "$0.02",
-        }
-    ]
-    stranger = the_venue.user().data("/account/portfolio")
-    assert (stranger["positions"], stranger["total_equity_cents"]) == ([], 0)
-
-
-def test_the_running_day_is_told_as_of_now(the_venue: Venue) -> None:
-    ann = the_venue.user(1_000)
-    now = ann.data("/account/portfolio")
-    told = ann.data("/account/portfolio/history")
-    (today,) = told["items"]
-    assert today.pop("date") == str(datetime.now(tz=UTC).date())
-    assert today == {
-        "equity_cents": 1_000,
-        "cash_cents": 1_000,
-        "positions_value_cents": 0,
-        "unrealized_pnl_cents": 0,
-        "realized_pnl_cents": 0,
-        "fees_paid_cents": 0,
-        "net_deposits_cents": 1_000,
-        "net_transfers_cents": 0,
-    }
-    assert now["equity_cents"] == 1_000
-    assert the_venue.user().data("/account/portfolio/history")["items"] == []
-
-
-@pytest.mark.parametrize("day", ["0001-01-01", "yesterday", "2026-13-01", ""])
-def test_a_day_that_no_page_showed_is_no_cursor(the_venue: Venue, day: str) -> None:
-    answer = the_venue.user(1_000).get("/account/portfolio/history", cursor=cursor_at(day))
-    assert answer.verdict == (400, 9004)

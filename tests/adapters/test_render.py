@@ -1,9 +1,12 @@
 """Displays and times, at the edges where they go wrong."""
 
+import msgspec
 import pytest
 
-from adapters.wire import render
+from adapters.wire import render, render_portfolio
+from kernel.portfolio import portfolio_of
 from kernel.state import Holding
+from tests.kernel.trading import Trading
 
 
 @pytest.mark.parametrize(
@@ -24,6 +27,26 @@ from kernel.state import Holding
 )
 def test_cents_are_shown_as_dollars(cents: int, shown: str) -> None:
     assert render.dollars(cents) == shown
+
+
+def test_each_amount_of_a_portfolio_is_shown_as_it_is_told() -> None:
+    """A gain has its sign, and what the sub-accounts have is in the total."""
+    market = Trading(ann=20_000, ben=20_000)
+    market.play("ann buys 10 YES at 60", "ben buys 10 NO at 40")
+    market.play("ben buys 4 YES at 65", "ann sells 4 YES at 65")
+    own = portfolio_of(market.exchange.accounts["ann"])
+    told = msgspec.structs.asdict(render_portfolio.portfolio(own, 1_234, as_of=7))
+    (stake,) = told.pop("positions")
+    assert (own.realized, own.equity) == (20, 20_048)
+    assert told["realized_pnl_display"] == "+$0.20"
+    assert told["sub_accounts_equity_display"] == "$12.34"
+    assert told["total_equity_display"] == "$212.82"
+    for amounts in (told, msgspec.structs.asdict(stake)):
+        for name in [name.removesuffix("_cents") for name in amounts if name.endswith("_cents")]:
+            if name == "spot_half":
+                continue
+            show = render.gain if name.endswith("_pnl") else render.dollars
+            assert amounts[f"{name}_display"] == show(amounts[f"{name}_cents"]), name
 
 
 def test_a_gain_has_its_sign() -> None:
