@@ -15,7 +15,7 @@ import trio
 
 OURS: Final = ("tests.", "trio_websocket.", "httpx.", "httpcore.", "anyio.")
 """How the names of those tasks begin that are a test's own clients."""
-TRIES: Final = 5
+AGAIN: Final = 3
 FORK_MS: Final = 60.0
 """For the system's copy of this process, which takes the longer the larger it is: some 20 ms a gigabyte."""
 
@@ -52,11 +52,21 @@ def watching() -> Iterator[Watch]:
         trio.lowlevel.remove_instrument(watch)
 
 
-async def longest_hold(act: Callable[[], Awaitable[object]], tries: int = TRIES) -> tuple[float, str]:
-    """Act several times; the median of the longest steps, in milliseconds, and the task of the longest."""
-    seen: list[Watch] = []
-    for _ in range(tries):
-        with watching() as watch:
-            await act()
-        seen.append(watch)
+async def longest_hold(
+    act: Callable[[], Awaitable[object]], within_ms: float, again: int = AGAIN
+) -> tuple[float, str]:
+    """The longest step while this is done, in milliseconds, and its task.
+
+    One that is not within what is allowed may be the machine's doing: then it is done so many times again,
+    and the median counts.
+    """
+    seen = [await _watched(act)]
+    if seen[0].ms >= within_ms and again:
+        seen = [await _watched(act) for _ in range(again)]
     return statistics.median(one.ms for one in seen), max(seen, key=lambda one: one.ms).by
+
+
+async def _watched(act: Callable[[], Awaitable[object]]) -> Watch:
+    with watching() as watch:
+        await act()
+    return watch

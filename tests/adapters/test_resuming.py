@@ -57,7 +57,7 @@ async def test_others_are_served_while_a_large_market_is_looked_through() -> Non
 
         gc.disable()  # a search for garbage in a test's own heap is longer than a step
         try:
-            held, by = await longest_hold(resume, tries=3)
+            held, by = await longest_hold(resume, FORK_MS)
         finally:
             gc.enable()
         assert served > 10

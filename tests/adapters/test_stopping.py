@@ -25,7 +25,7 @@ async def test_a_snapshot_worked_out_beside_the_loop_is_the_same(
 ) -> None:
     whole, decided = traded(COMMANDS)
     await file(connection, decided, transaction=len(decided))
-    held, by = await longest_hold(lambda: snapshots.write(db, whole, KEY, in_child), tries=3)
+    held, by = await longest_hold(lambda: snapshots.write(db, whole, KEY, in_child), FORK_MS)
     assert held < FORK_MS, by
     restored = await snapshots.newest(connection, KEY)
     assert restored is not None
