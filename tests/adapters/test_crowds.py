@@ -27,7 +27,7 @@ def crowded(server_url: str, template: str, tmp_path: Path) -> Iterator[ServerPr
 
 def come(server: ServerProcess, source: str) -> socket.socket:
     host, _, port = server.address.removeprefix("http://").rpartition(":")
-    return socket.create_connection((host, int(port)), timeout=5, source_address=(source, 0))
+    return socket.create_connection((host, int(port)), timeout=30, source_address=(source, 0))
 
 
 def asked(connection: socket.socket) -> tuple[int, bytes]:
@@ -61,7 +61,7 @@ def attempt(server: ServerProcess, source: str) -> int:
 
 
 def test_when_all_the_room_is_taken_who_is_in_goes_on(crowded: ServerProcess) -> None:
-    with httpx.Client(base_url=crowded.address, timeout=10) as http, contextlib.ExitStack() as open_ones:
+    with httpx.Client(base_url=crowded.address, timeout=30) as http, contextlib.ExitStack() as open_ones:
         ann = venue(crowded.address, http).user(1000)
         for number in range(IN_ALL - 1):
             asked(open_ones.enter_context(come(crowded, f"127.0.1.{1 + number // PER_ADDRESS}")))

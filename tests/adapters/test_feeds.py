@@ -471,7 +471,7 @@ def test_readers_who_came_at_different_times_see_the_same_book(
                     await venue.ask(meant(venue.exchange, command))
                 for client in (early, late):
                     follower = Follower()
-                    with trio.fail_after(5):
+                    with trio.fail_after(20):
                         follower.take(await client.receive())
                         await follow(client, follower, venue)
                     assert follower.gaps == 0

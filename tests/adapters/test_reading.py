@@ -108,6 +108,7 @@ def test_every_entry_is_there_as_soon_as_it_is_acknowledged(held_up: tuple[Venue
         assert newest["amount_cents"] == count
 
 
+@pytest.mark.alone
 def test_a_cut_of_every_connection_is_survived(held_up: tuple[Venue, str]) -> None:
     """Journal, projector, questions and the ear for changed users: each finds its way back."""
     the_venue, url = held_up

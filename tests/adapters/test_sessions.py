@@ -345,6 +345,7 @@ def test_a_service_token_does_not_take_money_out(the_venue: Venue) -> None:
     assert ordinary.post("/account/withdraw", amount_cents=1).status == 200
 
 
+@pytest.mark.alone
 def test_a_renewed_token_has_a_minute_left_and_others_live_on(place: Place) -> None:
     """The minute is told by the token's end, moved in the table: the test does not wait for it."""
     old, other = (
@@ -363,6 +364,7 @@ def test_a_renewed_token_has_a_minute_left_and_others_live_on(place: Place) -> N
         assert caller.get("/account/balance").status == 200
 
 
+@pytest.mark.alone
 def test_a_token_from_before_tokens_had_names_is_renewed_likewise(place: Place) -> None:
     now = int(time.time())
     claims = {"sub": AMM_ID, "type": "service", "role": "SYSTEM_BOT", "iat": now, "exp": now + 100}
@@ -386,6 +388,7 @@ def test_the_end_of_a_token_outlives_a_restart(
             assert Caller(http, old).get("/account/balance").verdict == (401, 1006)
 
 
+@pytest.mark.alone
 def test_a_market_maker_that_was_shut_out_once_gets_tokens_of_its_new_generation(place: Place) -> None:
     admin = place.venue.admin
     sql(place.url, f"UPDATE users SET is_active = FALSE WHERE id = '{AMM_ID}'")

@@ -10,7 +10,7 @@ import httpx
 import trio
 import trio_websocket
 
-from tests.adapters.serving import Caller, ServerProcess, database_for, serving, venue
+from tests.adapters.serving import Caller, ServerProcess, database_for, serving, until, venue
 from tests.adapters.streaming import Client, connected, wish
 
 ALL = ["order_events", "trade_events", "market_events"]
@@ -165,6 +165,7 @@ def test_a_stop_under_load_tells_what_was_done_and_then_goodbye(
                 wished = {"market_id": market_id, "side": side, "price_cents": 49, "quantity": 1}
                 answer = again.post("/orders", client_order_id=f"c-{cid}", direction="BUY", **wished)
                 assert answer.status == 200, "known by its name: it was carried out"
+            until(lambda: http.get("/ready").json()["projector_lag"] == 0)
             assert {f"c-{cid}" for cid in done} <= placed_ids(again)
 
 

@@ -525,7 +525,7 @@ async def test_a_market_that_was_waiting_to_be_created_at_the_close_is_created()
     exchange, journal = Exchange(), MemoryJournal()
     await journal.append([journal.pack([Decided(c, "", exchange.execute(c)) for c in [OpenJournal(at=AT)]])])
     actors = Actors(exchange, journal)
-    with trio.fail_after(5):
+    with trio.fail_after(20):
         async with trio.open_nursery() as nursery:
             await nursery.start(actors.run)
             request = actors.submit(create("M"))

@@ -110,7 +110,7 @@ async def test_a_statement_whose_caller_is_cancelled_closes_the_connection(
     assert connection.is_closed
     with pytest.raises(ConnectionLostError):
         await connection.fetch_value("SELECT 1")
-    with trio.fail_after(5):
+    with trio.fail_after(20):
         while await sessions(db):
             await trio.sleep(0.02)
 
@@ -211,7 +211,7 @@ async def test_a_notification_is_heard_and_many_are_one_hint(connection: Connect
     async with connection.listening("news") as hints, db.borrowed() as other:
         for _ in range(3):
             await other.execute("NOTIFY news")
-        with trio.fail_after(5):
+        with trio.fail_after(20):
             await hints.receive()
 
 
@@ -219,7 +219,7 @@ async def test_listening_ends_when_the_connection_does(connection: Connection) -
     """Else the listener would wait for ever for a server that is gone."""
     async with connection.listening("news") as hints:
         connection.abandon()
-        with trio.fail_after(5), pytest.raises(trio.EndOfChannel):
+        with trio.fail_after(20), pytest.raises(trio.EndOfChannel):
             await hints.receive()
 
 
@@ -297,7 +297,7 @@ async def test_a_wrong_password() -> None:
             rules = embedded.cluster_of(Path(folder)) / "pg_hba.conf"
             rules.write_text("local all all scram-sha-256\n")
             await connection.fetch_value("SELECT pg_reload_conf()")
-            with trio.fail_after(5):
+            with trio.fail_after(20):
                 while not (
                     message := await maybe_refusal(url.replace("user=verdict", "user=ann&password=hidden"))
                 ):

@@ -123,6 +123,7 @@ def test_what_a_void_market_pays_back_is_booked_with_and_without_the_stream(
         assert maker.stop() == 0
 
 
+@pytest.mark.alone
 def test_a_trade_hurries_the_next_poll(exchange: Venue, tmp_path: Path) -> None:
     """Every ten seconds is what is configured; ours is booked as soon as the public feed tells of it."""
     slow = POLL.replace("trade_poll_interval_ms = 200", "trade_poll_interval_ms = 10000")

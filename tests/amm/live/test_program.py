@@ -586,7 +586,7 @@ async def test_a_person_who_asks_while_a_market_ends_is_answered(exchange: Venue
         control = Control(maker.supervisor, maker.stream, Metrics(), Mirror(None, wall_clock))
         exchange.admin.post("/admin/amm/stop", market_id=market.market_id)
         await eventually(lambda: run.state is not None and run.state.life.lifecycle is Lifecycle.STOPPED)
-        with trio.fail_after(5), pytest.raises(HttpError):
+        with trio.fail_after(20), pytest.raises(HttpError):
             await control.resume(market.market_id, b'{"reason": "too late"}')
         maker.stop.set()
 
