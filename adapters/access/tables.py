@@ -74,6 +74,20 @@ class Users(Protocol):
     ) -> User | Literal["username", "email"]:
         """A new user, or which of the two names is taken."""
 
+    async def search(
+        self,
+        beginning: str,
+        account_type: str | None,
+        is_active: bool | None,
+        *,
+        after: str | None,
+        limit: int,
+    ) -> Sequence[User]:
+        """By id, those behind `after`, whose username or e-mail address begins like this."""
+
+    async def set_account_type(self, username: str, account_type: str) -> bool:
+        """False if there is no such user."""
+
     async def set_active(self, user_id: str, is_active: bool) -> bool:
         """False if there is no such user."""
 

@@ -1,6 +1,5 @@
-"""Administration: the life of markets, the market maker's start and stop, users, and the audit."""
+"""Administration: the life of markets, the market maker's start and stop, and the audit."""
 
-import uuid
 from typing import Any
 
 import msgspec
@@ -8,10 +7,9 @@ import msgspec
 from adapters.operations.audit import audit_halted_market, verify
 from adapters.operations.lookups import find_market
 from adapters.operations.operation import Call, NoQuery, Reply, from_memory
-from adapters.service.server import Server, refused
+from adapters.service.server import Server
 from adapters.wire import admin_responses, render_admin
 from adapters.wire.requests import (
-    ActiveBody,
     AuthorizationBody,
     CreateMarketBody,
     EmptyBody,
@@ -24,13 +22,11 @@ from adapters.wire.requests import (
     SuspendBody,
     VoidBody,
 )
-from adapters.wire.status import RefusedError
 from kernel import commands
 from kernel.answers import AmmRunning, AmmStoppedNow, Answer, MarketIs, Proposed, Refusal, Resolved
-from kernel.codes import AMM_ID, Code, MarketStatus
+from kernel.codes import MarketStatus
 from kernel.markets import not_resumable
 from kernel.proposals import open_proposals
-from kernel.refusals import account_not_found
 
 
 async def create_market(
@@ -201,39 +197,6 @@ async def stop_amm(
     command = call.body.to_command(call.user.username, server.clock)
     answer, seen = await server.answer(command, call.request_id, AmmStoppedNow)
     return Reply(render_admin.amm_stopped(answer), journal_id=seen)
-
-
-async def set_user_active(
-    server: Server, call: Call[ActiveBody, NoQuery]
-) -> Reply[admin_responses.UserActiveShape]:
-    """Let a user in, or keep it out from the next request on."""
-    user_id, is_active = canonical(call.path["user_id"]), call.body.is_active
-    if not is_active:
-        refuse_lockout(user_id, call.user.user_id)
-    if not await server.users.set_active(user_id, is_active):
-        raise refused(account_not_found(user_id), call.durable)
-    server.identities.forget(user_id)
-    return Reply(admin_responses.UserActiveShape(user_id, is_active))
-
-
-def canonical(user_id: str) -> str:
-    """The id as it is spelled here; PostgreSQL accepts a UUID in any spelling."""
-    try:
-        return str(uuid.UUID(user_id))
-    except ValueError:
-        return user_id
-
-
-def refuse_lockout(user_id: str, caller_id: str) -> None:
-    """Refuse to disable the caller, so that an administrator is always left, or the market maker."""
-    if user_id == caller_id:
-        raise RefusedError(
-            Code.NOT_ALLOWED, "Nobody shuts itself out: another administrator may, or `verdict user disable`"
-        )
-    if user_id == AMM_ID:
-        raise RefusedError(
-            Code.NOT_ALLOWED, "Stop the market maker in its markets; `verdict user disable` shuts it out"
-        )
 
 
 async def verify_invariants(

@@ -18,6 +18,7 @@ from adapters.operations import (
     orders,
     portfolio,
     queue,
+    user_administration,
     users,
 )
 from adapters.operations import market_maker as amm
@@ -836,9 +837,27 @@ OPERATIONS: Final[list[AnyOperation]] = [
         requests.EmptyBody,
         statuses=(201,),
     ),
+    get(
+        "/admin/users",
+        user_administration.get_users,
+        ADMIN,
+        QUERY,
+        Page[admin_responses.ListedUserShape],
+        user_administration.UsersQuery,
+    ),
+    post(
+        "/admin/users/{user_id}/role",
+        user_administration.set_user_role,
+        ADMIN,
+        Bucket.ADMIN,
+        admin_responses.UserRoleShape,
+        requests.RoleBody,
+        Code.NOT_ALLOWED,
+        NO_ACCOUNT,
+    ),
     post(
         "/admin/users/{user_id}/active",
-        admin.set_user_active,
+        user_administration.set_user_active,
         ADMIN,
         Bucket.ADMIN,
         admin_responses.UserActiveShape,

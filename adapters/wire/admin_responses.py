@@ -5,6 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from adapters.wire.responses import Display, Id, MarketShape, Shape, Time
+from adapters.wire.user_responses import AccountType
 from kernel.codes import (
     AdminAction,
     CircuitBreakerTrigger,
@@ -55,6 +56,22 @@ class ServiceTokenShape(Shape, frozen=True):
     service_token: str
     token_type: Literal["Bearer"]
     expires_in: int
+
+
+class ListedUserShape(Shape, frozen=True):
+    """A user, without anything that opens something."""
+
+    user_id: Id
+    username: str
+    email: str
+    account_type: AccountType
+    is_active: bool
+    created_at: Time
+
+
+class UserRoleShape(Shape, frozen=True):
+    user_id: Id
+    account_type: AccountType
 
 
 class UserActiveShape(Shape, frozen=True):

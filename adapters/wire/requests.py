@@ -630,3 +630,7 @@ class AuthorizationBody(msgspec.Struct, frozen=True, kw_only=True):
 
 class ActiveBody(msgspec.Struct, frozen=True, kw_only=True):
     is_active: bool
+
+
+class RoleBody(msgspec.Struct, frozen=True, kw_only=True):
+    account_type: Literal["USER", "ADMIN"]

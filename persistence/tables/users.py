@@ -99,6 +99,30 @@ class Users:
         row = await self._row(f"SELECT {COLUMNS}, password_hash FROM users WHERE username = $1", username)
         return (user_of(row), row["password_hash"]) if row is not None else None
 
+    async def search(
+        self,
+        beginning: str,
+        account_type: str | None,
+        is_active: bool | None,
+        *,
+        after: str | None,
+        limit: int,
+    ) -> list[User]:
+        """Users by id, those behind `after`; no row is left out that was there all the time."""
+        async with self.database.borrowed() as connection:
+            rows = await connection.fetch(
+                f"SELECT {COLUMNS} FROM users "
+                "WHERE (starts_with(lower(username), lower($1)) OR starts_with(email, lower($1))) "
+                "AND ($2::text IS NULL OR account_type = $2) AND ($3::boolean IS NULL OR is_active = $3) "
+                "AND ($4::uuid IS NULL OR id > $4) ORDER BY id LIMIT $5",
+                beginning,
+                account_type,
+                is_active,
+                uuid_of(after) if after is not None else None,
+                limit,
+            )
+        return [user_of(row) for row in rows]
+
     async def add(
         self, username: str, email: str, password_hash: str, account_type: str
     ) -> User | Literal["username", "email"]:

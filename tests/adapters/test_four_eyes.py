@@ -109,6 +109,10 @@ def test_two_have_to_ask_for_the_same(server_url: str, template: str, tmp_path: 
             assert there.amm.data("/amm/markets")["items"] == []
             assert second.post("/admin/amm/start", **budget).status == 201
 
+            of_a_friend = f"/admin/users/{there.user().user_id}/role"
+            assert first.post(of_a_friend, account_type="ADMIN").verdict == (403, 1007)
+            assert first.post(of_a_friend, account_type="USER").status == 200
+
             for caller, status in ((first, 202), (second, 200)):
                 answer = caller.post(f"/admin/markets/{paid}/resolve", resolution_result="YES", settle=False)
                 assert answer.status == status

@@ -375,6 +375,18 @@ LEGAL: Final[dict[str, list[Ask]]] = {
         fine("POST /admin/amm/stop", members=lambda n: {"market_id": f"M-{10 + n}"}, who=ADMIN)
     ],
     "POST /admin/amm/token": [fine("POST /admin/amm/token", who=ADMIN)],
+    "GET /admin/users": [
+        fine("GET /admin/users", path, who=ADMIN)
+        for path in ("/admin/users?limit=100", "/admin/users?query=u_&account_type=USER&is_active=true")
+    ],
+    "POST /admin/users/{user_id}/role": [
+        fine(
+            "POST /admin/users/{user_id}/role",
+            "/admin/users/{user}/role",
+            {"account_type": "USER"},
+            who=ADMIN,
+        )
+    ],
     "POST /admin/users/{user_id}/active": [
         fine(
             "POST /admin/users/{user_id}/active", "/admin/users/{user}/active", {"is_active": True}, who=ADMIN
@@ -539,7 +551,16 @@ def everything() -> Iterator[Ask]:
         yield from asks
     for route in ROUTES:
         yield from hostile(route)
-    for path in ("/health", "/ready", "/openapi.json", "/asyncapi.json", "/", "/docs", "/docs/page.js"):
+    for path in (
+        "/health",
+        "/ready",
+        "/openapi.json",
+        "/asyncapi.json",
+        "/",
+        "/web/main.js",
+        "/docs",
+        "/docs/page.js",
+    ):
         yield Ask(path, "GET", path, None, is_under_base=False)
     for path in ("/x" + "/" * 14_000, "/x" * 7_500, "/%2e" * 3_700, BASE + "/markets/" + "%C3%A9" * 2_500):
         yield Ask(f"{path[:20]}...", "GET", path, None, is_fine=None, is_under_base=False)

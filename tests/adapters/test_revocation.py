@@ -183,9 +183,15 @@ async def by_an_administrator(place: Place, opened: Opened) -> None:
     assert (await place.call(place.venue.admin, "POST", path, is_active=False)).status == 200
 
 
+async def by_another_role(place: Place, opened: Opened) -> None:
+    path = f"/admin/users/{opened.user.user_id}/role"
+    assert (await place.call(place.venue.admin, "POST", path, account_type="ADMIN")).status == 200
+
+
 WAYS: dict[str, tuple[Callable[[Place, Opened], Awaitable[None]], tuple[int, int]]] = {
     "disabled": (by_sql("UPDATE users SET is_active = FALSE WHERE id = '{}'"), (422, 1004)),
     "disabled by an administrator": (by_an_administrator, (422, 1004)),
+    "promoted by an administrator": (by_another_role, (401, 1006)),
     "promoted": (by_sql("UPDATE users SET account_type = 'ADMIN' WHERE id = '{}'"), (401, 1006)),
     "another password": (by_sql("UPDATE users SET password_hash = 'x' WHERE id = '{}'"), (401, 1006)),
     "another generation": (by_sql("UPDATE users SET token_generation = 7 WHERE id = '{}'"), (401, 1006)),
