@@ -99,7 +99,7 @@ def open_account(draft: Draft, command: OpenAccount) -> Answer | Refusal:
 def check_sub_account(draft: Draft, command: OpenAccount, owner_id: str) -> Refusal | None:
     if command.auto_netting:
         return malformed("auto_netting", "must be off: a sub-account keeps what it is given")
-    owner = draft.state.trader(owner_id)
+    owner = draft.state.traders.get(owner_id)
     if owner is None or owner.is_escrow:
         return account_not_found(owner_id)
     if len(draft.state.sub_accounts.get(owner_id, ())) == SUB_ACCOUNTS_MAX:
@@ -116,7 +116,7 @@ def open_one(draft: Draft, user_id: str, owner_id: str, *, auto_netting: bool) -
 
 
 def deposit(draft: Draft, command: Deposit) -> Answer | Refusal:
-    account = draft.state.trader(command.user_id)
+    account = draft.state.traders.get(command.user_id)
     if not 1 <= command.amount <= DEPOSIT_MAX:
         return malformed("amount_cents", f"must be 1 to {DEPOSIT_MAX}")
     if account is None or account.is_escrow:
@@ -151,7 +151,7 @@ def pay_in(draft: Draft, account: Account, amount: int, cause: DepositCause) -> 
 
 
 def withdraw(draft: Draft, command: Withdraw) -> Answer | Refusal:
-    account = draft.state.trader(command.user_id)
+    account = draft.state.traders.get(command.user_id)
     if not 1 <= command.amount <= CENTS_MAX:
         return malformed("amount_cents", "must be 1 or more")
     if account is None or account.is_escrow:
@@ -279,7 +279,7 @@ def both_ends(draft: Draft, command: TransferFunds | TransferShares) -> tuple[Ac
 
     Nor may it wander through a sub-account: what one owner paid in goes back to the same owner.
     """
-    giver, taker = draft.state.trader(command.from_id), draft.state.trader(command.to_id)
+    giver, taker = draft.state.traders.get(command.from_id), draft.state.traders.get(command.to_id)
     if giver is None:
         return account_not_found(command.from_id)
     if taker is None:
@@ -350,7 +350,7 @@ def set_guard(draft: Draft, command: SetGuard) -> Answer | Refusal:
     state = draft.state
     if command.grace_ms is not None and not 0 <= command.grace_ms <= GRACE_MAX_MS:
         return malformed("grace_ms", f"must be 0 to {GRACE_MAX_MS}, or null")
-    if state.trader(command.user_id) is None:
+    if state.traders.get(command.user_id) is None:
         return account_not_found(command.user_id)
     for market_id in command.markets or ():
         market = state.markets.get(market_id)

@@ -41,7 +41,7 @@ CANCELLABLE = (MarketStatus.ACTIVE, MarketStatus.SUSPENDED)
 
 
 def amend_order(draft: Draft, command: AmendOrder) -> Answer | Refusal:
-    account = draft.state.trader(command.user_id)
+    account = draft.state.traders.get(command.user_id)
     if account is not None and (refusal := check_fence(account, command.fence)) is not None:
         return refusal
     order = draft.state.orders.get(command.order_id)
@@ -53,7 +53,7 @@ def amend_order(draft: Draft, command: AmendOrder) -> Answer | Refusal:
 
 
 def amend_by_client_id(draft: Draft, command: AmendByClientId) -> Answer | Refusal:
-    account = draft.state.trader(command.user_id)
+    account = draft.state.traders.get(command.user_id)
     if account is not None and (refusal := check_fence(account, command.fence)) is not None:
         return refusal
     order = account.orders.get(command.client_order_id) if account is not None else None

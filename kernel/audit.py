@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from kernel.amounts import fee
+from kernel.book import best_of
 from kernel.codes import (
     PAIR_CENTS,
     RESERVE_ID,
@@ -350,17 +351,15 @@ def audit_book(market: Market, orders: Iterable[Order]) -> Iterator[Violation]:
                     "live_total": total,
                 }
                 yield Violation("book_matches_orders", market.id, numbers)
+        best = best_of(half.mask, is_bid)
+        if half.best != best:
+            numbers = {"side": "bids" if is_bid else "asks", "best": half.best, "best_price": best}
+            yield Violation("book_matches_orders", market.id, numbers)
     best_bid, best_ask = market.book.best_bid, market.book.best_ask
     if best_bid is not None and best_ask is not None and best_bid >= best_ask:
         yield Violation("book_not_crossed", market.id, {"best_bid": best_bid, "best_ask": best_ask})
     for position in market.positions.values():
         yield from audit_indexes(position, by_holder[position.account.id])
-    for owner_id, positions in market.owners.items():
-        count = sum(len(by_holder[position.account.id]) for position in positions)
-        counted = {position.open_orders.count for position in positions}
-        if counted != {count}:
-            told = {"owner_id": owner_id, "counted": sorted(counted), "live_orders": count}
-            yield Violation("book_matches_orders", market.id, told)
 
 
 def audit_indexes(position: Position, live: list[Order]) -> Iterator[Violation]:
@@ -450,6 +449,12 @@ def audit_accounts(state: State) -> Iterator[Violation]:
             yield Violation("frozen_funds", None, numbers | {"live_orders": frozen})
         if not account.is_system:
             yield from audit_equity(account)
+    for owner_id, tally in state.open_orders.items():
+        owned = [state.accounts[owner_id], *state.sub_accounts.get(owner_id, ())]
+        live = sum(len(position.live) for account in owned for position in account.positions.values())
+        if tally.count != live:
+            told = {"owner_id": owner_id, "counted": tally.count, "live_orders": live}
+            yield Violation("book_matches_orders", None, told)
 
 
 def audit_equity(account: Account) -> Iterator[Violation]:

@@ -42,7 +42,7 @@ DECISIONS: Final[dict[type[Command], Callable[[Draft, Any], Answer | Refusal]]] 
 
 def atomic_batch(draft: Draft, command: AtomicBatch) -> Answer | Refusal:
     state = draft.state
-    account = state.trader(command.user_id)
+    account = state.traders.get(command.user_id)
     if account is not None:
         if (refusal := check_fence(account, command.fence)) is not None:
             return refusal

@@ -13,14 +13,11 @@ from typing import Final, Generic, Self, TypeVar
 PRICES: Final = range(1, 100)
 
 
-def highest(mask: int) -> int:
-    """The highest price whose bit is set; the mask must not be empty."""
-    return mask.bit_length() - 1
-
-
-def lowest(mask: int) -> int:
-    """The lowest price whose bit is set; the mask must not be empty."""
-    return (mask & -mask).bit_length() - 1
+def best_of(mask: int, is_bids: bool) -> int | None:
+    """The best of the prices whose bits are set: the highest bid, or the lowest ask; none of none."""
+    if mask == 0:
+        return None
+    return (mask if is_bids else mask & -mask).bit_length() - 1
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -46,10 +43,13 @@ class HalfBook(Generic[Order]):
     A queue is a chain through its orders: each knows who stands ahead of it and who behind.
     """
 
-    __slots__ = ("first", "last", "mask", "totals")
+    __slots__ = ("best", "first", "is_bids", "last", "mask", "totals")
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_bids: bool) -> None:
+        self.is_bids = is_bids
         self.mask = 0
+        self.best: int | None = None
+        """The price that is served first, of those where somebody stands."""
         self.first: list[Order | None] = [None] * 100
         self.last: list[Order | None] = [None] * 100
         self.totals = [0] * 100
@@ -62,6 +62,7 @@ class HalfBook(Generic[Order]):
         if ahead is None:
             self.first[price] = order
             self.mask |= 1 << price
+            self.best = best_of(self.mask, self.is_bids)
         else:
             order.ahead = ahead
             ahead.behind = order
@@ -84,6 +85,7 @@ class HalfBook(Generic[Order]):
             order.behind = None
         if ahead is behind:  # both None: it stood alone
             self.mask ^= 1 << price
+            self.best = best_of(self.mask, self.is_bids)
         left = self.totals[price] = self.totals[price] - order.remaining
         assert left >= 0
 
@@ -106,8 +108,8 @@ class Book(Generic[Order]):
     __slots__ = ("asks", "bids", "live")
 
     def __init__(self) -> None:
-        self.bids = HalfBook[Order]()
-        self.asks = HalfBook[Order]()
+        self.bids = HalfBook[Order](is_bids=True)
+        self.asks = HalfBook[Order](is_bids=False)
         self.live: dict[Order, None] = {}
         """Everybody who rests, in acceptance order: a move changes its queue, and not its place here."""
 
@@ -129,30 +131,25 @@ class Book(Generic[Order]):
 
     @property
     def best_bid(self) -> int | None:
-        return highest(self.bids.mask) if self.bids.mask else None
+        return self.bids.best
 
     @property
     def best_ask(self) -> int | None:
-        return lowest(self.asks.mask) if self.asks.mask else None
+        return self.asks.best
 
     def next_maker(self, taker: Order) -> Order | None:
         """Whom `taker` trades with next: the best price it accepts, and there who came first."""
         if taker.is_bid:
             asks = self.asks
-            if asks.mask and (price := lowest(asks.mask)) <= taker.book_price:
-                return asks.first[price]
-        else:
-            bids = self.bids
-            if bids.mask and (price := highest(bids.mask)) >= taker.book_price:
-                return bids.first[price]
-        return None
+            return asks.first[asks.best] if asks.best is not None and asks.best <= taker.book_price else None
+        bids = self.bids
+        return bids.first[bids.best] if bids.best is not None and bids.best >= taker.book_price else None
 
     def crossing(self, is_bid: bool, price: int) -> Iterator[Order]:
         """Everybody an order at this price could meet: best price first, and there who came first."""
         half = self.asks if is_bid else self.bids
         mask = half.mask
-        while mask:
-            best = lowest(mask) if is_bid else highest(mask)
+        while (best := best_of(mask, half.is_bids)) is not None:
             if best > price if is_bid else best < price:
                 return
             yield from half.queue(best)

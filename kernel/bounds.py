@@ -97,7 +97,6 @@ def wish_out_of_bounds(command: OrderWish) -> Refusal | None:
     if (
         terms.time_in_force is not GTC
         or terms.expires_at is not None
-        or terms.post_only
         or terms.max_cost_cents is not None
         or terms.group_id is not None
     ) and (refusal := terms_out_of_bounds(terms)) is not None:

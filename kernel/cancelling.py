@@ -34,7 +34,7 @@ FUNDS, YES_SHARES, NO_SHARES = FrozenAssetType.FUNDS, FrozenAssetType.YES_SHARES
 def cancel_all(draft: Draft, command: CancelAll) -> Answer | Refusal:
     """Every order of one account in one market that fits the filters."""
     state = draft.state
-    account = state.trader(command.user_id)
+    account = state.traders.get(command.user_id)
     if account is not None and (refusal := check_fence(account, command.fence)) is not None:
         return refusal
     # A later portion is part of what was begun in time.
@@ -64,7 +64,7 @@ def cancel_all(draft: Draft, command: CancelAll) -> Answer | Refusal:
 def batch_cancel(draft: Draft, command: BatchCancel) -> Answer | Refusal:
     """Every order of one account in one market that is in scope."""
     state = draft.state
-    account = state.trader(command.user_id)
+    account = state.traders.get(command.user_id)
     if account is None or not (account.is_amm or account.is_escrow):
         return amm_only()
     if (refusal := check_fence(account, command.fence)) is not None:
@@ -98,7 +98,7 @@ SCOPES: Final = {
 def fire_guard(draft: Draft, command: FireGuard) -> Answer | Refusal:
     """The user stayed away too long. A halted market is left alone, to be asked again when it moves on."""
     state = draft.state
-    account = state.trader(command.user_id)
+    account = state.traders.get(command.user_id)
     if account is None:
         return account_not_found(command.user_id)
     market = state.markets.get(command.market_id)

@@ -3,8 +3,6 @@
 They change nothing. What they need to know of the order's meetings they have from the walk.
 """
 
-from typing import Final
-
 from kernel.answers import Refusal
 from kernel.codes import (
     PAIR_CENTS,
@@ -28,13 +26,12 @@ from kernel.refusals import (
     not_in_this_mode,
     too_many_orders,
 )
-from kernel.state import Account, Market, Order, Tally, needed
+from kernel.state import Account, Market, Order, needed
 from kernel.walk import Meeting, best_crossing, walk
 
 YES, BUY = Side.YES, Direction.BUY
 GTC, FOK = TimeInForce.GTC, TimeInForce.FOK
 REJECT = SelfTradeMode.REJECT
-NONE: Final = Tally()
 POST_ONLY = TradingMode.POST_ONLY
 
 
@@ -81,14 +78,18 @@ def check_wish(
     `without` is an order of the same account that is about to leave the book.
     """
     terms = wish.terms
-    refusal = check_terms(market, terms)
-    if refusal is None and account is not None:
-        refusal = check_owner(market, account, terms, without=without)
-    if refusal is None and (terms.post_only or market.trading_mode is POST_ONLY):
-        refusal = check_post_only(market, terms, without)
-    if refusal is None and market.terms.collar_cents:
-        refusal = check_collar(market, account, terms, at, without)
-    if refusal is not None:
+    if (refusal := check_terms(market, terms)) is not None:
+        return refusal
+    if account is not None and (refusal := check_owner(market, account, terms, without)) is not None:
+        return refusal
+    if (terms.post_only or market.trading_mode is POST_ONLY) and (
+        refusal := check_post_only(market, terms, without)
+    ) is not None:
+        return refusal
+    if (
+        market.terms.collar_cents
+        and (refusal := check_collar(market, account, terms, at, without)) is not None
+    ):
         return refusal
     backing = needed(market, terms.price, terms.quantity) if terms.direction is BUY else terms.quantity
     if terms.time_in_force is not GTC and (terms.time_in_force is FOK or terms.max_cost_cents is not None):
@@ -125,7 +126,7 @@ def check_terms(market: Market, wished: OrderTerms) -> Refusal | None:
 
 
 def check_owner(
-    market: Market, account: Account, terms: OrderTerms, *, without: Order | None = None
+    market: Market, account: Account, terms: OrderTerms, without: Order | None = None
 ) -> Refusal | None:
     """What is asked of all accounts of the beneficial owner: position limit, open orders, self-trade.
 
@@ -154,7 +155,7 @@ def check_owner(
         and account.open_orders.count >= market.least_room
         and terms.time_in_force in RESTING_KINDS
     ):
-        refusal = check_open_orders(market, account, positions[0].open_orders if positions else NONE)
+        refusal = check_open_orders(market, account, sum(len(position.live) for position in positions))
         if refusal is not None:
             return refusal
     if account.is_amm or terms.self_trade_mode is not REJECT:
@@ -166,11 +167,11 @@ def check_owner(
     return None
 
 
-def check_open_orders(market: Market, account: Account, here: Tally) -> Refusal | None:
+def check_open_orders(market: Market, account: Account, here: int) -> Refusal | None:
     """Nobody fills the memory: there is room for one more, in this market and in all."""
     bound = market.terms.max_open_orders_amm if account.is_amm else market.terms.max_open_orders
-    if here.count >= bound:
-        return too_many_orders("MARKET", bound, here.count)
+    if here >= bound:
+        return too_many_orders("MARKET", bound, here)
     total = account.open_orders.count
     if total >= market.terms.max_open_orders_total and not account.is_amm:
         return too_many_orders("TOTAL", market.terms.max_open_orders_total, total)
@@ -210,13 +211,13 @@ def check_backing(
     """So much available cash, or as many free shares, counting what `without` would set free."""
     if account is None:
         return account_not_found(wish.user_id)
-    side = wish.terms.side
-    freed = without.frozen if without is not None else 0
     if wish.terms.direction is BUY:
-        available = account.available + (freed if without is not None and without.opens else 0)
+        available = account.available
+        if without is not None and without.opens:
+            available += without.frozen
         return insufficient_balance(backing, available) if backing > available else None
-    position = market.positions.get(account.id)
+    side, position = wish.terms.side, market.positions.get(account.id)
     free = position.holding(side).free if position is not None else 0
     if without is not None and not without.opens and without.terms.side is side:
-        free += freed
+        free += without.frozen
     return insufficient_shares(side, backing, free) if backing > free else None

@@ -9,7 +9,7 @@ them; where one opens and one closes, a share changes hands.
 from typing import Final
 
 from kernel.amounts import fee
-from kernel.codes import PAIR_CENTS, BookType, Direction, LedgerEntryType, OrderStatus, TradeScenario
+from kernel.codes import PAIR_CENTS, Direction, LedgerEntryType, OrderStatus, TradeScenario
 from kernel.draft import Draft
 from kernel.events import NettingExecuted, OrderMatched, OrderPartiallyFilled, Trade
 from kernel.ids import snowflake
@@ -18,12 +18,12 @@ from kernel.state import Market, Order, Position
 from kernel.walk import capped_cost
 
 SCENARIOS: Final = {
-    (BookType.NATIVE_BUY, BookType.SYNTHETIC_SELL): TradeScenario.MINT,
-    (BookType.NATIVE_BUY, BookType.NATIVE_SELL): TradeScenario.TRANSFER_YES,
-    (BookType.SYNTHETIC_BUY, BookType.SYNTHETIC_SELL): TradeScenario.TRANSFER_NO,
-    (BookType.SYNTHETIC_BUY, BookType.NATIVE_SELL): TradeScenario.BURN,
+    (True, True): TradeScenario.MINT,
+    (True, False): TradeScenario.TRANSFER_YES,
+    (False, True): TradeScenario.TRANSFER_NO,
+    (False, False): TradeScenario.BURN,
 }
-"""(buy side, sell side) of the book to what their meeting is."""
+"""Whether the buy side of the book opens, and whether the sell side does, to what their meeting is."""
 
 PARTIALLY_FILLED, FILLED = OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED
 BUY, SELL = Direction.BUY, Direction.SELL
@@ -156,7 +156,7 @@ def fill(draft: Draft, maker: Order, taker: Order, quantity: int) -> None:
     made = Leg(maker, price, quantity, market.terms.maker_fee_bps)
     took = Leg(taker, price, quantity, market.terms.taker_fee_bps)
     buy, sell = (made, took) if maker.is_bid else (took, made)
-    scenario = SCENARIOS[buy.order.book_type, sell.order.book_type]
+    scenario = SCENARIOS[buy.order.opens, sell.order.opens]
 
     market.shrink(maker, quantity)
     taker.remaining -= quantity
@@ -234,14 +234,14 @@ def record_fill(draft: Draft, maker: Order, taker: Order, quantity: int, trade: 
 
 def net(draft: Draft, position: Position) -> None:
     """Turn the free pairs of one holder back into cash, unless it keeps them on purpose."""
-    if not position.account.auto_netting:
+    yes, no = position.yes, position.no
+    if not (yes.volume and no.volume and position.account.auto_netting):
         return
-    pairs = min(position.yes.free, position.no.free)
+    pairs = min(yes.free, no.free)
     if pairs == 0:
         return
     market = position.market
-    yes_cost = position.yes.take(pairs)
-    no_cost = position.no.take(pairs)
+    yes_cost, no_cost = yes.take(pairs), no.take(pairs)
     cents = PAIR_CENTS * pairs
     market.pnl_pool += cents - yes_cost - no_cost
     position.realized_pnl += cents - yes_cost - no_cost

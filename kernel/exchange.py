@@ -97,10 +97,10 @@ class Exchange(State):
         answer: Answer | Refusal | None = (
             refusals.too_late() if draft.at > LATEST else OUT_OF_BOUNDS[kind](command)
         )
+        if answer is None and draft.at >= self.next_expiry:
+            answer = due.expire_first(draft, command)
         if answer is None:
-            if draft.at >= self.next_expiry:
-                answer = due.expire_first(draft, command)
-            answer = answer or DECISIONS[kind](draft, command)
+            answer = DECISIONS[kind](draft, command)
         if draft.moved is not None:
             halting.halt_if_moved(draft, draft.moved)
         assert not draft.postings, "money moved, and no fact says so"

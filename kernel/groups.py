@@ -28,7 +28,7 @@ def set_group(draft: Draft, command: SetGroup) -> Answer | Refusal:
     market = commanded(draft, command)
     if isinstance(market, Refusal):
         return market
-    account = draft.state.trader(command.user_id)
+    account = draft.state.traders.get(command.user_id)
     if account is None:
         return account_not_found(command.user_id)
     group = market.group(account.id, command.group_id)
@@ -101,7 +101,7 @@ def delete_group(draft: Draft, command: DeleteGroup) -> Answer | Refusal:
 
 def commanded(draft: Draft, command: GroupCommand) -> Market | Refusal:
     """The market, if groups in it can be changed, and by whoever asks."""
-    account = draft.state.trader(command.user_id)
+    account = draft.state.traders.get(command.user_id)
     if account is not None and (refusal := check_fence(account, command.fence)) is not None:
         return refusal
     if (refusal := check_deadline(command, draft.at)) is not None:

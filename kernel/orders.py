@@ -64,19 +64,18 @@ NORMAL = TradingMode.NORMAL
 FREEZE = LedgerEntryType.ORDER_FREEZE
 FUNDS, YES_SHARES, NO_SHARES = FrozenAssetType.FUNDS, FrozenAssetType.YES_SHARES, FrozenAssetType.NO_SHARES
 
-BOOK_TYPES: Final = {
-    (Side.YES, Direction.BUY): BookType.NATIVE_BUY,
-    (Side.YES, Direction.SELL): BookType.NATIVE_SELL,
-    (Side.NO, Direction.BUY): BookType.SYNTHETIC_SELL,
-    (Side.NO, Direction.SELL): BookType.SYNTHETIC_BUY,
+IN_THE_BOOK: Final = {
+    (Side.YES, Direction.BUY): (BookType.NATIVE_BUY, Direction.BUY),
+    (Side.YES, Direction.SELL): (BookType.NATIVE_SELL, Direction.SELL),
+    (Side.NO, Direction.BUY): (BookType.SYNTHETIC_SELL, Direction.SELL),
+    (Side.NO, Direction.SELL): (BookType.SYNTHETIC_BUY, Direction.BUY),
 }
 """How each wish enters the book: buying NO is selling YES at the rest of 100, selling NO is buying it."""
-OTHER: Final = {Direction.BUY: Direction.SELL, Direction.SELL: Direction.BUY}
 
 
 def place_order(draft: Draft, command: PlaceOrder) -> Answer | Refusal:
     state = draft.state
-    account = state.trader(command.user_id)
+    account = state.traders.get(command.user_id)
     if account is not None:
         if account.is_escrow and (refusal := check_fence(account, command.fence)) is not None:
             return refusal
@@ -107,7 +106,8 @@ def place_order(draft: Draft, command: PlaceOrder) -> Answer | Refusal:
     # Nothing above has changed anything. Nothing below can refuse.
     order = accept(draft, market, account, command, backing)
     gave_way = trade_and_rest(draft, order)
-    return Placed(order_now(order), netting_of(draft, account), False, gave_way)
+    netting = netting_of(draft, account) if len(draft.facts) > 1 else None
+    return Placed(order_now(order), netting, False, gave_way)
 
 
 def repeat_placement(earlier: Order, command: PlaceOrder) -> Answer | Refusal:
@@ -136,6 +136,7 @@ def accept(
     state = draft.state
     terms = wish.terms
     side, direction, price, quantity = terms.side, terms.direction, terms.price, terms.quantity
+    book_type, book_direction = IN_THE_BOOK[side, direction]
     position = market.positions.get(account.id) or market.position(account)
     if direction is BUY:
         asset_type = FUNDS
@@ -155,8 +156,8 @@ def accept(
         side,
         direction,
         price,
-        BOOK_TYPES[side, direction],
-        direction if side is YES else OTHER[direction],
+        book_type,
+        book_direction,
         price if side is YES else PAIR_CENTS - price,
         terms.time_in_force,
         quantity,
@@ -238,7 +239,7 @@ def trade_with_care(draft: Draft, order: Order) -> bool:
 
 
 def cancel_order(draft: Draft, command: CancelOrder) -> Answer | Refusal:
-    account = draft.state.trader(command.user_id)
+    account = draft.state.traders.get(command.user_id)
     if (
         account is not None
         and account.is_escrow
@@ -254,7 +255,7 @@ def cancel_order(draft: Draft, command: CancelOrder) -> Answer | Refusal:
 
 
 def cancel_by_client_id(draft: Draft, command: CancelByClientId) -> Answer | Refusal:
-    account = draft.state.trader(command.user_id)
+    account = draft.state.traders.get(command.user_id)
     if account is not None and (refusal := check_fence(account, command.fence)) is not None:
         return refusal
     order = account.orders.get(command.client_order_id) if account is not None else None
@@ -274,16 +275,18 @@ def cancel_own(draft: Draft, order: Order, command: TimedCommand) -> Answer | Re
         return market_not_open(order.market)
     # Nothing above has changed anything. Nothing below can refuse.
     released = cancel(draft, order, USER_CANCELLED)
-    return Cancelled(order_now(order), released, order.frozen_asset_type, netting_of(draft, order.account))
+    netting = netting_of(draft, order.account) if len(draft.facts) > 1 else None
+    return Cancelled(order_now(order), released, order.frozen_asset_type, netting)
 
 
 # What is said
 
 
 def netting_of(draft: Draft, account: Account) -> Netting | None:
-    """The caller's own nettings within the command, together; what was overdue before it left out."""
-    if len(draft.facts) == 1:
-        return None  # a netting is never the first thing that happens
+    """The caller's own nettings within the command, together; what was overdue before it left out.
+
+    A netting is never the first thing that happens: of a single fact nobody need ask.
+    """
     pairs = 0
     for fact in draft.facts[draft.expired :] if draft.expired else draft.facts:
         if type(fact.event) is NettingExecuted and fact.event.user_id == account.id:

@@ -46,7 +46,7 @@ from kernel.state import Account, AmmRun, Market
 
 def mint_shares(draft: Draft, command: MintShares) -> Answer | Refusal:
     state = draft.state
-    account = state.trader(command.user_id)
+    account = state.traders.get(command.user_id)
     if account is None or not account.is_amm:
         return amm_only()
     if (refusal := check_request(command)) is not None:
@@ -111,7 +111,7 @@ def mint_pairs(
 def burn_shares(draft: Draft, command: BurnShares) -> Answer | Refusal:
     """Needs no authorisation: giving cash back is always safe."""
     state = draft.state
-    account = state.trader(command.user_id)
+    account = state.traders.get(command.user_id)
     if account is None or not (account.is_amm or account.is_escrow):
         return amm_only()
     if (refusal := check_fence(account, command.fence) or check_request(command)) is not None:

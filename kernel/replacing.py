@@ -28,7 +28,7 @@ def replace_order(draft: Draft, command: ReplaceOrder) -> Answer | Refusal:
     whoever replaces it wants it gone, and nothing is placed, because the plan behind it is out of date.
     """
     state = draft.state
-    account = state.trader(command.user_id)
+    account = state.traders.get(command.user_id)
     if account is None or not (account.is_amm or account.is_escrow):
         return amm_only()
     if (refusal := check_fence(account, command.fence)) is not None:

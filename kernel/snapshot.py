@@ -264,6 +264,9 @@ group_values = reader(GroupImage)
 closing_values = reader(ClosingImage)
 market_values = reader(MarketImage)
 TERMS: Final = OrderTerms.__struct_fields__
+terms_values = attrgetter(*TERMS)
+SINCE_ACCEPTANCE: Final = "remaining", "priority_seq", "updated_at", "status", "cancel_reason", "amend_count"
+"""What an order was accepted without, or with another value; its terms are those that stand."""
 order_values = reader(
     OrderImage,
     user_id="account.id",
@@ -374,13 +377,13 @@ def restored_group(image: GroupImage) -> Group:
 
 def restore_prices(market: Market, image: PricesImage, now: int) -> None:
     """Once the orders rest: what stands follows from the book."""
-    prices, average, book = market.prices, market.prices.average, market.book
+    prices, average = market.prices, market.prices.average
     average.time, average.sums, average.two_sided = image.time, image.sums, image.two_sided
     if prices.recent is not None:
         prices.recent.slots = {number: (weighed, time) for number, weighed, time in image.recent}
     prices.at = prices.simple_since = now
     prices.is_active = market.status is MarketStatus.ACTIVE
-    prices.change(now, book.bids.mask, book.asks.mask, market.last_trade_price)
+    prices.change(now, market.book.best_bid, market.book.best_ask, market.last_trade_price)
 
 
 def restored_proposal(image: Proposed) -> Fact:
@@ -391,22 +394,24 @@ def restored_proposal(image: Proposed) -> Fact:
 
 
 def restore_order(state: State, image: OrderImage) -> None:
-    values = asdict(image)
-    del values["book_type"]  # follows from the rest
-    account, market = state.accounts[values.pop("user_id")], state.markets[values.pop("market_id")]
-    position = market.position(account)
-    terms = OrderTerms(**{name: values.pop(name) for name in TERMS})
-    accepted = {"price": values.pop("accepted_price"), "quantity": values.pop("accepted_quantity")}
+    account, market = state.accounts[image.user_id], state.markets[image.market_id]
+    terms = OrderTerms(*terms_values(image))
     order = Order(
-        account=account,
-        market=market,
-        position=position,
-        terms=terms,
-        accepted_terms=replace(terms, **accepted) if image.amend_count else terms,
-        holding=position.holding(image.side),
-        opens=image.direction is Direction.BUY,
-        **values,
+        market.position(account),
+        terms,
+        image.id,
+        image.client_order_id,
+        image.is_bid,
+        image.book_price,
+        image.frozen,
+        image.replaces,
+        image.accepted_seq,
+        image.created_at,
     )
+    for name in SINCE_ACCEPTANCE:
+        setattr(order, name, getattr(image, name))
+    if image.amend_count:
+        order.accepted_terms = replace(terms, price=image.accepted_price, quantity=image.accepted_quantity)
     state.orders[order.id] = order
     account.orders[order.client_order_id] = order
 

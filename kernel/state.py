@@ -180,8 +180,6 @@ class Position:
     fees_paid: int = 0
     updated_at: int | None = None
     """When its shares or pendings last changed; null while it never held anything."""
-    open_orders: Tally = field(default_factory=Tally)
-    """Live orders of the beneficial owner in this market: one count for all its accounts."""
 
     def holding(self, side: Side) -> Holding:
         return self.yes if side is YES else self.no
@@ -214,7 +212,7 @@ class Position:
         )
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True, eq=False, repr=False, init=False)
 class Order(Resting):
     """A limit order: the user's view of it, and the book's."""
 
@@ -237,9 +235,43 @@ class Order(Resting):
     """The journal id of its acceptance."""
     created_at: int
     updated_at: int
-    status: OrderStatus = OPEN
-    cancel_reason: CancelReason | None = None
-    amend_count: int = 0
+    status: OrderStatus
+    cancel_reason: CancelReason | None
+    amend_count: int
+
+    def __init__(
+        self,
+        position: Position,
+        terms: OrderTerms,
+        order_id: str,
+        client_order_id: str,
+        is_bid: bool,
+        book_price: int,
+        frozen: int,
+        replaces: str | None,
+        accepted_seq: int,
+        at: int,
+    ) -> None:
+        """As it is accepted. Spelled out, for it is the most frequent thing of all, and mypyc compiles it."""
+        self.book_price = book_price
+        self.remaining = terms.quantity
+        self.priority_seq = self.accepted_seq = accepted_seq
+        self.ahead = self.behind = None
+        self.is_bid = is_bid
+        self.opens = terms.direction is BUY
+        self.id = order_id
+        self.client_order_id = client_order_id
+        self.account = position.account
+        self.market = position.market
+        self.position = position
+        self.holding = position.yes if terms.side is YES else position.no
+        self.terms = self.accepted_terms = terms
+        self.frozen = frozen
+        self.replaces = replaces
+        self.created_at = self.updated_at = at
+        self.status = OPEN
+        self.cancel_reason = None
+        self.amend_count = 0
 
     @property
     def is_live(self) -> bool:
@@ -436,20 +468,19 @@ class Market:
     @property
     def spot(self) -> int:
         """Its price at this moment, in half cents of YES."""
-        book = self.book
-        return spot_of(book.bids.mask, book.asks.mask, self.last_trade_price)
+        return spot_of(self.book.best_bid, self.book.best_ask, self.last_trade_price)
 
     def book_changed(self, at: int) -> None:
         """Orders came to rest, left or traded, and with them the price may be another."""
         self.book_changed_at = at
         book, prices = self.book, self.prices
-        bids, asks = book.bids.mask, book.asks.mask
+        best_bid, best_ask = book.bids.best, book.asks.best
         if (
-            bids != prices.bids
-            or asks != prices.asks
+            best_bid != prices.best_bid
+            or best_ask != prices.best_ask
             or (not prices.is_two_sided and self.last_trade_price != prices.last_trade)
         ):
-            prices.change(at, bids, asks, self.last_trade_price)
+            prices.change(at, best_bid, best_ask, self.last_trade_price)
 
     def become(self, status: MarketStatus, at: int, reason: str, until: int | None) -> None:
         """The one way to another status, but for the last; until when, if it ends by itself."""
@@ -469,10 +500,7 @@ class Market:
         position = self.positions.get(account.id)
         if position is None:
             position = Position(account, self)
-            siblings = self.owners.setdefault(account.owner_id, [])
-            if siblings:
-                position.open_orders = siblings[0].open_orders
-            siblings.append(position)
+            self.owners.setdefault(account.owner_id, []).append(position)
             self.positions[account.id] = account.positions[self.id] = position
             self.holders.add(account.id)
         return position
@@ -539,11 +567,8 @@ class Market:
         own[price] = own.get(price, 0) + 1
         if order.opens:
             order.holding.opening += order.remaining
-        book.live[order] = None
-        if order not in position.live:
-            position.live[order] = None
-            position.open_orders.count += 1
-            position.account.open_orders.count += 1
+        book.live[order] = position.live[order] = None
+        order.account.open_orders.count += 1
 
     def leave(self, order: Order, *, moves: bool = False) -> None:
         """A resting order leaves its queue, with what remains; one that only moves stays among the live."""
@@ -562,16 +587,15 @@ class Market:
             own[price] -= 1
         if order.opens:
             order.holding.opening -= order.remaining
+        order.account.open_orders.count -= 1
         if not moves:
-            self.delist(order)
+            del book.live[order]
+            del position.live[order]
 
     def delist(self, order: Order) -> None:
-        """It is no longer one of the live."""
+        """One that moved ended before it could rest again: it is no longer one of the live."""
         del self.book.live[order]
-        position = order.position
-        del position.live[order]
-        position.open_orders.count -= 1
-        position.account.open_orders.count -= 1
+        del order.position.live[order]
 
     def amend(self, order: Order, fact: Fact, event: OrderAmended) -> None:
         """A live order has other terms: it is smaller where it stands, or out of its queue."""
@@ -673,6 +697,8 @@ class State:
     trade_ids: Sequence = field(default_factory=Sequence)
     order_ids: Sequence = field(default_factory=Sequence)
     accounts: dict[str, Account] = field(default_factory=dict)
+    traders: dict[str, Account] = field(default_factory=dict)
+    """Those of them that may hold shares: all but the exchange's own purses."""
     sub_accounts: dict[str, list[Account]] = field(default_factory=dict)
     """Those of each beneficial owner."""
     open_orders: dict[str, Tally] = field(default_factory=dict)
@@ -700,14 +726,11 @@ class State:
     def fee_account(self) -> Account:
         return self.accounts[FEES_ID]
 
-    def trader(self, user_id: str) -> Account | None:
-        """The account of somebody who may hold shares; none for the exchange's own purses."""
-        account = self.accounts.get(user_id)
-        return None if account is None or account.is_system else account
-
     def open_account(self, account: Account) -> None:
         """An account comes to be."""
         self.accounts[account.id] = account
+        if not account.is_system:
+            self.traders[account.id] = account
         account.open_orders = self.open_orders.setdefault(account.owner_id, account.open_orders)
         if account.is_escrow:
             self.sub_accounts.setdefault(account.owner_id, []).append(account)
@@ -747,23 +770,15 @@ class State:
         account = position.account
         assert event.client_order_id not in account.orders
         order = Order(
-            event.book_price,
-            event.remaining_qty,
-            fact.id,
-            event.book_direction is BUY,
-            terms.direction is BUY,
+            position,
+            terms,
             event.order_id,
             event.client_order_id,
-            account,
-            position.market,
-            position,
-            position.yes if terms.side is YES else position.no,
-            terms,
-            terms,
+            event.book_direction is BUY,
+            event.book_price,
             event.frozen_amount,
             event.replaces_order_id,
             fact.id,
-            fact.at,
             fact.at,
         )
         self.orders[order.id] = order

@@ -18,7 +18,7 @@ from kernel.state import Account, Holding, Keeper, Market, Order, Position, Stat
 
 GROWING: Final[dict[type[Any], tuple[str, ...]]] = {
     State: (
-        *("accounts", "sub_accounts", "open_orders", "markets", "orders", "guards", "proposals"),
+        *("accounts", "traders", "sub_accounts", "open_orders", "markets", "orders", "guards", "proposals"),
         *("mints", "burns", "transfers"),
     ),
     Account: ("orders", "positions"),
@@ -46,7 +46,7 @@ def names_of(kind: type[Any]) -> tuple[str, ...]:
     if kind is Book:
         return "bids", "asks"  # those who rest are put back one by one: there may be any number of them
     if kind is HalfBook:
-        return "mask", "first", "last", "totals"
+        return "mask", "best", "first", "last", "totals"
     grown = GROWING.get(kind, ())
     return tuple(field.name for field in fields(kind) if field.name not in grown)
 

@@ -13,8 +13,6 @@ from typing import Final
 
 import msgspec
 
-from kernel.book import highest, lowest
-
 FIRST_PRICE: Final = 50
 """In cents: what stands for the last trade of a market before its first."""
 VOID_SLOTS: Final = 96
@@ -28,19 +26,19 @@ def slot_length(window_ms: int, slots: int) -> int:
     return -(-window_ms * 1000 // slots)
 
 
-def spot_of(bids: int, asks: int, last_trade: int | None) -> int:
-    """The price of a market in half cents: the middle of its best bid and ask, from the masks of its book.
+def spot_of(best_bid: int | None, best_ask: int | None, last_trade: int | None) -> int:
+    """The price of a market in half cents: the middle of its best bid and ask.
 
     With a side empty it is the last trade, moved to the quote that stands where that is better: an order can
     be hit, a trade cannot be undone.
     """
-    if bids and asks:
-        return highest(bids) + lowest(asks)
+    if best_bid is not None and best_ask is not None:
+        return best_bid + best_ask
     price = FIRST_PRICE if last_trade is None else last_trade
-    if bids:
-        price = max(price, highest(bids))
-    elif asks:
-        price = min(price, lowest(asks))
+    if best_bid is not None:
+        price = max(price, best_bid)
+    elif best_ask is not None:
+        price = min(price, best_ask)
     return 2 * price
 
 
@@ -190,9 +188,9 @@ class Prices:
     recent: RecentWindow | None = None
     """Only of a market with a price collar."""
     is_active: bool = False
-    bids: int = 0
-    """What the price follows from: the masks of the book's sides, and the last trade."""
-    asks: int = 0
+    best_bid: int | None = None
+    """What the price follows from: the best of both sides of the book, and the last trade."""
+    best_ask: int | None = None
     last_trade: int | None = None
     spot: int = 2 * FIRST_PRICE
     is_two_sided: bool = False
@@ -210,26 +208,24 @@ class Prices:
         """For how long the market has been trading, up to `at`."""
         return self.average.time + self.at - self.simple_since
 
-    def change(self, at: int, bids: int, asks: int, last_trade: int | None) -> None:
+    def change(self, at: int, best_bid: int | None, best_ask: int | None, last_trade: int | None) -> None:
         """From now on this stands."""
-        if bids and asks and at < self.simple_until:
-            spot = bids.bit_length() + (asks & -asks).bit_length() - 2
-            if spot != self.spot:
-                self.simple_sum += self.spot * (at - self.at)
-                self.at = at
-                self.spot = spot
+        if best_bid is not None and best_ask is not None and at < self.simple_until:
+            self.simple_sum += self.spot * (at - self.at)
+            self.at = at
+            self.spot = best_bid + best_ask
         else:
             self.advance(at)
-            self.spot = spot_of(bids, asks, last_trade)
+            self.spot = spot_of(best_bid, best_ask, last_trade)
             self.last_trade = last_trade
-            self.is_two_sided = bids != 0 and asks != 0
+            self.is_two_sided = best_bid is not None and best_ask is not None
             if self.is_active and self.is_two_sided and (self.opens is None or self.opens <= at):
                 full = at + self.average.rest
                 self.simple_until = full if self.ends is None else min(full, self.ends)
                 if self.recent is not None:
                     self.simple_until = min(self.simple_until, self.recent.ends_after(at))
-        self.bids = bids
-        self.asks = asks
+        self.best_bid = best_bid
+        self.best_ask = best_ask
 
     def switch(self, at: int, *, is_active: bool) -> None:
         """The market begins to trade, or stops."""

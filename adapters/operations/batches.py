@@ -43,7 +43,7 @@ async def cancel_all(
 
 def markets_with_orders(server: Server, user_id: str) -> list[str]:
     """In ascending order of their ids: that is the order in which they are decided."""
-    account = server.exchange.trader(user_id)
+    account = server.exchange.traders.get(user_id)
     if account is None:
         return []
     return sorted(market_id for market_id, position in account.positions.items() if position.live)

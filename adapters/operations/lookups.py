@@ -16,7 +16,7 @@ from kernel.state import Account, Market, Order
 
 def own_account(server: Server, call: Call[Any, Any]) -> Account:
     user_id = call.user.user_id
-    account = server.exchange.trader(user_id)
+    account = server.exchange.traders.get(user_id)
     if account is None:
         raise refused(account_not_found(user_id), call.durable)
     return account

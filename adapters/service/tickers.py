@@ -228,7 +228,7 @@ class MarketTicker:
             s.bid_quantity,
             s.ask,
             s.ask_quantity,
-            spot_of(mask_of(s.bid), mask_of(s.ask), s.last_price),
+            spot_of(s.bid, s.ask, s.last_price),
             s.last_price,
             render.time_or_null(s.last_at),
             day.opened,
@@ -302,7 +302,3 @@ def best_of(picture: BookPicture) -> tuple[int | None, int | None, int | None, i
         ask,
         None if ask is None else picture.asks[ask],
     )
-
-
-def mask_of(price: int | None) -> int:
-    return 0 if price is None else 1 << price

@@ -88,7 +88,7 @@ class View:
 def view_of(exchange: Exchange, principal: Principal, market_id: str) -> View:
     """The view as of this moment, which may not be durable yet."""
     user_id = principal.user_id
-    market, account = exchange.markets.get(market_id), exchange.trader(user_id)
+    market, account = exchange.markets.get(market_id), exchange.traders.get(user_id)
     if market is None or (market.status is MarketStatus.DRAFT and not principal.is_admin):
         raise from_kernel(market_not_found(market_id))
     if account is None:

@@ -297,7 +297,7 @@ async def test_it_stops_also_when_the_journal_cannot_be_written(server_url: str,
         async with database.opened(url) as db:
             recovered = await recover(db)
         assert recovered.audit() == []
-        assert recovered.trader("ann") is None
+        assert recovered.traders.get("ann") is None
 
 
 async def test_it_stops_also_when_the_database_falls_silent_behind_the_last_command(

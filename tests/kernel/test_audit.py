@@ -210,6 +210,14 @@ def chained_backwards_wrongly(market: Trading) -> None:
     market.order("ben", "later").ahead = None
 
 
+def worse_than_its_best(market: Trading) -> None:
+    market.market().book.bids.best = 19
+
+
+def miscounted(market: Trading) -> None:
+    account(market.exchange, "ann").open_orders.count += 1
+
+
 def unseen_by_limits(market: Trading) -> None:
     market.position("ann").yes.opening = 0
 
@@ -397,6 +405,8 @@ FAULTS: list[tuple[Callable[[Trading], None], set[str], dict[str, object]]] = [
     (accepted_out_of_turn, {"book_matches_orders"}, {"invariant": "book_matches_orders"}),
     (chained_to_itself, {"book_matches_orders"}, {"side": "bids", "price": 20}),
     (chained_backwards_wrongly, {"book_matches_orders"}, {"side": "bids", "price": 20}),
+    (worse_than_its_best, {"book_matches_orders", "windows"}, {"best": 19, "best_price": 20}),
+    (miscounted, {"book_matches_orders"}, {"owner_id": "ann", "counted": 3, "live_orders": 2}),
     (unseen_by_limits, {"book_matches_orders"}, {"user_id": "ann", "opening": {"YES": [0, 5], "NO": [0, 0]}}),
     (unseen_by_self_trade, {"book_matches_orders"}, {"live_prices": {20: 1}}),
     (crossed, {"book_not_crossed", "ledger_chain", "windows"}, {"best_bid": 90, "best_ask": 90}),

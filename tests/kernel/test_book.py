@@ -2,7 +2,7 @@
 
 import pytest
 
-from kernel.book import Book, highest, lowest
+from kernel.book import Book, best_of
 from kernel.codes import OrderStatus, TradeScenario
 from kernel.state import Order
 from tests.kernel.trading import Trading
@@ -140,10 +140,11 @@ def test_an_empty_book_has_no_best_price() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mask", "low", "high"), [(1 << 1, 1, 1), (1 << 99, 99, 99), (1 << 7 | 1 << 64, 7, 64)]
+    ("mask", "low", "high"),
+    [(0, None, None), (1 << 1, 1, 1), (1 << 99, 99, 99), (1 << 7 | 1 << 64, 7, 64)],
 )
-def test_best_prices_are_the_ends_of_the_mask(mask: int, low: int, high: int) -> None:
-    assert (lowest(mask), highest(mask)) == (low, high)
+def test_best_prices_are_the_ends_of_the_mask(mask: int, low: int | None, high: int | None) -> None:
+    assert (best_of(mask, is_bids=False), best_of(mask, is_bids=True)) == (low, high)
 
 
 def test_markets_do_not_share_a_book() -> None:

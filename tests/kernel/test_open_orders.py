@@ -78,11 +78,14 @@ def test_the_position_limit_is_told_first_and_a_self_trade_last() -> None:
 
 
 def counts(state: State) -> dict[str, tuple[int, dict[str, int]]]:
-    """As they are kept, by account: of its owner, in all, and by market."""
+    """By account: of its owner, in all, as it is counted; and by market."""
     return {
         account.id: (
             account.open_orders.count,
-            {market_id: position.open_orders.count for market_id, position in account.positions.items()},
+            {
+                market_id: sum(len(each.live) for each in position.market.owners[account.owner_id])
+                for market_id, position in account.positions.items()
+            },
         )
         for account in state.accounts.values()
     }

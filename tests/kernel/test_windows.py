@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernel.book import highest, lowest
 from kernel.codes import MarketStatus, Side
 from kernel.commands import AnyCommand, CancelOrder, ResumeMarket, SuspendMarket, Tick
 from kernel.exchange import Exchange
@@ -38,10 +37,7 @@ MINUTE = 60 * SECOND
     ],
 )
 def test_the_price_of_a_book(bid: int | None, ask: int | None, last: int | None, half_cents: int) -> None:
-    """Deeper levels do not matter, so some stand there."""
-    bids = 0 if bid is None else 1 << bid | 2
-    asks = 0 if ask is None else 1 << ask | 1 << 99
-    assert spot_of(bids, asks, last) == half_cents
+    assert spot_of(bid, ask, last) == half_cents
 
 
 @given(
@@ -52,13 +48,13 @@ def test_whoever_quotes_between_others_moves_the_price_no_further_than_half_a_ce
     others: tuple[int, int], mine: list[tuple[bool, int]]
 ) -> None:
     bid, ask = others
-    bids, asks = 1 << bid, 1 << ask
+    best_bid, best_ask = others
     for is_bid, price in mine:  # one that meets a quote trades, and does not come to stand
-        if is_bid and price < lowest(asks):
-            bids |= 1 << price
-        elif not is_bid and price > highest(bids):
-            asks |= 1 << price
-    assert 2 * bid + 1 <= spot_of(bids, asks, None) <= 2 * ask - 1
+        if is_bid and price < best_ask:
+            best_bid = max(best_bid, price)
+        elif not is_bid and price > best_bid:
+            best_ask = min(best_ask, price)
+    assert 2 * bid + 1 <= spot_of(best_bid, best_ask, None) <= 2 * ask - 1
 
 
 # The average
