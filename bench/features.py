@@ -13,8 +13,19 @@ from msgspec.structs import replace
 from bench.measure import line, section, settle
 from bench.workload import BEFORE_US, market, opened, order, user
 from kernel.codes import SelfTradeMode, TimeInForce
-from kernel.commands import AmendOrder, AnyCommand, AtomicBatch, CancelAll, CancelByClientId, PlaceOrder, Tick
+from kernel.commands import (
+    AmendOrder,
+    AnyCommand,
+    AtomicBatch,
+    CancelAll,
+    CancelByClientId,
+    PlaceOrder,
+    ResetGroup,
+    SetGroup,
+    Tick,
+)
 from kernel.exchange import Exchange
+from kernel.limits import FILLS_MAX
 
 IOC: Final = {"time_in_force": TimeInForce.IOC}
 ROUNDS: Final = 4_000
@@ -22,6 +33,7 @@ TOGETHER: Final = 100
 """Orders that end at one moment."""
 SECOND: Final = 1_000_000
 IN_A_BATCH: Final = 20
+GROUP: Final = "g"
 FEATURES: Final[dict[str, dict[str, Any]]] = {
     "an IOC that takes ten of one maker": {},
     "the same, all or nothing": {"time_in_force": TimeInForce.FOK},
@@ -45,6 +57,9 @@ def compare() -> None:
         line(name, taking(changes), "us p50")
     line("the same in a market with a price collar", taking({}, collar_cents=5), "us p50")
     line("the same in a market with a volatility halt", taking({}, halt_move_cents=98), "us p50")
+    line("the same in a market where somebody has an order group", taking({}, grouped=user(3)), "us p50")
+    line("the same as one of an order group", taking({"group_id": GROUP}, grouped=user(2)), "us p50")
+    line("the end of an order whose group is full, as one of a hundred", braked(), "us p50")
     for name, lasts in (("an order that rests", None), ("the same with an end of its own", SECOND)):
         placed, ended = resting(lasts)
         line(name, placed, "us p50")
@@ -95,9 +110,11 @@ def together() -> float:
     return statistics.median(durations) / 1000
 
 
-def taking(changes: dict[str, Any], **terms: int) -> float:
-    """What the taker costs, in a market with such terms."""
+def taking(changes: dict[str, Any], grouped: str | None = None, **terms: int) -> float:
+    """What the taker costs, in a market with such terms, where this user has an order group."""
     exchange = opened(**terms)
+    if grouped is not None:
+        limit(exchange, grouped, FILLS_MAX)
     settle()
     clock, durations = time.perf_counter_ns, []
     for number in range(ROUNDS):
@@ -109,6 +126,34 @@ def taking(changes: dict[str, Any], **terms: int) -> float:
         durations.append(clock() - begin)
         exchange.execute(cancelling(exchange, f"m-{number}", user(1)))
     return statistics.median(durations) / 1000
+
+
+def braked() -> float:
+    """One order's share of the sweep that fills its group, which then loses so many."""
+    exchange = opened()
+    limit(exchange, user(1), 1)
+    settle()
+    clock, durations = time.perf_counter_ns, []
+    for number in range(ROUNDS // TOGETHER):
+        for each in range(TOGETHER):
+            wish = arriving(exchange, f"m-{number}-{each}", user(1), bid=False)
+            exchange.execute(replace(wish, terms=replace(wish.terms, group_id=GROUP)))
+        wish = arriving(exchange, f"t-{number}", user(2), bid=True)
+        wish = replace(wish, terms=replace(wish.terms, **IOC))
+        begin = clock()
+        outcome = exchange.execute(wish)
+        durations.append((clock() - begin) / TOGETHER)
+        assert len(outcome.facts) > TOGETHER
+        reset = ResetGroup(at=exchange.now, user_id=user(1), market_id=market(0), group_id=GROUP)
+        exchange.execute(reset)
+    return statistics.median(durations) / 1000
+
+
+def limit(exchange: Exchange, user_id: str, most: int) -> None:
+    """So many shares a second."""
+    at = max(BEFORE_US, exchange.now)
+    bounds = {"max_fill_quantity": most, "window_ms": 1_000}
+    exchange.execute(SetGroup(at=at, user_id=user_id, market_id=market(0), group_id=GROUP, **bounds))
 
 
 def changing(wished: dict[str, Any] | None) -> float:

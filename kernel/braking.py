@@ -8,20 +8,19 @@ from kernel.events import OrderGroupTriggered
 from kernel.state import Account, Market, Order
 
 
-def count_in_groups(draft: Draft, maker: Order, taker: Order, quantity: int) -> None:
-    """The maker's group counts a fill, then the taker's; one that they share counts it once."""
+def count_in_groups(
+    draft: Draft, maker: Order, taker: Order, groups: tuple[Group, ...], quantity: int
+) -> None:
+    """These, the maker's first, count a fill; one that is full then, is triggered before the next counts."""
     market = maker.market
-    counted: Group | None = None
-    for order in (maker, taker):
-        group = market.group_of(order)
-        if group is None or group is counted:
-            continue
+    own_group = market.group_of(taker)
+    for group in groups:
         if market.keeper is not None:
             market.keeper.keep_group(group)
         group.count(quantity, draft.at)
-        counted = group
         if group.room(draft.at) == 0:
-            trigger(draft, market, order.account, group, GroupCause.FILLS, taker)
+            holder = taker.account if group is own_group else maker.account
+            trigger(draft, market, holder, group, GroupCause.FILLS, taker)
 
 
 def trigger(

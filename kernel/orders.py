@@ -211,6 +211,7 @@ def trade_with_care(draft: Draft, order: Order) -> bool:
     """
     market, terms = order.market, order.terms
     owner = None if order.account.is_amm else order.account.owner_id
+    own_group = market.group_of(order)
     while order.remaining and (maker := market.book.next_maker(order)) is not None:
         if maker.account.owner_id == owner:
             if terms.self_trade_mode is CANCEL_TAKER:
@@ -220,16 +221,20 @@ def trade_with_care(draft: Draft, order: Order) -> bool:
                 return False
             cancel(draft, maker, CancelReason.SELF_TRADE)
             continue
-        groups = groups_of(market, maker, market.group_of(order)) if market.groups else ()
-        wanted = taken = min(maker.remaining, order.remaining, *(group.room(draft.at) for group in groups))
+        groups = groups_of(market, maker, own_group) if market.groups else ()
+        wanted = min(maker.remaining, order.remaining)
+        for group in groups:
+            wanted = min(wanted, group.room(draft.at))
+        taken = wanted
         if terms.max_cost_cents is not None:
             taken, _ = affordable(market, terms, maker.book_price, order.remaining, wanted, order.frozen)
             if taken == 0:
                 break
         fill(draft, maker, order, taken)
-        count_in_groups(draft, maker, order, taken)
-        if order.cancel_reason is not None:
-            return False
+        if groups:
+            count_in_groups(draft, maker, order, groups, taken)
+            if order.cancel_reason is not None:
+                return False
         if taken < wanted:
             break
     return True

@@ -71,8 +71,9 @@ def walk(
 def groups_of(market: Market, maker: Order, own_group: Group | None) -> tuple[Group, ...]:
     """Those of maker and taker, as far as they have any; one that they share once."""
     its_group = market.group_of(maker)
-    both = (its_group,) if its_group is own_group else (its_group, own_group)
-    return tuple(group for group in both if group is not None)
+    if its_group is None or its_group is own_group:
+        return () if own_group is None else (own_group,)
+    return (its_group,) if own_group is None else (its_group, own_group)
 
 
 def best_crossing(market: Market, terms: OrderTerms, without: Order | None = None) -> int | None:

@@ -27,7 +27,7 @@ from kernel.actors import Actors
 from kernel.answers import Refusal
 from kernel.codes import CancelReason, MarketStatus, TradingMode
 from kernel.commands import ResumeMarket
-from kernel.events import Fact, OrderCancelled
+from kernel.events import Fact, OrderCancelled, OrderGroupTriggered
 from kernel.exchange import FORM, Exchange
 from kernel.journal import Decided
 
@@ -138,6 +138,12 @@ class Metrics:
             "Orders that ended by themselves at their time.",
             registry=self._registry,
         )
+        self._braked = Counter(
+            "verdict_order_groups_triggered",
+            "Order groups that were triggered, by cause.",
+            ("cause",),
+            registry=self._registry,
+        )
         self._registry.register(self)
 
     def of_submission(self, seconds: float) -> None:
@@ -231,6 +237,10 @@ class Metrics:
         events = sum(len(one.outcome.facts) for one in decided)
         if expired := sum(map(expired_in, decided)):
             self._expired.inc(expired)
+        for one in decided:
+            for fact in one.outcome.facts:
+                if type(fact.event) is OrderGroupTriggered:
+                    self._braked.labels(fact.event.cause.value).inc()
         if events:
             self._commit_events.observe(events)
             self._commit_seconds.observe(self._sources.journal.last_commit_seconds)
