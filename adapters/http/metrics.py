@@ -25,9 +25,9 @@ from adapters.service.server import Projections
 from adapters.sockets.connection_limits import ConnectionLimits
 from kernel.actors import Actors
 from kernel.answers import Refusal
-from kernel.codes import CancelReason, MarketStatus, TradingMode
+from kernel.codes import CancelReason, CircuitBreakerTrigger, MarketStatus, TradingMode
 from kernel.commands import ResumeMarket
-from kernel.events import Fact, OrderCancelled, OrderGroupTriggered
+from kernel.events import CircuitBreakerTriggered, Fact, OrderCancelled, OrderGroupTriggered
 from kernel.exchange import FORM, Exchange
 from kernel.journal import Decided
 
@@ -144,6 +144,14 @@ class Metrics:
             ("cause",),
             registry=self._registry,
         )
+        self._breakers = Counter(
+            "verdict_circuit_breakers",
+            "Circuit breakers of markets that were triggered, by why.",
+            ("trigger",),
+            registry=self._registry,
+        )
+        for trigger in CircuitBreakerTrigger:
+            self._breakers.labels(trigger.value)  # told from the start, so that the first one is a rise
         self._registry.register(self)
 
     def of_submission(self, seconds: float) -> None:
@@ -241,6 +249,8 @@ class Metrics:
             for fact in one.outcome.facts:
                 if type(fact.event) is OrderGroupTriggered:
                     self._braked.labels(fact.event.cause.value).inc()
+                elif type(fact.event) is CircuitBreakerTriggered:
+                    self._breakers.labels(fact.event.trigger_reason.value).inc()
         if events:
             self._commit_events.observe(events)
             self._commit_seconds.observe(self._sources.journal.last_commit_seconds)

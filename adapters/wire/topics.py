@@ -158,6 +158,8 @@ class MarketChanged(
     new_status: MarketStatus
     resolution_result: ResolutionResult | None
     resolved_at: str | None
+    until: str | None
+    """When it goes on by itself."""
 
 
 class ModeChanged(msgspec.Struct, frozen=True, tag_field="event_type", tag="MARKET_MODE_CHANGED", gc=False):
@@ -267,8 +269,9 @@ def market_changed(
     fact: Fact, event: MarketStatusChanged | MarketSettled, _: Mapping[str, Order]
 ) -> list[TopicEvent]:
     result: ResolutionResult | None
+    until: int | None = None
     match event:
-        case MarketStatusChanged(resolution_result=result, resolved_at=resolved_at):
+        case MarketStatusChanged(resolution_result=result, resolved_at=resolved_at, until=until):
             pass
         case MarketSettled(resolution_result=result, settled_at=resolved_at):
             pass
@@ -282,6 +285,7 @@ def market_changed(
         event.new_status,
         result,
         time_or_null(resolved_at),
+        time_or_null(until),
     )
     return [TopicEvent(Topic.MARKETS, (), payload)]
 

@@ -53,6 +53,20 @@ def test_a_draft_is_not_told_of(the_venue: Venue) -> None:
     assert f'verdict_book_shares{{market="{draft}",side="ask"}} 0.0' in the_venue.told()
 
 
+def test_a_market_that_stops_is_counted_by_why(the_venue: Venue) -> None:
+    """Also the first time: each trigger is told before."""
+    series = [f'verdict_circuit_breakers_total{{trigger="{name}"}}' for name in ("VOLATILITY", "MANUAL")]
+    before = [number(the_venue.told(), one) for one in series]
+    ann, ben = the_venue.user(1_000), the_venue.user(1_000)
+    paused, halted = the_venue.market(halt_move_cents=8, halt_pause_ms=0), the_venue.market()
+    for price in (50, 58):
+        ann.placed(paused, f"BUY YES 1 @{price}")
+        ben.placed(paused, f"BUY NO 1 @{100 - price}")
+    assert [number(the_venue.told(), one) for one in series] == [before[0] + 1, before[1]]
+    assert the_venue.admin.post(f"/admin/markets/{halted}/halt", reason="smoke").code == 0
+    assert [number(the_venue.told(), one) for one in series] == [before[0] + 1, before[1] + 1]
+
+
 @pytest.fixture(scope="module")
 def guarded(
     server_url: str, template: str, tmp_path_factory: pytest.TempPathFactory

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.access.tokens import TokenType
-from kernel.codes import AMM_ID, Direction, TradingMode
+from adapters.wire.render import time_or_null
+from kernel.codes import AMM_ID, Direction, MarketStatus, TradingMode
 from kernel.commands import (
     ActivateMarket,
     CreateMarket,
@@ -102,6 +103,30 @@ async def test_only_administrators_hear_what_happens_to_a_draft() -> None:
             for client in (ann, ben, root):
                 (activated,) = await client.events(1)
                 assert activated["data"]["market_id"] == "secret"
+
+
+async def test_who_hears_that_a_market_pauses_hears_until_when() -> None:
+    """At once, and told again; when it goes on nothing is announced any more."""
+    pausing = MarketTerms(title="?", halt_move_cents=8, halt_pause_ms=2_000)
+    async with running("M") as venue, venue.client(ANN) as ann, venue.client(BEN) as ben:
+        await venue.ask(CreateMarket(at=AT, market_id="P", terms=pausing, by=ROOT))
+        await venue.ask(ActivateMarket(at=AT, market_id="P", by=ROOT))
+        before = venue.durable
+        await ann.do("subscribe", topics=["market_events"])
+        for price in (50, 58):
+            await ann.place(market_id="P", price_cents=price, quantity=1)
+            await ben.place(market_id="P", side="NO", price_cents=100 - price, quantity=1)
+        (paused,) = await ann.events(1)
+        until = paused["data"]["until"]
+        assert paused["data"]["new_status"] == "SUSPENDED"
+        assert until is not None
+        assert until == time_or_null(venue.exchange.markets["P"].pause_until)
+        await venue.ask(ResumeMarket(at=AT, market_id="P", target_status=MarketStatus.ACTIVE, by=ROOT))
+        (resumed,) = await ann.events(1)
+        assert (resumed["data"]["new_status"], resumed["data"]["until"]) == ("ACTIVE", None)
+        await ben.do("resume", topics=["market_events"], after=before)
+        again = await ben.events(2)
+        assert [event["data"] for event in again] == [paused["data"], resumed["data"]]
 
 
 async def test_the_result_comes_ahead_of_what_its_command_caused_and_one_id_in_one_frame() -> None:
