@@ -36,7 +36,7 @@ def wish(market_id: str, words: str, name: str | None = None) -> dict[str, Any]:
     }
 
 
-def replace(amm: Caller, old_order_id: str, new_order: dict[str, Any]) -> Any:
+def replace(amm: Caller, old_order_id: object, new_order: dict[str, Any]) -> Any:
     return amm.post("/amm/orders/replace", old_order_id=old_order_id, new_order=new_order)
 
 
@@ -135,7 +135,7 @@ def test_what_is_not_replaced(the_venue: Venue, market: str) -> None:
     for name in ("no uuid", "", f"{old}-"):
         answer = replace(amm, name, wish(market, "SELL YES 1 @55"))
         assert (answer.verdict, answer.data) == ((404, 6002), {"old_order_id": name})
-    assert replace(amm, 7, wish(market, "SELL YES 1 @55")).verdict == (400, 9004)  # type: ignore[arg-type]
+    assert replace(amm, 7, wish(market, "SELL YES 1 @55")).verdict == (400, 9004)
     assert amm.post("/amm/orders/replace", old_order_id=old).verdict == (400, 9004)
     malformed = replace(amm, old, wish(market, "SELL YES 1 @55") | {"side": "MAYBE"})
     assert malformed.data["errors"][0]["field"] == "new_order.side"

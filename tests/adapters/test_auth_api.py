@@ -8,14 +8,16 @@ import attrs
 import pytest
 
 from adapters.access.tokens import Tokens, TokenType
+from adapters.runtime.clock import Clock
 from kernel.codes import AMM_ID
 from tests.adapters.serving import ADMIN, PASSWORD, SECRET, Caller, Venue, tokens
 
 
-class Elsewhen:
+class Elsewhen(Clock):
     """A clock that stands at another time."""
 
     def __init__(self, seconds: int) -> None:
+        super().__init__()
         self._seconds = seconds
 
     def seconds(self) -> int:
@@ -151,7 +153,7 @@ def test_a_refresh_token_gives_both_tokens_and_opens_nothing_itself(the_venue: V
 
 def test_what_does_not_refresh(the_venue: Venue) -> None:
     user = the_venue.user()
-    past = Tokens(SECRET, Elsewhen(1_000_000_000))  # type: ignore[arg-type]  # it has all that tokens ask of it
+    past = Tokens(SECRET, Elsewhen(1_000_000_000))
     bad = {
         "an access token": tokens.issue(user.user_id, TokenType.ACCESS, "USER"),
         "an expired one": past.issue(user.user_id, TokenType.REFRESH, "USER"),
@@ -177,7 +179,7 @@ def unsigned(user_id: str) -> str:
 
 
 def test_what_is_not_a_token(the_venue: Venue) -> None:
-    past = Tokens(SECRET, Elsewhen(1_000_000_000))  # type: ignore[arg-type]  # it has all that tokens ask of it
+    past = Tokens(SECRET, Elsewhen(1_000_000_000))
     user_id = the_venue.admin.user_id
     good = tokens.issue(user_id, TokenType.ACCESS, "ADMIN")
     for authorization in (

@@ -96,7 +96,7 @@ def callers(the_venue: Venue) -> dict[str, str | None]:
         the_venue.admin.post(f"/admin/users/{again_id}/active", is_active=is_active)
     gone, refresh_token = logged_in(the_venue)
     the_venue.nobody.post("/auth/logout", refresh_token=refresh_token)
-    past = Tokens(SECRET, Elsewhen(1_000_000_000))  # type: ignore[arg-type]  # it has all that tokens ask of it
+    past = Tokens(SECRET, Elsewhen(1_000_000_000))
     return {
         "user": tokens.issue(user_id, TokenType.ACCESS, "USER"),
         "admin": tokens.issue(admin_id, TokenType.ACCESS, "ADMIN"),

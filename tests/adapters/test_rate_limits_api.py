@@ -197,14 +197,15 @@ def test_replaces_are_counted_per_market_for_the_service_token(limited: tuple[Ve
     assert "X-RateLimit-Limit" not in answer.headers, "never limited"
 
 
-class Hand:
+class Hand(Clock):
     """A clock that is set by hand."""
 
     def __init__(self) -> None:
-        self.now = 1_000_000 * MINUTE
+        self.at = 1_000_000 * MINUTE
+        super().__init__()
 
     def seconds(self) -> int:
-        return self.now
+        return self.at
 
 
 def principal(user_id: str) -> Principal:
@@ -213,25 +214,25 @@ def principal(user_id: str) -> Principal:
 
 def test_a_window_is_a_minute_of_the_wall_clock() -> None:
     clock = Hand()
-    limits = RateLimits(load_settings({"VERDICT_RATE_ORDERS": "1"}), clock)  # type: ignore[arg-type]  # all it asks
+    limits = RateLimits(load_settings({"VERDICT_RATE_ORDERS": "1"}), clock)
     ann = principal("ann")
 
     def allowed() -> bool:
         quota = limits.take(Bucket.ORDERS, ann)
         assert quota is not None
-        assert quota.reset == (clock.now // MINUTE + 1) * MINUTE
+        assert quota.reset == (clock.at // MINUTE + 1) * MINUTE
         return quota.allowed
 
     assert [allowed(), allowed()] == [True, False]
-    clock.now += MINUTE - 1
+    clock.at += MINUTE - 1
     assert not allowed()
-    clock.now += 1
+    clock.at += 1
     assert allowed()
 
 
 def test_cancels_of_everything_are_counted_by_themselves_and_the_market_makers_never() -> None:
     settings = load_settings({"VERDICT_RATE_CANCEL": "1", "VERDICT_RATE_CANCEL_ALL": "2"})
-    limits = RateLimits(settings, Hand())  # type: ignore[arg-type]  # all it asks
+    limits = RateLimits(settings, Hand())
     ann = principal("ann")
     quotas = [limits.take(bucket, ann) for bucket in [Bucket.CANCEL, *[Bucket.CANCEL_ALL] * 3]]
     assert [quota is not None and quota.allowed for quota in quotas] == [True, True, True, False]
@@ -243,7 +244,7 @@ def test_cancels_of_everything_are_counted_by_themselves_and_the_market_makers_n
 
 def test_an_atomic_batch_fits_whole_or_counts_nothing() -> None:
     settings = load_settings({"VERDICT_RATE_ORDERS": "5", "VERDICT_RATE_CANCEL": "2"})
-    limits = RateLimits(settings, Hand())  # type: ignore[arg-type]  # all it asks
+    limits = RateLimits(settings, Hand())
     ann = principal("ann")
 
     def together(orders: int, cancels: int) -> tuple[bool, int]:
@@ -262,7 +263,7 @@ def test_an_atomic_batch_fits_whole_or_counts_nothing() -> None:
 
 def test_a_flood_of_callers_grows_no_memory_without_end() -> None:
     """Beyond so many within a minute the rest share a count."""
-    limits = RateLimits(load_settings({"VERDICT_RATE_ORDERS": "2"}), Hand())  # type: ignore[arg-type]  # all it asks
+    limits = RateLimits(load_settings({"VERDICT_RATE_ORDERS": "2"}), Hand())
     for number in range(COUNTED + 10):
         limits.take(Bucket.ORDERS, principal(str(number)))
     assert len(limits._counts) <= COUNTED + len(Bucket)

@@ -23,7 +23,7 @@ from kernel.codes import (
     TradingMode,
     VoidSource,
 )
-from kernel.commands import ActivateMarket, AnyCommand, BatchCancel, CancelOrder, VoidMarket
+from kernel.commands import ActivateMarket, AnyCommand, BatchCancel, CancelByClientId, CancelOrder, VoidMarket
 from kernel.events import AnyEvent
 from tests.kernel.play.markets import FIRST, SECOND
 from tests.kernel.play.trading import Trading
@@ -113,6 +113,23 @@ def orders_are_replaced(play: Trading) -> None:
     play.replace(play.world.orders[-1], AMM_ID, price=4)
     play.somebody_asks_again(0, {})
     play.somebody_asks_again(0, {"quantity": 4})
+
+
+def orders_are_over(play: Trading) -> None:
+    """Asked for again, cancelled again by name, replaced by who may not, and when nothing is left of them."""
+    play.place("cat", "plain", YES, BUY, 3, 1)
+    name = play.world.orders[-1].client_order_id
+    play.somebody_asks_again(0, {})
+    play.replace(play.world.orders[-1], "cat", price=4)
+    play.place("cat", "plain", YES, SELL, 3, 1)
+    for _ in range(2):
+        cancel = CancelByClientId(at=play.at, user_id="cat", market_id="plain", client_order_id=name)
+        play.do(cancel)
+    play.place(AMM_ID, "plain", YES, SELL, 55, 1)
+    sold = play.world.orders[-1]
+    play.place("cat", "plain", YES, BUY, 55, 1)
+    play.replace(sold, AMM_ID, price=56)
+    play.somebody_goes_on_with_what_is_not_under_way(PLAIN)
 
 
 def batches_are_sent(play: Trading) -> None:
@@ -256,6 +273,7 @@ def walk(play: Trading, result: str) -> None:
     somebody_who_nets_buys_the_other_side(play)
     shares_come_back_from_an_offer_to_somebody_who_nets(play)
     orders_are_replaced(play)
+    orders_are_over(play)
     walk_of_orders(play)
     batches_are_sent(play)
     guards_fire(play)

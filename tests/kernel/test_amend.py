@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernel.answers import Amended, Netting, Refusal
+from kernel.answers import Amended, Netting, Placed, Refusal
 from kernel.codes import (
     RESERVE_ID,
     CancelReason,
@@ -454,8 +454,9 @@ def test_the_name_stands_for_the_order_as_it_was_accepted() -> None:
     first = market.wish("ann", price=50, quantity=10, client_order_id="x")
     market.play("ann amends x to 5 at 51")
     repeated = market.do(first).answer
-    assert repeated.repeated  # type: ignore[union-attr]
-    assert repeated.order.terms.quantity == 5  # type: ignore[union-attr]
+    assert isinstance(repeated, Placed)
+    assert repeated.repeated
+    assert repeated.order.terms.quantity == 5
     now = market.wish("ann", price=51, quantity=5, client_order_id="x")
     assert market.refused(now).code is Code.CLIENT_ORDER_ID_USED
 

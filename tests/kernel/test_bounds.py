@@ -12,9 +12,7 @@ from kernel.commands import (
     AnyCommand,
     BatchCancel,
     CancelAll,
-    CancelByClientId,
     CancelledSoFar,
-    CloseMarket,
     Deposit,
     FireGuard,
     MarketTerms,
@@ -44,8 +42,6 @@ def played() -> Play:
     """A day on which every kind of command was given, and decided by the model as well."""
     play = Play()
     walk(play, "YES")
-    play.do(CancelByClientId(at=play.at, user_id="ann", market_id="plain", client_order_id="o1"))
-    play.do(CloseMarket(at=play.at, market_id="plain"))
     play.the_journal_is_accepted(0, "a backup")
     return play
 

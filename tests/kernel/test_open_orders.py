@@ -2,7 +2,7 @@
 
 import pytest
 
-from kernel.answers import Amended, Placed
+from kernel.answers import Amended, Placed, Refusal
 from kernel.codes import Code
 from kernel.commands import AmendOrder
 from kernel.exchange import Exchange
@@ -34,8 +34,10 @@ def test_the_example() -> None:
     market.replica = Exchange.restore(exchange.snapshot())
     market.now = exchange.now
     data = {"scope": "MARKET", "limit": 200, "open_orders": 200}
-    assert exchange.execute(market.wish("ann", price=41)).answer.data == data  # type: ignore[union-attr]
-    assert exchange.execute(market.wish("mm:1", price=41, fence=1)).answer.data == data  # type: ignore[union-attr]
+    for wish in (market.wish("ann", price=41), market.wish("mm:1", price=41, fence=1)):
+        refusal = exchange.execute(wish).answer
+        assert isinstance(refusal, Refusal)
+        assert refusal.data == data
     assert isinstance(exchange.execute(market.wish("ben", price=41)).answer, Placed)
     market = bounded(max_open_orders=1)
     market.play("ann buys 1 YES at 40", "ann buys 1 YES at 40 IOC")

@@ -1,5 +1,8 @@
 """Each condition of the defence at its edge; how levels rise and fall; what our own fills set off."""
 
+from typing import Any
+
+import attrs
 import pytest
 
 from amm.brain.arithmetic import CENT, ONE
@@ -243,17 +246,17 @@ def test_an_event_window_reaches_both_ways(settings: Config) -> None:
     assert not in_event_window(settings.lvr, [at], at + 900_001)
 
 
-def phase_facts(**changes: int | None) -> PhaseFacts:
-    quiet: dict[str, int | None] = {
-        "in_phase_ms": 900_000,
-        "volume": 0,
-        "trades_in_window": 0,
-        "range_in_window": 0,
-        "range_five_minutes": 0,
-        "day_pnl": 0,
-        "since_rollback_ms": None,
-    }
-    return PhaseFacts(**{**quiet, **changes})  # type: ignore[arg-type]  # one helper for ints and None
+def phase_facts(**changes: Any) -> PhaseFacts:
+    quiet = PhaseFacts(
+        in_phase_ms=900_000,
+        volume=0,
+        trades_in_window=0,
+        range_in_window=0,
+        range_five_minutes=0,
+        day_pnl=0,
+        since_rollback_ms=None,
+    )
+    return attrs.evolve(quiet, **changes)
 
 
 def test_exploration_ends_by_time_volume_or_calm_in_that_order(settings: Config) -> None:

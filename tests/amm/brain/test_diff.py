@@ -1,5 +1,9 @@
 """The fewest steps between two ladders, their order, and the budget they are paid from."""
 
+from typing import Any
+
+import attrs
+
 from amm.brain.budget import Bucket, RateBudget
 from amm.brain.orders import OwnOrder
 from amm.brain.quoting.diff import Rehearsal, Step, Tolerance, Verb, cancel_aggressive, diff_side, in_order
@@ -109,14 +113,14 @@ def test_no_step_meets_an_order_of_our_own() -> None:
     assert not rehearsal.passes(Step(Verb.PLACE, Side.BID, None, Target(44, 1)))
 
 
-def rules(**changes: object) -> Rules:
-    plain: dict[str, object] = {
-        "bounds": Bounds(5, 95),
-        "max_quantity": 1_000,
-        "inventory": {Side.ASK: 100, Side.BID: 100},
-        "allowed": frozenset(Side),
-    }
-    return Rules(**{**plain, **changes})  # type: ignore[arg-type]  # one helper for several kinds
+def rules(**changes: Any) -> Rules:
+    plain = Rules(
+        bounds=Bounds(5, 95),
+        max_quantity=1_000,
+        inventory={Side.ASK: 100, Side.BID: 100},
+        allowed=frozenset(Side),
+    )
+    return attrs.evolve(plain, **changes)
 
 
 def rejected(asks: list[tuple[int, int]], bids: list[tuple[int, int]], checked: Rules) -> list[str]:
