@@ -127,7 +127,7 @@ def test_logins_are_counted_per_address_and_before_anything_is_looked_at(limited
 
     def attempt(path: str, forwarded: str) -> int:
         headers = {"X-Forwarded-For": forwarded}
-        return nobody.request("POST", path, content=b"{}", headers=headers).code
+        return nobody.request("POST", path, content=b"nonsense", headers=headers).code
 
     paths = ["/auth/login", "/auth/register", "/auth/refresh"] * 2
     assert [attempt(path, f"1.2.3.{number}, 10.0.0.7") for number, path in enumerate(paths)] == [9004] * 6
