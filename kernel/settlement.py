@@ -324,15 +324,21 @@ def void_price_of(market: Market, closing: Closing, at: int) -> int | None:
     return closing.void_price if closing.costs else market.prices.reference(at).reference_price_cents
 
 
-def payout_of(position: Position, closing: Closing, result: ResolutionResult, void_price: int | None) -> int:
+def worth(result: ResolutionResult, yes: int, no: int, void_price: int) -> int:
     """100 cents for each share that won; of a void market, for each its price."""
-    yes, no, market = position.yes, position.no, position.market
     if result is YES:
-        return PAIR_CENTS * yes.volume
+        return PAIR_CENTS * yes
     if result is NO:
-        return PAIR_CENTS * no.volume
+        return PAIR_CENTS * no
+    return void_price * yes + (PAIR_CENTS - void_price) * no
+
+
+def payout_of(position: Position, closing: Closing, result: ResolutionResult, void_price: int | None) -> int:
+    yes, no, market = position.yes, position.no, position.market
+    if result is not VOID:
+        return worth(result, yes.volume, no.volume, 0)
     if void_price is not None:
-        return void_price * yes.volume + (PAIR_CENTS - void_price) * no.volume
+        return worth(VOID, yes.volume, no.volume, void_price)
     # As an older version began. What the floors leave over goes to the last.
     cost, costs = yes.cost_sum + no.cost_sum, market.reserve + market.pnl_pool
     if closing.costs + cost == costs:

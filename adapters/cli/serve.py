@@ -165,13 +165,24 @@ async def running(
         progress = ProjectorProgress(durable=exchange.head)
         past = await read_traded_days(stored.db, to_datetime(first_minute(clock.now()) * MINUTE_LENGTH))
         tickers = Tickers(traded_days(*past))
-        server = server_of(settings, clock, actors, stored, progress, await jwt_secret(settings), tickers)
+        limits = ConnectionLimits(settings, clock)
+
+        def connections() -> dict[str, int]:
+            of = websockets.connections
+            return {
+                "http": limits.counts.total - sum(of.values()),
+                "feeds": of["feeds"],
+                "streams": of["commands"],
+            }
+
+        server = server_of(
+            settings, clock, actors, stored, progress, await jwt_secret(settings), tickers, connections
+        )
 
         async with deciding(actors, stored.journal):
             await make_usable(server, Users(stored.db))
 
             # All that was decided is durable here: whoever listens begins with what the exchange holds.
-            limits = ConnectionLimits(settings, clock)
             websockets = Websockets(server)
             metrics = metrics_of(server, websockets, limits, stored.journal)
             websockets.hub.observe = metrics.of_submission
@@ -221,6 +232,7 @@ def server_of(
     progress: ProjectorProgress,
     jwt_secret: str,
     tickers: Tickers,
+    connections: Callable[[], dict[str, int]],
 ) -> Server:
     users, api_keys = Users(stored.db), ApiKeys(stored.db)
     tokens = Tokens(jwt_secret, clock, lifetimes(settings))
@@ -240,6 +252,8 @@ def server_of(
         rate_limits=RateLimits(settings, clock),
         check_record=lambda: check_record(stored.db),
         unavailable=UNAVAILABLE,
+        version=version(),
+        connections=connections,
         tickers=tickers,
     )
 

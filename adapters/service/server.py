@@ -201,6 +201,9 @@ class Server:
     """Violations found in ledger, trades and journal, by invariant."""
     unavailable: tuple[type[Exception], ...]
     """The exceptions raised while the database cannot be reached."""
+    version: str
+    connections: Callable[[], Mapping[str, int]]
+    """How many are open, by kind: http, feeds, streams."""
     tickers: Tickers = attrs.field(factory=Tickers)
     """Begun, and told of what becomes durable, by whoever runs the exchange."""
     verifying: Shared[Any] = attrs.field(factory=Shared, init=False)

@@ -161,6 +161,75 @@ class StatsShape(Shape, frozen=True):
     reference: ReferenceShape
 
 
+class ForeseenResultShape(Shape, frozen=True):
+    """What this answer would bring to the holders."""
+
+    resolution_result: ResolutionResult
+    void_price_cents: int | None
+    total_payout_cents: int
+    total_payout_display: Display
+    winners_count: int
+    """Accounts that would get a payout above 0."""
+    gained_cents: int
+    """By which those who end with more than their shares had cost would be ahead, in sum."""
+    gained_display: Display
+    lost_cents: int
+    lost_display: Display
+
+
+class ForeseenEndShape(Shape, frozen=True, kw_only=True):
+    market_id: str
+    status: MarketStatus
+    of_one_moment: bool
+    """False if the market moved while its holders were counted. One that is halted never does."""
+    orders_count: int
+    """Orders that would be cancelled."""
+    unfrozen_cents: int
+    """Cash that they would give back."""
+    unfrozen_display: Display
+    netted_cents: int
+    """Cash for pairs whose halves are for sale now; payouts are counted without them."""
+    netted_display: Display
+    results: list[ForeseenResultShape]
+    """For each answer; of a market that has its answer, for that alone."""
+    reference: ReferenceShape
+    needs_void_price: bool
+    """Whether a VOID has to name its price, since the market was hardly quoted."""
+    has_conflict: bool
+    """Whether the caller holds shares here, and so may not end it."""
+    needs_second: bool
+    """Whether another administrator has to ask for the same."""
+
+
+class InboxShape(Shape, frozen=True):
+    market_id: str | None
+    """Null for what concerns no single market."""
+    waiting: int
+
+
+class ConnectionsShape(Shape, frozen=True):
+    http: int
+    feeds: int
+    streams: int
+
+
+class StatusShape(Shape, frozen=True, kw_only=True):
+    version: str
+    kernel: Literal["plain", "compiled"]
+    journal_id: int
+    """The newest durable one."""
+    journal_lag_events: int
+    """Events that are decided and not durable yet."""
+    projected_journal_id: int
+    """Up to where the tables are."""
+    projection_lag_ms: int
+    """How long ago the oldest durable event became so that is not in the tables."""
+    clock: str
+    """`steady`, or what is wrong with the machine's clock."""
+    inboxes: list[InboxShape]
+    connections: ConnectionsShape
+
+
 class BreakerShape(Shape, frozen=True):
     id: int
     market_id: str

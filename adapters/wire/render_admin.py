@@ -6,8 +6,9 @@ from msgspec.structs import astuple
 
 from adapters.wire import admin_responses, render
 from kernel.answers import AmmRunning, AmmStoppedNow, Proposed, Resolved
-from kernel.codes import AMM_ID
+from kernel.codes import AMM_ID, ResolutionResult
 from kernel.state import Market
+from kernel.windows import Reference
 
 
 def amm_running(answer: AmmRunning) -> admin_responses.AmmRunningShape:
@@ -101,7 +102,27 @@ def stats(market: Market, at: int) -> admin_responses.StatsShape:
         dict(market.trades),
         market.fees,
         len(market.traders),
-        admin_responses.ReferenceShape(*astuple(market.prices.reference(at))),
+        reference(market.prices.reference(at)),
+    )
+
+
+def reference(average: Reference) -> admin_responses.ReferenceShape:
+    return admin_responses.ReferenceShape(*astuple(average))
+
+
+def foreseen(
+    result: ResolutionResult, void_price: int, payout: int, winners: int, gained: int, lost: int
+) -> admin_responses.ForeseenResultShape:
+    return admin_responses.ForeseenResultShape(
+        result,
+        void_price if result is ResolutionResult.VOID else None,
+        payout,
+        render.dollars(payout),
+        winners,
+        gained,
+        render.dollars(gained),
+        lost,
+        render.dollars(lost),
     )
 
 

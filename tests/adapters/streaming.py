@@ -406,6 +406,8 @@ async def running(
         rate_limits=RateLimits(settings, clock),
         check_record=nothing_wrong,
         unavailable=(),
+        version="0",
+        connections=dict,
     )
     websockets = Websockets(server, **options)
     actors.listeners += [

@@ -275,6 +275,10 @@ LEGAL: Final[dict[str, list[Ask]]] = {
     "POST /admin/markets": [
         fine("POST /admin/markets", members=lambda n: {"id": f"NEW-{n}", "title": "?" * 500}, who=ADMIN)
     ],
+    "GET /admin/markets/{market_id}": [fine("GET /admin/markets/{market_id}", BIG_PATH, who=ADMIN)],
+    "GET /admin/markets/{market_id}/foreseen-end": [
+        fine("GET /admin/markets/{market_id}/foreseen-end", f"{BIG_PATH}/foreseen-end", who=ADMIN)
+    ],
     "POST /admin/markets/{market_id}/activate": [
         fine(
             "POST /admin/markets/{market_id}/activate",
@@ -357,6 +361,7 @@ LEGAL: Final[dict[str, list[Ask]]] = {
             who=ADMIN,
         )
     ],
+    "GET /admin/status": [fine("GET /admin/status", who=ADMIN)],
     "GET /admin/proposals": [fine("GET /admin/proposals", who=ADMIN)],
     "POST /admin/verify-invariants": [fine("POST /admin/verify-invariants", who=ADMIN, limit_ms=FORK_MS)],
     "POST /admin/amm/start": [
