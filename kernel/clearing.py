@@ -9,7 +9,7 @@ them; where one opens and one closes, a share changes hands.
 from typing import Final
 
 from kernel.amounts import fee
-from kernel.codes import PAIR_CENTS, Direction, LedgerEntryType, OrderStatus, TradeScenario
+from kernel.codes import PAIR_CENTS, BookType, Direction, LedgerEntryType, OrderStatus, TradeScenario
 from kernel.draft import Draft
 from kernel.events import NettingExecuted, OrderMatched, OrderPartiallyFilled, Trade
 from kernel.ids import snowflake
@@ -24,6 +24,14 @@ SCENARIOS: Final = {
     (False, False): TradeScenario.BURN,
 }
 """Whether the buy side of the book opens, and whether the sell side does, to what their meeting is."""
+PARTIES: Final = {
+    scenario: (
+        BookType.NATIVE_BUY if buy_opens else BookType.SYNTHETIC_BUY,
+        BookType.SYNTHETIC_SELL if sell_opens else BookType.NATIVE_SELL,
+    )
+    for (buy_opens, sell_opens), scenario in SCENARIOS.items()
+}
+"""Which types of the book meet in each: buy, sell."""
 
 PARTIALLY_FILLED, FILLED = OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED
 BUY, SELL = Direction.BUY, Direction.SELL

@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 import msgspec
 
-from kernel.clearing import SCENARIOS
+from kernel.clearing import PARTIES
 from kernel.codes import (
     AUDIT_COUNTERPARTY,
     AmmStatus,
@@ -98,8 +98,6 @@ def members_reader(names: Sequence[str]) -> Callable[[Any], dict[str, Any]]:
     return reader
 
 
-PARTIES: Final = {scenario: parties for parties, scenario in SCENARIOS.items()}
-"""Which book types meet in each scenario: buy, sell."""
 AUDIT_PRICE: Final = 50
 """What a privileged mint or burn reckons each share at."""
 

@@ -16,7 +16,7 @@ from uuid import UUID
 import attrs
 
 from kernel.brakes import Group
-from kernel.clearing import SCENARIOS
+from kernel.clearing import PARTIES
 from kernel.codes import AUDIT_COUNTERPARTY, Direction, PriceType, ReferenceType, TradeScenario
 from kernel.events import (
     CircuitBreakerResolved,
@@ -43,8 +43,6 @@ CHUNK: Final = 5_000
 JSON_COLUMNS: Final = ("context", "config_override")
 SHOWN: Final = 20
 """Differences that are told in words; the others are counted."""
-
-PARTIES: Final = {scenario: parties for parties, scenario in SCENARIOS.items()}
 
 
 @attrs.frozen
