@@ -17,7 +17,7 @@ from kernel.book import Book
 from kernel.codes import Side
 from kernel.commands import AnyCommand, CancelOrder, PlaceOrder
 from kernel.exchange import Exchange
-from kernel.state import Order
+from kernel.market import Order
 
 WARM_UP: Final = 20_000
 MEASURED: Final = 50_000

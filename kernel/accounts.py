@@ -57,6 +57,7 @@ from kernel.limits import (
     SUB_ACCOUNTS_MAX,
     VOLUME_MAX,
 )
+from kernel.market import Account
 from kernel.money import post
 from kernel.refusals import (
     account_not_found,
@@ -67,7 +68,6 @@ from kernel.refusals import (
     market_not_open,
     too_many_shares,
 )
-from kernel.state import Account
 
 
 def open_journal(draft: Draft, command: OpenJournal) -> Answer | Refusal:

@@ -24,6 +24,7 @@ from kernel.commands import Amend, AmendByClientId, AmendOrder, OrderTerms
 from kernel.deadlines import check_deadline
 from kernel.draft import Draft
 from kernel.events import OrderAmended
+from kernel.market import Order, needed
 from kernel.modes import check_mode
 from kernel.money import post
 from kernel.orders import (
@@ -33,7 +34,6 @@ from kernel.orders import (
     trade_and_rest,
 )
 from kernel.refusals import insufficient_balance, insufficient_shares, market_not_open
-from kernel.state import Order, needed
 from kernel.walk import book_price
 
 CANCELLABLE = (MarketStatus.ACTIVE, MarketStatus.SUSPENDED)

@@ -16,7 +16,7 @@ from kernel.codes import (
 )
 from kernel.commands import AnyCommand, OrderTerms, VoidBasis
 from kernel.events import Fact
-from kernel.state import Order
+from kernel.market import Order
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -50,7 +50,9 @@ from kernel.events import (
     SharesTransferred,
 )
 from kernel.filing import terms_of
-from kernel.state import Account, AmmRun, Closing, Order, Position, State
+from kernel.market import Account, Order, Position
+from kernel.question import AmmRun, Closing
+from kernel.state import State
 
 
 def apply(state: State, fact: Fact) -> None:

@@ -28,7 +28,8 @@ from kernel.codes import (
 )
 from kernel.history import History
 from kernel.life import OVER, STOPPABLE, UNRESOLVED
-from kernel.state import Account, Market, Order, Position, State
+from kernel.market import Account, Market, Order, Position
+from kernel.state import State
 
 INVARIANTS: Final = {
     "shares_balanced": "total_yes_shares = total_no_shares",

@@ -25,9 +25,10 @@ from kernel.commands import (
 from kernel.deadlines import check_deadline
 from kernel.draft import Draft
 from kernel.events import Fact
+from kernel.market import Account, Market, Order
 from kernel.orders import client_order_id_used, order_now, same_request
 from kernel.refusals import market_not_found
-from kernel.state import Account, Market, Order, State
+from kernel.state import State
 from kernel.undo import Undo
 
 DECISIONS: Final[dict[type[Command], Callable[[Draft, Any], Answer | Refusal]]] = {

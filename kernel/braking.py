@@ -5,7 +5,7 @@ from kernel.codes import CancelReason, GroupCause, GroupState
 from kernel.draft import Draft
 from kernel.ending import cancel, end
 from kernel.events import OrderGroupTriggered
-from kernel.state import Account, Market, Order
+from kernel.market import Account, Market, Order
 
 
 def count_in_groups(

@@ -9,8 +9,8 @@ from kernel.draft import Draft
 from kernel.events import CircuitBreakerResolved, CircuitBreakerTriggered
 from kernel.life import change_status, may
 from kernel.limits import RESOLVED_BY_MAX
+from kernel.market import Market
 from kernel.refusals import market_not_found
-from kernel.state import Market
 
 
 def trip_breaker(draft: Draft, command: TripBreaker) -> Answer | Refusal:

@@ -24,8 +24,8 @@ from kernel.deadlines import check_deadline
 from kernel.draft import Draft
 from kernel.ending import cancel
 from kernel.events import NettingExecuted
+from kernel.market import Market, Order
 from kernel.refusals import account_not_found, amm_only, market_not_found, market_not_open
-from kernel.state import Market, Order
 
 DRAFT, HALTED = MarketStatus.DRAFT, MarketStatus.HALTED
 FUNDS, YES_SHARES, NO_SHARES = FrozenAssetType.FUNDS, FrozenAssetType.YES_SHARES, FrozenAssetType.NO_SHARES

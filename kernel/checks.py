@@ -18,6 +18,7 @@ from kernel.codes import (
 from kernel.collar import check_collar
 from kernel.commands import OrderTerms, OrderWish
 from kernel.limits import VOLUME_MAX
+from kernel.market import Account, Market, Order, needed
 from kernel.refusals import (
     account_not_found,
     group_not_found,
@@ -26,7 +27,6 @@ from kernel.refusals import (
     not_in_this_mode,
     too_many_orders,
 )
-from kernel.state import Account, Market, Order, needed
 from kernel.walk import Meeting, best_crossing, walk
 
 YES, BUY = Side.YES, Direction.BUY

@@ -13,8 +13,8 @@ from kernel.codes import PAIR_CENTS, BookType, Direction, LedgerEntryType, Order
 from kernel.draft import Draft
 from kernel.events import NettingExecuted, OrderMatched, OrderPartiallyFilled, Trade
 from kernel.ids import snowflake
+from kernel.market import Market, Order, Position
 from kernel.money import post
-from kernel.state import Market, Order, Position
 from kernel.walk import capped_cost
 
 SCENARIOS: Final = {

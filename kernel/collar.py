@@ -6,7 +6,7 @@ An order is refused and not cut: the answer names the band, and nothing happened
 from kernel.answers import Refusal
 from kernel.codes import RESTING_KINDS, Code
 from kernel.commands import OrderTerms
-from kernel.state import Account, Market, Order
+from kernel.market import Account, Market, Order
 from kernel.walk import book_price, is_bid, walk
 
 

@@ -1,7 +1,8 @@
 """The outcome of one command while it is being built: facts so far, postings of the fact to come."""
 
 from kernel.events import AnyEvent, Fact, Posting
-from kernel.state import Market, State
+from kernel.market import Market
+from kernel.state import State
 
 
 class Draft:

@@ -11,9 +11,10 @@ from kernel.draft import Draft
 from kernel.ending import cancel
 from kernel.halting import end_pause, pause_is_over
 from kernel.life import STOPPABLE, change_status, may
+from kernel.market import Market
 from kernel.modes import end_mode, mode_is_over
 from kernel.refusals import market_not_found
-from kernel.state import Market, State
+from kernel.state import State
 
 SUSPENDED = MarketStatus.SUSPENDED
 

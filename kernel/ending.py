@@ -4,8 +4,8 @@ from kernel.clearing import net
 from kernel.codes import CancelReason, LedgerEntryType, OrderStatus
 from kernel.draft import Draft
 from kernel.events import OrderCancelled, OrderExpired
+from kernel.market import Order
 from kernel.money import post
-from kernel.state import Order
 
 CANCELLED, MARKET_RESOLVED = OrderStatus.CANCELLED, CancelReason.MARKET_RESOLVED
 UNFREEZE = LedgerEntryType.ORDER_UNFREEZE

@@ -16,8 +16,8 @@ from kernel.draft import Draft
 from kernel.ending import cancel
 from kernel.events import OrderGroupDeleted, OrderGroupReset, OrderGroupSet
 from kernel.limits import GROUPS_MAX
+from kernel.market import Account, Market
 from kernel.refusals import account_not_found, group_not_found, market_not_found, market_not_open
-from kernel.state import Account, Market
 
 ACTIVE, TRIGGERED, DELETED = GroupState.ACTIVE, GroupState.TRIGGERED, GroupState.DELETED
 CHANGEABLE = (MarketStatus.ACTIVE, MarketStatus.SUSPENDED)

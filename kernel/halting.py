@@ -9,7 +9,7 @@ from kernel.breaker import record_trigger, resolve_breakers
 from kernel.codes import CircuitBreakerTrigger, MarketStatus, StatusReason
 from kernel.draft import Draft
 from kernel.life import change_status
-from kernel.state import Market
+from kernel.market import Market
 
 ACTIVE, SUSPENDED = MarketStatus.ACTIVE, MarketStatus.SUSPENDED
 

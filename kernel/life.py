@@ -24,7 +24,7 @@ from kernel.commands import (
 )
 from kernel.draft import Draft
 from kernel.events import MarketStatusChanged
-from kernel.state import Market
+from kernel.market import Market
 
 DRAFT, ACTIVE, SUSPENDED = MarketStatus.DRAFT, MarketStatus.ACTIVE, MarketStatus.SUSPENDED
 HALTED, RESOLVED = MarketStatus.HALTED, MarketStatus.RESOLVED

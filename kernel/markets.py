@@ -20,8 +20,9 @@ from kernel.due import expire
 from kernel.events import MarketCreated
 from kernel.life import because, change_status, refuse
 from kernel.limits import CENTS_MAX, FEE_BPS_MAX, VOLUME_MAX
+from kernel.market import Market
 from kernel.refusals import malformed, market_not_found
-from kernel.state import Market, State
+from kernel.state import State
 
 ACTIVE, SUSPENDED, HALTED = MarketStatus.ACTIVE, MarketStatus.SUSPENDED, MarketStatus.HALTED
 

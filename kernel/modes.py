@@ -12,8 +12,8 @@ from kernel.commands import OrderTerms, SetMarketMode
 from kernel.draft import Draft
 from kernel.events import MarketModeChanged
 from kernel.life import OVER, because
+from kernel.market import Market
 from kernel.refusals import malformed, market_not_found, not_in_this_mode
-from kernel.state import Market
 
 NORMAL, CANCEL_ONLY = TradingMode.NORMAL, TradingMode.CANCEL_ONLY
 ANSWERED: Final = (MarketStatus.RESOLVED, *OVER)

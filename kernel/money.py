@@ -3,7 +3,7 @@
 from kernel.codes import LedgerEntryType
 from kernel.draft import Draft
 from kernel.events import Posting
-from kernel.state import Account
+from kernel.market import Account
 
 
 def post(

@@ -45,13 +45,13 @@ from kernel.draft import Draft
 from kernel.ending import cancel, end, expire
 from kernel.events import NettingExecuted, OrderAccepted, OrderCancelled
 from kernel.ids import uuid7
+from kernel.market import Account, Market, Order
 from kernel.modes import check_mode
 from kernel.money import post
 from kernel.refusals import (
     market_not_found,
     market_not_open,
 )
-from kernel.state import Account, Market, Order
 from kernel.walk import affordable, groups_of
 
 YES, BUY, SELL = Side.YES, Direction.BUY, Direction.SELL

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from kernel.codes import ResolutionResult
-from kernel.state import Account, Market, Position
+from kernel.market import Account, Market, Position
 
 PAIR_HALF_CENTS = 200
 

@@ -29,8 +29,10 @@ from kernel.draft import Draft
 from kernel.events import AmmStarted, AmmStopped, AuditTrade, MarketAmmAuthorized, SharesBurned, SharesMinted
 from kernel.ids import snowflake, uuid7
 from kernel.limits import BUDGET_MAX, MINT_MAX, START_KEY_PREFIX, VOLUME_MAX
+from kernel.market import Account, Market
 from kernel.money import post
 from kernel.proposals import confirm, wait_for_second
+from kernel.question import AmmRun
 from kernel.refusals import (
     amm_only,
     insufficient_balance,
@@ -41,7 +43,6 @@ from kernel.refusals import (
     not_in_this_mode,
     too_many_shares,
 )
-from kernel.state import Account, AmmRun, Market
 
 
 def mint_shares(draft: Draft, command: MintShares) -> Answer | Refusal:

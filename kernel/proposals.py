@@ -15,7 +15,8 @@ from kernel.draft import Draft
 from kernel.events import AdminConfirmed, AdminProposed, Fact
 from kernel.life import UNRESOLVED, starts
 from kernel.limits import PROPOSAL_LIFE, PROPOSALS_MAX, PROPOSALS_MAX_EACH
-from kernel.state import Market, State, expires_at
+from kernel.market import Market
+from kernel.state import State, expires_at
 
 encode: Final = msgspec.json.Encoder(order="deterministic").encode
 

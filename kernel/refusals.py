@@ -3,7 +3,7 @@
 from kernel.answers import Refusal
 from kernel.codes import Code, MarketStatus, Side
 from kernel.limits import VOLUME_MAX
-from kernel.state import Market
+from kernel.market import Market
 
 
 def market_not_found(market_id: str) -> Refusal:

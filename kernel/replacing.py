@@ -8,6 +8,7 @@ from kernel.commands import ReplaceOrder
 from kernel.deadlines import check_deadline
 from kernel.draft import Draft
 from kernel.ending import cancel
+from kernel.market import Account, Order
 from kernel.modes import check_mode
 from kernel.orders import (
     accept,
@@ -18,7 +19,6 @@ from kernel.orders import (
     trade_and_rest,
 )
 from kernel.refusals import amm_only, market_not_open
-from kernel.state import Account, Order
 
 
 def replace_order(draft: Draft, command: ReplaceOrder) -> Answer | Refusal:

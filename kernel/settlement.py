@@ -29,11 +29,12 @@ from kernel.draft import Draft
 from kernel.ending import cancel
 from kernel.events import MarketClosing, MarketSettled, PositionSettled
 from kernel.life import because, change_status, may, refuse
+from kernel.market import Market, Position
 from kernel.money import post
 from kernel.privileged import record_stop
 from kernel.proposals import check_interest, confirm, wait_for_second
+from kernel.question import Closing
 from kernel.refusals import malformed, market_not_found
-from kernel.state import Closing, Market, Position
 from kernel.windows import Reference
 
 YES, NO, VOID = ResolutionResult.YES, ResolutionResult.NO, ResolutionResult.VOID

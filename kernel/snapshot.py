@@ -33,8 +33,10 @@ from kernel.codes import (
 )
 from kernel.commands import MarketTerms, OrderTerms
 from kernel.events import AdminProposed, Fact
+from kernel.market import Account, Holding, Market, Order, Position
 from kernel.proposals import proposed
-from kernel.state import Account, AmmRun, Closing, Guard, Holding, Market, Order, Position, State
+from kernel.question import AmmRun, Closing
+from kernel.state import Guard, State
 from kernel.windows import Prices
 
 SNAPSHOT_FORMAT: Final = 4

@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple
 from kernel.book import Book, HalfBook
 from kernel.brakes import Group
 from kernel.expiries import Expiries
-from kernel.state import Account, Holding, Keeper, Market, Order, Position, State
+from kernel.market import Account, Holding, Keeper, Market, Order, Position
+from kernel.state import State
 
 GROWING: Final[dict[type[Any], tuple[str, ...]]] = {
     State: (

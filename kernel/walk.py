@@ -10,7 +10,7 @@ from kernel.amounts import fee
 from kernel.brakes import Group
 from kernel.codes import PAIR_CENTS, Direction, SelfTradeMode, Side
 from kernel.commands import OrderTerms
-from kernel.state import Account, Market, Order, needed
+from kernel.market import Account, Market, Order, needed
 
 CANCEL_TAKER = SelfTradeMode.CANCEL_TAKER
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from adapters.wire.render import dollars, gain, time
 from kernel.codes import Side
 from kernel.events import Fact, Fill, trade_name
-from kernel.state import Account, Market, Order
+from kernel.market import Account, Market, Order
 
 
 def market_lines(market: Market) -> Iterator[str]:

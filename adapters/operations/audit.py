@@ -13,8 +13,8 @@ from adapters.service.server import Server, refused
 from adapters.wire import admin_responses, render
 from kernel.answers import Refusal
 from kernel.audit import INVARIANTS
+from kernel.market import Market
 from kernel.markets import audit_halted, still_broken
-from kernel.state import Market
 
 SHOWN: Final = 20
 """Violations of one invariant that are listed, at most."""

@@ -9,9 +9,9 @@ from adapters.wire.requests import ReplaceBody
 from adapters.wire.status import RefusedError
 from kernel.codes import Code, MarketStatus
 from kernel.exchange import Exchange
+from kernel.market import Account, Market, Order
 from kernel.orders import order_not_found
 from kernel.refusals import account_not_found, market_not_found
-from kernel.state import Account, Market, Order
 
 
 def own_account(server: Server, call: Call[Any, Any]) -> Account:

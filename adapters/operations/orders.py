@@ -16,8 +16,8 @@ from adapters.wire.requests import AmendBody, CancelBody, ClientOrderId, EmptyBo
 from kernel.answers import OrderNow
 from kernel.codes import Direction, OrderStatus, Side
 from kernel.commands import AmendOrder, CancelOrder
+from kernel.market import Account, Order
 from kernel.orders import order_now
-from kernel.state import Account, Order
 
 LIVE: Final = {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED}
 LOOKED_AT_ONCE: Final = 2_000

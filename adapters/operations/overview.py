@@ -20,9 +20,9 @@ from adapters.wire import admin_responses, render, render_admin
 from adapters.wire.requests import EmptyBody
 from kernel.codes import PAIR_CENTS, ResolutionResult
 from kernel.exchange import FORM
+from kernel.market import Market, Position
 from kernel.proposals import check_interest
 from kernel.settlement import worth
-from kernel.state import Market, Position
 
 PORTION: Final = 500
 """Orders or holders that are looked at in one step, of some milliseconds."""

@@ -16,8 +16,8 @@ from adapters.wire.requests import EmptyBody, MarketId
 from adapters.wire.responses import QueuedShape, QueuesShape
 from adapters.wire.status import RefusedError
 from kernel.codes import Code
+from kernel.market import Market, Order, Position
 from kernel.refusals import market_not_found
-from kernel.state import Market, Order, Position
 
 RENDERED_AT_ONCE: Final = 1_000
 """A millisecond."""

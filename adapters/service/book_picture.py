@@ -10,7 +10,7 @@ import attrs
 
 from kernel.codes import PAIR_CENTS, RESTING_KINDS, Side
 from kernel.events import Fact, Fill, OrderAccepted, OrderAmended, OrderCancelled, View
-from kernel.state import Market, Order
+from kernel.market import Market, Order
 
 Levels = list[tuple[int, int]]
 """Price and total quantity."""

@@ -15,7 +15,7 @@ from kernel.commands import SetMarketMode, Tick, TripBreaker
 from kernel.due import is_due
 from kernel.exchange import Exchange
 from kernel.life import STOPPABLE
-from kernel.state import Market
+from kernel.market import Market
 
 log = structlog.get_logger(__name__)
 

@@ -27,7 +27,7 @@ from kernel.answers import Answer, Outcome, Refusal
 from kernel.codes import Code
 from kernel.commands import AnyCommand
 from kernel.exchange import Exchange
-from kernel.state import Market, Order
+from kernel.market import Market, Order
 
 A = TypeVar("A", bound=Answer)
 

@@ -27,7 +27,7 @@ from kernel.events import (
 from kernel.exchange import Exchange
 from kernel.intervals import INTERVALS, MINUTE
 from kernel.journal import Decided
-from kernel.state import Market
+from kernel.market import Market
 from kernel.windows import spot_of
 
 encode = msgspec.json.Encoder().encode

@@ -16,8 +16,8 @@ from adapters.wire.stream_responses import OrdersShape, SyncShape
 from kernel.answers import OrderNow, Refusal
 from kernel.codes import MarketStatus
 from kernel.exchange import Exchange
+from kernel.market import Order, Position
 from kernel.refusals import account_not_found, market_not_found
-from kernel.state import Order, Position
 
 ORDERS_A_PART: Final = 100
 """About a millisecond of work, and 40 KiB."""

@@ -38,7 +38,7 @@ from kernel.codes import PAIR_CENTS, Direction, MarketStatus, Side
 from kernel.commands import OrderTerms
 from kernel.events import Fact, Fill, trade_name
 from kernel.life import UNRESOLVED
-from kernel.state import Account, Holding, Market, Position
+from kernel.market import Account, Holding, Market, Position
 
 # Times and displays
 

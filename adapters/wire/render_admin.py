@@ -7,7 +7,7 @@ from msgspec.structs import astuple
 from adapters.wire import admin_responses, render
 from kernel.answers import AmmRunning, AmmStoppedNow, Proposed, Resolved
 from kernel.codes import AMM_ID, ResolutionResult
-from kernel.state import Market
+from kernel.market import Market
 from kernel.windows import Reference
 
 

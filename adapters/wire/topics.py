@@ -53,7 +53,7 @@ from kernel.events import (
     View,
     trade_name,
 )
-from kernel.state import Order
+from kernel.market import Order
 
 NEW, OPEN, PARTIALLY_FILLED = OrderStatus.NEW, OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED
 CANCELLED = OrderStatus.CANCELLED

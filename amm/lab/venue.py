@@ -37,8 +37,8 @@ from kernel.events import (
 )
 from kernel.exchange import Exchange
 from kernel.limits import DEPOSIT_MAX, VOLUME_MAX
+from kernel.market import Account, Market, Order, Position
 from kernel.orders import order_now
-from kernel.state import Account, Market, Order, Position
 
 MARKET = "MKT-LAB"
 DEPOSITS = 100

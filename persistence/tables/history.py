@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import attrs
 
-from kernel.state import Order
+from kernel.market import Order
 from persistence.postgres.columns import Row, Table
 from persistence.postgres.database import Database
 from persistence.postgres.storable import EPOCH, storable_time

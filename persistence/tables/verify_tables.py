@@ -29,7 +29,7 @@ from kernel.events import (
     trade_name,
 )
 from kernel.exchange import Exchange
-from kernel.state import Account, Market, Order, Position
+from kernel.market import Account, Market, Order, Position
 from persistence.postgres.database import Connection
 from persistence.postgres.packing import ID, KEY, SHORT, TITLE
 from persistence.postgres.storable import storable_json, storable_text, storable_time

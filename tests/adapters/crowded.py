@@ -33,6 +33,7 @@ from kernel.commands import (
 )
 from kernel.exchange import Exchange
 from kernel.limits import DEPOSIT_MAX
+from kernel.market import Order
 from kernel.snapshot import (
     AccountImage,
     MarketImage,
@@ -43,7 +44,6 @@ from kernel.snapshot import (
     dump,
     encode,
 )
-from kernel.state import Order
 from persistence.journal import snapshots
 from persistence.journal.recovery import undisturbed
 from persistence.journal.seals import SealKey

@@ -19,7 +19,7 @@ from adapters.service.server import History, Server
 from kernel.answers import Refusal
 from kernel.codes import Direction, Side
 from kernel.commands import AnyCommand, Deposit, OpenAccount, OrderTerms, PlaceOrder
-from kernel.state import Account
+from kernel.market import Account
 from persistence.postgres import database
 from tests.adapters.serving import PASSWORD
 from tests.holding import watching

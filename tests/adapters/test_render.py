@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from adapters.wire import render, render_portfolio
+from kernel.market import Holding
 from kernel.portfolio import portfolio_of
-from kernel.state import Holding
 from tests.kernel.trading import Trading
 
 

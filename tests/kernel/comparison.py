@@ -26,8 +26,8 @@ from kernel.events import (
     trade_name,
 )
 from kernel.exchange import Exchange
+from kernel.market import Order as KernelOrder
 from kernel.proposals import proposed
-from kernel.state import Order as KernelOrder
 from tests.kernel.reference.breakers import is_paused, pause_until
 from tests.kernel.reference.order import book_price
 from tests.kernel.reference.records import Entry, Market, Trade

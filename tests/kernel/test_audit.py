@@ -16,7 +16,7 @@ from kernel.brakes import Group
 from kernel.codes import AMM_ID, FEES_ID, RESERVE_ID, CircuitBreakerTrigger, OrderStatus, TimeInForce
 from kernel.exchange import Exchange
 from kernel.history import History
-from kernel.state import Account
+from kernel.market import Account
 from tests.kernel.trading import Trading, busy_day
 
 PUBLISHED = [

@@ -46,7 +46,7 @@ from kernel.exchange import Exchange
 from kernel.expiries import LEAST
 from kernel.journal import Decided
 from kernel.limits import BATCH_MAX
-from kernel.state import Order
+from kernel.market import Order
 from tests.kernel.test_actors import AT, place, running
 from tests.kernel.trading import NOON, Trading
 from tests.kernel.walking import differences, everything

@@ -4,7 +4,7 @@ import pytest
 
 from kernel.book import Book, best_of
 from kernel.codes import OrderStatus, TradeScenario
-from kernel.state import Order
+from kernel.market import Order
 from tests.kernel.trading import Trading
 
 

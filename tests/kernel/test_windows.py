@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kernel.codes import MarketStatus, Side
 from kernel.commands import AnyCommand, CancelOrder, ResumeMarket, SuspendMarket, Tick
 from kernel.exchange import Exchange
-from kernel.state import Market
+from kernel.market import Market
 from kernel.windows import VOID_SLOTS, Prices, slot_length, spot_of
 from tests.kernel.trading import NOON, SECOND, Trading
 

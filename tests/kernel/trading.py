@@ -50,7 +50,8 @@ from kernel.commands import (
 from kernel.events import Fact, Fill, NettingExecuted, OrderCancelled, decode_event, encode_event, event_type
 from kernel.exchange import Exchange
 from kernel.history import History
-from kernel.state import PORTION, Market, Order, Position
+from kernel.market import Market, Order, Position
+from kernel.state import PORTION
 from tests.kernel.language import command, user
 
 AnswerT = TypeVar("AnswerT")

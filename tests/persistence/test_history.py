@@ -10,7 +10,7 @@ import pytest
 from bench.workload import market, user
 from kernel.codes import AMM_ID
 from kernel.exchange import Exchange
-from kernel.state import Order
+from kernel.market import Order
 from persistence.postgres.columns import Row
 from persistence.postgres.database import Connection, Database
 from persistence.tables.history import History
