@@ -6,10 +6,14 @@ hold something to a time by the clock on the wall.
 """
 
 import sys
+import tempfile
 from pathlib import Path
 from typing import Final
 
 import pytest
+import trio
+
+from tests.database import clear_away
 
 LONGEST: Final = ("tests/crash/test_kill.py", "tests/amm/live/test_program.py")
 """What takes longest begins first: begun last, it would keep one core busy while the others wait."""
@@ -31,6 +35,8 @@ def main() -> int:
     """The tests that run alone come last, when all that they use has been read from the disk once."""
     side_by_side = pytest.main([*SIDE_BY_SIDE, *files()])
     if side_by_side == pytest.ExitCode.INTERRUPTED:
+        # A worker has some seconds to stop its PostgreSQL, and then is killed.
+        trio.run(clear_away, Path(tempfile.gettempdir()))
         return side_by_side
     alone = pytest.main(["-m", "alone"])
     if side_by_side:

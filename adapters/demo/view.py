@@ -133,6 +133,21 @@ def totals(tally: Tally) -> str:
     )
 
 
+async def look_again(boards: list[Board], http: httpx.AsyncClient) -> None:
+    """What has no feed: tickers with the day's volume, and the minutes of the chart."""
+    tickers = {one["market_id"]: one for one in (await get(http, "/tickers"))["items"]}
+    for board in boards:
+        board.ticker = tickers[board.market_id]
+        try:
+            candles = await get(http, f"/markets/{board.market_id}/candles", interval="1m")
+        except httpx.HTTPStatusError as refused:
+            if refused.response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                raise
+            continue  # the tables are behind: the chart stays as it was
+        closes = [one["close_cents"] for one in candles["items"]]
+        board.closes = [one for one in closes if one is not None]
+
+
 async def watch_markets(screen: Screen, http: httpx.AsyncClient) -> None:
     """Keep what the screen shows of the markets up to date, until cancelled. None of it takes a token."""
 
@@ -152,12 +167,7 @@ async def watch_markets(screen: Screen, http: httpx.AsyncClient) -> None:
 
     async def charts() -> None:
         while True:
-            tickers = {one["market_id"]: one for one in (await get(http, "/tickers"))["items"]}
-            for board in screen.boards:
-                board.ticker = tickers[board.market_id]
-                candles = await get(http, f"/markets/{board.market_id}/candles", interval="1m")
-                closes = [one["close_cents"] for one in candles["items"]]
-                board.closes = [one for one in closes if one is not None]
+            await look_again(screen.boards, http)
             await trio.sleep(CHART_SECONDS)
 
     while True:

@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from adapters.demo.traders import Mood, Tally, decrease, live, make_markets, register, spend
-from adapters.demo.view import chart, standing
+from adapters.demo.view import Board, chart, look_again, standing
 from tests.adapters.serving import Venue, database_for, serving, venue
 
 SECONDS = 30
@@ -70,3 +70,19 @@ def test_a_market_that_does_not_trade_says_so_before_its_mode() -> None:
     ticker = {"status": "ACTIVE", "trading_mode": "POST_ONLY", "volume_24h": 1_200}
     assert standing(ticker) == "POST_ONLY  1,200 in 24 h"
     assert standing({**ticker, "status": "SUSPENDED"}) == "SUSPENDED  1,200 in 24 h"
+
+
+async def test_a_chart_whose_tables_are_behind_stays_as_it_was() -> None:
+    """On a busy machine they are, and the demo goes on."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/tickers"):
+            return httpx.Response(200, json={"data": {"items": [{"market_id": one} for one in ("M", "N")]}})
+        if "/M/" in request.url.path:
+            return httpx.Response(503)
+        return httpx.Response(200, json={"data": {"items": [{"close_cents": 55}, {"close_cents": None}]}})
+
+    boards = [Board("M", "M?", closes=[40]), Board("N", "N?", closes=[40])]
+    async with httpx.AsyncClient(base_url="http://x", transport=httpx.MockTransport(answer)) as http:
+        await look_again(boards, http)
+    assert [board.closes for board in boards] == [[40], [55]]
