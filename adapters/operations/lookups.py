@@ -23,8 +23,12 @@ def own_account(server: Server, call: Call[Any, Any]) -> Account:
 
 
 def find_market(server: Server, call: Call[Any, Any]) -> Market:
-    """The market in the path; drafts exist for administrators only."""
-    market_id = call.path["market_id"]
+    """The market in the path."""
+    return market_called(server, call, call.path["market_id"])
+
+
+def market_called(server: Server, call: Call[Any, Any], market_id: str) -> Market:
+    """The market of this id; drafts exist for administrators only."""
     market = server.exchange.markets.get(market_id)
     if market is None or not may_see(call.principal, market):
         raise refused(market_not_found(market_id), call.durable)

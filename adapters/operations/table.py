@@ -390,6 +390,16 @@ OPERATIONS: Final[list[AnyOperation]] = [
         NO_MARKET,
         scope=ANY_KEY,
     ),
+    get(
+        "/candles",
+        candles.get_candles_of_several,
+        READER,
+        QUERY,
+        responses.SeveralCandlesShape,
+        candles.SeveralCandlesQuery,
+        NO_MARKET,
+        scope=ANY_KEY,
+    ),
     get("/health/matching", markets.get_matching, USER, QUERY, responses.MatchingShape, NoQuery, scope=READ),
     # Orders
     command(

@@ -459,6 +459,10 @@ class CandlesShape(Shape, frozen=True):
     items: list[CandleShape]
 
 
+class SeveralCandlesShape(Shape, frozen=True):
+    items: list[CandlesShape]
+
+
 # Positions and trades
 
 

@@ -30,7 +30,7 @@ WELCOME: dict[Caller, frozenset[str]] = {
     Caller.AMM_OR_ADMIN: frozenset({"amm", "amm service", "admin"}),
     Caller.ADMIN: frozenset({"admin"}),
 }
-NEEDED = {"/orders/queue": (400, 9004)}
+NEEDED = {"/orders/queue": (400, 9004), "/candles": (400, 9004)}
 """What the next check says where the query has to name something."""
 DENIED = {
     Caller.AMM: (403, 6099),
@@ -73,6 +73,7 @@ OF_PEOPLE = {"/account/password", "/account/logout-all", "/account/email", "/acc
 ABOUT_MARKETS = {
     "/markets",
     "/tickers",
+    "/candles",
     *(
         f"/markets/{{market_id}}{of}"
         for of in ("", "/orderbook", "/trades", "/activity", "/candles", "/ticker")
@@ -229,6 +230,7 @@ def test_market_data_is_read_without_a_token() -> None:
         "/markets/{market_id}/ticker",
         "/markets/{market_id}/activity",
         "/tickers",
+        "/candles",
     }
     assert {route.method for route in ROUTES if route.caller is Caller.READER} == {"GET"}
 

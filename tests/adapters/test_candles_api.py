@@ -115,3 +115,50 @@ async def test_no_candle_is_final_while_a_command_from_its_time_is_under_way() -
         while not venue.server.actors.is_idle("M"):
             await trio.sleep(0)
         assert venue.server.earliest_news(market) > AT
+
+
+# Several markets
+
+
+def test_several_markets_are_told_as_each_alone(the_venue: Venue) -> None:
+    first, second = the_venue.market(), the_venue.market()
+    ann, ben = the_venue.user(10_000), the_venue.user(10_000)
+    ann.placed(first, "BUY YES 1 @60")
+    ben.placed(first, "BUY NO 1 @40")
+    ann.placed(second, "BUY YES 1 @30")
+    end = spelled(datetime.now(UTC) + timedelta(hours=1))
+    told = the_venue.nobody.data("/candles", markets=f"{second},{first},{second}", interval="1h", end=end)
+    alone = [
+        the_venue.nobody.data(f"/markets/{market}/candles", interval="1h", end=end)
+        for market in (second, first)
+    ]
+    assert told["items"] == alone
+    assert [each["items"][-1]["volume"] for each in alone] == [0, 1]
+
+
+def test_together_they_have_as_many_intervals_as_one(the_venue: Venue) -> None:
+    ids = ",".join(the_venue.market() for _ in range(3))
+    most = {"markets": ids, "interval": "1h", "end": "2026-11-20T20:00:00Z"}
+    assert the_venue.nobody.get("/candles", **most, start="2026-10-31T00:00:00Z").code == 0, "500 hours"
+    refused = the_venue.nobody.get("/candles", **most, start="2026-10-30T23:00:00Z")
+    assert refused.data["errors"] == [
+        {"field": "start", "problem": "is more than 500 intervals before the end"}
+    ]
+    assert the_venue.nobody.get("/candles", markets=",".join(map(str, range(51))), interval="1h").verdict == (
+        400,
+        9004,
+    )
+
+
+def test_several_markets_are_refused_for_one_that_is_not_there(the_venue: Venue) -> None:
+    market, draft = the_venue.market(), the_venue.market(active=False)
+    for other in ("nowhere", draft, ""):
+        answer = the_venue.nobody.get("/candles", markets=f"{market},{other}", interval="1h")
+        assert answer.verdict == (404, 3001), other
+    assert the_venue.admin.get("/candles", markets=f"{market},{draft}", interval="1h").code == 0
+    assert the_venue.nobody.get("/candles", interval="1h").verdict == (400, 9004)
+
+
+def test_without_a_beginning_so_many_have_fewer_intervals_each(the_venue: Venue) -> None:
+    ids = [the_venue.market() for _ in range(16)]
+    assert the_venue.nobody.get("/candles", markets=",".join(ids), interval="1m").code == 0

@@ -181,6 +181,13 @@ LEGAL: Final[dict[str, list[Ask]]] = {
         )
         for interval, start in (("1m", "2026-11-19T10:00:00Z"), ("1d", "2022-11-20T00:00:00Z"))
     ],
+    "GET /candles": [
+        fine(
+            "GET /candles",
+            "/candles?interval=1h&end=2026-11-20T10:30:00Z&markets="
+            + ",".join(f"M-{number}" for number in range(50)),
+        )
+    ],
     "GET /health/matching": [fine("GET /health/matching")],
     "POST /orders": [fine("POST /orders", members=order)],
     "POST /orders/{order_id}/cancel": [
