@@ -6,7 +6,7 @@ import pytest
 
 from kernel.answers import Batched, Refusal
 from kernel.codes import CancelReason, CircuitBreakerTrigger, Code, MarketStatus, StatusReason, TimeInForce
-from kernel.commands import AtomicBatch, PlaceOrder, Tick
+from kernel.commands import ActivateMarket, AtomicBatch, PlaceOrder, Tick, TripBreaker
 from kernel.due import is_due
 from kernel.events import CircuitBreakerResolved, CircuitBreakerTriggered, MarketStatusChanged
 from kernel.exchange import Exchange
@@ -182,6 +182,21 @@ def test_a_halt_within_a_pause_ends_the_pause() -> None:
     head = market.exchange.head
     market.play("root resumes")
     assert market.told(head) == ["MARKET_STATUS_CHANGED"]
+
+
+def test_the_end_of_a_pause_closes_the_record_of_that_alone() -> None:
+    """What was found in a draft does not stop it, and stays on record until somebody has looked."""
+    market = opened()
+    market.create("D", terms={"halt_move_cents": 8}, activate=False)
+    fault = CircuitBreakerTrigger.INVARIANT_SHARES
+    market.do(TripBreaker(at=market.now, market_id="D", trigger=fault, context={}))
+    market.do(ActivateMarket(at=market.now, market_id="D", by="root"))
+    for price in (50, 58):
+        market.play(f"ann buys 1 YES at {price} in D", f"ben buys 1 NO at {100 - price} in D")
+    assert market.market("D").open_breakers == [1, 2]
+    market.now += PAUSE
+    market.do(Tick(at=market.now, market_id="D"))
+    assert (market.market("D").status, market.market("D").open_breakers) == (ACTIVE, [1])
 
 
 def test_a_resolution_within_a_pause_closes_its_record() -> None:
