@@ -7,11 +7,10 @@ with it. A clean exchange gives an empty list; otherwise each violation says wha
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, Final
-
-import msgspec
+from typing import Any
 
 from kernel.amounts import fee
+from kernel.audit_record import audit_history
 from kernel.book import best_of
 from kernel.codes import (
     PAIR_CENTS,
@@ -19,7 +18,6 @@ from kernel.codes import (
     RESTING_KINDS,
     BookType,
     CancelReason,
-    CircuitBreakerTrigger,
     Direction,
     GroupState,
     OrderStatus,
@@ -27,78 +25,10 @@ from kernel.codes import (
     TimeInForce,
 )
 from kernel.history import History
+from kernel.invariants import Violation
 from kernel.life import OVER, STOPPABLE, UNRESOLVED
 from kernel.market import Account, Market, Order, Position
 from kernel.state import State
-
-INVARIANTS: Final = {
-    "shares_balanced": "total_yes_shares = total_no_shares",
-    "reserve_consistency": "reserve_balance = 100 * total_yes_shares >= 0",
-    "cost_conservation": "reserve_balance + pnl_pool = all cost sums of the market",
-    "positions_sum": "the volumes of all positions add up to the market's shares, on each side",
-    "position_bounds": "0 <= pending_sell <= volume; cost_sum >= volume where shares are held, else 0",
-    "global_zero_sum": "all balances together = deposits less withdrawals",
-    "reserve_account_consistency": "SYSTEM_RESERVE holds the reserves of all markets",
-    "non_negative": "no balance is below 0; the system's accounts have nothing frozen",
-    "frozen_funds": "each account's frozen balance = what its live buy orders froze",
-    "pending_shares": "each pending_sell = the remaining quantities of the live sell orders of that side",
-    "order_freeze": "a live order has set aside exactly what its remainder needs, a final one nothing",
-    "order_quantities": "filled + remaining = quantity, and the status fits them",
-    "order_mapping": "book type, direction and price follow from the user's view",
-    "book_matches_orders": "the book holds exactly the live orders, at each price by priority",
-    "book_not_crossed": "best bid < best ask",
-    "netting_complete": "nobody with netting on holds free pairs",
-    "ledger_chain": "each account's entries form a chain that ends at its balances and count its version",
-    "ledger_double_entry": "apart from deposits, withdrawals and freezes, entries sum to 0",
-    "fee_account": "PLATFORM_FEE holds the fees of all trades",
-    "trades_sum": "what an order traded = its filled quantity",
-    "price_bounds": "every price is 1 to 99",
-    "pnl_sum": "pnl_pool = what trades, burns and nettings realized",
-    "realized_sum": "what all positions of a market realized = pnl_pool, and 0 once all are paid",
-    "fees_sum": "the fees that all positions of a market paid = its fees",
-    "nothing_overdue": "no live order was due when something else happened in its market",
-    "groups": "an ACTIVE group has room left, a TRIGGERED one no live orders; none names a group that is not",
-    "windows": "slots average 1 to 99 cents and hold the trading time; the price that counts is the book's",
-    "resting_kinds": "a live order is GTC or GTD; GTD exactly when it has a time to expire",
-    "equity": "an account's cash and the cost of its shares = what came in and was realized, less its fees",
-}
-"""Name to statement, in the order of their numbers I-1 to I-22."""
-
-TRIGGERS: Final = {
-    "shares_balanced": CircuitBreakerTrigger.INVARIANT_SHARES,
-    "positions_sum": CircuitBreakerTrigger.INVARIANT_SHARES,
-    "reserve_consistency": CircuitBreakerTrigger.INVARIANT_RESERVE,
-    "cost_conservation": CircuitBreakerTrigger.INVARIANT_COST_SUM,
-    "pnl_sum": CircuitBreakerTrigger.INVARIANT_COST_SUM,
-    "realized_sum": CircuitBreakerTrigger.INVARIANT_COST_SUM,
-    "global_zero_sum": CircuitBreakerTrigger.INVARIANT_BALANCE,
-    "reserve_account_consistency": CircuitBreakerTrigger.INVARIANT_BALANCE,
-    "frozen_funds": CircuitBreakerTrigger.INVARIANT_BALANCE,
-    "ledger_chain": CircuitBreakerTrigger.INVARIANT_BALANCE,
-    "equity": CircuitBreakerTrigger.INVARIANT_BALANCE,
-    "non_negative": CircuitBreakerTrigger.NEGATIVE_BALANCE,
-    "book_matches_orders": CircuitBreakerTrigger.ORDERBOOK_DESYNC,
-    "book_not_crossed": CircuitBreakerTrigger.ORDERBOOK_DESYNC,
-}
-"""What a violation trips; whatever is not named here is a fault of clearing."""
-
-TOLD: Final = 100
-"""Violations that are told one by one; of more, how many there are."""
-
-
-class Violation(msgspec.Struct, frozen=True):
-    """One invariant that does not hold: where, and by which numbers."""
-
-    invariant: str
-    market_id: str | None
-    numbers: dict[str, Any]
-
-    @property
-    def trigger(self) -> CircuitBreakerTrigger:
-        return TRIGGERS.get(self.invariant, CircuitBreakerTrigger.CLEARING_ERROR)
-
-    def told(self) -> dict[str, Any]:
-        return {"invariant": self.invariant, "market_id": self.market_id} | self.numbers
 
 
 def audit(state: State, history: History | None = None) -> list[Violation]:
@@ -393,7 +323,7 @@ def audit_windows(market: Market) -> Iterator[Violation]:
     stands, counts = market.spot, market.prices.spot
     if counts != stands:
         yield Violation("windows", market.id, {"half_cents": counts, "of_the_book": stands})
-    for slot in market.prices.average.impossible_slots():
+    for slot in market.prices.impossible_slots():
         yield Violation("windows", market.id, slot)
 
 
@@ -477,52 +407,3 @@ def audit_equity(account: Account) -> Iterator[Violation]:
                 "realized_less_fees": gained,
             },
         )
-
-
-def audit_history(state: State, history: History) -> Iterator[Violation]:
-    """The record against the state: what every ledger entry and every trade together must come to."""
-    for chain in history.broken_chains:
-        yield Violation("ledger_chain", None, chain)
-    for account in state.accounts.values():
-        told = history.accounts[account.id]
-        if (told.balance, told.frozen, told.entries) != (account.available, account.frozen, account.version):
-            yield Violation(
-                "ledger_chain",
-                None,
-                {
-                    "user_id": account.id,
-                    "available": account.available,
-                    "last_balance_after": told.balance,
-                    "frozen": account.frozen,
-                    "freezes": told.frozen,
-                    "version": account.version,
-                    "entries": told.entries,
-                },
-            )
-    for event in history.unbalanced:
-        yield Violation("ledger_double_entry", None, event)
-    if history.external != state.external:
-        yield Violation("global_zero_sum", None, {"ledger": history.external, "state": state.external})
-    if history.fees != state.fee_account.available:
-        yield Violation("fee_account", None, {"account": state.fee_account.available, "trades": history.fees})
-    for order in state.orders.values():
-        if history.order_fills[order.id] != order.filled:
-            yield Violation(
-                "trades_sum",
-                order.market.id,
-                {
-                    "order_id": order.id,
-                    "filled_quantity": order.filled,
-                    "traded": history.order_fills[order.id],
-                },
-            )
-    for market in state.markets.values():
-        counted, recorded = market.prices.time, history.trading_time(market.id, market.prices.at)
-        if counted != recorded:
-            yield Violation("windows", market.id, {"trading_time": counted, "recorded": recorded})
-        if market.status not in OVER and history.realized_pnl[market.id] != market.pnl_pool:
-            yield Violation(
-                "pnl_sum",
-                market.id,
-                {"pnl_pool": market.pnl_pool, "realized": history.realized_pnl[market.id]},
-            )

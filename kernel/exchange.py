@@ -28,12 +28,13 @@ from kernel import (
 )
 from kernel.answers import Answer, Outcome, Refusal
 from kernel.apply import apply
-from kernel.audit import Violation, audit
+from kernel.audit import audit
 from kernel.bounds import OUT_OF_BOUNDS
 from kernel.codes import Code
 from kernel.draft import Draft
 from kernel.events import Fact
 from kernel.history import History
+from kernel.invariants import Violation
 from kernel.limits import LATEST
 from kernel.state import State
 

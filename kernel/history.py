@@ -4,12 +4,13 @@ The state keeps no ledger and no list of trades; some invariants speak of nothin
 at hand (a test, a replay, the projector's check) feeds them here and gives the result to the audit.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 
 import attrs
 
 from kernel.codes import LedgerEntryType, MarketStatus
 from kernel.events import Fact, Fill, MarketCreated, MarketStatusChanged, NettingExecuted, SharesBurned
+from kernel.windows import RECENT_SLOTS, slot_length
 
 FREEZES = (LedgerEntryType.ORDER_FREEZE, LedgerEntryType.ORDER_UNFREEZE)
 CROSS_BORDER = (LedgerEntryType.DEPOSIT, LedgerEntryType.WITHDRAW)
@@ -31,9 +32,16 @@ class Sessions:
     since: int | None = None
     """While it is ACTIVE: since when."""
     time: int = 0
+    began: int | None = None
+    """When it last became ACTIVE, and when that was over, if it is."""
+    stopped: int | None = None
 
     def change(self, at: int, *, is_active: bool) -> None:
         self.time = self.until(at)
+        if is_active:
+            self.began, self.stopped = at, None
+        elif self.since is not None:
+            self.stopped = at
         self.since = at if is_active else None
 
     def until(self, at: int) -> int:
@@ -42,6 +50,39 @@ class Sessions:
         start = self.since if self.opens is None else max(self.since, self.opens)
         end = at if self.ends is None else min(at, self.ends)
         return self.time + max(0, end - start)
+
+    def newest_within(self, start: int, end: int, at: int) -> int:
+        """For how much of that time it traded, counting from when it last became ACTIVE."""
+        if self.began is None:
+            return 0
+        first = max(start, self.began, start if self.opens is None else self.opens)
+        last = min(end, at if self.stopped is None else self.stopped, end if self.ends is None else self.ends)
+        return max(0, last - first)
+
+
+@attrs.define(eq=False)
+class RecentTrades:
+    """What a market traded since it last became ACTIVE, as far back as a volatility halt looks."""
+
+    slot: int
+    prices: deque[tuple[int, int]] = attrs.field(factory=deque)
+    """When, and at which price."""
+
+    def add(self, at: int, price: int) -> None:
+        self.prices.append((at, price))
+        while not self.counts(self.prices[0][0], at):
+            self.prices.popleft()
+
+    def counts(self, traded_at: int, at: int) -> bool:
+        return at // self.slot - traded_at // self.slot < RECENT_SLOTS
+
+    def ranges(self, at: int) -> list[tuple[int, int, int]]:
+        """The slots that count at this moment: the number of each, its lowest and its highest price."""
+        slots: dict[int, list[int]] = {}
+        for traded_at, price in self.prices:
+            if self.counts(traded_at, at):
+                slots.setdefault(traded_at // self.slot, []).append(price)
+        return [(number, min(prices), max(prices)) for number, prices in slots.items()]
 
 
 @attrs.define(eq=False)
@@ -54,6 +95,8 @@ class History:
     order_fills: dict[str, int] = attrs.field(factory=lambda: defaultdict(int))
     realized_pnl: dict[str, int] = attrs.field(factory=lambda: defaultdict(int))
     sessions: dict[str, Sessions] = attrs.field(factory=dict)
+    trades: dict[str, RecentTrades] = attrs.field(factory=dict)
+    """Of the markets that have a volatility halt."""
     broken_chains: list[dict[str, object]] = attrs.field(factory=list)
     unbalanced: list[dict[str, object]] = attrs.field(factory=list)
 
@@ -89,14 +132,20 @@ class History:
                 self.order_fills[taker] += quantity
                 self.fees += trade.maker_fee + trade.taker_fee
                 self.realized_pnl[market_id] += (trade.buy_realized_pnl or 0) + (trade.sell_realized_pnl or 0)
+                if market_id in self.trades:
+                    self.trades[market_id].add(fact.at, event.trade_price)
             case NettingExecuted():
                 self.realized_pnl[market_id] += (
                     event.released_cents - event.yes_cost_released - event.no_cost_released
                 )
             case MarketCreated(terms=terms):
                 self.sessions[market_id] = Sessions(terms.trading_start_at, terms.trading_end_at)
+                if terms.halt_move_cents:
+                    self.trades[market_id] = RecentTrades(slot_length(terms.halt_window_ms, RECENT_SLOTS))
             case MarketStatusChanged(new_status=status):
                 self.sessions[market_id].change(fact.at, is_active=status is MarketStatus.ACTIVE)
+                if status is MarketStatus.ACTIVE and market_id in self.trades:
+                    self.trades[market_id].prices.clear()
             case SharesBurned(trade=audit_trade):
                 self.realized_pnl[market_id] += audit_trade.realized_pnl or 0
             case _:
@@ -105,3 +154,7 @@ class History:
     def trading_time(self, market_id: str, at: int) -> int:
         """For how many microseconds the market has been trading."""
         return self.sessions[market_id].until(at)
+
+    def traded_within(self, market_id: str, start: int, length: int, at: int) -> int:
+        """For how much of that time the market traded, since it last became ACTIVE."""
+        return self.sessions[market_id].newest_within(start, start + length, at)

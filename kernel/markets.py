@@ -3,7 +3,7 @@
 from typing import Final
 
 from kernel.answers import Answer, MarketIs, Refusal, Unfinished
-from kernel.audit import TOLD, Violation, audit_accounts, audit_market
+from kernel.audit import audit_accounts, audit_market
 from kernel.breaker import resolve_breakers, trip
 from kernel.codes import CircuitBreakerTrigger, Code, MarketStatus, StatusReason
 from kernel.commands import (
@@ -18,6 +18,7 @@ from kernel.commands import (
 from kernel.draft import Draft
 from kernel.due import expire
 from kernel.events import MarketCreated
+from kernel.invariants import TOLD, Violation
 from kernel.life import because, change_status, refuse
 from kernel.limits import CENTS_MAX, FEE_BPS_MAX, VOLUME_MAX
 from kernel.market import Market

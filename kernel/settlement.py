@@ -7,7 +7,7 @@ from typing import Any, Final
 from msgspec.structs import asdict, replace
 
 from kernel.answers import Answer, Refusal, Resolved, Settlement, Unfinished
-from kernel.audit import TOLD, Violation, audit_shares, audit_sums, audit_totals
+from kernel.audit import audit_shares, audit_sums, audit_totals
 from kernel.breaker import resolve_breakers, trip
 from kernel.codes import (
     PAIR_CENTS,
@@ -28,6 +28,7 @@ from kernel.commands import CloseMarket, ResolveMarket, SettleMarket, VoidBasis,
 from kernel.draft import Draft
 from kernel.ending import cancel
 from kernel.events import MarketClosing, MarketSettled, PositionSettled
+from kernel.invariants import TOLD, Violation
 from kernel.life import because, change_status, may, refuse
 from kernel.market import Market, Position
 from kernel.money import post

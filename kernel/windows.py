@@ -147,6 +147,14 @@ class RecentWindow:
         oldest = at // self.slot - RECENT_SLOTS + 1
         return [(number, *slot) for number, slot in self.slots.items() if number >= oldest and slot[1]]
 
+    def impossible_slots(self) -> list[dict[str, int]]:
+        """Slots of which no price between 1 and 99 cents can be the average, or that last too long."""
+        return [
+            {"slot": number, "sum": weighed, "microseconds": time}
+            for number, (weighed, time) in self.slots.items()
+            if not (0 <= time <= self.slot and 2 * time <= weighed <= 198 * time)
+        ]
+
 
 @dataclass(slots=True, eq=False)
 class TradeRange:
@@ -249,6 +257,16 @@ class Prices:
             if self.recent is not None:
                 self.recent.add(self.spot, start, end)
         self.at = self.simple_since = at
+
+    def impossible_slots(self) -> list[dict[str, int]]:
+        """Sums that no price between 1 and 99 cents comes to: of slots, and of what is not in one yet."""
+        found = self.average.impossible_slots()
+        if self.recent is not None:
+            found += self.recent.impossible_slots()
+        time = self.at - self.simple_since
+        if not 2 * time <= self.simple_sum <= 198 * time:
+            found.append({"sum_on_the_side": self.simple_sum, "microseconds": time})
+        return found
 
     def to_add(self, at: int) -> tuple[int, int]:
         """From when to when the price has stood that is not added up yet, of the time that counts."""

@@ -28,7 +28,7 @@ RECORDS: Final = {"answers", "commands", "events", "filing"}
 # Their coroutines are trio's, which wants Python's own.
 CONCURRENT: Final = {"actors", "journal"}
 # They watch and copy what the others do: better if they share no fault with them.
-WATCHING: Final = {"audit", "history", "snapshot"}
+WATCHING: Final = {"audit", "audit_record", "history", "invariants", "snapshot"}
 # Enumerations: compiled, they are no faster.
 NAMES: Final = {"codes"}
 INTERPRETED: Final = RECORDS | CONCURRENT | WATCHING | NAMES

@@ -12,7 +12,7 @@ from adapters.service.ledger_watch import LedgerWatch
 from adapters.service.server import Server, refused
 from adapters.wire import admin_responses, render
 from kernel.answers import Refusal
-from kernel.audit import INVARIANTS
+from kernel.invariants import INVARIANTS
 from kernel.market import Market
 from kernel.markets import audit_halted, still_broken
 

@@ -16,7 +16,7 @@ import trio
 from adapters.service.schedule import AUDIT_SECONDS, halt
 from adapters.service.server import Row, Server
 from adapters.wire.status import RefusedError
-from kernel.audit import Violation
+from kernel.invariants import Violation
 from kernel.market import Account
 
 log = structlog.get_logger(__name__)

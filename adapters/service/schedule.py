@@ -9,11 +9,12 @@ import trio
 
 from adapters.service.child_process import ChildError, in_child
 from adapters.service.server import Server
-from kernel.audit import Violation, audit_accounts, audit_book, audit_positions, audit_shares
+from kernel.audit import audit_accounts, audit_book, audit_positions, audit_shares
 from kernel.codes import MarketStatus, TradingMode
 from kernel.commands import SetMarketMode, Tick, TripBreaker
 from kernel.due import is_due
 from kernel.exchange import Exchange
+from kernel.invariants import Violation
 from kernel.life import STOPPABLE
 from kernel.market import Market
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from kernel.audit import INVARIANTS
 from kernel.codes import AMM_ID
+from kernel.invariants import INVARIANTS
 from tests.adapters.serving import Venue
 from tests.adapters.test_markets_api import DETAIL
 

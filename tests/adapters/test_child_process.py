@@ -20,7 +20,7 @@ from adapters.service.schedule import (
     first_of_each_market,
 )
 from adapters.service.shared import Shared
-from kernel.audit import Violation
+from kernel.invariants import Violation
 from tests.holding import FORK_MS, longest_hold
 from tests.kernel.trading import Trading
 

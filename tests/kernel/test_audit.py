@@ -11,13 +11,14 @@ import msgspec
 import pytest
 
 from kernel.answers import Placed
-from kernel.audit import INVARIANTS, Violation
 from kernel.brakes import Group
 from kernel.codes import AMM_ID, FEES_ID, RESERVE_ID, CircuitBreakerTrigger, OrderStatus, TimeInForce
 from kernel.exchange import Exchange
 from kernel.history import History
+from kernel.invariants import INVARIANTS, Violation
 from kernel.market import Account
-from tests.kernel.trading import Trading, busy_day
+from kernel.windows import RecentWindow, TradeRange
+from tests.kernel.trading import NOON, SECOND, Trading, busy_day
 
 PUBLISHED = [
     "shares_balanced",
@@ -278,6 +279,44 @@ def slot_lost(market: Trading) -> None:
     market.market().prices.average.sums.pop()
 
 
+def recent_of(market: Trading) -> RecentWindow:
+    recent = market.market().prices.recent
+    assert recent is not None
+    return recent
+
+
+def sum_impossible(market: Trading) -> None:
+    """While both sides stand the running slot is added up on the side."""
+    market.market().prices.simple_sum = 1
+
+
+def recent_slot_impossible(market: Trading) -> None:
+    recent_of(market).slots[NOON // SECOND] = 199 * SECOND, SECOND
+
+
+def recent_slot_lost(market: Trading) -> None:
+    recent_of(market).slots.popitem()
+
+
+SLOT = NOON // 18_750_000
+"""Of the halt, by its number."""
+
+
+def range_of(market: Trading) -> TradeRange:
+    trades = market.market().trade_range
+    assert trades is not None
+    return trades
+
+
+def trade_not_noted(market: Trading) -> None:
+    range_of(market).slots.clear()
+
+
+def price_noted_wrongly(market: Trading) -> None:
+    ((number, _),) = range_of(market).slots.items()
+    range_of(market).slots[number] = 64, 65
+
+
 def trade_miscounted(market: Trading) -> None:
     market.market().traded_volume += 1
 
@@ -482,6 +521,35 @@ def test_a_record_that_tells_another_story_is_found(
     forge(market.history)
     (violation,) = market.exchange.audit(market.history)
     assert violation.invariant == invariant
+    assert numbers.items() <= violation.told().items()
+
+
+@pytest.mark.parametrize(
+    ("damage", "numbers"),
+    [
+        (sum_impossible, {"sum_on_the_side": 1, "microseconds": 0}),
+        (recent_slot_impossible, {"slot": NOON // SECOND, "sum": 199 * SECOND, "microseconds": SECOND}),
+        (recent_slot_lost, {}),
+        (trade_not_noted, {"traded": [], "recorded": [(SLOT, 65, 65)]}),
+        (price_noted_wrongly, {"traded": [(SLOT, 64, 65)], "recorded": [(SLOT, 65, 65)]}),
+    ],
+)
+def test_what_protects_a_market_is_held_against_the_record(
+    damage: Callable[[Trading], None], numbers: dict[str, object]
+) -> None:
+    """Each slot of the collar is a second."""
+    market = Trading(ann=10_000, ben=10_000, collar_cents=20, halt_move_cents=30, collar_window_ms=16_000)
+    market.play(
+        "ann buys 10 YES at 65", "ben buys 10 NO at 35", "ann buys 1 YES at 60", "ben buys 1 NO at 30"
+    )
+    market.now += SECOND // 2
+    market.play("ann buys 1 YES at 61")
+    market.now += 3 * SECOND
+    market.play("ann buys 1 YES at 59")
+    assert market.exchange.audit(market.history) == []
+    damage(market)
+    (violation,) = market.exchange.audit(market.history)
+    assert violation.invariant == "windows"
     assert numbers.items() <= violation.told().items()
 
 

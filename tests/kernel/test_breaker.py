@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from kernel.answers import MarketIs, Refusal
-from kernel.audit import TOLD, Violation
 from kernel.codes import AMM_ID, CircuitBreakerTrigger, Code, MarketStatus
 from kernel.commands import AnyCommand, HaltMarket, ResumeMarket, TripBreaker
 from kernel.events import CircuitBreakerTriggered, Fact, MarketStatusChanged, event_type
 from kernel.exchange import Exchange
+from kernel.invariants import TOLD, Violation
 from kernel.markets import still_broken
 from tests.kernel.language import command
 from tests.kernel.trading import Trading
