@@ -5,7 +5,7 @@ A real server, with its database behind a line that can be cut; whoever changes 
 
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,11 @@ from adapters.wire.user_responses import AccountType
 from amm.live.connection import CommandStream
 from amm.live.credentials import Credentials
 from kernel.codes import AMM_ID
+from persistence.postgres import database
 from persistence.postgres.database import Database
 from persistence.tables.api_keys import ApiKeys
 from persistence.tables.users import Standing, Users
-from tests.adapters.serving import Caller, Venue, serving, tokens, venue
+from tests.adapters.serving import Caller, Venue, database_for, serving, tokens, venue
 from tests.adapters.streaming import Client, connected
 from tests.proxy import Fault, Message, Proxy, Sender, proxied
 
@@ -38,11 +39,10 @@ NOISE = 0.5
 
 @attrs.frozen
 class Place:
-    """A server, its database for everybody else, and the line between the two."""
+    """A server, and its database for everybody else."""
 
     venue: Venue
     db: Database
-    proxy: Proxy
     market: str
 
     @property
@@ -95,16 +95,44 @@ class Place:
         return Caller(self.venue.http, access, user_id), refresh
 
 
+@attrs.frozen
+class OwnPlace(Place):
+    """Nobody else's, and the line between server and database can be cut."""
+
+    proxy: Proxy
+
+
+@pytest.fixture(scope="module")
+def server(
+    server_url: str, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Venue, str]]:
+    """A database, an exchange with it, and a market: for tests that harm nobody but their own users."""
+    with (
+        database_for(server_url, template) as url,
+        serving(url, tmp_path_factory.mktemp("shared")) as process,
+        httpx.Client(base_url=process.address, timeout=30) as http,
+    ):
+        there = venue(process.address, http)
+        yield url, there, there.market()
+
+
 @pytest.fixture
-async def place(database_url: str, db: Database, tmp_path: Path) -> AsyncIterator[Place]:
+async def place(server: tuple[str, Venue, str]) -> AsyncIterator[Place]:
+    url, there, market = server
+    async with database.opened(url) as db:
+        yield Place(there, db, market)
+
+
+@pytest.fixture
+async def own(database_url: str, db: Database, tmp_path: Path) -> AsyncIterator[OwnPlace]:
     async with proxied(database_url, tmp_path) as proxy:
         with contextlib.ExitStack() as stack:
-            server = await trio.to_thread.run_sync(stack.enter_context, serving(proxy.url, tmp_path))
-            http = stack.enter_context(httpx.Client(base_url=server.address, timeout=30))
-            there = await trio.to_thread.run_sync(venue, server.address, http)
+            process = await trio.to_thread.run_sync(stack.enter_context, serving(proxy.url, tmp_path))
+            http = stack.enter_context(httpx.Client(base_url=process.address, timeout=30))
+            there = await trio.to_thread.run_sync(venue, process.address, http)
             market = await trio.to_thread.run_sync(there.market)
-            yield Place(there, db, proxy, market)
-            await trio.to_thread.run_sync(server.stop)
+            yield OwnPlace(there, db, market, proxy)
+            await trio.to_thread.run_sync(process.stop)
 
 
 @attrs.frozen
@@ -320,29 +348,29 @@ async def test_whatever_ends_a_right_ends_what_was_opened_with_it(place: Place) 
 
 
 @pytest.mark.parametrize("fault", [Fault.SILENCE, Fault.CUT_BEFORE], ids=["silent", "cut"])
-async def test_it_does_so_when_the_line_that_tells_of_changes_is_lost(place: Place, fault: Fault) -> None:
+async def test_it_does_so_when_the_line_that_tells_of_changes_is_lost(own: OwnPlace, fault: Fault) -> None:
     """The notification itself does not arrive: that the line is lost is noticed, and the tables are asked."""
 
     def swallow(message: Message) -> Fault | None:
         return fault if message.sender is Sender.SERVER and message.kind == b"A" else None
 
-    async with everything_open(place, *await a_user(place)) as opened:
-        place.proxy.cue = swallow
-        await place.sql(f"UPDATE users SET is_active = FALSE WHERE id = '{opened.user.user_id}'")
+    async with everything_open(own, *await a_user(own)) as opened:
+        own.proxy.cue = swallow
+        await own.sql(f"UPDATE users SET is_active = FALSE WHERE id = '{opened.user.user_id}'")
         assert await opened.ended(SECOND + NOISE) == CLOSED
-        assert place.proxy.faults == 1
-        answer = await place.call(opened.user, "GET", "/account/balance")
+        assert own.proxy.faults == 1
+        answer = await own.call(opened.user, "GET", "/account/balance")
         assert answer.verdict == (422, 1004)
 
 
-async def test_a_database_that_is_away_makes_nobody_a_stranger(place: Place) -> None:
-    async with everything_open(place, *await a_user(place)) as opened:
-        place.proxy.is_open = False
-        await place.proxy.cut_all()
+async def test_a_database_that_is_away_makes_nobody_a_stranger(own: OwnPlace) -> None:
+    async with everything_open(own, *await a_user(own)) as opened:
+        own.proxy.is_open = False
+        await own.proxy.cut_all()
         assert set((await opened.ended(2.5)).values()) == {None}
-        place.proxy.is_open = True
+        own.proxy.is_open = True
         with trio.fail_after(10):
-            await place.sql(f"UPDATE users SET is_active = FALSE WHERE id = '{opened.user.user_id}'")
+            await own.sql(f"UPDATE users SET is_active = FALSE WHERE id = '{opened.user.user_id}'")
             while await opened.ended(0.5) != CLOSED:
                 pass
 
@@ -369,21 +397,21 @@ async def test_a_demoted_administrator_hears_nothing_more(place: Place) -> None:
             assert (await again.do("subscribe", **wish))["code"] == 1007
 
 
-async def test_a_renewed_service_token_closes_its_stream_when_its_minute_is_over(place: Place) -> None:
+async def test_a_renewed_service_token_closes_its_stream_when_its_minute_is_over(own: OwnPlace) -> None:
     """The bot's stream goes on, which was told the new token in time; the minute is made shorter here."""
-    old = Caller(place.venue.http, tokens.issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT"))
+    old = Caller(own.venue.http, tokens.issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT"))
     async with (
-        connected(place.port, token=old.token) as forgotten,
-        connected(place.port, token=old.token) as kept,
+        connected(own.port, token=old.token) as forgotten,
+        connected(own.port, token=old.token) as kept,
     ):
-        fresh = (await place.call(old, "POST", "/amm/token/renew")).data["service_token"]
+        fresh = (await own.call(old, "POST", "/amm/token/renew")).data["service_token"]
         assert (await forgotten.do("ping"))["ok"]
         assert (await kept.do("auth", token=fresh))["ok"]
-        await place.sql("UPDATE ended_tokens SET ends_at = now() + interval '2 s'")
+        await own.sql("UPDATE ended_tokens SET ends_at = now() + interval '2 s'")
         with trio.fail_after(3 + NOISE):
             assert (await forgotten.closing())[0] == 4401
         assert (await kept.do("ping"))["ok"]
-        assert (await place.call(old, "GET", "/account/balance")).verdict == (401, 1006)
+        assert (await own.call(old, "GET", "/account/balance")).verdict == (401, 1006)
 
 
 @attrs.define
@@ -405,10 +433,10 @@ class Heard:
 
 @pytest.mark.parametrize("when", ["open", "connecting", "never"])
 async def test_the_bots_stream_outlives_the_minute_after_a_renewal_whenever_that_came(
-    place: Place, when: str
+    own: OwnPlace, when: str
 ) -> None:
     """A connection that is not told of it ends with the old token, and the next is made with the new one."""
-    old = Caller(place.venue.http, tokens.issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT"))
+    old = Caller(own.venue.http, tokens.issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT"))
     assert old.token is not None
     mine, heard = Credentials(old.token), Heard()
 
@@ -418,10 +446,10 @@ async def test_the_bots_stream_outlives_the_minute_after_a_renewal_whenever_that
             mine.use(fresh)
         return 0
 
-    stream = CommandStream(f"ws://127.0.0.1:{place.port}/ws/v1/commands", mine, now_ms, grace_ms=5_000)
+    stream = CommandStream(f"ws://127.0.0.1:{own.port}/ws/v1/commands", mine, now_ms, grace_ms=5_000)
     stream.markets = heard  # type: ignore[assignment]  # nothing happens of which it would tell more
     async with trio.open_nursery() as nursery:
-        fresh = (await place.call(old, "POST", "/amm/token/renew")).data["service_token"]
+        fresh = (await own.call(old, "POST", "/amm/token/renew")).data["service_token"]
         nursery.start_soon(stream.run)
         with trio.fail_after(10):
             while not heard.words:
@@ -430,9 +458,9 @@ async def test_the_bots_stream_outlives_the_minute_after_a_renewal_whenever_that
             mine.use(fresh)
         if when == "open":
             await stream.authenticate()
-        await place.sql("UPDATE ended_tokens SET ends_at = now() + interval '1 s'")
+        await own.sql("UPDATE ended_tokens SET ends_at = now() + interval '1 s'")
         with trio.fail_after(10):
-            while (await place.call(old, "GET", "/account/balance")).status != 401:
+            while (await own.call(old, "GET", "/account/balance")).status != 401:
                 await trio.sleep(0.05)
         pongs = heard.pongs
         with trio.fail_after(10):
@@ -509,15 +537,15 @@ async def test_who_connects_while_the_tables_are_asked_is_not_taken_for_nobody(d
     assert lost == []
 
 
-async def test_nobody_keeps_a_right_by_having_the_tables_asked_again_and_again(place: Place) -> None:
+async def test_nobody_keeps_a_right_by_having_the_tables_asked_again_and_again(own: OwnPlace) -> None:
     """Whoever logs out, also of what has ended long ago, may do so as often as he likes."""
-    user, refresh_token = await a_user(place)
-    body = b'{"refresh_token":"%s"}' % (await a_user(place))[1].encode()
+    user, refresh_token = await a_user(own)
+    body = b'{"refresh_token":"%s"}' % (await a_user(own))[1].encode()
     head = b"POST /api/v1/auth/logout HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
     logout = head % len(body) + body
 
     async def flood() -> None:
-        async with await trio.open_tcp_stream("127.0.0.1", place.port) as stream, trio.open_nursery() as both:
+        async with await trio.open_tcp_stream("127.0.0.1", own.port) as stream, trio.open_nursery() as both:
             both.start_soon(read_on, stream)
             while True:
                 await stream.send_all(10 * logout)
@@ -526,11 +554,11 @@ async def test_nobody_keeps_a_right_by_having_the_tables_asked_again_and_again(p
         async for _ in stream:
             pass
 
-    async with everything_open(place, user, refresh_token) as opened, trio.open_nursery() as nursery:
+    async with everything_open(own, user, refresh_token) as opened, trio.open_nursery() as nursery:
         for _ in range(8):
             nursery.start_soon(flood)
         await trio.sleep(0.5)
-        await place.sql(f"UPDATE users SET is_active = FALSE WHERE id = '{user.user_id}'")
+        await own.sql(f"UPDATE users SET is_active = FALSE WHERE id = '{user.user_id}'")
         codes = await opened.ended(SECOND + 2 * NOISE)
         nursery.cancel_scope.cancel()
     assert codes == CLOSED
