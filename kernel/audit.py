@@ -337,9 +337,7 @@ def audit_groups(market: Market) -> Iterator[Violation]:
             yield Violation("groups", market.id, {"user_id": user_id, "group_id": group_id, "group": None})
     for user_id, groups in market.groups.items():
         for group in groups.values():
-            # When it last counted or was changed; since then what counts can only have become less.
-            newest = max(group.fills, default=0) * group.slot_length
-            filled = group.filled(max(group.updated_at, newest))
+            filled = group.filled(group.last_counted)
             orders = live[user_id, group.group_id]
             brakes = group.state is GroupState.TRIGGERED
             if orders if brakes else filled >= group.max_fill_quantity:

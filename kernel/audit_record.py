@@ -54,6 +54,7 @@ def audit_history(state: State, history: History) -> Iterator[Violation]:
         if counted != recorded:
             yield Violation("windows", market.id, {"trading_time": counted, "recorded": recorded})
         yield from audit_recent_windows(market, history, state.now)
+        yield from audit_group_records(market, history)
         if market.status not in OVER and history.realized_pnl[market.id] != market.pnl_pool:
             yield Violation(
                 "pnl_sum",
@@ -80,3 +81,15 @@ def audit_recent_windows(market: Market, history: History, at: int) -> Iterator[
         noted, traded = market.trade_range.kept(at), history.trades[market.id].ranges(at)
         if noted != traded:
             yield Violation("windows", market.id, {"traded": noted, "recorded": traded})
+
+
+def audit_group_records(market: Market, history: History) -> Iterator[Violation]:
+    """What a group has counted is what its orders traded."""
+    for user_id, groups in market.groups.items():
+        for group in groups.values():
+            at, recorded = group.last_counted, history.groups.get((market.id, user_id, group.group_id))
+            filled = group.filled(at)
+            traded = None if recorded is None else recorded.filled(group.slot_length, at)
+            if filled != traded:
+                numbers = {"user_id": user_id, "group_id": group.group_id, "filled": filled, "traded": traded}
+                yield Violation("groups", market.id, numbers)

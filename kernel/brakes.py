@@ -33,6 +33,11 @@ class Group:
         """In microseconds, rounded up: sixty are never shorter than the window."""
         return -(-self.window_ms * 1000 // SLOTS)
 
+    @property
+    def last_counted(self) -> int:
+        """When it last counted or was changed; since then what counts can only have become less."""
+        return max(self.updated_at, max(self.fills, default=0) * self.slot_length)
+
     def filled(self, at: int) -> int:
         """The shares that count at this time."""
         oldest = at // self.slot_length - SLOTS

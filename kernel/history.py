@@ -9,7 +9,18 @@ from collections import defaultdict, deque
 import attrs
 
 from kernel.codes import LedgerEntryType, MarketStatus
-from kernel.events import Fact, Fill, MarketCreated, MarketStatusChanged, NettingExecuted, SharesBurned
+from kernel.events import (
+    Fact,
+    Fill,
+    MarketCreated,
+    MarketStatusChanged,
+    NettingExecuted,
+    OrderAccepted,
+    OrderGroupDeleted,
+    OrderGroupReset,
+    OrderGroupSet,
+    SharesBurned,
+)
 from kernel.windows import RECENT_SLOTS, slot_length
 
 FREEZES = (LedgerEntryType.ORDER_FREEZE, LedgerEntryType.ORDER_UNFREEZE)
@@ -85,6 +96,28 @@ class RecentTrades:
         return [(number, min(prices), max(prices)) for number, prices in slots.items()]
 
 
+GroupKey = tuple[str, str, str]
+"""Market, account and name."""
+
+
+@attrs.define(eq=False)
+class GroupHistory:
+    """The fills of a group's orders since it began to count, as far back as one may still count."""
+
+    window: int
+    """Microseconds."""
+    fills: deque[tuple[int, int]] = attrs.field(factory=deque)
+
+    def add(self, at: int, quantity: int) -> None:
+        self.fills.append((at, quantity))
+        while self.fills[0][0] < at - 2 * self.window:
+            self.fills.popleft()
+
+    def filled(self, slot_length: int, at: int) -> int:
+        """What was traded in the slot of this time and in the sixty before it."""
+        return sum(quantity for when, quantity in self.fills if at // slot_length - when // slot_length <= 60)
+
+
 @attrs.define(eq=False)
 class History:
     """Sums over every fact so far, and whatever was wrong with one of them."""
@@ -97,6 +130,9 @@ class History:
     sessions: dict[str, Sessions] = attrs.field(factory=dict)
     trades: dict[str, RecentTrades] = attrs.field(factory=dict)
     """Of the markets that have a volatility halt."""
+    groups: dict[GroupKey, GroupHistory] = attrs.field(factory=dict)
+    grouped: dict[str, GroupKey] = attrs.field(factory=dict)
+    """The group that an order names, of those that do."""
     broken_chains: list[dict[str, object]] = attrs.field(factory=list)
     unbalanced: list[dict[str, object]] = attrs.field(factory=list)
 
@@ -134,6 +170,20 @@ class History:
                 self.realized_pnl[market_id] += (trade.buy_realized_pnl or 0) + (trade.sell_realized_pnl or 0)
                 if market_id in self.trades:
                     self.trades[market_id].add(fact.at, event.trade_price)
+                for key in {self.grouped.get(maker), self.grouped.get(taker)}:
+                    if key is not None:
+                        self.groups[key].add(fact.at, quantity)
+            case OrderAccepted(order_id=order_id, user_id=user_id, group_id=group_id):
+                if group_id is not None:
+                    self.grouped[order_id] = market_id, user_id, group_id
+            case OrderGroupSet(user_id=user_id, group_id=group_id, window_ms=window_ms):
+                group_key, window = (market_id, user_id, group_id), window_ms * 1000
+                if event.previous_state is None or self.groups[group_key].window != window:
+                    self.groups[group_key] = GroupHistory(window)
+            case OrderGroupReset(user_id=user_id, group_id=group_id):
+                self.groups[market_id, user_id, group_id].fills.clear()
+            case OrderGroupDeleted(user_id=user_id, group_id=group_id):
+                del self.groups[market_id, user_id, group_id]
             case NettingExecuted():
                 self.realized_pnl[market_id] += (
                     event.released_cents - event.yes_cost_released - event.no_cost_released

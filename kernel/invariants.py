@@ -36,7 +36,7 @@ INVARIANTS: Final = {
     "realized_sum": "what all positions of a market realized = pnl_pool, and 0 once all are paid",
     "fees_sum": "the fees that all positions of a market paid = its fees",
     "nothing_overdue": "no live order was due when something else happened in its market",
-    "groups": "an ACTIVE group has room left, a TRIGGERED one no live orders; none names a group that is not",
+    "groups": "an ACTIVE group has room left, a TRIGGERED one no live orders; what it counted was traded",
     "windows": "slots average 1 to 99 cents and hold what is recorded; the price that counts is the book's",
     "resting_kinds": "a live order is GTC or GTD; GTD exactly when it has a time to expire",
     "equity": "an account's cash and the cost of its shares = what came in and was realized, less its fees",

@@ -30,6 +30,7 @@ def occurrences(command: AnyCommand, answer: Any, facts: list[Fact], world: Worl
         yield f"too many orders in {answer.data['scope']}"
     yield from pauses(command, facts, world)
     yield from who_gave_way(command, facts, world)
+    yield from brakes(facts)
     for number, fact in enumerate(facts):
         if fact.event_type == "ORDER_AMENDED":
             yield "an amended order " + ("kept its place" if fact.fields["kept_priority"] else "moved")
@@ -63,6 +64,26 @@ def who_gave_way(command: AnyCommand, facts: list[Fact], world: World) -> Iterat
             yield "a taker gave way" + (" after a fill" if order.filled else "")
         else:
             yield "a maker gave way" + (" amid a sweep" if True in traded else "")
+
+
+def brakes(facts: list[Fact]) -> Iterator[str]:
+    """What a group that was triggered did to the command in which it was."""
+    braked = [number for number, fact in enumerate(facts) if fact.event_type == "ORDER_GROUP_TRIGGERED"]
+    if not braked:
+        return
+    rest = facts[braked[0] :]
+    causes = [facts[number].fields["cause"] for number in braked]
+    yield f"braked by {causes[0]}"
+    if any(fact.event_type in FILLS for fact in rest):
+        yield "braked amid a sweep"
+    if len(braked) > 1 and not any(fact.event_type in FILLS for fact in facts[braked[0] : braked[1]]):
+        yield "both groups of a fill braked"
+    if any(fact.event_type == "NETTING_EXECUTED" for fact in rest):
+        yield "braked, and then netted"
+    ended = {fact.fields["order_id"] for fact in rest if fact.fields.get("cancel_reason") == "GROUP_LIMIT"}
+    for fact in facts:
+        if fact.event_type in ("ORDER_ACCEPTED", "ORDER_AMENDED") and fact.fields["order_id"] in ended:
+            yield f"the group of a taker ended it after its {fact.event_type}"
 
 
 def pauses(command: AnyCommand, facts: list[Fact], world: World) -> Iterator[str]:

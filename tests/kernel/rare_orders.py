@@ -21,7 +21,9 @@ OCCURRENCES = (
     *("a maker gave way", "a maker gave way amid a sweep", "a maker in another account gave way"),
     *("an amended order kept its place", "an amended order moved", "an amended order traded"),
     *("due before a refusal", "due before an answer"),
-    "accepted in a group",
+    *("accepted in a group", "braked by FILLS", "braked by USER", "braked by LIMIT_LOWERED"),
+    *("braked amid a sweep", "both groups of a fill braked", "braked, and then netted"),
+    *(f"the group of a taker ended it after its ORDER_{what}" for what in ("ACCEPTED", "AMENDED")),
     *("too many orders in MARKET", "too many orders in TOTAL"),
     *("a taker gave way", "a taker gave way after a fill"),
 )
@@ -117,6 +119,43 @@ def groups_brake(play: Trading) -> None:
         play.somebody_cancels_all(who, HOME, None, None, None, fence=0)
 
 
+def groups_meet(play: Trading) -> None:
+    """Ben's brakes amid a sweep that cat's ends; both at once; one as its order moves; one frees pairs."""
+    named: dict[str, Any] = {"elsewhere": HOME, "name": "h", "fence": 0}
+    in_group, none = Attributes(group_id="h"), Attributes()
+    play.somebody_limits_a_group("ben", **named, most=3, window_ms=60_000)
+    play.somebody_limits_a_group("cat", **named, most=5, window_ms=60_000)
+    for who, price, quantity, how in (
+        ("ben", 30, 2, in_group),
+        ("ben", 29, 2, in_group),
+        ("ann", 28, 4, none),
+    ):
+        play.place(who, "plain", NO, BUY, price, quantity, how)
+    play.place("cat", "plain", YES, BUY, 72, 9, Attributes(IOC, group_id="h"))
+    for which in (0, 1):
+        play.somebody_commands_a_group(ResetGroup, which, fence=0)
+    play.somebody_limits_a_group("cat", **named, most=3, window_ms=60_000)
+    play.place("ben", "plain", NO, BUY, 30, 4, in_group)
+    play.place("cat", "plain", YES, BUY, 70, 4, in_group)
+    for which in (0, 1):
+        play.somebody_commands_a_group(ResetGroup, which, fence=0)
+    play.place("cat", "plain", YES, BUY, 60, 9, in_group)
+    order = play.world.order_named("cat", f"o{play.names}")
+    assert order is not None
+    play.place("ben", "plain", NO, BUY, 35, 9)
+    play.send(play.reshaping(Reshape(0, 65, None, post_only=False, by_name=False), order))
+    play.somebody_commands_a_group(ResetGroup, 1, fence=0)
+    for who in ("ann", "ben", "cat"):
+        play.somebody_cancels_all(who, HOME, None, None, None, fence=0)
+    play.somebody_limits_a_group("ann", **named, most=3, window_ms=60_000)
+    play.place("ann", "plain", YES, SELL, 70, play.world.free("ann", "plain", YES), in_group)
+    play.place("ann", "plain", NO, BUY, 40, 1)
+    play.place("cat", "plain", YES, BUY, 60, 1)
+    play.somebody_commands_a_group(TriggerGroup, 2, fence=0)
+    for _ in range(3):
+        play.somebody_commands_a_group(DeleteGroup, 0, fence=0)
+
+
 def shares_change_hands(play: Trading) -> None:
     """Ben has NO shares from what his group traded."""
     play.place("ben", "plain", NO, SELL, 40, 1)
@@ -124,6 +163,7 @@ def shares_change_hands(play: Trading) -> None:
 
 
 def walk_of_orders(play: Trading) -> None:
+    groups_meet(play)
     groups_brake(play)
     shares_change_hands(play)
     open_orders_are_bounded(play)

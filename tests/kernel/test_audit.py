@@ -12,7 +12,8 @@ import pytest
 
 from kernel.answers import Placed
 from kernel.brakes import Group
-from kernel.codes import AMM_ID, FEES_ID, RESERVE_ID, CircuitBreakerTrigger, OrderStatus, TimeInForce
+from kernel.codes import AMM_ID, FEES_ID, RESERVE_ID, CircuitBreakerTrigger, OrderStatus, Side, TimeInForce
+from kernel.commands import SetGroup
 from kernel.exchange import Exchange
 from kernel.history import History
 from kernel.invariants import INVARIANTS, Violation
@@ -349,6 +350,10 @@ def grouped(market: Trading) -> Group:
     return group
 
 
+def group_unheard_of(market: Trading) -> None:
+    grouped(market)
+
+
 def group_lost(market: Trading) -> None:
     grouped(market)
     market.market().groups.clear()
@@ -455,6 +460,7 @@ FAULTS: list[tuple[Callable[[Trading], None], set[str], dict[str, object]]] = [
     (gain_forgotten, {"realized_sum", "equity"}, {"realized": 1, "expected": 0}),
     (fee_forgotten, {"fees_sum", "equity"}, {"fees_paid": 13, "fees": 14}),
     (deposit_forgotten, {"equity"}, {"user_id": "ann", "net_deposits": 99_999}),
+    (group_unheard_of, {"groups"}, {"filled": 0, "traded": None}),
     (group_lost, {"groups"}, {"user_id": "ann", "group_id": "g"}),
     (group_overfull, {"groups"}, {"filled": 5, "live_orders": 1}),
     (group_without_a_brake, {"groups"}, {"state": "TRIGGERED", "live_orders": 1}),
@@ -551,6 +557,30 @@ def test_what_protects_a_market_is_held_against_the_record(
     (violation,) = market.exchange.audit(market.history)
     assert violation.invariant == "windows"
     assert numbers.items() <= violation.told().items()
+
+
+def test_a_group_that_did_not_count_what_it_traded_is_found() -> None:
+    """Too little, and it would let more trade than it may; the window is looked at slot by slot."""
+    market = scene()
+    group: dict[str, Any] = {"at": market.now, "user_id": "ann", "market_id": "M", "group_id": "g"}
+    market.do(SetGroup(**group, max_fill_quantity=50, window_ms=1_000))
+    for quantity in (3, 4):
+        market.now += SECOND // 2
+        market.do(market.wish("ann", price=70, quantity=quantity, group_id="g"))
+        market.do(market.wish("ben", Side.NO, price=30, quantity=quantity))
+    kept = market.market().groups["ann"]["g"]
+    assert kept.filled(market.now) == 7
+    assert market.exchange.audit(market.history) == []
+    kept.fills[max(kept.fills)] -= 1
+    (violation,) = market.exchange.audit(market.history)
+    told = {"user_id": "ann", "group_id": "g", "filled": 6, "traded": 7}
+    assert violation == Violation("groups", "M", told)
+    kept.fills[max(kept.fills)] += 1
+    market.now += SECOND
+    market.do(market.wish("ann", price=70, quantity=2, group_id="g"))
+    market.do(market.wish("ben", Side.NO, price=30, quantity=2))
+    assert kept.filled(market.now) == 6
+    assert market.exchange.audit(market.history) == []
 
 
 def test_an_order_whose_trades_do_not_add_up_is_found() -> None:

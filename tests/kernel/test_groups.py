@@ -23,9 +23,11 @@ from kernel.commands import (
     AnyGroupCommand,
     AtomicBatch,
     DeleteGroup,
+    FireGuard,
     ReplaceOrder,
     ResetGroup,
     SetGroup,
+    SetGuard,
     TriggerGroup,
 )
 from kernel.events import OrderCancelled, OrderGroupTriggered
@@ -194,16 +196,81 @@ def test_the_market_maker_that_meets_itself_counts_once() -> None:
     assert market.prints()[-2:] == ["3@60", "5@60"]
 
 
-def test_a_trigger_nets_what_the_cancels_set_free() -> None:
-    """Ann's asks kept her YES from being paired; freed one by one, each nets with the NO she has."""
+def test_a_trigger_nets_what_its_cancels_set_free() -> None:
+    """All of ann's YES are offered: the NO that she buys pair with none of them until the first cancel."""
     market = quoting(most=60)
-    placed(market, "ann", NO, BUY, price=40, quantity=20, group_id=None, client_order_id="no")
-    market.play("cat buys 20 YES at 60")  # meets 55 first
+    placed(market, "ann", YES, SELL, price=90, quantity=20, client_order_id="free")
+    placed(market, "ben", price=45, quantity=20)
+    placed(market, "ann", NO, BUY, price=55, quantity=20, client_order_id="no")
+    assert market.holds("ann", yes=200, yes_pending=200, no=20)
     head = market.exchange.head
     placed(market, "ben", price=60, quantity=150)
-    told_then = market.told(head)
-    assert told_then[: told_then.index("ORDER_GROUP_TRIGGERED") + 2][-1] == "ORDER_CANCELLED"
-    assert state(market).state is TRIGGERED
+    assert market.told(head)[2:] == [
+        "ORDER_GROUP_TRIGGERED",
+        "ORDER_CANCELLED",
+        "NETTING_EXECUTED",
+        "ORDER_CANCELLED",
+    ]
+    assert market.holds("ann", yes=120, yes_pending=20, no=0)
+    assert market.order("ann", "free").is_live
+
+
+def test_a_group_that_is_full_amid_a_sweep_leaves_the_rest_to_others() -> None:
+    """What the walk says before is what happens: ann's later offers are gone when the sweep comes to them."""
+    market = quoting()
+    for price, quantity in ((56, 30), (58, 40)):
+        placed(market, "cat", NO, BUY, price=100 - price, quantity=quantity, client_order_id=f"c{price}")
+    too_much = market.wish("ben", price=60, quantity=171, time_in_force=TimeInForce.FOK)
+    assert refusal(market, too_much) == (Code.NOT_FILLABLE, {"fillable_quantity": 170})
+    head = market.exchange.head
+    taken = placed(market, "ben", price=60, quantity=170, time_in_force=TimeInForce.FOK)
+    assert taken.order.status is OrderStatus.FILLED
+    assert market.prints()[-4:] == ["60@55", "40@56", "30@56", "40@58"]
+    limit = CancelReason.GROUP_LIMIT
+    assert cancelled(market, head) == [("56", 20, limit), ("57", 60, limit)]
+    events = market.told(head)
+    assert events.index("ORDER_GROUP_TRIGGERED") < events.index("ORDER_CANCELLED") < len(events) - 2
+
+
+def test_who_sweeps_with_its_own_orders_in_the_way_gains_no_room_by_that() -> None:
+    """What gives way, what the brake takes and what the guard finds: each is cancelled once."""
+    market = quoting()
+    market.do(SetGuard(at=market.now, user_id="ann", grace_ms=1_000))
+    limited(market, 25)
+    placed(market, "ann", price=30, quantity=5, client_order_id="outside")
+    placed(market, "ann", price=20, quantity=5, client_order_id="inside", group_id="g")
+    placed(market, "cat", NO, BUY, price=44, quantity=100)  # behind ann's 56
+    head = market.exchange.head
+    sweep = {"price": 56, "quantity": 90, "self_trade_mode": SelfTradeMode.CANCEL_MAKER, "group_id": "g"}
+    answer = placed(market, "ann", client_order_id="sweep", **sweep)
+    gave_way, limit = CancelReason.SELF_TRADE, CancelReason.GROUP_LIMIT
+    assert cancelled(market, head) == [
+        ("55", 60, gave_way),
+        ("56", 60, gave_way),
+        ("57", 60, limit),
+        ("inside", 5, limit),
+        ("sweep", 65, limit),
+    ]
+    assert market.prints()[-1] == "25@56"
+    gone = [market.order("ann", name).id for name in ("55", "56")]
+    assert (answer.order.cancel_reason, list(answer.self_trade_cancelled)) == (limit, gone)
+    head = market.exchange.head
+    market.do(FireGuard(at=market.now, user_id="ann", market_id="M"))
+    assert cancelled(market, head) == [("outside", 5, CancelReason.GUARD)]
+    assert market.holds("ann", frozen=0, yes_pending=0)
+    group = state(market)
+    assert (group.state, group.filled(market.now)) == (TRIGGERED, 25)
+
+
+def test_a_guard_takes_the_orders_and_leaves_the_group_and_its_count() -> None:
+    market = quoting()
+    market.do(SetGuard(at=market.now, user_id="ann", grace_ms=1_000))
+    placed(market, "ben", price=55, quantity=10)
+    head = market.exchange.head
+    market.do(FireGuard(at=market.now, user_id="ann", market_id="M"))
+    assert {reason for _, _, reason in cancelled(market, head)} == {CancelReason.GUARD}
+    group = state(market)
+    assert (group.state, group.filled(market.now)) == (ACTIVE, 10)
 
 
 def test_an_own_maker_in_a_group_gives_way_without_counting() -> None:

@@ -16,6 +16,8 @@ from kernel.commands import (
     CancelOrder,
     PlaceOrder,
     ReplaceOrder,
+    ResetGroup,
+    SetGroup,
     Tick,
 )
 from tests.kernel.members import altered
@@ -174,7 +176,22 @@ class Crowd(Ground):
                 self.send_together(move)
             case _:
                 if (command := self.meant(move, None)) is not None:
+                    self.see_to_its_group(command)
                     self.send(command)
+
+    def see_to_its_group(self, command: AnyCommand) -> None:
+        """Mostly whoever names a group has it, else nothing would be tried but that there is none."""
+        if not isinstance(command, PlaceOrder | ReplaceOrder) or command.terms.group_id is None:
+            return
+        key = command.user_id, command.market_id, command.terms.group_id
+        named: dict[str, Any] = dict(zip(("user_id", "market_id", "group_id"), key, strict=True))
+        named |= {"at": self.at, "fence": command.fence}
+        group = self.world.groups.get(key)
+        if group is None:
+            most = 1 + self.names % 12
+            self.do(SetGroup(**named, max_fill_quantity=most, window_ms=1_000))
+        elif group.state == "TRIGGERED" and key[2] == "g":
+            self.do(ResetGroup(**named))
 
     def send(self, command: AnyCommand) -> None:
         if isinstance(command, PlaceOrder | ReplaceOrder):
@@ -187,6 +204,7 @@ class Crowd(Ground):
         meant = [self.meant(each, move.user_id) for each in move.moves]
         commands = tuple(each for each in meant if isinstance(each, Batchable))
         if commands:
+            self.see_to_its_group(commands[0])
             self.do(
                 AtomicBatch(
                     at=self.at,
