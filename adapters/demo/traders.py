@@ -3,6 +3,7 @@
 In each market the crowd has a mood, which wanders. Makers quote around it on both sides, never take, and make
 their bids smaller for what they hold much of. Takers have opinions of their own: they buy what they think
 cheap, or whatever there is for so much money, and sell what they hold. So all four ways to trade come about.
+One of the makers has a brake: its orders are a group, and where much was taken of them it pauses for a round.
 """
 
 # ruff: noqa: S311 - these are whims, not secrets
@@ -38,6 +39,8 @@ LADDER: Final = 4
 SHY: Final = 60
 """Shares of one side beyond the other's from which on a maker bids for fewer."""
 SHY_QUANTITY: Final = 5
+BRAKE: Final = {"group_id": "brake", "max_fill_quantity": 150, "window_ms": 2_000}
+"""What the maker who has one lets others take of it at once."""
 LEAVE_SECONDS: Final = 2.0
 """How long one that leaves waits to be told that its orders are gone; the guard would see to it as well."""
 HIGHEST: Final = 99
@@ -199,7 +202,7 @@ async def live(login: Login, moods: Mapping[str, Mood], tally: Tally, act: "Act"
                             await act(trader, market_id, mood)
                             await trio.sleep(random.uniform(0.02, 0.2))
             finally:
-                if act is make_markets:
+                if act is not take:
                     with trio.move_on_after(LEAVE_SECONDS, shield=True):
                         tally.cancels += await login.leave()
 
@@ -258,12 +261,18 @@ def spend(market_id: str, side: str, worth: int) -> Json:
     return {**order, "max_cost_cents": order["quantity"] * min(max(worth, 1), HIGHEST)}
 
 
+MAKERS_WAY: Final = {"self_trade_mode": "CANCEL_MAKER"}
+"""What a maker asks for with each order."""
+
+
 def decrease(order: Json) -> Json:
     """Leave only a few shares of it; it keeps its place."""
     return {"op": "amend", "order_id": order["id"], "quantity": order["filled_quantity"] + SHY_QUANTITY}
 
 
-async def make_markets(trader: Trader, market_id: str, mood: Mood) -> None:
+async def make_markets(
+    trader: Trader, market_id: str, mood: Mood, how: Mapping[str, str] = MAKERS_WAY
+) -> None:
     """Offer to buy YES below the price and NO below what is left of 100; keep the orders that still fit."""
     now = await trader.look(market_id)
     held = now["position"]["yes"]["volume"] - now["position"]["no"]["volume"]
@@ -284,12 +293,22 @@ async def make_markets(trader: Trader, market_id: str, mood: Mood) -> None:
             if key in wanted and key[0] == heavy and order["remaining_quantity"] > SHY_QUANTITY
         ]
         + [
-            place(market_id, "BUY", side, price, post_only=True, self_trade_mode="CANCEL_MAKER")
+            place(market_id, "BUY", side, price, post_only=True, **how)
             for side, price in sorted(wanted - standing.keys())
         ]
     )
     if commands:
         await trader.ask(*commands)
+
+
+async def make_markets_with_a_brake(trader: Trader, market_id: str, mood: Mood) -> None:
+    """Its first offers make the group; to ask for one that stands changes nothing, and tells how it is."""
+    (stands,) = await trader.ask({"op": "group_set", "market_id": market_id, **BRAKE})
+    if stands["ok"] and stands["data"]["state"] == "TRIGGERED":
+        named = {"market_id": market_id, "group_id": BRAKE["group_id"]}
+        await trader.ask({"op": "group_reset", **named})
+    else:
+        await make_markets(trader, market_id, mood, {**MAKERS_WAY, "group_id": str(BRAKE["group_id"])})
 
 
 async def take(trader: Trader, market_id: str, mood: Mood) -> None:
@@ -324,7 +343,7 @@ ROLES: Final[dict[str, Act]] = {
     "ben": make_markets,
     "eli": take,
     "fay": take,
-    "cleo": make_markets,
+    "cleo": make_markets_with_a_brake,
     "gus": take,
     "hal": take,
 }

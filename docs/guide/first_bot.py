@@ -21,6 +21,7 @@ MARKET = "MKT-ETH-10K-2026"
 PRICE = 48  # for YES and for NO alike: 96 cents for a pair, which is worth 100; a cent less for each lot held
 QUANTITY = 10
 GRACE_MS = 5_000
+BRAKE = {"market_id": MARKET, "group_id": "bot", "max_fill_quantity": 50, "window_ms": 10_000}
 
 RETRY_SECONDS = 15  # logins are limited to five a minute
 
@@ -34,6 +35,7 @@ class Cid(enum.IntEnum):
     LOOK = 4
     BID_YES = 5
     BID_NO = 6
+    BRAKE = 7
 
 
 class Bot:
@@ -56,6 +58,7 @@ class Bot:
     async def session(self, fills: int) -> None:
         async with self.connected() as socket:
             await send(socket, {"cid": Cid.GUARD, "op": "guard", "grace_ms": GRACE_MS})
+            await send(socket, {"cid": Cid.BRAKE, "op": "group_set", **BRAKE})
             await send(socket, {"cid": Cid.START, "op": "sync", "market_id": MARKET})
             async for message in messages(socket):
                 match message:
@@ -97,7 +100,11 @@ async def quote(
         price = max(1, PRICE - position[side.lower()]["volume"] // QUANTITY)
         if side not in standing:
             order = {"market_id": MARKET, "side": side, "direction": "BUY", "price_cents": price}
-            name = {"client_order_id": secrets.token_hex(8), "quantity": QUANTITY}
+            name = {
+                "client_order_id": secrets.token_hex(8),
+                "quantity": QUANTITY,
+                "group_id": BRAKE["group_id"],
+            }
             await send(socket, {"cid": cid, "op": "place", "post_only": True, **order, **name})
         elif standing[side]["original_price_cents"] != price:
             order = {"order_id": standing[side]["id"], "price_cents": price}

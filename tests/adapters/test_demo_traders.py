@@ -6,7 +6,18 @@ import httpx
 import pytest
 import trio
 
-from adapters.demo.traders import Mood, Tally, decrease, live, make_markets, register, spend
+from adapters.demo.traders import (
+    BRAKE,
+    Mood,
+    Tally,
+    Trader,
+    decrease,
+    live,
+    make_markets,
+    make_markets_with_a_brake,
+    register,
+    spend,
+)
 from adapters.demo.view import Board, chart, look_again, standing
 from tests.adapters.serving import Venue, database_for, serving, venue
 
@@ -44,6 +55,33 @@ async def test_a_maker_only_adds_and_takes_its_orders_along_when_it_leaves(excha
     assert all(order["post_only"] and order["self_trade_mode"] == "CANCEL_MAKER" for order in left)
     assert {order["status"] for order in left} == {"CANCELLED"}
     assert 0 < tally.cancels <= len(left)
+
+
+async def test_a_maker_with_a_brake_pauses_where_much_was_taken_and_goes_on(exchange: Venue) -> None:
+    market_id, taker = exchange.market(), exchange.user(10_000_000)
+    async with httpx.AsyncClient(base_url=exchange.address, timeout=30) as http:
+        login = await register(http, "cleo")
+        async with login.commands() as socket:
+            trader = Trader(socket, Tally(), login)
+
+            async def standing() -> tuple[str, int]:
+                await make_markets_with_a_brake(trader, market_id, Mood(50))
+                (group,) = await trader.ask({"op": "group_set", "market_id": market_id, **BRAKE})
+                return group["data"]["state"], group["data"]["open_orders"]
+
+            state, orders = await standing()
+            assert (state, orders > 0) == ("ACTIVE", True)
+            for _ in range(4):  # until 150 are taken: the maker offers as many again
+                for side in ("YES", "NO"):
+                    taker.place(market_id, f"BUY {side} 400 @60", time_in_force="IOC")
+                (group,) = await trader.ask({"op": "group_set", "market_id": market_id, **BRAKE})
+                if group["data"]["state"] == "TRIGGERED":
+                    break
+                await make_markets_with_a_brake(trader, market_id, Mood(50))
+            assert (group["data"]["state"], group["data"]["open_orders"]) == ("TRIGGERED", 0)
+            assert await standing() == ("ACTIVE", 0)
+            state, orders = await standing()
+            assert (state, orders > 0) == ("ACTIVE", True)
 
 
 def test_what_is_spent_is_bounded_by_what_it_is_worth_to_the_buyer() -> None:
