@@ -33,6 +33,10 @@ TOGETHER: Final = 100
 """Orders that end at one moment."""
 SECOND: Final = 1_000_000
 IN_A_BATCH: Final = 20
+SWEEPS: Final = 50
+"""Orders of the batch that meets most."""
+SWEPT: Final = 20
+"""Makers that each of them meets."""
 GROUP: Final = "g"
 FEATURES: Final[dict[str, dict[str, Any]]] = {
     "an IOC that takes ten of one maker": {},
@@ -65,6 +69,13 @@ def compare() -> None:
         line(name, placed, "us p50")
         line("  and its end, as one of a hundred", ended, "us p50")
     line(f"an order that rests, as one of {IN_A_BATCH} in an atomic batch", together(), "us p50")
+    typical, longest = sweeping()
+    line(
+        f"{SWEEPS} orders in an atomic batch that meet {SWEEPS * SWEPT:,}",
+        typical,
+        "ms",
+        f"{longest:,.1f} ms at most",
+    )
     line("a cancel and a placement instead of an amend", changing(None), "us p50")
     for name, wished in CHANGES.items():
         line(name, changing(wished), "us p50")
@@ -108,6 +119,31 @@ def together() -> float:
         durations.append((clock() - begin) / IN_A_BATCH)
         exchange.execute(CancelAll(at=at, user_id=user(1), market_id=market_id))
     return statistics.median(durations) / 1000
+
+
+def sweeping() -> tuple[float, float]:
+    """Milliseconds of the step in which so many takers, all or none, meet so many makers each."""
+    exchange = opened()
+    settle()
+    durations = []
+    for number in range(ROUNDS // (SWEEPS * SWEPT) * 5):
+        for each in range(SWEEPS * SWEPT):
+            exchange.execute(arriving(exchange, f"m-{number}-{each}", user(2 + each % 100), bid=False))
+        wishes = [arriving(exchange, f"t-{number}-{each}", user(1), bid=True) for each in range(SWEEPS)]
+        batch = AtomicBatch(
+            at=wishes[0].at,
+            user_id=user(1),
+            market_id=market(0),
+            commands=tuple(
+                replace(wish, terms=replace(wish.terms, quantity=SWEPT * wish.terms.quantity))
+                for wish in wishes
+            ),
+        )
+        begin = time.process_time_ns()
+        outcome = exchange.execute(batch)
+        durations.append((time.process_time_ns() - begin) / 1e6)
+        assert exchange.markets[market(0)].book.is_empty, outcome.answer
+    return statistics.median(durations), max(durations)
 
 
 def taking(changes: dict[str, Any], grouped: str | None = None, **terms: int) -> float:

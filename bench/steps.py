@@ -14,11 +14,15 @@ from typing import Final
 import trio
 import trio_websocket
 
+from adapters.access.api_keys import fresh_key, hash_of_key
 from adapters.access.identity import Identities
 from adapters.access.tokens import Tokens, TokenType
 from adapters.cli.serve import running
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import load_settings
+from adapters.runtime.times import to_datetime
+from adapters.service.server import Server
+from adapters.wire.scopes import Scope, stored
 from bench.measure import RUNS, heading, line, section, settle
 from bench.workload import TAKERS, USERS, Flow, market, opening, order, user
 from kernel import bounds
@@ -134,7 +138,7 @@ def market_ended() -> None:
 
 
 async def holder_judged(identities: Identities, token: str) -> float:
-    """Microseconds from a token to who holds it and may do what, while the users' table tells of changes."""
+    """Microseconds from a token or an API key to who may do what, while the users' table tells of changes."""
     while not identities.is_current:
         await trio.sleep(0.01)
     await identities.authenticate(token)
@@ -146,6 +150,27 @@ async def holder_judged(identities: Identities, token: str) -> float:
             await identities.authenticate(token)
         runs.append((time.process_time() - begun) / TIMES * 1e6)
     return statistics.median(runs)
+
+
+async def made_key(server: Server, user_id: str, token: str) -> str:
+    """An API key of this user."""
+    secret = fresh_key()
+    key_hash = hash_of_key(secret)
+    assert key_hash is not None
+    generation = server.tokens.read(token, TokenType.ACCESS).gen
+    added = await server.api_keys.add(
+        user_id,
+        generation,
+        key_hash,
+        name="bench",
+        prefix="bench",
+        scopes=stored([Scope.TRADE]),
+        at=to_datetime(server.clock.wall()),
+        expires_at=None,
+    )
+    assert not isinstance(added, str), added
+    server.identities.forget(user_id)
+    return secret
 
 
 async def beside_a_server() -> None:
@@ -168,7 +193,11 @@ async def beside_a_server() -> None:
                 if not isinstance(command, OpenJournal):
                     await server.actors.ask(command)
             token = server.tokens.issue(found[0].id, TokenType.ACCESS, "ADMIN")
-            judged = await holder_judged(server.identities, token)
+            key = await made_key(server, found[0].id, token)
+            judged = {
+                "a token judged, its holder known": await holder_judged(server.identities, token),
+                "an API key judged, its holder known": await holder_judged(server.identities, key),
+            }
             for path, count in (("commands", STREAMS), (f"orderbook/{market(0)}", READERS)):
                 for _ in range(count):
                     await readers.start(
@@ -177,7 +206,8 @@ async def beside_a_server() -> None:
             pieces = await told(server.actors)
             readers.cancel_scope.cancel()
     section("for each request")
-    print(f"  {'a token judged, its holder known':<52}{judged:>12,.2f} us", flush=True)
+    for what, microseconds in judged.items():
+        print(f"  {what:<52}{microseconds:>12,.2f} us", flush=True)
     section(f"told after a slow commit, to {STREAMS} streams that hear of everything and {READERS} readers")
     line(f"a piece of {TOLD_AT_ONCE} commands and facts", statistics.median(pieces), "ms")
     line(f"all {len(pieces)} pieces together", sum(pieces), "ms", f"{max(pieces):,.1f} ms at most")
