@@ -74,7 +74,7 @@ def amend_own(draft: Draft, order: Order, command: Amend) -> Answer | Refusal:
     is_decrease = price == order.terms.price and quantity < order.terms.quantity
     if not (market.status in CANCELLABLE if is_decrease else market.is_trading(draft.at)):
         return market_not_open(market)
-    if not (is_decrease or market.is_sound):
+    if not (is_decrease or market.is_sound()):
         return trip_unsound(draft, market)
     refusal = None if is_decrease else check_mode(market, wished)
     refusal = refusal or check_above_filled(order, quantity)

@@ -163,8 +163,7 @@ def accept(state: State, fact: Fact, event: OrderAccepted) -> None:
     order = state.open_order(position, fact, event, terms_of(event))
     state.order_ids.resume_order(order.id)
     if event.time_in_force in RESTING_KINDS:
-        order.market.rest(order)
-        order.market.book_changed(fact.at)
+        order.market.rest(order, fact.at)
 
 
 def amend(state: State, fact: Fact, event: OrderAmended) -> None:
@@ -172,8 +171,7 @@ def amend(state: State, fact: Fact, event: OrderAmended) -> None:
     order = state.orders[event.order_id]
     order.market.amend(order, fact, event)
     if not event.kept_priority:
-        order.market.rest(order)
-        order.market.book_changed(fact.at)
+        order.market.rest(order, fact.at)
 
 
 def fill(state: State, fact: Fact, event: Fill) -> None:
@@ -182,7 +180,7 @@ def fill(state: State, fact: Fact, event: Fill) -> None:
     maker_after, taker_after = event.orders
     for order, after in ((maker, maker_after), (taker, taker_after)):
         if order is maker or order.terms.time_in_force in RESTING_KINDS:
-            market.shrink(order, event.fill_qty)
+            market.shrink(order, event.fill_qty, fact.at)
         else:
             order.remaining -= event.fill_qty
         order.status = after.status
@@ -201,17 +199,16 @@ def fill(state: State, fact: Fact, event: Fill) -> None:
         for group in dict.fromkeys((market.group_of(maker), market.group_of(taker))):
             if group is not None:
                 group.count(event.fill_qty, fact.at)
-    market.count_trade(trade.scenario, event.trade_price, event.fill_qty, trade.maker_fee + trade.taker_fee)
+    fees = trade.maker_fee + trade.taker_fee
+    market.count_trade(trade.scenario, event.trade_price, event.fill_qty, fees, fact.at)
     if market.trade_range is not None:
         market.trade_range.note(fact.at, event.trade_price)
-    market.book_changed(fact.at)
 
 
 def close(order: Order, reason: CancelReason, at: int) -> None:
     assert order.is_live, f"{order.id} is {order.status}"
     if order.terms.time_in_force in RESTING_KINDS:
-        order.market.leave(order)
-        order.market.book_changed(at)
+        order.market.leave(order, at)
     if reason is CancelReason.MARKET_RESOLVED:
         order.market.count_resolution_cancel(order.opens, order.frozen)
     order.status = OrderStatus.CANCELLED

@@ -62,7 +62,8 @@ class HalfBook(Generic[Order]):
         if ahead is None:
             self.first[price] = order
             self.mask |= 1 << price
-            self.best = best_of(self.mask, self.is_bids)
+            if self.best is None or (price > self.best) == self.is_bids:
+                self.best = price
         else:
             order.ahead = ahead
             ahead.behind = order
@@ -85,7 +86,8 @@ class HalfBook(Generic[Order]):
             order.behind = None
         if ahead is behind:  # both None: it stood alone
             self.mask ^= 1 << price
-            self.best = best_of(self.mask, self.is_bids)
+            if price == self.best:
+                self.best = best_of(self.mask, self.is_bids)
         left = self.totals[price] = self.totals[price] - order.remaining
         assert left >= 0
 

@@ -70,7 +70,6 @@ def check_wish(
     account: Account | None,
     wish: OrderWish,
     at: int,
-    *,
     without: Order | None = None,
 ) -> Refusal | int:
     """All that follow, in their order. Without a refusal, what the order sets aside: cents, or shares.

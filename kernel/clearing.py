@@ -9,7 +9,16 @@ them; where one opens and one closes, a share changes hands.
 from typing import Final
 
 from kernel.amounts import fee
-from kernel.codes import PAIR_CENTS, BookType, Direction, LedgerEntryType, OrderStatus, TradeScenario
+from kernel.codes import (
+    FEES_ID,
+    PAIR_CENTS,
+    RESERVE_ID,
+    BookType,
+    Direction,
+    LedgerEntryType,
+    OrderStatus,
+    TradeScenario,
+)
 from kernel.draft import Draft
 from kernel.events import NettingExecuted, OrderMatched, OrderPartiallyFilled, Trade
 from kernel.ids import snowflake
@@ -88,7 +97,7 @@ class Leg:
     def pay(self, draft: Draft, entry_type: LedgerEntryType) -> None:
         """From its freeze; what is left of that (price improvement, unused fee buffer) stays available."""
         account = self.order.account
-        post(draft, account, UNFREEZE, self.released, frozen=-self.released, order_id=self.order.id)
+        post(draft, account, UNFREEZE, self.released, -self.released, self.order.id)
         post(draft, account, entry_type, -self.value)
 
     def receive(self, draft: Draft, entry_type: LedgerEntryType) -> None:
@@ -151,10 +160,10 @@ def change_pairs(draft: Draft, market: Market, pairs: int, entry_type: LedgerEnt
     market.yes_shares += pairs
     market.no_shares += pairs
     market.reserve += PAIR_CENTS * pairs
-    assert market.is_sound, (
+    assert market.is_sound(), (
         f"{market.id}: reserve {market.reserve} for {market.yes_shares}/{market.no_shares} shares"
     )
-    post(draft, draft.state.reserve_account, entry_type, PAIR_CENTS * pairs)
+    post(draft, draft.state.accounts[RESERVE_ID], entry_type, PAIR_CENTS * pairs)
 
 
 def fill(draft: Draft, maker: Order, taker: Order, quantity: int) -> None:
@@ -166,7 +175,7 @@ def fill(draft: Draft, maker: Order, taker: Order, quantity: int) -> None:
     buy, sell = (made, took) if maker.is_bid else (took, made)
     scenario = SCENARIOS[buy.order.opens, sell.order.opens]
 
-    market.shrink(maker, quantity)
+    market.shrink(maker, quantity, draft.at)
     taker.remaining -= quantity
     made.release()
     if taker.terms.max_cost_cents is None:
@@ -177,7 +186,7 @@ def fill(draft: Draft, maker: Order, taker: Order, quantity: int) -> None:
     maker_fee, taker_fee = made.fee(), took.fee()
     post(draft, maker.account, FEE, -maker_fee)
     post(draft, taker.account, FEE, -taker_fee)
-    post(draft, draft.state.fee_account, FEE_REVENUE, maker_fee + taker_fee)
+    post(draft, draft.state.accounts[FEES_ID], FEE_REVENUE, maker_fee + taker_fee)
     maker.position.fees_paid += maker_fee
     taker.position.fees_paid += taker_fee
     # The pool keeps the difference between what shares cost and what the reserve holds for them.
@@ -187,7 +196,7 @@ def fill(draft: Draft, maker: Order, taker: Order, quantity: int) -> None:
     if sell.realized is not None:
         sell.order.position.realized_pnl += sell.realized
         market.pnl_pool += sell.realized
-    market.count_trade(scenario, price, quantity, maker_fee + taker_fee)
+    market.count_trade(scenario, price, quantity, maker_fee + taker_fee, draft.at)
     if market.trade_range is not None:
         market.trade_range.note(draft.at, price)
         draft.moved = market
@@ -211,13 +220,14 @@ def fill(draft: Draft, maker: Order, taker: Order, quantity: int) -> None:
 def record_fill(draft: Draft, maker: Order, taker: Order, quantity: int, trade: Trade) -> None:
     """The fact of a fill: it tells the maker's story and carries the trade."""
     market = maker.market
-    market.book_changed(draft.at)
     market.updated_at = maker.updated_at = taker.updated_at = draft.at
     positions = [maker.position] if maker.position is taker.position else [maker.position, taker.position]
+    after = []
     for position in positions:
         position.updated_at = draft.at
         if not position.has_traded:
             position.begin_to_trade()
+        after.append(position.after())
     ledger_id, postings = draft.take_postings()
     event = OrderPartiallyFilled if maker.remaining else OrderMatched
     draft.record(
@@ -234,7 +244,7 @@ def record_fill(draft: Draft, maker: Order, taker: Order, quantity: int, trade: 
             taker.view if taker.amend_count else None,
             ledger_id=ledger_id,
             postings=postings,
-            positions=[position.after() for position in positions],
+            positions=after,
             market=market.after(),
         ),
     )

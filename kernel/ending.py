@@ -16,7 +16,7 @@ def give_back(draft: Draft, order: Order, reason: CancelReason) -> int:
     released = order.frozen
     assert released > 0 or order.terms.max_cost_cents is not None
     if order.opens:
-        post(draft, order.account, UNFREEZE, released, frozen=-released)
+        post(draft, order.account, UNFREEZE, released, -released)
     else:
         order.holding.pending_sell -= released
         order.position.updated_at = draft.at
@@ -50,8 +50,7 @@ def expire(draft: Draft, order: Order) -> None:
 
 def cancel(draft: Draft, order: Order, reason: CancelReason) -> int:
     """A live order leaves the book; returns what it releases."""
-    order.market.leave(order)
-    order.market.book_changed(draft.at)
+    order.market.leave(order, draft.at)
     return end(draft, order, reason)
 
 

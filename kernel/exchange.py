@@ -94,7 +94,8 @@ class Exchange(State):
 
     def execute(self, command: commands.AnyCommand) -> Outcome:
         """Decide one command: all of it, or a refusal and nothing but what was overdue before."""
-        draft, kind = Draft(self, command.at), type(command)
+        draft = Draft(self, command.at)
+        kind = type(command)
         answer: Answer | Refusal | None = (
             refusals.too_late() if draft.at > LATEST else OUT_OF_BOUNDS[kind](command)
         )

@@ -7,6 +7,7 @@ failed assertion about one order would otherwise spell out the whole exchange.
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -23,6 +24,7 @@ from kernel.codes import (
     FrozenAssetType,
     OrderStatus,
     Side,
+    TradeScenario,
 )
 from kernel.commands import OrderTerms
 from kernel.events import Fact, OrderAfter, OrderAmended, PositionAfter, View
@@ -35,7 +37,9 @@ YES, NO = Side.YES, Side.NO
 BUY, SELL = Direction.BUY, Direction.SELL
 NATIVE_BUY, NATIVE_SELL = BookType.NATIVE_BUY, BookType.NATIVE_SELL
 SYNTHETIC_BUY, SYNTHETIC_SELL = BookType.SYNTHETIC_BUY, BookType.SYNTHETIC_SELL
-OPEN, PARTIALLY_FILLED = OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED
+OPEN = OrderStatus.OPEN
+LIVE: Final = (OPEN, OrderStatus.PARTIALLY_FILLED)
+"""Of an order that rests, or is about to."""
 
 
 @dataclass(slots=True, eq=False)
@@ -234,7 +238,7 @@ class Order(Resting):
 
     @property
     def is_live(self) -> bool:
-        return self.status is OPEN or self.status is PARTIALLY_FILLED
+        return self.status in LIVE
 
     @property
     def filled(self) -> int:
@@ -313,17 +317,14 @@ class Market(Question):
         """Its price at this moment, in half cents of YES."""
         return spot_of(self.book.best_bid, self.book.best_ask, self.last_trade_price)
 
-    def book_changed(self, at: int) -> None:
-        """Orders came to rest, left or traded, and with them the price may be another."""
-        self.book_changed_at = at
-        book, prices = self.book, self.prices
-        best_bid, best_ask = book.bids.best, book.asks.best
-        if (
-            best_bid != prices.best_bid
-            or best_ask != prices.best_ask
-            or (not prices.is_two_sided and self.last_trade_price != prices.last_trade)
-        ):
-            prices.change(at, best_bid, best_ask, self.last_trade_price)
+    def count_trade(self, scenario: TradeScenario, price: int, quantity: int, fees: int, at: int) -> None:
+        """Two orders met, and have shrunk. With a side empty, the price follows the last trade."""
+        self.last_trade_price = price
+        if not self.prices.is_two_sided and price != self.prices.last_trade:
+            self.prices.change(at, self.book.best_bid, self.book.best_ask, price)
+        self.trades[scenario] += 1
+        self.traded_volume += quantity
+        self.fees += fees
 
     def position(self, account: Account) -> Position:
         """The account's position here, made on first need."""
@@ -356,7 +357,7 @@ class Market(Question):
         first = self.expiries.first()
         return first[2] if first is not None and first[0] <= at else None
 
-    def rest(self, order: Order) -> None:
+    def rest(self, order: Order, at: int) -> None:
         """A live order joins the back of the queue at its price.
 
         Among the live, one that moved keeps its place. Spelled out, as `leave`: nothing happens as often.
@@ -365,28 +366,29 @@ class Market(Question):
             self.keeper.keep(order)
         book, position, price = self.book, order.position, order.book_price
         if order.is_bid:
-            book.bids.add(order)
-            own = position.bids
+            half, own, best = book.bids, position.bids, self.prices.best_bid
         else:
-            book.asks.add(order)
-            own = position.asks
+            half, own, best = book.asks, position.asks, self.prices.best_ask
+        half.add(order)
         own[price] = own.get(price, 0) + 1
         if order.opens:
             order.holding.opening += order.remaining
         book.live[order] = position.live[order] = None
         order.account.open_orders.count += 1
+        self.book_changed_at = at
+        if half.best != best:
+            self.prices.change(at, book.bids.best, book.asks.best, self.last_trade_price)
 
-    def leave(self, order: Order, *, moves: bool = False) -> None:
+    def leave(self, order: Order, at: int, moves: bool = False) -> None:
         """A resting order leaves its queue, with what remains; one that only moves stays among the live."""
         if self.keeper is not None:
             self.keeper.keep(order)
         book, position, price = self.book, order.position, order.book_price
         if order.is_bid:
-            book.bids.remove(order)
-            own = position.bids
+            half, own, best = book.bids, position.bids, self.prices.best_bid
         else:
-            book.asks.remove(order)
-            own = position.asks
+            half, own, best = book.asks, position.asks, self.prices.best_ask
+        half.remove(order)
         if own[price] == 1:
             del own[price]
         else:
@@ -397,6 +399,9 @@ class Market(Question):
         if not moves:
             del book.live[order]
             del position.live[order]
+        self.book_changed_at = at
+        if half.best != best:
+            self.prices.change(at, book.bids.best, book.asks.best, self.last_trade_price)
 
     def delist(self, order: Order) -> None:
         """One that moved ended before it could rest again: it is no longer one of the live."""
@@ -406,10 +411,9 @@ class Market(Question):
     def amend(self, order: Order, fact: Fact, event: OrderAmended) -> None:
         """A live order has other terms: it is smaller where it stands, or out of its queue."""
         if event.kept_priority:
-            self.shrink(order, order.remaining - event.remaining_qty)
-            self.book_changed(fact.at)
+            self.shrink(order, order.remaining - event.remaining_qty, fact.at)
         else:
-            self.leave(order, moves=True)
+            self.leave(order, fact.at, moves=True)
             order.remaining = event.remaining_qty
             order.book_price = event.book_price
             order.priority_seq = fact.id
@@ -418,17 +422,18 @@ class Market(Question):
         order.amend_count += 1
         order.updated_at = fact.at
 
-    def shrink(self, maker: Order, quantity: int) -> None:
+    def shrink(self, maker: Order, quantity: int, at: int) -> None:
         """A resting order is smaller by `quantity`; with nothing left it leaves the book."""
         assert 0 < quantity <= maker.remaining
         if quantity == maker.remaining:
-            self.leave(maker)
+            self.leave(maker, at)
         else:
             if self.keeper is not None:
                 self.keeper.keep(maker)
             (self.book.bids if maker.is_bid else self.book.asks).totals[maker.book_price] -= quantity
             if maker.opens:
                 maker.holding.opening -= quantity
+            self.book_changed_at = at
         maker.remaining -= quantity
 
     def count_resolution_cancel(self, opens: bool, released: int) -> None:

@@ -45,7 +45,7 @@ from kernel.draft import Draft
 from kernel.ending import cancel, end, expire
 from kernel.events import NettingExecuted, OrderAccepted, OrderCancelled
 from kernel.ids import uuid7
-from kernel.market import Account, Market, Order
+from kernel.market import LIVE, Account, Market, Order
 from kernel.modes import check_mode
 from kernel.money import post
 from kernel.refusals import (
@@ -85,11 +85,11 @@ def place_order(draft: Draft, command: PlaceOrder) -> Answer | Refusal:
     if command.valid_until is not None and (refusal := check_deadline(command, draft.at)) is not None:
         return refusal
     market = state.markets.get(command.market_id)
-    if market is None or market.status is DRAFT:
+    if market is None:
         return market_not_found(command.market_id)
     if not market.is_trading(draft.at):
-        return market_not_open(market)
-    if not market.is_sound:
+        return market_not_found(market.id) if market.status is DRAFT else market_not_open(market)
+    if not market.is_sound():
         return trip_unsound(draft, market)
     terms = command.terms
     if market.trading_mode is not NORMAL and (refusal := check_mode(market, terms)) is not None:
@@ -141,7 +141,7 @@ def accept(
     if direction is BUY:
         asset_type = FUNDS
         positions = []
-        post(draft, account, FREEZE, -frozen, frozen=frozen)
+        post(draft, account, FREEZE, -frozen, frozen)
     else:
         asset_type = YES_SHARES if side is YES else NO_SHARES
         position.holding(side).pending_sell += frozen
@@ -198,8 +198,7 @@ def trade_and_rest(draft: Draft, order: Order) -> tuple[str, ...]:
         expire(draft, order)
     else:
         assert terms.time_in_force is not FOK
-        market.rest(order)
-        market.book_changed(draft.at)
+        market.rest(order, draft.at)
     return gave_way
 
 
@@ -216,7 +215,7 @@ def trade_with_care(draft: Draft, order: Order) -> bool:
         if maker.account.owner_id == owner:
             if terms.self_trade_mode is CANCEL_TAKER:
                 if terms.time_in_force in RESTING_KINDS:  # it could have rested: replay has it rest
-                    market.book_changed(draft.at)
+                    market.book_changed_at = draft.at
                 end(draft, order, CancelReason.SELF_TRADE)
                 return False
             cancel(draft, maker, CancelReason.SELF_TRADE)
@@ -272,7 +271,7 @@ def cancel_by_client_id(draft: Draft, command: CancelByClientId) -> Answer | Ref
 def cancel_own(draft: Draft, order: Order, command: TimedCommand) -> Answer | Refusal:
     if command.valid_until is not None and (refusal := check_deadline(command, draft.at)) is not None:
         return refusal
-    if not order.is_live:
+    if order.status not in LIVE:
         return Refusal(Code.ORDER_CLOSED, f"Order is {order.status}: it can no longer be cancelled")
     if order.market.closing is not None:
         return Refusal(Code.ORDER_CLOSED, "Order is being cancelled: its market is resolved")

@@ -174,7 +174,7 @@ def trading_market(draft: Draft, market_id: str) -> Market | Refusal:
         return market_not_found(market_id)
     if not market.is_trading(draft.at):
         return market_not_open(market)
-    return market if market.is_sound else trip_unsound(draft, market)
+    return market if market.is_sound() else trip_unsound(draft, market)
 
 
 def audit_trade(draft: Draft, nonce: int, realized_pnl: int | None) -> AuditTrade:
@@ -246,7 +246,7 @@ def start_amm(draft: Draft, command: StartAmm) -> Answer | Refusal:
         return market_not_found(command.market_id)
     if not market.is_trading(draft.at):
         return market_not_open(market)
-    if not market.is_sound:
+    if not market.is_sound():
         return trip_unsound(draft, market)
     if not market.amm_authorized:
         return not_authorized(market)

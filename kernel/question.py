@@ -135,7 +135,6 @@ class Question:
         if terms.halt_move_cents:
             self.trade_range = TradeRange(slot_length(terms.halt_window_ms, RECENT_SLOTS))
 
-    @property
     def is_sound(self) -> bool:
         """The cheap half of the audit: pairs in balance, and a reserve that pays each of them."""
         shares = self.yes_shares
@@ -189,12 +188,6 @@ class Question:
     def reserved(self) -> int:
         """What the reserve account holds for it: a settlement under way has paid out some already."""
         return self.reserve - (self.closing.paid if self.closing is not None else 0)
-
-    def count_trade(self, scenario: TradeScenario, price: int, quantity: int, fees: int) -> None:
-        self.last_trade_price = price
-        self.trades[scenario] += 1
-        self.traded_volume += quantity
-        self.fees += fees
 
     def after(self) -> MarketAfter:
         return MarketAfter(self.reserve, self.pnl_pool, self.yes_shares, self.no_shares)

@@ -43,7 +43,7 @@ def replace_order(draft: Draft, command: ReplaceOrder) -> Answer | Refusal:
         return refusal
     assert old is not None
     market = old.market
-    if not market.is_sound:
+    if not market.is_sound():
         return trip_unsound(draft, market)
     if (refusal := check_mode(market, command.terms)) is not None:
         return refusal

@@ -422,7 +422,7 @@ def restore_books(state: State) -> None:
     """Let the live orders rest: among the live in acceptance order, in their queues by priority."""
     resting = [order for order in state.orders.values() if order.is_live]
     for order in sorted(resting, key=attrgetter("priority_seq")):
-        order.market.rest(order)
+        order.market.rest(order, order.market.book_changed_at)
     for order in resting:
         for live in (order.market.book.live, order.position.live):
             del live[order]
