@@ -206,6 +206,7 @@ def pages(user: Caller, limit: int) -> Iterator[dict[str, Any]]:
     while True:
         page = user.data("/account/portfolio/history", limit=limit, **cursor)
         assert len(page["items"]) <= limit
+        assert page["next_cursor"] != cursor.get("cursor", ""), "a page that is followed by itself"
         yield from page["items"]
         if page["next_cursor"] is None:
             return
