@@ -6,16 +6,19 @@ hold something to a time by the clock on the wall.
 """
 
 import sys
-import tempfile
 from pathlib import Path
 from typing import Final
 
 import pytest
-import trio
 
-from tests.database import clear_away
-
-LONGEST: Final = ("tests/crash/test_kill.py", "tests/amm/live/test_program.py")
+LONGEST: Final = (
+    "tests/amm/live/test_program.py",
+    "tests/adapters/test_holding_streams.py",
+    "tests/amm/lab/test_run.py",
+    "tests/adapters/test_user_command.py",
+    "tests/adapters/test_holding_http.py",
+    "tests/adapters/test_malformed.py",
+)
 """What takes longest begins first: begun last, it would keep one core busy while the others wait."""
 WORKERS_MAX: Final = 4
 """Each takes half a gigabyte with its servers, and the longest file bounds what more of them could gain."""
@@ -35,8 +38,6 @@ def main() -> int:
     """The tests that run alone come last, when all that they use has been read from the disk once."""
     side_by_side = pytest.main([*SIDE_BY_SIDE, *files()])
     if side_by_side == pytest.ExitCode.INTERRUPTED:
-        # A worker has some seconds to stop its PostgreSQL, and then is killed.
-        trio.run(clear_away, Path(tempfile.gettempdir()))
         return side_by_side
     alone = pytest.main(["-m", "alone"])
     if side_by_side:

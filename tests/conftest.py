@@ -2,7 +2,11 @@
 
 import os
 import signal
+import time
+from pathlib import Path
+from typing import Final
 
+import pytest
 from hypothesis import settings
 
 # The fixtures that give a test a real PostgreSQL.
@@ -20,7 +24,37 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
-def pytest_configure() -> None:
+STOPPED_WITHIN: Final = 60.0
+"""Seconds that the workers have to stop their servers."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Told to end, the tests tidy up as after Ctrl-C: the servers that they started would outlive them."""
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: a second would interrupt the tidying up
+        for worker in workers(config):
+            os.kill(worker, signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are without
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, end)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Wait for workers that were interrupted, too: else they would be given few seconds, and then killed."""
+    deadline = time.monotonic() + STOPPED_WITHIN
+    while exitstatus == pytest.ExitCode.INTERRUPTED and any(map(children, workers(session.config))):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+
+
+def workers(config: pytest.Config) -> list[int]:
+    """The processes that this one hands its tests out to."""
+    return children(os.getpid()) if config.getoption("dist", "no") != "no" else []
+
+
+def children(pid: int) -> list[int]:
+    told = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(child) for of_thread in told for child in of_thread]
