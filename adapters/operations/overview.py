@@ -35,7 +35,7 @@ async def get_status(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[ad
         version=server.version,
         kernel="compiled" if FORM == "compiled" else "plain",
         journal_id=durable,
-        journal_lag_events=server.exchange.head - durable,
+        journal_lag_events=server.undurable_events,
         projected_journal_id=min(tables.reached, durable),
         projection_lag_ms=round(tables.lag_seconds * 1000),
         clock=server.clock.trouble or "steady",

@@ -213,6 +213,11 @@ class Server:
     def exchange(self) -> Exchange:
         return self.actors.exchange
 
+    @property
+    def undurable_events(self) -> int:
+        """How many events are decided and on their way to the disk. More of them nobody may tell."""
+        return self.exchange.head - self.actors.durable
+
     async def decide(self, command: AnyCommand, request_id: str) -> Outcome:
         """Have a command decided and return the durable outcome; raise RefusedError if it was refused."""
         with trio.move_on_after(DECISION_TIMEOUT):
