@@ -141,7 +141,7 @@ async def test_the_status_tells_how_far_all_is_and_who_is_connected(the_venue: V
 
         def are_counted() -> bool:
             # Of other tests some may still be open, or close meanwhile.
-            now = status()["connections"]
+            now: dict[str, int] = status()["connections"]
             return now["http"] >= 1 and now["feeds"] >= 2 and now["streams"] >= 1
 
         await trio.to_thread.run_sync(until, are_counted)
