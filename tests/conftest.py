@@ -3,11 +3,12 @@
 import os
 import signal
 import time
-from pathlib import Path
 from typing import Final
 
 import pytest
 from hypothesis import settings
+
+from tests.processes import children_of
 
 # The fixtures that give a test a real PostgreSQL.
 pytest_plugins = ["tests.database"]
@@ -44,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Wait for workers that were interrupted, too: else they would be given few seconds, and then killed."""
     deadline = time.monotonic() + STOPPED_WITHIN
-    while exitstatus == pytest.ExitCode.INTERRUPTED and any(map(children, workers(session.config))):
+    while exitstatus == pytest.ExitCode.INTERRUPTED and any(map(children_of, workers(session.config))):
         if time.monotonic() > deadline:
             break
         time.sleep(0.05)
@@ -52,9 +53,4 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 def workers(config: pytest.Config) -> list[int]:
     """The processes that this one hands its tests out to."""
-    return children(os.getpid()) if config.getoption("dist", "no") != "no" else []
-
-
-def children(pid: int) -> list[int]:
-    told = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
-    return [int(child) for of_thread in told for child in of_thread]
+    return children_of(os.getpid()) if config.getoption("dist", "no") != "no" else []

@@ -21,6 +21,7 @@ from kernel.codes import AMM_ID
 from persistence.postgres import embedded
 from tests.adapters.serving import Caller, Venue, serving, tokens, venue
 from tests.adapters.streaming import Client, connected, wish
+from tests.processes import children_of
 
 MARKET = "STORMED"
 
@@ -33,20 +34,10 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(path)
 
 
-def family(pid: int) -> list[int]:
-    """A process and its children."""
-    children = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
-                children.append(int(stat.parent.name))
-    return [pid, *children]
-
-
 @contextlib.contextmanager
 def standing_still(postmaster: int) -> Iterator[None]:
     """PostgreSQL answers nobody while the body runs."""
-    stopped = family(postmaster)
+    stopped = [postmaster, *children_of(postmaster)]
     assert len(stopped) > 1
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
