@@ -3,6 +3,7 @@
 No answer changes the inventory, not even one that lists trades: those arrive as events and count there.
 """
 
+from amm.brain import group
 from amm.brain.arithmetic import Ms
 from amm.brain.commands import AlertKind, RenewToken, Severity
 from amm.brain.defence import Reason
@@ -33,6 +34,7 @@ MODE_FORBIDS = 3008
 WOULD_TAKE = 4007
 TOO_LATE = 4010
 OUTSIDE_COLLAR = 4011
+GROUP_TRIGGERED = 4017
 PARTLY_FILLED = 6001
 NOT_FOUND = frozenset({4004, 6002})
 FULLY_FILLED = 6003
@@ -46,7 +48,7 @@ OUR_MISTAKE = frozenset({4001, 4002, 4005, 6004, 6005, 9004})
 TOO_LITTLE = frozenset({2001, 5001})
 EXPECTED = frozenset(
     {
-        *(MODE_FORBIDS, WOULD_TAKE, OUTSIDE_COLLAR),
+        *(MODE_FORBIDS, WOULD_TAKE, OUTSIDE_COLLAR, group.NOT_FOUND, GROUP_TRIGGERED),
         *(PARTLY_FILLED, FULLY_FILLED, FINAL_STATE, RATE_LIMITED),
     }
 )
@@ -130,6 +132,11 @@ def _refused(state: MarketState, pending: PendingCommand, answer: Answer, now_ms
         state.counts["would take"] += 1  # the book has moved: the next cycle looks at it anew
     elif answer.code == MODE_FORBIDS:
         cancel_only(state, now_ms)
+    elif answer.code == GROUP_TRIGGERED:
+        group.brake(state)
+    elif answer.code == group.NOT_FOUND:
+        state.counts["group not found"] += 1
+        state.group.standing = None
     elif answer.code == TOO_LATE and pending.attempts > 1:
         pass  # it was asked again to learn what became of it: nothing, and nothing will
     elif answer.code in NOT_FOUND or answer.code == FINAL_STATE:

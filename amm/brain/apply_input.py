@@ -6,7 +6,7 @@ and order events keep the map of our orders.
 
 from typing import assert_never
 
-from amm.brain import lifecycle, operations, sweep
+from amm.brain import group, lifecycle, operations, sweep
 from amm.brain.answers import command_answered
 from amm.brain.arithmetic import CENT, Cents, Ms
 from amm.brain.commands import AlertKind, RequestSnapshot, Severity
@@ -49,6 +49,7 @@ from amm.brain.wire import (
     AmmStopped,
     MarketStatus,
     MarketStatusChanged,
+    OrderGroupChanged,
     OrderStatus,
     OrderStatusChanged,
     OrderView,
@@ -167,6 +168,8 @@ def _frame(state: MarketState, frame: Frame, now_ms: Ms) -> None:
                     views.append(order)
             case MarketStatusChanged():
                 _market(state, event.new_status, event.resolution_result, now_ms)
+            case OrderGroupChanged():
+                group.changed(state, event)
             case AmmStopped(stop_mode=mode):
                 burn, within = state.config.life.burn_on_stop, state.config.life.stop_drain_ms
                 lifecycle.stop(state, mode or StopMode.GRACEFUL, now_ms, burn=burn, within_ms=within)
@@ -269,6 +272,7 @@ def _order(state: MarketState, order: OrderView, seq: int, now_ms: Ms) -> None:
         return
     if known is not None and order.status is OrderStatus.CANCELLED and seq > known.seq:
         asked = known.pending is not None or state.life.sweep is not None or state.risk.resyncing
+        asked = asked or Reason.ORDER_GROUP in state.risk.latched
         if (
             not asked
             and state.life.status is MarketStatus.ACTIVE
@@ -316,6 +320,8 @@ def _lost(state: MarketState, detail: str) -> None:
 
 def _answer(state: MarketState, answer: Answer, now_ms: Ms) -> None:
     events_lost = state.risk.resyncing
+    if group.answered(state, answer, now_ms):
+        return
     if sweep.answered(state, answer, now_ms) or operations.answered(state, answer, now_ms):
         if events_lost and isinstance(answer.data, Synced):
             _market(state, answer.data.market.status, answer.data.market.resolution_result, now_ms)
@@ -328,6 +334,7 @@ def _answer(state: MarketState, answer: Answer, now_ms: Ms) -> None:
 def _disconnected(state: MarketState, now_ms: Ms) -> None:
     """The outcome of every unanswered command is unknown; nothing is sent until there is a connection."""
     state.health.connected = False
+    group.interrupted(state)
     for pending in state.orders.pending.values():
         pending.retry_at_ms = now_ms
     sweep.interrupted(state)

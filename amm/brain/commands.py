@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from amm.brain.arithmetic import Cents, Shares
+from amm.brain.arithmetic import Cents, Ms, Shares
 from amm.brain.quoting.ladder import Outcome
 from amm.brain.wire import Direction
 
@@ -25,6 +25,7 @@ class NewOrder(msgspec.Struct, frozen=True):
     post_only: bool = False
     valid_until: str | None = None
     """Decided later than this it is refused: what is not known to have happened by then never will."""
+    group_id: str | None = None
 
 
 class Numbered(msgspec.Struct, frozen=True, tag_field="op", kw_only=True):
@@ -41,6 +42,7 @@ class Place(Numbered, frozen=True, tag="place"):
     time_in_force: str = "GTC"
     post_only: bool = False
     valid_until: str | None = None
+    group_id: str | None = None
 
 
 class Replace(Numbered, frozen=True, tag="replace"):
@@ -57,6 +59,20 @@ class Cancel(Numbered, frozen=True, tag="cancel"):
 class BatchCancel(Numbered, frozen=True, tag="batch_cancel"):
     market_id: str
     cancel_scope: str = "ALL"
+
+
+class SetGroup(Numbered, frozen=True, tag="group_set"):
+    """Have the exchange brake orders of this group: no more than so many shares in so long."""
+
+    market_id: str
+    group_id: str
+    max_fill_quantity: Shares
+    window_ms: Ms
+
+
+class ResetGroup(Numbered, frozen=True, tag="group_reset"):
+    market_id: str
+    group_id: str
 
 
 class Mint(Numbered, frozen=True, tag="mint"):
@@ -95,6 +111,7 @@ class AlertKind(Enum):
     FOREIGN_CANCEL = "FOREIGN_CANCEL"
     SELF_TRADE = "SELF_TRADE"
     SANITIZER = "SANITIZER"
+    ORDER_GROUP = "ORDER_GROUP"
     COMMAND_REFUSED = "COMMAND_REFUSED"
     PROGRAMMING_ERROR = "PROGRAMMING_ERROR"
     MARKET_UNAUTHORISED = "MARKET_UNAUTHORISED"
@@ -146,5 +163,5 @@ class RenewToken(msgspec.Struct, frozen=True):
     market_id: str
 
 
-Command: TypeAlias = Place | Replace | Cancel | BatchCancel | Mint | Burn | Sync
+Command: TypeAlias = Place | Replace | Cancel | BatchCancel | SetGroup | ResetGroup | Mint | Burn | Sync
 Action: TypeAlias = Command | Alert | SaveLatch | ClearLatch | RequestSnapshot | DropConnections | RenewToken

@@ -164,6 +164,14 @@ class Defense:
 
 
 @attrs.frozen
+class Group:
+    """The brake that the exchange holds for us: our orders trade no more than so many shares in so long."""
+
+    max_fill_quantity: Shares = whole(0, 0, 2**31 - 1, WARM)  # 0: none
+    window_ms: Ms = whole(1_000, 100, 86_400_000, WARM)
+
+
+@attrs.frozen
 class Lvr:
     """Defences against traders who know more than we do (loss versus rebalancing)."""
 
@@ -273,6 +281,7 @@ class Config:
     ladder: Ladder = attrs.field(kw_only=True)
     diff: Diff = attrs.field(kw_only=True)
     defense: Defense = attrs.field(kw_only=True)
+    group: Group = attrs.field(kw_only=True)
     lvr: Lvr = attrs.field(kw_only=True)
     oracle: Oracle = attrs.field(kw_only=True)
     vol: Volatility = attrs.field(kw_only=True)

@@ -42,6 +42,7 @@ class Reason(Enum):
     RESYNC = "RESYNC"
     PROGRAMMING_ERROR = "PROGRAMMING_ERROR"
     NOT_RECOGNISED = "NOT_RECOGNISED"  # the exchange does not take us for the market maker
+    ORDER_GROUP = "ORDER_GROUP"  # the exchange brakes us: so much was taken at once
     INVENTORY_DANGER = "INVENTORY_DANGER"
     NET_LIMIT = "NET_LIMIT"
     ORACLE_GAP = "ORACLE_GAP"

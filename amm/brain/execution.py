@@ -8,6 +8,7 @@ from hashlib import sha256
 from amm.brain.arithmetic import CENT, Ms, write_epoch_ms
 from amm.brain.budget import Bucket, RateBudget
 from amm.brain.commands import Cancel, NewOrder, Place, Replace
+from amm.brain.group import name_of
 from amm.brain.memory import Decision, Quoted
 from amm.brain.orders import OwnOrder, PendingCommand
 from amm.brain.quoting.diff import Rehearsal, Step, Tolerance, Verb, cancel_aggressive, diff_side, in_order
@@ -170,6 +171,7 @@ def _replace(state: MarketState, order: OwnOrder, target: Target, now_ms: Ms) ->
         quantity=target.quantity,
         post_only=True,
         valid_until=write_epoch_ms(now_ms + VALID_MS),
+        group_id=name_of(state),
     )
     command = Replace(ref=state.fresh_ref(), old_order_id=order.order_id, new_order=new)
     pending = PendingCommand(command, order.side, target.price, target.quantity, order.order_id, now_ms)
@@ -187,6 +189,7 @@ def _place(state: MarketState, side: Side, target: Target, now_ms: Ms) -> None:
         quantity=target.quantity,
         post_only=True,
         valid_until=write_epoch_ms(now_ms + VALID_MS),
+        group_id=name_of(state),
     )
     pending = PendingCommand(command, side, target.price, target.quantity, None, now_ms)
     state.orders.enter(command.ref, pending)

@@ -4,7 +4,7 @@ It reacts to the market's status and to people. It never changes the market's st
 alone, a halt is the exchange's alone.
 """
 
-from amm.brain import operations, sweep
+from amm.brain import group, operations, sweep
 from amm.brain.arithmetic import Ms
 from amm.brain.commands import AlertKind, ClearLatch, SaveLatch, Severity
 from amm.brain.defence import KILLING, Level, Reason, Stance
@@ -168,6 +168,7 @@ def resume(state: MarketState, now_ms: Ms, *, override: bool) -> bool:
     if Reason.PRICE_JUMP in risk.latched:
         state.prices.jump.clear()  # or the same jump would wait for a person again
     risk.killed = False
+    group.forgive(state)
     risk.latched.clear()
     risk.overridden = holding
     risk.stance = Stance()

@@ -169,6 +169,18 @@ class Risk:
 
 
 @attrs.define
+class GroupMemory:
+    """What the exchange knows of our order group. Written by `group`."""
+
+    ref: int | None = None
+    """The command for it that is under way."""
+    asked: tuple[Shares, Ms] | None = None
+    standing: tuple[Shares, Ms] | None = None
+    reset_wanted: bool = False
+    retry_at_ms: Ms = 0
+
+
+@attrs.define
 class RunningOperation:
     """A mint or burn between its command and the sync that confirms it."""
 

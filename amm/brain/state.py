@@ -20,6 +20,7 @@ from amm.brain.informed import InformedFlow
 from amm.brain.memory import (
     CycleMemory,
     DayBook,
+    GroupMemory,
     Health,
     LifeMemory,
     Outbox,
@@ -79,6 +80,7 @@ class MarketState:
     phase: PhaseMemory = attrs.field(factory=PhaseMemory)
     informed: InformedFlow = attrs.field(factory=InformedFlow)
     risk: Risk = attrs.field(factory=Risk)
+    group: GroupMemory = attrs.field(factory=GroupMemory)
     health: Health = attrs.field(factory=Health)
     pairs: PairsMemory = attrs.field(factory=PairsMemory)
     cycle: CycleMemory = attrs.field(factory=CycleMemory)

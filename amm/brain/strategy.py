@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import sha256
 
-from amm.brain import lifecycle, operations, sweep
+from amm.brain import group, lifecycle, operations, sweep
 from amm.brain.apply_input import apply_input
 from amm.brain.arithmetic import Ms
 from amm.brain.budget import RateBudget
@@ -103,6 +103,7 @@ def _cycle(state: MarketState, budget: RateBudget, now_ms: Ms) -> None:
     decision = think(state, now_ms)
     state.cycle.decision = decision
     if _may_quote(state):
+        group.see_to(state, now_ms)
         execute(state, decision, budget, now_ms)
         _operate(state, decision, now_ms)
 

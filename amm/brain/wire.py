@@ -103,6 +103,18 @@ class MarketStatusChanged(msgspec.Struct, frozen=True, tag_field="event_type", t
     resolution_result: str | None = None
 
 
+class GroupView(msgspec.Struct, frozen=True):
+    group_id: str
+    user_id: str
+    state: str
+
+
+class OrderGroupChanged(msgspec.Struct, frozen=True, tag_field="event_type", tag="ORDER_GROUP_CHANGED"):
+    timestamp_ms: Ms
+    market_id: str
+    group: GroupView
+
+
 class AmmStarted(msgspec.Struct, frozen=True, tag_field="event_type", tag="AMM_STARTED"):
     timestamp_ms: Ms
     market_id: str
@@ -117,7 +129,9 @@ class AmmStopped(msgspec.Struct, frozen=True, tag_field="event_type", tag="AMM_S
     stop_mode: StopMode | None = None
 
 
-Event: TypeAlias = TradeExecuted | OrderStatusChanged | MarketStatusChanged | AmmStarted | AmmStopped
+Event: TypeAlias = (
+    TradeExecuted | OrderStatusChanged | MarketStatusChanged | OrderGroupChanged | AmmStarted | AmmStopped
+)
 
 
 class EventMessage(msgspec.Struct, frozen=True):
@@ -182,6 +196,10 @@ class Cancelled(msgspec.Struct, frozen=True):
 class BatchCancelled(msgspec.Struct, frozen=True):
     market_id: str
     cancelled_count: int
+
+
+class GroupStands(msgspec.Struct, frozen=True):
+    state: str
 
 
 class Minted(msgspec.Struct, frozen=True):
@@ -276,6 +294,7 @@ Data: TypeAlias = (
     | Replaced
     | Cancelled
     | BatchCancelled
+    | GroupStands
     | Minted
     | Burned
     | Synced
@@ -290,6 +309,8 @@ SUCCESS_DATA: dict[str, type] = {
     "replace": Replaced,
     "cancel": Cancelled,
     "batch_cancel": BatchCancelled,
+    "group_set": GroupStands,
+    "group_reset": GroupStands,
     "mint": Minted,
     "burn": Burned,
     "sync": Synced,

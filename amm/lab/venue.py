@@ -17,6 +17,7 @@ from kernel.answers import (
     BatchCancelled,
     Burned,
     Cancelled,
+    GroupIs,
     Minted,
     OrderNow,
     Outcome,
@@ -25,7 +26,7 @@ from kernel.answers import (
     Replaced,
     Unfinished,
 )
-from kernel.codes import AMM_ID, CancelScope, Code, Direction, OrderStatus, Side, TimeInForce
+from kernel.codes import AMM_ID, CancelScope, Code, Direction, GroupState, OrderStatus, Side, TimeInForce
 from kernel.events import (
     Fact,
     Fill,
@@ -33,6 +34,7 @@ from kernel.events import (
     OrderAccepted,
     OrderAfter,
     OrderCancelled,
+    OrderGroupTriggered,
     trade_name,
 )
 from kernel.exchange import Exchange
@@ -142,6 +144,9 @@ class Venue:
                 filled = order.terms.quantity - event.remaining_qty
                 before = PARTIALLY_FILLED if filled else OPEN
                 return (view(order, filled, CANCELLED, before, fact.at // 1_000),)
+            case OrderGroupTriggered(user_id=user_id, group_id=group_id):
+                group = wire.GroupView(group_id, user_id, GroupState.TRIGGERED.value)
+                return (wire.OrderGroupChanged(fact.at // 1_000, MARKET, group),)
             case MarketStatusChanged(new_status=status):
                 return (
                     wire.MarketStatusChanged(fact.at // 1_000, MARKET, wire.MarketStatus(status.value), None),
@@ -213,6 +218,17 @@ class Venue:
                 return commands.CancelOrder(at=at, user_id=AMM_ID, order_id=order_id)
             case maker_commands.BatchCancel(cancel_scope=scope):
                 return commands.BatchCancel(at=at, user_id=AMM_ID, market_id=MARKET, scope=CancelScope(scope))
+            case maker_commands.SetGroup(max_fill_quantity=most, window_ms=window_ms):
+                return commands.SetGroup(
+                    at=at,
+                    user_id=AMM_ID,
+                    market_id=MARKET,
+                    group_id=command.group_id,
+                    max_fill_quantity=most,
+                    window_ms=window_ms,
+                )
+            case maker_commands.ResetGroup(group_id=group_id):
+                return commands.ResetGroup(at=at, user_id=AMM_ID, market_id=MARKET, group_id=group_id)
             case maker_commands.Mint(quantity=quantity, idempotency_key=key):
                 return commands.MintShares(
                     at=at,
@@ -312,7 +328,12 @@ def open_venue(scenario: Scenario, traders: list[str]) -> Venue:
 
 def terms_of(wish: maker_commands.Place | maker_commands.NewOrder) -> commands.OrderTerms:
     return commands.OrderTerms(
-        SIDES[wish.side], Direction.SELL, wish.price_cents, wish.quantity, post_only=wish.post_only
+        SIDES[wish.side],
+        Direction.SELL,
+        wish.price_cents,
+        wish.quantity,
+        post_only=wish.post_only,
+        group_id=wish.group_id,
     )
 
 
@@ -369,6 +390,8 @@ def said(answer: object) -> tuple[int, wire.Data | None]:
             return 0, wire.Cancelled(order.order.id, order.remaining_quantity)
         case BatchCancelled(cancelled_count=count):
             return 0, wire.BatchCancelled(MARKET, count)
+        case GroupIs(group=group):
+            return 0, wire.GroupStands(group.state.value)
         case Minted(quantity=quantity):
             return 0, wire.Minted(MARKET, quantity)
         case Burned(quantity=quantity):

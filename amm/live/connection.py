@@ -47,7 +47,7 @@ TOO_MANY_IN_FLIGHT = 7001
 CANNOT_RESUME = 7004
 CLOSE_SECONDS = 1.0
 
-OWN_TOPICS = ["order_events"]
+OWN_TOPICS = ["order_events", "group_events"]
 SHARED_TOPICS = ["trade_events", "market_events", "amm_events"]
 
 

@@ -16,7 +16,18 @@ import trio
 
 from amm.brain.arithmetic import Ms
 from amm.brain.budget import planned
-from amm.brain.commands import BatchCancel, Burn, Cancel, Command, Mint, Place, Replace, Sync
+from amm.brain.commands import (
+    BatchCancel,
+    Burn,
+    Cancel,
+    Command,
+    Mint,
+    Place,
+    Replace,
+    ResetGroup,
+    SetGroup,
+    Sync,
+)
 from amm.brain.inputs import Answer, Frame
 from amm.brain.lifecycle import FINAL
 from amm.brain.quoting.inventory import Fill
@@ -258,7 +269,9 @@ class Polling:
         return Answer(command.ref, UNKNOWN_OUTCOME, self.delivered)
 
 
-def request_of(command: Place | Replace | Cancel | BatchCancel | Mint | Burn) -> tuple[str, dict[str, Any]]:
+def request_of(
+    command: Place | Replace | Cancel | BatchCancel | SetGroup | ResetGroup | Mint | Burn,
+) -> tuple[str, dict[str, Any]]:
     """Where a command goes, and its body: what it says, without the members that only the stream needs."""
     body = msgspec.to_builtins(command)
     for member in ("op", "ref"):
@@ -272,6 +285,10 @@ def request_of(command: Place | Replace | Cancel | BatchCancel | Mint | Burn) ->
             return f"/orders/{order_id}/cancel", {}
         case BatchCancel():
             return "/amm/orders/batch-cancel", body
+        case SetGroup():
+            return "/orders/groups", body
+        case ResetGroup():
+            return "/orders/groups/reset", body
         case Mint():
             return "/amm/mint", body
         case Burn():

@@ -25,6 +25,8 @@ from amm.brain.commands import (
     NewOrder,
     Place,
     Replace,
+    ResetGroup,
+    SetGroup,
     Sync,
 )
 from amm.brain.config import AMM_USER_ID, Config
@@ -45,6 +47,8 @@ from amm.brain.wire import (
     Data,
     Event,
     FullyFilled,
+    GroupStands,
+    GroupView,
     Holding,
     Levels,
     Market,
@@ -52,6 +56,7 @@ from amm.brain.wire import (
     MarketStatusChanged,
     Minted,
     Order,
+    OrderGroupChanged,
     OrderStatus,
     OrderStatusChanged,
     OrderView,
@@ -120,6 +125,8 @@ class Venue:
     """The same, for every command of an op."""
     cancel_only: bool = False
     """The market's trading mode."""
+    group: str | None = None
+    """How the maker's order group stands, if it has one."""
     collar: tuple[int, int] | None = None
     """The lowest and the highest price at which anybody may give away, in YES cents."""
     mumble: set[str] = attrs.field(factory=set)
@@ -150,6 +157,14 @@ class Venue:
                 return self._cancel(command.ref, order_id, now_ms)
             case BatchCancel():
                 return self._batch_cancel(command.ref, now_ms)
+            case SetGroup():
+                self.group = self.group or "ACTIVE"
+                return Answer(command.ref, 0, self.seq, GroupStands(self.group))
+            case ResetGroup() if self.group is None:
+                return Answer(command.ref, 4016, self.seq)
+            case ResetGroup():
+                self.group = "ACTIVE"
+                return Answer(command.ref, 0, self.seq, GroupStands(self.group))
             case Mint(quantity=quantity, idempotency_key=key):
                 return self._operate(command.ref, quantity, key, Minted(MARKET, quantity))
             case Burn(quantity=quantity, idempotency_key=key):
@@ -163,7 +178,7 @@ class Venue:
                 return Answer(ref, 0, self.seq, Placed(resting.order))
         if self._is_late(wish, now_ms):
             return Answer(ref, 4010, self.seq)
-        if (no := self._closed(ref) or self._misplaced(ref, wish)) is not None:
+        if (no := self._closed(ref) or self._braked(ref, wish) or self._misplaced(ref, wish)) is not None:
             return no
         side = side_of(wish.side)
         freed = replacing.order.remaining_quantity if replacing else 0
@@ -197,6 +212,11 @@ class Venue:
         if self.status is not MarketStatus.ACTIVE:
             return Answer(ref, 3002, self.seq)
         return Answer(ref, 3008, self.seq) if self.cancel_only else None
+
+    def _braked(self, ref: int, wish: Place | NewOrder) -> Answer | None:
+        if wish.group_id is None or self.group == "ACTIVE":
+            return None
+        return Answer(ref, 4016 if self.group is None else 4017, self.seq)
 
     def _misplaced(self, ref: int, wish: Place | NewOrder) -> Answer | None:
         """Refuse what would take, or gives too much away."""
@@ -336,6 +356,13 @@ class Venue:
         parties = [Party(f"{USER[:-1]}{i}", f"other-{self.seq}-{i}", role, 0) for i, role in enumerate(roles)]
         trade = Trade(f"TRD_{self.trades}", price, quantity, parties[0], parties[1])
         self._tell(TradeExecuted(now_ms, MARKET, trade))
+
+    def brake(self, now_ms: Ms) -> None:
+        """So much was taken that the group is triggered."""
+        self.group = "TRIGGERED"
+        self.seq += 1
+        self._tell(OrderGroupChanged(now_ms, MARKET, GroupView("amm", AMM_USER_ID, self.group)))
+        self.cancel_all("GROUP_LIMIT", now_ms)
 
     def turn(self, status: MarketStatus, now_ms: Ms, result: str | None = None) -> None:
         self.status = status

@@ -390,9 +390,10 @@ def test_a_lowered_limit_triggers_and_another_window_forgets() -> None:
         "ORDER_CANCELLED",
     ]
     assert why(market) == [(GroupCause.LIMIT_LOWERED, 10)]
-    head = market.exchange.head
-    assert limited(market, 5, 3_000).group.state is TRIGGERED
-    assert market.told(head) == ["ORDER_GROUP_SET"]
+    for most, window_ms in ((9, 2_000), (100, 2_000), (5, 3_000)):
+        head = market.exchange.head
+        assert limited(market, most, window_ms).group.state is TRIGGERED
+        assert market.told(head) == ["ORDER_GROUP_SET"]
 
 
 def test_what_was_filled_long_ago_does_not_trigger_a_lowered_limit() -> None:
@@ -414,6 +415,17 @@ def test_trigger_and_reset_by_hand_happen_once_and_while_suspended() -> None:
     told(market, ask(market, ResetGroup))
     told(market, ask(market, ResetGroup))
     assert market.told(head)[4:] == ["ORDER_GROUP_RESET"]
+
+
+def test_a_reset_forgets_what_was_counted_before_it_was_too_much() -> None:
+    market = quoting()
+    placed(market, "ben", price=55, quantity=10)
+    head = market.exchange.head
+    assert told(market, ask(market, ResetGroup)).group.filled_in_window == 0
+    assert market.told(head) == ["ORDER_GROUP_RESET"]
+    told(market, ask(market, ResetGroup))
+    assert market.told(head) == ["ORDER_GROUP_RESET"]
+    assert market.order("ann", "55").is_live
 
 
 def test_a_deleted_group_takes_its_orders_along() -> None:

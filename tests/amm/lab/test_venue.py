@@ -1,15 +1,16 @@
 """What the maker wishes of an order holds in the laboratory as at the exchange."""
 
 import attrs
+import msgspec
 import pytest
 
 from amm.brain.arithmetic import write_epoch_ms
-from amm.brain.commands import NewOrder, Place, Replace
+from amm.brain.commands import NewOrder, Place, Replace, ResetGroup, SetGroup
 from amm.brain.quoting.ladder import Outcome
-from amm.brain.wire import OutsideCollar
+from amm.brain.wire import GroupStands, GroupView, OrderGroupChanged, OutsideCollar
 from amm.lab.scenario import CALM, START_MS
 from amm.lab.venue import MARKET, Venue, open_venue
-from kernel.codes import Side
+from kernel.codes import AMM_ID, Side
 
 LATER = START_MS + 60_000
 
@@ -58,6 +59,29 @@ def test_a_scenarios_collar_holds_and_its_band_is_told() -> None:
     assert (refused.code, refused.data) == (4011, OutsideCollar(45, 55))
     assert venue.carry_out(offer(45, "c"), LATER).ok
     assert venue.carry_out(offer(90, "d"), LATER).ok
+
+
+def test_a_group_brakes_the_maker_here_as_there(venue: Venue) -> None:
+    group = SetGroup(ref=2, market_id=MARKET, group_id="amm", max_fill_quantity=4, window_ms=1_000)
+    named = msgspec.structs.replace(offer(60, "a"), group_id="amm")
+    assert venue.carry_out(named, LATER).code == 4016
+    assert venue.carry_out(group, LATER).data == GroupStands("ACTIVE")
+    assert venue.carry_out(named, LATER).ok
+    venue.frames.clear()
+    venue.buy("ann", Side.YES, 60, 9, LATER)
+    told = [
+        event.group
+        for frame in venue.frames
+        for event in frame.events
+        if isinstance(event, OrderGroupChanged)
+    ]
+    assert told == [GroupView("amm", AMM_ID, "TRIGGERED")]
+    assert [met.quantity for met in venue.met] == [4]
+    late = msgspec.structs.replace(offer(60, "b"), group_id="amm")
+    assert venue.carry_out(late, LATER).code == 4017
+    reset = ResetGroup(ref=3, market_id=MARKET, group_id="amm")
+    assert venue.carry_out(reset, LATER).data == GroupStands("ACTIVE")
+    assert venue.carry_out(late, LATER).ok
 
 
 def test_a_replacement_that_would_take_leaves_the_old_order(venue: Venue) -> None:

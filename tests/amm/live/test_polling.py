@@ -123,6 +123,28 @@ def test_what_a_void_market_pays_back_is_booked_with_and_without_the_stream(
         assert maker.stop() == 0
 
 
+@pytest.mark.parametrize("transport", [POLL, CONFIG], ids=["polling", "stream"])
+def test_a_maker_that_the_exchange_brakes_waits_for_a_person(
+    exchange: Venue, tmp_path: Path, transport: str
+) -> None:
+    """150 shares in ten minutes: of the 175 that it offers so many are there, and then it quotes no more."""
+    brake = "[lvr]\nvelocity_kill_ratio = 1.0\n[group]\nmax_fill_quantity = 150\nwindow_ms = 600000\n"
+    with making(exchange.address, tmp_path, f"{transport}\n{brake}") as maker:
+        market = quoted(exchange, maker)
+        until(lambda: len(market.own_orders()) == 10, 30)
+        assert {order["group_id"] for order in market.own_orders()} == {"amm"}
+        taken = exchange.user(100_000).placed(market.market_id, "BUY YES 175 @60", time_in_force="IOC")
+        assert taken["order"]["filled_quantity"] == 150
+        until(lambda: any("ORDER_GROUP" in alert for alert in maker.alerts()), 30)
+        until(lambda: market.agrees(maker), 30)
+        assert not market.own_orders()
+        headers = {"Authorization": f"Bearer {exchange.admin.token}"}
+        url = f"{maker.control}/control/{market.market_id}/resume"
+        until(lambda: httpx.post(url, headers=headers, json={"reason": "looked"}).status_code == 200, 30)
+        until(lambda: len(market.own_orders()) == 10, 30)
+        assert not [alert for alert in maker.alerts() if "DRIFT" in alert or "PROGRAMMING" in alert]
+
+
 @pytest.mark.alone
 def test_a_trade_hurries_the_next_poll(exchange: Venue, tmp_path: Path) -> None:
     """Every ten seconds is what is configured; ours is booked as soon as the public feed tells of it."""
