@@ -12,12 +12,14 @@ from typing import Final
 import pytest
 
 LONGEST: Final = (
-    "tests/amm/live/test_program.py",
+    "tests/end_to_end/test_tour.py",
     "tests/adapters/test_holding_streams.py",
-    "tests/amm/lab/test_run.py",
-    "tests/adapters/test_user_command.py",
-    "tests/adapters/test_holding_http.py",
+    "tests/persistence/test_replay_tool.py",
+    "tests/end_to_end/test_market_maker.py",
+    "tests/amm/live/test_program.py",
+    "tests/amm/live/test_polling.py",
     "tests/adapters/test_malformed.py",
+    "tests/adapters/test_user_command.py",
 )
 """What takes longest begins first: begun last, it would keep one core busy while the others wait."""
 WORKERS_MAX: Final = 4
