@@ -31,6 +31,7 @@ from kernel.commands import (
     TriggerGroup,
 )
 from kernel.events import OrderCancelled, OrderGroupTriggered
+from kernel.exchange import Exchange
 from tests.kernel.trading import SECOND, Trading
 from tests.kernel.walking import differences, everything
 
@@ -505,6 +506,18 @@ def test_groups_end_with_their_market_and_nobody_is_told() -> None:
     assert not market.market().groups
     assert not [event for event in market.told(head) if event.startswith("ORDER_GROUP")]
     assert market.status is MarketStatus.SETTLED
+
+
+# Kept
+
+
+def test_a_snapshot_keeps_what_a_group_has_counted() -> None:
+    """Or the start after it would let as much trade again."""
+    market = quoting()
+    placed(market, "ben", price=55, quantity=60)
+    restored = Exchange.restore(market.exchange.snapshot())
+    group = restored.markets["M"].groups["ann"]["g"]
+    assert (group.filled(market.now), group.room(market.now)) == (60, 40)
 
 
 # Undone
