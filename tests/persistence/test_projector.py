@@ -11,7 +11,7 @@ import pytest
 import trio
 import trio.testing
 
-from kernel.commands import MarketTerms, Tick
+from kernel.commands import AnyCommand, DeleteGroup, MarketTerms, SetGroup, Tick, TriggerGroup
 from kernel.events import Fact, MarketCreated
 from kernel.exchange import Exchange
 from kernel.journal import Decided
@@ -99,6 +99,30 @@ async def test_a_market_changes_when_its_trading_ends_in_a_pause(
     await file(connection, decided(market.facts))
     await Projector(db).catch_up()
     assert await connection.fetch_value("SELECT updated_at FROM markets") == storable_time(end)
+    assert await differences(connection, market.exchange, market.facts) == []
+
+
+async def test_order_groups_go_with_their_market_and_may_come_again(
+    db: Database, connection: Connection
+) -> None:
+    """All in one batch: made, deleted, made again, and over with their market."""
+    market = Trading(ann=1_000)
+    market.create("N")
+    for market_id in ("M", "N"):
+        group: dict[str, Any] = {"at": market.now, "user_id": "ann", "market_id": market_id, "group_id": "g"}
+        commands: list[AnyCommand] = [
+            SetGroup(**group, max_fill_quantity=5, window_ms=100),
+            TriggerGroup(**group),
+            DeleteGroup(**group),
+            SetGroup(**group, max_fill_quantity=6, window_ms=100),
+        ]
+        for command in commands:
+            market.do(command)
+    market.play("root resolves YES in M")
+    await file(connection, decided(market.facts))
+    await Projector(db).catch_up()
+    stored = await connection.fetch("SELECT market_id, max_fill_quantity, triggered_at FROM order_groups")
+    assert [tuple(row) for row in stored] == [("N", 6, None)]
     assert await differences(connection, market.exchange, market.facts) == []
 
 
