@@ -217,9 +217,10 @@ LEGAL: Final[dict[str, list[Ask]]] = {
     ],
     **{
         f"POST /orders/groups/{what}": [
-            fine(f"POST /orders/groups/{what}", members={"market_id": BIG, "group_id": "g"}, is_fine=False)
+            # A second one finds the group gone.
+            fine(f"POST /orders/groups/{what}", members={"market_id": BIG, "group_id": "g"}, is_fine=is_fine)
         ]
-        for what in ("reset", "trigger", "delete")
+        for what, is_fine in (("reset", True), ("trigger", True), ("delete", None))
     },
     "GET /orders/groups": [fine("GET /orders/groups")],
     "POST /orders/batch": [
