@@ -10,8 +10,8 @@ from hypothesis import settings
 
 from tests.processes import children_of
 
-# The fixtures that give a test a real PostgreSQL.
-pytest_plugins = ["tests.database"]
+# The fixtures that give a test a real PostgreSQL, and a real exchange.
+pytest_plugins = ["tests.database", "tests.shared_venue"]
 
 # The same examples each time, so that a red run is the change's doing and can be repeated by anybody.
 settings.register_profile(

@@ -1,7 +1,122 @@
-// Where the page begins. Until it has screens, it leads to what there is.
+/**
+ * The page: it opens the screen that the address names, gives it what it needs, and draws whenever something changed,
+ * at most once a frame.
+ */
+import { createApi } from "./api/api.js";
+import { draw, h } from "./draw/dom.js";
+import { onceAFrame } from "./draw/frame.js";
+import { createMine } from "./feeds/mine.js";
+import { SCREENS } from "./screens.js";
+import { createSession } from "./session/session.js";
+import { listenToKeys } from "./shell/keys.js";
+import { createNotices } from "./shell/notices.js";
+import { createRouter, match } from "./shell/router.js";
+import { placesFor, shell } from "./shell/shell.js";
+import { keysHelp } from "./shell/keys_help.js";
+import { showTheme } from "./shell/theme.js";
 
-const app = document.getElementById("app");
-const link = document.createElement("a");
-link.href = "/docs";
-link.textContent = "The description of the API";
-app?.append(link);
+/**
+ * What every screen is opened with, and what it gives back.
+ * @typedef {{
+ *   api: import("./api/api.js").Api,
+ *   session: import("./session/session.js").Session,
+ *   mine: import("./feeds/mine.js").Mine,
+ *   notices: import("./shell/notices.js").Notices,
+ *   names: Record<string, string>,
+ *   query: URLSearchParams,
+ *   go: (address: string, how?: {replace?: boolean}) => void,
+ *   redraw: () => void,
+ * }} Page
+ * @typedef {{
+ *   view: () => import("./draw/dom.js").Drawing,
+ *   title: () => string,
+ *   keys?: import("./shell/keys.js").Shortcut[],
+ *   close: () => void,
+ * }} Screen
+ */
+
+const session = createSession();
+const api = createApi(session);
+const mine = createMine(session);
+const notices = createNotices();
+const router = createRouter(() => open());
+const redraw = onceAFrame(paint);
+const help = keysHelp(redraw);
+
+/** @type {Screen | null} */
+let screen = null;
+/** @type {string | null} */
+let reader = null;
+let opening = 0;
+
+async function open() {
+  const { user, ended } = session.store.state;
+  const path = location.pathname;
+  const found = SCREENS.map((one) => ({ ...one, names: match(one.path, path) })).find(({ names }) => names !== null);
+  screen?.close();
+  screen = null;
+  const turn = (opening += 1);
+  if (found === undefined) {
+    screen = nowhere();
+  } else if (found.signedIn && user === null) {
+    if (ended) notices.say("You were signed out. Sign in to go on where you were.", "wrong");
+    router.go(`/login?${new URLSearchParams({ then: path + location.search })}`, { replace: true });
+    return;
+  } else {
+    const { open: openScreen } = await found.load();
+    // Somebody who clicked twice gets the second.
+    if (turn !== opening) return;
+    const { names } = found;
+    const query = new URLSearchParams(location.search);
+    screen = openScreen({ api, session, mine, notices, names: names ?? {}, query, go: router.go, redraw });
+  }
+  redraw();
+}
+
+/** @returns {Screen} */
+function nowhere() {
+  const view = () =>
+    h("section", { class: "empty" }, h("h1", null, "There is no such page"), h("p", null, h("a", { href: "/" }, "To the markets")));
+  return { view, title: () => "Not found", close() {} };
+}
+
+function paint() {
+  const { user, ready } = session.store.state;
+  const path = location.pathname;
+  document.title = screen === null ? "Verdict" : `${screen.title()} · Verdict`;
+  const inside = ready && screen !== null ? screen.view() : h("p", { class: "loading", role: "status" }, "Loading");
+  draw(/** @type {Element} */ (document.getElementById("page")),
+    shell({ user, path, screen: inside, notices: [notices.view(), help.view(shortcuts())], signOut, redraw, showKeys: help.show }));
+}
+
+function signOut() {
+  session.signOut().catch(() => notices.say("The exchange did not answer; you are signed out on this page.", "wrong"));
+}
+
+function shortcuts() {
+  const places = placesFor(session.store.state.user).filter(({ key }) => key);
+  return [
+    { keys: "/", does: "Search markets", act: () => router.go("/?search") },
+    ...places.map(({ key, name, path }) => ({ keys: `g ${key}`, does: name, act: () => router.go(path) })),
+    ...(screen?.keys ?? []),
+    { keys: "?", does: "These keys", act: () => help.show() },
+  ];
+}
+
+showTheme();
+listenToKeys(shortcuts);
+notices.store.read(redraw);
+session.store.read(() => {
+  const { user, ready } = session.store.state;
+  const who = user?.user_id ?? null;
+  // Another reader sees other things: whatever was open is opened anew for whoever it is now.
+  if (ready && who !== reader) {
+    reader = who;
+    open();
+  }
+  redraw();
+});
+session.resume().then(() => {
+  if (screen === null) open();
+});
+redraw();

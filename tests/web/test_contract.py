@@ -1,0 +1,73 @@
+"""The page keeps to the description of the API: what it names is there, and by that name."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+from adapters.http import openapi
+from adapters.http.web_page import FOLDER, KINDS
+from adapters.operations.table import BASE
+from adapters.stream import asyncapi
+
+FILES: Final = sorted(path for path in FOLDER.rglob("*") if path.suffix in KINDS)
+SCRIPTS: Final = {str(path.relative_to(FOLDER)): path.read_text() for path in FILES if path.suffix == ".js"}
+BYTES_MAX: Final = 200_000
+DESCRIBED: Final = openapi.describe("test")
+FEEDS: Final = {
+    "SNAPSHOT",
+    "DELTA",
+    "ORDERBOOK_UPDATE",
+    "TRADE",
+    "TICKER",
+    "TICKER_SNAPSHOT",
+    "REQUEST_SNAPSHOT",
+}
+"""The feeds' words, which docs/websockets.md tells."""
+OWN: Final = {"GET", "POST", "USD", "UTC"}
+"""Words in capitals that are not the exchange's."""
+
+
+def enumerated(described: Any) -> Iterator[str]:
+    """Every name of a state, a mode or a kind in a description."""
+    if isinstance(described, list):
+        for one in described:
+            yield from enumerated(one)
+    elif isinstance(described, dict):
+        for name, value in described.items():
+            if name in ("enum", "const"):
+                yield from value if isinstance(value, list) else [value]
+            else:
+                yield from enumerated(value)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_request_of_the_page_is_in_the_description(name: str) -> None:
+    paths = DESCRIBED["paths"]
+    for method, path in re.findall(r'"(GET|POST|PUT|DELETE) (/[^"]*)"', SCRIPTS[name]):
+        assert method.lower() in paths.get(BASE + path, {}), f"{method} {path} is no route of the API"
+
+
+def test_every_state_that_the_page_knows_is_one_of_the_exchange() -> None:
+    known = {*enumerated(DESCRIBED), *enumerated(asyncapi.describe("test")), *FEEDS, *OWN}
+    for name, script in SCRIPTS.items():
+        unknown = {*re.findall(r'"([A-Z][A-Z0-9_]+)"', script)} - known
+        assert not unknown, f"{name} names what the exchange does not: {unknown}"
+
+
+def test_requests_are_only_made_by_their_names() -> None:
+    """So that the test above sees them all."""
+    callers = [
+        name for name, script in SCRIPTS.items() if re.search(r"\bfetch\(|XMLHttpRequest|/api/v1", script)
+    ]
+    assert callers == ["api/api.js"]
+
+
+def test_all_of_the_page_is_small() -> None:
+    assert sum(path.stat().st_size for path in FILES) <= BYTES_MAX
+
+
+def test_nothing_from_the_exchange_becomes_markup() -> None:
+    for name, script in SCRIPTS.items():
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", script), name

@@ -1,0 +1,55 @@
+/** How numbers and times read, everywhere the same. Amounts are cents, prices cents of a dollar share. */
+import { h } from "./dom.js";
+
+const DOLLARS = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD" });
+const WHOLE = new Intl.NumberFormat("en-US");
+const SHORT = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
+
+/** `$1,234.56` @param {number} cents */
+export const dollars = (cents) => DOLLARS.format(cents / 100);
+
+/** `+$1.20`, `-$0.80`, `$0.00`: a gain is told by its sign, not by its colour alone. @param {number} cents */
+export const gain = (cents) => (cents > 0 ? `+${dollars(cents)}` : dollars(cents));
+
+/** `65¢`, `65.5¢`; a dash where there is none. @param {number | null | undefined} price */
+export const cents = (price) => (price === null || price === undefined ? "–" : `${price}¢`);
+
+/** The chance that a price of YES means: `65%`. @param {number | null | undefined} price */
+export const chance = (price) => (price === null || price === undefined ? "–" : `${Math.round(price)}%`);
+
+/** `+3`, `-2`, `0` @param {number} change */
+export const signed = (change) => (change > 0 ? `+${WHOLE.format(change)}` : WHOLE.format(change));
+
+/** `12,500` @param {number} quantity */
+export const shares = (quantity) => WHOLE.format(quantity);
+
+/** `12.5K`: where a column is narrow and the exact number stands elsewhere. @param {number} quantity */
+export const brief = (quantity) => SHORT.format(quantity);
+
+/** What is left until a moment: `3 d 4 h`, `12 min`, `40 s`, or `ended`. @param {number} until @param {number} now */
+export function timeLeft(until, now) {
+  const seconds = Math.floor((until - now) / 1000);
+  if (seconds <= 0) return "ended";
+  const [days, hours, minutes] = [Math.floor(seconds / 86_400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
+  if (days >= 60) return `${Math.round(days / 30.4)} months`;
+  if (days > 0) return `${days} d ${hours} h`;
+  if (hours > 0) return `${hours} h ${minutes} min`;
+  return minutes > 0 ? `${minutes} min` : `${seconds} s`;
+}
+
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const DAY = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "numeric" });
+const DAY_AND_CLOCK = new Intl.DateTimeFormat(undefined, {
+  month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
+});
+
+/**
+ * A moment in the reader's zone, with the exact UTC on hover.
+ * @param {string | number} moment @param {"clock" | "day" | "both"} [as]
+ */
+export function when(moment, as = "both") {
+  const date = new Date(moment);
+  const form = { clock: CLOCK, day: DAY, both: DAY_AND_CLOCK }[as];
+  const exact = typeof moment === "string" ? moment : date.toISOString();
+  return h("time", { datetime: exact, title: exact.replace("T", " ").replace("Z", " UTC") }, form.format(date));
+}

@@ -1,0 +1,8 @@
+/** Every screen: the address that opens it, whom it is for, and the module that makes it, loaded when it is opened. */
+
+/** @type {{path: string, signedIn: boolean, load: () => Promise<{open: (page: import("./main.js").Page) => import("./main.js").Screen}>}[]} */
+export const SCREENS = [
+  { path: "/", signedIn: false, load: () => import("./markets/markets.js") },
+  { path: "/login", signedIn: false, load: () => import("./signin/login.js") },
+  { path: "/register", signedIn: false, load: () => import("./signin/register.js") },
+];
