@@ -1,9 +1,10 @@
 """Simulated traders: they open accounts and trade over the public API, as anybody could.
 
-In each market the crowd has a mood, which wanders. Makers quote around it on both sides, never take, and make
-their bids smaller for what they hold much of. Takers have opinions of their own: they buy what they think
-cheap, or whatever there is for so much money, and sell what they hold. So all four ways to trade come about.
-One of the makers has a brake: its orders are a group, and where much was taken of them it pauses for a round.
+In each market the crowd has a mood, which wanders, and now and then there is news. Makers quote around it on
+both sides, never take, and make their bids smaller for what they hold much of. Takers have opinions of their
+own: they buy what they think cheap, or whatever there is for so much money, and sell what they hold. So all
+four ways to trade come about. One of the makers has a brake: its orders are a group, and where much was taken
+of them it pauses for a round.
 """
 
 # ruff: noqa: S311 - these are whims, not secrets
@@ -16,6 +17,7 @@ import secrets
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import attrs
@@ -34,12 +36,12 @@ CONNECTION_SECONDS: Final = 20 * 60
 """A token serves for the sessions that begin in its first minutes: they are over before it is."""
 GRACE_MS: Final = 3_000
 """So long after a trader is gone its orders are gone, too."""
-LADDER: Final = 4
-"""Orders that a maker keeps on each side of each market."""
-SHY: Final = 60
+LADDER: Final = 6
+"""Orders that a maker keeps on each side of each market; those further from the price are larger."""
+SHY: Final = 1_500
 """Shares of one side beyond the other's from which on a maker bids for fewer."""
 SHY_QUANTITY: Final = 5
-BRAKE: Final = {"group_id": "brake", "max_fill_quantity": 150, "window_ms": 2_000}
+BRAKE: Final = {"group_id": "brake", "max_fill_quantity": 500, "window_ms": 2_000}
 """What the maker who has one lets others take of it at once."""
 LEAVE_SECONDS: Final = 2.0
 """How long one that leaves waits to be told that its orders are gone; the guard would see to it as well."""
@@ -47,8 +49,20 @@ HIGHEST: Final = 99
 """The price of who names none."""
 KEPT_ORDERS: Final = 3
 """Orders that a taker leaves in one market."""
-MARKETS_MAX: Final = 3
-"""What fits on a screen."""
+BREATH: Final = (0.04, 0.4)
+"""Seconds between two looks at a market, so that a person can follow the book."""
+MOOD_SECONDS: Final = 0.4
+MOOD_CENTS: Final = 0.25
+"""How far a mood strays in that time; some three cents in a minute."""
+RETURN: Final = 0.005
+"""Which part of the way back to what it strays from."""
+NEWS: Final = 0.002
+"""How likely it is in that time that there is news: every few minutes."""
+NEWS_CENTS: Final = 8.0
+MARKETS_SECONDS: Final = 2.0
+"""How soon traders come to a market that was opened, and leave one that is not open."""
+MARKETS_MAX: Final = 100
+"""What one page of the list has."""
 
 Json = dict[str, Any]
 
@@ -91,12 +105,19 @@ class Tally:
 
 @attrs.define
 class Mood:
-    """What the crowd thinks YES is worth, in cents."""
+    """What the crowd thinks YES is worth, in cents, and what it comes back to as long as there is no news."""
 
     cents: float
+    anchor: float = attrs.field(default=attrs.Factory(lambda self: self.cents, takes_self=True))
 
     def wander(self) -> None:
-        self.cents = min(max(self.cents + random.gauss(0, 0.7), 6.0), 94.0)
+        if random.random() < NEWS:
+            self.anchor = bounded(self.anchor + random.gauss(0, NEWS_CENTS))
+        self.cents = bounded(self.cents + RETURN * (self.anchor - self.cents) + random.gauss(0, MOOD_CENTS))
+
+
+def bounded(cents: float) -> float:
+    return min(max(cents, 6.0), 94.0)
 
 
 @attrs.define
@@ -144,8 +165,9 @@ async def register(http: httpx.AsyncClient, name: str) -> Login:
 
 
 async def open_markets(http: httpx.AsyncClient) -> list[Json]:
-    items: list[Json] = (await get(http, "/markets"))["items"]
-    return items[:MARKETS_MAX]
+    items: list[Json] = (await get(http, "/markets", limit=str(MARKETS_MAX)))["items"]
+    now = datetime.now(UTC).isoformat()
+    return [one for one in items if one["trading_end_at"] is None or one["trading_end_at"] > now]
 
 
 def socket_url(http: httpx.AsyncClient, path: str) -> str:
@@ -171,10 +193,11 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-async def run_traders(http: httpx.AsyncClient, markets: list[Json], tally: Tally) -> None:
+async def run_traders(http: httpx.AsyncClient, tally: Tally) -> None:
     """Open the accounts and trade until cancelled."""
-    moods = {market["id"]: Mood(random.uniform(25, 75)) for market in markets}
+    moods: dict[str, Mood] = {}
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(follow_markets, http, moods)
         nursery.start_soon(wander, moods)
         for name, act in ROLES.items():
             # One after the other: passwords take a while to hash, and the first can trade already.
@@ -182,11 +205,23 @@ async def run_traders(http: httpx.AsyncClient, markets: list[Json], tally: Tally
             nursery.start_soon(live, login, moods, tally, act)
 
 
+async def follow_markets(http: httpx.AsyncClient, moods: dict[str, Mood]) -> None:
+    """Have a mood for each market that is open now, whoever opened it; one that was traded has a price."""
+    while True:
+        markets = {one["id"]: one["last_trade_price_cents"] for one in await open_markets(http)}
+        for gone in moods.keys() - markets.keys():
+            del moods[gone]
+        for new in markets.keys() - moods.keys():
+            last = markets[new]
+            moods[new] = Mood(random.uniform(25, 75) if last is None else bounded(last))
+        await trio.sleep(MARKETS_SECONDS)
+
+
 async def wander(moods: Mapping[str, Mood]) -> None:
     while True:
         for mood in moods.values():
             mood.wander()
-        await trio.sleep(0.4)
+        await trio.sleep(MOOD_SECONDS)
 
 
 async def live(login: Login, moods: Mapping[str, Mood], tally: Tally, act: "Act") -> None:
@@ -198,9 +233,10 @@ async def live(login: Login, moods: Mapping[str, Mood], tally: Tally, act: "Act"
                     trader = Trader(socket, tally, login)
                     await trader.ask({"op": "guard", "grace_ms": GRACE_MS})
                     while True:
-                        for market_id, mood in moods.items():
+                        for market_id, mood in list(moods.items()):
                             await act(trader, market_id, mood)
-                            await trio.sleep(random.uniform(0.02, 0.2))
+                            await trio.sleep(random.uniform(*BREATH))
+                        await trio.sleep(random.uniform(*BREATH))  # also where no market is open
             finally:
                 if act is not take:
                     with trio.move_on_after(LEAVE_SECONDS, shield=True):
@@ -265,6 +301,11 @@ MAKERS_WAY: Final = {"self_trade_mode": "CANCEL_MAKER"}
 """What a maker asks for with each order."""
 
 
+def ample(side: str, price: int, fair: int) -> int:
+    """More shares the further the price is from the fair one: so a large order is filled, and pays for it."""
+    return random.randint(20, 60) * max((fair if side == "YES" else 100 - fair) - price, 1)
+
+
 def decrease(order: Json) -> Json:
     """Leave only a few shares of it; it keeps its place."""
     return {"op": "amend", "order_id": order["id"], "quantity": order["filled_quantity"] + SHY_QUANTITY}
@@ -277,7 +318,7 @@ async def make_markets(
     now = await trader.look(market_id)
     held = now["position"]["yes"]["volume"] - now["position"]["no"]["volume"]
     # Who holds much of one side likes it less: so no maker ends up with all of it.
-    fair = round(min(max(mood.cents + random.gauss(0, 0.6) - held / 60, 6), 94))
+    fair = round(min(max(mood.cents + random.gauss(0, 0.6) - held / 300, 6), 94))
     wanted = {("YES", fair - step) for step in range(1, LADDER + 1)}
     wanted |= {("NO", 100 - fair - step) for step in range(1, LADDER + 1)}
     ticker = await get(trader.login.http, f"/markets/{market_id}/ticker")
@@ -293,7 +334,7 @@ async def make_markets(
             if key in wanted and key[0] == heavy and order["remaining_quantity"] > SHY_QUANTITY
         ]
         + [
-            place(market_id, "BUY", side, price, post_only=True, **how)
+            place(market_id, "BUY", side, price, post_only=True, **how, quantity=ample(side, price, fair))
             for side, price in sorted(wanted - standing.keys())
         ]
     )

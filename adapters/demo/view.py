@@ -15,6 +15,8 @@ from rich.text import Text
 
 from adapters.demo.traders import CONNECTION_SECONDS, Tally, get, socket_url
 
+BOARDS: Final = 3
+"""Markets side by side."""
 LEVELS: Final = 5
 """These, with the trades below, fit a terminal of 24 lines."""
 TRADES: Final = 4

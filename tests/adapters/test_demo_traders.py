@@ -1,6 +1,7 @@
 """The demo's traders, one at a time, against a real server."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from adapters.demo.traders import (
     make_markets,
     make_markets_with_a_brake,
     register,
+    run_traders,
     spend,
 )
 from adapters.demo.view import Board, chart, look_again, standing
@@ -71,9 +73,9 @@ async def test_a_maker_with_a_brake_pauses_where_much_was_taken_and_goes_on(exch
 
             state, orders = await standing()
             assert (state, orders > 0) == ("ACTIVE", True)
-            for _ in range(4):  # until 150 are taken: the maker offers as many again
+            for _ in range(4):  # until 500 are taken: the maker offers as many again
                 for side in ("YES", "NO"):
-                    taker.place(market_id, f"BUY {side} 400 @60", time_in_force="IOC")
+                    taker.place(market_id, f"BUY {side} 1000 @60", time_in_force="IOC")
                 (group,) = await trader.ask({"op": "group_set", "market_id": market_id, **BRAKE})
                 if group["data"]["state"] == "TRIGGERED":
                     break
@@ -82,6 +84,46 @@ async def test_a_maker_with_a_brake_pauses_where_much_was_taken_and_goes_on(exch
             assert await standing() == ("ACTIVE", 0)
             state, orders = await standing()
             assert (state, orders > 0) == ("ACTIVE", True)
+
+
+async def test_traders_come_to_what_opens_and_stay_away_from_what_ends(exchange: Venue) -> None:
+    """An administrator may do to a demo's markets whatever there is to do."""
+    first, paused, ends, halted = (exchange.market() for _ in range(4))
+
+    def do(act: str, market_id: str, **members: object) -> None:
+        assert exchange.admin.post(f"/admin/markets/{market_id}/{act}", **members).code == 0
+
+    async def see_trades(*market_ids: str) -> None:
+        with trio.fail_after(SECONDS):
+            for market_id in market_ids:
+                while not exchange.nobody.data(f"/markets/{market_id}/ticker")["trades_24h"]:
+                    await trio.sleep(0.05)
+
+    async with (
+        httpx.AsyncClient(base_url=exchange.address, timeout=30) as http,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(run_traders, http, Tally())
+        await see_trades(first, paused, ends, halted)
+        do("suspend", paused)
+        do("halt", halted, reason="to see what they do")
+        do("resolve", ends, resolution_result="YES")
+        opened = exchange.market()
+        await see_trades(opened)
+        nursery.cancel_scope.cancel()
+
+
+def test_a_mood_strays_a_little_and_comes_back() -> None:
+    mood = Mood(50.0)
+    cents = []
+    for _ in range(20_000):
+        mood.wander()
+        cents.append(mood.cents)
+    assert all(6 <= one <= 94 for one in cents)
+    assert max(abs(one - another) for one, another in pairwise(cents)) < 2, (
+        "no jump from one look to the next"
+    )
+    assert max(cents) - min(cents) > 5, "nor does it stand still"
 
 
 def test_what_is_spent_is_bounded_by_what_it_is_worth_to_the_buyer() -> None:

@@ -10,13 +10,13 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.adapters.serving import ROOT, database_for, serving, venue
+from tests.adapters.serving import PASSWORD, ROOT, database_for, serving, until, venue
 
 SECONDS = 60
 
@@ -45,10 +45,10 @@ def verdict(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str
 
 
 @contextlib.contextmanager
-def demo(output: int, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+def demo(output: int, *options: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     """It runs until it is told to end; also when a test fails before that."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "adapters.cli", "demo"],
+        [sys.executable, "-m", "adapters.cli", "demo", *options],
         cwd=ROOT,
         env=settings,
         stdin=subprocess.DEVNULL,
@@ -62,13 +62,16 @@ def demo(output: int, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
         process.wait(timeout=SECONDS)
 
 
-def said_before_the_end(process: subprocess.Popen[bytes], output: int, sign: str) -> str:
-    """All it says; it is interrupted once, when it has said `sign`."""
+def said_before_the_end(
+    process: subprocess.Popen[bytes], output: int, sign: str, meanwhile: Callable[[str], object] = str
+) -> str:
+    """All it says; it is interrupted once, when it has said `sign` and `meanwhile` is done."""
     said, is_asked = "", False
     with contextlib.suppress(OSError):  # how a terminal says that nobody is there any more
         while part := os.read(output, 65_536):
             said += part.decode(errors="replace")
             if not is_asked and re.search(sign, said):
+                meanwhile(said)
                 process.send_signal(signal.SIGINT)
                 is_asked = True
     assert is_asked, said
@@ -78,13 +81,10 @@ def said_before_the_end(process: subprocess.Popen[bytes], output: int, sign: str
 
 
 def test_it_trades_until_interrupted_and_leaves_a_journal_that_verifies(tmp_path: Path) -> None:
-    ours, its = os.pipe()
     settings = environment(tmp_path / "data")
-    with demo(its, **settings) as process:
-        os.close(its)
-        said = said_before_the_end(process, ours, r"[1-9][0-9]* trades")
-    os.close(ours)
-    assert re.search(r"^open +http://127\.0\.0\.1:[0-9]+/\s+^API ", said, re.MULTILINE)
+    said = said_by_a_demo(see_trades, **settings)
+    assert re.match(r"open +http://127\.0\.0\.1:[0-9]+/\s+API ", said)
+    assert len(said.splitlines()) < 15, "who starts it can read it"
     assert re.search(r"^after [0-9]+ s .* [1-9][0-9,]* trades", said, re.MULTILINE)
     assert re.search(r"^invariants +all hold$", said, re.MULTILINE)
     verified = verdict("replay", "--verify", **settings)
@@ -92,10 +92,64 @@ def test_it_trades_until_interrupted_and_leaves_a_journal_that_verifies(tmp_path
     assert "ORDER_ACCEPTED" in verified.stdout
 
 
+def test_who_registered_in_it_finds_everything_again_in_the_next(tmp_path: Path) -> None:
+    dora = {"username": "dora", "password": PASSWORD}
+
+    def register(said: str) -> None:
+        with httpx.Client(base_url=address(said)) as http:
+            http.post("/auth/register", json={**dora, "email": "dora@example.org"}).raise_for_status()
+            assert balance(http, dora, deposit=70_000) == 70_000
+
+    def come_back(said: str) -> None:
+        with httpx.Client(base_url=address(said)) as http:
+            assert balance(http, dora) == 70_000
+            name, password = re.findall(r"administrator +(\S+), password (\S+)", said)[0]
+            balance(http, {"username": name, "password": password})
+        see_trades(said)
+
+    settings = environment(tmp_path / "data")
+    said_by_a_demo(register, **settings)
+    said_by_a_demo(come_back, **settings)
+
+
+def said_by_a_demo(meanwhile: Callable[[str], None], **settings: str) -> str:
+    ours, its = os.pipe()
+    with demo(its, **settings) as process:
+        os.close(its)
+        said = said_before_the_end(process, ours, "Ctrl-C", meanwhile)
+    os.close(ours)
+    return said
+
+
+def address(said: str) -> str:
+    api: str = re.findall(r"^API +(\S+)", said, re.MULTILINE)[0]
+    return api
+
+
+def see_trades(said: str) -> None:
+    def volume() -> int:
+        tickers = httpx.get(f"{address(said)}/tickers").raise_for_status().json()["data"]["items"]
+        assert len(tickers) > 5
+        return sum(ticker["volume_24h"] for ticker in tickers)
+
+    before = volume()
+    until(lambda: volume() > before)
+
+
+def balance(http: httpx.Client, who: dict[str, str], deposit: int | None = None) -> int:
+    token = http.post("/auth/login", json=who).raise_for_status().json()["data"]["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    if deposit is not None:
+        paid = http.post("/account/deposit", headers=headers, json={"amount_cents": deposit})
+        paid.raise_for_status()
+    answer = http.get("/account/balance", headers=headers).raise_for_status().json()
+    return int(answer["data"]["available_balance_cents"])
+
+
 def test_on_a_terminal_it_draws_books_and_trades(tmp_path: Path) -> None:
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    with demo(its, **environment(tmp_path / "data")) as process:
+    with demo(its, "--terminal", **environment(tmp_path / "data")) as process:
         os.close(its)
         said = said_before_the_end(process, ours, r"last [1-9]")
     os.close(ours)
