@@ -3,6 +3,7 @@
 /** @type {{path: string, signedIn: boolean, load: () => Promise<{open: (page: import("./main.js").Page) => import("./main.js").Screen}>}[]} */
 export const SCREENS = [
   { path: "/", signedIn: false, load: () => import("./markets/markets.js") },
+  { path: "/markets/{id}", signedIn: false, load: () => import("./market/market.js") },
   { path: "/login", signedIn: false, load: () => import("./signin/login.js") },
   { path: "/register", signedIn: false, load: () => import("./signin/register.js") },
 ];

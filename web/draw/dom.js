@@ -30,6 +30,29 @@ export function h(tag, props, ...children) {
   return { tag, props: rest, children: flat(children), key };
 }
 
+/**
+ * A part of a screen that is drawn anew only when what it is drawn from is another than last time; until then it is
+ * the very drawing of last time, which `draw` passes over whole. For what is large and changes seldom: a table, a
+ * chart. It compares by identity: a store's `state` is another after each `set`.
+ *
+ * @template {any[]} Inputs
+ * @param {(...inputs: Inputs) => Drawing} view reads nothing but its inputs
+ * @returns {(...inputs: Inputs) => Drawing}
+ */
+export function kept(view) {
+  /** @type {Inputs | null} */
+  let last = null;
+  /** @type {Drawing} */
+  let drawing;
+  return (...inputs) => {
+    if (last === null || inputs.some((input, index) => input !== last?.[index])) {
+      drawing = view(...inputs);
+      last = inputs;
+    }
+    return drawing;
+  };
+}
+
 /** @param {Drawing[]} drawings @returns {Child[]} */
 function flat(drawings) {
   /** @type {Child[]} */

@@ -39,9 +39,9 @@ export function followStream(session, tell) {
       if (message.t === "hello") {
         const going = heardUpTo > 0 ? { op: "resume", after: heardUpTo } : { op: "subscribe" };
         command({ ...going, topics: TOPICS }, (result) => {
-          // What is too long ago to be told again is read anew by whoever hears that everything may have changed.
+          // What is too long ago to be told again, or was before the first word, is read anew by whoever hears this.
           if (!result.ok) heardUpTo = 0;
-          if (!result.ok || going.op === "resume") tell("everything", null);
+          tell("everything", null);
           if (!result.ok) command({ op: "subscribe", topics: TOPICS }, () => {});
         });
       } else if (message.t === "result") {

@@ -1,4 +1,4 @@
-/** How every market stands, as it changes. */
+/** How markets stand, as it changes: all of them, or one. */
 import { createStore } from "../store/store.js";
 import { connect } from "./connection.js";
 
@@ -11,10 +11,12 @@ import { connect } from "./connection.js";
  * }} Ticker
  */
 
-export function followTickers() {
+/** @param {string | null} [marketId] */
+export function followTickers(marketId = null) {
+  const path = marketId === null ? "/ws/v1/ticker" : `/ws/v1/ticker?markets=${encodeURIComponent(marketId)}`;
   const tickers = createStore({ byMarket: /** @type {Map<string, Ticker>} */ (new Map()), whole: false });
 
-  const connection = connect(() => "/ws/v1/ticker", {
+  const connection = connect(() => path, {
     probe: () => ({ action: "REQUEST_SNAPSHOT" }),
     heard(message) {
       if (message.type === "TICKER_SNAPSHOT") {

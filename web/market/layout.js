@@ -1,0 +1,29 @@
+/**
+ * Where the parts of the screen stand. Wide: the chart and what belongs to it at the left, the ladder beside it, the
+ * ticket at the right. On a phone one column, and the ticket a sheet that comes up from the bottom edge.
+ */
+import { h } from "../draw/dom.js";
+
+/** @typedef {import("../draw/dom.js").Drawing} Drawing */
+
+/**
+ * A part that is not there takes no room.
+ * @param {{
+ *   chart?: Drawing, below: Drawing, ladder?: Drawing, ticket?: Drawing, mine?: Drawing,
+ *   stale: boolean, sheet: {open: boolean, toggle: () => void},
+ * }} parts
+ */
+export function layout({ chart, below, ladder, ticket, mine, stale, sheet }) {
+  return h("div", { class: "market-parts", "data-stale": stale },
+    chart && h("section", { key: "chart", class: "card market-chart", "aria-label": "Price" }, chart),
+    ladder && h("section", { key: "ladder", class: "card market-ladder", "aria-label": "Order book" }, ladder),
+    h("div", { key: "below", class: "market-below" },
+      mine && h("section", { key: "mine", class: "card market-mine", "aria-label": "My position and orders" }, mine),
+      h("div", { key: "more", class: "card" }, below)),
+    ticket && [
+      h("section", { key: "ticket", id: "ticket", class: "card market-ticket", "aria-label": "Ticket", "data-open": sheet.open }, ticket),
+      h("button", {
+        key: "trade", class: "primary market-trade", "aria-expanded": String(sheet.open), "aria-controls": "ticket", on: { click: sheet.toggle },
+      }, sheet.open ? "Close" : "Trade"),
+    ]);
+}
