@@ -9,6 +9,9 @@ What keeps it true:
   the session it had, takes the lock (which proves that session is over), and looks: the journal ends either
   where it ended before, then the group is sent again, or with this very group, as its digest shows. Anything
   else was written or taken away by somebody else, and the writer stops.
+* Who becomes the writer, at the start or again, first makes a commit of its own. A session that was ended as
+  it waited for a synchronous standby has committed all the same, and left rows that the standby may not have.
+  Once a later commit is confirmed, what is ahead of it in PostgreSQL's log is there, too.
 * When PostgreSQL has no room, the group is tried again until it has. Meanwhile nothing is acknowledged, the
   queues in front of the writer fill, and callers are refused.
 """
@@ -71,6 +74,8 @@ HOLDER: Final = """
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND (classid::BIGINT << 32) | objid::BIGINT = $1
 """
+# A commit of nothing but a remark in PostgreSQL's own log: it waits for the standby as any other.
+CONFIRM: Final = "SELECT pg_logical_emit_message(TRUE, 'verdict', $1)"
 END_OTHERS: Final = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE application_name = $1 AND pid <> pg_backend_pid() AND datname = current_database()
@@ -149,7 +154,14 @@ class DurableJournal:
                         "stop that server, or use another database"
                     )
                 await trio.sleep(RETRY_PAUSES[0])
+            with trio.fail_after(self.statement_timeout):
+                await connection.execute(CONFIRM, self.name)
             self._head, self._digest = await end(connection)
+        except trio.TooSlowError:
+            raise DatabaseUnusableError(
+                f"PostgreSQL confirms no commit for {self.statement_timeout:g} seconds: "
+                "start its synchronous standby, or take it out of synchronous_standby_names"
+            ) from None
         except BaseException:
             connection.abandon()
             raise
@@ -249,6 +261,7 @@ class DurableJournal:
                 # the other, and only then is the lock free.
                 await connection.execute(END_OTHERS, self.name)
                 await trio.sleep(RETRY_PAUSES[0])
+            await connection.execute(CONFIRM, self.name)
             found = await end(connection)
         except BaseException:
             connection.abandon()

@@ -30,6 +30,8 @@ SO_SNDBUFFORCE = 32  # Linux: beyond the limit that the system sets for all, whe
 NOTIFICATIONS_MAX = 10_000  # payloads kept for a listener that is busy
 BORROWABLE = 8  # connections for short questions: more would only queue inside PostgreSQL instead of here
 
+WAIT_FOR_STANDBY = "SyncRepWaitForLSN"  # the function of PostgreSQL in which a commit waits for it
+
 ENDS = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
@@ -194,6 +196,19 @@ class Connection:
 
     _raw: "asyncpg.Connection[Any]"
     _loop: asyncio.AbstractEventLoop
+    _doubt: str = attrs.field(default="", init=False)
+    """Why a commit that PostgreSQL calls done may not be on its standby."""
+
+    def __attrs_post_init__(self) -> None:
+        self._raw.add_log_listener(self._hear)
+
+    def _hear(self, _connection: object, said: asyncpg.PostgresLogMessage) -> None:
+        """Somebody may end the wait for the standby: the commit is then called done, with this warning.
+
+        Known by the function it comes from: its words are in the server's language.
+        """
+        if vars(said).get("server_source_function") == WAIT_FOR_STANDBY:
+            self._doubt = _one_line(vars(said)["message"])
 
     async def execute(self, sql: str, *values: Any) -> str:
         return await self._do(lambda: self._raw.execute(sql, *values))
@@ -334,6 +349,9 @@ class Connection:
                 raise
             self.abandon()
             raise ConnectionLostError(_one_line(trouble)) from trouble
+        if self._doubt:
+            self.abandon()
+            raise ConnectionLostError(self._doubt)
         return result
 
     def _has_ended(self, trouble: Exception) -> bool:
@@ -363,5 +381,5 @@ def _place(url: str) -> str:
     return "a URL without a valid port"
 
 
-def _one_line(trouble: BaseException) -> str:
+def _one_line(trouble: object) -> str:
     return " ".join(str(trouble).split()) or type(trouble).__name__
