@@ -45,22 +45,26 @@ const help = keysHelp(redraw);
 
 /** @type {Screen | null} */
 let screen = null;
-/** @type {string | null} */
-let reader = null;
+/** For whom it was opened; nobody is a reader, too. @type {string | null | undefined} */
+let reader;
 let opening = 0;
 
+function named() {
+  return SCREENS.map((one) => ({ ...one, names: match(one.path, location.pathname) })).find(({ names }) => names !== null);
+}
+
 async function open() {
-  const { user, ended } = session.store.state;
-  const path = location.pathname;
-  const found = SCREENS.map((one) => ({ ...one, names: match(one.path, path) })).find(({ names }) => names !== null);
+  const { user, unsettled } = session.store.state;
+  const found = named();
   screen?.close();
   screen = null;
   const turn = (opening += 1);
   if (found === undefined) {
     screen = nowhere();
+  } else if (found.signedIn && unsettled) {
+    screen = whileAsking();
   } else if (found.signedIn && user === null) {
-    if (ended) notices.say("You were signed out. Sign in to go on where you were.", "wrong");
-    router.go(`/login?${new URLSearchParams({ then: path + location.search })}`, { replace: true });
+    router.go(`/login?${new URLSearchParams({ then: location.pathname + location.search })}`, { replace: true });
     return;
   } else {
     const { open: openScreen } = await found.load();
@@ -71,6 +75,12 @@ async function open() {
     screen = openScreen({ api, session, mine, notices, names: names ?? {}, query, go: router.go, redraw });
   }
   redraw();
+}
+
+/** @returns {Screen} */
+function whileAsking() {
+  const view = () => h("p", { class: "loading", role: "status" }, "The exchange is busy. It is asked again in a moment who you are.");
+  return { view, title: () => "One moment", close() {} };
 }
 
 /** @returns {Screen} */
@@ -107,16 +117,18 @@ showTheme();
 listenToKeys(shortcuts);
 notices.store.read(redraw);
 session.store.read(() => {
-  const { user, ready } = session.store.state;
-  const who = user?.user_id ?? null;
+  const { user, ready, unsettled, ended } = session.store.state;
+  const who = unsettled ? undefined : user?.user_id ?? null;
   // Another reader sees other things: whatever was open is opened anew for whoever it is now.
-  if (ready && who !== reader) {
+  if (ready && (screen === null || who !== reader)) {
+    const left = Boolean(reader) && who === null;
     reader = who;
-    open();
+    if (left && ended) notices.say("You were signed out. Sign in to go on where you were.", "wrong");
+    // Who wanted to leave is not asked to come back.
+    if (left && !ended && named()?.signedIn) router.go("/", { replace: true });
+    else open();
   }
   redraw();
 });
-session.resume().then(() => {
-  if (screen === null) open();
-});
+session.resume();
 redraw();

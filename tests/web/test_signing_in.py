@@ -1,5 +1,7 @@
 """Who one is: registering, signing in and out, and going on where one was."""
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.adapters.serving import PASSWORD, Venue
@@ -10,7 +12,7 @@ def test_a_person_registers_and_is_signed_in(visitor: Visitor, the_venue: Venue)
     visitor.open("/")
     visitor.page.get_by_role("link", name="Register").click()
     visitor.field("Username").fill("dora_the_first")
-    visitor.field("E-mail").fill("dora@example.org")
+    visitor.field("E-mail").fill("dora_the_first@example.org")
     visitor.field("Password").fill(PASSWORD)
     visitor.page.keyboard.press("Enter")
     visitor.see("dora_the_first")
@@ -26,6 +28,54 @@ def test_a_wrong_password_is_told_beside_its_field(visitor: Visitor, the_venue: 
     expect(password).to_have_attribute("aria-invalid", "true")
     expect(password).to_have_accessible_description("Wrong username or password")
     visitor.at("/login")
+
+
+def test_what_will_not_do_is_told_beside_its_field(visitor: Visitor, the_venue: Venue) -> None:
+    """The rules before anything is sent, and what only the exchange can know after it."""
+    visitor.open("/register")
+    expect(visitor.field("Username")).to_have_accessible_description(
+        "3 to 64 letters, digits and underscores."
+    )
+    visitor.field("Username").fill("no spaces")
+    visitor.field("E-mail").fill("dora")
+    visitor.field("Password").fill("short")
+    visitor.page.keyboard.press("Enter")
+    for label in ("Username", "E-mail", "Password"):
+        expect(visitor.field(label)).to_have_attribute("aria-invalid", "true")
+    expect(visitor.field("Username")).to_be_focused()
+    taken = the_venue.user().name
+    visitor.field("Username").fill(taken)
+    visitor.field("E-mail").fill("dora@example.org")
+    visitor.field("Password").fill(PASSWORD)
+    visitor.page.keyboard.press("Enter")
+    expect(visitor.field("Username")).to_have_accessible_description(
+        re.compile(f"^The username {taken} is taken")
+    )
+    expect(visitor.field("E-mail")).not_to_have_attribute("aria-invalid", "true")
+
+
+def test_who_is_disabled_is_told_so(visitor: Visitor, the_venue: Venue) -> None:
+    caller = the_venue.user()
+    assert the_venue.admin.post(f"/admin/users/{caller.user_id}/active", is_active=False).code == 0
+    visitor.open("/login")
+    visitor.field("Username").fill(caller.name)
+    visitor.field("Password").fill(PASSWORD)
+    visitor.page.keyboard.press("Enter")
+    expect(visitor.page.get_by_role("alert")).to_have_text("This account is disabled")
+
+
+def test_after_too_many_wrong_passwords_the_button_counts_down(visitor: Visitor, the_venue: Venue) -> None:
+    caller = the_venue.user()
+    visitor.open("/login")
+    visitor.field("Username").fill(caller.name)
+    visitor.field("Password").fill(PASSWORD)
+    for _ in range(5):
+        the_venue.nobody.post("/auth/login", username=caller.name, password="Wrong1horse")
+    visitor.page.keyboard.press("Enter")
+    expect(visitor.button(re.compile(r"Try again in \d+ s"))).to_be_disabled()
+    visitor.button("Sign in").click()
+    visitor.at("/")
+    visitor.see(caller.name)
 
 
 def test_a_session_outlives_a_reload_and_ends_in_all_tabs(visitor: Visitor, the_venue: Venue) -> None:

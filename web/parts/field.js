@@ -3,20 +3,24 @@ import { h } from "../draw/dom.js";
 
 /**
  * @param {{
- *   name: string, label: string, value: string, change: (value: string) => void,
+ *   name: string, id?: string, label: string, value: string, change: (value: string) => void,
  *   problem?: string, hint?: string, kind?: string, autocomplete?: string, [attribute: string]: any,
- * }} field further members are attributes of the input
+ * }} field `id` where another form of the screen has a field of the same name; further members are attributes of the input
  */
-export function field({ name, label, value, change, problem, hint, kind = "text", ...attributes }) {
-  const [problemId, hintId] = [`${name}-problem`, `${name}-hint`];
+export function field({ name, id = name, label, value, change, problem, hint, kind = "text", ...attributes }) {
+  const rule = hint === problem ? undefined : hint;
+  const [problemId, hintId] = [`${id}-problem`, `${id}-hint`];
   return h("div", { key: name, class: "field" },
-    h("label", { for: name }, label),
+    h("label", { for: id }, label),
     h("input", {
-      id: name, name, type: kind, value, ...attributes,
+      id, name, type: kind, value, ...attributes,
       "aria-invalid": problem ? "true" : undefined,
-      "aria-describedby": [problem && problemId, hint && hintId].filter(Boolean).join(" ") || undefined,
+      "aria-describedby": [problem && problemId, rule && hintId].filter(Boolean).join(" ") || undefined,
       on: { input: (/** @type {any} */ event) => change(event.target.value) },
     }),
     problem && h("p", { id: problemId, class: "problem" }, problem),
-    hint && h("p", { id: hintId, class: "hint" }, hint));
+    rule && h("p", { id: hintId, class: "hint" }, rule));
 }
+
+/** What the person came to do begins here. @param {HTMLElement} element */
+export const focusWhenShown = (element) => requestAnimationFrame(() => element.focus());

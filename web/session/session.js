@@ -14,13 +14,20 @@ import { createStore } from "../store/store.js";
  */
 
 const RENEW_AHEAD_MS = 60_000;
+/** Until it is asked again who this is, where the exchange did not say when. */
+const ASK_AGAIN_MS = 5_000;
 const NEIGHBOURS_ANSWER_WITHIN_MS = 120;
 
 export function createSession() {
-  const store = createStore({ user: /** @type {User | null} */ (null), ready: false, ended: false });
+  /**
+   * `ready` once it is known who this is, or will not be soon; `unsettled` as long as the exchange has not told; `ended`
+   * after a session that ended without being asked to here.
+   */
+  const store = createStore({ user: /** @type {User | null} */ (null), ready: false, unsettled: false, ended: false });
   /** @type {string | null} */
   let token = null;
   let expiresAt = 0;
+  let askAgainAfter = ASK_AGAIN_MS;
   /** @type {Promise<boolean> | null} */
   let renewing = null;
   const tabs = new BroadcastChannel("verdict-session");
@@ -28,20 +35,21 @@ export function createSession() {
   tabs.onmessage = ({ data }) => {
     if (data.kind === "who" && token !== null) tabs.postMessage({ kind: "session", token, expiresAt, user: store.state.user });
     if (data.kind === "session") adopt(data);
-    if (data.kind === "ended") forget();
+    if (data.kind === "ended") forget(true);
   };
 
   /** @param {{token: string, expiresAt: number, user: User}} session */
   function adopt(session) {
     token = session.token;
     expiresAt = session.expiresAt;
-    store.set({ user: session.user, ready: true, ended: false });
+    store.set({ user: session.user, ready: true, unsettled: false, ended: false });
   }
 
-  function forget() {
-    const was = token !== null;
+  /** @param {boolean} unasked */
+  function forget(unasked) {
+    const ended = unasked && token !== null;
     token = null;
-    store.set({ user: null, ready: true, ended: was });
+    store.set({ user: null, ready: true, unsettled: false, ended });
   }
 
   /** @param {Tokens} tokens @param {User} user */
@@ -50,23 +58,27 @@ export function createSession() {
     tabs.postMessage({ kind: "session", token, expiresAt, user });
   }
 
-  /** One at a time, however many requests find the token ended: each renewal uses the cookie up. @returns {Promise<boolean>} */
-  function renew() {
-    renewing ??= (async () => {
+  /**
+   * One at a time, however many requests find the token ended: each renewal uses the cookie up.
+   * @param {() => Promise<void>} begun @returns {Promise<boolean>} whether there is a new token
+   */
+  function oneAtATime(begun) {
+    renewing ??= begun().then(() => true, () => false).finally(() => (renewing = null));
+    return renewing;
+  }
+
+  const renew = () =>
+    oneAtATime(async () => {
       try {
         const tokens = await ask("POST /auth/refresh", {}, null);
         begin(tokens, await ask("GET /account/profile", {}, tokens.access_token));
-        return true;
       } catch (error) {
         const unsettled = error instanceof ExchangeError && (error.unanswered || error.status === 429 || error.status === 503);
-        if (!unsettled) forget();
-        return false;
-      } finally {
-        renewing = null;
+        if (unsettled) askAgainAfter = error.retryAfter * 1000 || ASK_AGAIN_MS;
+        else forget(true);
+        throw error;
       }
-    })();
-    return renewing;
-  }
+    });
 
   const neighboursAnswered = new Promise((answered) => {
     const stop = store.read(() => {
@@ -82,10 +94,15 @@ export function createSession() {
   return {
     store,
 
-    /** Take up the session that a reload left, or one of another tab. */
+    /** Take up the session that a reload left, or one of another tab; ask until the exchange tells whether there is one. */
     async resume() {
-      if (!(await neighboursAnswered)) await renew();
-      if (!store.state.ready) store.set({ ready: true });
+      if (await neighboursAnswered) return;
+      store.set({ unsettled: true });
+      while (!(await renew()) && store.state.unsettled) {
+        store.set({ ready: true });
+        await new Promise((passed) => setTimeout(passed, askAgainAfter));
+        if (token !== null) return;
+      }
     },
 
     /** The token to send, renewed ahead of its end; null for nobody. @returns {Promise<string | null>} */
@@ -105,26 +122,41 @@ export function createSession() {
       begin(tokens, user);
     },
 
-    /** Another password is another session. @param {string} current @param {string} next @param {boolean} revokeKeys */
+    /**
+     * Another password is another session; what is refused meanwhile waits for it.
+     * @param {string} current @param {string} next @param {boolean} revokeKeys
+     */
     async changePassword(current, next, revokeKeys) {
+      await this.token();
+      while (renewing !== null) await renewing;
       const members = { current_password: current, new_password: next, revoke_api_keys: revokeKeys, cookie: true };
-      begin(await ask("POST /account/password", members, token), /** @type {User} */ (store.state.user));
+      const changed = ask("POST /account/password", members, token);
+      oneAtATime(async () => begin(await changed, /** @type {User} */ (store.state.user)));
+      await changed;
+    },
+
+    /** @param {string} current the password @param {string} email */
+    async changeEmail(current, email) {
+      const changed = await ask("POST /account/email", { current_password: current, new_email: email }, await this.token());
+      store.set({ user: { .../** @type {User} */ (store.state.user), email: changed.email } });
+      tabs.postMessage({ kind: "session", token, expiresAt, user: store.state.user });
     },
 
     async signOut() {
       try {
         await ask("POST /auth/logout", {}, token);
       } finally {
-        forget();
+        forget(false);
         tabs.postMessage({ kind: "ended" });
       }
     },
 
-    /** @param {boolean} revokeKeys */
+    /** @param {boolean} revokeKeys @returns {Promise<number>} how many API keys ended with it */
     async signOutEverywhere(revokeKeys) {
-      await ask("POST /account/logout-all", { revoke_api_keys: revokeKeys }, token);
-      forget();
+      const { revoked_api_keys: revoked } = await ask("POST /account/logout-all", { revoke_api_keys: revokeKeys }, await this.token());
+      forget(false);
       tabs.postMessage({ kind: "ended" });
+      return revoked;
     },
   };
 }

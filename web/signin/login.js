@@ -1,50 +1,44 @@
 /** Sign in, and go on where one was. */
-import { ExchangeError } from "../api/api.js";
 import { h } from "../draw/dom.js";
-import { field } from "../parts/field.js";
-import { createStore } from "../store/store.js";
+import { focusWhenShown } from "../parts/field.js";
+import { createForm } from "../parts/form.js";
+import { otherWay, placeAfter } from "./then.js";
 
 const WRONG_PASSWORD = 1003;
 
 /** @param {import("../main.js").Page} page @returns {import("../main.js").Screen} */
 export function open({ session, query, go, redraw }) {
-  const form = createStore({
-    username: query.get("username") ?? "", password: "", busy: false,
-    error: /** @type {ExchangeError | null} */ (null),
+  const then = placeAfter(query);
+  const onward = () => go(then, { replace: true });
+  const known = query.get("username") ?? "";
+  const form = createForm({
+    id: "login", redraw,
+    values: { username: known, password: "" },
+    check: ({ username, password }) => ({
+      username: username ? undefined : "Your username is missing.",
+      password: password ? undefined : "Your password is missing.",
+    }),
+    send: async ({ username, password }) => {
+      await session.signIn(username, password);
+      onward();
+    },
+    fieldOf: { [WRONG_PASSWORD]: "password" },
   });
-  const stop = form.read(redraw);
-  const then = query.get("then") ?? "/";
-
-  /** @param {Event} event */
-  async function submit(event) {
-    event.preventDefault();
-    form.set({ busy: true, error: null });
-    try {
-      await session.signIn(form.state.username, form.state.password);
-      // An address of this page only: what comes in a link must not lead elsewhere.
-      go(then.startsWith("/") && !then.startsWith("//") ? then : "/", { replace: true });
-    } catch (error) {
-      form.set({ busy: false, error: /** @type {ExchangeError} */ (error) });
-    }
-  }
+  // Another tab has signed in meanwhile, or somebody came back to this address.
+  if (session.store.state.user !== null) queueMicrotask(onward);
 
   return {
     title: () => "Sign in",
-    close: stop,
-    view() {
-      const { username, password, busy, error } = form.state;
-      const wrong = error?.code === WRONG_PASSWORD;
-      const elsewhere = error && !wrong && !error.data?.errors;
-      return h("section", { class: "card narrow" },
+    close: form.close,
+    view: () =>
+      h("section", { class: "card narrow" },
         h("h1", null, "Sign in"),
-        h("form", { on: { submit } },
-          field({ name: "username", label: "Username", value: username, autocomplete: "username", autofocus: true, required: true,
-            problem: error?.problemOf("username"), change: (value) => form.set({ username: value }) }),
-          field({ name: "password", label: "Password", value: password, kind: "password", autocomplete: "current-password", required: true,
-            problem: wrong ? error.message : error?.problemOf("password"), change: (value) => form.set({ password: value }) }),
-          elsewhere && h("p", { class: "problem", role: "alert" }, error.message),
-          h("button", { class: "primary", disabled: busy }, busy ? "Signing in" : "Sign in")),
-        h("p", { class: "hint" }, "No account yet? ", h("a", { href: "/register" }, "Register")));
-    },
+        then !== "/" && h("p", { class: "hint" }, "Then you go on where you were."),
+        form.view({ send: "Sign in", sending: "Signing in" },
+          form.field({ name: "username", label: "Username", autocomplete: "username", autocapitalize: "none", spellcheck: "false",
+            made: known ? undefined : focusWhenShown }),
+          form.field({ name: "password", label: "Password", kind: "password", autocomplete: "current-password",
+            made: known ? focusWhenShown : undefined })),
+        h("p", { class: "hint" }, "No account yet? ", h("a", { href: otherWay("/register", query) }, "Register"))),
   };
 }

@@ -1,0 +1,13 @@
+/** Where somebody was who had to sign in. */
+
+/** An address of this page only: what comes in a link must not lead elsewhere. @param {URLSearchParams} query */
+export function placeAfter(query) {
+  const then = query.get("then") ?? "/";
+  return /^\/(?![/\\])/.test(then) ? then : "/";
+}
+
+/** The other of the two ways in, which leads on to the same place. @param {string} path @param {URLSearchParams} query */
+export function otherWay(path, query) {
+  const then = query.get("then");
+  return then === null ? path : `${path}?${new URLSearchParams({ then })}`;
+}
