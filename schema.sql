@@ -120,7 +120,7 @@ CREATE TABLE users (
     CONSTRAINT uq_users_username UNIQUE (username),
     CONSTRAINT uq_users_email UNIQUE (email),
     CONSTRAINT ck_users_username_len CHECK (length(username) >= 3),
-    CONSTRAINT ck_users_account_type CHECK (account_type IN ('USER', 'ADMIN', 'SYSTEM_BOT'))
+    CONSTRAINT ck_users_account_type CHECK (account_type IN ('USER', 'ADMIN', 'SYSTEM_BOT', 'MM_WORKER'))
 );
 CREATE INDEX idx_users_email ON users (email);
 
@@ -134,7 +134,7 @@ CREATE TRIGGER trg_users_updated_at BEFORE UPDATE ON users
     FOR EACH ROW EXECUTE FUNCTION fn_update_timestamp();
 
 -- Whoever changes what a user is or may, by whatever program, ends the tokens that were given out for it. Role and
--- password of the market maker mean nothing: it has no password, and its role is fixed.
+-- password of the exchange's own programs mean nothing: they have no password, and their role is fixed.
 CREATE FUNCTION fn_raise_token_generation() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
     NEW.token_generation = OLD.token_generation + 1;
@@ -143,7 +143,7 @@ END;
 $$;
 CREATE TRIGGER trg_users_token_generation BEFORE UPDATE ON users
     FOR EACH ROW WHEN (NEW.is_active IS DISTINCT FROM OLD.is_active
-                       OR OLD.account_type <> 'SYSTEM_BOT'
+                       OR OLD.account_type NOT IN ('SYSTEM_BOT', 'MM_WORKER')
                           AND (NEW.account_type <> OLD.account_type OR NEW.password_hash <> OLD.password_hash))
     EXECUTE FUNCTION fn_raise_token_generation();
 
@@ -235,9 +235,11 @@ CREATE TRIGGER trg_api_keys_changed
 CREATE TRIGGER trg_api_keys_gone AFTER TRUNCATE ON api_keys
     FOR EACH STATEMENT EXECUTE FUNCTION fn_tell_of_users('user_id');
 
--- The market maker. Its hash is no hash, so no password is its password.
+-- The market maker, and the one user that all workers of market-making orders share, which has no account. Their
+-- hash is no hash, so no password is their password.
 INSERT INTO users (id, username, email, password_hash, account_type)
-VALUES ('00000000-0000-4000-a000-000000000001', 'amm_market_maker', 'amm@system.internal', '!', 'SYSTEM_BOT');
+VALUES ('00000000-0000-4000-a000-000000000001', 'amm_market_maker', 'amm@system.internal', '!', 'SYSTEM_BOT'),
+       ('00000000-0000-4000-a000-000000000002', 'mm_worker', 'mm_worker@system.internal', '!', 'MM_WORKER');
 
 
 -- Accounts and markets ---------------------------------------------------------------------------------------
@@ -590,7 +592,7 @@ CREATE TABLE schema_version (
     applied_at  TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
     CONSTRAINT schema_version_pkey PRIMARY KEY (version)
 );
-INSERT INTO schema_version (version) VALUES (5);
+INSERT INTO schema_version (version) VALUES (6);
 
 -- How far the projections are. It moves in the transaction that writes them: so each event counts once.
 CREATE TABLE projector_cursor (
@@ -801,7 +803,7 @@ COMMENT ON COLUMN snapshot_chunks.number IS 'The place of the piece, from 0.';
 
 COMMENT ON TABLE users IS 'Who may sign in: credentials and roles. Never journaled, so back it up beside the journal.';
 COMMENT ON COLUMN users.password_hash IS 'Argon2id; what is no hash is nobody''s password.';
-COMMENT ON COLUMN users.account_type IS 'The role: USER, ADMIN, or SYSTEM_BOT for the market maker.';
+COMMENT ON COLUMN users.account_type IS 'The role: USER, ADMIN, SYSTEM_BOT for the market maker, or MM_WORKER for workers of market-making orders.';
 COMMENT ON COLUMN users.is_active IS 'FALSE: may not do anything, whatever tokens there are.';
 COMMENT ON COLUMN users.token_generation IS 'Raised when role, password or is_active changes, or the user logs out everywhere; tokens of an earlier one open nothing.';
 

@@ -21,7 +21,7 @@ import trio
 
 from adapters.access.api_keys import PREFIX, KeyOwners, KeyUses, hash_of_key
 from adapters.access.tables import ApiKeys, ChangeListener, Standing, Users
-from adapters.access.tokens import Claims, TokenError, Tokens, TokenType
+from adapters.access.tokens import SERVICES, WORKER_ID, Claims, TokenError, Tokens, TokenType
 from adapters.runtime.clock import Clock
 from adapters.runtime.times import to_datetime
 from adapters.wire.scopes import Scope, scopes_of
@@ -91,6 +91,10 @@ class Principal:
     @property
     def is_amm(self) -> bool:
         return self.user_id == AMM_ID
+
+    @property
+    def is_worker(self) -> bool:
+        return self.user_id == WORKER_ID
 
     @property
     def is_admin(self) -> bool:
@@ -167,7 +171,8 @@ class Identities:
         if standing is None:
             standing = await self._look_up(claims.sub)
         principal = self._judge(claims, standing)
-        if principal.has_service_token and amm_name is not None and amm_name not in (AMM_ALIAS, AMM_ID):
+        names = (AMM_ALIAS, AMM_ID) if principal.is_amm else ()
+        if principal.has_service_token and amm_name is not None and amm_name not in names:
             raise not_authenticated("X-AMM-System-Id names somebody else")
         return principal
 
@@ -345,11 +350,11 @@ class Identities:
                 watched.on_invalid(refusal.message)
 
     async def _end_renewed(self) -> None:
-        """Close the market maker's connections when their token, which was renewed, ends early."""
+        """Close connections of service tokens that were renewed, when these end early."""
         while True:
             await trio.sleep(POLL)
             now = self._clock.seconds()
-            for watched in list(self._watched.get(AMM_ID, ())):
+            for watched in [each for user_id in SERVICES for each in self._watched.get(user_id, ())]:
                 if watched.principal.expires_at <= now:
                     self.unwatch(watched)
                     watched.on_invalid("the token was renewed, and has ended")

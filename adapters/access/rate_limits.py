@@ -55,6 +55,7 @@ class Bucket(enum.StrEnum):
     REPLACE = "replace"
     AMM = "amm"
     GUARD = "guard"
+    MM = "mm"
     JOURNAL = "journal"
     """Counts not requests but bytes, of commands that cost nothing else."""
 
@@ -103,6 +104,7 @@ class RateLimits:
             Bucket.QUERY: settings.rate_query if on else UNLIMITED,
             Bucket.ADMIN: settings.rate_admin if on else UNLIMITED,
             Bucket.GUARD: settings.rate_guard if on else UNLIMITED,
+            Bucket.MM: settings.rate_mm if on else UNLIMITED,
         }
         self._service = self._users | {
             Bucket.ORDERS: settings.rate_amm_orders if on else UNLIMITED,
@@ -118,7 +120,12 @@ class RateLimits:
         self._counts: dict[tuple[Bucket, str], int] = {}
 
     def take(self, bucket: Bucket, principal: Principal, market_id: str = "") -> Quota | None:
-        """Count one request of a user; None if it is not limited. Replaces are counted per market."""
+        """Count one request of a user; None if it is not limited. Replaces are counted per market.
+
+        Workers are not counted: their leases bound what they can do.
+        """
+        if principal.is_worker:
+            return None
         if principal.has_service_token:
             key = f"{principal.user_id} {market_id}" if bucket is Bucket.REPLACE else principal.user_id
             return self._take(bucket, key, self._service[bucket])
@@ -146,7 +153,9 @@ class RateLimits:
         return self._take(bucket, "", self._users[bucket])
 
     def take_journal(self, principal: Principal, said: int) -> Quota | None:
-        """Count the bytes that a command of this size may add to the journal."""
+        """Count the bytes that a command of this size may add to the journal; a worker's are not counted."""
+        if principal.is_worker:
+            return None
         return self._take(Bucket.JOURNAL, principal.user_id, self._journal_bytes, 2 * said + BESIDE_WORDS)
 
     def _take(self, bucket: Bucket, key: str, limit: int, amount: int = 1) -> Quota | None:

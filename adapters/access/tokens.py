@@ -38,6 +38,10 @@ def lifetimes(settings: Settings) -> dict[TokenType, int]:
 
 LIFETIME: Final = lifetimes(Settings())
 """The default lifetimes, in seconds."""
+WORKER_ID: Final = "00000000-0000-4000-a000-000000000002"
+"""The one user that all workers of market-making orders share. It has no account, so never any money."""
+SERVICES: Final = {AMM_ID: "SYSTEM_BOT", WORKER_ID: "MM_WORKER"}
+"""Who may have service tokens, and the role that stands in them."""
 TOKEN_MAX: Final = 2048
 """Characters of a token; real ones have some 400. Longer ones are not decoded: parsing their JSON could take
 a quarter of a second."""
@@ -136,8 +140,8 @@ class Tokens:
             claims = msgspec.convert(payload, Claims)
         except (jwt.PyJWTError, msgspec.ValidationError, ValueError, RecursionError) as trouble:
             raise TokenError("the token is not valid") from trouble
-        if claims.type is TokenType.SERVICE and claims.sub != AMM_ID:
-            raise TokenError("a service token is the market maker's alone")
+        if claims.type is TokenType.SERVICE and claims.sub not in SERVICES:
+            raise TokenError("a service token is the market maker's or a worker's alone")
         return claims
 
 

@@ -1,4 +1,4 @@
-"""`verdict token`: a token for the market maker, signed with the key that the server uses.
+"""`verdict token`: a token for the market maker or a worker, signed with the key that the server uses.
 
 It needs no running server, only the key, from the environment or the data folder. If there is a database, it
 is asked for the current token generation, which changes when its user is changed.
@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from adapters.access.keys import read_key
-from adapters.access.tokens import Tokens, TokenType, lifetimes
+from adapters.access.tokens import SERVICES, WORKER_ID, Tokens, TokenType, lifetimes
 from adapters.cli.first_start import SECRET_FILE
 from adapters.cli.rebuild import on_database
 from adapters.runtime.clock import Clock
@@ -25,16 +25,19 @@ from persistence.postgres import embedded
 from persistence.postgres.database import Database
 from persistence.tables.users import Users
 
-ROLE: Final = "SYSTEM_BOT"
+WHO: Final = {AMM_ID: "the market maker", WORKER_ID: "a worker"}
 
 
 @click.command()
 @click.option("--access", is_flag=True, help="An ordinary access token, with the limits of ordinary users.")
+@click.option("--makers", is_flag=True, help="For a worker of market-making orders; each gets its own.")
 @click.option(
     "--for", "seconds", type=SPAN, help="Valid for so long: 45s, 10m, 2h. Default and most: all it may."
 )
-def token(access: bool, seconds: int | None) -> None:
-    """Print a service token for the market maker."""
+def token(access: bool, makers: bool, seconds: int | None) -> None:
+    """Print a service token for the market maker, or for a worker of market-making orders."""
+    if access and makers:
+        raise CommandError("a worker has service tokens only: leave out --access")
     start_logging(LogLevel.WARNING)
     kind = TokenType.ACCESS if access else TokenType.SERVICE
     settings = load_settings(os.environ)
@@ -42,22 +45,24 @@ def token(access: bool, seconds: int | None) -> None:
     longest = tokens.lifetime[kind]
     if seconds is not None and seconds > longest:
         raise CommandError(f"the {kind} token is good for {longest} seconds at most")
-    signed = tokens.issue(AMM_ID, kind, ROLE, seconds, generation=generation_now(settings))
+    user_id = WORKER_ID if makers else AMM_ID
+    generation = generation_now(settings, user_id)
+    signed = tokens.issue(user_id, kind, SERVICES[user_id], seconds, generation=generation)
     click.echo(signed)
     until = datetime.fromtimestamp(tokens.read(signed, kind).exp, UTC)
     # Beside the token and not with it, so that $(verdict token) is the token alone.
-    click.echo(f"{kind} token of the market maker, valid until {until:%Y-%m-%d %H:%M:%S} UTC", err=True)
+    click.echo(f"{kind} token of {WHO[user_id]}, valid until {until:%Y-%m-%d %H:%M:%S} UTC", err=True)
 
 
-def generation_now(settings: Settings) -> int:
-    """The current generation of the market maker's tokens; 0 if there is no exchange yet."""
+def generation_now(settings: Settings, user_id: str) -> int:
+    """The current generation of the user's tokens; 0 if there is no exchange yet."""
     if settings.database_url is None and not embedded.cluster_of(settings.data).exists():
         return 0
     found: list[int] = []
 
     async def look(db: Database) -> None:
-        maker = await Users(db).find(AMM_ID)
-        found.append(0 if maker is None else maker.token_generation)
+        user = await Users(db).find(user_id)
+        found.append(0 if user is None else user.token_generation)
 
     on_database(look)
     return found[0]

@@ -105,9 +105,8 @@ def refusals(route: AnyRoute) -> list[AnyCode]:
         codes += [Fault.NOT_AUTHENTICATED, Fault.ACCOUNT_DISABLED]
         if route.scope is not Keys.ANY:
             codes.append(Fault.SCOPE_MISSING)
-    if route.caller in (Caller.ADMIN, Caller.LOGIN, Caller.PERSON):
-        codes.append(Code.NOT_ALLOWED)
-    elif route.caller not in (Caller.PUBLIC, Caller.READER, Caller.USER):
+        codes.append(Code.NOT_ALLOWED)  # with the token of a worker, if with nobody else's
+    if route.caller in (Caller.AMM, Caller.AMM_SERVICE, Caller.AMM_OR_ADMIN):
         codes.append(Code.AMM_ONLY)
     if "{" in route.path:
         codes.append(Fault.NO_SUCH_PATH)  # if the id in the path is not escaped as it must be

@@ -37,6 +37,7 @@ class Caller(enum.Enum):
     AMM_SERVICE = "the market maker with a service token"
     AMM_OR_ADMIN = "the market maker or an administrator"
     ADMIN = "an administrator"
+    WORKER = "a worker"
 
 
 class Keys(enum.Enum):
@@ -251,7 +252,15 @@ def stream_only(
 
 
 def admit(operation: AnyOperation, principal: Principal) -> None:
-    """Raise RefusedError unless the principal may call the operation."""
+    """Raise RefusedError unless the principal may call the operation.
+
+    A worker of market-making orders may call what is for workers alone; no other operation means it, whoever
+    else may call it.
+    """
+    if principal.is_worker:
+        if operation.caller is Caller.WORKER and principal.has_service_token:
+            return
+        raise RefusedError(Code.NOT_ALLOWED, "Not for workers of market-making orders")
     if principal.scopes is not None:
         check_scope(operation.scope, principal.scopes)
     match operation.caller:
@@ -271,6 +280,8 @@ def admit(operation: AnyOperation, principal: Principal) -> None:
             return
         case Caller.ADMIN:
             raise RefusedError(Code.NOT_ALLOWED, "Only for administrators")
+        case Caller.WORKER:
+            raise RefusedError(Code.NOT_ALLOWED, "Only for workers of market-making orders")
         case Caller.LOGIN:
             raise RefusedError(Code.NOT_ALLOWED, "Not with a service token")
         case Caller.PERSON:

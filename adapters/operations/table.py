@@ -19,6 +19,7 @@ from adapters.operations import (
     overview,
     portfolio,
     queue,
+    service_tokens,
     user_administration,
     users,
 )
@@ -667,9 +668,18 @@ OPERATIONS: Final[list[AnyOperation]] = [
     ),
     post(
         "/amm/token/renew",
-        amm.renew_token,
+        service_tokens.renew_token,
         Caller.AMM_SERVICE,
         Bucket.AMM,
+        admin_responses.ServiceTokenShape,
+        requests.EmptyBody,
+    ),
+    # Market-making orders
+    post(
+        "/market-making/token/renew",
+        service_tokens.renew_worker_token,
+        Caller.WORKER,
+        Bucket.MM,
         admin_responses.ServiceTokenShape,
         requests.EmptyBody,
     ),
@@ -860,7 +870,16 @@ OPERATIONS: Final[list[AnyOperation]] = [
     ),
     post(
         "/admin/amm/token",
-        amm.issue_service_token,
+        service_tokens.issue_service_token,
+        ADMIN,
+        Bucket.ADMIN,
+        admin_responses.ServiceTokenShape,
+        requests.EmptyBody,
+        statuses=(201,),
+    ),
+    post(
+        "/admin/market-making/token",
+        service_tokens.issue_worker_token,
         ADMIN,
         Bucket.ADMIN,
         admin_responses.ServiceTokenShape,

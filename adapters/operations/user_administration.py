@@ -8,7 +8,9 @@ from typing import Final
 
 import structlog
 
+from adapters.access.identity import PEOPLE
 from adapters.access.tables import User
+from adapters.access.tokens import WORKER_ID
 from adapters.operations.operation import Call, NoQuery, Reply
 from adapters.service.server import Server, refused
 from adapters.wire import admin_responses
@@ -84,7 +86,7 @@ async def set_user_role(
     user = await server.users.find(user_id)
     if user is None:
         raise refused(account_not_found(user_id), call.durable)
-    if user.account_type == AccountType.SYSTEM_BOT:
+    if user.account_type not in PEOPLE:
         raise RefusedError(Code.NOT_ALLOWED, f"{user.username} is the exchange's own, and stays what it is")
     await server.users.set_account_type(user.username, account_type)
     server.identities.forget(user_id)
@@ -101,7 +103,7 @@ def canonical(user_id: str) -> str:
 
 
 def refuse_lockout(user_id: str, caller_id: str) -> None:
-    """Refuse to disable the caller, so that an administrator is always left, or the market maker."""
+    """Refuse to disable the caller, so that an administrator is always left, or a program of the exchange."""
     if user_id == caller_id:
         raise RefusedError(
             Code.NOT_ALLOWED, "Nobody shuts itself out: another administrator may, or `verdict user disable`"
@@ -109,4 +111,8 @@ def refuse_lockout(user_id: str, caller_id: str) -> None:
     if user_id == AMM_ID:
         raise RefusedError(
             Code.NOT_ALLOWED, "Stop the market maker in its markets; `verdict user disable` shuts it out"
+        )
+    if user_id == WORKER_ID:
+        raise RefusedError(
+            Code.NOT_ALLOWED, "Stop market-making orders one by one; `verdict user disable` shuts workers out"
         )

@@ -117,7 +117,7 @@ class Settings:
     jwt_service_seconds: int = setting(
         "VERDICT_JWT_SERVICE_SECONDS",
         86_400,
-        "for how long a service token of the market maker is",
+        "for how long a service token of the market maker or of a worker is",
         read=read_seconds,
     )
     seal_key: str | None = setting(
@@ -197,6 +197,9 @@ class Settings:
     rate_query: int = setting("VERDICT_RATE_QUERY", 120, "queries: per minute and user", read=read_rate)
     rate_admin: int = setting("VERDICT_RATE_ADMIN", 10, "administration: per minute and user", read=read_rate)
     rate_guard: int = setting("VERDICT_RATE_GUARD", 10, "guards set: per minute and user", read=read_rate)
+    rate_mm: int = setting(
+        "VERDICT_RATE_MM", 30, "for market-making orders: per minute and user", read=read_rate
+    )
     rate_amm_orders: int = setting(
         "VERDICT_RATE_AMM_ORDERS", 600, "the market maker's orders: per minute", read=read_rate
     )

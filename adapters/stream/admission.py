@@ -20,6 +20,9 @@ ROWS: Final[dict[object, AnyOperation]] = {row.message: row for row in STREAM_OP
 TRADING: Final = frozenset(message for message in ROWS if hasattr(message, "to_command"))
 """Messages that become a command to the kernel; the stream answers the others itself."""
 
+OF_THE_CONNECTION: Final = frozenset({"ping", "auth", "subscribe", "unsubscribe", "resume"})
+"""What is about the connection itself: the only messages for everybody that workers may send, too."""
+
 encode = msgspec.json.Encoder().encode
 
 
@@ -28,7 +31,9 @@ def command_of(server: Server, principal: Principal, message: Message | Unreadab
     row = message.operation if type(message) is Unreadable else ROWS[type(message)]
     is_limited = False
     if row is not None:
-        if principal.scopes is not None:
+        if principal.is_worker and row.name not in OF_THE_CONNECTION:
+            admit(row, principal)
+        elif principal.scopes is not None:
             admit(row, principal)
             server.identities.note_use(principal)
         elif row.caller is not Caller.USER:

@@ -48,7 +48,8 @@ from kernel.codes import Code
 
 IN_FLIGHT_MAX: Final = 256
 """Commands of one connection that may wait for their result."""
-IN_FLIGHT_MAX_AMM: Final = 1024
+IN_FLIGHT_MAX_MAKERS: Final = 1024
+"""The same for the market maker, and for workers of market-making orders."""
 AUTH_FRAME_MAX: Final = 4096
 """Bytes of the frame with `auth`, when no token came with the request."""
 AUTH_TIMEOUT: Final = 5.0
@@ -90,8 +91,7 @@ class Connection:
         self._hub = hub
         self._server = hub.server
         self._began_at = trio.current_time()
-        is_amm = principal is not None and principal.is_amm
-        self._in_flight_max = IN_FLIGHT_MAX_AMM if is_amm else IN_FLIGHT_MAX
+        self._in_flight_max = IN_FLIGHT_MAX if principal is None else in_flight_max(principal)
         self._since_turn = 0
         """Commands handled since other tasks had a turn; malformed ones count as `WRONG`."""
         self.outbox = Outbox(socket, encoding, self._server.actors, partial(hub.touch, self))
@@ -306,7 +306,7 @@ class Connection:
         self.outbox.succeed(entry.encoding, entry.cid, signed_in)
         if known is None:
             self.socket.frame_max = FRAME_MAX
-            self._in_flight_max = IN_FLIGHT_MAX_AMM if principal.is_amm else IN_FLIGHT_MAX
+            self._in_flight_max = in_flight_max(principal)
             self._say_hello(principal)
 
     def _say_hello(self, principal: Principal) -> None:
@@ -428,3 +428,7 @@ class Connection:
         if self.principal is None:
             return self._began_at + AUTH_TIMEOUT - now
         return self.principal.expires_at - self._server.clock.wall() / MICROSECONDS
+
+
+def in_flight_max(principal: Principal) -> int:
+    return IN_FLIGHT_MAX_MAKERS if principal.is_amm or principal.is_worker else IN_FLIGHT_MAX

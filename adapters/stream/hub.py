@@ -28,6 +28,8 @@ from kernel.journal import Decided
 
 CONNECTIONS_MAX: Final = 8
 CONNECTIONS_MAX_AMM: Final = 32
+CONNECTIONS_MAX_WORKERS: Final = 64
+"""Of all workers of market-making orders, who share a user."""
 UNAUTHENTICATED_MAX: Final = 256
 UNAUTHENTICATED_MAX_EACH: Final = 16
 """Connections, in all and of one address, that may be open without `auth`, each for a few seconds."""
@@ -95,7 +97,11 @@ class StreamHub:
 
     def join(self, principal: Principal) -> bool:
         """Count one more connection of this user; False if there are too many."""
-        most = CONNECTIONS_MAX_AMM if principal.is_amm else CONNECTIONS_MAX
+        most = CONNECTIONS_MAX
+        if principal.is_amm:
+            most = CONNECTIONS_MAX_AMM
+        elif principal.is_worker:
+            most = CONNECTIONS_MAX_WORKERS
         if self._count_by_user[principal.user_id] >= most:
             return False
         self._count_by_user[principal.user_id] += 1

@@ -20,6 +20,7 @@ class AccountType(enum.StrEnum):
     USER = "USER"
     ADMIN = "ADMIN"
     SYSTEM_BOT = "SYSTEM_BOT"
+    MM_WORKER = "MM_WORKER"
 
 
 class UserShape(Shape, frozen=True):

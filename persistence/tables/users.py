@@ -190,11 +190,12 @@ class Users:
         return row is not None
 
     async def ids(self) -> list[str]:
-        """Every user there is."""
+        """Every user who has an account: all but the one that workers share."""
         async with self.database.borrowed() as connection:
-            return [
-                str(row["id"]) for row in await connection.fetch("SELECT id FROM users ORDER BY created_at")
-            ]
+            rows = await connection.fetch(
+                "SELECT id FROM users WHERE account_type <> 'MM_WORKER' ORDER BY created_at"
+            )
+            return [str(row["id"]) for row in rows]
 
     async def standings(self, user_ids: Iterable[str]) -> dict[str, Standing]:
         """What the tokens of these users are worth; ids of no user are left out."""

@@ -27,7 +27,7 @@ from adapters.access.login_delays import LoginDelays
 from adapters.access.passwords import Passwords
 from adapters.access.rate_limits import RateLimits
 from adapters.access.tables import ApiKeys, KeyStanding, Users
-from adapters.access.tokens import Tokens, TokenType
+from adapters.access.tokens import SERVICES, WORKER_ID, Tokens, TokenType
 from adapters.operations.table import STREAM_OPERATIONS
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings
@@ -62,7 +62,7 @@ ANN = "0193f1c2-5a77-7c1e-9f10-000000000001"
 BEN = "0193f1c2-5a77-7c1e-9f10-000000000002"
 EVE = "0193f1c2-5a77-7c1e-9f10-000000000003"
 ROOT = "0193f1c2-5a77-7c1e-9f10-00000000000a"
-NAMES = {ANN: "ann", BEN: "ben", EVE: "eve", ROOT: "root", AMM_ID: "amm_market_maker"}
+NAMES = {ANN: "ann", BEN: "ben", EVE: "eve", ROOT: "root", AMM_ID: "amm_market_maker", WORKER_ID: "mm_worker"}
 
 _numbers = itertools.count(1)
 
@@ -109,7 +109,7 @@ class Registry:
 
     def __init__(self) -> None:
         self.rows = {
-            user_id: Row(user_id, name, {AMM_ID: "SYSTEM_BOT", ROOT: "ADMIN"}.get(user_id, "USER"))
+            user_id: Row(user_id, name, {**SERVICES, ROOT: "ADMIN"}.get(user_id, "USER"))
             for user_id, name in NAMES.items()
         }
 

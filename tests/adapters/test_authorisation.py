@@ -7,7 +7,7 @@ from itertools import combinations
 import pytest
 
 from adapters.access.identity import Principal
-from adapters.access.tokens import Tokens, TokenType
+from adapters.access.tokens import WORKER_ID, Tokens, TokenType
 from adapters.operations.operation import AnyOperation, AnyRoute, Caller, Route, admit
 from adapters.operations.table import OPERATIONS, ROUTES, STREAM_OPERATIONS
 from adapters.wire.scopes import Scope
@@ -19,6 +19,8 @@ from tests.adapters.serving import SECRET, Venue, tokens
 from tests.adapters.test_auth_api import Elsewhen, logged_in, unsigned
 
 EVERYBODY = frozenset({"user", "admin", "amm", "amm service"})
+WORKERS = frozenset({"worker", "worker without a service token"})
+"""Programs that share a user with nothing of its own: whatever is for any user is not for them."""
 WELCOME: dict[Caller, frozenset[str]] = {
     Caller.PUBLIC: EVERYBODY,
     Caller.READER: EVERYBODY | {"nobody"},
@@ -29,6 +31,7 @@ WELCOME: dict[Caller, frozenset[str]] = {
     Caller.AMM_SERVICE: frozenset({"amm service"}),
     Caller.AMM_OR_ADMIN: frozenset({"amm", "amm service", "admin"}),
     Caller.ADMIN: frozenset({"admin"}),
+    Caller.WORKER: frozenset({"worker"}),
 }
 NEEDED = {"/orders/queue": (400, 9004), "/candles": (400, 9004)}
 """What the next check says where the query has to name something."""
@@ -39,6 +42,7 @@ DENIED = {
     Caller.ADMIN: (403, 1007),
     Caller.LOGIN: (403, 1007),
     Caller.PERSON: (403, 1007),
+    Caller.WORKER: (403, 1007),
 }
 SCOPES = ("read", "trade", "withdraw")
 OPENS: dict[str, tuple[str, ...]] = {
@@ -103,6 +107,8 @@ def callers(the_venue: Venue) -> dict[str, str | None]:
         "admin": tokens.issue(admin_id, TokenType.ACCESS, "ADMIN"),
         "amm": tokens.issue(AMM_ID, TokenType.ACCESS, "SYSTEM_BOT"),
         "amm service": tokens.issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT"),
+        "worker": tokens.issue(WORKER_ID, TokenType.SERVICE, "MM_WORKER"),
+        "worker without a service token": tokens.issue(WORKER_ID, TokenType.ACCESS, "MM_WORKER"),
         "nobody": None,
         "expired": past.issue(admin_id, TokenType.ACCESS, "ADMIN"),
         "forged": Tokens("z" * 40, tokens._clock).issue(admin_id, TokenType.ACCESS, "ADMIN"),
@@ -167,6 +173,9 @@ def test_each_route_lets_in_whom_its_row_names_and_nobody_else(
                 assert answer.data == {"required_scope": scope_for(route)}, kind
                 continue
             kind = "user"  # with a key everybody is an ordinary user
+        if kind in WORKERS - WELCOME[route.caller]:
+            assert answer.verdict == (403, 1007), kind
+            continue
         if kind not in EVERYBODY | WELCOME[route.caller]:
             assert answer.verdict == (401, 1006), kind
         elif kind not in WELCOME[route.caller]:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.access.tokens import TokenType
+from adapters.access.tokens import WORKER_ID, TokenType
 from adapters.operations.operation import Caller
 from adapters.operations.table import BASE, ROUTES
 from kernel.codes import AMM_ID
@@ -122,12 +122,15 @@ def test_nonsense_is_malformed_on_every_path_that_reads_a_body(the_venue: Venue,
     amm = {Caller.AMM, Caller.AMM_SERVICE, Caller.AMM_OR_ADMIN}
     # Not the venue's own token: an empty body renews it, and it ends a minute later.
     maker = serving.Caller(the_venue.http, tokens.issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT"))
+    worker = serving.Caller(the_venue.http, tokens.issue(WORKER_ID, TokenType.SERVICE, "MM_WORKER"))
     # An empty body is enough to end all that its user has, and the others go on with theirs.
     leaver = the_venue.user()
     for route in ROUTES:
         if route.method != "POST":
             continue
         caller = maker if route.caller in amm else the_venue.admin
+        if route.caller is Caller.WORKER:
+            caller = worker
         if route.path == "/account/logout-all":
             caller = leaver
         answer = caller.request("POST", re.sub(r"{\w+}", "x", route.path), content=body)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import attrs
 import httpx
 
-from adapters.access.tokens import TokenType
+from adapters.access.tokens import WORKER_ID, TokenType
 from adapters.operations.operation import AnyRoute, Caller
 from adapters.operations.table import BASE, ROUTES
 from adapters.sockets.http_exchange import BODY_MAX
@@ -79,7 +79,7 @@ SLOW: Final = ("/admin/verify-invariants",)
 """Takes seconds in all, so it is asked for once and not with each body that it ignores."""
 ONCE: Final = ("/account/logout-all",)
 """Whoever has been there is somebody else afterwards."""
-ADMIN, USER, MAKERS, LEAVER = "admin", "user", "maker", "leaver"
+ADMIN, USER, MAKERS, LEAVER, WORKER = "admin", "user", "maker", "leaver", "worker"
 BIG_PATH: Final = f"/admin/markets/{BIG}"
 
 LEGAL: Final[dict[str, list[Ask]]] = {
@@ -280,6 +280,7 @@ LEGAL: Final[dict[str, list[Ask]]] = {
     ],
     "GET /amm/markets": [fine("GET /amm/markets")],
     "POST /amm/token/renew": [fine("POST /amm/token/renew", who="service", again=0)],
+    "POST /market-making/token/renew": [fine("POST /market-making/token/renew", who="worker", again=0)],
     "POST /admin/markets": [
         fine("POST /admin/markets", members=lambda n: {"id": f"NEW-{n}", "title": "?" * 500}, who=ADMIN)
     ],
@@ -388,6 +389,7 @@ LEGAL: Final[dict[str, list[Ask]]] = {
         fine("POST /admin/amm/stop", members=lambda n: {"market_id": f"M-{10 + n}"}, who=ADMIN)
     ],
     "POST /admin/amm/token": [fine("POST /admin/amm/token", who=ADMIN)],
+    "POST /admin/market-making/token": [fine("POST /admin/market-making/token", who=ADMIN)],
     "GET /admin/users": [
         fine("GET /admin/users", path, who=ADMIN)
         for path in ("/admin/users?limit=100", "/admin/users?query=u_&account_type=USER&is_active=true")
@@ -423,6 +425,7 @@ def hostile(route: AnyRoute) -> Iterator[Ask]:
         Caller.LOGIN: USER,
         Caller.PERSON: USER,
         Caller.AMM_SERVICE: "service",
+        Caller.WORKER: WORKER,
     }.get(route.caller, MAKERS)
     if route.method == "GET":
         names = route.query.__struct_fields__ or ("x",)
@@ -547,6 +550,7 @@ async def test_no_request_holds_the_loop(database_url: str, tmp_path: Path) -> N
                 LEAVER: tokens.issue(OTHER, TokenType.ACCESS, "USER"),
                 MAKERS: tokens.issue(AMM_ID, TokenType.ACCESS, "SYSTEM_BOT"),
                 "service": tokens.issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT"),
+                WORKER: tokens.issue(WORKER_ID, TokenType.SERVICE, "MM_WORKER"),
             },
         )
         for ask in everything():

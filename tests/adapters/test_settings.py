@@ -68,6 +68,7 @@ def test_the_default_rates_are_those_of_the_api() -> None:
         "VERDICT_RATE_ACCOUNT": "30",
         "VERDICT_RATE_QUERY": "120",
         "VERDICT_RATE_ADMIN": "10",
+        "VERDICT_RATE_MM": "30",
         "VERDICT_RATE_AMM_ORDERS": "600",
         "VERDICT_RATE_AMM_REPLACE": "400",
         "VERDICT_RATE_AMM_CANCEL": "600",

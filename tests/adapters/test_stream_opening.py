@@ -12,7 +12,7 @@ from hypercorn.config import Config
 from hypercorn.trio.worker_context import WorkerContext
 from trio.testing import MockClock
 
-from adapters.access.tokens import TokenType
+from adapters.access.tokens import WORKER_ID, TokenType
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings
 from adapters.sockets.listener import HttpConnection
@@ -46,6 +46,24 @@ async def test_the_market_maker_may_have_more_in_flight() -> None:
     async with running("M") as venue, venue.client(AMM_ID, kind=TokenType.SERVICE) as amm:
         assert amm.hello["limits"]["max_in_flight"] == 1024
         assert amm.hello["account_type"] == "SYSTEM_BOT"
+
+
+async def test_a_worker_may_have_as_much_and_is_not_let_into_what_is_for_users() -> None:
+    async with running("M") as venue, venue.client(WORKER_ID, kind=TokenType.SERVICE) as worker:
+        assert worker.hello["limits"]["max_in_flight"] == 1024
+        assert worker.hello["account_type"] == "MM_WORKER"
+        members: dict[str, dict[str, Any]] = {
+            "place": wish(),
+            "sync": {"market_id": "M"},
+            "guard": {"grace_ms": 1000},
+            "cancel_all": {"market_id": "M"},
+            "batch": {"market_id": "M", "commands": []},
+            "mint": {"market_id": "M", "quantity": 1, "idempotency_key": "k"},
+        }
+        for op, given in members.items():
+            assert (await worker.do(op, **given))["code"] == 1007, op
+        assert (await worker.do("ping"))["code"] == 0
+        assert (await worker.do("subscribe", topics=["market_events"]))["code"] == 0
 
 
 async def test_a_token_in_the_query_does_as_well() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import jwt
 import pytest
 
+from adapters.access.tokens import WORKER_ID
 from kernel.codes import AMM_ID
 from tests.adapters.serving import ROOT, SECRET, Caller, Venue
 
@@ -31,6 +32,23 @@ def test_the_server_takes_the_service_token_with_the_limits_of_the_market_maker(
     amm = Caller(the_venue.http, token(VERDICT_JWT_SECRET=SECRET).stdout.strip())
     assert amm.post("/amm/token/renew").status == 200
     assert amm.get("/account/balance").data["user_id"] == AMM_ID
+
+
+def test_the_token_of_a_worker_renews_itself_and_opens_nothing_else(the_venue: Venue) -> None:
+    signed = token("--makers", VERDICT_JWT_SECRET=SECRET)
+    assert signed.stderr.startswith("service token of a worker, valid until ")
+    assert claims(signed.stdout)["sub"] == WORKER_ID
+    worker = Caller(the_venue.http, signed.stdout.strip())
+    renewed = Caller(the_venue.http, worker.post("/market-making/token/renew").data["service_token"])
+    for each in (worker, renewed):
+        assert each.post("/market-making/token/renew").status == 200
+        for path in ("/account/balance", "/markets", "/amm/markets", "/admin/users"):
+            assert each.get(path).verdict == (403, 1007)
+
+
+def test_a_worker_has_service_tokens_only() -> None:
+    done = token("--makers", "--access", VERDICT_JWT_SECRET=SECRET)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
 
 
 def test_the_access_token_is_an_ordinary_one(the_venue: Venue) -> None:

@@ -4,6 +4,7 @@ import secrets
 
 import pytest
 
+from adapters.access.tokens import WORKER_ID
 from kernel.codes import AMM_ID
 from tests.adapters.serving import PASSWORD, Caller, Venue
 
@@ -94,7 +95,7 @@ def test_an_administrator_makes_another_and_takes_it_back(the_venue: Venue) -> N
 
 def test_some_roles_stay_what_they_are(the_venue: Venue) -> None:
     admin, user = the_venue.admin, the_venue.user()
-    for user_id in (admin.user_id, admin.user_id.upper(), AMM_ID):
+    for user_id in (admin.user_id, admin.user_id.upper(), AMM_ID, WORKER_ID):
         for role in ("USER", "ADMIN"):
             assert admin.post(f"/admin/users/{user_id}/role", account_type=role).verdict == (403, 1007)
     assert admin.get("/admin/users").status == 200

@@ -33,8 +33,8 @@ async def empty(empty_url: str) -> AsyncIterator[Connection]:
 @pytest.fixture
 def upgrades(tmp_path: Path) -> Path:
     """What a program two versions from now could bring."""
-    (tmp_path / "0006-colour.sql").write_text("ALTER TABLE markets ADD COLUMN colour TEXT;")
-    (tmp_path / "0007-shade.sql").write_text("ALTER TABLE markets ADD COLUMN shade TEXT;")
+    (tmp_path / "0007-colour.sql").write_text("ALTER TABLE markets ADD COLUMN colour TEXT;")
+    (tmp_path / "0008-shade.sql").write_text("ALTER TABLE markets ADD COLUMN shade TEXT;")
     return tmp_path
 
 
@@ -46,7 +46,7 @@ async def columns(connection: Connection) -> set[str]:
 
 
 async def test_an_empty_database_gets_the_schema(empty: Connection) -> None:
-    assert await migrate(empty) == 5
+    assert await migrate(empty) == 6
     assert await columns(empty) == {"id"}
 
 
@@ -60,11 +60,11 @@ async def test_a_database_that_is_ready_is_left_alone(empty: Connection) -> None
 
 async def test_upgrades_are_applied_in_order_and_remembered(empty: Connection, upgrades: Path) -> None:
     await migrate(empty)
-    assert await migrate(empty, upgrades=upgrades) == 7
+    assert await migrate(empty, upgrades=upgrades) == 8
     assert await columns(empty) == {"id", "colour", "shade"}
-    assert await migrate(empty, upgrades=upgrades) == 7
+    assert await migrate(empty, upgrades=upgrades) == 8
     rows = await empty.fetch("SELECT version FROM schema_version ORDER BY version")
-    assert [row["version"] for row in rows] == [5, 6, 7]
+    assert [row["version"] for row in rows] == [6, 7, 8]
 
 
 SHAPE = (
@@ -169,21 +169,45 @@ async def test_the_first_start_of_the_market_maker_is_found_in_the_journal(
     assert [tuple(row) for row in rows] == [("ONCE", "2026-11-01"), ("TWICE", "2026-11-02")]
 
 
+async def test_who_has_the_name_or_the_address_of_the_workers_gets_another(
+    empty: Connection, tmp_path: Path
+) -> None:
+    """Whoever took one of them cannot keep an exchange from being raised."""
+    for upgrade in UPGRADES.glob("000[2-5]-*.sql"):
+        shutil.copy(upgrade, tmp_path)
+    await empty.execute((Path(__file__).parent / "schema-0001.sql").read_text())
+    await migrate(empty, upgrades=tmp_path)
+    await empty.execute("""
+        INSERT INTO users (username, email, password_hash) VALUES
+            ('mm_worker', 'ann@example.org', 'x'), ('ben', 'mm_worker@system.internal', 'x')
+    """)
+    await migrate(empty)
+    renamed = await empty.fetch_row("SELECT * FROM users WHERE email = 'ann@example.org'")
+    readdressed = await empty.fetch_row("SELECT * FROM users WHERE username = 'ben'")
+    worker = await empty.fetch_row("SELECT * FROM users WHERE username = 'mm_worker'")
+    assert renamed is not None
+    assert renamed["username"] == f"user_{renamed['id']}"
+    assert readdressed is not None
+    assert readdressed["email"] == f"{readdressed['id']}@moved.invalid"
+    assert worker is not None
+    assert worker["account_type"] == "MM_WORKER"
+
+
 async def test_an_upgrade_that_fails_leaves_the_version_before_it(empty: Connection, upgrades: Path) -> None:
     """Not half of it: its first statement worked."""
-    (upgrades / "0007-shade.sql").write_text("ALTER TABLE markets ADD COLUMN shade TEXT; SELECT 1 / 0;")
+    (upgrades / "0008-shade.sql").write_text("ALTER TABLE markets ADD COLUMN shade TEXT; SELECT 1 / 0;")
     await migrate(empty)
     with pytest.raises(asyncpg.DivisionByZeroError):
         await migrate(empty, upgrades=upgrades)
     assert await columns(empty) == {"id", "colour"}
-    assert await empty.fetch_value("SELECT max(version) FROM schema_version") == 6
+    assert await empty.fetch_value("SELECT max(version) FROM schema_version") == 7
 
 
 async def test_a_newer_database_is_refused_and_not_touched(empty: Connection, upgrades: Path) -> None:
     await migrate(empty)
     await migrate(empty, upgrades=upgrades)
     with pytest.raises(
-        DatabaseUnusableError, match="schema version 7, this program knows 5: start a newer Verdict"
+        DatabaseUnusableError, match="schema version 8, this program knows 6: start a newer Verdict"
     ):
         await migrate(empty)
 
@@ -209,7 +233,7 @@ async def test_starts_at_the_same_moment_do_the_work_once(empty_url: str, upgrad
     async with trio.open_nursery() as nursery:
         for _ in range(4):
             nursery.start_soon(start, upgrades)
-    assert versions == [5] * 4 + [7] * 4
+    assert versions == [6] * 4 + [8] * 4
 
 
 async def test_a_user_who_may_not_make_tables_is_told_so(empty: Connection, server_url: str) -> None:

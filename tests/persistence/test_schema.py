@@ -428,12 +428,15 @@ async def test_a_changed_user_has_a_new_time(connection: Connection) -> None:
     assert await connection.fetch_value("SELECT updated_at > created_at FROM users WHERE username = 'ann'")
 
 
-async def test_nobody_can_log_in_as_the_market_maker(connection: Connection) -> None:
-    """Its hash is none, so there is no password that it is the hash of."""
-    row = await connection.fetch_row("SELECT * FROM users WHERE id = $1", AMM_ID)
-    assert row is not None
-    assert (row["username"], row["email"]) == ("amm_market_maker", "amm@system.internal")
-    assert (row["account_type"], row["is_active"], row["password_hash"]) == ("SYSTEM_BOT", True, "!")
+async def test_nobody_can_log_in_as_a_program_of_the_exchange(connection: Connection) -> None:
+    """Their hash is none, so there is no password that it is the hash of."""
+    rows = await connection.fetch("SELECT * FROM users ORDER BY id")
+    assert [str(row["id"]) for row in rows] == [AMM_ID, AMM_ID[:-1] + "2"]
+    maker, worker = rows
+    assert (maker["username"], maker["email"]) == ("amm_market_maker", "amm@system.internal")
+    assert (maker["account_type"], maker["is_active"], maker["password_hash"]) == ("SYSTEM_BOT", True, "!")
+    assert (worker["username"], worker["email"]) == ("mm_worker", "mm_worker@system.internal")
+    assert (worker["account_type"], worker["is_active"], worker["password_hash"]) == ("MM_WORKER", True, "!")
 
 
 async def test_the_journal_index_on_time_is_the_cheap_kind(connection: Connection) -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from adapters.access.tokens import WORKER_ID
 from kernel.codes import AMM_ID
 from persistence.postgres.database import Connection, Database
 from persistence.tables.users import ChangeListener, Users
@@ -58,9 +59,9 @@ async def test_a_change_that_was_taken_back_is_not_heard(
     await connection.execute("BEGIN")
     await connection.execute(ADD)
     await connection.execute("ROLLBACK")
-    assert await connection.fetch_value("SELECT count(*) FROM users") == 1
+    assert await connection.fetch_value("SELECT count(*) FROM users") == 2
     await connection.execute("UPDATE users SET is_active = FALSE")
-    assert await line.heard(10) == {AMM_ID}
+    assert await line.heard(10) == {AMM_ID, WORKER_ID}
 
 
 async def test_what_was_committed_before_a_question_was_told_before_its_answer(
@@ -70,7 +71,7 @@ async def test_what_was_committed_before_a_question_was_told_before_its_answer(
     for _ in range(50):
         await connection.execute("UPDATE users SET is_active = NOT is_active")
         await line.standings([])
-        assert await line.heard(0) == {AMM_ID}
+        assert await line.heard(0) == {AMM_ID, WORKER_ID}
 
 
 async def test_what_the_program_changes_is_heard_too(line: ChangeListener, db: Database) -> None:
@@ -101,6 +102,8 @@ async def test_who_has_changed_has_no_session_left(connection: Connection, db: D
         ("ann", "email = 'ann@example.org'", 0),
         ("amm_market_maker", "is_active = FALSE", 1),
         ("amm_market_maker", "password_hash = 'y'", 0),
+        ("mm_worker", "is_active = FALSE", 1),
+        ("mm_worker", "password_hash = 'y'", 0),
     ],
 )
 async def test_what_a_user_is_or_may_cannot_change_behind_its_tokens(
