@@ -105,12 +105,14 @@ function signOut() {
 
 function shortcuts() {
   const places = placesFor(session.store.state.user).filter(({ key }) => key);
-  return [
+  const own = screen?.keys ?? [];
+  const everywhere = [
     { keys: "/", does: "Search markets", act: () => router.go("/?search") },
     ...places.map(({ key, name, path }) => ({ keys: `g ${key}`, does: name, act: () => router.go(path) })),
-    ...(screen?.keys ?? []),
     { keys: "?", does: "These keys", act: () => help.show() },
   ];
+  // A screen knows better what one of its keys does there.
+  return [...everywhere.filter(({ keys }) => !own.some((one) => one.keys === keys)), ...own];
 }
 
 showTheme();

@@ -25,7 +25,7 @@ FEEDS: Final = {
     "REQUEST_SNAPSHOT",
 }
 """The feeds' words, which docs/websockets.md tells."""
-OWN: Final = {"GET", "POST", "USD", "UTC"}
+OWN: Final = {"GET", "NFD", "POST", "USD", "UTC"}
 """Words in capitals that are not the exchange's."""
 
 

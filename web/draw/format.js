@@ -17,8 +17,8 @@ export const cents = (price) => (price === null || price === undefined ? "–" :
 /** The chance that a price of YES means: `65%`. @param {number | null | undefined} price */
 export const chance = (price) => (price === null || price === undefined ? "–" : `${Math.round(price)}%`);
 
-/** `+3`, `-2`, `0` @param {number} change */
-export const signed = (change) => (change > 0 ? `+${WHOLE.format(change)}` : WHOLE.format(change));
+/** `+3`, `-2`, `0`, and never `-0` @param {number} change */
+export const signed = (change) => (change > 0 ? `+${WHOLE.format(change)}` : WHOLE.format(change || 0));
 
 /** `12,500` @param {number} quantity */
 export const shares = (quantity) => WHOLE.format(quantity);
@@ -48,8 +48,12 @@ const DAY_AND_CLOCK = new Intl.DateTimeFormat(undefined, {
  * @param {string | number} moment @param {"clock" | "day" | "both"} [as]
  */
 export function when(moment, as = "both") {
-  const date = new Date(moment);
   const form = { clock: CLOCK, day: DAY, both: DAY_AND_CLOCK }[as];
-  const exact = typeof moment === "string" ? moment : date.toISOString();
-  return h("time", { datetime: exact, title: exact.replace("T", " ").replace("Z", " UTC") }, form.format(date));
+  return meaning(moment, form.format(new Date(moment)));
+}
+
+/** Words that stand for a moment, with the exact UTC on hover. @param {string | number} moment @param {string} words */
+export function meaning(moment, words) {
+  const exact = typeof moment === "string" ? moment : new Date(moment).toISOString();
+  return h("time", { datetime: exact, title: exact.replace("T", " ").replace("Z", " UTC") }, words);
 }
