@@ -15,7 +15,7 @@ STATUS = re.compile(
 # How code and pages refer to a decision, and pages of decisions and measurements to each other.
 SAID = re.compile(r"\b[Dd]ecisions?[ /](0\d{3})\b")
 AMONG_DECISIONS = re.compile(r"[\[(](0\d{3})[\])]")
-PLACES = ("kernel", "persistence", "adapters", "amm", "bench", "deploy", "docs", "tests")
+PLACES = ("kernel", "persistence", "adapters", "amm", "makers", "bench", "deploy", "docs", "tests")
 
 
 @attrs.frozen

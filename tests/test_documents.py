@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Pages that lead through the code, and where a path that they name may begin.
 GUIDES = ("CONTRIBUTING.md", "docs/architecture.md", "docs/glossary.md")
-BEGINNINGS = ("", "kernel", "persistence", "adapters", "amm")
+BEGINNINGS = ("", "kernel", "persistence", "adapters", "amm", "makers")
 
 NAMED = re.compile(r"`([\w.-]+/[\w./-]*|[\w-]+\.(?:py|md|sql|toml|lock))`")
 WORD = re.compile(r"^\| ([^|]+) \| [^|]+ \| `[^`]+` \|$", re.MULTILINE)
@@ -27,7 +27,7 @@ def test_every_path_that_a_guide_names_exists(guide: str) -> None:
 
 def test_every_module_that_a_page_names_is_somewhere() -> None:
     """By its path from anywhere, so that whoever moves a file hears which pages speak of it."""
-    rooms = ("kernel", "persistence", "adapters", "amm", "bench", "tests", "docs")
+    rooms = ("kernel", "persistence", "adapters", "amm", "makers", "bench", "tests", "docs")
     there = [f"/{path.relative_to(ROOT)}" for room in rooms for path in (ROOT / room).rglob("*.py")]
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
     named = {(page.name, name) for page in pages for name in re.findall(r"`([\w/]+\.py)`", page.read_text())}

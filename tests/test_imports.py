@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "persistence": {"kernel"},
     "adapters": {"kernel"},
     "amm": set[str](),
+    "makers": {"amm"},
 }
 
 # Only here do all parts meet: the command line, the modules that hold its commands, and a server's database.
@@ -49,13 +50,17 @@ ROOMS = {
     "amm.brain.quoting": {"amm.brain.quoting", "amm.brain.arithmetic"},
     "amm.live": {"amm.live", "amm.brain"},
     "amm.lab": {"amm.lab", "amm.brain"},
+    "makers.quoter": {"makers.quoter"},
 }
+
+# What those who make markets share: the exchange's words, and arithmetic. All else of the bot is the bot's.
+SHARED = {"amm.brain.arithmetic", "amm.brain.book", "amm.brain.wire"}
 
 # The laboratory plays the exchange in process; everything else of the bot speaks the public API.
 LABORATORY = "amm.lab"
 
 # What decides and therefore takes the time, and whatever else it needs of the world, from its caller.
-PURE = {"kernel", "amm.brain"}
+PURE = {"kernel", "amm.brain", "makers.quoter"}
 
 ACTORS = "kernel.actors"
 
@@ -165,6 +170,17 @@ def trespasses(module: Module) -> set[str]:
     }
 
 
+def unshared(module: Module) -> set[str]:
+    """What a maker for others imports of the bot beside what both share."""
+    if module.package != "makers":
+        return set()
+    return {
+        target
+        for target in module.imports
+        if is_within(target, "amm") and not any(is_within(target, shared) for shared in SHARED)
+    }
+
+
 def worldly(module: Module) -> set[str]:
     """What the module takes from the world that should have come inside a command."""
     taken = {target for target in module.imports if target.partition(".")[0] in WORLD}
@@ -176,12 +192,16 @@ def worldly(module: Module) -> set[str]:
 
 
 def test_each_package_imports_only_those_it_may_know() -> None:
-    """amm and adapters know the kernel at most, persistence the kernel, the kernel nobody."""
+    """adapters know the kernel at most, persistence the kernel, makers the bot; kernel and bot nobody."""
     assert {module.name: strangers(module) for module in modules() if strangers(module)} == {}
 
 
 def test_each_room_imports_only_the_rooms_it_may_know() -> None:
     assert {module.name: trespasses(module) for module in modules() if trespasses(module)} == {}
+
+
+def test_the_bot_and_the_makers_for_others_share_only_what_is_listed() -> None:
+    assert {module.name: unshared(module) for module in modules() if unshared(module)} == {}
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -246,6 +266,7 @@ def test_what_decides_takes_nothing_from_the_world(package: str) -> None:
         ("adapters.orders", "from kernel.commands import PlaceOrder\nimport persistence", {"persistence"}),
         ("adapters.cli.main", "import kernel, persistence, amm", set()),
         ("amm.quoter", "from kernel import Exchange", {"kernel"}),
+        ("makers.quoter.view", "from kernel import Exchange\nimport amm.brain.wire", {"kernel"}),
         ("amm.lab", "from kernel import Exchange", set()),
         ("amm.lab.traders", "from kernel import Exchange\nimport persistence", {"persistence"}),
     ],
@@ -281,6 +302,19 @@ def test_a_stranger_is_seen_however_it_is_imported(name: str, source: str, seen:
 )
 def test_a_trespass_is_seen_however_it_is_imported(name: str, source: str, seen: set[str]) -> None:
     assert trespasses(read_module(name, source)) == seen
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "seen"),
+    [
+        ("makers.quoter.quotes", "from amm.brain.book import ForeignBook", set()),
+        ("makers.quoter.quotes", "import amm.brain.skew", {"amm.brain.skew"}),
+        ("makers.quoter.quotes", "from amm import live", {"amm", "amm.live"}),
+        ("amm.brain.cycle", "import amm.brain.skew", set()),
+    ],
+)
+def test_what_is_not_shared_is_seen(name: str, source: str, seen: set[str]) -> None:
+    assert unshared(read_module(name, source)) == seen
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from amm.brain.arithmetic import Cents, Ms, Shares
-from amm.brain.quoting.ladder import Outcome
+from amm.brain.quoting.ladder import Outcome as Outcome
 
 
 class Direction(Enum):
