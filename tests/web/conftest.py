@@ -1,16 +1,15 @@
 """A browser for each file of tests, and visitors who know nothing of each other."""
 
-import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from tests.adapters.serving import Venue
-from tests.web.visiting import ARGUMENTS, CHROMIUM, SECONDS, Visitor, visiting
+from tests.web.visiting import CHROMIUM, SECONDS, Visitor, chromium, visiting
 
 
 @pytest.fixture(scope="module")
@@ -19,14 +18,8 @@ def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
         pytest.skip(f"there is no {CHROMIUM}: install Debian's chromium to test the page")
     expect.set_options(timeout=SECONDS * 1000)
-    with contextlib.ExitStack() as stack:
-        with pytest.MonkeyPatch.context() as patch:
-            # It wants a loop of asyncio itself; trio-asyncio puts its own in the place of that.
-            patch.setattr(asyncio, "new_event_loop", asyncio.SelectorEventLoop)
-            playwright = stack.enter_context(sync_playwright())
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
-        yield chromium
-        chromium.close()
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture

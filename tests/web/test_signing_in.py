@@ -10,7 +10,7 @@ from tests.web.visiting import Visitor
 
 def test_a_person_registers_and_is_signed_in(visitor: Visitor, the_venue: Venue) -> None:
     visitor.open("/")
-    visitor.page.get_by_role("link", name="Register").click()
+    visitor.page.get_by_role("banner").get_by_role("link", name="Register").click()
     visitor.field("Username").fill("dora_the_first")
     visitor.field("E-mail").fill("dora_the_first@example.org")
     visitor.field("Password").fill(PASSWORD)

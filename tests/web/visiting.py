@@ -1,12 +1,14 @@
 """A person at a browser: what they see and do, and the few words that the tests of the page use for it."""
 
+import asyncio
 import contextlib
 import re
 from collections.abc import Iterator
 from typing import Final, Literal
 
 import attrs
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
 from tests.adapters.serving import PASSWORD, Caller
 
@@ -58,6 +60,24 @@ class Visitor:
         self.field("Password").fill(PASSWORD)
         self.page.keyboard.press("Enter")
         self.at("/")
+
+    def remembered(self, username: str) -> None:
+        """Come back as somebody who signed in here before: with the cookie that the form brought."""
+        login = {"username": username, "password": PASSWORD, "cookie": True}
+        assert self.page.request.post(f"{self.address}/api/v1/auth/login", data=login).ok
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """Debian's browser, and what drives it."""
+    with contextlib.ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            # It wants a loop of asyncio itself; trio-asyncio puts its own in the place of that.
+            patch.setattr(asyncio, "new_event_loop", asyncio.SelectorEventLoop)
+            playwright = stack.enter_context(sync_playwright())
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
 
 
 @contextlib.contextmanager

@@ -1,0 +1,93 @@
+"""Axe, the engine that finds what keeps somebody out, finds nothing serious on any screen in either theme."""
+
+import re
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any, Final, Literal
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from adapters.http.web_page import FOLDER
+from tests.adapters.serving import ADMIN, Caller, Venue
+from tests.web.visiting import PHONE, WIDE, Visitor
+
+AXE: Final = files("axe_playwright_python").joinpath("axe.min.js").read_text()
+RULES: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+SCREENS: Final = re.findall(r'path: "([^"]+)", signedIn: (true|false)', (FOLDER / "screens.js").read_text())
+
+Theme = Literal["light", "dark"]
+
+
+def test_every_screen_is_looked_at() -> None:
+    assert len(SCREENS) == (FOLDER / "screens.js").read_text().count("load: () => import(")
+
+
+@pytest.mark.parametrize(("theme", "size"), [("light", WIDE), ("dark", WIDE), ("light", PHONE)])
+def test_axe_finds_nothing_serious(
+    visit: Callable[..., Visitor], the_venue: Venue, theme: Theme, size: tuple[int, int]
+) -> None:
+    market = lively(the_venue)
+    trader = the_venue.user(100_000)
+    busy(trader, market)
+    found = []
+    for name, paths in by_reader(market).items():
+        visitor = visit(theme=theme, size=size)
+        if name is not None:
+            visitor.remembered(trader.name if name == "trader" else ADMIN)
+        for path in paths:
+            visitor.open(path)
+            settled(visitor.page)
+            assert (visitor.page.get_by_role("link", name="Sign in").count() == 0) == (name is not None)
+            found += [f"{path} as {name}: {finding}" for finding in serious(visitor.page)]
+    assert not found, "\n".join(found)
+
+
+def by_reader(market: str) -> dict[str | None, list[str]]:
+    """What nobody in particular sees, what somebody with money, and what an administrator."""
+    paths = [(re.sub(r"\{\w+\}", market, path), needs == "true") for path, needs in SCREENS]
+    return {
+        None: [path for path, needs in paths if not needs],
+        "trader": [path for path, _ in paths if path not in ("/login", "/register") and "/admin" not in path],
+        "admin": [path for path, _ in paths if path.startswith("/admin")],
+    }
+
+
+def lively(the_venue: Venue) -> str:
+    """A market with offers on both sides and trades behind it."""
+    market = the_venue.market(category="Weather", description="Whether it rains.")
+    ann, ben = the_venue.user(100_000), the_venue.user(100_000)
+    for price in (58, 55, 51):
+        ann.placed(market, f"BUY YES {price} @{price}")
+        ben.placed(market, f"BUY NO {price} @{99 - price - 5}")
+    ann.placed(market, "BUY YES 20 @99", time_in_force="IOC")
+    return market
+
+
+def busy(trader: Caller, market: str) -> None:
+    """Somebody with shares, orders that wait, money that came and went, and a key."""
+    trader.placed(market, "BUY YES 30 @99", time_in_force="IOC")
+    trader.placed(market, "SELL YES 10 @80")
+    trader.placed(market, "BUY YES 25 @12")
+    assert trader.post("/account/withdraw", amount_cents=1_000).code == 0
+    assert trader.post("/account/api-keys", name="bot", scopes=["read"]).code == 0
+
+
+def settled(page: Page) -> None:
+    """All that a screen reads at first is there."""
+    expect(page.locator("main")).to_be_visible()
+    expect(page.locator(".loading")).to_have_count(0)
+
+
+def serious(page: Page) -> list[str]:
+    """What axe finds on what is shown now: the rule, and where it is broken."""
+    page.evaluate(AXE)
+    result: dict[str, Any] = page.evaluate(
+        "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", list(RULES)
+    )
+    return [
+        f"{violation['id']} ({violation['impact']}) at {node['target']}: {node['html'][:160]}"
+        for violation in result["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
