@@ -9,7 +9,7 @@
 /**
  * @typedef {{tag: string, props: Record<string, any>, children: Child[], key: string | undefined, element?: Element}} Node
  * @typedef {Node | {text: string, node?: Text}} Child
- * @typedef {Node | string | number | null | undefined | false | Drawing[]} Drawing
+ * @typedef {Node | string | number | null | undefined | false | any[]} Drawing lists are of drawings again
  */
 
 const SVG = "http://www.w3.org/2000/svg";
