@@ -27,6 +27,10 @@ fuzz *args:
 bench *args:
     ./verdict bench "$@"
 
+# Pictures of every screen of the page, from a demo, into a folder: just pictures /tmp/pictures --only market-1280
+pictures *args:
+    .venv/bin/python -m tests.web.pictures "$@"
+
 # Format, and mend what the linter can mend.
 format:
     .venv/bin/ruff format .
