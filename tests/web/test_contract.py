@@ -10,6 +10,7 @@ from adapters.http import openapi
 from adapters.http.web_page import FOLDER, KINDS
 from adapters.operations.table import BASE
 from adapters.stream import asyncapi
+from kernel.codes import ModeReason, StatusReason
 
 FILES: Final = sorted(path for path in FOLDER.rglob("*") if path.suffix in KINDS)
 SCRIPTS: Final = {str(path.relative_to(FOLDER)): path.read_text() for path in FILES if path.suffix == ".js"}
@@ -50,7 +51,9 @@ def test_every_request_of_the_page_is_in_the_description(name: str) -> None:
 
 
 def test_every_state_that_the_page_knows_is_one_of_the_exchange() -> None:
-    known = {*enumerated(DESCRIBED), *enumerated(asyncapi.describe("test")), *FEEDS, *OWN}
+    described = {*enumerated(DESCRIBED), *enumerated(asyncapi.describe("test"))}
+    # Reasons are described as text, since an administrator's words may follow.
+    known = {*described, *StatusReason, *ModeReason, *FEEDS, *OWN}
     for name, script in SCRIPTS.items():
         unknown = {*re.findall(r'"([A-Z][A-Z0-9_]+)"', script)} - known
         assert not unknown, f"{name} names what the exchange does not: {unknown}"

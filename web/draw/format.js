@@ -43,6 +43,15 @@ const DAY_AND_CLOCK = new Intl.DateTimeFormat(undefined, {
   month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
 });
 
+/** A moment in the reader's zone, for those who hear it. @param {string | number} moment */
+export const spokenMoment = (moment) => DAY_AND_CLOCK.format(new Date(moment));
+
+/** A length of time: `5 min`, `24 h`, `90 s`. @param {number} ms */
+export function lasting(ms) {
+  if (ms % 3_600_000 === 0) return `${ms / 3_600_000} h`;
+  return ms % 60_000 === 0 ? `${ms / 60_000} min` : `${ms / 1000} s`;
+}
+
 /**
  * A moment in the reader's zone, with the exact UTC on hover.
  * @param {string | number} moment @param {"clock" | "day" | "both"} [as]

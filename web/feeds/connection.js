@@ -40,6 +40,8 @@ export function connect(path, listener) {
     socket = opening;
     timer = setTimeout(lost, SILENT_MS + UNANSWERED_MS);
     opening.onopen = () => {
+      // Who lets one in has answered; a feed on which nothing happens says no more than that.
+      liveness.set({ live: true, heardAt: Date.now() });
       listener.opened?.();
       quiet();
     };

@@ -1,6 +1,7 @@
 /** The question, and how it stands. */
 import { h } from "../draw/dom.js";
 import { cents, chance, shares, signed, timeLeft, when } from "../draw/format.js";
+import { answer } from "./banner.js";
 
 /**
  * @param {{
@@ -14,7 +15,9 @@ export function head({ market, ticker, spot, badge, now }) {
       h("p", { class: "muted" }, market?.category ?? "\u00a0", badge),
       h("h1", null, market?.title ?? "\u00a0")),
     h("dl", { class: "market-facts" },
-      fact("Chance of YES", chance(spot), "market-chance"),
+      isOver(market)
+        ? fact("Answer", answer(market).slice(2), "market-chance")
+        : fact("Chance of YES", [chance(spot), h("small", null, cents(spot))], "market-chance"),
       fact("24 h", moved(ticker)),
       fact("Last price", cents(ticker?.last_trade_price_cents)),
       fact("24 h volume", ticker ? shares(ticker.volume_24h) : "–"),
@@ -34,10 +37,13 @@ function moved(ticker) {
   return h("span", { class: change > 0 ? "yes" : change < 0 ? "no" : undefined }, `${signed(change)}¢`);
 }
 
+/** @param {any} market */
+const isOver = (market) => market !== null && market.resolution_result !== null;
+
 /** @param {any} market @param {number} now */
 function ends(market, now) {
+  if (isOver(market)) return fact("Answered", when(market.resolved_at, "day"));
   const end = market?.trading_end_at ?? market?.resolution_date;
   if (!end) return null;
-  const left = timeLeft(Date.parse(end), now);
-  return fact(market.trading_end_at ? "Trading ends" : "Resolves", [left, " ", h("small", null, when(end, "day"))]);
+  return fact(market.trading_end_at ? "Closes in" : "Answer expected in", [timeLeft(Date.parse(end), now), h("small", null, when(end, "day"))]);
 }

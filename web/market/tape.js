@@ -21,7 +21,7 @@ export function createTape() {
     return drawn;
   }
 
-  return kept((/** @type {{items: import("../feeds/trades.js").Trade[], whole: boolean}} */ { items, whole }) => {
+  return kept((/** @type {import("../feeds/trades.js").Trades} */ { items, whole, hasMore, busy }, /** @type {() => void} */ older) => {
     if (items.length === 0) {
       return whole
         ? h("p", { class: "empty" }, "Nobody has traded here yet. Somebody has to name a price first.")
@@ -31,6 +31,9 @@ export function createTape() {
       h("table", null,
         h("thead", null, h("tr", null, h("th", null, "Time"), h("th", null, "Taker"),
           h("th", { class: "number" }, "YES price"), h("th", { class: "number" }, "Shares"))),
-        h("tbody", null, items.map(row))));
+        h("tbody", null, items.map(row))),
+      hasMore
+        ? h("button", { class: "list-end quiet", disabled: busy, on: { click: older } }, busy ? "Loading" : "Load older")
+        : h("p", { class: "list-end" }, "That is the first trade"));
   });
 }

@@ -1,0 +1,18 @@
+/** Why a market changed, in words. */
+
+/** @type {Record<string, string>} */
+const REASONS = {
+  "ADMIN": "By an administrator.",
+  "TRADING_ENDED": "The time for trading is over.",
+  "CIRCUIT_BREAKER": "By the exchange itself.",
+  "RESOLUTION": "The question was answered.",
+  "RESTART": "After a restart of the exchange.",
+  "ENDED": "Its time was over.",
+};
+
+/** The exchange's word, or what an administrator said, which stands behind it. @param {string | null} reason */
+export function reasonOf(reason) {
+  if (reason === null) return null;
+  const [word, ...said] = reason.split(": ");
+  return said.length > 0 ? `“${said.join(": ")}”` : REASONS[word] ?? word;
+}
