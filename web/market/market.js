@@ -124,7 +124,7 @@ export function open(page) {
       const age = market?.status === "DRAFT" ? 0 : staleFor(feeds.map(({ liveness }) => liveness.state), now);
       const { tab, sheet } = screen.state;
       const { status = market?.status, trading_mode: mode = market?.trading_mode, pause_until: pause = null } = ticker() ?? {};
-      return h("div", { class: "market" },
+      return h("div", { class: "market-screen" },
         head({ market, ticker: ticker(), spot: spot(), badge: notLive(age), now }),
         banner({ market, status, mode, pause, activity: activity.state.items ?? [], now }),
         announcer.view(),
