@@ -124,6 +124,7 @@ session.store.read(() => {
   // Another reader sees other things: whatever was open is opened anew for whoever it is now.
   if (ready && (screen === null || who !== reader)) {
     const left = Boolean(reader) && who === null;
+    if (left) notices.clear();
     reader = who;
     if (left && ended) notices.say("You were signed out. Sign in to go on where you were.", "wrong");
     // Who wanted to leave is not asked to come back.

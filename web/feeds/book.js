@@ -11,11 +11,14 @@ import { connect } from "./connection.js";
  */
 
 const ASK_FOR_ALL = { action: "REQUEST_SNAPSHOT" };
+/** One such question a second is answered. */
+const ASK_AGAIN_MS = 1_100;
 
 /** @param {string} marketId */
 export function followBook(marketId) {
   const book = createStore(/** @type {Book} */ ({ bids: empty(), asks: empty(), whole: false, at: 0 }));
   let sequence = 0;
+  let askedAt = 0;
 
   const connection = connect(() => `/ws/v1/orderbook/${encodeURIComponent(marketId)}`, {
     probe: () => ASK_FOR_ALL,
@@ -31,6 +34,8 @@ export function followBook(marketId) {
         book.set({ bids: fill(bids, yes.bids), asks: fill(asks, yes.asks), at });
       } else {
         if (whole) book.set({ whole: false });
+        if (Date.now() - askedAt < ASK_AGAIN_MS) return;
+        askedAt = Date.now();
         connection.send(ASK_FOR_ALL);
       }
     },

@@ -29,6 +29,7 @@ export function connect(path, listener) {
   /** @type {WebSocket | null} */
   let socket = null;
   let failures = 0;
+  let openedAt = 0;
   let over = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
@@ -40,13 +41,13 @@ export function connect(path, listener) {
     socket = opening;
     timer = setTimeout(lost, SILENT_MS + UNANSWERED_MS);
     opening.onopen = () => {
+      openedAt = Date.now();
       // Who lets one in has answered; a feed on which nothing happens says no more than that.
       liveness.set({ live: true, heardAt: Date.now() });
       listener.opened?.();
       quiet();
     };
     opening.onmessage = ({ data }) => {
-      failures = 0;
       for (const message of [JSON.parse(data)].flat()) listener.heard(message);
       const { live, heardAt } = liveness.state;
       if (!live || Date.now() - heardAt > 1000) liveness.set({ live: true, heardAt: Date.now() });
@@ -74,6 +75,9 @@ export function connect(path, listener) {
     dead?.close();
     if (over) return;
     if (liveness.state.live) liveness.set({ live: false });
+    // What is let in and then closed at once has failed as well: it must not come back without a pause for ever.
+    if (openedAt > 0 && Date.now() - openedAt > SILENT_MS) failures = 0;
+    openedAt = 0;
     const wait = failures === 0 ? 0 : Math.min(LONGEST_WAIT_MS, 500 * 2 ** failures);
     failures += 1;
     timer = setTimeout(open, wait / 2 + (Math.random() * wait) / 2);

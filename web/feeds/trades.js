@@ -4,8 +4,11 @@
  */
 import { createStore } from "../store/store.js";
 import { connect } from "./connection.js";
+import { seldom } from "./seldom.js";
 
 const PAGE = 100;
+/** A reader too slow for the feed misses something again and again. */
+const REST_MS = 3_000;
 /** For whoever looks back: what a page remembers has an end. */
 const MOST = 2_000;
 
@@ -45,20 +48,23 @@ export function followTrades(marketId, api) {
     trades.set({ items: items.slice(0, kept), hasMore: true });
   }
 
-  const refresh = () => lookBack().catch(() => trades.set({ whole: false }));
+  const looking = seldom(() => lookBack().catch((error) => {
+    trades.set({ whole: false });
+    throw error;
+  }), REST_MS);
 
   const connection = connect(() => `/ws/v1/trades/${encodeURIComponent(marketId)}`, {
     probe: () => ({}),
     opened: () => {
       sequence = 0;
-      refresh();
+      looking.ask();
     },
     heard(message) {
       if (message.type !== "TRADE") return;
       const missed = message.sequence_id !== sequence + 1;
       sequence = message.sequence_id;
       keep(merged([ofFeed(message)], trades.state.items));
-      if (missed) refresh();
+      if (missed) looking.ask();
     },
   });
   return {
@@ -77,7 +83,10 @@ export function followTrades(marketId, api) {
         trades.set({ busy: false });
       }
     },
-    close: connection.close,
+    close() {
+      looking.stop();
+      connection.close();
+    },
   };
 }
 

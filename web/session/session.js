@@ -3,7 +3,9 @@
  * can read and that only refresh and logout are sent.
  *
  * Tabs share one session by a BroadcastChannel: a new tab first asks the others for their token, and a sign-out in one
- * is a sign-out in all. The channel reaches pages of this origin only, and nothing is stored.
+ * is a sign-out in all. The channel reaches pages of this origin only. Stored is a mark that there is a session to ask
+ * for, and nothing of it: who never signed in here asks for none, since all who share an address share five such
+ * questions a minute.
  */
 import { ask, ExchangeError } from "../api/api.js";
 import { createStore } from "../store/store.js";
@@ -17,6 +19,7 @@ const RENEW_AHEAD_MS = 60_000;
 /** Until it is asked again who this is, where the exchange did not say when. */
 const ASK_AGAIN_MS = 5_000;
 const NEIGHBOURS_ANSWER_WITHIN_MS = 120;
+const MARK = "verdict-signed-in";
 
 export function createSession() {
   /**
@@ -27,7 +30,8 @@ export function createSession() {
   /** @type {string | null} */
   let token = null;
   let expiresAt = 0;
-  let askAgainAfter = ASK_AGAIN_MS;
+  /** No sooner: what asks in between would only be refused again, and count. */
+  let askAgainAt = 0;
   /** @type {Promise<boolean> | null} */
   let renewing = null;
   const tabs = new BroadcastChannel("verdict-session");
@@ -42,6 +46,7 @@ export function createSession() {
   function adopt(session) {
     token = session.token;
     expiresAt = session.expiresAt;
+    localStorage.setItem(MARK, "yes");
     store.set({ user: session.user, ready: true, unsettled: false, ended: false });
   }
 
@@ -49,6 +54,7 @@ export function createSession() {
   function forget(unasked) {
     const ended = unasked && token !== null;
     token = null;
+    localStorage.removeItem(MARK);
     store.set({ user: null, ready: true, unsettled: false, ended });
   }
 
@@ -67,14 +73,14 @@ export function createSession() {
     return renewing;
   }
 
-  const renew = () =>
-    oneAtATime(async () => {
+  const renew = async () =>
+    Date.now() >= askAgainAt && oneAtATime(async () => {
       try {
         const tokens = await ask("POST /auth/refresh", {}, null);
         begin(tokens, await ask("GET /account/profile", {}, tokens.access_token));
       } catch (error) {
         const unsettled = error instanceof ExchangeError && (error.unanswered || error.status === 429 || error.status === 503);
-        if (unsettled) askAgainAfter = error.retryAfter * 1000 || ASK_AGAIN_MS;
+        if (unsettled) askAgainAt = Date.now() + (error.retryAfter * 1000 || ASK_AGAIN_MS);
         else forget(true);
         throw error;
       }
@@ -96,11 +102,15 @@ export function createSession() {
 
     /** Take up the session that a reload left, or one of another tab; ask until the exchange tells whether there is one. */
     async resume() {
+      if (localStorage.getItem(MARK) === null) {
+        store.set({ ready: true });
+        return;
+      }
       if (await neighboursAnswered) return;
       store.set({ unsettled: true });
       while (!(await renew()) && store.state.unsettled) {
         store.set({ ready: true });
-        await new Promise((passed) => setTimeout(passed, askAgainAfter));
+        await new Promise((passed) => setTimeout(passed, askAgainAt - Date.now()));
         if (token !== null) return;
       }
     },

@@ -21,6 +21,7 @@ export function createNotices() {
       store.set({ items: [...store.state.items.slice(-2), { id, text, kind }] });
       setTimeout(dismiss, SHOWN_MS, id);
     },
+    clear: () => store.set({ items: [] }),
     view: () =>
       h("div", { class: "notices", role: "status", "aria-live": "polite" },
         store.state.items.map(({ id, text, kind }) =>

@@ -1,0 +1,42 @@
+"""What the page asks of the exchange stays far within what a caller may ask in a minute."""
+
+from typing import Final
+
+from playwright.sync_api import expect
+
+from tests.adapters.serving import Venue
+from tests.web.visiting import Visitor
+
+REFRESH: Final = "/api/v1/auth/refresh"
+
+
+def test_who_never_signed_in_is_not_counted_as_signing_in(visitor: Visitor) -> None:
+    """All who share an address share five attempts a minute: readers must not use up those of the others."""
+    asked: list[str] = []
+    visitor.page.on("request", lambda request: asked.append(request.url))
+    for _ in range(3):
+        visitor.open("/")
+        expect(visitor.page.get_by_role("link", name="Sign in")).to_be_visible()
+    assert asked
+    assert not [url for url in asked if "/auth/" in url]
+
+
+def test_a_session_that_cannot_go_on_is_asked_for_with_pauses(visitor: Visitor, the_venue: Venue) -> None:
+    """Its stream is let in and closed each time; without pauses that would be hundreds of times a second."""
+    caller = the_venue.user()
+    market = the_venue.market()
+    visitor.sign_in(caller)
+    visitor.open(f"/markets/{market}")
+    visitor.see(caller.name)
+    streams: list[str] = []
+    refreshed: list[str] = []
+    visitor.page.on("websocket", lambda opened: streams.append(opened.url))
+    visitor.page.on("request", lambda request: refreshed.append(request.url))
+    visitor.page.route(f"**{REFRESH}", lambda route: route.abort())
+    with visitor.page.expect_request(f"**{REFRESH}"):
+        assert caller.post("/account/logout-all").code == 0
+    visitor.page.wait_for_timeout(4_000)  # so long it could ask
+    assert 0 < len([url for url in streams if url.endswith("/commands")]) < 6
+    assert 0 < len([url for url in refreshed if url.endswith(REFRESH)]) < 4
+    visitor.page.unroute(f"**{REFRESH}")
+    expect(visitor.page.get_by_role("link", name="Sign in")).to_be_visible()
