@@ -1,0 +1,27 @@
+/**
+ * Sending an order so that its sender knows what became of it. It goes by a name of our own: where the answer is lost,
+ * the same request is sent again, and answered with what the first one did, if there was a first.
+ */
+const ATTEMPTS = 5;
+const REST_MS = 1_000;
+
+/**
+ * @param {import("../api/api.js").Api} api
+ * @param {Record<string, any>} order all but its name
+ */
+export async function place(api, order) {
+  const named = { client_order_id: freshName(), ...order };
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await api("POST /orders", named);
+    } catch (error) {
+      if (!(/** @type {any} */ (error).unanswered) || attempt === ATTEMPTS) throw error;
+      await new Promise((rested) => setTimeout(rested, attempt * REST_MS));
+    }
+  }
+}
+
+/** By numbers that are there without a secure connection, too. */
+function freshName() {
+  return [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join("-");
+}

@@ -1,0 +1,36 @@
+/**
+ * A small picture of amounts over time. What it shows stands beside it as numbers, too: a picture is not for everybody.
+ */
+import { h } from "../draw/dom.js";
+import { dollars, when } from "../draw/format.js";
+
+const WIDE = 600;
+const HIGH = 160;
+const EDGE = 8;
+
+/**
+ * @typedef {{at: number, cents: number}} Point
+ * @param {{label: string, lines: {name: string, looks: string, points: Point[]}[]}} picture oldest first
+ */
+export function linePicture({ label, lines }) {
+  const all = lines.flatMap(({ points }) => points);
+  const [from, to] = range(all.map(({ at }) => at));
+  const [low, high] = range(all.map(({ cents }) => cents));
+  const x = (/** @type {number} */ at) => round(((at - from) / (to - from || 1)) * WIDE);
+  const y = (/** @type {number} */ cents) => round(HIGH - EDGE - ((cents - low) / (high - low || 1)) * (HIGH - 2 * EDGE));
+  const path = (/** @type {Point[]} */ points) => points.map(({ at, cents }) => `${x(at)},${y(cents)}`).join(" ");
+  return h("figure", { class: "line-picture" },
+    h("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, preserveAspectRatio: "none", role: "img", "aria-label": label },
+      lines.map(({ name, looks, points }) => h("polyline", { key: name, class: looks, points: path(points) }))),
+    h("figcaption", null,
+      h("span", null, when(from, "both")),
+      lines.map(({ name, looks }) => h("span", { key: name, class: `legend ${looks}` }, name)),
+      h("span", null, when(to, "both"))),
+    h("p", { class: "line-bounds" }, h("span", null, dollars(high)), h("span", null, dollars(low))));
+}
+
+/** @param {number[]} values */
+const range = (values) => values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
+
+/** @param {number} place */
+const round = (place) => Math.round(place * 10) / 10;

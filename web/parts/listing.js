@@ -1,0 +1,22 @@
+/** A list by pages: while it is read, when it is empty, where it ends, and the way further back. */
+import { h } from "../draw/dom.js";
+import { words } from "./words.js";
+
+/**
+ * @param {import("../feeds/pages.js").Pages} pages
+ * @param {import("../draw/dom.js").Drawing} empty what to do so that there is something
+ * @param {(items: any[]) => import("../draw/dom.js").Drawing} view
+ */
+export function listing(pages, empty, view) {
+  const { items, more, busy, problem } = pages.store.state;
+  if (items === null) return h("p", { class: "loading", role: "status" }, "Loading");
+  if (items.length === 0) return h("div", { class: "empty" }, empty);
+  return [
+    view(items),
+    h("div", { key: "end", class: "list-end" },
+      problem && h("p", { class: "problem", role: "alert" }, words(/** @type {any} */ (problem))),
+      more
+        ? h("button", { class: "quiet", disabled: busy, on: { click: () => pages.older() } }, busy ? "Loading" : "Load older")
+        : h("p", { class: "hint" }, "That is all.")),
+  ];
+}

@@ -1,0 +1,23 @@
+/**
+ * A table that a phone shows as one card for each row, with the names of the columns beside their values. Its roles are
+ * said, for a browser forgets them where a table is not laid out as one.
+ */
+import { h } from "../draw/dom.js";
+
+/**
+ * @typedef {import("../draw/dom.js").Drawing} Drawing
+ * @typedef {{name: string, looks?: "number" | "title" | "moment" | "last"}} Column `last`: what can be done with the row
+ * @param {{label: string, columns: Column[], rows: {key: string, cells: Drawing[]}[]}} what
+ */
+export function table({ label, columns, rows }) {
+  return h("div", { class: "scroll" },
+    h("table", { class: "folding", role: "table", "aria-label": label },
+      h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, columns.map(({ name, looks }) =>
+        h("th", { key: name, role: "columnheader", class: looks }, looks === "last" ? h("span", { class: "unseen" }, name) : name)))),
+      h("tbody", { role: "rowgroup" }, rows.map(({ key, cells }) =>
+        h("tr", { key, role: "row" }, columns.map(({ name, looks }, index) =>
+          h("td", { key: name, role: "cell", class: looks, "data-name": looks === "title" || looks === "last" ? undefined : name }, cells[index])))))));
+}
+
+/** A link to a market, by what is asked there. @param {string} marketId @param {string} title */
+export const toMarket = (marketId, title) => h("a", { href: `/markets/${encodeURIComponent(marketId)}` }, title);

@@ -1,0 +1,129 @@
+/**
+ * Selling a position, as far as somebody pays for it: what would happen against the book of this moment, a price below
+ * which nothing is sold, and what did happen.
+ */
+import { h } from "../draw/dom.js";
+import { cents, dollars, shares } from "../draw/format.js";
+import { followBook } from "../feeds/book.js";
+import { place } from "../orders/place.js";
+import { dialog } from "../parts/dialog.js";
+import { createForm } from "../parts/form.js";
+import { countOf } from "../parts/money.js";
+import { createStore } from "../store/store.js";
+import { estimate, waiting } from "../ticket/estimate.js";
+
+/**
+ * @typedef {{marketId: string, title: string, side: "YES" | "NO", available: number}} Holding
+ * @typedef {{filled: number, value: number, fee: number}} Sale in shares and cents
+ */
+
+/** Which field a refusal is about: 4001, 4007 and 4011 the price, 4002 and 5001 the quantity. */
+const FIELD_OF = { 4001: "price_cents", 4007: "price_cents", 4011: "price_cents", 4002: "quantity", 5001: "quantity" };
+
+const SELL = /** @type {const} */ ("SELL");
+const AT_ONCE = /** @type {const} */ ("IOC");
+
+/** @param {{holding: Holding, api: import("../api/api.js").Api, redraw: () => void, close: () => void, sold: () => void}} what */
+export function createClosing({ holding, api, redraw, close, sold }) {
+  const { marketId, title, side, available } = holding;
+  const book = followBook(marketId);
+  const store = createStore({ market: /** @type {any} */ (null), sale: /** @type {Sale | null} */ (null) });
+  let isSuggested = false;
+  const form = createForm({
+    id: "close", redraw,
+    values: { quantity: String(available), price_cents: "" },
+    check: ({ quantity, price_cents }) => ({
+      quantity: (countOf(quantity) ?? Infinity) > available ? `A whole number up to ${shares(available)}.` : undefined,
+      price_cents: (countOf(price_cents) ?? 100) > 99 ? "A whole number of cents from 1 to 99." : undefined,
+    }),
+    send: async ({ quantity, price_cents }) => {
+      const wish = { market_id: marketId, side, direction: SELL, time_in_force: AT_ONCE };
+      const { trades } = await place(api, { ...wish, price_cents: countOf(price_cents), quantity: countOf(quantity) });
+      store.set({ sale: total(trades, side) });
+      sold();
+    },
+    fieldOf: FIELD_OF,
+  });
+  const stops = [book.store.read(suggest), book.store.read(redraw), store.read(redraw)];
+  api("GET /markets/{market_id}", { market_id: marketId }).then((market) => store.set({ market }), () => close());
+
+  /** The lowest price at which all of it would be sold now; once, for a bound must not move under somebody's hand. */
+  function suggest() {
+    const bids = waiting(book.store.state, side, SELL);
+    if (isSuggested || !book.store.state.whole || bids.length === 0) return;
+    isSuggested = true;
+    let left = available;
+    const last = bids.find((bid) => (left -= bid.quantity) <= 0) ?? bids[bids.length - 1];
+    if (form.values.price_cents === "") form.set({ price_cents: String(last.price) });
+  }
+
+  function preview() {
+    const { market } = store.state;
+    if (market === null || !book.store.state.whole) return h("p", { class: "hint" }, "Reading the book");
+    const [quantity, bound] = [countOf(form.values.quantity), countOf(form.values.price_cents)];
+    if (quantity === null || bound === null) return h("p", { class: "hint" }, "Say how many shares, and the lowest price.");
+    const wish = { side, direction: SELL, price: bound, quantity, timeInForce: AT_ONCE, postOnly: false, cap: null, stopsAtOwn: false };
+    const { filled, value, mostFee } = estimate(book.store.state, wish, market, []);
+    return h("dl", { class: "sums" },
+      sum("Would be sold now", `${shares(filled)} of ${shares(quantity)}`),
+      sum("On average at", filled > 0 ? average(filled, value) : "–"),
+      sum("For", dollars(value)),
+      sum("Fee at most", dollars(mostFee)),
+      sum("Stays yours", `${shares(available - filled)} shares`));
+  }
+
+  function done() {
+    const { filled, value, fee } = /** @type {Sale} */ (store.state.sale);
+    const wanted = countOf(form.values.quantity) ?? 0;
+    return [
+      h("div", { key: "answer", role: "status" },
+        filled > 0
+          ? h("p", null, `Sold ${shares(filled)} of ${shares(wanted)} ${side} at ${average(filled, value)} on average, for ${dollars(value)}. The fee was ${dollars(fee)}.`)
+          : h("p", null, "Nothing was sold."),
+        filled < wanted && h("p", { class: "hint" }, `Nobody paid ${form.values.price_cents}¢ or more for the other ${shares(wanted - filled)}: they are still yours.`)),
+      h("button", { class: "primary", on: { click: close } }, "Done"),
+    ];
+  }
+
+  function why() {
+    const { market } = store.state;
+    if (market !== null && market.status !== "ACTIVE") return "The market takes no orders now";
+    if (book.store.state.whole && waiting(book.store.state, side, SELL).length === 0) return "Nobody buys at the moment";
+    return undefined;
+  }
+
+  return {
+    view: () =>
+      dialog({ title: `Close ${shares(available)} ${side}`, close },
+        h("p", null, title),
+        store.state.sale !== null ? done()
+          : form.view({ send: "Sell", sending: "Sending", why: why() },
+            h("div", { class: "pair" },
+              form.field({ name: "quantity", label: "Shares", inputmode: "numeric" }),
+              form.field({ name: "price_cents", label: "Lowest price in cents", inputmode: "numeric" })),
+            preview(),
+            h("p", { class: "hint" }, "What nobody pays this price for is not sold, and no order stays behind."))),
+    close() {
+      book.close();
+      form.close();
+      for (const stop of stops) stop();
+    },
+  };
+}
+
+/** @param {any[]} trades @param {"YES" | "NO"} side @returns {Sale} */
+function total(trades, side) {
+  const sale = { filled: 0, value: 0, fee: 0 };
+  for (const { price_cents: yes, quantity, fee_cents: fee } of trades) {
+    sale.filled += quantity;
+    sale.value += quantity * (side === "YES" ? yes : 100 - yes);
+    sale.fee += fee;
+  }
+  return sale;
+}
+
+/** @param {number} quantity @param {number} value */
+const average = (quantity, value) => cents(Math.round((value / quantity) * 10) / 10);
+
+/** @param {string} name @param {string} value */
+const sum = (name, value) => h("div", { key: name }, h("dt", null, name), h("dd", null, value));

@@ -1,0 +1,30 @@
+/** The kinds of entries of the ledger, in words, and the groups in which somebody looks for them. */
+
+/** @type {Record<string, string>} */
+const WORDS = {
+  "DEPOSIT": "Paid in",
+  "WITHDRAW": "Taken out",
+  "ORDER_FREEZE": "Set aside for an order",
+  "ORDER_UNFREEZE": "Given back from an order",
+  "MINT_COST": "Paid for shares",
+  "BURN_REVENUE": "Received for shares",
+  "TRANSFER_PAYMENT": "Paid for shares",
+  "TRANSFER_RECEIPT": "Received for shares",
+  "NETTING": "A YES and a NO made a dollar",
+  "FEE": "Fee",
+  "SETTLEMENT_PAYOUT": "Payout",
+  "SETTLEMENT_VOID": "Payout, market void",
+};
+
+/** A kind that has no words yet is told by its name. @param {string} kind */
+export const kindInWords = (kind) => WORDS[kind] ?? kind.charAt(0) + kind.slice(1).toLowerCase().replaceAll("_", " ");
+
+/** The first is everything. */
+export const GROUPS = [
+  { name: "Everything", kinds: [] },
+  { name: "Paid in and taken out", kinds: ["DEPOSIT", "WITHDRAW"] },
+  { name: "Set aside and given back", kinds: ["ORDER_FREEZE", "ORDER_UNFREEZE"] },
+  { name: "Bought and sold", kinds: ["MINT_COST", "BURN_REVENUE", "TRANSFER_PAYMENT", "TRANSFER_RECEIPT", "NETTING"] },
+  { name: "Fees", kinds: ["FEE"] },
+  { name: "Payouts", kinds: ["SETTLEMENT_PAYOUT", "SETTLEMENT_VOID"] },
+];
