@@ -108,14 +108,14 @@ def test_a_change_of_status_is_seen_at_once_and_why(visitor: Visitor, the_venue:
     admin = f"/admin/markets/{market}"
     visitor.open(f"/markets/{market}")
     visitor.see("Nobody has traded here yet")
-    banner = visitor.page.locator(".market-says")
+    banner = visitor.page.locator(".market-says").first
     expect(banner).to_be_empty()
     for act, body, title, says in (
         (
             "suspend",
             {"reason": "waiting for <b>news</b>"},
             "Suspended",
-            "“waiting for <b>news</b>” No new orders",
+            "“waiting for <b>news</b>”. No new orders",
         ),
         ("resume", {}, "", ""),
         ("mode", {"mode": "CANCEL_ONLY", "reason": "a storm"}, "Only cancelling", "“a storm”"),

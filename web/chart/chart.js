@@ -86,7 +86,7 @@ export function createChart(redraw, choose) {
           h("button", { key: name, "aria-pressed": String(name === range), on: { click: () => choose(name) } }, title))),
         h("button", { key: "table", class: "quiet", "aria-pressed": String(isTable), on: { click: () => { isTable = !isTable; redraw(); } } },
           "Table")),
-      h("p", { class: "chart-values" }, shown >= 0 ? values(items[shown], found === -1 ? last : null) : "\u00a0"),
+      h("p", { class: "chart-values" }, shown >= 0 ? values(items[shown], found === -1 && last !== null ? last : priceAt(items, shown)) : "\u00a0"),
       isTable ? table(items) : drawing(past, shown, found !== -1, last),
     ];
   }
@@ -97,7 +97,7 @@ export function createChart(redraw, choose) {
     return h("div", {
         key: "plot", class: "chart-plot", role: "slider", tabindex: "0", "aria-label": "Price of YES over time",
         "aria-valuemin": 0, "aria-valuemax": Math.max(0, (past?.items.length ?? 0) - 1), "aria-valuenow": Math.max(0, shown),
-        "aria-valuetext": candle ? spoken(candle) : "No trades yet",
+        "aria-valuetext": candle && past ? spoken(candle, priceAt(past.items, shown)) : "No trades yet",
         made: measure,
         on: past ? { pointermove: pointed(past), pointerdown: pointed(past), pointerleave: () => readOut(null), keydown: keyed(past, shown) } : {},
       },
@@ -146,20 +146,26 @@ function crosshair({ at, close }, { length }, { x, y, height }) {
     close !== null && h("circle", { class: "chart-dot", cx: middle, cy: y(close), r: 4 }));
 }
 
-/** @param {Candle} candle @param {number | null} last in the place of the newest candle's close, which is older */
-function values({ at, close, bid, ask, volume, trades }, last) {
-  const price = last ?? close;
-  return [when(at), h("strong", null, price === null ? "no trades" : `${cents(price)} · ${chance(price)}`),
+/** What was paid last, then or before. @param {Candle[]} items @param {number} index */
+function priceAt(items, index) {
+  for (; index >= 0; index -= 1) if (items[index].close !== null) return items[index].close;
+  return null;
+}
+
+/** @param {Candle} candle @param {number | null} price */
+function values({ at, bid, ask, volume, trades }, price) {
+  return [when(at), h("strong", null, price === null ? "No price" : `${cents(price)} · ${chance(price)}`),
     h("span", null, `Bid ${cents(bid)} · Ask ${cents(ask)}`), h("span", null, traded(volume, trades))];
 }
 
-/** @param {Candle} candle */
-function spoken({ at, close, bid, ask, volume, trades }) {
-  return `${spokenMoment(at)}: ${close === null ? "no trades" : cents(close)}, bid ${cents(bid)}, ask ${cents(ask)}, ${traded(volume, trades)}`;
+/** @param {Candle} candle @param {number | null} price */
+function spoken({ at, bid, ask, volume, trades }, price) {
+  return `${spokenMoment(at)}: ${price === null ? "no price" : cents(price)}, bid ${cents(bid)}, ask ${cents(ask)}, ${traded(volume, trades)}`;
 }
 
 /** @param {number} volume @param {number} trades */
 function traded(volume, trades) {
+  if (trades === 0) return "no trades";
   return `${shares(volume)} ${volume === 1 ? "share" : "shares"} in ${shares(trades)} ${trades === 1 ? "trade" : "trades"}`;
 }
 

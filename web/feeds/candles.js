@@ -41,7 +41,7 @@ export const RANGES = [
  * @param {() => {created_at: string, resolved_at: string | null} | null} market null as long as it is being read
  */
 export function followCandles(marketId, api, market) {
-  const candles = createStore({ range: "1d", shown: "", past: /** @type {Past | null} */ (null) });
+  const candles = createStore({ range: "1d", shown: "", past: /** @type {Past | null} */ (null), problem: "" });
   let reading = seldom(read, REST_MS);
   const turning = setInterval(() => reading.ask(), MINUTE);
 
@@ -53,16 +53,22 @@ export function followCandles(marketId, api, market) {
     const had = shown === range && past?.length === length ? settled(past.items, from) : [];
     const start = had.length > 0 ? had[had.length - 1].at + length : from;
     if (start >= to) return;
-    const answer = await api("GET /markets/{market_id}/candles", {
-      market_id: marketId, interval, start: new Date(start).toISOString(),
-      end: about.resolved_at === null ? null : new Date(to).toISOString(),
-    });
+    let answer;
+    try {
+      answer = await api("GET /markets/{market_id}/candles", {
+        market_id: marketId, interval, start: new Date(start).toISOString(),
+        end: about.resolved_at === null ? null : new Date(to).toISOString(),
+      });
+    } catch (error) {
+      candles.set({ problem: /** @type {Error} */ (error).message });
+      throw error;
+    }
     // Somebody who chose again meanwhile gets what was chosen last.
     if (candles.state.range !== range) return;
     const items = [...had, ...answer.items.map(ofAnswer)];
     const end = items.length > 0 ? items[items.length - 1].at + length : to;
     const first = range === "all" && items.length > 0 ? items[0].at : Math.min(from, end - length);
-    candles.set({ shown: range, past: { items, length, from: first, to: end } });
+    candles.set({ problem: "", shown: range, past: { items, length, from: first, to: end } });
   }
 
   return {

@@ -31,7 +31,7 @@ export function open(page) {
   const tickers = followTickers(marketId);
   const own = followOwn(marketId, page);
   const feeds = [book, trades, tickers];
-  const question = createStore({ market: /** @type {any} */ (null), isUnknown: false });
+  const question = createStore({ market: /** @type {any} */ (null), isUnknown: false, problem: "" });
   const activity = createStore(/** @type {import("./activity.js").Activity} */ ({ items: null, cursor: null, busy: false }));
   const candles = followCandles(marketId, api, () => question.state.market);
   const chart = createChart(redraw, candles.choose);
@@ -53,12 +53,15 @@ export function open(page) {
         api("GET /markets/{market_id}/activity", { market_id: marketId }),
       ]);
       const isFirst = question.state.market === null;
-      question.set({ market });
+      question.set({ market, problem: "" });
       activity.set({ items: changes.items, cursor: changes.next_cursor });
       if (isFirst) candles.choose(rangeFor(market));
       else candles.refresh();
     } catch (error) {
-      if (/** @type {any} */ (error).code !== NO_SUCH_MARKET) throw error;
+      if (/** @type {any} */ (error).code !== NO_SUCH_MARKET) {
+        question.set({ problem: /** @type {Error} */ (error).message });
+        throw error;
+      }
       question.set({ isUnknown: true });
       for (const feed of feeds) feed.close();
     }
@@ -127,6 +130,7 @@ export function open(page) {
       return h("div", { class: "market-screen" },
         head({ market, ticker: ticker(), spot: spot(), badge: notLive(age), now }),
         banner({ market, status, mode, pause, activity: activity.state.items ?? [], now }),
+        unread(question.state.problem || candles.store.state.problem),
         announcer.view(),
         layout({
           chart: chart.view({
@@ -145,6 +149,12 @@ export function open(page) {
         }));
     },
   };
+}
+
+/** What could not be read is asked for again; until then it is said. @param {string} problem */
+function unread(problem) {
+  return h("div", { key: "unread", role: "status", class: "market-says" },
+    problem !== "" && h("div", { class: "banner warn" }, h("strong", null, "Not all of this is up to date"), h("p", null, `${problem} The page tries again by itself.`)));
 }
 
 /** The shortest that has the market's whole life so far; a day if that is longer. @param {any} market */

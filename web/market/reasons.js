@@ -14,5 +14,5 @@ const REASONS = {
 export function reasonOf(reason) {
   if (reason === null) return null;
   const [word, ...said] = reason.split(": ");
-  return said.length > 0 ? `“${said.join(": ")}”` : REASONS[word] ?? word;
+  return said.length > 0 ? `An administrator: “${said.join(": ")}”.` : REASONS[word] ?? word;
 }
