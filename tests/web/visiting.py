@@ -61,9 +61,9 @@ class Visitor:
         self.page.keyboard.press("Enter")
         self.at("/")
 
-    def remembered(self, username: str) -> None:
+    def remembered(self, username: str, password: str = PASSWORD) -> None:
         """Come back as somebody who signed in here before: with the cookie and the mark that it left."""
-        login = {"username": username, "password": PASSWORD, "cookie": True}
+        login = {"username": username, "password": password, "cookie": True}
         assert self.page.request.post(f"{self.address}/api/v1/auth/login", data=login).ok
         self.page.goto(f"{self.address}/web/icon.svg")
         self.page.evaluate("localStorage.setItem('verdict-signed-in', 'yes')")
