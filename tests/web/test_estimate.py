@@ -18,18 +18,17 @@ SEEN: Final = {
     *("some rests", "nothing rests", "one fee", "a range of fees"),
 }
 ESTIMATE: Final = """async (cases) => {
-    const { estimate, furthest, pairsOf } = await import("/web/ticket/estimate.js");
+    const { estimate, range, pairsOf } = await import("/web/ticket/estimate.js");
     return cases.map(({ book, wish, terms, isMarket, own, opposite }) => {
-        if (isMarket) wish.price = furthest(terms, wish.side, wish.direction);
+        if (isMarket) wish.price = range(terms, wish.side)[wish.direction === "BUY" ? "high" : "low"];
         const said = estimate(book, wish, terms, own);
         return { ...said, price: wish.price, pairs: pairsOf(wish.direction, said.filled, opposite) };
     });
 }"""
-SHARES: Final = """async ([book, terms, wishes]) => {
-    const { needed, sharesFor } = await import("/web/ticket/estimate.js");
+SHARES: Final = """async ([terms, wishes]) => {
+    const { needed, sharesAt } = await import("/web/ticket/estimate.js");
     return wishes.map(([price, cents]) => {
-        const wish = { side: "YES", direction: "BUY", price };
-        const quantity = sharesFor(book, wish, terms, cents, false);
+        const quantity = sharesAt("BUY", price, terms, cents);
         return [needed(terms, price, quantity), needed(terms, price, quantity + 1)];
     });
 }"""
@@ -135,7 +134,7 @@ def done(scene: Trading, wish: dict[str, Any], price: int) -> dict[str, Any]:
     return {
         "filled": sum(quantity for _, quantity in own),
         "value": sum(at * quantity for at, quantity in own),
-        "worst": own[-1][0] if own else None,
+        "worst": own[-1][0] if own else 0,
         "fee": sum(fill.trade.taker_fee for fill in fills),
         "rest": order.remaining if order.status in LIVE else 0,
         "backing": accepted.frozen_amount,
@@ -186,6 +185,6 @@ def test_so_many_dollars_buy_as_many_shares_as_they_cover(visitor: Visitor) -> N
     visitor.open("/")
     for maker_bps, taker_bps in RATES:
         terms = {"maker_fee_bps": maker_bps, "taker_fee_bps": taker_bps}
-        costs = visitor.page.evaluate(SHARES, [{"bids": [], "asks": []}, terms, wishes])
+        costs = visitor.page.evaluate(SHARES, [terms, wishes])
         for (_, cents), (fits, one_more) in zip(wishes, costs, strict=True):
             assert fits <= cents < one_more

@@ -18,6 +18,7 @@ import { head } from "./head.js";
 import { layout } from "./layout.js";
 import { rules } from "./rules.js";
 import { createTape } from "./tape.js";
+import { createTrading } from "./trading.js";
 
 const NO_SUCH_MARKET = 3001;
 const REST_MS = 2_000;
@@ -39,6 +40,7 @@ export function open(page) {
   const announcer = createAnnouncer(redraw);
   const tape = createTape();
   const reading = seldom(readQuestion, REST_MS);
+  const trading = createTrading(page, { marketId, market: marketNow, book, own, spot, showTicket: () => screen.set({ sheet: true }) });
   // Ages and what is left of the time change by themselves.
   const clock = setInterval(redraw, 1000);
   const stops = [book, trades, tickers, own, candles].map(({ store }) => store.read(redraw));
@@ -100,6 +102,13 @@ export function open(page) {
     return tickers.store.state.byMarket.get(marketId);
   }
 
+  /** As it was read last, with the newest word of the feed. */
+  function marketNow() {
+    const { market } = question.state;
+    const { status, trading_mode, pause_until } = ticker() ?? market ?? {};
+    return market && { ...market, status, trading_mode, pause_until };
+  }
+
   function spot() {
     const half = ticker()?.spot_half_cents ?? null;
     return half === null ? null : half / 2;
@@ -107,10 +116,12 @@ export function open(page) {
 
   return {
     title: () => question.state.market?.title ?? "Market",
+    keys: trading.keys,
     close() {
       clearInterval(clock);
       reading.stop();
       announcer.close();
+      trading.close();
       own.close();
       candles.close();
       chart.close();
@@ -144,6 +155,9 @@ export function open(page) {
               { name: "activity", title: "Activity", view: () => activityList(activity.state, olderActivity) },
             ],
           }),
+          ladder: trading.ladder(),
+          ticket: trading.ticket(),
+          mine: trading.mine(),
           stale: age > 0,
           sheet: { open: sheet, toggle: () => screen.set({ sheet: !sheet }) },
         }));

@@ -5,22 +5,25 @@ import { table, toMarket } from "../parts/table.js";
 
 /** @type {import("../parts/table.js").Column[]} */
 const COLUMNS = [
-  { name: "Market", looks: "title" }, { name: "Order" }, { name: "Price", looks: "number" }, { name: "Filled", looks: "number" },
-  { name: "Set aside", looks: "number" }, { name: "Placed", looks: "moment" }, { name: "Change", looks: "last" },
+  { name: "Order" }, { name: "Price", looks: "number" }, { name: "Filled", looks: "number" }, { name: "Set aside", looks: "number" },
+  { name: "Placed", looks: "moment" }, { name: "Change", looks: "last" },
 ];
 
 /**
+ * Those of several markets, or of one: then it is told what stands ahead of each, and not in which market.
  * @param {{
- *   orders: any[], leaving: Set<string>, titleOf: (marketId: string) => string,
+ *   orders: any[], leaving: Set<string>, titleOf: (marketId: string) => string, ahead?: Map<string, {shares_ahead: number}>,
  *   cancel: (order: any) => void, amend: (order: any) => void,
- * }} what `leaving`: the ids of those whose cancel was not answered yet
+ * }} what `leaving`: the ids of those whose cancel was not answered yet; `ahead` by order id
  */
-export function openOrders({ orders, leaving, titleOf, cancel, amend }) {
-  return table({ label: "Open orders", columns: COLUMNS, rows: orders.map((order) => {
+export function openOrders({ orders, leaving, titleOf, ahead, cancel, amend }) {
+  /** @type {import("../parts/table.js").Column} */
+  const first = ahead ? { name: "Ahead", looks: "number" } : { name: "Market", looks: "title" };
+  return table({ label: "Open orders", columns: [first, ...COLUMNS], rows: orders.map((order) => {
     const { id, market_id: market, filled_quantity: filled, expires_at: expires } = order;
     const [title, leaves, words] = [titleOf(market), leaving.has(id), wish(order)];
     return { key: id, cells: [
-      toMarket(market, title),
+      ahead ? shares(ahead.get(id)?.shares_ahead ?? 0) : toMarket(market, title),
       h("span", { class: order.original_side === "YES" ? "yes" : "no" }, words),
       cents(order.original_price_cents),
       `${shares(filled)} of ${shares(order.quantity)}`,

@@ -21,7 +21,7 @@ export async function place(api, order) {
   }
 }
 
-/** By numbers that are there without a secure connection, too. */
-function freshName() {
+/** A name that nobody else gives, by numbers that are there without a secure connection, too. */
+export function freshName() {
   return [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join("-");
 }

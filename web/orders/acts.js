@@ -1,0 +1,74 @@
+/**
+ * Cancelling and amending one's open orders of a market. Both are safe to repeat, so a request whose answer was lost is
+ * sent again until there is one.
+ */
+import { createStore } from "../store/store.js";
+import { words } from "../parts/words.js";
+import { createAmending } from "./amending.js";
+import { wish } from "./open_orders.js";
+import { became } from "./words.js";
+
+const APART_MS = 500;
+const LONGEST_APART_MS = 10_000;
+const CLOSED = 4006;
+
+/** @param {Pick<import("../main.js").Page, "api" | "notices" | "redraw"> & {changed: () => void, titleOf: () => string}} how `changed`: read the orders anew */
+export function createOrderActs({ api, notices, redraw, changed, titleOf }) {
+  const store = createStore({ leaving: /** @type {Set<string>} */ (new Set()), amending: /** @type {ReturnType<typeof createAmending> | null} */ (null) });
+  let over = false;
+
+  /** @param {string} request @param {any} members */
+  async function ask(request, members) {
+    for (let wait = APART_MS, attempt = 1; ; wait = Math.min(wait * 2, LONGEST_APART_MS), attempt += 1) {
+      try {
+        return { answer: await api(request, members), attempt };
+      } catch (thrown) {
+        const error = /** @type {import("../api/api.js").ExchangeError} */ (thrown);
+        // What is closed the second time may be what the first one did.
+        if (attempt > 1 && error.code === CLOSED && error.data?.cancel_reason === "USER_CANCELLED") return { answer: null, attempt };
+        if (!error.unanswered || over) throw error;
+        if (attempt === 1) notices.say("The exchange did not answer. Asking it again.", "wrong");
+        await new Promise((go) => setTimeout(go, wait));
+      }
+    }
+  }
+
+  /** @param {any} order */
+  async function cancel(order) {
+    store.set({ leaving: new Set([...store.state.leaving, order.id]) });
+    try {
+      await ask("POST /orders/{order_id}/cancel", { order_id: order.id });
+      notices.say(`Cancelled: ${wish(order)}.`);
+    } catch (error) {
+      store.set({ leaving: new Set([...store.state.leaving].filter((id) => id !== order.id)) });
+      notices.say(`Not cancelled. ${words(/** @type {any} */ (error))}`, "wrong");
+    }
+    changed();
+  }
+
+  function close() {
+    store.state.amending?.close();
+    store.set({ amending: null });
+  }
+
+  return {
+    store,
+    cancel,
+    /** @param {any} order */
+    amend(order) {
+      close();
+      store.set({ amending: createAmending({
+        order, title: titleOf(), redraw, close,
+        async amend(changes) {
+          const { answer } = await ask("POST /orders/{order_id}/amend", { order_id: order.id, ...changes });
+          notices.say(answer.trades.length ? became(answer) : `Amended. It ${answer.kept_priority ? "kept its place in" : "went to the end of"} the queue.`);
+          changed();
+        },
+      }) });
+    },
+    close() {
+      over = true;
+      close();
+    },
+  };
+}

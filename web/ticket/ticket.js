@@ -1,0 +1,130 @@
+/** The ticket: what to trade, what that would do now, and what became of it. It knows no network. */
+import { h } from "../draw/dom.js";
+import { cents, chance, dollars, gain, shares } from "../draw/format.js";
+import { average, became, ownPrice } from "../orders/words.js";
+import { choices } from "../parts/choices.js";
+import { field } from "../parts/field.js";
+import { words } from "../parts/words.js";
+import { warning } from "./draft.js";
+import { pairsOf, waiting } from "./estimate.js";
+
+/** Beside which field a refusal belongs that names none. @type {Record<number, string>} */
+const FIELDS = { 4001: "price", 4007: "price", 4011: "price", 2001: "amount", 4002: "amount", 4008: "amount", 5001: "amount", 4009: "until" };
+const MEMBERS = { price: "price_cents", amount: "quantity", cap: "max_cost_cents", until: "expires_at" };
+const KINDS = { GTC: "Until cancelled (GTC)", GTD: "Until a time (GTD)", IOC: "What fills now (IOC)", FOK: "All now or nothing (FOK)" };
+
+/**
+ * @typedef {import("./draft.js").Draft} Draft
+ * @typedef {ReturnType<typeof import("./draft.js").consider>} Considered
+ * @typedef {import("../orders/sending.js").Sent} Sent
+ * @param {{
+ *   draft: Draft, scene: import("./draft.js").Scene, considered: Considered, sent: Sent, signIn: string,
+ *   change: (changes: Partial<Draft>) => void, send: () => void, again: () => void, clear: () => void,
+ * }} what `signIn`: the address where one signs in and comes back from
+ */
+export function ticket({ draft, scene, considered, sent, signIn, change, send, again, clear }) {
+  const { direction, side, isMarket, inDollars, timeInForce } = draft;
+  const { own, isSomebody, now } = scene;
+  const error = sent.phase === "refused" ? sent.error : null;
+  const isBusy = sent.phase === "sending" || sent.phase === "asking";
+  const wait = Math.ceil((sent.againAt - now) / 1000);
+  const reason = isBusy || sent.phase === "missing" ? "" : wait > 0 ? `Again in ${wait} s` : considered.reason;
+  let isBeside = false;
+
+  /** @param {keyof typeof MEMBERS} name @param {string} label @param {Record<string, any>} [more] */
+  function input(name, label, more) {
+    const problem = error?.problemOf(MEMBERS[name]) ?? (error && FIELDS[error.code] === name ? error.message : undefined);
+    isBeside ||= problem !== undefined;
+    return field({ kind: "number", min: "1", step: "1", autocomplete: "off", ...more, name, label, value: draft[name], problem,
+      change: (value) => change({ [name]: value }) });
+  }
+
+  /** @param {Event} event */
+  function submit(event) {
+    event.preventDefault();
+    send();
+  }
+
+  /** @param {KeyboardEvent} event */
+  function keydown(event) {
+    if (event.key === "Escape") clear();
+    // Not left to the form, which sends nothing while its button is still drawn as it was before the last key.
+    if (event.key === "Enter" && event.target instanceof HTMLInputElement) submit(event);
+  }
+
+  const sides = /** @type {const} */ (["YES", "NO"]).map((value) =>
+    ({ value, text: `${value} ${cents(waiting(scene.book, value, direction)[0]?.price)}`, looks: value.toLowerCase() }));
+  return h("form", { class: "ticket", novalidate: true, on: { submit, keydown } },
+    choices({ label: "Buy or sell", chosen: direction, choose: (value) => change({ direction: value }), of: [{ value: "BUY", text: "Buy" }, { value: "SELL", text: "Sell" }] }),
+    choices({ label: "Side", chosen: side, choose: (value) => change({ side: value }), of: sides }),
+    choices({ label: "Kind of order", chosen: isMarket, choose: (value) => change({ isMarket: value }), of: [{ value: false, text: "Limit" }, { value: true, text: "Market" }] }),
+    !isMarket && input("price", "Price, ¢", { max: "99", hint: `A chance of ${side} of ${draft.price ? chance(Number(draft.price)) : "–"}` }),
+    h("div", { class: "ticket-amount" },
+      input("amount", inDollars ? "Amount, $" : "Shares", inDollars ? { step: "0.01" } : {}),
+      choices({ label: "Count in", chosen: inDollars, choose: (value) => change({ inDollars: value, amount: "" }), of: [{ value: false, text: "Shares" }, { value: true, text: "$" }] })),
+    isMarket && direction === "BUY" && !inDollars &&
+      input("cap", "Spend at most, $", { step: "0.01", placeholder: considered.wish.cap === null ? "" : (considered.wish.cap / 100).toFixed(2) }),
+    !isMarket && [
+      h("div", { class: "field" }, h("label", { for: "kind" }, "How long"),
+        h("select", { id: "kind", value: timeInForce, on: { change: (/** @type {any} */ event) => change({ timeInForce: event.target.value }) } },
+          Object.entries(KINDS).map(([value, text]) => h("option", { value }, text)))),
+      timeInForce === "GTD" && input("until", "Until", { kind: "datetime-local" }),
+      timeInForce.startsWith("G") && h("label", { class: "ticket-check" },
+        h("input", { type: "checkbox", checked: draft.postOnly, on: { change: (/** @type {any} */ event) => change({ postOnly: event.target.checked }) } }),
+        "Post-only: never trade at once"),
+    ],
+    summary(draft, considered, own),
+    isSomebody
+      ? h("button", { class: "primary", disabled: reason !== null, "aria-describedby": "ticket-reason" },
+          isBusy ? "Sending" : `${direction === "BUY" ? "Buy" : "Sell"} ${considered.said ? `${shares(considered.said.whole.quantity || considered.wish.quantity)} ` : ""}${side}`)
+      : h("a", { class: "button primary", href: signIn }, "Sign in to trade"),
+    h("p", { id: "ticket-reason", class: "hint" }, (isSomebody && (reason || (own.cash && `You have ${dollars(own.cash.available_balance_cents)}`))) || "\u00a0"),
+    h("div", { key: "became", role: "status" }, outcome(sent, error && !isBeside ? words(error) : null, again, clear)));
+}
+
+/** @param {Draft} draft @param {Considered} considered @param {import("../feeds/own.js").Own} own */
+function summary({ direction, side, isMarket }, { said, wish }, own) {
+  const buys = direction === "BUY";
+  const warns = warning(said?.refusal ?? null, wish.quantity);
+  const { filled = 0, value = 0, kept = 0, whole: { quantity = 0, value: cost = 0, mostFee = 0 } = {} } = said ?? {};
+  const pairs = pairsOf(direction, filled, own.position?.[side === "YES" ? "no" : "yes"].available ?? 0);
+  const lines = {
+    "Fills now": filled ? `${shares(filled)} of ${shares(isMarket && buys ? filled : wish.quantity)}` : "Nothing",
+    "Average price": filled ? average(value, filled) : "–",
+    [buys ? "Cost" : "You receive"]: dollars(cost),
+    "Fee at most": dollars(mostFee),
+    [buys ? "Pays if right" : "After fees at least"]: dollars(buys ? quantity * 100 : cost - mostFee),
+    "Stays set aside": buys ? dollars(kept) : `${shares(kept)} ${side}`,
+  };
+  return [
+    h("dl", { class: "ticket-summary" }, Object.entries(lines).map(([name, text]) =>
+      h("div", { key: name }, h("dt", null, name), h("dd", null, said && !warns ? text : "–")))),
+    pairs > 0 && h("p", { key: "pairs", class: "hint" }, `With what you hold, ${shares(pairs)} pairs turn into ${dollars(pairs * 100)} at once.`),
+    warns && h("p", { key: "warning", class: "problem" }, warns),
+  ];
+}
+
+/** @param {Sent} sent @param {string | null} problem what belongs beside no field @param {() => void} again @param {() => void} clear */
+function outcome({ phase, answer, error, recovered }, problem, again, clear) {
+  if (problem) return h("p", { class: "problem" }, problem);
+  if (phase === "asking") return h("p", { class: "problem" }, "No answer came. Asking the exchange what became of the order.");
+  if (phase === "missing") {
+    return [
+      h("p", { class: "problem" }, error?.status === 503 ? "The exchange is busy. Nothing was done; try again." : "The exchange never received this order. Nothing was done."),
+      h("p", { class: "ticket-again" }, h("button", { type: "button", class: "primary", on: { click: again } }, "Send the same again"),
+        h("button", { type: "button", on: { click: clear } }, "Drop it")),
+    ];
+  }
+  if (phase !== "done") return null;
+  const { order, trades, netting_result: netting } = answer;
+  return h("div", { class: "ticket-became" },
+    recovered && h("p", { class: "hint" }, "The answer was lost; this is what the exchange has."),
+    h("p", null, became(answer)),
+    trades.length > 0 && [
+      h("ul", null, trades.map((/** @type {any} */ trade) =>
+        h("li", { key: trade.trade_id }, `${shares(trade.quantity)} at ${cents(ownPrice(order.original_side, trade.price_cents))}, fee ${dollars(trade.fee_cents)}`,
+          trade.realized_pnl_cents !== null && `, profit ${gain(trade.realized_pnl_cents)}`))),
+      h("p", { class: "hint" }, `Fee in all ${dollars(trades.reduce((/** @type {number} */ sum, /** @type {any} */ trade) => sum + trade.fee_cents, 0))}.`),
+    ],
+    netting && h("p", { class: "hint" }, `${shares(netting.pairs_netted)} pairs turned into ${dollars(netting.released_cents)}.`));
+}
