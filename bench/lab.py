@@ -8,6 +8,7 @@ from typing import Final
 import attrs
 
 from amm.brain.config_layers import Layer, Start, build
+from amm.lab.makers import stage
 from amm.lab.measure import Result
 from amm.lab.run import Simulation
 from amm.lab.scenario import SCENARIOS, Scenario
@@ -46,7 +47,7 @@ def main() -> None:
 
 def prepared(scenario: Scenario, maker: str, layers: list[Layer], seed: int) -> Simulation:
     config = build(Start(MARKET, scenario.funding, scenario.price, scenario.maker_fee_bps), layers)
-    return Simulation(scenario, config, maker, seed)
+    return Simulation(scenario, stage(maker, scenario, config), seed)
 
 
 def measure_events(maker: str) -> None:

@@ -51,16 +51,18 @@ ROOMS = {
     "amm.live": {"amm.live", "amm.brain"},
     "amm.lab": {"amm.lab", "amm.brain"},
     "makers.quoter": {"makers.quoter"},
+    "makers.cycle": {"makers.cycle", "makers.quoter"},
+    "makers.lab": {"makers.lab", "makers.cycle", "makers.quoter"},
 }
 
 # What those who make markets share: the exchange's words, and arithmetic. All else of the bot is the bot's.
 SHARED = {"amm.brain.arithmetic", "amm.brain.book", "amm.brain.wire"}
 
-# The laboratory plays the exchange in process; everything else of the bot speaks the public API.
-LABORATORY = "amm.lab"
+# The laboratories play the exchange in process; everything else of both speaks the public API.
+LABORATORIES = ("amm.lab", "makers.lab")
 
 # What decides and therefore takes the time, and whatever else it needs of the world, from its caller.
-PURE = {"kernel", "amm.brain", "makers.quoter"}
+PURE = {"kernel", "amm.brain", "makers.quoter", "makers.cycle"}
 
 ACTORS = "kernel.actors"
 
@@ -148,7 +150,7 @@ def strangers(module: Module) -> set[str]:
     allowed = {module.package, *MAY_IMPORT[module.package]}
     if module.name in COMPOSITION_ROOT:
         allowed = set(MAY_IMPORT)
-    if is_within(module.name, LABORATORY):
+    if any(is_within(module.name, laboratory) for laboratory in LABORATORIES):
         allowed.add("kernel")
     return {target.partition(".")[0] for target in module.imports} & set(MAY_IMPORT) - allowed
 
@@ -171,8 +173,8 @@ def trespasses(module: Module) -> set[str]:
 
 
 def unshared(module: Module) -> set[str]:
-    """What a maker for others imports of the bot beside what both share."""
-    if module.package != "makers":
+    """What a maker for others imports of the bot beside what both share; its laboratory is the bot's, too."""
+    if module.package != "makers" or is_within(module.name, "makers.lab"):
         return set()
     return {
         target
@@ -269,6 +271,7 @@ def test_what_decides_takes_nothing_from_the_world(package: str) -> None:
         ("makers.quoter.view", "from kernel import Exchange\nimport amm.brain.wire", {"kernel"}),
         ("amm.lab", "from kernel import Exchange", set()),
         ("amm.lab.traders", "from kernel import Exchange\nimport persistence", {"persistence"}),
+        ("makers.lab.venue", "from kernel import Exchange\nimport amm.lab.venue", set()),
     ],
 )
 def test_a_stranger_is_seen_however_it_is_imported(name: str, source: str, seen: set[str]) -> None:
@@ -310,6 +313,7 @@ def test_a_trespass_is_seen_however_it_is_imported(name: str, source: str, seen:
         ("makers.quoter.quotes", "from amm.brain.book import ForeignBook", set()),
         ("makers.quoter.quotes", "import amm.brain.skew", {"amm.brain.skew"}),
         ("makers.quoter.quotes", "from amm import live", {"amm", "amm.live"}),
+        ("makers.lab.order", "import amm.lab.jobs", set()),
         ("amm.brain.cycle", "import amm.brain.skew", set()),
     ],
 )

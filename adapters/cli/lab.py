@@ -20,6 +20,7 @@ from amm.lab.report import report
 from amm.lab.scenario import SCENARIOS, Scenario
 from amm.lab.table import COLUMNS, rows
 from amm.lab.venue import MARKET
+from makers.lab.order import ORDERS, OrderContender
 
 SEEDS_MAX = 10_000
 REPORT = "lab-report.html"
@@ -68,8 +69,9 @@ class Makers(click.ParamType[tuple[str, ...]]):
         if isinstance(value, tuple):
             return value
         names = MAKERS if value == "all" else tuple(dict.fromkeys(value.split(",")))
-        if unknown := [name for name in names if name not in MAKERS]:
-            self.fail(f"{unknown[0]!r} is none of {', '.join(MAKERS)}, all", param, ctx)
+        known = (*MAKERS, *ORDERS)
+        if unknown := [name for name in names if name not in known]:
+            self.fail(f"{unknown[0]!r} is none of {', '.join(known)}, all", param, ctx)
         return names
 
 
@@ -103,8 +105,10 @@ class Makers(click.ParamType[tuple[str, ...]]):
     default="verdict",
     show_default=True,
     metavar="NAME,..|all",
-    help=f"Who makes the market: {', '.join(MAKERS)}.",
+    help=f"Who makes the market: {', '.join(MAKERS)} (these are all); or, beside a rival, "
+    f"a user's order with the usual terms: {', '.join(ORDERS)}.",
 )
+@click.option("--rival", is_flag=True, help="Somebody else quotes, too, whatever the scenario says of it.")
 @click.option("--config", "config_file", metavar="FILE", help="The market maker's parameters, as TOML.")
 @click.option(
     "--compare", nargs=2, metavar="A.toml B.toml", help="Two configurations on the same flow of traders."
@@ -128,6 +132,7 @@ def lab(
     informed: tuple[int, ...] | None,
     collar: int | None,
     makers: tuple[str, ...],
+    rival: bool,
     config_file: str | None,
     compare: tuple[str, str] | None,
     sweep: str | None,
@@ -150,6 +155,10 @@ def lab(
         chosen = attrs.evolve(chosen, hours=hours)
     if collar is not None:
         chosen = attrs.evolve(chosen, collar_cents=collar)
+    if rival:
+        chosen = attrs.evolve(chosen, rival=True)
+    if not chosen.rival and (orders := [name for name in makers if name in ORDERS]):
+        raise CommandError(f"{orders[0]} quotes around the prices of others: give it a --rival")
     if not no_report and not Path(report_file).parent.is_dir():
         raise CommandError(f"cannot write {report_file}: no such directory")
     contenders = contenders_of(makers, config_file, compare, sweep)
@@ -182,7 +191,7 @@ def contenders_of(
     if sweep is not None:
         return swept(sweep)
     layers = layers_of(config_file) if config_file is not None else ()
-    return [Contender(maker, maker, layers) for maker in makers]
+    return [(OrderContender if maker in ORDERS else Contender)(maker, maker, layers) for maker in makers]
 
 
 def layers_of(file: str) -> tuple[Layer, ...]:

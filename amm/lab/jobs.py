@@ -5,12 +5,14 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import Any
 
 import attrs
 
 from amm.brain.arithmetic import Ppm
 from amm.brain.config import Config
 from amm.brain.config_layers import Layer, Start, build
+from amm.lab.makers import Stage, stage
 from amm.lab.measure import Result
 from amm.lab.run import Simulation
 from amm.lab.scenario import Scenario
@@ -29,6 +31,9 @@ class Contender:
         """Its parameters; raises `ConfigInvalidError` with all that is wrong with them."""
         start = Start(MARKET, scenario.funding, scenario.price, scenario.maker_fee_bps)
         return build(start, self.layers)
+
+    def stage(self, scenario: Scenario) -> Stage[Any]:
+        return stage(self.maker, scenario, self.config(scenario))
 
 
 @attrs.frozen
@@ -54,7 +59,7 @@ def plan(
 
 def do(job: Job) -> Result:
     contender, scenario = job.contender, job.scenario
-    result = Simulation(scenario, contender.config(scenario), contender.maker, job.seed).run()
+    result = Simulation(scenario, contender.stage(scenario), job.seed).run()
     result = attrs.evolve(result, maker=contender.name)
     return result if job.is_shown else attrs.evolve(result, points=(), marks=())
 

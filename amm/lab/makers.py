@@ -7,9 +7,9 @@ whole: one batch that cancels everything and places the new quote.
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import attrs
 
@@ -36,7 +36,8 @@ from amm.brain.state import MarketFacts, MarketState, open_market
 from amm.brain.strategy import decide, next_call_ms
 from amm.brain.wire import Event, MarketStatus, Minted, TradeExecuted
 from amm.lab.scenario import START_MS, Scenario
-from amm.lab.venue import MARKET
+from amm.lab.traders import TRADERS
+from amm.lab.venue import MARKET, Venue, open_venue
 
 NAIVE_HALF_SPREAD: Cents = 2
 NAIVE_QUANTITY: Shares = 100
@@ -45,7 +46,13 @@ LMSR_LEVELS = 10
 STATIC_SIGMA: Uc = 2 * CENT
 
 
-class Maker(Protocol):
+W = TypeVar("W")
+W_co = TypeVar("W_co", covariant=True)
+
+
+class Maker(Protocol[W_co]):
+    """Whoever makes the market, by asking for what `W_co` says."""
+
     @property
     def fair(self) -> Uc:
         """What it believes YES to be worth."""
@@ -54,7 +61,7 @@ class Maker(Protocol):
     def level(self) -> Level:
         """How alarmed it is."""
 
-    def call(self, inputs: Sequence[Input], now_ms: Ms) -> list[Command]:
+    def call(self, inputs: Sequence[Input], now_ms: Ms) -> Sequence[W_co]:
         """Take the inputs; return the commands to send."""
 
     def due_ms(self, now_ms: Ms) -> Ms | None:
@@ -62,6 +69,18 @@ class Maker(Protocol):
 
     def notes(self) -> dict[str, int]:
         """Other counts, by name."""
+
+
+@attrs.frozen
+class Stage(Generic[W]):
+    """A maker, the exchange that it is in, and how the one carries out what the other asks for."""
+
+    name: str
+    maker: Maker[W]
+    venue: Venue
+    carry_out: Callable[[W, Ms], Answer]
+    q_reference: Shares
+    """With so many more of one outcome than of the other its inventory counts as lopsided as it can be."""
 
 
 class StrategyMaker:
@@ -329,7 +348,7 @@ MAKERS = ("verdict", "static", "naive", "lmsr")
 """`verdict` is the strategy, `static` the same with its price held where it began."""
 
 
-def make(name: str, scenario: Scenario, config: Config) -> Maker:
+def make(name: str, scenario: Scenario, config: Config) -> Maker[Command]:
     pairs = config.initial_mint
     match name:
         case "naive":
@@ -339,3 +358,8 @@ def make(name: str, scenario: Scenario, config: Config) -> Maker:
             return LmsrMaker(pairs, pairs, rule=Rule.of(depth, scenario.price))
         case _:
             return StrategyMaker(scenario, config, static=name == "static")
+
+
+def stage(name: str, scenario: Scenario, config: Config) -> Stage[Command]:
+    venue = open_venue(scenario, TRADERS)
+    return Stage(name, make(name, scenario, config), venue, venue.carry_out, config.q_reference)

@@ -10,6 +10,7 @@ the other side of that price, at that moment; inventory is what the truth did to
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 import attrs
 
@@ -114,7 +115,7 @@ class Measure:
     """Watches one run."""
 
     def __init__(
-        self, scenario: Scenario, truth: Truth, venue: Venue, maker: Maker, q_reference: int
+        self, scenario: Scenario, truth: Truth, venue: Venue, maker: Maker[Any], q_reference: int
     ) -> None:
         self.scenario, self.truth, self.venue, self.maker = scenario, truth, venue, maker
         self.q_reference = q_reference

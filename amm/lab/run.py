@@ -1,26 +1,25 @@
 """One run: a clock that jumps from event to event, the traders, the maker, and the delays between them.
 
-Same scenario, seed, maker and configuration, same run: nothing here reads a clock or draws a number.
+Same scenario, seed and maker, same run: nothing here reads a clock or draws a number.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
+from typing import Any
 
 import attrs
 
 from amm.brain.arithmetic import CENT, Ms
-from amm.brain.commands import Command
-from amm.brain.config import Config
 from amm.brain.inputs import Delivered, Pong
 from amm.lab.chance import Chance
 from amm.lab.line import Line
-from amm.lab.makers import Maker, StrategyMaker, make
+from amm.lab.makers import Stage, StrategyMaker
 from amm.lab.measure import Measure, Result
 from amm.lab.scenario import SECOND_MS, START_MS, Scenario
-from amm.lab.traders import TRADERS, Trader, gather
+from amm.lab.traders import Trader, gather
 from amm.lab.truth import Truth, draw_truth
-from amm.lab.venue import BY, MARKET, Venue, open_venue
+from amm.lab.venue import BY, MARKET
 from kernel import commands
 from kernel.answers import Refusal
 from kernel.codes import AMM_ID
@@ -35,13 +34,12 @@ GUARD_MS: Ms = 5_000
 
 
 class Simulation:
-    def __init__(self, scenario: Scenario, config: Config, maker: str, seed: int) -> None:
-        self.scenario, self.seed, self.name = scenario, seed, maker
+    def __init__(self, scenario: Scenario, stage: Stage[Any], seed: int) -> None:
+        self.scenario, self.seed, self.name = scenario, seed, stage.name
         self.truth: Truth = draw_truth(scenario, seed)
-        self.venue: Venue = open_venue(scenario, TRADERS)
+        self.venue, self.maker, self.carry_out = stage.venue, stage.maker, stage.carry_out
         self.crowd = gather(scenario, seed, self.truth)
-        self.maker: Maker = make(maker, scenario, config)
-        self.measure = Measure(scenario, self.truth, self.venue, self.maker, config.q_reference)
+        self.measure = Measure(scenario, self.truth, self.venue, self.maker, stage.q_reference)
         self.agenda: list[tuple[Ms, int, Callable[[Ms], None]]] = []
         self.entered = 0
         self.line = Line(scenario.feed_ms)
@@ -192,19 +190,19 @@ class Simulation:
             inputs.append(Pong(self.scenario.command_ms + self.scenario.feed_ms))
             if not self.line.inbox:
                 inputs.append(Delivered(self.venue.exchange.head))
-        if commands := self.maker.call(inputs, now_ms):
-            self.at(now_ms + self.scenario.command_ms, lambda at_ms: self._carry_out(commands, at_ms))
+        if wishes := self.maker.call(inputs, now_ms):
+            self.at(now_ms + self.scenario.command_ms, lambda at_ms: self._carry_out(wishes, at_ms))
 
-    def _carry_out(self, commands: list[Command], now_ms: Ms) -> None:
+    def _carry_out(self, wishes: Sequence[Any], now_ms: Ms) -> None:
         """One batch of the maker's, answered and reported in the order in which it happened.
 
         What a break finds on its way arrives or does not; its answer is lost in any case.
         """
         if self.line.cut_ms is not None and self.luck.sign() < 0:
             return
-        for wish in commands:
+        for wish in wishes:
             self.sent[type(wish).__name__] += 1
-            self.line.send([self.venue.carry_out(wish, now_ms)], now_ms, wake=False)
+            self.line.send([self.carry_out(wish, now_ms)], now_ms, wake=False)
             self._deliver(now_ms)
         self.line.send((), now_ms, wake=True)
         self._spread(now_ms)

@@ -4,6 +4,8 @@ It says what the command stream would say, without the wire. It has no clock: wh
 says when.
 """
 
+from collections.abc import Iterable
+
 import attrs
 
 from amm.brain import commands as maker_commands
@@ -39,7 +41,7 @@ from kernel.events import (
 )
 from kernel.exchange import Exchange
 from kernel.limits import DEPOSIT_MAX, VOLUME_MAX
-from kernel.market import Account, Market, Order, Position
+from kernel.market import Market, Order, Position
 from kernel.orders import order_now
 
 MARKET = "MKT-LAB"
@@ -57,7 +59,10 @@ PARTIALLY_FILLED, CANCELLED = OrderStatus.PARTIALLY_FILLED, OrderStatus.CANCELLE
 
 @attrs.frozen
 class Met:
-    """A fill the maker took part in: what it sold, at the price of YES, to whom, and the fee it paid."""
+    """A fill the maker took part in: what it sold, at the price of YES, to whom, and the fee it paid.
+
+    Whoever buys YES has what he had if he sold NO: one YES more than NO, at the same price.
+    """
 
     side: Side
     yes_price: Cents
@@ -136,10 +141,10 @@ class Venue:
         match event:
             case Fill():
                 return self._filled(fact, event)
-            case OrderAccepted(user_id=user_id) if user_id == AMM_ID:
+            case OrderAccepted(user_id=user_id) if user_id == self.maker.account.id:
                 order = self.exchange.orders[event.order_id]
                 return (view(order, 0, OPEN, NEW, fact.at // 1_000),)
-            case OrderCancelled(user_id=user_id) if user_id == AMM_ID:
+            case OrderCancelled(user_id=user_id) if user_id == self.maker.account.id:
                 order = self.exchange.orders[event.order_id]
                 filled = order.terms.quantity - event.remaining_qty
                 before = PARTIALLY_FILLED if filled else OPEN
@@ -172,7 +177,8 @@ class Venue:
         parties = ((maker, trade.maker_fee, taker), (taker, trade.taker_fee, maker))
         for (order, fee, other), after in zip(parties, fill.orders, strict=True):
             if order.account is self.maker.account:
-                self.met.append(Met(order.terms.side, fill.trade_price, fill.fill_qty, fee, other.account.id))
+                sold = Side.NO if order.is_bid else Side.YES
+                self.met.append(Met(sold, fill.trade_price, fill.fill_qty, fee, other.account.id))
                 views.append(self._filled_view(order, after, fill.fill_qty, now_ms))
         return tuple(views)
 
@@ -288,6 +294,23 @@ class Venue:
 
 def open_venue(scenario: Scenario, traders: list[str]) -> Venue:
     """An exchange with one market, traders with cash, and a market maker that has just been started."""
+    start = commands.StartAmm(
+        at=START_MS * 1_000,
+        market_id=MARKET,
+        initial_budget=scenario.funding,
+        initial_price=scenario.price,
+        nonce=0,
+        by=BY,
+    )
+    exchange = open_exchange(scenario, traders, [start])
+    market = exchange.markets[MARKET]
+    return Venue(exchange, market, market.position(exchange.accounts[AMM_ID]))
+
+
+def open_exchange(
+    scenario: Scenario, traders: Iterable[str], beginning: Iterable[commands.AnyCommand]
+) -> Exchange:
+    """One market, traders with cash, and what brings the maker there."""
     exchange, at = Exchange(), START_MS * 1_000
     terms = commands.MarketTerms(
         title="Laboratory",
@@ -309,21 +332,12 @@ def open_venue(scenario: Scenario, traders: list[str]) -> Venue:
     opening += [
         commands.CreateMarket(at=at, market_id=MARKET, terms=terms, by=BY),
         commands.ActivateMarket(at=at, market_id=MARKET, by=BY),
-        commands.StartAmm(
-            at=at,
-            market_id=MARKET,
-            initial_budget=scenario.funding,
-            initial_price=scenario.price,
-            nonce=0,
-            by=BY,
-        ),
+        *beginning,
     ]
     for command in opening:
         answer = exchange.execute(command).answer
         assert not isinstance(answer, Refusal), f"{command}: {answer}"
-    market = exchange.markets[MARKET]
-    account: Account = exchange.accounts[AMM_ID]
-    return Venue(exchange, market, market.position(account))
+    return exchange
 
 
 def terms_of(wish: maker_commands.Place | maker_commands.NewOrder) -> commands.OrderTerms:

@@ -4,35 +4,20 @@ from collections.abc import Iterable
 from typing import Any
 
 import attrs
+import msgspec
 
 from amm.brain.wire import Direction, Order, OrderStatus, Outcome
+from makers.lab.order import USUAL
 from makers.quoter.changes import Plan
 from makers.quoter.quotes import Quote
-from makers.quoter.terms import LayerChange, PriceSource, Terms
+from makers.quoter.terms import Terms
 from makers.quoter.view import Book, Holding, MarketLimits, Room, View, is_bid, yes_price
 
 FREEZE_BPS = 20
-USUAL = Terms(
-    bid_half_spread_cents=2,
-    ask_half_spread_cents=2,
-    order_qty=10,
-    levels=1,
-    level_step_cents=1,
-    amount_change_per_layer=0,
-    amount_change_type=LayerChange.FIXED,
-    refresh_tolerance_cents=0,
-    qty_tolerance_pct=20,
-    price_source=PriceSource.MID,
-    floor_price_cents=1,
-    ceiling_price_cents=99,
-    inventory_skew=True,
-    max_position_per_side=5_000,
-    auto_merge_min_pairs=10,
-)
 
 
 def terms(**changes: Any) -> Terms:
-    return Terms(**{name: getattr(USUAL, name) for name in USUAL.__struct_fields__} | changes)
+    return msgspec.structs.replace(USUAL, **changes)
 
 
 def view(

@@ -8,7 +8,7 @@ from amm.brain.config_layers import Start, build
 from amm.brain.inputs import Answer, Connected, Delivered, Disconnected, Frame
 from amm.brain.memory import Lifecycle
 from amm.lab.line import Line
-from amm.lab.makers import StrategyMaker
+from amm.lab.makers import StrategyMaker, stage
 from amm.lab.run import Simulation
 from amm.lab.scenario import CALM, SCENARIOS, Move, Scenario
 from amm.lab.traders import SPOOF_MS, SPOOFER, TRADERS, Spoofer
@@ -20,7 +20,7 @@ SECOND = 1_000
 
 def prepared(scenario: Scenario, seed: int = 1) -> Simulation:
     config = build(Start(MARKET, scenario.funding, scenario.price, scenario.maker_fee_bps), [])
-    return Simulation(scenario, config, "verdict", seed)
+    return Simulation(scenario, stage("verdict", scenario, config), seed)
 
 
 def frame(seq: int) -> Frame:

@@ -1,6 +1,7 @@
 """A run of the laboratory: the same every time, true to the kernel's ledger, and not the end of the maker."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import attrs
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from amm.brain.arithmetic import CENT
 from amm.brain.config_layers import Start, build
 from amm.lab.jobs import Contender, do, do_all, plan
-from amm.lab.makers import MAKERS, Maker
+from amm.lab.makers import MAKERS, Maker, stage
 from amm.lab.measure import Result
 from amm.lab.report import report
 from amm.lab.run import Simulation
@@ -24,7 +25,7 @@ SHORT = attrs.evolve(SCENARIOS["mixed"], hours=1)
 
 def prepared(maker: str, scenario: Scenario = SHORT, seed: int = 1) -> Simulation:
     config = build(Start(MARKET, scenario.funding, scenario.price, scenario.maker_fee_bps), [])
-    return Simulation(scenario, config, maker, seed)
+    return Simulation(scenario, stage(maker, scenario, config), seed)
 
 
 def watched(run: Simulation) -> tuple[Result, History, dict[LedgerEntryType, int]]:
@@ -165,7 +166,7 @@ def test_a_maker_that_comes_late_holds_on_to_its_first_price_as_in_a_fresh_marke
     for scenario in (late, attrs.evolve(late, open_hours=0)):
         run = prepared("verdict", scenario)
 
-        def look(_now_ms: int, maker: Maker = run.maker) -> None:
+        def look(_now_ms: int, maker: Maker[Any] = run.maker) -> None:
             fairs.append(maker.fair / CENT)
 
         run.at(START_MS + 180 * SECOND_MS, look)
