@@ -148,6 +148,10 @@ class RateLimits:
         """Count one request of somebody of whom nothing is known but the address."""
         return self._take(bucket, counted_address(address), self._users[bucket])
 
+    def take_for_session(self, bucket: Bucket, session_id: str) -> Quota | None:
+        """Count one request of a session by itself: an old token of its user must not use up his own."""
+        return self._take(bucket, session_id, self._users[bucket])
+
     def take_for_everybody(self, bucket: Bucket) -> Quota | None:
         """Count one request together with those of all other callers."""
         return self._take(bucket, "", self._users[bucket])

@@ -5,6 +5,7 @@ body, and then those of the handler. They are plain calls in one function, not l
 order can be read, and a request pays only for what it uses.
 """
 
+import contextlib
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,6 +25,7 @@ from adapters.access.addresses import caller_address, is_within
 from adapters.access.api_keys import KEY, PREFIX
 from adapters.access.identity import Principal
 from adapters.access.rate_limits import Bucket, Quota, check, has_a_price
+from adapters.access.tokens import TokenError, TokenType
 from adapters.http.metrics import Metrics
 from adapters.http.paths import Other, rule_of
 from adapters.operations.lookups import market_of_replace
@@ -163,7 +165,7 @@ class HttpApi:
         if route.caller is Caller.PUBLIC or route.bucket is Bucket.AUTH:
             client = self.client_of(request)
             if route.bucket is not None:
-                responder.count(server.rate_limits.take_for_address(route.bucket, client.address))
+                responder.count(self._quota_of_client(route, route.bucket, client))
         if route.caller is Caller.READER and "Authorization" not in headers:
             address = self.client_of(request).address
             responder.count(server.rate_limits.take_for_address(Bucket.PUBLIC, address))
@@ -181,6 +183,19 @@ class HttpApi:
         query = NO_QUERY if route.query is NoQuery else read_query(route.query, request.args.to_dict())
         call = Call(body, query, path, principal, client, responder.request_id, durable)
         return responder.success(await route.handler(server, call))
+
+    def _quota_of_client(self, route: AnyRoute, bucket: Bucket, client: Client) -> Quota | None:
+        """Count a request of somebody who has not shown a token.
+
+        A page that is opened anew shows the cookie of its session. Counted by address, a few reloads would
+        sign out everybody behind it.
+        """
+        limits = self._server.rate_limits
+        if route.session_bucket is not None and client.refresh_cookie is not None:
+            with contextlib.suppress(TokenError):
+                claims = self._server.tokens.read(client.refresh_cookie, TokenType.REFRESH)
+                return limits.take_for_session(route.session_bucket, claims.sid or claims.sub)
+        return limits.take_for_address(bucket, client.address)
 
     def _counted_body(
         self, route: AnyRoute, principal: Principal, data: bytes, responder: "Responder"

@@ -176,6 +176,9 @@ def limit_of(route: AnyRoute) -> str:
             return "Not limited."
         case Bucket.AUTH if route.caller is not Caller.PUBLIC:
             return "Counted in bucket `auth`, per address and per user."
+        case Bucket.AUTH if route.session_bucket is not None:
+            known = f"with the cookie of a session in `{route.session_bucket.value}`, per session"
+            return f"Counted in bucket `auth`, per address; {known}."
         case Bucket.AUTH:
             return "Counted in bucket `auth`, per address."
         case bucket if route.caller is Caller.READER:

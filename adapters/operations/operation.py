@@ -159,6 +159,8 @@ class Route(Operation[B, S], Generic[B, Q, S]):
     statuses: tuple[int, ...]
     shared_bucket: Bucket | None = None
     """A bucket that counts the requests of all callers together, beside the caller's own."""
+    session_bucket: Bucket | None = None
+    """The bucket that counts a browser with a session's cookie, by the session and not by its address."""
 
 
 AnyOperation = Operation[Any, Any]
@@ -203,6 +205,7 @@ def post(
     scope: Scope | Keys = Keys.NONE,
     statuses: tuple[int, ...] = (200,),
     shared_bucket: Bucket | None = None,
+    session_bucket: Bucket | None = None,
     message: type[msgspec.Struct] | None = None,
 ) -> Route[B, NoQuery, S]:
     return Route(
@@ -221,6 +224,7 @@ def post(
         query=NoQuery,
         statuses=statuses,
         shared_bucket=shared_bucket,
+        session_bucket=session_bucket,
     )
 
 

@@ -155,6 +155,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         requests.RefreshBody,
         Fault.REFRESH_TOKEN_INVALID,
         Fault.ACCOUNT_DISABLED,
+        session_bucket=QUERY,
     ),
     post("/auth/logout", users.log_out, PUBLIC, None, user_responses.NothingShape, requests.RefreshBody),
     get("/account/sessions", users.get_sessions, Caller.LOGIN, QUERY, user_responses.SessionsShape, NoQuery),

@@ -176,7 +176,7 @@ class Settings:
         "VERDICT_RATE_LIMITS", True, "0 switches every limit below off", read=read_switch
     )
     rate_auth: int = setting(
-        "VERDICT_RATE_AUTH", 5, "register, login, refresh: per minute and IP", read=read_rate
+        "VERDICT_RATE_AUTH", 5, "register, login, refresh without a cookie: per minute and IP", read=read_rate
     )
     rate_public: int = setting(
         "VERDICT_RATE_PUBLIC", 60, "market data without a token: per minute and IP", read=read_rate

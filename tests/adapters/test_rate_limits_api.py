@@ -86,6 +86,33 @@ def test_market_data_without_a_token_is_counted_by_address(limited: tuple[Venue,
     assert (answer.code, answer.headers["X-RateLimit-Limit"]) == (0, "4")
 
 
+def test_a_page_that_is_opened_again_and_again_counts_for_its_session(limited: tuple[Venue, str]) -> None:
+    """Not for all who share its address; and whoever shows no session, or none of ours, does count there."""
+    wait_for_a_whole_window()
+    the_venue, address = limited[0], "10.8.7.1"
+    ann = registered(the_venue, address)
+    assert ann.get("/account/balance").headers["X-RateLimit-Remaining"] == "3"
+
+    def ask(path: str, cookie: str = "", **body: object) -> serving.Answer:
+        headers = {"X-Forwarded-For": address} | ({"Cookie": f"verdict_refresh={cookie}"} if cookie else {})
+        with httpx.Client(base_url=the_venue.address, timeout=30) as browser:  # no other keeps the cookie
+            return serving.Caller(browser).request("POST", path, json=body, headers=headers)
+
+    credentials = {"username": "limited_10_8_7_1", "password": PASSWORD}
+    (first, second) = (ask("/auth/login", **credentials).data["refresh_token"] for _ in range(2))
+    for remaining in ("3", "2", "1", "0"):
+        answer = ask("/auth/refresh", first)
+        assert (answer.status, answer.headers["X-RateLimit-Remaining"]) == (200, remaining)
+    assert ask("/auth/refresh", first).verdict == (429, 9001)
+    assert ask("/auth/refresh", second).status == 200, "another session"
+    assert ann.get("/account/balance").headers["X-RateLimit-Remaining"] == "2", "it is not its user's count"
+    # One registration and two logins came from there, of six that may.
+    for remaining in ("2", "1", "0"):
+        answer = ask("/auth/refresh", "not-of-ours" if remaining == "1" else "", refresh_token="nor this")
+        assert (answer.code, answer.headers["X-RateLimit-Remaining"]) == (1005, remaining)
+    assert ask("/auth/refresh", "not-of-ours").verdict == (429, 9001)
+
+
 def test_the_headers_count_down_and_then_it_is_enough(limited: tuple[Venue, str]) -> None:
     wait_for_a_whole_window()
     ann = registered(limited[0], "10.0.0.1")
