@@ -86,7 +86,7 @@ export function createTrading({ api, session, notices, query, go, redraw }, { ma
   function scene() {
     const { orders, queue } = own.store.state;
     // No more can stand ahead than stands there, which the book knows sooner.
-    const mine = orders.map((order) =>
+    const mine = orders.map((/** @type {any} */ order) =>
       ({ ...order, ahead: Math.max(0, Math.min(queue.get(order.id)?.shares_ahead ?? 0, level(order) - order.remaining_quantity)) }));
     return {
       market: market(), book: book.store.state, isLive: book.liveness.state.live, own: own.store.state, mine,
