@@ -7,4 +7,9 @@ export const SCREENS = [
   { path: "/portfolio", signedIn: true, load: () => import("./portfolio/portfolio.js") },
   { path: "/login", signedIn: false, load: () => import("./signin/login.js") },
   { path: "/register", signedIn: false, load: () => import("./signin/register.js") },
+  { path: "/admin", signedIn: true, load: () => import("./admin/markets.js") },
+  { path: "/admin/new", signedIn: true, load: () => import("./admin/create.js") },
+  { path: "/admin/markets/{id}", signedIn: true, load: () => import("./admin/market.js") },
+  { path: "/admin/users", signedIn: true, load: () => import("./admin/users.js") },
+  { path: "/admin/health", signedIn: true, load: () => import("./admin/health.js") },
 ];

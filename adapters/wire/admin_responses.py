@@ -81,6 +81,8 @@ class UserActiveShape(Shape, frozen=True):
 
 class AdminMarketShape(MarketShape, frozen=True, kw_only=True):
     amm_authorized: bool
+    amm_orders_count: int
+    """Live orders of the market maker, which a stop would cancel."""
 
 
 class SettlementShape(Shape, frozen=True):

@@ -83,8 +83,11 @@ def proposal(waiting: Proposed) -> admin_responses.ProposalShape:
 
 
 def admin_market(market: Market) -> admin_responses.AdminMarketShape:
+    maker = market.positions.get(AMM_ID)
     return admin_responses.AdminMarketShape(
-        **render.market_members(market, display=True), amm_authorized=market.amm_authorized
+        **render.market_members(market, display=True),
+        amm_authorized=market.amm_authorized,
+        amm_orders_count=0 if maker is None else len(maker.live),
     )
 
 

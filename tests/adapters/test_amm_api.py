@@ -253,6 +253,8 @@ def test_the_market_maker_is_started_and_stopped(the_venue: Venue) -> None:
             "stop_mode": None,
         }
     amm.placed(market, "SELL YES 10 @60")
+    the_venue.user(1_000).placed(market, "BUY YES 1 @10")
+    assert admin.data(f"/admin/markets/{market}")["amm_orders_count"] == 1
     stopped = admin.post("/admin/amm/stop", market_id=market, stop_mode="IMMEDIATE")
     assert stopped.status == 200
     assert stopped.data.pop("stopped_at")

@@ -7,6 +7,8 @@ import { createStore } from "../store/store.js";
 
 /** New markets cost one request, all of them as many as there are pages. */
 const [NEWS_AFTER_MS, ALL_AFTER_MS] = [1_500, 10_000];
+/** Statuses of which the tickers do not tell. */
+const UNTOLD = new Set(["DRAFT", "SETTLED", "VOIDED"]);
 const TRIED_AGAIN_AFTER_MS = 3_000;
 
 /**
@@ -18,8 +20,8 @@ const TRIED_AGAIN_AFTER_MS = 3_000;
  * }} Market
  */
 
-/** @param {import("../api/api.js").Api} api */
-export function createCatalogue(api) {
+/** @param {import("../api/api.js").Api} api @param {{drafts?: boolean}} [kinds] drafts are told to administrators alone */
+export function createCatalogue(api, { drafts = false } = {}) {
   const store = createStore({
     items: /** @type {Market[]} */ ([]),
     byId: /** @type {Map<string, Market>} */ (new Map()),
@@ -43,7 +45,7 @@ export function createCatalogue(api) {
     try {
       for (let cursor; cursor !== null; ) {
         const page = await api("GET /markets", { status: "ALL", limit: 100, cursor }, closing.signal);
-        for (const market of page.items) if (market.status !== "DRAFT") read.set(market.id, market);
+        for (const market of page.items) if (drafts || market.status !== "DRAFT") read.set(market.id, market);
         const isEnough = !page.has_more || page.items.some((/** @type {Market} */ market) => known.has(market.id));
         cursor = isEnough ? null : page.next_cursor;
       }
@@ -74,7 +76,7 @@ export function createCatalogue(api) {
       for (const item of items) item.status = tickers.get(item.id)?.status ?? item.status;
       const isNews = [...tickers.keys()].some((id) => !byId.has(id));
       // What is paid out leaves the tickers after it was told; one that left untold, left while nothing was heard.
-      const isLost = items.some(({ id, status }) => !isPaid(status) && !tickers.has(id));
+      const isLost = items.some(({ id, status }) => !UNTOLD.has(status) && !tickers.has(id));
       const wait = isLost ? ALL_AFTER_MS : NEWS_AFTER_MS;
       if (isNews || isLost) timer = setTimeout(load, Math.max(0, readAt + wait - Date.now()), !isLost);
     },
@@ -83,9 +85,4 @@ export function createCatalogue(api) {
       closing.abort();
     },
   };
-}
-
-/** @param {string} status */
-function isPaid(status) {
-  return status === "SETTLED" || status === "VOIDED";
 }

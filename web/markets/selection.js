@@ -53,18 +53,25 @@ export function addressOf({ search, category, status, sort }) {
 /** Letters without case and accents: who looks for `munchen` means `München`. @param {string} text */
 const plain = (text) => text.normalize("NFD").replace(/\p{Mn}/gu, "").toLowerCase();
 
+/** Whether a market has all the words, wherever they begin and in any order. @param {string} search */
+export function finder(search) {
+  const words = plain(search).split(/\s+/).filter(Boolean);
+  return (/** @type {Market} */ { title, id, category }) => {
+    const text = words.length ? plain(`${title} ${id} ${category ?? ""}`) : "";
+    return words.every((word) => text.includes(word));
+  };
+}
+
 /**
  * The markets that match all of it, in the chosen order. Where two are equal the newer one is ahead.
  * @param {Market[]} items newest first @param {Map<string, Ticker>} tickers @param {Filters} filters @param {number} now
  */
 export function select(items, tickers, { search, category, status, sort }, now) {
-  const words = plain(search).split(/\s+/).filter(Boolean);
+  const isFound = finder(search);
   const statuses = STATUSES.find(({ name }) => name === status)?.statuses ?? [];
   const found = items.filter((market) => {
     if (!statuses.includes(tickers.get(market.id)?.status ?? market.status)) return false;
-    if (category && market.category !== category) return false;
-    const text = plain(`${market.title} ${market.id} ${market.category ?? ""}`);
-    return words.every((word) => text.includes(word));
+    return (!category || market.category === category) && isFound(market);
   });
   /** @type {Record<string, (market: Market) => number>} what is least comes first */
   const ranks = {

@@ -1,0 +1,108 @@
+/** One market as an administrator sees it: how it stands, what can be done to it, and what was. */
+import { h } from "../draw/dom.js";
+import { cents, dollars, shares, when } from "../draw/format.js";
+import { rules } from "../market/rules.js";
+import { createActing } from "./act.js";
+import { actsOf } from "./acts.js";
+import { badge, counted, createReading, facts, forAdministrators, frame, proposed, worded } from "./frame.js";
+
+export const open = forAdministrators((page) => {
+  const { api, mine, names, redraw } = page;
+  const of = { market_id: names.id };
+  /** @type {string | null} */
+  let voidPrice = null;
+  const acting = createActing(page);
+  const now = createReading(async (signal) => {
+    const here = (/** @type {any} */ one) => one.market_id === names.id;
+    const [market, end, activity, makers, proposals] = await Promise.all([
+      api("GET /admin/markets/{market_id}", of, signal),
+      api("GET /admin/markets/{market_id}/foreseen-end", { ...of, void_price_cents: voidPrice }, signal),
+      api("GET /markets/{market_id}/activity", { ...of, limit: 10 }, signal),
+      api("GET /amm/markets", {}, signal),
+      api("GET /admin/proposals", {}, signal),
+    ]);
+    return { market, end, activity: activity.items, maker: makers.items.find(here), waiting: proposals.items.filter(here) };
+  }, redraw);
+  /** It costs two of the few acts that an administrator has in a minute, so it is read by whoever asks for it. @type {any} */
+  let past = null;
+  const deaf = mine.hear((topic, event) => {
+    if (topic === "everything" || event?.market_id === names.id) now.again();
+  });
+
+  /** Looks at what would come of it now. @param {import("./act.js").Values} values */
+  function look({ void_price_cents: price }) {
+    voidPrice = price || null;
+    return now.again();
+  }
+
+  function lookBack() {
+    past ??= createReading(async (signal) => {
+      const [stats, breakers] = await Promise.all([
+        api("GET /admin/markets/{market_id}/stats", of, signal),
+        api("GET /admin/markets/{market_id}/circuit-breakers", of, signal),
+      ]);
+      return { stats, breakers: breakers.items };
+    }, redraw);
+  }
+
+  /** @param {import("./acts.js").Seen & {waiting: any[], activity: any[]}} seen */
+  function drawn({ market, end, maker, waiting, activity }) {
+    const groups = Object.entries(actsOf(() => /** @type {any} */ (now.data), api));
+    return [
+      h("p", { class: "tags" }, badge(market.status), market.trading_mode !== "NORMAL" && badge(market.trading_mode), h("code", null, market.id),
+        market.status !== "DRAFT" && h("a", { href: `/markets/${encodeURIComponent(market.id)}` }, "As traders see it")),
+      waiting.map((one) => proposed(one, "")),
+      h("div", { class: "columns stacked" },
+        h("section", { class: "card" }, h("h2", null, "What can be done"),
+          groups.length === 0 && h("p", { class: "hint" }, "Nothing any more: it is over and paid."),
+          groups.map(([group, acts]) => h("div", { key: group, class: "group", role: "group", "aria-label": group }, h("h3", null, group),
+            acts.map(({ name, act, why }) => h("button", {
+              key: name, disabled: why !== undefined, on: { click: () => {
+                look({});
+                acting.begin(name, act, market.id, look);
+              } },
+            }, name)),
+            h("p", { class: "hint" }, acts.find(({ why }) => why)?.why)))),
+        h("section", { class: "card" }, h("h2", null, "How it stands"), facts({
+          "Bid / ask": `${cents(market.best_bid_cents)} / ${cents(market.best_ask_cents)}`,
+          "Average price of late": cents(end.reference.reference_price_cents),
+          "Orders in the book": `${shares(end.orders_count)}, ${end.unfrozen_display} set aside`,
+          "Shares": `${shares(market.total_yes_shares)} YES, ${shares(market.total_no_shares)} NO`,
+          "Reserve": market.reserve_balance_display,
+          "Market maker": maker ? [`${worded(maker.status)}, ${dollars(maker.initial_budget_cents)}, since `, when(maker.started_at)] : market.amm_authorized ? "Allowed" : "Not allowed",
+        })),
+        h("section", { class: "card" }, h("h2", null, "Terms"), rules(market)),
+        h("section", { class: "card" }, h("h2", null, "What happened"),
+          events(activity, (one) => [one.journal_id, one.at, `${worded(one.previous)} → ${worded(one.new)}`, one.reason]),
+          h("h2", null, "Trades and halts"),
+          past === null ? h("button", { on: { click: lookBack } }, "Show them") : past.view(pastDrawn))),
+    ];
+  }
+
+  return {
+    title: () => now.data?.market.title ?? names.id,
+    view: () => [frame("/admin", now.data?.market.title ?? names.id, now.view(drawn)), acting.view()],
+    close() {
+      deaf();
+      now.close();
+      past?.close();
+      acting.close();
+    },
+  };
+});
+
+/** @param {{stats: any, breakers: any[]}} past */
+const pastDrawn = ({ stats, breakers }) => [
+  facts({
+    "Trades": `${shares(stats.total_trades_count)}, ${shares(stats.total_volume)} shares`,
+    "By": counted(stats.unique_traders, "account"),
+    "Fees": dollars(stats.total_fees_collected_cents),
+    "Circuit breakers": breakers.length === 0 && "None tripped",
+  }),
+  events(breakers, (one) => [one.id, one.triggered_at, worded(one.trigger_reason),
+    one.resolved_at ? ["Until ", when(one.resolved_at), ` by ${one.resolved_by}: ${one.resolution_note}`] : "Stands"]),
+];
+
+/** @param {any[]} items @param {(item: any) => [number, string, string, import("../draw/dom.js").Drawing]} parts */
+const events = (items, parts) =>
+  h("ol", { class: "events" }, items.map(parts).map(([key, at, what, more]) => h("li", { key }, when(at), h("span", null, what), h("span", { class: "muted" }, more))));
