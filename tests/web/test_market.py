@@ -1,17 +1,77 @@
 """The screen of one market: what a person sees there is what the exchange has."""
 
+import random
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
+import attrs
 from playwright.sync_api import expect
 
 from tests.adapters.serving import Caller, Venue, until
+from tests.web.line import line_to
 from tests.web.visiting import Visitor
+
+BATCH: Final = 50
 
 
 def trade(market: str, ann: Caller, ben: Caller, quantity: int, price: int) -> None:
     ann.placed(market, f"BUY YES {quantity} @{price}")
     ben.placed(market, f"BUY NO {quantity} @{100 - price}")
+
+
+@attrs.define
+class Crowd:
+    """Users who place and cancel at random around the middle, in batches."""
+
+    market: str
+    users: list[Caller]
+    chance: random.Random = attrs.field(factory=lambda: random.Random(13))
+    count: int = 0
+    traded: int = 0
+
+    def act(self, times: int) -> None:
+        for _ in range(times // BATCH):
+            user = self.chance.choice(self.users)
+            answer = user.post("/orders/batch", commands=[self.wish() for _ in range(BATCH)])
+            assert answer.code == 0, answer.envelope
+            results = answer.data["results"]
+            self.traded += sum(len(result["data"].get("trades", ())) for result in results if result["ok"])
+
+    def wish(self) -> dict[str, Any]:
+        self.count += 1
+        if self.count > BATCH and self.chance.random() < 0.2:
+            name = f"{self.market}-{self.chance.randrange(self.count)}"
+            return {"op": "cancel", "market_id": self.market, "client_order_id": name}
+        return {
+            "op": "place",
+            "market_id": self.market,
+            "client_order_id": f"{self.market}-{self.count}",
+            "direction": "BUY",
+            "side": self.chance.choice(["YES", "NO"]),
+            "price_cents": self.chance.randint(38, 62),
+            "quantity": self.chance.randint(1, 20),
+            "self_trade_mode": "CANCEL_MAKER",
+        }
+
+
+def levels_of(the_venue: Venue, market: str) -> dict[int, tuple[int, int]]:
+    """Shares wanted and offered at each price of YES, as the exchange has them."""
+    book = the_venue.nobody.data(f"/markets/{market}/orderbook", levels=99)["yes"]
+    bids, asks = (
+        {level["price_cents"]: level["total_quantity"] for level in book[side]} for side in ("bids", "asks")
+    )
+    return {price: (bids.get(price, 0), asks.get(price, 0)) for price in sorted(bids | asks)}
+
+
+def levels_on(visitor: Visitor) -> dict[int, tuple[int, int]]:
+    """The same, as the ladder tells whoever hears it."""
+    said: list[str] = visitor.page.locator(".ladder button").evaluate_all(
+        "buttons => buttons.map((button) => button.ariaLabel ?? '')"
+    )
+    found = [re.fullmatch(r"(\d+)¢, ([\d,]+) wanted, ([\d,]+) offered", one) for one in said]
+    levels = [tuple(int(number.replace(",", "")) for number in one.groups()) for one in found if one]
+    return {price: (bid, ask) for price, bid, ask in sorted(levels) if bid or ask}
 
 
 def test_trades_are_seen_as_they_happen(visitor: Visitor, the_venue: Venue) -> None:
@@ -88,21 +148,6 @@ def test_the_table_of_the_chart_is_what_the_exchange_sums_up(visitor: Visitor, t
     assert ["62¢", "65¢", "62¢", "65¢", "60¢", "–", "45", "2"] in shown()
 
 
-def test_the_arrows_read_the_chart(visitor: Visitor, the_venue: Venue) -> None:
-    market = the_venue.market()
-    trade(market, the_venue.user(100_000), the_venue.user(100_000), 40, 62)
-    visitor.open(f"/markets/{market}")
-    visitor.button("1 d").click()
-    chart = visitor.page.get_by_role("slider", name="Price of YES over time")
-    expect(chart).to_have_attribute("aria-valuetext", re.compile(r": 62¢"))
-    chart.focus()
-    visitor.page.keyboard.press("Home")
-    expect(chart.locator(".chart-cross")).to_have_count(1)
-    expect(chart).to_have_attribute("aria-valuenow", "0")
-    visitor.page.keyboard.press("Escape")
-    expect(chart.locator(".chart-cross")).to_have_count(0)
-
-
 def test_a_change_of_status_is_seen_at_once_and_why(visitor: Visitor, the_venue: Venue) -> None:
     market = the_venue.market()
     admin = f"/admin/markets/{market}"
@@ -158,3 +203,43 @@ def test_older_trades_are_loaded_to_the_first(visitor: Visitor, the_venue: Venue
         items, cursor = items + page["items"], page["next_cursor"]
     shown = [row.split("\t")[3] for row in rows.locator("xpath=..").inner_text().splitlines()]
     assert shown == [str(item["quantity"]) for item in items]
+
+
+def test_the_book_on_screen_is_the_servers_after_a_thousand_orders_and_two_lost_lines(
+    visit: Callable[..., Visitor], the_venue: Venue
+) -> None:
+    market = the_venue.market()
+    crowd = Crowd(market, [the_venue.user(1_000_000) for _ in range(8)])
+    with line_to(the_venue.address) as line:
+        visitor = visit(line.address)
+        visitor.open(f"/markets/{market}")
+        badge = visitor.page.get_by_text("Not live")
+        crowd.act(300)
+        until(lambda: levels_on(visitor) == levels_of(the_venue, market))
+
+        line.cut()
+        crowd.act(200)
+        expect(badge).to_be_visible()
+        line.mend()
+        crowd.act(100)
+        expect(badge).to_have_count(0)
+        until(lambda: levels_on(visitor) == levels_of(the_venue, market))
+
+        seen = levels_on(visitor)
+        line.is_silent = True
+        crowd.act(200)
+        assert the_venue.admin.post(f"/admin/markets/{market}/mode", mode="CANCEL_ONLY").code == 0
+        expect(badge).to_have_text(re.compile(r"Not live · \d+ s"))
+        assert levels_on(visitor) == seen != levels_of(the_venue, market)
+        line.mend()
+        expect(badge).to_have_count(0)
+        visitor.see("Only cancelling")
+        assert the_venue.admin.post(f"/admin/markets/{market}/mode", mode="NORMAL").code == 0
+        crowd.act(200)
+        until(lambda: levels_on(visitor) == levels_of(the_venue, market))
+        assert crowd.traded > 100
+        last = the_venue.nobody.data(f"/markets/{market}/trades", limit=1)["items"][0]
+        expect(visitor.page.locator(".chart-tag-text")).to_have_text(f"{last['price_cents']}¢")
+        visitor.page.close()
+        # The browser tells of each connection that was turned away.
+        visitor.complaints.clear()

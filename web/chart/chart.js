@@ -4,6 +4,7 @@
  */
 import { h, kept } from "../draw/dom.js";
 import { cents, chance, shares, spokenMoment, when } from "../draw/format.js";
+import { choices } from "../parts/choices.js";
 import { createCandleTable } from "./candle_table.js";
 import { plot } from "./plot.js";
 import { scaleFor } from "./scale.js";
@@ -82,8 +83,7 @@ export function createChart(redraw, choose) {
     const shown = found === -1 ? items.length - 1 : found;
     return [
       h("div", { class: "chart-bar" },
-        h("div", { class: "choices", role: "group", "aria-label": "Range" }, ranges.map(({ name, title }) =>
-          h("button", { key: name, "aria-pressed": String(name === range), on: { click: () => choose(name) } }, title))),
+        choices({ label: "Range", of: ranges.map(({ name, title }) => ({ value: name, text: title })), chosen: range, choose }),
         h("button", { key: "table", class: "quiet", "aria-pressed": String(isTable), on: { click: () => { isTable = !isTable; redraw(); } } },
           "Table")),
       h("p", { class: "chart-values" }, shown >= 0 ? values(items[shown], found === -1 && last !== null ? last : priceAt(items, shown)) : "\u00a0"),
