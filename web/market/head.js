@@ -42,8 +42,10 @@ const isOver = (market) => market !== null && market.resolution_result !== null;
 
 /** @param {any} market @param {number} now */
 function ends(market, now) {
+  // Room for it from the beginning: what comes must not move what one reads.
+  if (market === null) return fact("Closes in", "–");
   if (isOver(market)) return fact("Answered", when(market.resolved_at, "day"));
-  const end = market?.trading_end_at ?? market?.resolution_date;
+  const end = market.trading_end_at ?? market.resolution_date;
   if (!end) return null;
   return fact(market.trading_end_at ? "Closes in" : "Answer expected in", [timeLeft(Date.parse(end), now), h("small", null, when(end, "day"))]);
 }
