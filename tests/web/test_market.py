@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.adapters.serving import Caller, Venue, until
 from tests.web.line import line_to
-from tests.web.visiting import Visitor
+from tests.web.visiting import PHONE, Visitor
 
 BATCH: Final = 50
 
@@ -243,3 +243,18 @@ def test_the_book_on_screen_is_the_servers_after_a_thousand_orders_and_two_lost_
         visitor.page.close()
         # The browser tells of each connection that was turned away.
         visitor.complaints.clear()
+
+
+def test_on_a_phone_the_ticket_comes_and_goes_by_keys(
+    visit: Callable[..., Visitor], the_venue: Venue
+) -> None:
+    visitor = visit(size=PHONE)
+    visitor.open(f"/markets/{the_venue.market()}")
+    ticket, trade = visitor.page.locator("#ticket"), visitor.button("Trade")
+    expect(ticket).to_be_hidden()
+    trade.press("Enter")
+    expect(ticket).to_be_visible()
+    expect(ticket.get_by_role("button", name="Close")).to_be_focused()
+    visitor.page.keyboard.press("Enter")
+    expect(ticket).to_be_hidden()
+    expect(trade).to_be_focused()

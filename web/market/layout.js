@@ -21,9 +21,19 @@ export function layout({ chart, below, ladder, ticket, mine, stale, sheet }) {
       mine && h("section", { key: "mine", class: "card market-mine", "aria-label": "My position and orders" }, mine),
       h("div", { key: "more", class: "card" }, below)),
     ticket && [
-      h("section", { key: "ticket", id: "ticket", class: "card market-ticket", "aria-label": "Ticket", "data-open": sheet.open }, ticket),
+      h("section", { key: "ticket", id: "ticket", class: "card market-ticket", "aria-label": "Ticket", "data-open": sheet.open },
+        h("header", { class: "market-sheet" }, h("h2", null, "Trade"),
+          h("button", { class: "quiet", on: { click: () => turn(sheet, ".market-trade") } }, "Close")),
+        ticket),
       h("button", {
-        key: "trade", class: "primary market-trade", "aria-expanded": String(sheet.open), "aria-controls": "ticket", on: { click: sheet.toggle },
-      }, sheet.open ? "Close" : "Trade"),
+        key: "trade", class: "primary market-trade", "aria-expanded": String(sheet.open), "aria-controls": "ticket",
+        on: { click: () => turn(sheet, ".market-sheet button") },
+      }, "Trade"),
     ]);
+}
+
+/** Whoever opens or closes the sheet goes on where the other button stands. @param {{toggle: () => void}} sheet @param {string} other */
+function turn({ toggle }, other) {
+  toggle();
+  requestAnimationFrame(() => /** @type {HTMLElement | null} */ (document.querySelector(other))?.focus());
 }
