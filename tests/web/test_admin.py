@@ -1,14 +1,16 @@
 """Administration: what one is told beforehand is what then happens, and nothing happens by a slip."""
 
 import secrets
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from kernel.commands import MarketTerms
-from tests.adapters.serving import ADMIN, PASSWORD, Caller, Venue
-from tests.web.visiting import Visitor
+from tests.adapters.serving import ADMIN, PASSWORD, Caller, Venue, database_for
+from tests.adapters.test_four_eyes import pair
+from tests.web.visiting import Visitor, visiting
 
 
 @pytest.fixture
@@ -188,6 +190,32 @@ def test_resolving_takes_two_confirmations_and_pays_what_was_told(
     admin.see(f"{market}: $10.00 paid to 1 account.")
     expect(admin.page.locator(".admin .badge")).to_have_text("Settled")
     assert state(the_venue, market)["reserve_balance_cents"] == 0
+
+
+def test_two_administrators_end_a_market_together(
+    browser: Browser, server_url: str, template: str, tmp_path: Path
+) -> None:
+    """The second is shown what the first one asked for, and asks for the very same."""
+    with (
+        database_for(server_url, template) as url,
+        pair(url, tmp_path) as both,
+        visiting(browser, both.there.address) as admin,
+    ):
+        market = both.there.market()
+        asked = {"reason": "nobody can tell", "void_price_cents": 40}
+        assert both.second.post(f"/admin/markets/{market}/void", **asked).status == 202
+        admin.remembered(ADMIN)
+        admin.open("/admin")
+        admin.see("second asked: void")
+        admin.page.get_by_role("link", name=market, exact=True).click()
+        dialog = begin(admin, "Void")
+        expect(dialog.get_by_label("A YES share pays")).to_have_value("40")
+        dialog.get_by_role("button", name="Continue").click()
+        expect(dialog).to_contain_text("A second administrator has to ask for the very same.")
+        dialog.get_by_label("Type ").fill(market)
+        dialog.get_by_role("button", name="Void", exact=True).click()
+        expect(admin.page.locator(".admin .badge")).to_have_text("Voided")
+        assert state(both.there, market)["status"] == "VOIDED"
 
 
 def test_void_pays_the_price_that_was_named(admin: Visitor, the_venue: Venue, market: str) -> None:

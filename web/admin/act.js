@@ -12,9 +12,9 @@ import { createForm } from "../parts/form.js";
  * @typedef {ReturnType<typeof createForm>} Form
  * @typedef {Record<string, any>} Values
  * @typedef {{
- *   danger?: boolean, values?: Values, fields?: (form: Form) => Drawing, check?: (values: Values) => Record<string, string | undefined>,
+ *   danger?: boolean, grave?: string, values?: Values, fields?: (form: Form) => Drawing, check?: (values: Values) => Record<string, string | undefined>,
  *   tells: (values: Values) => Drawing, send: (values: Values) => Promise<string>,
- * }} Act `tells` what would happen; `send` is given null for what was left empty, and says what has happened
+ * }} Act `grave`: how the exchange calls what may take two administrators; `tells` what would happen; `send` is given null for what was left empty, and says what has happened
  *
  * @param {{
  *   name: string, act: Act, of: string, look: (values: Values) => Promise<unknown>, redraw: () => void,

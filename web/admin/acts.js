@@ -1,6 +1,7 @@
 /** What an administrator can do to a market as it stands, and what each of it would bring, in numbers. */
 import { h } from "../draw/dom.js";
 import { cents, dollars, shares } from "../draw/format.js";
+import { centsOf } from "../parts/money.js";
 import { choice, momentOf, tick } from "./act.js";
 import { counted, facts, worded } from "./frame.js";
 
@@ -100,7 +101,7 @@ export function actsOf(seen, api) {
       send: ({ until, ...values }) => changed("POST /admin/markets/{market_id}/mode")({ ...values, until: values.mode === "NORMAL" ? null : momentOf(until) }),
     }],
     ["The answer", "Resolve", UNDECIDED, {
-      danger: true, values: { resolution_result: "", settle: true },
+      grave: "RESOLVE", danger: true, values: { resolution_result: "", settle: true },
       fields: (form) => [
         choice(form, "resolution_result", "The answer", { "": "Choose", "YES": "YES", "NO": "NO" }),
         tick(form, "settle", "Pay out at once, not by a later act"),
@@ -110,7 +111,7 @@ export function actsOf(seen, api) {
       send: ended("POST /admin/markets/{market_id}/resolve"),
     }, why],
     ["The answer", "Void", UNDECIDED, {
-      danger: true, values: { void_price_cents: "", reason: "" },
+      grave: "VOID", danger: true, values: { void_price_cents: "", reason: "" },
       fields: (form) => [
         form.field({ name: "void_price_cents", label: "A YES share pays, in cents", inputmode: "numeric",
           hint: seen().end.needs_void_price ? "Hardly anybody quoted here, so name a price." : `Empty: the average of late, ${cents(seen().end.reference.reference_price_cents)} now.` }),
@@ -121,18 +122,18 @@ export function actsOf(seen, api) {
       send: ({ void_price_cents: price, ...values }) => ended("POST /admin/markets/{market_id}/void")({ ...values, void_price_cents: price && Number(price) }),
     }, why],
     ["The answer", "Settle", ["RESOLVED"], {
-      danger: true, tells: () => bringing(answer), send: ended("POST /admin/markets/{market_id}/settle"),
+      grave: "SETTLE", danger: true, tells: () => bringing(answer), send: ended("POST /admin/markets/{market_id}/settle"),
     }, why],
     ["Market maker", "Start it", isRunning ? [] : ["ACTIVE"], {
-      danger: true, values: { budget: "1000", price: "50" },
+      grave: "AMM_START", danger: true, values: { budget: "1,000", initial_price_cents: "50" },
       fields: (form) => [
         form.field({ name: "budget", label: "Budget, in dollars", inputmode: "decimal" }),
-        form.field({ name: "price", label: "Opening price of YES, in cents", inputmode: "numeric" }),
+        form.field({ name: "initial_price_cents", label: "Opening price of YES, in cents", inputmode: "numeric" }),
       ],
-      check: ({ budget, price }) => ({ budget: budget > 0 ? undefined : "An amount in dollars.", price: priceProblem(price) }),
-      tells: ({ budget }) => `${dollars(Math.round(budget * 100) || 0)} are paid in for it. Half becomes ${counted(Math.floor(budget / 2) || 0, "pair")} of YES and NO, half stays cash.`,
-      async send({ budget, price }) {
-        const { proposal } = await api("POST /admin/amm/start", { ...of, initial_budget_cents: Math.round(budget * 100), initial_price_cents: Number(price) });
+      check: ({ budget, initial_price_cents: price }) => ({ budget: centsOf(budget) ? undefined : "An amount in dollars.", initial_price_cents: priceProblem(price) }),
+      tells: ({ budget }) => `${dollars(centsOf(budget) ?? 0)} are paid in for it. Half becomes ${counted(Math.floor((centsOf(budget) ?? 0) / 200), "pair")} of YES and NO, half stays cash.`,
+      async send({ budget, initial_price_cents: price }) {
+        const { proposal } = await api("POST /admin/amm/start", { ...of, initial_budget_cents: centsOf(budget), initial_price_cents: Number(price) });
         return proposal ? asked : `The market maker is started in ${id}.`;
       },
     }, allowed ? undefined : "It is not allowed here."],

@@ -1,10 +1,13 @@
 /** One market as an administrator sees it: how it stands, what can be done to it, and what was. */
 import { h } from "../draw/dom.js";
 import { cents, dollars, shares, when } from "../draw/format.js";
+import { seldom } from "../feeds/seldom.js";
 import { rules } from "../market/rules.js";
 import { createActing } from "./act.js";
 import { actsOf } from "./acts.js";
 import { badge, counted, createReading, facts, forAdministrators, frame, proposed, worded } from "./frame.js";
+
+const REST_MS = 1_000;
 
 export const open = forAdministrators((page) => {
   const { api, mine, names, redraw } = page;
@@ -25,14 +28,24 @@ export const open = forAdministrators((page) => {
   }, redraw);
   /** It costs two of the few acts that an administrator has in a minute, so it is read by whoever asks for it. @type {any} */
   let past = null;
+  const reading = seldom(async () => void (await Promise.all([now.again(), past?.again()])), REST_MS);
   const deaf = mine.hear((topic, event) => {
-    if (topic === "everything" || event?.market_id === names.id) now.again();
+    if (topic === "everything" || event?.market_id === names.id) reading.ask();
   });
 
   /** Looks at what would come of it now. @param {import("./act.js").Values} values */
   function look({ void_price_cents: price }) {
     voidPrice = price || null;
     return now.again();
+  }
+
+  /** @param {string} name @param {import("./act.js").Act} act @param {any[]} waiting */
+  function begin(name, act, waiting) {
+    // The second administrator has to ask for what the first one asked for, to the letter.
+    const asked = waiting.find(({ action }) => action === act.grave)?.request;
+    const values = Object.entries(act.values ?? {}).map(([key, usual]) => [key, asked?.[key] ?? usual]);
+    look({});
+    acting.begin(name, { ...act, values: Object.fromEntries(values) }, names.id, look);
   }
 
   function lookBack() {
@@ -56,12 +69,7 @@ export const open = forAdministrators((page) => {
         h("section", { class: "card" }, h("h2", null, "What can be done"),
           groups.length === 0 && h("p", { class: "hint" }, "Nothing any more: it is over and paid."),
           groups.map(([group, acts]) => h("div", { key: group, class: "group", role: "group", "aria-label": group }, h("h3", null, group),
-            acts.map(({ name, act, why }) => h("button", {
-              key: name, disabled: why !== undefined, on: { click: () => {
-                look({});
-                acting.begin(name, act, market.id, look);
-              } },
-            }, name)),
+            acts.map(({ name, act, why }) => h("button", { key: name, disabled: why !== undefined, on: { click: () => begin(name, act, waiting) } }, name)),
             h("p", { class: "hint" }, acts.find(({ why }) => why)?.why)))),
         h("section", { class: "card" }, h("h2", null, "How it stands"), facts({
           "Bid / ask": `${cents(market.best_bid_cents)} / ${cents(market.best_ask_cents)}`,
@@ -84,6 +92,7 @@ export const open = forAdministrators((page) => {
     view: () => [frame("/admin", now.data?.market.title ?? names.id, now.view(drawn)), acting.view()],
     close() {
       deaf();
+      reading.stop();
       now.close();
       past?.close();
       acting.close();
