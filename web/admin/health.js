@@ -25,11 +25,11 @@ export const open = forAdministrators(({ api, redraw }) => {
       audit?.close();
     },
     view: () =>
-      frame("/admin/health", "Health", h("div", { class: "columns" }, status.view(drawn),
+      frame("/admin/health", "Health", status.view((now) => h("div", { class: "columns" }, drawn(now),
         h("section", { class: "card" }, h("h2", null, "Invariants"),
           h("p", { class: "hint" }, "Looks whether every cent and every share is where the records say. It changes nothing and halts nothing."),
           h("button", { on: { click: verify } }, "Verify now"),
-          audit?.view(checks)))),
+          audit?.view(checks))))),
   };
 });
 
