@@ -12,7 +12,6 @@ from kernel.answers import (
     Refusal,
     Transferred,
 )
-from kernel.clearing import net
 from kernel.codes import (
     AMM_ID,
     FEES_ID,
@@ -47,6 +46,7 @@ from kernel.events import (
     JournalOpened,
     SharesTransferred,
 )
+from kernel.fence import not_for_its_account
 from kernel.limits import (
     CENTS_MAX,
     DEPOSIT_MAX,
@@ -59,6 +59,7 @@ from kernel.limits import (
 )
 from kernel.market import Account
 from kernel.money import post
+from kernel.moving import move_cash, move_shares
 from kernel.refusals import (
     account_not_found,
     insufficient_balance,
@@ -198,23 +199,7 @@ def transfer_funds(draft: Draft, command: TransferFunds) -> Answer | Refusal:
     if command.amount > giver.available:
         return insufficient_balance(command.amount, giver.available)
     # Nothing above has changed anything. Nothing below can refuse.
-    post(draft, giver, LedgerEntryType.TRANSFER_PAYMENT, -command.amount)
-    post(draft, taker, LedgerEntryType.TRANSFER_RECEIPT, command.amount)
-    giver.hand_over(taker, command.amount)
-    ledger_id, postings = draft.take_postings()
-    fact = draft.record(
-        None,
-        FundsTransferred(
-            from_user_id=giver.id,
-            to_user_id=taker.id,
-            amount_cents=command.amount,
-            reference_type=command.reference_type,
-            idempotency_key=command.idempotency_key,
-            ledger_id=ledger_id,
-            postings=postings,
-        ),
-    )
-    draft.state.transfers[command.idempotency_key] = fact
+    fact = move_cash(draft, giver, taker, command.amount, command.reference_type, command.idempotency_key)
     return Transferred(fact.id)
 
 
@@ -238,33 +223,20 @@ def transfer_shares(draft: Draft, command: TransferShares) -> Answer | Refusal:
     free = held.holding(command.side).free if held is not None else 0
     if command.quantity > free:
         return insufficient_shares(command.side, command.quantity, free)
-    assert held is not None
     most = market.most_of(taker, command.side)
     if most + command.quantity > VOLUME_MAX:
         return too_many_shares(most, command.quantity)
     # Nothing above has changed anything. Nothing below can refuse.
-    source, target = held, market.position(taker)
-    cost = source.holding(command.side).take(command.quantity)
-    receiving = target.holding(command.side)
-    receiving.volume += command.quantity
-    receiving.cost_sum += cost
-    giver.hand_over(taker, cost)
-    source.updated_at = target.updated_at = draft.at
-    fact = draft.record(
-        market.id,
-        SharesTransferred(
-            from_user_id=giver.id,
-            to_user_id=taker.id,
-            side=command.side,
-            quantity=command.quantity,
-            cost_cents=cost,
-            reference_type=command.reference_type,
-            idempotency_key=command.idempotency_key,
-            positions=[source.after(), target.after()],
-        ),
+    fact = move_shares(
+        draft,
+        market,
+        giver,
+        taker,
+        command.side,
+        command.quantity,
+        command.reference_type,
+        command.idempotency_key,
     )
-    state.transfers[command.idempotency_key] = fact
-    net(draft, target)
     return Transferred(fact.id)
 
 
@@ -284,6 +256,8 @@ def both_ends(draft: Draft, command: TransferFunds | TransferShares) -> tuple[Ac
         return account_not_found(command.from_id)
     if taker is None:
         return account_not_found(command.to_id)
+    if giver.leash is not None or taker.leash is not None:
+        return not_for_its_account()
     if giver is taker or not (giver.is_escrow or taker.is_escrow):
         return Refusal(Code.NOT_ALLOWED, "A transfer leads from or to a sub-account")
     if command.reference_type in WITHIN_OWNER and giver.owner_id != taker.owner_id:
@@ -325,6 +299,8 @@ def raise_fence(draft: Draft, command: RaiseFence) -> Answer | Refusal:
     account = draft.state.accounts.get(command.user_id)
     if account is None or not account.is_escrow:
         return account_not_found(command.user_id)
+    if account.leash is not None:
+        return not_for_its_account()
     if command.fence < account.fence:
         return Refusal(Code.STALE_FENCE, f"Stale fence: the account's is {account.fence}")
     # Nothing above has changed anything. Nothing below can refuse.
@@ -350,8 +326,11 @@ def set_guard(draft: Draft, command: SetGuard) -> Answer | Refusal:
     state = draft.state
     if command.grace_ms is not None and not 0 <= command.grace_ms <= GRACE_MAX_MS:
         return malformed("grace_ms", f"must be 0 to {GRACE_MAX_MS}, or null")
-    if state.traders.get(command.user_id) is None:
+    account = state.traders.get(command.user_id)
+    if account is None:
         return account_not_found(command.user_id)
+    if account.leash is not None:
+        return not_for_its_account()
     for market_id in command.markets or ():
         market = state.markets.get(market_id)
         if market is None or market.status is MarketStatus.DRAFT:

@@ -224,8 +224,8 @@ class Actors:
         """
         order_id = command.acts_on
         if order_id is not None:
-            order = self.exchange.orders.get(order_id)
-            return order.market.id if order is not None else None
+            market = self.exchange.market_acted_on(order_id)
+            return market.id if market is not None else None
         return command.market_id if command.market_id in self._inboxes else None
 
     def _open_inboxes(self) -> None:

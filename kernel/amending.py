@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from kernel.answers import Amended, Answer, Refusal
 from kernel.breaker import trip_unsound
-from kernel.checks import check_fence, check_owner, check_post_only, check_terms
+from kernel.checks import check_owner, check_post_only, check_terms
 from kernel.clearing import net
 from kernel.codes import (
     CancelReason,
@@ -24,6 +24,7 @@ from kernel.commands import Amend, AmendByClientId, AmendOrder, OrderTerms
 from kernel.deadlines import check_deadline
 from kernel.draft import Draft
 from kernel.events import OrderAmended
+from kernel.fence import check_fence
 from kernel.market import Order, needed
 from kernel.modes import check_mode
 from kernel.money import post
@@ -42,7 +43,7 @@ CANCELLABLE = (MarketStatus.ACTIVE, MarketStatus.SUSPENDED)
 
 def amend_order(draft: Draft, command: AmendOrder) -> Answer | Refusal:
     account = draft.state.traders.get(command.user_id)
-    if account is not None and (refusal := check_fence(account, command.fence)) is not None:
+    if account is not None and (refusal := check_fence(account, command, draft.at)) is not None:
         return refusal
     order = draft.state.orders.get(command.order_id)
     if order is None:
@@ -54,7 +55,7 @@ def amend_order(draft: Draft, command: AmendOrder) -> Answer | Refusal:
 
 def amend_by_client_id(draft: Draft, command: AmendByClientId) -> Answer | Refusal:
     account = draft.state.traders.get(command.user_id)
-    if account is not None and (refusal := check_fence(account, command.fence)) is not None:
+    if account is not None and (refusal := check_fence(account, command, draft.at)) is not None:
         return refusal
     order = account.orders.get(command.client_order_id) if account is not None else None
     if order is None or order.market.id != command.market_id:

@@ -16,6 +16,7 @@ from kernel.codes import (
 )
 from kernel.commands import AnyCommand, OrderTerms, VoidBasis
 from kernel.events import Fact
+from kernel.making_answers import AnyMmAnswer
 from kernel.market import Order
 
 
@@ -277,6 +278,7 @@ Answer = (
     | Resolved
     | Unfinished
     | Proposed
+    | AnyMmAnswer
 )
 
 

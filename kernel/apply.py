@@ -50,6 +50,13 @@ from kernel.events import (
     SharesTransferred,
 )
 from kernel.filing import terms_of
+from kernel.making_events import (
+    MmLeaseAcquired,
+    MmLeaseReleased,
+    MmLeaseRenewed,
+    MmOrderChanged,
+    MmOrderCreated,
+)
 from kernel.market import Account, Order, Position
 from kernel.question import AmmRun, Closing
 from kernel.state import State
@@ -111,6 +118,8 @@ def apply(state: State, fact: Fact) -> None:
                 closing.count(payout, yes_cost + no_cost, event.void_price_cents)
         case NettingExecuted(released_cents=cents, yes_cost_released=yes_cost, no_cost_released=no_cost):
             position_of(state, fact, event.user_id).realized_pnl += cents - yes_cost - no_cost
+        case MmOrderCreated() | MmOrderChanged() | MmLeaseAcquired() | MmLeaseRenewed() | MmLeaseReleased():
+            state.make(fact, event)
         case JournalOpened() | JournalAccepted():
             pass  # what they changed, the members below say
         case _:

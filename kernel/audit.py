@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from kernel.amounts import fee
+from kernel.audit_making import audit_making, audit_mm_history
 from kernel.audit_record import audit_history
 from kernel.book import best_of
 from kernel.codes import (
@@ -39,8 +40,10 @@ def audit(state: State, history: History | None = None) -> list[Violation]:
         by_market[order.market.id].append(order)
     for market in state.markets.values():
         violations += audit_orders_of(market, by_market[market.id])
+    violations += audit_making(state)
     if history is not None:
         violations += audit_history(state, history)
+        violations += audit_mm_history(state, history)
     return violations
 
 
@@ -360,8 +363,10 @@ def audit_accounts(state: State) -> Iterator[Violation]:
                 {"account": state.reserve_account.available, "markets": reserves},
             )
         fees = sum(market.fees for market in state.markets.values())
-        if state.fee_account.available != fees:
-            yield Violation("fee_account", None, {"account": state.fee_account.available, "trades": fees})
+        services = sum(order.fees_cents for order in state.making.orders.values())
+        if state.fee_account.available != fees + services:
+            paid = {"account": state.fee_account.available, "trades": fees, "services": services}
+            yield Violation("fee_account", None, paid)
     entries = sum(account.version for account in accounts)
     if entries != state.ledger_head:
         yield Violation("ledger_chain", None, {"versions": entries, "ledger_entries": state.ledger_head})

@@ -37,7 +37,7 @@ def audit_history(state: State, history: History) -> Iterator[Violation]:
     if history.external != state.external:
         yield Violation("global_zero_sum", None, {"ledger": history.external, "state": state.external})
     if history.fees != state.fee_account.available:
-        yield Violation("fee_account", None, {"account": state.fee_account.available, "trades": history.fees})
+        yield Violation("fee_account", None, {"account": state.fee_account.available, "record": history.fees})
     for order in state.orders.values():
         if history.order_fills[order.id] != order.filled:
             yield Violation(

@@ -10,7 +10,6 @@ from typing import Any, Final
 from kernel import amending, orders
 from kernel.answers import Answer, Batched, Done, OrderIs, Placed, Refusal
 from kernel.breaker import trip_unsound
-from kernel.checks import check_fence
 from kernel.codes import Code, MarketStatus
 from kernel.commands import (
     AmendByClientId,
@@ -25,6 +24,7 @@ from kernel.commands import (
 from kernel.deadlines import check_deadline
 from kernel.draft import Draft
 from kernel.events import Fact
+from kernel.fence import check_fence
 from kernel.market import Account, Market, Order
 from kernel.orders import client_order_id_used, order_now, same_request
 from kernel.refusals import market_not_found
@@ -45,7 +45,7 @@ def atomic_batch(draft: Draft, command: AtomicBatch) -> Answer | Refusal:
     state = draft.state
     account = state.traders.get(command.user_id)
     if account is not None:
-        if (refusal := check_fence(account, command.fence)) is not None:
+        if (refusal := check_fence(account, command, draft.at)) is not None:
             return refusal
         if is_repetition(account, command):
             return repeat_batch(state, account, command)

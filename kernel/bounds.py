@@ -40,6 +40,7 @@ from kernel.ids import NONCE_BITS
 from kernel.limits import (
     BATCH_MAX,
     CATEGORY_MAX,
+    COUNT_MAX,
     DESCRIPTION_MAX,
     FILLS_MAX,
     FIRST_TIME,
@@ -52,11 +53,14 @@ from kernel.limits import (
     LOWEST,
     NAMES_MAX,
     NESTING_MAX,
+    REMARK_MAX,
     SHORTEST_WINDOW_MS,
     SMALLEST,
     TITLE_MAX,
+    TOKEN_LENGTH,
     WORDS_MAX,
 )
+from kernel.making_commands import MmCounts, MmLimits, MmPolicy
 from kernel.refusals import malformed
 
 GTC, GTD = TimeInForce.GTC, TimeInForce.GTD
@@ -280,6 +284,32 @@ def basis(value: VoidBasis) -> Problem:
     return next(filter(None, map(integer, astuple(value.reference))), None)
 
 
+def header_key(value: str) -> Problem:
+    if 0 < len(value) <= ID_MAX and value.isascii() and value.isprintable() and " " not in value:
+        return None
+    return f"must be 1 to {ID_MAX} printable ASCII characters, no spaces"
+
+
+def setting(value: MmPolicy | MmLimits) -> Problem:
+    """Of whoever runs the exchange: numbers that nothing is below."""
+    amounts = (getattr(value, name) for name in value.__struct_fields__)
+    return None if all(0 <= amount <= HIGHEST // 1000 for amount in amounts) else "must hold no such number"
+
+
+def token(value: str) -> Problem:
+    return text(value, TOKEN_LENGTH, TOKEN_LENGTH)
+
+
+def remark(value: str) -> Problem:
+    return text(value, 0, REMARK_MAX)
+
+
+def counts(value: MmCounts) -> Problem:
+    if all(0 <= count <= COUNT_MAX for count in astuple(value)):
+        return None
+    return f"must hold counts of 0 to {COUNT_MAX}"
+
+
 def anything(value: Any) -> Problem:
     """Whatever it is, there is a refusal for it."""
     return None
@@ -328,6 +358,16 @@ MEMBERS: Final[dict[str, Check]] = {
     **dict.fromkeys(("halt_move_cents", "halt_window_ms", "halt_pause_ms"), integer),
     "void_basis": basis,
     **dict.fromkeys(("trading_start_at", "trading_end_at", "resolution_date"), time),
+    # Of a market-making order; its terms are held against their ranges all at once.
+    **dict.fromkeys(("required_cash_cents", "required_yes_shares", "required_no_shares"), integer),
+    **dict.fromkeys(("venue", "campaign_id", "worker_id"), name),
+    "key": header_key,
+    **dict.fromkeys(("policy", "limits"), setting),
+    **dict.fromkeys(("amount_cents", "yes_shares", "no_shares", "limit"), integer),
+    "strategies": names,
+    "token": token,
+    "counts": counts,
+    "error": remark,
 }
 """By its name, what a member of a command may hold. One that is not here cannot be added to a command, unless
 its type is bound enough."""

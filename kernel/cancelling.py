@@ -9,7 +9,6 @@ from typing import Final
 from msgspec.structs import replace
 
 from kernel.answers import AllCancelled, Answer, BatchCancelled, Netting, Refusal, Unfinished
-from kernel.checks import check_fence
 from kernel.codes import (
     PAIR_CENTS,
     CancelReason,
@@ -24,6 +23,7 @@ from kernel.deadlines import check_deadline
 from kernel.draft import Draft
 from kernel.ending import cancel
 from kernel.events import NettingExecuted
+from kernel.fence import check_fence
 from kernel.market import Market, Order
 from kernel.refusals import account_not_found, amm_only, market_not_found, market_not_open
 
@@ -35,7 +35,7 @@ def cancel_all(draft: Draft, command: CancelAll) -> Answer | Refusal:
     """Every order of one account in one market that fits the filters."""
     state = draft.state
     account = state.traders.get(command.user_id)
-    if account is not None and (refusal := check_fence(account, command.fence)) is not None:
+    if account is not None and (refusal := check_fence(account, command, draft.at)) is not None:
         return refusal
     # A later portion is part of what was begun in time.
     if command.so_far is None and (refusal := check_deadline(command, draft.at)) is not None:
@@ -67,7 +67,7 @@ def batch_cancel(draft: Draft, command: BatchCancel) -> Answer | Refusal:
     account = state.traders.get(command.user_id)
     if account is None or not (account.is_amm or account.is_escrow):
         return amm_only()
-    if (refusal := check_fence(account, command.fence)) is not None:
+    if (refusal := check_fence(account, command, draft.at)) is not None:
         return refusal
     # A later portion is part of what was begun in time.
     if command.so_far is None and (refusal := check_deadline(command, draft.at)) is not None:

@@ -17,6 +17,7 @@ from kernel.codes import (
 )
 from kernel.collar import check_collar
 from kernel.commands import OrderTerms, OrderWish
+from kernel.leash import PLACEMENTS_MAX
 from kernel.limits import VOLUME_MAX
 from kernel.market import Account, Market, Order, needed
 from kernel.refusals import (
@@ -33,17 +34,6 @@ YES, BUY = Side.YES, Direction.BUY
 GTC, FOK = TimeInForce.GTC, TimeInForce.FOK
 REJECT = SelfTradeMode.REJECT
 POST_ONLY = TradingMode.POST_ONLY
-
-
-def check_fence(account: Account, fence: int | None) -> Refusal | None:
-    """A sub-account obeys only who knows its newest fence; for other accounts there is none."""
-    if not account.is_escrow:
-        return None
-    if fence is None or fence < account.fence:
-        return Refusal(
-            Code.STALE_FENCE, f"Stale fence: the account's is {account.fence}, the command's {fence}"
-        )
-    return None
 
 
 def check_expiry(terms: OrderTerms, at: int) -> Refusal | None:
@@ -157,6 +147,8 @@ def check_owner(
         refusal = check_open_orders(market, account, sum(len(position.live) for position in positions))
         if refusal is not None:
             return refusal
+    if account.leash is not None and account.leash.placements >= PLACEMENTS_MAX:
+        return Refusal(Code.LIMIT_EXCEEDED, f"{PLACEMENTS_MAX} orders were placed under this lease: no more")
     if account.is_amm or terms.self_trade_mode is not REJECT:
         return None
     price = terms.price if is_yes else PAIR_CENTS - terms.price

@@ -22,54 +22,18 @@ from kernel.codes import (
     TradingMode,
     VoidSource,
 )
+from kernel.command import Command as Command
+from kernel.command import TimedCommand as TimedCommand
+from kernel.making_commands import (
+    AcquireMmLeases,
+    ControlMmOrder,
+    CreateMmOrder,
+    PayMmOrder,
+    ReleaseMmLease,
+    RenewMmLease,
+    WithdrawMmOrder,
+)
 from kernel.windows import Reference
-
-
-class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", omit_defaults=True):
-    """What every command carries."""
-
-    at: int
-    """Microseconds since the Unix epoch, by the clock of whoever sends it."""
-
-    # What only some commands have as a member, none of the others has: nobody need ask which kind one is.
-
-    @property
-    def market_id(self) -> str | None:
-        """The market it is for, which decides it; none for what belongs to no market."""
-        return None
-
-    @property
-    def acts_on(self) -> str | None:
-        """The order whose book it changes: that order's market decides it, whatever market it names."""
-        return None
-
-    @property
-    def user_id(self) -> str | None:
-        """The account it is given for."""
-        return None
-
-    @property
-    def by(self) -> str | None:
-        """The administrator who gave it."""
-        return None
-
-    @property
-    def asked_by(self) -> str | None:
-        """The account's user, or the administrator; nobody for what the exchange does by itself."""
-        return self.user_id if self.user_id is not None else self.by
-
-    @property
-    def lets_others_in(self) -> bool:
-        """Whether others are decided in the same market while it is carried out in portions."""
-        return False
-
-
-class TimedCommand(Command, frozen=True, kw_only=True):
-    """One whose sender wants it decided in time, or not at all."""
-
-    valid_until: int | None = None
-    """No property of what it asks for: the same request may come again with another."""
-
 
 # Accounts
 
@@ -365,7 +329,7 @@ class GraveCommand(Command, frozen=True, kw_only=True):
 class StartAmm(GraveCommand, frozen=True, kw_only=True, tag="START_AMM"):
     initial_budget: int
     initial_price: int
-    config_override: dict[str, Any] = {}
+    config_override: dict[str, Any] = msgspec.field(default_factory=dict)
     nonce: int
 
 
@@ -574,5 +538,12 @@ AnyCommand = (
     | CloseMarket
     | Tick
     | OpenJournal
+    | CreateMmOrder
+    | PayMmOrder
+    | ControlMmOrder
+    | WithdrawMmOrder
+    | AcquireMmLeases
+    | RenewMmLease
+    | ReleaseMmLease
 )
 """Every command there is; the journal decodes with it."""

@@ -1,14 +1,26 @@
 """The outcome of one command while it is being built: facts so far, postings of the fact to come."""
 
+from typing import NamedTuple
+
+from kernel.codes import MarketStatus
 from kernel.events import AnyEvent, Fact, Posting
 from kernel.market import Market
 from kernel.state import State
 
 
+class Turn(NamedTuple):
+    """A market has another status, or its end is complete."""
+
+    market: Market
+    previous: MarketStatus
+    journal_id: int
+    """Of the fact that says so."""
+
+
 class Draft:
     """Collects what a decision changes. Once it has done anything, the decision can no longer refuse."""
 
-    __slots__ = ("at", "expired", "facts", "imbalance", "moved", "postings", "state")
+    __slots__ = ("at", "expired", "facts", "imbalance", "moved", "postings", "state", "turns")
 
     def __init__(self, state: State, at: int) -> None:
         self.state = state
@@ -20,6 +32,8 @@ class Draft:
         self.postings: list[Posting] = []
         self.moved: Market | None = None
         """A market in which it traded, if that may pause it."""
+        self.turns: list[Turn] | None = None
+        """The markets that got another status, where market-making orders have to follow."""
         self.imbalance = 0
         """What the postings since the last fact add to all accounts together."""
 
@@ -43,6 +57,11 @@ class Draft:
         """Money enters the exchange, or leaves it: the one reason for which balances change in sum."""
         self.state.external += amount
         self.imbalance -= amount
+
+    def turn(self, market: Market, previous: MarketStatus) -> None:
+        """The newest fact says that a market has another status; its orders follow after the command."""
+        if market.desk.order_ids:
+            self.turns = [*(self.turns or ()), Turn(market, previous, self.state.head)]
 
     def record(self, market_id: str | None, event: AnyEvent) -> Fact:
         """Give a fact its number and its time: from now on it has happened."""

@@ -4,6 +4,7 @@ Orders past their time leave before anything else is decided in their market, so
 a tick came or not. All else waits for a tick. Who sends ticks, and how often, it does not know.
 """
 
+from kernel import making_due
 from kernel.answers import Answer, MarketIs, Refusal, Unfinished
 from kernel.codes import CancelReason, MarketStatus, StatusReason
 from kernel.commands import AnyCommand, Tick
@@ -26,6 +27,7 @@ def is_due(market: Market, at: int) -> bool:
         or (market.status is MarketStatus.ACTIVE and market.has_ended(at))
         or pause_is_over(market, at)
         or mode_is_over(market, at)
+        or making_due.is_due(market, at)
     )
 
 
@@ -48,8 +50,7 @@ def expire_first(draft: Draft, command: AnyCommand) -> Unfinished | None:
 def market_of(state: State, command: AnyCommand) -> Market | None:
     """Whose book it is decided by: that of the order it acts on, also if it names another market."""
     if command.acts_on is not None:
-        order = state.orders.get(command.acts_on)
-        return None if order is None else order.market
+        return state.market_acted_on(command.acts_on)
     return None if command.market_id is None else state.markets.get(command.market_id)
 
 
@@ -75,4 +76,7 @@ def tick(draft: Draft, command: Tick) -> Answer | Refusal:
         end_pause(draft, market)
     if mode_is_over(market, draft.at):
         end_mode(draft, market)
+    making_due.do_what_is_due(draft, market)
+    if making_due.is_due(market, draft.at):
+        return Unfinished(command)
     return MarketIs(market.id)

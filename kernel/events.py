@@ -21,7 +21,6 @@ from kernel.codes import (
     FrozenAssetType,
     GroupCause,
     GroupState,
-    LedgerEntryType,
     MarketStatus,
     OrderStatus,
     ReferenceType,
@@ -34,34 +33,20 @@ from kernel.codes import (
     TradingMode,
 )
 from kernel.commands import MarketTerms
+from kernel.event import Event as Event
+from kernel.event import MarketAfter as MarketAfter
+from kernel.event import PositionAfter as PositionAfter
+from kernel.event import Posting as Posting
+from kernel.making_events import (
+    MmLeaseAcquired,
+    MmLeaseReleased,
+    MmLeaseRenewed,
+    MmOrderChanged,
+    MmOrderCreated,
+)
 
 JOURNAL_FORMAT: Final = 1
 """How payloads are laid out; stands in JOURNAL_OPENED, so that a later format can tell."""
-
-
-class Posting(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One ledger entry: what changed on one account's available balance, and what it is now.
-
-    Entries of one event are numbered on from the event's `ledger_id`. Where `order_id` is null the entry
-    refers to what the event is about (see `reference`).
-    """
-
-    user_id: str
-    entry_type: LedgerEntryType
-    amount: int
-    balance_after: int
-    frozen_after: int
-    order_id: str | None
-
-
-class PositionAfter(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    user_id: str
-    yes_volume: int
-    yes_cost_sum: int
-    yes_pending_sell: int
-    no_volume: int
-    no_cost_sum: int
-    no_pending_sell: int
 
 
 class OrderAfter(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -69,13 +54,6 @@ class OrderAfter(msgspec.Struct, frozen=True, array_like=True, gc=False):
     filled_quantity: int
     remaining_quantity: int
     frozen_amount: int
-
-
-class MarketAfter(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    reserve_balance: int
-    pnl_pool: int
-    total_yes_shares: int
-    total_no_shares: int
 
 
 class Trade(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -98,20 +76,6 @@ class AuditTrade(msgspec.Struct, frozen=True, array_like=True, gc=False):
     trade_id: int
     order_id: str
     realized_pnl: int | None
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True, gc=False):
-    """What every fact may carry: what it changed.
-
-    These members are named when an event is made; an event's own fields may be given by position, as the
-    frequent ones are: naming eighteen fields costs ten times what the event does.
-    """
-
-    ledger_id: int = 0
-    """Number of its first ledger entry; 0 if it has none."""
-    postings: list[Posting] = []
-    positions: list[PositionAfter] = []
-    market: MarketAfter | None = None
 
 
 class JournalOpened(Event, frozen=True, tag="JOURNAL_OPENED"):
@@ -482,6 +446,11 @@ AnyEvent = (
     | AdminConfirmed
     | JournalOpened
     | JournalAccepted
+    | MmOrderCreated
+    | MmOrderChanged
+    | MmLeaseAcquired
+    | MmLeaseRenewed
+    | MmLeaseReleased
 )
 """Every event there is, the frequent ones first."""
 

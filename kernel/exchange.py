@@ -15,8 +15,14 @@ from kernel import (
     cancelling,
     commands,
     due,
+    following,
     groups,
     halting,
+    leases,
+    making_commands,
+    making_controls,
+    making_payments,
+    making_withdrawals,
     markets,
     modes,
     orders,
@@ -79,6 +85,13 @@ DECISIONS: Final[dict[type[commands.Command], Callable[[Draft, Any], Answer | Re
     commands.VoidMarket: settlement.void_market,
     commands.SettleMarket: settlement.settle_market,
     commands.CloseMarket: settlement.close_market,
+    making_commands.CreateMmOrder: making_payments.create_mm_order,
+    making_commands.PayMmOrder: making_payments.pay_mm_order,
+    making_commands.ControlMmOrder: making_controls.control_mm_order,
+    making_commands.WithdrawMmOrder: making_withdrawals.withdraw_mm_order,
+    making_commands.AcquireMmLeases: leases.acquire_mm_leases,
+    making_commands.RenewMmLease: leases.renew_mm_lease,
+    making_commands.ReleaseMmLease: leases.release_mm_lease,
 }
 """Which decision answers which command."""
 
@@ -105,6 +118,8 @@ class Exchange(State):
             answer = DECISIONS[kind](draft, command)
         if draft.moved is not None:
             halting.halt_if_moved(draft, draft.moved)
+        if draft.turns is not None:
+            following.follow(draft, draft.turns, command)
         assert not draft.postings, "money moved, and no fact says so"
         assert type(answer) is not Refusal or len(draft.facts) == draft.expired or answer.code in WITH_FACTS
         return Outcome(answer, draft.facts, self.head)

@@ -8,13 +8,13 @@ one step, whatever a step may end otherwise: between two steps one of them could
 from kernel.answers import Answer, GroupIs, GroupNow, Refusal
 from kernel.brakes import Group
 from kernel.braking import members, told, trigger
-from kernel.checks import check_fence
 from kernel.codes import CancelReason, Code, GroupCause, GroupState, MarketStatus
 from kernel.commands import DeleteGroup, GroupCommand, ResetGroup, SetGroup, TriggerGroup
 from kernel.deadlines import check_deadline
 from kernel.draft import Draft
 from kernel.ending import cancel
 from kernel.events import OrderGroupDeleted, OrderGroupReset, OrderGroupSet
+from kernel.fence import check_fence
 from kernel.limits import GROUPS_MAX
 from kernel.market import Account, Market
 from kernel.refusals import account_not_found, group_not_found, market_not_found, market_not_open
@@ -102,7 +102,7 @@ def delete_group(draft: Draft, command: DeleteGroup) -> Answer | Refusal:
 def commanded(draft: Draft, command: GroupCommand) -> Market | Refusal:
     """The market, if groups in it can be changed, and by whoever asks."""
     account = draft.state.traders.get(command.user_id)
-    if account is not None and (refusal := check_fence(account, command.fence)) is not None:
+    if account is not None and (refusal := check_fence(account, command, draft.at)) is not None:
         return refusal
     if (refusal := check_deadline(command, draft.at)) is not None:
         return refusal

@@ -4,14 +4,15 @@ The state keeps no ledger and no list of trades; some invariants speak of nothin
 at hand (a test, a replay, the projector's check) feeds them here and gives the result to the audit.
 """
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 
 import attrs
 
-from kernel.codes import LedgerEntryType, MarketStatus
+from kernel.codes import FEES_ID, LedgerEntryType, MarketStatus, ReferenceType, Side
 from kernel.events import (
     Fact,
     Fill,
+    FundsTransferred,
     MarketCreated,
     MarketStatusChanged,
     NettingExecuted,
@@ -20,7 +21,10 @@ from kernel.events import (
     OrderGroupReset,
     OrderGroupSet,
     SharesBurned,
+    SharesTransferred,
 )
+from kernel.making_edges import MmKind, MmState, is_edge
+from kernel.making_events import MmOrderChanged, MmOrderCreated
 from kernel.windows import RECENT_SLOTS, slot_length
 
 FREEZES = (LedgerEntryType.ORDER_FREEZE, LedgerEntryType.ORDER_UNFREEZE)
@@ -119,6 +123,40 @@ class GroupHistory:
 
 
 @attrs.define(eq=False)
+class Trail:
+    """How a market-making order came to where it is, by the entries of its trail."""
+
+    seq: int = 0
+    version: int = 0
+    state: MmState | None = None
+    problems: list[dict[str, object]] = attrs.field(factory=list)
+
+    def add(self, fact: Fact, event: MmOrderChanged) -> None:
+        is_transition = event.kind is MmKind.TRANSITION
+        fits = event.from_state is self.state and event.seq == self.seq + 1
+        if is_transition:
+            fits = fits and is_edge(event.from_state, event.to_state)
+        else:
+            fits = fits and event.to_state is event.from_state
+        self.version += is_transition
+        if not fits or event.version != self.version:
+            self.problems.append({"journal_id": fact.id, "seq": event.seq, "after": self.seq})
+        self.seq, self.state = event.seq, event.to_state
+
+
+@attrs.define(eq=False)
+class MmMoves:
+    """What has come and gone in the account of a market-making order."""
+
+    cash: Counter[str] = attrs.field(factory=Counter)
+    """By what its transfers were for; what went out counts less."""
+    other: int = 0
+    """By everything else: trades, burns, payouts, fees of trades."""
+    shares: Counter[Side] = attrs.field(factory=Counter)
+    paid_shares: Counter[Side] = attrs.field(factory=Counter)
+
+
+@attrs.define(eq=False)
 class History:
     """Sums over every fact so far, and whatever was wrong with one of them."""
 
@@ -133,6 +171,9 @@ class History:
     groups: dict[GroupKey, GroupHistory] = attrs.field(factory=dict)
     grouped: dict[str, GroupKey] = attrs.field(factory=dict)
     """The group that an order names, of those that do."""
+    trails: dict[str, Trail] = attrs.field(factory=lambda: defaultdict(Trail))
+    making: dict[str, MmMoves] = attrs.field(factory=lambda: defaultdict(MmMoves))
+    """By account; of those that belong to a market-making order."""
     broken_chains: list[dict[str, object]] = attrs.field(factory=list)
     unbalanced: list[dict[str, object]] = attrs.field(factory=list)
 
@@ -161,6 +202,7 @@ class History:
                 total += posting.amount
         if total:
             self.unbalanced.append({"journal_id": fact.id, "sum": total})
+        self.add_making(fact)
         market_id = fact.market_id or ""
         match event:
             case Fill(order_id=maker, counterparty_order_id=taker, fill_qty=quantity, trade=trade):
@@ -200,6 +242,36 @@ class History:
                 self.realized_pnl[market_id] += audit_trade.realized_pnl or 0
             case _:
                 pass
+
+    def add_making(self, fact: Fact) -> None:
+        """The same once more for market-making orders alone."""
+        event = fact.event
+        match event:
+            case MmOrderCreated(escrow_id=escrow_id):
+                self.making[escrow_id] = MmMoves()
+            case MmOrderChanged(order_id=order_id):
+                self.trails[order_id].add(fact, event)
+            case FundsTransferred(reference_type=kind):
+                if kind is ReferenceType.MM_FEE and event.to_user_id == FEES_ID:
+                    self.fees += event.amount_cents
+            case SharesTransferred(side=side, quantity=quantity):
+                for user_id, change in ((event.from_user_id, -quantity), (event.to_user_id, quantity)):
+                    if user_id in self.making:
+                        self.making[user_id].shares[side] += change
+                        if event.reference_type is ReferenceType.MM_PAYMENT:
+                            self.making[user_id].paid_shares[side] += change
+            case _:
+                for after in event.positions:
+                    if after.user_id in self.making:
+                        moves = self.making[after.user_id]
+                        moves.shares = Counter({Side.YES: after.yes_volume, Side.NO: after.no_volume})
+        for posting in event.postings:
+            if posting.user_id in self.making and posting.entry_type not in FREEZES:
+                moves = self.making[posting.user_id]
+                if isinstance(event, FundsTransferred):
+                    moves.cash[event.reference_type] += posting.amount
+                else:
+                    moves.other += posting.amount
 
     def trading_time(self, market_id: str, at: int) -> int:
         """For how many microseconds the market has been trading."""

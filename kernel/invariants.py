@@ -40,8 +40,14 @@ INVARIANTS: Final = {
     "windows": "slots average 1 to 99 cents and hold what is recorded; the price that counts is the book's",
     "resting_kinds": "a live order is GTC or GTD; GTD exactly when it has a time to expire",
     "equity": "an account's cash and the cost of its shares = what came in and was realized, less its fees",
+    "mm_cash": "a market-making order's cash = what was paid in, less what was taken out, and its trades",
+    "mm_shares": "its shares = those paid in, less those taken out, and its trades",
+    "mm_place": "money is where the order's state says; only one that runs has orders on the book",
+    "mm_fence": "only one that runs has a lease; what it has on the book was placed under one of its leases",
+    "mm_trail": "its trail has no hole, each transition is an edge and begins where the last one ended",
+    "mm_index": "what is looked up by time, and what is counted against limits, follows from the orders",
 }
-"""Name to statement, in the order of their numbers I-1 to I-22."""
+"""Name to statement, in the order in which they came."""
 
 TRIGGERS: Final = {
     "shares_balanced": CircuitBreakerTrigger.INVARIANT_SHARES,
@@ -54,6 +60,8 @@ TRIGGERS: Final = {
     "reserve_account_consistency": CircuitBreakerTrigger.INVARIANT_BALANCE,
     "frozen_funds": CircuitBreakerTrigger.INVARIANT_BALANCE,
     "ledger_chain": CircuitBreakerTrigger.INVARIANT_BALANCE,
+    "mm_cash": CircuitBreakerTrigger.INVARIANT_BALANCE,
+    "mm_shares": CircuitBreakerTrigger.INVARIANT_SHARES,
     "equity": CircuitBreakerTrigger.INVARIANT_BALANCE,
     "non_negative": CircuitBreakerTrigger.NEGATIVE_BALANCE,
     "book_matches_orders": CircuitBreakerTrigger.ORDERBOOK_DESYNC,

@@ -141,6 +141,7 @@ def change_status(
             until=until,
         ),
     )
+    draft.turn(market, previous)
 
 
 def because(reason: StatusReason | ModeReason, words: str | None) -> str:

@@ -38,6 +38,12 @@ CATEGORY_MAX: Final = 64
 DESCRIPTION_MAX: Final = 10_000
 WORDS_MAX: Final = 500
 """Characters of a reason, a note or the name of who acts."""
+REMARK_MAX: Final = 200
+"""Characters of what a worker says about an error."""
+TOKEN_LENGTH: Final = 16
+"""Characters of what names a lease."""
+COUNT_MAX: Final = 10_000
+"""What a worker may say it has done in one cycle."""
 NESTING_MAX: Final = 32
 """Levels of a free-form object: more than any configuration has, fewer than any parser minds."""
 SMALLEST: Final = 1e-9

@@ -29,6 +29,8 @@ from kernel.codes import (
 from kernel.commands import OrderTerms
 from kernel.events import Fact, OrderAfter, OrderAmended, PositionAfter, View
 from kernel.expiries import Expiries
+from kernel.leash import Leash
+from kernel.making_desk import Desk
 from kernel.question import Question
 from kernel.roll import Roll
 from kernel.windows import spot_of
@@ -78,6 +80,8 @@ class Account:
     positions: dict[str, "Position"] = field(default_factory=dict)
     open_orders: Tally = field(default_factory=Tally)
     """Live orders of the beneficial owner in all markets: one count for all its accounts."""
+    leash: Leash | None = None
+    """Only of an account of a market-making order, which nothing else may move."""
 
     def __post_init__(self) -> None:
         self.is_system = self.id in (RESERVE_ID, FEES_ID)
@@ -311,6 +315,8 @@ class Market(Question):
     """Every position of a beneficial owner: what self-trade and position limits look at."""
     traders: set[str] = field(default_factory=set)
     """Every beneficial owner who ever traded."""
+    desk: Desk = field(default_factory=Desk)
+    """Its market-making orders."""
 
     @property
     def spot(self) -> int:

@@ -16,7 +16,7 @@ from kernel.answers import (
 )
 from kernel.braking import count_in_groups
 from kernel.breaker import trip_unsound
-from kernel.checks import check_expiry, check_fence, check_group, check_wish
+from kernel.checks import check_expiry, check_group, check_wish
 from kernel.clearing import fill
 from kernel.codes import (
     PAIR_CENTS,
@@ -44,6 +44,7 @@ from kernel.deadlines import check_deadline
 from kernel.draft import Draft
 from kernel.ending import cancel, end, expire
 from kernel.events import NettingExecuted, OrderAccepted, OrderCancelled
+from kernel.fence import check_fence
 from kernel.ids import uuid7
 from kernel.market import LIVE, Account, Market, Order
 from kernel.modes import check_mode
@@ -77,7 +78,7 @@ def place_order(draft: Draft, command: PlaceOrder) -> Answer | Refusal:
     state = draft.state
     account = state.traders.get(command.user_id)
     if account is not None:
-        if account.is_escrow and (refusal := check_fence(account, command.fence)) is not None:
+        if account.is_escrow and (refusal := check_fence(account, command, draft.at)) is not None:
             return refusal
         earlier = account.orders.get(command.client_order_id)
         if earlier is not None:
@@ -247,7 +248,7 @@ def cancel_order(draft: Draft, command: CancelOrder) -> Answer | Refusal:
     if (
         account is not None
         and account.is_escrow
-        and (refusal := check_fence(account, command.fence)) is not None
+        and (refusal := check_fence(account, command, draft.at)) is not None
     ):
         return refusal
     order = draft.state.orders.get(command.order_id)
@@ -260,7 +261,7 @@ def cancel_order(draft: Draft, command: CancelOrder) -> Answer | Refusal:
 
 def cancel_by_client_id(draft: Draft, command: CancelByClientId) -> Answer | Refusal:
     account = draft.state.traders.get(command.user_id)
-    if account is not None and (refusal := check_fence(account, command.fence)) is not None:
+    if account is not None and (refusal := check_fence(account, command, draft.at)) is not None:
         return refusal
     order = account.orders.get(command.client_order_id) if account is not None else None
     if order is None or order.market.id != command.market_id:

@@ -6,7 +6,6 @@ from kernel.accounts import check_money, pay_in
 from kernel.answers import AmmRunning, AmmStoppedNow, Answer, Burned, MarketIs, Minted, Refusal, Unfinished
 from kernel.breaker import trip_unsound
 from kernel.cancelling import cancel_some
-from kernel.checks import check_fence
 from kernel.clearing import change_pairs
 from kernel.codes import (
     AMM_ID,
@@ -27,9 +26,10 @@ from kernel.commands import AuthorizeAmm, BurnShares, CancelledSoFar, MintShares
 from kernel.deadlines import check_deadline
 from kernel.draft import Draft
 from kernel.events import AmmStarted, AmmStopped, AuditTrade, MarketAmmAuthorized, SharesBurned, SharesMinted
+from kernel.fence import check_fence
 from kernel.ids import snowflake, uuid7
 from kernel.limits import BUDGET_MAX, MINT_MAX, START_KEY_PREFIX, VOLUME_MAX
-from kernel.market import Account, Market
+from kernel.market import Account, Market, Position
 from kernel.money import post
 from kernel.proposals import confirm, wait_for_second
 from kernel.question import AmmRun
@@ -115,7 +115,7 @@ def burn_shares(draft: Draft, command: BurnShares) -> Answer | Refusal:
     account = state.traders.get(command.user_id)
     if account is None or not (account.is_amm or account.is_escrow):
         return amm_only()
-    if (refusal := check_fence(account, command.fence) or check_request(command)) is not None:
+    if (refusal := check_fence(account, command, draft.at) or check_request(command)) is not None:
         return refusal
     earlier = state.burns.get(command.idempotency_key)
     if earlier is not None:
@@ -139,7 +139,13 @@ def burn_shares(draft: Draft, command: BurnShares) -> Answer | Refusal:
     if position.no.free < command.quantity:
         return insufficient_shares(Side.NO, command.quantity, position.no.free)
     # Nothing above has changed anything. Nothing below can refuse.
-    quantity, cents = command.quantity, PAIR_CENTS * command.quantity
+    event = burn_pairs(draft, position, command.quantity, command.idempotency_key, command.nonce)
+    return burned(market.id, event)
+
+
+def burn_pairs(draft: Draft, position: Position, quantity: int, key: str, nonce: int) -> SharesBurned:
+    """Each pair brings its 100 cents out of the reserve."""
+    market, account, cents = position.market, position.account, PAIR_CENTS * quantity
     yes_cost, no_cost = position.yes.take(quantity), position.no.take(quantity)
     market.pnl_pool += cents - yes_cost - no_cost
     position.realized_pnl += cents - yes_cost - no_cost
@@ -151,20 +157,20 @@ def burn_shares(draft: Draft, command: BurnShares) -> Answer | Refusal:
         user_id=account.id,
         quantity=quantity,
         recovered_cents=cents,
-        idempotency_key=command.idempotency_key,
+        idempotency_key=key,
         yes_cost_released=yes_cost,
         no_cost_released=no_cost,
         new_yes_inventory=position.yes.volume,
         new_no_inventory=position.no.volume,
         remaining_balance_cents=account.available,
-        trade=audit_trade(draft, command.nonce, cents - yes_cost - no_cost),
+        trade=audit_trade(draft, nonce, cents - yes_cost - no_cost),
         ledger_id=ledger_id,
         postings=postings,
         positions=[position.after()],
         market=market.after(),
     )
-    state.burns[command.idempotency_key] = draft.record(market.id, event)
-    return burned(market.id, event)
+    draft.state.burns[key] = draft.record(market.id, event)
+    return event
 
 
 def trading_market(draft: Draft, market_id: str) -> Market | Refusal:

@@ -2,12 +2,13 @@
 
 from kernel.answers import Answer, Refusal, Replaced
 from kernel.breaker import trip_unsound
-from kernel.checks import check_expiry, check_fence, check_group, check_wish
+from kernel.checks import check_expiry, check_group, check_wish
 from kernel.codes import CancelReason, Code, OrderStatus
 from kernel.commands import ReplaceOrder
 from kernel.deadlines import check_deadline
 from kernel.draft import Draft
 from kernel.ending import cancel
+from kernel.fence import check_fence
 from kernel.market import Account, Order
 from kernel.modes import check_mode
 from kernel.orders import (
@@ -31,7 +32,7 @@ def replace_order(draft: Draft, command: ReplaceOrder) -> Answer | Refusal:
     account = state.traders.get(command.user_id)
     if account is None or not (account.is_amm or account.is_escrow):
         return amm_only()
-    if (refusal := check_fence(account, command.fence)) is not None:
+    if (refusal := check_fence(account, command, draft.at)) is not None:
         return refusal
     earlier = account.orders.get(command.client_order_id)
     if earlier is not None:

@@ -210,6 +210,7 @@ def cancel_portion(draft: Draft, market: Market, closing: Closing, command: Clos
     for order in market.book.oldest(draft.state.portion):
         cancel(draft, order, CancelReason.MARKET_RESOLVED)
     if market.closing is None:
+        draft.turn(market, market.status)
         return resolved(market, None, command.void_basis)
     return begin_stage(command, ClosingStage.CHECK if market.book.is_empty else ClosingStage.CANCEL)
 
@@ -292,6 +293,7 @@ def finish(draft: Draft, market: Market, closing: Closing, basis: VoidBasis | No
             market=market.after(),
         ),
     )
+    draft.turn(market, previous)
     if market.amm is not None and market.amm.status is AmmStatus.RUNNING:
         record_stop(draft, market, None, AmmStopCause.MARKET_SETTLED, 0, None)
     return resolved(

@@ -36,10 +36,11 @@ from kernel.events import AdminProposed, Fact
 from kernel.market import Account, Holding, Market, Order, Position
 from kernel.proposals import proposed
 from kernel.question import AmmRun, Closing
+from kernel.snapshot_making import MmOrderImage, mm_order_image, restore_mm_order
 from kernel.state import Guard, State
 from kernel.windows import Prices
 
-SNAPSHOT_FORMAT: Final = 4
+SNAPSHOT_FORMAT: Final = 5
 HEADER: Final = b"VERDICT SNAPSHOT %d\n"
 
 
@@ -200,6 +201,7 @@ class StateImage(Image, frozen=True):
     burns: list[tuple[str, Fact]]
     transfers: list[tuple[str, Fact]]
     proposals: list[Proposed]
+    making: list[MmOrderImage]
 
 
 encode = msgspec.json.Encoder().encode
@@ -252,6 +254,7 @@ def image(state: State) -> StateImage:
         burns=list(state.burns.items()),
         transfers=list(state.transfers.items()),
         proposals=list(map(proposed, state.proposals.values())),
+        making=list(map(mm_order_image, state.making.orders.values())),
     )
 
 
@@ -346,6 +349,8 @@ def restore(state: State, image: StateImage) -> None:
     for user_id, grace_ms, markets in image.guards:
         state.guards[user_id] = Guard(grace_ms, tuple(markets) if markets is not None else None)
     state.mints.update(image.mints)
+    for making in image.making:
+        restore_mm_order(state, making)
     state.burns.update(image.burns)
     state.transfers.update(image.transfers)
     for waiting in image.proposals:

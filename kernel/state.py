@@ -15,6 +15,14 @@ from kernel.commands import OrderTerms
 from kernel.events import AdminProposed, Fact, MarketCreated, OrderAccepted
 from kernel.expiries import Expiries
 from kernel.ids import Sequence
+from kernel.making_events import (
+    AnyMmEvent,
+    MmLeaseAcquired,
+    MmLeaseRenewed,
+    MmOrderChanged,
+    MmOrderCreated,
+)
+from kernel.making_state import Making
 from kernel.market import Account, Market, Order, Position, Tally
 
 BUY = Direction.BUY
@@ -78,6 +86,8 @@ class State:
     """What each idempotency key did, for ever; mints, burns and transfers have keys of their own."""
     burns: dict[str, Fact] = field(default_factory=dict)
     transfers: dict[str, Fact] = field(default_factory=dict)
+    making: Making = field(default_factory=Making)
+    """Every market-making order."""
     proposals: dict[tuple[AdminAction, str], Fact] = field(default_factory=dict)
     """What waits, or waited in vain, for a second administrator: one for each action and market."""
 
@@ -148,7 +158,17 @@ class State:
         account.orders[order.client_order_id] = order
         if terms.expires_at is not None:
             self.expire_later(order, terms.expires_at)
+        if account.leash is not None:
+            account.leash.placements += 1
         return order
+
+    def market_acted_on(self, order_id: str) -> Market | None:
+        """Where an order is: one of a book's, or one that makes a market."""
+        order = self.orders.get(order_id)
+        if order is not None:
+            return order.market
+        making = self.making.orders.get(order_id)
+        return making.market if making is not None else None
 
     def expire_later(self, order: Order, at: int) -> None:
         """It will end by itself, unless it has ended before."""
@@ -158,6 +178,30 @@ class State:
         market.expiries.add(at, order.accepted_seq, order)
         self.expiries.add(at, order.accepted_seq, order)
         self.next_expiry = min(self.next_expiry, at)
+
+    # Market-making orders
+
+    def make(self, fact: Fact, event: AnyMmEvent) -> None:
+        """What an event of a market-making order changes: decisions have it done here, and so has replay."""
+        assert fact.market_id is not None
+        making = self.making
+        if isinstance(event, MmOrderCreated):
+            accounts = self.accounts
+            self.order_ids.resume_order(event.order_id)
+            making.open(
+                fact, event, accounts[event.user_id], accounts[event.escrow_id], self.markets[fact.market_id]
+            )
+            return
+        if isinstance(event, MmLeaseRenewed):
+            making.renew(event)
+            return
+        match event:
+            case MmOrderChanged():
+                making.change(fact, event)
+            case MmLeaseAcquired():
+                making.lease(fact, event)
+            case _:
+                making.release(fact, event)
 
     def look_ahead(self) -> None:
         """What has ended no longer says when to look next."""

@@ -20,10 +20,10 @@ from kernel.state import State
 GROWING: Final[dict[type[Any], tuple[str, ...]]] = {
     State: (
         *("accounts", "traders", "sub_accounts", "open_orders", "markets", "orders", "guards", "proposals"),
-        *("mints", "burns", "transfers"),
+        *("mints", "burns", "transfers", "making"),
     ),
     Account: ("orders", "positions"),
-    Market: ("positions", "holders", "owners", "traders", "expiries", "keeper"),
+    Market: ("positions", "holders", "owners", "traders", "expiries", "keeper", "desk"),
 }
 """What is not kept but cut back to what it was, by hand, or is nothing that trading changes."""
 WHOLES: Final = (State, Account, Market, Position, Order, Group)

@@ -24,13 +24,19 @@ from adapters.runtime.errors import CommandError
 ROOT: Final = Path(__file__).resolve().parents[2]
 
 # msgspec reads annotations, and a compiled class has none.
-RECORDS: Final = {"answers", "commands", "events", "filing"}
+RECORDS: Final = {
+    *("answers", "command", "commands", "event", "events", "filing"),
+    *("making_answers", "making_commands", "making_events"),
+}
 # Their coroutines are trio's, which wants Python's own.
 CONCURRENT: Final = {"actors", "journal"}
 # They watch and copy what the others do: better if they share no fault with them.
-WATCHING: Final = {"audit", "audit_record", "history", "invariants", "snapshot"}
+WATCHING: Final = {
+    *("audit", "audit_making", "audit_record", "history", "invariants"),
+    *("snapshot", "snapshot_making"),
+}
 # Enumerations: compiled, they are no faster.
-NAMES: Final = {"codes"}
+NAMES: Final = {"codes", "making_edges"}
 INTERPRETED: Final = RECORDS | CONCURRENT | WATCHING | NAMES
 """What stays Python in the compiled kernel, too; whatever is not named here is compiled."""
 

@@ -67,6 +67,13 @@ from kernel.events import (
     reference,
     trade_name,
 )
+from kernel.making_events import (
+    MmLeaseAcquired,
+    MmLeaseReleased,
+    MmLeaseRenewed,
+    MmOrderChanged,
+    MmOrderCreated,
+)
 from persistence.postgres.columns import Row, Table
 from persistence.postgres.packing import uuid
 from persistence.tables.candles import Candles
@@ -562,6 +569,11 @@ FOLDS: Final[dict[type[AnyEvent], Callable[[Batch, Fact, Any], None]]] = {
     AdminConfirmed: Batch._nothing,
     JournalOpened: Batch._nothing,
     JournalAccepted: Batch._nothing,
+    MmOrderCreated: Batch._nothing,
+    MmOrderChanged: Batch._nothing,
+    MmLeaseAcquired: Batch._nothing,
+    MmLeaseRenewed: Batch._nothing,
+    MmLeaseReleased: Batch._nothing,
 }
 """What each kind of fact does to the tables, beside the members that every fact may have."""
 

@@ -17,3 +17,19 @@ UPDATE users SET username = 'user_' || id WHERE username = 'mm_worker';
 UPDATE users SET email = id || '@moved.invalid' WHERE email = 'mm_worker@system.internal';
 INSERT INTO users (id, username, email, password_hash, account_type)
 VALUES ('00000000-0000-4000-a000-000000000002', 'mm_worker', 'mm_worker@system.internal', '!', 'MM_WORKER');
+
+-- Facts that the journal may hold from now on.
+ALTER TABLE wal_events
+    DROP CONSTRAINT ck_wal_event_type,
+    ADD CONSTRAINT ck_wal_event_type CHECK (event_type IN (
+        'JOURNAL_OPENED', 'JOURNAL_ACCEPTED',
+        'ACCOUNT_OPENED', 'FUNDS_DEPOSITED', 'FUNDS_WITHDRAWN', 'FUNDS_TRANSFERRED', 'SHARES_TRANSFERRED',
+        'FENCE_RAISED', 'GUARD_SET',
+        'MARKET_CREATED', 'MARKET_STATUS_CHANGED', 'MARKET_MODE_CHANGED', 'MARKET_AMM_AUTHORIZED', 'MARKET_CLOSING', 'MARKET_SETTLED',
+        'ORDER_ACCEPTED', 'ORDER_PARTIALLY_FILLED', 'ORDER_MATCHED', 'ORDER_CANCELLED', 'ORDER_EXPIRED',
+        'ORDER_AMENDED', 'ORDER_GROUP_SET', 'ORDER_GROUP_TRIGGERED', 'ORDER_GROUP_RESET', 'ORDER_GROUP_DELETED',
+        'NETTING_EXECUTED', 'SHARES_MINTED', 'SHARES_BURNED', 'POSITION_SETTLED',
+        'AMM_STARTED', 'AMM_STOPPED', 'CIRCUIT_BREAKER_TRIGGERED', 'CIRCUIT_BREAKER_RESOLVED',
+        'ADMIN_PROPOSED', 'ADMIN_CONFIRMED',
+        'MM_ORDER_CREATED', 'MM_ORDER_CHANGED', 'MM_LEASE_ACQUIRED', 'MM_LEASE_RENEWED', 'MM_LEASE_RELEASED'
+    ));

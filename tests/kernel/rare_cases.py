@@ -25,6 +25,9 @@ from kernel.codes import (
 )
 from kernel.commands import ActivateMarket, AnyCommand, BatchCancel, CancelByClientId, CancelOrder, VoidMarket
 from kernel.events import AnyEvent
+from kernel.making_answers import AnyMmAnswer
+from kernel.making_commands import AnyMmCommand
+from kernel.making_events import AnyMmEvent
 from tests.kernel.play.markets import FIRST, SECOND
 from tests.kernel.play.trading import Trading
 from tests.kernel.rare_halts import PAUSES
@@ -317,15 +320,23 @@ TRANSITIONS = (
     "SUSPENDED -> RESOLVED",
     "HALTED -> RESOLVED",
 )
+EVENTS = [kind.__struct_config__.tag for kind in typing.get_args(AnyEvent)]
+OF_MAKING = {
+    *(kind.__name__ for kind in (*typing.get_args(AnyMmCommand), *typing.get_args(AnyMmAnswer))),
+    *(kind.__struct_config__.tag for kind in typing.get_args(AnyMmEvent)),
+    CancelReason.MM_STOPPED,
+    *(code for code in Code if 7101 <= code <= 7112 and code not in (7105, 7107)),
+}
+"""What only market-making orders bring: the model does not know them, they have one of their own."""
 EVERYTHING = (
-    *(f"asked {command.__name__}" for command in typing.get_args(AnyCommand)),
-    *(f"answer {answer.__name__}" for answer in typing.get_args(Answer)),
+    *(f"asked {kind.__name__}" for kind in typing.get_args(AnyCommand) if kind.__name__ not in OF_MAKING),
+    *(f"answer {kind.__name__}" for kind in typing.get_args(Answer) if kind.__name__ not in OF_MAKING),
     *(f"midway in {stage}" for stage in (*STAGES, "BatchCancel", "CancelAll", "FireGuard", "StopAmm")),
     *(f"repeated {name}" for name in REPEATED),
-    *(f"code {code.value}" for code in Code if code not in ELSEWHERE),
-    *(f"event {event.__struct_config__.tag}" for event in typing.get_args(AnyEvent)),
+    *(f"code {code.value}" for code in Code if code not in ELSEWHERE and code not in OF_MAKING),
+    *(f"event {name}" for name in EVENTS if name not in OF_MAKING),
     *(f"trade {scenario} with {whom}" for scenario in TradeScenario for whom in ("another", "itself")),
-    *(f"cancelled {reason}" for reason in CancelReason),
+    *(f"cancelled {reason}" for reason in CancelReason if reason not in OF_MAKING),
     *(f"netting by {how}" for how in NETTINGS),
     *(f"paid out {result}" for result in ResolutionResult),
     *TRANSITIONS,

@@ -51,10 +51,18 @@ PUBLISHED = [
     "windows",
     "resting_kinds",
     "equity",
+    "mm_cash",
+    "mm_shares",
+    "mm_place",
+    "mm_fence",
+    "mm_trail",
+    "mm_index",
 ]
 """In the order in which they are numbered."""
 
 TRIGGERS = {
+    "mm_cash": "INVARIANT_BALANCE",
+    "mm_shares": "INVARIANT_SHARES",
     "shares_balanced": "INVARIANT_SHARES",
     "reserve_consistency": "INVARIANT_RESERVE",
     "cost_conservation": "INVARIANT_COST_SUM",
@@ -515,7 +523,7 @@ def pnl_forged(history: History) -> None:
     [
         (entry_forged, "ledger_chain", {"user_id": "ann", "available": 93_392, "last_balance_after": 93_393}),
         (freeze_forged, "ledger_chain", {"user_id": "ann", "frozen": 101, "freezes": 102}),
-        (fees_forged, "fee_account", {"account": 14, "trades": 15}),
+        (fees_forged, "fee_account", {"account": 14, "record": 15}),
         (deposits_forged, "global_zero_sum", {"ledger": 210_001, "state": 210_000}),
         (pnl_forged, "pnl_sum", {"market_id": "M", "pnl_pool": 0, "realized": 1}),
     ],
@@ -648,7 +656,8 @@ def test_every_invariant_is_broken_by_some_case_above() -> None:
         "trades_sum",
         "ledger_double_entry",
     }
-    assert set().union(*(found for _, found, _ in FAULTS)) | forged == set(PUBLISHED)
+    elsewhere = {name for name in PUBLISHED if name.startswith("mm_")}
+    assert set().union(*(found for _, found, _ in FAULTS)) | forged | elsewhere == set(PUBLISHED)
 
 
 @pytest.mark.parametrize("invariant", PUBLISHED)

@@ -17,11 +17,14 @@ from hypothesis import strategies as st
 from adapters.cli.compile import INTERPRETED, demand_compiler
 from adapters.runtime.errors import CommandError
 from bench.workload import Flow, opening
+from kernel.answers import Outcome
 from kernel.commands import AnyCommand
+from tests.kernel.making.desk import a_life
 from tests.kernel.play.crowd import ACTS, Act, Move, moves
 from tests.kernel.play.trading import Trading
 from tests.kernel.rare_cases import walk
 from tests.kernel.strategies import MARKETS
+from tests.kernel.trading import Trading as Day
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -87,6 +90,25 @@ def plays_in_rare_cases() -> list[list[AnyCommand]]:
     return plays
 
 
+class Recorded(Day):
+    """A day whose commands are kept."""
+
+    def __init__(self, **words: int) -> None:
+        self.asked: list[AnyCommand] = []
+        super().__init__(**words)
+
+    def step(self, command: AnyCommand) -> Outcome:
+        self.asked.append(command)
+        return super().step(command)
+
+
+def play_of_makers() -> list[AnyCommand]:
+    day = Recorded(mia=100_000)
+    a_life(day, "mia", "M")
+    day.play("root suspends", "root resumes", "root halts", "root resumes: fine", "root resolves YES")
+    return day.asked
+
+
 def tell(plays: Path, kernel: Path | None) -> list[str]:
     code, said, complained = run(ROOT, "-m", "tests.kernel.telling", str(plays), kernel=kernel)
     assert code == 0, complained
@@ -95,7 +117,12 @@ def tell(plays: Path, kernel: Path | None) -> list[str]:
 
 def test_it_tells_the_same_as_the_plain_one(compiled: Path, tmp_path: Path) -> None:
     """Every answer and fact, digests on the way, the audit, the snapshot's bytes, and what an assert says."""
-    plays = [*plays_in_rare_cases(), *plays_by_chance(), [*opening(), *Flow().commands(2_000)]]
+    plays = [
+        *plays_in_rare_cases(),
+        *plays_by_chance(),
+        play_of_makers(),
+        [*opening(), *Flow().commands(2_000)],
+    ]
     written = tmp_path / "plays"
     written.write_bytes(pickle.dumps(plays))
     plain, fast = tell(written, None), tell(written, compiled)

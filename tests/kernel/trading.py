@@ -53,6 +53,7 @@ from kernel.history import History
 from kernel.market import Market, Order, Position
 from kernel.state import PORTION
 from tests.kernel.language import command, user
+from tests.kernel.making.desk import a_life
 
 AnswerT = TypeVar("AnswerT")
 
@@ -380,4 +381,7 @@ def busy_day() -> Trading:
     told = ("the newest seal tells of a row more",)
     head = day.exchange.head
     day.do(AcceptJournal(at=day.now, last_id=head, reason="a backup", witnesses=told, by="root"))
+    day.create("Q")
+    day.open("mia", 100_000)
+    a_life(day, "mia", "Q")
     return day

@@ -3,6 +3,7 @@
 import json
 import random
 import typing
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from adapters.wire import render, render_admin, render_rows
 from adapters.wire.admin_responses import BreakerShape
 from adapters.wire.responses import LedgerEntryShape
 from adapters.wire.topics import topic_events
-from kernel.answers import Refusal, Unfinished
+from kernel.answers import Outcome, Refusal, Unfinished
 from kernel.bounds import free_form
 from kernel.codes import CircuitBreakerTrigger
 from kernel.commands import (
@@ -45,10 +46,12 @@ from persistence.tables.columns import CIRCUIT_BREAKER_EVENTS, LEDGER_ENTRIES, O
 from persistence.tables.projector import Projector
 from persistence.tools.rebuild import rebuild
 from persistence.tools.replay import Verification, frozen_view
+from tests.kernel.making.desk import a_life
 from tests.kernel.play.bounds import ODD
 from tests.kernel.play.trading import Trading
 from tests.kernel.rare_cases import walk
 from tests.kernel.trading import NOON, busy_day
+from tests.kernel.trading import Trading as Day
 from tests.persistence.journaled import decided, file
 from tests.persistence.test_projector import contents
 
@@ -68,6 +71,19 @@ def variants(command: AnyCommand) -> typing.Iterator[AnyCommand]:
                 yield msgspec.structs.replace(command, market_id=f"odd-{number}-{which}", terms=terms)
 
 
+class Onward(Day):
+    """A day in an exchange that there is already."""
+
+    def __init__(self, exchange: Exchange, decide: Callable[[AnyCommand], Outcome]) -> None:
+        self.exchange = exchange
+        self.decide = decide
+        self.now = exchange.now
+        self.nonce = 0
+
+    def do(self, command: AnyCommand) -> Outcome:
+        return self.decide(command)
+
+
 def play_oddly() -> tuple[Exchange, list[Decided]]:
     """A day with every kind of command in it, and then of each kind its odd variants, each in turn.
 
@@ -79,6 +95,13 @@ def play_oddly() -> tuple[Exchange, list[Decided]]:
     exchange = Exchange()
     done: list[Decided] = []
     first: dict[type[Any], AnyCommand] = {}
+
+    def decide(command: AnyCommand) -> Outcome:
+        outcome = exchange.execute(command)
+        done.append(Decided(command, "", outcome))
+        if not isinstance(outcome.answer, Refusal):
+            first.setdefault(type(command), command)
+        return outcome
 
     def do(command: AnyCommand) -> bool:
         """Decide it, in portions if need be; says whether it was accepted."""
@@ -93,6 +116,10 @@ def play_oddly() -> tuple[Exchange, list[Decided]]:
     for command in play.both.commands:
         if do(command):
             first.setdefault(type(command), command)
+    day = Onward(exchange, decide)
+    day.open("mia", 100_000)
+    day.create("Q")
+    a_life(day, "mia", "Q")
     for command in sorted(first.values(), key=lambda command: isinstance(command, RaiseFence)):
         for odd in variants(command):
             do(odd)

@@ -6,6 +6,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from kernel.commands import OpenJournal
+from kernel.making_commands import MmCounts, MmLimits, MmPolicy
 from tests.kernel.members import altered, members_of
 from tests.kernel.play.crowd import Crowd, act
 from tests.kernel.strategies import HUGE, pick
@@ -55,6 +56,13 @@ ODD: Final[dict[str, tuple[Any, ...]]] = {
     **dict.fromkeys(("halt_window_ms", "halt_pause_ms"), ODD_NUMBERS),
     "max_cost_cents": ODD_NUMBERS,
     **dict.fromkeys(("max_fill_quantity", "window_ms"), (*ODD_NUMBERS, 99, 100, 86_400_000, 86_400_001)),
+    **dict.fromkeys(("required_cash_cents", "required_yes_shares", "required_no_shares"), ODD_NUMBERS),
+    **dict.fromkeys(("amount_cents", "yes_shares", "no_shares", "limit"), ODD_NUMBERS),
+    **dict.fromkeys(("key", "venue", "campaign_id", "worker_id", "token", "error"), ODD_TEXTS),
+    "strategies": (("",), ("x" * 65,), ("quoter.1",), (), ("a\0",)),
+    "policy": (MmPolicy(lease_ms=-1), MmPolicy(lease_ms=2**63), MmPolicy(lease_ms=0), MmPolicy()),
+    "limits": (MmLimits(orders_per_user=-1), MmLimits(cycles_per_second=2**70), MmLimits()),
+    "counts": (MmCounts(placed=-1), MmCounts(skipped=10_001), MmCounts(10_000), MmCounts(burned=2**64)),
     "group_id": ("g", "A-z_0.9", *ODD_TEXTS),
     **dict.fromkeys(("title", "category", "description", "after"), ODD_TEXTS),
 }

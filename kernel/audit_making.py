@@ -1,0 +1,123 @@
+"""Market-making orders against the state and the record: money, shares, fence, trail, indexes."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from kernel.codes import MarketStatus, Side
+from kernel.history import History
+from kernel.invariants import Violation
+from kernel.making_edges import ACTIVE, FINAL, MmLocation, MmState
+from kernel.making_order import MmOrder, cycle_time, first_deadline
+from kernel.market import Market
+from kernel.state import State
+
+RUNNING = MmState.RUNNING
+
+
+def audit_making(state: State) -> Iterator[Violation]:
+    """What the state alone can show."""
+    for order in state.making.orders.values():
+        told = {"order_id": order.id, "state": order.state.value}
+        for name, numbers in (*misplaced(order), *unfenced(order)):
+            yield Violation(name, order.market.id, told | numbers)
+    here: defaultdict[Market, list[MmOrder]] = defaultdict(list)
+    owned: defaultdict[str, list[MmOrder]] = defaultdict(list)
+    for order in state.making.orders.values():
+        here[order.market].append(order)
+        owned[order.owner.id].append(order)
+    for market in state.markets.values():
+        yield from audit_desk(market, here[market])
+    yield from audit_owners(state, owned)
+
+
+def misplaced(order: MmOrder) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Money is where the state says, and nothing rests on the book but while the order runs."""
+    escrow, position = order.escrow, order.position
+    held = [order.holding(side).volume for side in Side]
+    if order.state in FINAL and (escrow.available or escrow.frozen or any(held)):
+        yield "mm_place", {"available": escrow.available, "frozen": escrow.frozen, "shares": held}
+    if order.location is not MmLocation.ESCROW:
+        yield "mm_place", {"location": order.location.value}
+    live = len(position.live) if position is not None else 0
+    cannot_cancel = order.market.status is MarketStatus.HALTED or order.market.closing is not None
+    if live and order.state is not RUNNING and not cannot_cancel:
+        yield "mm_place", {"live_orders": live}
+
+
+def unfenced(order: MmOrder) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Only who runs is leased; and what rests was placed under a lease that was."""
+    has = order.leash.until is not None, order.lease_token is not None, order.lease_worker is not None
+    if len(set(has)) > 1 or (any(has) and order.state is not RUNNING):
+        yield "mm_fence", {"lease": list(has)}
+    if order.escrow.leash is not order.leash:
+        yield "mm_fence", {"escrow": order.escrow.id}
+    for placed in order.escrow.orders.values():
+        prefix, name, fence, *_ = placed.client_order_id.split("_")
+        if (prefix, name) != ("mm", order.id.replace("-", "")) or not 0 < int(fence) <= order.fence:
+            yield "mm_fence", {"client_order_id": placed.client_order_id, "fence": order.fence}
+        if placed.position.market is not order.market:
+            yield "mm_fence", {"client_order_id": placed.client_order_id, "in": placed.market.id}
+
+
+def audit_desk(market: Market, own: list[MmOrder]) -> Iterator[Violation]:
+    """What is looked up by time, and what is counted, against the orders it stands for."""
+    desk = market.desk
+    found: dict[str, Any] = {
+        "order_ids": desk.order_ids,
+        "active": desk.active,
+        "cycles": desk.cycles.entries,
+        "deadlines": desk.deadlines.entries,
+    }
+    recomputed: dict[str, Any] = {
+        "order_ids": [order.id for order in own if order.state not in FINAL],
+        "active": sum(order.state in ACTIVE for order in own),
+        "cycles": sorted((at, order.id) for order in own if (at := cycle_time(order)) is not None),
+        "deadlines": sorted((at, order.id) for order in own if (at := first_deadline(order)) is not None),
+    }
+    for name, value in recomputed.items():
+        if found[name] != value:
+            yield Violation("mm_index", market.id, {"index": name, "is": found[name], "orders": value})
+
+
+def audit_owners(state: State, owned: dict[str, list[MmOrder]]) -> Iterator[Violation]:
+    making = state.making
+    for owner_id, owner in making.owners.items():
+        own = owned[owner_id]
+        active = [order for order in own if order.state in ACTIVE]
+        expected = (
+            own,
+            len(active),
+            dict(Counter(order.market.id for order in active)),
+            sum(order.reserved for order in active),
+            {order.idempotency_key: order for order in own if order.idempotency_key is not None},
+        )
+        if (owner.orders, owner.active, owner.active_in, owner.reserved, owner.keys) != expected:
+            yield Violation("mm_index", None, {"user_id": owner_id, "active": [owner.active, len(active)]})
+    reserved = sum(order.reserved for order in making.orders.values() if order.state in ACTIVE)
+    if making.reserved != reserved:
+        yield Violation("mm_index", None, {"reserved": making.reserved, "orders": reserved})
+
+
+def audit_mm_history(state: State, history: History) -> Iterator[Violation]:
+    """What only the record can show: where the money came from, and how each state was reached."""
+    for order in state.making.orders.values():
+        told = {"order_id": order.id, "state": order.state.value}
+        trail = history.trails[order.id]
+        for problem in trail.problems:
+            yield Violation("mm_trail", order.market.id, told | problem)
+        reached = trail.seq, trail.version, trail.state
+        if reached != (order.seq, order.version, order.state):
+            yield Violation("mm_trail", order.market.id, told | {"trail": [trail.seq, trail.version]})
+        moved = history.making[order.escrow.id]
+        cash = sum(moved.cash.values()) + moved.other
+        if cash != order.cash or order.received_cash_cents != moved.cash["MM_PAYMENT"]:
+            yield Violation("mm_cash", order.market.id, told | {"cash": order.cash, "record": cash})
+        if -moved.cash["MM_FEE"] != order.fees_cents:
+            yield Violation("mm_cash", order.market.id, told | {"fees": order.fees_cents})
+        received = {Side.YES: order.received_yes_shares, Side.NO: order.received_no_shares}
+        for side in Side:
+            volume, recorded = order.holding(side).volume, moved.shares[side]
+            if volume != recorded or received[side] != moved.paid_shares[side]:
+                numbers = {"side": side.value, "volume": volume, "record": recorded}
+                yield Violation("mm_shares", order.market.id, told | numbers)

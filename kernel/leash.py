@@ -1,0 +1,18 @@
+"""The lease of a market-making order, as far as the book has to know it: on that its account is kept."""
+
+from dataclasses import dataclass
+from typing import Final
+
+PLACEMENTS_MAX: Final = 64
+"""Orders that may be placed under one lease."""
+
+
+@dataclass(slots=True, eq=False)
+class Leash:
+    """No more than the checks of a placement need; the order that it belongs to has the rest."""
+
+    order_id: str
+    until: int | None = None
+    """When the lease ends; null while there is none."""
+    placements: int = 0
+    """Under the newest lease."""

@@ -1,0 +1,210 @@
+"""What can be asked of market-making orders: the commands, and what an order is created with.
+
+Settings come inside commands: the limits are asked at creation, the policy is pinned in the order with its
+terms, so a setting that is changed holds for new orders only.
+"""
+
+import enum
+from typing import Final
+
+import msgspec
+
+from kernel.command import Command
+from kernel.making_edges import MmAsset, MmControl, MmOutcome
+
+INTERNAL: Final = "internal"
+"""The venue that is this exchange."""
+
+
+class LayerChange(enum.StrEnum):
+    """How the quantity grows from one level to the next."""
+
+    FIXED = "fixed"
+    PERCENTAGE = "percentage"
+
+
+class PriceSource(enum.StrEnum):
+    """Around which price of the market an order quotes."""
+
+    MID = "MID"
+    MICRO = "MICRO"
+    LAST = "LAST"
+
+
+class MmTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """How an order is to quote. Pinned when it is created."""
+
+    bid_half_spread_cents: int = 2
+    ask_half_spread_cents: int = 2
+    order_qty: int = 10
+    levels: int = 1
+    level_step_cents: int = 1
+    amount_change_per_layer: int = 0
+    amount_change_type: LayerChange = LayerChange.FIXED
+    refresh_interval_ms: int = 10_000
+    refresh_tolerance_cents: int = 0
+    qty_tolerance_pct: int = 20
+    price_source: PriceSource = PriceSource.MID
+    floor_price_cents: int = 1
+    ceiling_price_cents: int = 99
+    inventory_skew: bool = True
+    max_loss_cents: int | None = None
+    """Null only in a request: then a fifth of the cash that is required."""
+    max_position_per_side: int = 5_000
+    auto_merge_min_pairs: int = 10
+    auto_start: bool = True
+    campaign_required: bool = False
+
+
+class MmPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How the exchange treats an order. Pinned when it is created."""
+
+    min_cash_cents: int = 10_000
+    service_fee_bps: int = 0
+    payment_timeout_ms: int = 600_000
+    withdrawal_timeout_ms: int = 1_800_000
+    lease_ms: int = 15_000
+    cycle_deadline_ms: int = 10_000
+    max_cycle_failures: int = 5
+    stale_quotes_ms: int = 60_000
+    suspend_pause_ms: int = 300_000
+    auto_refund: bool = True
+    changes_per_hour: int = 120
+    """Commands of the owner that are accepted in an hour."""
+
+
+class MmLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What keeps one user from exhausting memory, processor or journal. Asked when an order is created."""
+
+    min_minutes_left: int = 60
+    """Of trading."""
+    active_per_user: int = 20
+    active_per_user_market: int = 5
+    active_per_market: int = 200
+    orders_per_user: int = 500
+    """Ever."""
+    cycles_per_second: int = 200
+    """That the active orders together may reserve."""
+    cycles_per_second_per_user: int = 5
+
+
+class MmCommand(Command, frozen=True, kw_only=True):
+    """What all commands for an order share that is there already."""
+
+    order_id: str
+
+    @property
+    def acts_on(self) -> str:
+        return self.order_id
+
+
+class CreateMmOrder(Command, frozen=True, kw_only=True, tag="CREATE_MM_ORDER"):
+    """Make a market with this budget and these terms, once it is paid."""
+
+    user_id: str
+    market_id: str
+    terms: MmTerms = MmTerms()
+    required_cash_cents: int
+    required_yes_shares: int = 0
+    required_no_shares: int = 0
+    venue: str = INTERNAL
+    campaign_id: str | None = None
+    key: str | None = None
+    """The owner's name for the request: one key makes one order."""
+    nonce: int
+    policy: MmPolicy = MmPolicy()
+    limits: MmLimits = MmLimits()
+
+
+class PayMmOrder(MmCommand, frozen=True, kw_only=True, tag="PAY_MM_ORDER"):
+    """Pay so much of one leg, once per key."""
+
+    user_id: str
+    asset: MmAsset
+    amount: int
+    key: str
+
+
+class ControlMmOrder(MmCommand, frozen=True, kw_only=True, tag="CONTROL_MM_ORDER"):
+    """Tell an order what to do: its owner, or an administrator, who says why."""
+
+    control: MmControl
+    user_id: str | None = None
+    """The owner; null for an administrator."""
+    by: str | None = None
+    by_id: str | None = None
+    """The administrator's user."""
+    reason: str | None = None
+    """In an administrator's words."""
+    key: str
+    """By which the same request is known again, while it is among the newest of the order."""
+
+
+class WithdrawMmOrder(MmCommand, frozen=True, kw_only=True, tag="WITHDRAW_MM_ORDER"):
+    """Take out so much, or all that there is."""
+
+    user_id: str
+    amount_cents: int = 0
+    yes_shares: int = 0
+    no_shares: int = 0
+    all: bool = False
+    merge_pairs: bool = False
+    """Burn free pairs into cash first."""
+    pause_first: bool = False
+    key: str
+    nonce: int
+
+
+# Workers
+
+
+class AcquireMmLeases(Command, frozen=True, kw_only=True, tag="ACQUIRE_MM_LEASES"):
+    """Have the orders of a market whose next cycle is due, each with a lease of its own."""
+
+    market_id: str
+    worker_id: str
+    strategies: tuple[str, ...]
+    """What the worker can carry out, by name and version."""
+    limit: int
+    nonce: int
+
+
+class MmLeaseCommand(MmCommand, frozen=True, kw_only=True):
+    """What is asked for by whoever holds a lease."""
+
+    worker_id: str
+    fence: int
+    token: str
+
+
+class RenewMmLease(MmLeaseCommand, frozen=True, kw_only=True, tag="RENEW_MM_LEASE"):
+    """More time for the same cycle."""
+
+
+class MmCounts(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a cycle came to, by its worker's count."""
+
+    placed: int = 0
+    replaced: int = 0
+    cancelled: int = 0
+    burned: int = 0
+    skipped: int = 0
+
+
+class ReleaseMmLease(MmLeaseCommand, frozen=True, kw_only=True, tag="RELEASE_MM_LEASE"):
+    """The cycle is over."""
+
+    outcome: MmOutcome
+    counts: MmCounts = MmCounts()
+    error: str | None = None
+
+
+AnyMmCommand = (
+    CreateMmOrder
+    | PayMmOrder
+    | ControlMmOrder
+    | WithdrawMmOrder
+    | AcquireMmLeases
+    | RenewMmLease
+    | ReleaseMmLease
+)

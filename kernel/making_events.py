@@ -1,0 +1,150 @@
+"""What can have happened to market-making orders. Money, shares and orders on the book have events of their
+own, which come ahead of the one that they belong to.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from kernel.event import Event
+from kernel.making_commands import MmCounts, MmPolicy, MmTerms
+from kernel.making_edges import MmActor, MmAsset, MmKind, MmLocation, MmOutcome, MmReason, MmState
+
+
+class MmOrderCreated(Event, frozen=True, tag="MM_ORDER_CREATED"):
+    """An order came to be. Its trail begins with the event that follows."""
+
+    order_id: str
+    user_id: str
+    escrow_id: str
+    strategy: str
+    terms: MmTerms
+    policy: MmPolicy
+    snapshot_hash: str
+    """SHA-256 of strategy, terms and policy as JSON, keys sorted and no spaces."""
+    required_cash_cents: int
+    required_yes_shares: int
+    required_no_shares: int
+    venue: str
+    campaign_id: str | None
+    payment_deadline: int
+    idempotency_key: str | None
+    request: str | None
+    """SHA-256 of what was asked for, if it had a key."""
+
+
+class MmAfter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The members of an order that an event changed, as they are after it; the others are left out."""
+
+    location: MmLocation | UnsetType = UNSET
+    held: bool | UnsetType = UNSET
+    external_submitted: bool | UnsetType = UNSET
+    reconcile_required: bool | UnsetType = UNSET
+    refund_due: bool | UnsetType = UNSET
+    failure_code: MmReason | UnsetType | None = UNSET
+    failed_from: MmState | UnsetType | None = UNSET
+    next_cycle_at: int | UnsetType | None = UNSET
+    consecutive_failures: int | UnsetType = UNSET
+    pause_due_at: int | UnsetType | None = UNSET
+    is_unattended: bool | UnsetType = UNSET
+    received_cash_cents: int | UnsetType = UNSET
+    received_yes_shares: int | UnsetType = UNSET
+    received_no_shares: int | UnsetType = UNSET
+    paid_in_cents: int | UnsetType = UNSET
+    paid_out_cents: int | UnsetType = UNSET
+    rewards_cents: int | UnsetType = UNSET
+    fees_cents: int | UnsetType = UNSET
+    campaign_id: str | UnsetType | None = UNSET
+
+
+class MmPayment(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What was paid under a key."""
+
+    key: str
+    asset: MmAsset
+    amount: int
+
+
+class MmWithdrawal(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What was taken out under a key."""
+
+    key: str
+    cash_cents: int
+    yes: int
+    no: int
+    burned_pairs: int
+    netted_pairs: int
+    """That turned into cash where the shares arrived."""
+    request: str
+    """What was asked for, by which the same request is known again."""
+
+
+class MmOrderChanged(Event, frozen=True, tag="MM_ORDER_CHANGED"):
+    """One entry of an order's trail."""
+
+    order_id: str
+    user_id: str
+    """The owner."""
+    seq: int
+    kind: MmKind
+    from_state: MmState | None
+    to_state: MmState
+    job_name: str
+    """The command that did it."""
+    trigger_id: str
+    actor_type: MmActor
+    actor_id: str | None
+    reason: MmReason
+    version: int
+    fence: int
+    data: dict[str, Any] | None = None
+    after: MmAfter | None = None
+    payment: MmPayment | None = None
+    withdrawal: MmWithdrawal | None = None
+    request: str | None = None
+    """By which the same request is known again, if this is the first that a caller's command did."""
+
+
+class MmLeaseAcquired(Event, frozen=True, tag="MM_LEASE_ACQUIRED"):
+    """A worker has an order for one cycle."""
+
+    order_id: str
+    user_id: str
+    cycle_no: int
+    fence: int
+    token: str
+    worker_id: str
+    until: int
+    lateness_ms: int
+
+
+class MmLeaseRenewed(Event, frozen=True, tag="MM_LEASE_RENEWED"):
+    order_id: str
+    cycle_no: int
+    until: int
+
+
+class MmLeaseReleased(Event, frozen=True, tag="MM_LEASE_RELEASED"):
+    """A cycle is over: by its worker's word, or because it was interrupted, or its time ran out."""
+
+    order_id: str
+    user_id: str
+    cycle_no: int
+    outcome: MmOutcome
+    fence: int
+    worker_id: str
+    started_at: int
+    lateness_ms: int
+    counts: MmCounts
+    error: str | None
+    bid_cents: int | None
+    """The order's own best, as it is left; as the next one."""
+    ask_cents: int | None
+    mark_half_cents: int
+    equity_cents: int
+    next_cycle_at: int | None
+    consecutive_failures: int
+
+
+AnyMmEvent = MmOrderCreated | MmOrderChanged | MmLeaseAcquired | MmLeaseRenewed | MmLeaseReleased

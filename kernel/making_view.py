@@ -1,0 +1,131 @@
+"""What can be seen of a market-making order: the order as a value, and what may be done with it now."""
+
+from typing import Final
+
+from kernel.codes import Side
+from kernel.making_answers import MmCycle, MmFailure, MmFunds, MmLeg, MmOrderNow, MmPaid, MmQuote
+from kernel.making_edges import MmActor, MmControl, MmState, MmTrigger, ends
+from kernel.making_order import MmOrder
+
+YES, NO = Side.YES, Side.NO
+USER, ADMIN = MmActor.USER, MmActor.ADMIN
+
+
+def order_now(order: MmOrder) -> MmOrderNow:
+    """The order as it is at this moment, for an answer that stays as it is."""
+    equity = order.equity
+    return MmOrderNow(
+        order_id=order.id,
+        user_id=order.owner.id,
+        market_id=order.market.id,
+        state=order.state,
+        drained=order.is_drained,
+        held=order.held,
+        reason=order.reason,
+        refund_due=order.refund_due,
+        venue=order.venue,
+        location=order.location,
+        strategy=order.strategy,
+        terms=order.terms,
+        policy=order.policy,
+        snapshot_hash=order.snapshot_hash,
+        legs=tuple(MmLeg(leg.asset, leg.required, leg.received, leg.outstanding) for leg in order.legs),
+        payments=tuple(payment(order, key) for key in order.payments),
+        payment_deadline=order.payment_deadline,
+        escrow=funds(order),
+        equity_cents=equity,
+        pnl_cents=order.paid_out_cents + equity - order.paid_in_cents - order.rewards_cents,
+        rewards_cents=order.rewards_cents,
+        fees_cents=order.fees_cents,
+        quotes=quotes(order),
+        campaign_id=order.campaign_id,
+        failure=failure(order),
+        seq=order.seq,
+        version=order.version,
+        last_cycle=last_cycle(order),
+        next_cycle_at=order.next_cycle_at,
+        created_at=order.created_at,
+        updated_at=order.updated_at,
+    )
+
+
+def payment(order: MmOrder, key: str) -> MmPaid:
+    paid = order.payments[key]
+    return MmPaid(key, paid.asset, paid.amount, paid.at, paid.journal_id)
+
+
+def funds(order: MmOrder) -> MmFunds:
+    yes, no, escrow = order.holding(YES), order.holding(NO), order.escrow
+    return MmFunds(escrow.id, escrow.available, escrow.frozen, yes.volume, no.volume, yes.free, no.free)
+
+
+def quotes(order: MmOrder) -> tuple[MmQuote, ...]:
+    position = order.position
+    return tuple(
+        MmQuote(
+            live.id,
+            live.client_order_id,
+            live.terms.side,
+            live.terms.direction,
+            live.terms.price,
+            live.terms.quantity,
+            live.remaining,
+        )
+        for live in (position.live if position is not None else ())
+    )
+
+
+def failure(order: MmOrder) -> MmFailure | None:
+    if order.failure_code is None:
+        return None
+    assert order.failed_from is not None
+    return MmFailure(order.failure_code, order.failed_from, order.reconcile_required)
+
+
+def last_cycle(order: MmOrder) -> MmCycle | None:
+    """The newest that has ended. Where one is under way, that is the one before it."""
+    if order.last_cycle_outcome is None:
+        return None
+    assert order.last_cycle_at is not None
+    number = order.cycle_no - order.is_leased
+    return MmCycle(
+        number, order.last_cycle_at, order.last_cycle_outcome, order.last_cycle_skipped, order.lateness_ms
+    )
+
+
+# What may be done
+
+
+def is_allowed(order: MmOrder, trigger: MmTrigger, actor: MmActor, at: int) -> bool:
+    """Whether the table has an edge for it, and what it asks for besides is so."""
+    if not ends(order.state, trigger, actor):
+        return False
+    match trigger:
+        case MmTrigger.START:
+            return order.market.is_trading(at)
+        case MmTrigger.RESUME:
+            return (
+                order.market.is_trading(at) and order.is_drained and not (order.held and actor is not ADMIN)
+            )
+        case MmTrigger.PAY:
+            return at < order.payment_deadline
+        case MmTrigger.DELETE if order.state is MmState.FAILED:
+            return order.is_empty and not order.reconcile_required
+        case _:
+            return True
+
+
+CONTROLS: Final = {control: MmTrigger[control.name] for control in MmControl}
+
+
+def allowed_commands(order: MmOrder, actor: MmActor, at: int) -> list[str]:
+    """What this caller may tell it now, by the names of the commands."""
+    allowed = []
+    if is_allowed(order, MmTrigger.PAY, actor, at):
+        allowed.append("pay")
+    for control, trigger in CONTROLS.items():
+        if is_allowed(order, trigger, actor, at):
+            allowed.append(control.value.lower())
+    if actor is USER and order.state in (MmState.PAUSED, MmState.STOPPED, MmState.RUNNING):
+        allowed.append("withdraw")
+    return allowed
