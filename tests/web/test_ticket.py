@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.adapters.serving import Venue
+from tests.adapters.serving import PASSWORD, Venue
 from tests.web.trading import OPEN, Trader, trading
 from tests.web.visiting import PHONE, Visitor
 
@@ -106,7 +106,7 @@ def test_all_or_nothing_that_cannot_is_nothing(trader: Trader) -> None:
 def test_post_only_never_takes(trader: Trader) -> None:
     trader.ticket.get_by_label("Post-only").check()
     trader.fill(price="60", amount="10")
-    trader.says("Would be refused: it is post-only")
+    trader.says("Would be refused: it may only wait")
     trader.enter()
     expect(trader.ticket.locator("[name=price]")).to_have_accessible_description(re.compile("would take"))
     assert trader.placed() == []
@@ -144,7 +144,9 @@ def test_escape_clears_and_a_button_says_why_it_is_not_there(trader: Trader, the
         expect(send).to_have_accessible_description(why)
     trader.ticket.locator("[name=price]").press("Escape")
     expect(trader.ticket.locator("[name=price]")).to_have_value("")
-    trader.choose("Sell")
+    trader.visitor.page.locator("h1").click()
+    trader.visitor.page.keyboard.press("s")
+    expect(trader.ticket.locator("[name=amount]")).to_be_focused()
     trader.fill(price="60", amount="1")
     expect(reason).to_have_text("You have no YES to sell")
     assert the_venue.admin.post(f"/admin/markets/{trader.market}/suspend").code == 0
@@ -169,7 +171,7 @@ def test_an_order_is_amended_in_its_place_and_cancelled(trader: Trader, the_venu
     trader.fill(price="55", amount="30")
     trader.enter()
     row = trader.orders.get_by_role("row").nth(1)
-    expect(row.get_by_role("cell").nth(0)).to_have_text("50")
+    expect(row.get_by_role("cell").nth(3)).to_have_text("50")
     the_venue.user(100_000).placed(trader.market, "BUY YES 5 @55")
     trader.visitor.button(re.compile("^Amend Buy 30 YES in")).click()
     shares = trader.visitor.field("Shares in all")
@@ -259,7 +261,7 @@ def test_who_is_signed_out_signs_in_and_comes_back_to_the_ticket(
     visitor.open(f"/markets/{market}?price=60&amount=10")
     visitor.page.get_by_role("link", name="Sign in to trade").click()
     visitor.field("Username").fill(caller.name)
-    visitor.field("Password").fill("Correct1horse")
+    visitor.field("Password").fill(PASSWORD)
     visitor.page.keyboard.press("Enter")
     trader = Trader(visitor, caller, market)
     expect(trader.ticket.locator("[name=amount]")).to_have_value("10")
@@ -267,12 +269,24 @@ def test_who_is_signed_out_signs_in_and_comes_back_to_the_ticket(
     trader.says("Bought 10 YES at 60¢ for $6.00.")
 
 
+def test_who_was_signed_out_elsewhere_signs_in_and_comes_back_to_the_ticket(trader: Trader) -> None:
+    trader.choose("NO")
+    trader.fill(price="45", amount="10")
+    assert trader.caller.post("/account/logout-all").code == 0
+    trader.enter()
+    trader.visitor.field("Password").fill(PASSWORD)
+    trader.visitor.field("Username").fill(trader.caller.name)
+    trader.visitor.page.keyboard.press("Enter")
+    expect(trader.ticket.locator("[name=amount]")).to_have_value("10")
+    expect(trader.ticket.get_by_role("button", name="Buy 10 NO")).to_be_enabled()
+
+
 def test_on_a_phone_the_ticket_is_a_sheet(
     visit: Callable[..., Visitor], the_venue: Venue, market: str
 ) -> None:
     visitor = visit(size=PHONE)
     caller = the_venue.user(100_000)
-    visitor.sign_in(caller)
+    visitor.remembered(caller.name)
     visitor.open(f"/markets/{market}")
     expect(visitor.page.locator("#ticket")).to_be_hidden()
     visitor.button("60¢, 0 wanted, 40 offered").click()

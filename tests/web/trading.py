@@ -63,11 +63,7 @@ class Trader:
 def trading(visitor: Visitor, venue: Venue, market: str, cents: int = 100_000) -> Trader:
     """A new user who has signed in, and is where the book is live."""
     caller = venue.user(cents)
-    visitor.sign_in(caller)
-    return at_market(visitor, caller, market)
-
-
-def at_market(visitor: Visitor, caller: Caller, market: str) -> Trader:
+    visitor.remembered(caller.name)
     visitor.open(f"/markets/{market}")
     trader = Trader(visitor, caller, market)
     expect(trader.ticket.locator("#ticket-reason")).to_have_text("Enter a price")

@@ -94,6 +94,6 @@ export function createLadder({ pick, turn, redraw }) {
           h("thead", null, h("tr", null, ["Wanted", "Price", "Offered"].map((name) => h("th", { key: name }, name)))),
           h("tbody", null, prices.map(row)))),
       h("p", { class: "hint" }, !book.whole ? "Loading" : best === undefined && offered === undefined ? "Nobody waits here. Name the first price."
-        : own.length ? "Marked: your shares · shares ahead of them." : "Pick a price for the ticket."));
+        : own.length ? "Marked: yours · ahead of it." : "Pick a price for the ticket."));
   };
 }

@@ -5,36 +5,40 @@ import { table, toMarket } from "../parts/table.js";
 
 /** @type {import("../parts/table.js").Column[]} */
 const COLUMNS = [
-  { name: "Order" }, { name: "Price", looks: "number" }, { name: "Filled", looks: "number" }, { name: "Set aside", looks: "number" },
-  { name: "Placed", looks: "moment" }, { name: "Change", looks: "last" },
+  { name: "Market", looks: "title" }, { name: "Order" }, { name: "Price", looks: "number" }, { name: "Filled", looks: "number" },
+  { name: "Ahead", looks: "number" }, { name: "Set aside", looks: "number" }, { name: "Placed", looks: "moment" }, { name: "Change", looks: "last" },
 ];
+const OF_ONE_MARKET = ["Order", "Price", "Filled", "Ahead", "Change"];
 
 /**
- * Those of several markets, or of one: then it is told what stands ahead of each, and not in which market.
+ * Those of several markets, or of one: then it is told what stands ahead of each.
  * @param {{
  *   orders: any[], leaving: Set<string>, titleOf: (marketId: string) => string, ahead?: Map<string, {shares_ahead: number}>,
  *   cancel: (order: any) => void, amend: (order: any) => void,
  * }} what `leaving`: the ids of those whose cancel was not answered yet; `ahead` by order id
  */
 export function openOrders({ orders, leaving, titleOf, ahead, cancel, amend }) {
-  /** @type {import("../parts/table.js").Column} */
-  const first = ahead ? { name: "Ahead", looks: "number" } : { name: "Market", looks: "title" };
-  return table({ label: "Open orders", columns: [first, ...COLUMNS], rows: orders.map((order) => {
+  const columns = COLUMNS.filter(({ name }) => (ahead ? OF_ONE_MARKET.includes(name) : name !== "Ahead"));
+  return table({ label: "Open orders", columns, rows: orders.map((order) => {
     const { id, market_id: market, filled_quantity: filled, expires_at: expires } = order;
     const [title, leaves, words] = [titleOf(market), leaving.has(id), wish(order)];
-    return { key: id, cells: [
-      ahead ? shares(ahead.get(id)?.shares_ahead ?? 0) : toMarket(market, title),
-      h("span", { class: order.original_side === "YES" ? "yes" : "no" }, words),
-      cents(order.original_price_cents),
-      `${shares(filled)} of ${shares(order.quantity)}`,
-      setAside(order),
-      [when(order.created_at), expires && h("small", null, " until ", when(expires))],
-      [
+    const until = expires && h("small", null, " until ", when(expires));
+    /** @type {Record<string, import("../draw/dom.js").Drawing>} */
+    const cells = {
+      Market: toMarket(market, title),
+      Order: [h("span", { class: order.original_side === "YES" ? "yes" : "no" }, words), ahead && until],
+      Price: cents(order.original_price_cents),
+      Filled: `${shares(filled)} of ${shares(order.quantity)}`,
+      Ahead: shares(ahead?.get(id)?.shares_ahead ?? 0),
+      "Set aside": setAside(order),
+      Placed: [when(order.created_at), until],
+      Change: [
         h("button", { key: "amend", class: "quiet", disabled: leaves, "aria-label": `Amend ${words} in ${title}`, on: { click: () => amend(order) } }, "Amend"),
         h("button", { key: "cancel", class: "quiet", disabled: leaves, "aria-label": `Cancel ${words} in ${title}`, on: { click: () => cancel(order) } },
           leaves ? "Cancelling" : "Cancel"),
       ],
-    ] };
+    };
+    return { key: id, cells: columns.map(({ name }) => cells[name]) };
   }) });
 }
 

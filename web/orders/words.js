@@ -3,7 +3,7 @@ import { cents, dollars, shares } from "../draw/format.js";
 
 /** Why what is left waits no longer. @type {Record<string, string>} */
 const ENDS = {
-  IOC_UNFILLED: "found nobody at this price",
+  IOC_UNFILLED: "nobody was left at this price",
   SELF_TRADE: "stopped at an order of your own",
   EXPIRED: "ran out of time",
 };
@@ -22,7 +22,8 @@ export function became({ order, trades }) {
   const said = traded > 0 ? `${direction === "BUY" ? "Bought" : "Sold"} ${shares(traded)} ${side} at ${average(value, traded)} for ${dollars(value)}. ` : "";
   if (left === 0) return said;
   const what = `${shares(left)} ${side}`;
+  const why = order.max_cost_cents && order.cancel_reason === "IOC_UNFILLED" ? `nobody else sold within ${dollars(order.max_cost_cents)}` : ENDS[order.cancel_reason] ?? "cancelled";
   return said + (status === "OPEN" || status === "PARTIALLY_FILLED"
     ? `${what} wait in the book at ${cents(order.original_price_cents)}.`
-    : `${what} not ${direction === "BUY" ? "bought" : "sold"}: ${ENDS[order.cancel_reason ?? ""] ?? "cancelled"}.`);
+    : `${what} not ${direction === "BUY" ? "bought" : "sold"}: ${why}.`);
 }

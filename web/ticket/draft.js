@@ -36,7 +36,7 @@ export function consider(draft, scene) {
   /** @type {Wish} */
   const wish = {
     side, direction, price, timeInForce, cap: null, stopsAtOwn: isMarket,
-    postOnly: draft.postOnly && timeInForce.startsWith("G"), quantity: typed,
+    postOnly: timeInForce.startsWith("G") && (draft.postOnly || market?.trading_mode === "POST_ONLY"), quantity: typed,
   };
   let said = null;
   if (market && price >= low && price <= high && typed > 0) {
@@ -53,7 +53,7 @@ export function consider(draft, scene) {
     wish, said,
     reason: (market && whyClosed(market, scene.now)) ?? whyNotYet(draft, wish, scene) ?? whyNot(wish, said, scene),
     request: {
-      market_id: market?.id, side, direction, quantity: wish.quantity, time_in_force: timeInForce, post_only: wish.postOnly, max_cost_cents: wish.cap,
+      market_id: market?.id, side, direction, quantity: wish.quantity, time_in_force: timeInForce, post_only: wish.postOnly && draft.postOnly, max_cost_cents: wish.cap,
       // A sale has no cap: it is sold at no less than what is on screen.
       price_cents: isMarket && !isCapped ? said?.worst : price,
       expires_at: timeInForce === "GTD" && draft.until ? new Date(draft.until).toISOString() : null,
@@ -83,7 +83,7 @@ function whyNotYet(draft, { side, direction, price, quantity, timeInForce }, { m
   if (!Number.isInteger(quantity) || quantity < 1) return "Shares are whole, and one at least";
   if (quantity > market.max_order_quantity) return `At most ${shares(market.max_order_quantity)} shares an order`;
   if (timeInForce === "GTD" && !(Date.parse(draft.until) > now)) return "Enter until when, in the future";
-  return market.trading_mode === "POST_ONLY" && !draft.postOnly ? "Only post-only orders are taken now" : null;
+  return market.trading_mode === "POST_ONLY" && !timeInForce.startsWith("G") ? "Only orders that can wait are taken now" : null;
 }
 
 /** What the exchange would refuse for certain. @param {Wish} wish @param {import("./estimate.js").Estimate | null} said @param {Scene} scene */
@@ -112,6 +112,6 @@ export function warning(refusal, quantity) {
   if (!refusal) return null;
   const { kind, at } = refusal;
   if (kind === "own") return `Would be refused: an order of yours waits at ${cents(at)}. Cancel that first.`;
-  if (kind === "takes") return `Would be refused: it is post-only, and would trade at once at ${cents(at)}.`;
+  if (kind === "takes") return `Would be refused: it may only wait, and would trade at once at ${cents(at)}.`;
   return `Would be refused: ${shares(at)} of ${shares(quantity)} could fill now.`;
 }
