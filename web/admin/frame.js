@@ -7,7 +7,9 @@ import { createStore } from "../store/store.js";
 
 const PLACES = { "/admin": "Markets", "/admin/new": "New market", "/admin/users": "Users", "/admin/health": "Health" };
 
-/** Others are told whom it is for, and nothing is asked in their name. @param {(page: import("../main.js").Page) => Screen} open @returns {typeof open} */
+/** @typedef {(page: import("../main.js").Page) => Screen} Opening */
+
+/** Others are told whom it is for, and nothing is asked in their name. @param {Opening} open @returns {Opening} */
 export const forAdministrators = (open) => (page) => (page.session.store.state.user?.account_type === "ADMIN" ? open(page) : forOthers);
 
 /** @type {Screen} */
