@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from playwright.sync_api import expect
+from playwright.sync_api import WebSocket, expect
 
-from tests.adapters.serving import Venue
+from tests.adapters.serving import Venue, until
 from tests.web.visiting import Visitor
 
 REFRESH: Final = "/api/v1/auth/refresh"
@@ -16,7 +16,7 @@ def test_who_never_signed_in_is_not_counted_as_signing_in(visitor: Visitor) -> N
     visitor.page.on("request", lambda request: asked.append(request.url))
     for _ in range(3):
         visitor.open("/")
-        expect(visitor.page.get_by_role("link", name="Sign in")).to_be_visible()
+        expect(visitor.page.get_by_role("banner").get_by_role("link", name="Sign in")).to_be_visible()
     assert asked
     assert not [url for url in asked if "/auth/" in url]
 
@@ -39,4 +39,43 @@ def test_a_session_that_cannot_go_on_is_asked_for_with_pauses(visitor: Visitor, 
     assert 0 < len([url for url in streams if url.endswith("/commands")]) < 6
     assert 0 < len([url for url in refreshed if url.endswith(REFRESH)]) < 4
     visitor.page.unroute(f"**{REFRESH}")
-    expect(visitor.page.get_by_role("link", name="Sign in")).to_be_visible()
+    expect(visitor.page.get_by_role("banner").get_by_role("link", name="Sign in")).to_be_visible()
+
+
+def test_a_window_that_nobody_looks_at_gives_its_feeds_up(visitor: Visitor, the_venue: Venue) -> None:
+    """Readers at one address may have ten feeds together, and each window of a market has three."""
+    market = the_venue.market()
+    caller, other = the_venue.user(100_000), the_venue.user(100_000)
+    visitor.page.clock.install()
+    visitor.sign_in(caller)
+    sockets: list[WebSocket] = []
+    visitor.page.on("websocket", lambda opened: sockets.append(opened))
+    visitor.open(f"/markets/{market}")
+    visitor.see("Nobody has traded here yet")
+
+    def open_now() -> int:
+        visitor.page.wait_for_timeout(20)  # what has happened to them is told meanwhile
+        return len([socket for socket in sockets if not socket.is_closed()])
+
+    until(lambda: open_now() == 4)
+    look(visitor, hidden=True)
+    visitor.page.clock.fast_forward(61_000)
+    until(lambda: open_now() == 0)
+    caller.placed(market, "BUY YES 50 @40")
+    other.placed(market, "BUY NO 20 @60")
+    assert open_now() == 0
+    look(visitor, hidden=False)
+    expect(visitor.page.get_by_role("table", name="Open orders")).to_contain_text("20 of 50")
+    expect(visitor.page.get_by_role("region", name="Trades").get_by_role("row").nth(1)).to_contain_text("40¢")
+    assert open_now() == 4
+
+
+def look(visitor: Visitor, *, hidden: bool) -> None:
+    """Go to another window, or come back."""
+    visitor.page.evaluate(
+        """hidden => {
+          Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+          document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        hidden,
+    )

@@ -4,12 +4,15 @@
  * What is silent for five seconds is asked something; what then does not answer within five more is not live, whatever
  * the browser thinks of the socket, and is opened anew: at once the first time, then ever later up to half a minute,
  * with a random part so that a thousand pages do not return in the same instant.
+ *
+ * A window that nobody looks at hears nothing after a minute: readers at one address may have ten feeds together.
  */
 import { createStore } from "../store/store.js";
 
 const SILENT_MS = 5_000;
 const UNANSWERED_MS = 5_000;
 const LONGEST_WAIT_MS = 30_000;
+const UNSEEN_MS = 60_000;
 
 /**
  * @typedef {{live: boolean, heardAt: number}} Liveness
@@ -31,8 +34,11 @@ export function connect(path, listener) {
   let failures = 0;
   let openedAt = 0;
   let over = false;
+  let asleep = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let unseen;
 
   function open() {
     const address = new URL(path(), location.href);
@@ -78,6 +84,7 @@ export function connect(path, listener) {
     // What is let in and then closed at once has failed as well: it must not come back without a pause for ever.
     if (openedAt > 0 && Date.now() - openedAt > SILENT_MS) failures = 0;
     openedAt = 0;
+    if (asleep) return;
     const wait = failures === 0 ? 0 : Math.min(LONGEST_WAIT_MS, 500 * 2 ** failures);
     failures += 1;
     timer = setTimeout(open, wait / 2 + (Math.random() * wait) / 2);
@@ -88,12 +95,28 @@ export function connect(path, listener) {
     if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
   }
 
+  function looked() {
+    clearTimeout(unseen);
+    if (document.hidden) {
+      unseen = setTimeout(() => {
+        asleep = true;
+        lost();
+      }, UNSEEN_MS);
+    } else if (asleep) {
+      asleep = false;
+      open();
+    }
+  }
+
+  document.addEventListener("visibilitychange", looked);
   open();
   return {
     liveness,
     send,
     close() {
       over = true;
+      clearTimeout(unseen);
+      document.removeEventListener("visibilitychange", looked);
       lost();
     },
   };
