@@ -1,5 +1,6 @@
 /** The markets: what is asked, what the crowd thinks, and how that moved. */
 import { h } from "../draw/dom.js";
+import { shares } from "../draw/format.js";
 import { followTickers } from "../feeds/tickers.js";
 import { staleFor } from "../parts/live.js";
 import { createStore } from "../store/store.js";
@@ -41,16 +42,21 @@ export function open({ api, session, query, go, redraw }) {
     const first = state.state.found === null;
     const found = select(items, tickers.store.state.byMarket, state.state.filters, Date.now());
     state.set({ found });
-    sparks.show(found.slice(0, state.state.shown).filter(({ status }) => LIVING.includes(status)).map(({ id }) => id));
+    picture();
     // Two frames on, the list stands in the document and is as long as it was.
     if (first && left.top) requestAnimationFrame(() => requestAnimationFrame(() => scrollTo(0, left.top)));
+  }
+
+  function picture() {
+    const { found, shown } = state.state;
+    sparks.show((found ?? []).slice(0, shown).filter(({ status }) => LIVING.includes(status)).map(({ id }) => id));
   }
 
   /** Whoever reads keeps the order that is being read. */
   function orderUnread() {
     const isRead = scrollY > 100 || (list !== null && list.matches(":hover, :focus-within"));
-    if (!isRead) order();
-    else sparks.show([]);
+    if (isRead) picture();
+    else order();
   }
 
   /** @param {Partial<import("./selection.js").Filters>} changes */
@@ -190,4 +196,4 @@ export function open({ api, session, query, go, redraw }) {
 }
 
 /** @param {number} count */
-const counted = (count) => (count === 1 ? "1 market" : `${count} markets`);
+const counted = (count) => (count === 1 ? "1 market" : `${shares(count)} markets`);
