@@ -159,6 +159,14 @@ OPERATIONS: Final[list[AnyOperation]] = [
     ),
     post("/auth/logout", users.log_out, PUBLIC, None, user_responses.NothingShape, requests.RefreshBody),
     get("/account/sessions", users.get_sessions, Caller.LOGIN, QUERY, user_responses.SessionsShape, NoQuery),
+    post(
+        "/account/sessions/{session_id}/end",
+        users.end_session,
+        Caller.LOGIN,
+        Bucket.ACCOUNT,
+        user_responses.NothingShape,
+        requests.EmptyBody,
+    ),
     get(
         "/account/profile",
         credentials.get_profile,

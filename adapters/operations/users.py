@@ -180,6 +180,14 @@ async def get_sessions(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[
     )
 
 
+async def end_session(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[user_responses.NothingShape]:
+    """End one of one's own sessions, and all that was opened in it; again changes nothing."""
+    user_id = call.user.user_id
+    if await server.sessions.end(call.path["session_id"], user_id, to_datetime(server.clock.wall())):
+        server.identities.forget(user_id)
+    return Reply(user_responses.NothingShape())
+
+
 def oldest_live(server: Server, now: int) -> datetime:
     """Sessions last used before this have expired, together with their last refresh tokens."""
     return to_datetime(now) - timedelta(seconds=server.tokens.lifetime[TokenType.REFRESH])

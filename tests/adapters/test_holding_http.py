@@ -104,6 +104,13 @@ LEGAL: Final[dict[str, list[Ask]]] = {
     ],
     "POST /auth/logout": [fine("POST /auth/logout", members={"refresh_token": "x." * 30_000}, who=None)],
     "GET /account/sessions": [fine("GET /account/sessions", who=ADMIN)],
+    "POST /account/sessions/{session_id}/end": [
+        fine(
+            "POST /account/sessions/{session_id}/end",
+            "/account/sessions/00000000-0000-4000-a000-000000000001/end",
+            who=ADMIN,
+        )
+    ],
     "GET /account/profile": [fine("GET /account/profile", who=ADMIN)],
     "POST /account/password": [
         fine(

@@ -216,6 +216,21 @@ def test_ones_own_sessions_are_shown_newest_first(the_venue: Venue) -> None:
     assert the_venue.amm.get("/account/sessions").verdict == (403, 1007)
 
 
+def test_one_session_is_ended_from_another(the_venue: Venue) -> None:
+    user, refresh_token = logged_in(the_venue)
+    here = Caller(the_venue.http, user_login(the_venue, user)["access_token"])
+    there = here.data("/account/sessions")["items"][1]["session_id"]
+    stranger = Caller(the_venue.http, user_login(the_venue, the_venue.user())["access_token"])
+    for nothing in (stranger.post(f"/account/sessions/{there}/end"), here.post("/account/sessions/none/end")):
+        assert (nothing.verdict, nothing.data) == ((200, 0), {})
+    assert len(here.data("/account/sessions")["items"]) == 2
+    for _ in range(2):
+        assert here.post(f"/account/sessions/{there}/end").verdict == (200, 0)
+    assert [item["current"] for item in here.data("/account/sessions")["items"]] == [True]
+    assert user.get("/account/profile").verdict == (401, 1006)
+    assert the_venue.nobody.post("/auth/refresh", refresh_token=refresh_token).verdict == (401, 1005)
+
+
 def test_a_browser_keeps_the_refresh_token_where_no_script_reads_it(the_venue: Venue) -> None:
     user, _ = logged_in(the_venue)
     with httpx.Client(base_url=the_venue.address, timeout=30) as browser:
