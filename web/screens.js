@@ -5,6 +5,7 @@ export const SCREENS = [
   { path: "/", signedIn: false, load: () => import("./markets/markets.js") },
   { path: "/markets/{id}", signedIn: false, load: () => import("./market/market.js") },
   { path: "/portfolio", signedIn: true, load: () => import("./portfolio/portfolio.js") },
+  { path: "/account", signedIn: true, load: () => import("./account/account.js") },
   { path: "/login", signedIn: false, load: () => import("./signin/login.js") },
   { path: "/register", signedIn: false, load: () => import("./signin/register.js") },
   { path: "/admin", signedIn: true, load: () => import("./admin/markets.js") },

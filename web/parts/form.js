@@ -87,6 +87,14 @@ export function createForm({ id, values, send, redraw, check = () => ({}), field
         change: (/** @type {string} */ value) => this.set(/** @type {any} */ ({ [what.name]: value })),
       }));
     },
+    /** Yes or no. @param {{name: string, label: string, hint?: string}} what */
+    tick({ name, label, hint }) {
+      const hintId = hint && `${id}-${name}-hint`;
+      const change = (/** @type {any} */ event) => this.set(/** @type {any} */ ({ [name]: event.target.checked }));
+      return h("div", { key: name, class: "tick" },
+        h("label", null, h("input", { type: "checkbox", name, checked: store.state.values[name], "aria-describedby": hintId, on: { change } }), " ", label),
+        hint && h("p", { id: hintId, class: "hint" }, hint));
+    },
     /** @param {{send: string, sending: string, kind?: string, why?: string}} button `why` it cannot be pressed, if it cannot
      *  @param {...import("../draw/dom.js").Drawing} fields */
     view({ send, sending, kind = "primary", why }, ...fields) {
