@@ -97,8 +97,9 @@ def test_a_position_is_sold_as_far_as_somebody_pays_for_it(
     expect(fact(visitor, "Would be sold now")).to_have_text("0 of 100")
     visitor.field("Lowest price in cents").fill("50")
     visitor.page.keyboard.press("Enter")
-    visitor.see("Sold 40 of 100 YES at 55¢ on average, for $22.00. The fee was $0.05.")
-    visitor.see("the other 60: they are still yours")
+    visitor.see(
+        "Sold 40 YES at 55¢ for $22.00. 60 YES not sold: found nobody at this price. The fee was $0.05."
+    )
     assert caller.data(f"/positions/{market}")["yes"]["volume"] == 60
     assert spendable(caller) == 100_000 - 6_000 + 2_200 - 5
     assert open_orders(caller) == []
@@ -123,7 +124,7 @@ def test_a_sale_whose_answer_is_lost_is_done_once_and_told(
 
     visitor.page.route("**/api/v1/orders", carried_out_but_not_answered, times=1)
     visitor.button("Sell").click()
-    visitor.see("Sold 30 of 30 YES at 55¢ on average, for $16.50.")
+    visitor.see("Sold 30 YES at 55¢ for $16.50.")
     assert caller.data(f"/positions/{market}")["yes"]["volume"] == 70
 
 

@@ -1,5 +1,5 @@
 /**
- * Cancelling and amending one's open orders of a market. Both are safe to repeat, so a request whose answer was lost is
+ * Cancelling and amending one's open orders. Both are safe to repeat, so a request whose answer was lost is
  * sent again until there is one.
  */
 import { createStore } from "../store/store.js";
@@ -12,7 +12,7 @@ const APART_MS = 500;
 const LONGEST_APART_MS = 10_000;
 const CLOSED = 4006;
 
-/** @param {Pick<import("../main.js").Page, "api" | "notices" | "redraw"> & {changed: () => void, titleOf: () => string}} how `changed`: read the orders anew */
+/** @param {Pick<import("../main.js").Page, "api" | "notices" | "redraw"> & {changed: () => void, titleOf: (marketId: string) => string}} how `changed`: read the orders anew */
 export function createOrderActs({ api, notices, redraw, changed, titleOf }) {
   const store = createStore({ leaving: /** @type {Set<string>} */ (new Set()), amending: /** @type {ReturnType<typeof createAmending> | null} */ (null) });
   let over = false;
@@ -58,7 +58,7 @@ export function createOrderActs({ api, notices, redraw, changed, titleOf }) {
     amend(order) {
       close();
       store.set({ amending: createAmending({
-        order, title: titleOf(), redraw, close,
+        order, title: titleOf(order.market_id), redraw, close,
         async amend(changes) {
           const { answer } = await ask("POST /orders/{order_id}/amend", { order_id: order.id, ...changes });
           notices.say(answer.trades.length ? became(answer) : `Amended. It ${answer.kept_priority ? "kept its place in" : "went to the end of"} the queue.`);

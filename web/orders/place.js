@@ -14,8 +14,11 @@ export async function place(api, order) {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await api("POST /orders", named);
-    } catch (error) {
-      if (!(/** @type {any} */ (error).unanswered) || attempt === ATTEMPTS) throw error;
+    } catch (thrown) {
+      const error = /** @type {import("../api/api.js").ExchangeError} */ (thrown);
+      // Even "busy" may come after the decision, where only its journal was slow.
+      const isOpen = error.unanswered || error.status === 503;
+      if (!isOpen || attempt === ATTEMPTS) throw error;
       await new Promise((rested) => setTimeout(rested, attempt * REST_MS));
     }
   }

@@ -3,19 +3,17 @@
  * which nothing is sold, and what did happen.
  */
 import { h } from "../draw/dom.js";
-import { cents, dollars, shares } from "../draw/format.js";
+import { dollars, shares } from "../draw/format.js";
 import { followBook } from "../feeds/book.js";
 import { place } from "../orders/place.js";
+import { average, became } from "../orders/words.js";
 import { dialog } from "../parts/dialog.js";
 import { createForm } from "../parts/form.js";
 import { countOf } from "../parts/money.js";
 import { createStore } from "../store/store.js";
 import { estimate, waiting } from "../ticket/estimate.js";
 
-/**
- * @typedef {{marketId: string, title: string, side: "YES" | "NO", available: number}} Holding
- * @typedef {{filled: number, value: number, fee: number}} Sale in shares and cents
- */
+/** @typedef {{marketId: string, title: string, side: "YES" | "NO", available: number}} Holding */
 
 /** Which field a refusal is about: 4001, 4007 and 4011 the price, 4002 and 5001 the quantity. */
 const FIELD_OF = { 4001: "price_cents", 4007: "price_cents", 4011: "price_cents", 4002: "quantity", 5001: "quantity" };
@@ -27,7 +25,7 @@ const AT_ONCE = /** @type {const} */ ("IOC");
 export function createClosing({ holding, api, redraw, close, sold }) {
   const { marketId, title, side, available } = holding;
   const book = followBook(marketId);
-  const store = createStore({ market: /** @type {any} */ (null), sale: /** @type {Sale | null} */ (null) });
+  const store = createStore({ market: /** @type {any} */ (null), answer: /** @type {any} */ (null) });
   let isSuggested = false;
   const form = createForm({
     id: "close", redraw,
@@ -38,8 +36,7 @@ export function createClosing({ holding, api, redraw, close, sold }) {
     }),
     send: async ({ quantity, price_cents }) => {
       const wish = { market_id: marketId, side, direction: SELL, time_in_force: AT_ONCE };
-      const { trades } = await place(api, { ...wish, price_cents: countOf(price_cents), quantity: countOf(quantity) });
-      store.set({ sale: total(trades, side) });
+      store.set({ answer: await place(api, { ...wish, price_cents: countOf(price_cents), quantity: countOf(quantity) }) });
       sold();
     },
     fieldOf: FIELD_OF,
@@ -66,22 +63,18 @@ export function createClosing({ holding, api, redraw, close, sold }) {
     const { filled, value, mostFee } = estimate(book.store.state, wish, market, []);
     return h("dl", { class: "sums" },
       sum("Would be sold now", `${shares(filled)} of ${shares(quantity)}`),
-      sum("On average at", filled > 0 ? average(filled, value) : "–"),
+      sum("On average at", filled > 0 ? average(value, filled) : "–"),
       sum("For", dollars(value)),
       sum("Fee at most", dollars(mostFee)),
       sum("Stays yours", `${shares(available - filled)} shares`));
   }
 
-  function done() {
-    const { filled, value, fee } = /** @type {Sale} */ (store.state.sale);
-    const wanted = countOf(form.values.quantity) ?? 0;
+  /** @param {any} answer */
+  function done(answer) {
+    const fee = answer.trades.reduce((/** @type {number} */ sum, /** @type {any} */ trade) => sum + trade.fee_cents, 0);
     return [
-      h("div", { key: "answer", role: "status" },
-        filled > 0
-          ? h("p", null, `Sold ${shares(filled)} of ${shares(wanted)} ${side} at ${average(filled, value)} on average, for ${dollars(value)}. The fee was ${dollars(fee)}.`)
-          : h("p", null, "Nothing was sold."),
-        filled < wanted && h("p", { class: "hint" }, `Nobody paid ${form.values.price_cents}¢ or more for the other ${shares(wanted - filled)}: they are still yours.`)),
-      h("button", { class: "primary", on: { click: close } }, "Done"),
+      h("p", { key: "answer", role: "status" }, became(answer), fee > 0 && ` The fee was ${dollars(fee)}.`),
+      h("button", { key: "done", class: "primary", on: { click: close } }, "Done"),
     ];
   }
 
@@ -96,7 +89,7 @@ export function createClosing({ holding, api, redraw, close, sold }) {
     view: () =>
       dialog({ title: `Close ${shares(available)} ${side}`, close },
         h("p", null, title),
-        store.state.sale !== null ? done()
+        store.state.answer !== null ? done(store.state.answer)
           : form.view({ send: "Sell", sending: "Sending", why: why() },
             h("div", { class: "pair" },
               form.field({ name: "quantity", label: "Shares", inputmode: "numeric" }),
@@ -110,20 +103,6 @@ export function createClosing({ holding, api, redraw, close, sold }) {
     },
   };
 }
-
-/** @param {any[]} trades @param {"YES" | "NO"} side @returns {Sale} */
-function total(trades, side) {
-  const sale = { filled: 0, value: 0, fee: 0 };
-  for (const { price_cents: yes, quantity, fee_cents: fee } of trades) {
-    sale.filled += quantity;
-    sale.value += quantity * (side === "YES" ? yes : 100 - yes);
-    sale.fee += fee;
-  }
-  return sale;
-}
-
-/** @param {number} quantity @param {number} value */
-const average = (quantity, value) => cents(Math.round((value / quantity) * 10) / 10);
 
 /** @param {string} name @param {string} value */
 const sum = (name, value) => h("div", { key: name }, h("dt", null, name), h("dd", null, value));

@@ -2,6 +2,7 @@
 import { h } from "../draw/dom.js";
 import { cents, dollars, profit, shares, when } from "../draw/format.js";
 import { createPages } from "../feeds/pages.js";
+import { ownPrice } from "../orders/words.js";
 import { listing } from "../parts/listing.js";
 import { table, toMarket } from "../parts/table.js";
 
@@ -30,7 +31,7 @@ export function createFills({ api, titles, redraw }) {
       when(trade.executed_at),
       toMarket(market, titles.of(market)),
       h("span", { class: side === "YES" ? "yes" : "no" }, `${did(trade)} ${shares(quantity)} ${side}`),
-      cents(side === "YES" ? trade.price_cents : 100 - trade.price_cents),
+      cents(ownPrice(side, trade.price_cents)),
       ROLES[/** @type {keyof typeof ROLES} */ (trade.role)],
       dollars(trade.fee_cents),
       realized === null ? "–" : profit(realized),

@@ -4,7 +4,7 @@ import { dollars } from "../draw/format.js";
 import { createPages } from "../feeds/pages.js";
 import { seldom } from "../feeds/seldom.js";
 import { createTitles } from "../feeds/titles.js";
-import { createAmending } from "../orders/amending.js";
+import { createOrderActs } from "../orders/acts.js";
 import { openOrders } from "../orders/open_orders.js";
 import { createAnnouncer } from "../parts/announcer.js";
 import { listing } from "../parts/listing.js";
@@ -34,7 +34,7 @@ const OPEN = ["OPEN", "PARTIALLY_FILLED"].join();
 export function open({ api, mine, notices, query, redraw }) {
   const store = createStore({
     portfolio: /** @type {any} */ (null), positions: /** @type {any[] | null} */ (null),
-    tab: query.get("tab") ?? "orders", leaving: /** @type {Set<string>} */ (new Set()), opened: /** @type {Opened | null} */ (null),
+    tab: query.get("tab") ?? "orders", opened: /** @type {Opened | null} */ (null),
   });
   const titles = createTitles(api);
   const history = createHistory(api);
@@ -45,10 +45,11 @@ export function open({ api, mine, notices, query, redraw }) {
     return part;
   }, ({ id }) => id, { changes: true });
   const fills = createFills({ api, titles, redraw });
+  const acts = createOrderActs({ api, notices, redraw, changed: () => readNow(), titleOf: titles.of });
   const reading = seldom(read, REST_MS);
   const ledger = createLedger({ api, titles, redraw, renew: () => readNow(), say: notices.say });
   const lists = { orders, fills: fills.pages, ledger: ledger.pages };
-  const stops = [store, titles.store, history.store, orders.store].map((one) => one.read(redraw));
+  const stops = [store, titles.store, history.store, orders.store, acts.store].map((one) => one.read(redraw));
   const days = seldom(history.read, REST_MS);
 
   let turn = 0;
@@ -101,30 +102,6 @@ export function open({ api, mine, notices, query, redraw }) {
   const moveCash = (kind) =>
     show(createCash({ kind, api, redraw, close, moved: done, available: () => store.state.portfolio?.available_balance_cents ?? null }));
 
-  /** @param {any} order */
-  async function cancel({ id }) {
-    store.set({ leaving: new Set([...store.state.leaving, id]) });
-    try {
-      const { remaining_quantity_cancelled: gone } = await api("POST /orders/{order_id}/cancel", { order_id: id });
-      done(`Cancelled what was left of the order: ${gone} shares.`);
-    } catch (error) {
-      store.set({ leaving: new Set([...store.state.leaving].filter((one) => one !== id)) });
-      notices.say(words(/** @type {any} */ (error)), "wrong");
-      readNow();
-    }
-  }
-
-  /** @param {any} order */
-  const amend = (order) =>
-    show(createAmending({
-      order, title: titles.of(order.market_id), redraw, close,
-      async amend(changes) {
-        const { kept_priority: kept, trades } = await api("POST /orders/{order_id}/amend", { order_id: order.id, ...changes });
-        const filled = trades.reduce((/** @type {number} */ sum, /** @type {any} */ trade) => sum + trade.quantity, 0);
-        done(`Amended. ${filled > 0 ? `${filled} shares traded at once.` : kept ? "It kept its place in the queue." : "It went to the end of the queue."}`);
-      },
-    }));
-
   async function cancelAll() {
     // Counted whole and anew: it is the number that somebody is to confirm.
     try {
@@ -156,7 +133,7 @@ export function open({ api, mine, notices, query, redraw }) {
       h("div", { class: "list-tools" },
         h("span", { class: "hint" }, `${items.length}${orders.store.state.more ? " and more" : ""} open`),
         h("button", { class: "danger", on: { click: cancelAll } }, "Cancel all")),
-      openOrders({ orders: items, leaving: store.state.leaving, titleOf: titles.of, cancel, amend }),
+      openOrders({ orders: items, leaving: acts.store.state.leaving, titleOf: titles.of, cancel: acts.cancel, amend: acts.amend }),
     ]);
 
   return {
@@ -167,6 +144,7 @@ export function open({ api, mine, notices, query, redraw }) {
     ],
     close() {
       close();
+      acts.close();
       deaf();
       reading.stop();
       days.stop();
@@ -202,6 +180,7 @@ export function open({ api, mine, notices, query, redraw }) {
           ],
         })),
       store.state.opened?.view(),
+      acts.store.state.amending?.view(),
     ],
   };
 }
