@@ -125,8 +125,8 @@ session.store.read(() => {
   if (ready && (screen === null || who !== reader)) {
     const left = Boolean(reader) && who === null;
     if (left) notices.clear();
+    if (ended && who !== reader) notices.say(`You were signed out: ${ended}. Sign in to go on where you were.`, "wrong");
     reader = who;
-    if (left && ended) notices.say("You were signed out. Sign in to go on where you were.", "wrong");
     // Who wanted to leave is not asked to come back.
     if (left && !ended && named()?.signedIn) router.go("/", { replace: true });
     else open();

@@ -4,7 +4,9 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.adapters.serving import PASSWORD, Venue
+from adapters.access.tokens import Tokens, TokenType
+from tests.adapters.serving import PASSWORD, SECRET, Venue
+from tests.adapters.test_auth_api import Elsewhen
 from tests.web.visiting import Visitor
 
 
@@ -97,3 +99,45 @@ def test_tokens_are_nowhere_that_a_script_could_read_later(visitor: Visitor, the
     assert visitor.page.evaluate("document.cookie") == ""
     stored = visitor.page.evaluate("[{...localStorage}, {...sessionStorage}]")
     assert stored == [{"verdict-signed-in": "yes"}, {}]
+
+
+def test_a_token_that_ends_on_its_way_is_renewed_and_the_request_carried_out_once(
+    visitor: Visitor, the_venue: Venue
+) -> None:
+    caller = the_venue.user()
+    visitor.sign_in(caller)
+    visitor.open("/portfolio")
+    visitor.see("You have no money here yet")
+    over = Tokens(SECRET, Elsewhen(1_000_000_000)).issue(caller.user_id, TokenType.ACCESS, "USER")
+    answers: list[int] = []
+    renewals: list[str] = []
+    visitor.page.on(
+        "response", lambda one: answers.append(one.status) if one.url.endswith("/deposit") else None
+    )
+    visitor.page.on("request", lambda one: renewals.append(one.url) if one.url.endswith("/refresh") else None)
+    visitor.page.route(
+        "**/account/deposit",
+        lambda route: route.continue_(headers={**route.request.headers, "authorization": f"Bearer {over}"}),
+        times=1,
+    )
+    visitor.button("Deposit").first.click()
+    visitor.field("Dollars").fill("40")
+    visitor.page.keyboard.press("Enter")
+    visitor.see("Paid in: $40.00")
+    assert (answers, len(renewals)) == ([401, 200], 1)
+    assert caller.data("/account/balance")["available_balance_cents"] == 4_000
+
+
+def test_whose_session_ended_elsewhere_signs_in_and_goes_on(visitor: Visitor, the_venue: Venue) -> None:
+    caller = the_venue.user()
+    visitor.sign_in(caller)
+    visitor.open("/portfolio?tab=ledger")
+    visitor.see("Nothing has happened to your cash yet.")
+    assert caller.post("/account/logout-all").code == 0
+    visitor.at("/login?then=%2Fportfolio%3Ftab%3Dledger")
+    visitor.see("You were signed out: the session ended elsewhere")
+    visitor.field("Username").fill(caller.name)
+    visitor.field("Password").fill(PASSWORD)
+    visitor.page.keyboard.press("Enter")
+    visitor.at("/portfolio?tab=ledger")
+    visitor.see("Nothing has happened to your cash yet.")

@@ -20,13 +20,14 @@ const RENEW_AHEAD_MS = 60_000;
 const ASK_AGAIN_MS = 5_000;
 const NEIGHBOURS_ANSWER_WITHIN_MS = 120;
 const MARK = "verdict-signed-in";
+const DISABLED = 1004;
 
 export function createSession() {
   /**
    * `ready` once it is known who this is, or will not be soon; `unsettled` as long as the exchange has not told; `ended`
-   * after a session that ended without being asked to here.
+   * why a session is over that nobody ended here.
    */
-  const store = createStore({ user: /** @type {User | null} */ (null), ready: false, unsettled: false, ended: false });
+  const store = createStore({ user: /** @type {User | null} */ (null), ready: false, unsettled: false, ended: "" });
   /** @type {string | null} */
   let token = null;
   let expiresAt = 0;
@@ -39,7 +40,7 @@ export function createSession() {
   tabs.onmessage = ({ data }) => {
     if (data.kind === "who" && token !== null) tabs.postMessage({ kind: "session", token, expiresAt, user: store.state.user });
     if (data.kind === "session") adopt(data);
-    if (data.kind === "ended") forget(true);
+    if (data.kind === "ended") forget("in another window");
   };
 
   /** @param {{token: string, expiresAt: number, user: User}} session */
@@ -47,12 +48,12 @@ export function createSession() {
     token = session.token;
     expiresAt = session.expiresAt;
     localStorage.setItem(MARK, "yes");
-    store.set({ user: session.user, ready: true, unsettled: false, ended: false });
+    store.set({ user: session.user, ready: true, unsettled: false, ended: "" });
   }
 
-  /** @param {boolean} unasked */
-  function forget(unasked) {
-    const ended = unasked && token !== null;
+  /** @param {string} [why] the page did not ask for it */
+  function forget(why = "") {
+    const ended = token === null && localStorage.getItem(MARK) === null ? "" : why;
     token = null;
     localStorage.removeItem(MARK);
     store.set({ user: null, ready: true, unsettled: false, ended });
@@ -81,7 +82,7 @@ export function createSession() {
       } catch (error) {
         const unsettled = error instanceof ExchangeError && (error.unanswered || error.status === 429 || error.status === 503);
         if (unsettled) askAgainAt = Date.now() + (error.retryAfter * 1000 || ASK_AGAIN_MS);
-        else forget(true);
+        else forget(error instanceof ExchangeError && error.code === DISABLED ? "this account is disabled" : "the session ended elsewhere, or was not used for long");
         throw error;
       }
     });
@@ -156,7 +157,7 @@ export function createSession() {
       try {
         await ask("POST /auth/logout", {}, token);
       } finally {
-        forget(false);
+        forget();
         tabs.postMessage({ kind: "ended" });
       }
     },
@@ -164,7 +165,7 @@ export function createSession() {
     /** @param {boolean} revokeKeys @returns {Promise<number>} how many API keys ended with it */
     async signOutEverywhere(revokeKeys) {
       const { revoked_api_keys: revoked } = await ask("POST /account/logout-all", { revoke_api_keys: revokeKeys }, await this.token());
-      forget(false);
+      forget();
       tabs.postMessage({ kind: "ended" });
       return revoked;
     },
