@@ -70,12 +70,16 @@ def test_money_comes_and_goes(at_portfolio: Callable[..., Visitor], the_venue: V
     visitor.button("Withdraw").click()
     visitor.field("Dollars").fill("300")
     visitor.page.keyboard.press("Enter")
-    expect(visitor.field("Dollars")).to_have_accessible_description(re.compile("^Insufficient balance"))
+    expect(visitor.field("Dollars")).to_have_accessible_description(
+        "Insufficient balance: required $300.00, available $250.50 "
+        "$250.50 can be taken out; what open orders have set aside cannot."
+    )
     expect(visitor.field("Dollars")).to_be_focused()
     assert spendable(caller) == 25_050
     visitor.field("Dollars").fill("50.50")
     visitor.page.keyboard.press("Enter")
     expect(fact(visitor, "To spend")).to_have_text("$200.00")
+    expect(visitor.button("Withdraw")).to_be_focused()
     assert spendable(caller) == 20_000
 
 
@@ -90,12 +94,12 @@ def test_a_position_is_sold_as_far_as_somebody_pays_for_it(
         [f"Will {market} be?", "100 YES", "60¢", "60¢", "$60.00", "$0.00", "Close"]
     )
     visitor.button(re.compile("^Close 100 YES")).click()
-    expect(visitor.field("Lowest price in cents")).to_have_value("55")
+    expect(visitor.field("Lowest price (¢)")).to_have_value("55")
     expect(fact(visitor, "Would be sold now")).to_have_text("40 of 100")
     expect(fact(visitor, "For")).to_have_text("$22.00")
-    visitor.field("Lowest price in cents").fill("56")
+    visitor.field("Lowest price (¢)").fill("56")
     expect(fact(visitor, "Would be sold now")).to_have_text("0 of 100")
-    visitor.field("Lowest price in cents").fill("50")
+    visitor.field("Lowest price (¢)").fill("50")
     visitor.page.keyboard.press("Enter")
     visitor.see(
         "Sold 40 YES at 55¢ for $22.00. 60 YES not sold: found nobody at this price. The fee was $0.05."
@@ -115,7 +119,7 @@ def test_a_sale_whose_answer_is_lost_is_done_once_and_told(
     the_venue.user(100_000).placed(market, "BUY YES 500 @55")
     visitor = at_portfolio(caller)
     visitor.button(re.compile("^Close 100 YES")).click()
-    expect(visitor.field("Lowest price in cents")).to_have_value("55")
+    expect(visitor.field("Lowest price (¢)")).to_have_value("55")
     visitor.field("Shares").fill("30")
 
     def carried_out_but_not_answered(route: Route) -> None:

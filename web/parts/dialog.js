@@ -10,9 +10,21 @@ export function dialog({ title, close }, ...inside) {
       key: title,
       "aria-label": title,
       on: { close, cancel: close },
-      // Made before it stands in the document; a frame later it does.
-      made: (/** @type {HTMLDialogElement} */ element) => requestAnimationFrame(() => element.showModal()),
+      made,
     },
     h("header", null, h("h2", null, title), h("button", { class: "quiet", "aria-label": "Close", on: { click: close } }, "✕")),
     inside);
+}
+
+/** @param {HTMLDialogElement} element */
+function made(element) {
+  const before = /** @type {HTMLElement | null} */ (document.activeElement);
+  // Made before it stands in the document; a frame later it does.
+  requestAnimationFrame(() => element.showModal());
+  // One that is taken out of the document, instead of being closed, does not give the focus back by itself.
+  new MutationObserver((_, watch) => {
+    if (element.isConnected) return;
+    watch.disconnect();
+    if (document.activeElement === document.body) before?.focus();
+  }).observe(document.body, { childList: true, subtree: true });
 }

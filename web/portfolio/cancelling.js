@@ -2,6 +2,7 @@
 import { h } from "../draw/dom.js";
 import { shares } from "../draw/format.js";
 import { dialog } from "../parts/dialog.js";
+import { focusWhenShown } from "../parts/field.js";
 import { createForm } from "../parts/form.js";
 import { countOf } from "../parts/money.js";
 
@@ -28,7 +29,7 @@ export function createCancelling({ count, api, redraw, close, cancelled }) {
       dialog({ title: "Cancel all orders", close },
         h("p", null, `${orders(count())} in all markets would be taken off the books. What they have set aside is yours to spend again.`),
         form.view({ send: `Cancel ${orders(count())}`, sending: "Cancelling", kind: "danger", why: count() === 0 ? "There are none left" : undefined },
-          form.field({ name: "count", label: "How many orders is that?", inputmode: "numeric", autocomplete: "off" }))),
+          form.field({ name: "count", label: "How many orders is that?", inputmode: "numeric", autocomplete: "off", made: focusWhenShown }))),
     close: form.close,
   };
 }

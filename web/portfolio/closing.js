@@ -8,6 +8,7 @@ import { followBook } from "../feeds/book.js";
 import { place } from "../orders/place.js";
 import { average, became } from "../orders/words.js";
 import { dialog } from "../parts/dialog.js";
+import { focusWhenShown } from "../parts/field.js";
 import { createForm } from "../parts/form.js";
 import { countOf } from "../parts/money.js";
 import { createStore } from "../store/store.js";
@@ -92,8 +93,8 @@ export function createClosing({ holding, api, redraw, close, sold }) {
         store.state.answer !== null ? done(store.state.answer)
           : form.view({ send: "Sell", sending: "Sending", why: why() },
             h("div", { class: "pair" },
-              form.field({ name: "quantity", label: "Shares", inputmode: "numeric" }),
-              form.field({ name: "price_cents", label: "Lowest price in cents", inputmode: "numeric" })),
+              form.field({ name: "quantity", label: "Shares", inputmode: "numeric", made: focusWhenShown }),
+              form.field({ name: "price_cents", label: "Lowest price (¢)", inputmode: "numeric" })),
             preview(),
             h("p", { class: "hint" }, "What nobody pays this price for is not sold, and no order stays behind."))),
     close() {
