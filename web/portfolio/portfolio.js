@@ -24,7 +24,7 @@ import { summary } from "./summary.js";
 /** Four questions at most at a turn, of the hundred and twenty that a user has in a minute. */
 const REST_MS = 3_000;
 /** Prices move without any event of one's own. */
-const PRICES_MS = 15_000;
+const PRICES_MS = 30_000;
 const OPEN = ["OPEN", "PARTIALLY_FILLED"].join();
 
 /**
