@@ -5,6 +5,7 @@ What the kernel accepts today all fits; these are also for old journals, which m
 
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 import structlog
@@ -39,6 +40,11 @@ def storable_text(words: str | None, most: int | None = None) -> str | None:
 def storable_json(value: Any) -> str:
     """A JSON value whose texts are all storable."""
     return json.dumps(_storable(value), ensure_ascii=False)
+
+
+def plain_json(stored: str) -> Any:
+    """As exact numbers: PostgreSQL writes 1e300 as 301 digits, which are not the double they came from."""
+    return json.loads(stored, parse_float=Decimal, parse_int=Decimal)
 
 
 def _storable(value: Any) -> Any:

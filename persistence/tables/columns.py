@@ -276,11 +276,126 @@ ORDER_GROUPS: Final = Table(
     ),
 )
 
+MM_ORDER: Final = Table(
+    "mm_order",
+    key=("order_id",),
+    columns=(
+        Column("order_id", UUID),
+        Column("user_id", ACCOUNT),
+        Column("market_id", NAME),
+        Column("escrow_id", NAME),
+        Column("state", NAME),
+        Column("version", BIGINT),
+        Column("seq", BIGINT),
+        Column("venue", NAME),
+        Column("location", NAME),
+        Column("held", BOOLEAN),
+        Column("reason", NAME),
+        Column("external_submitted", BOOLEAN),
+        Column("reconcile_required", BOOLEAN),
+        Column("refund_due", BOOLEAN),
+        Column("failure_code", NAME, nullable=True),
+        Column("failed_from", NAME, nullable=True),
+        Column("fence", BIGINT),
+        Column("cycle_no", BIGINT),
+        Column("next_cycle_at", TIME, nullable=True),
+        Column("cycle_lease_until", TIME, nullable=True),
+        Column("cycle_lease_token", NAME, nullable=True),
+        Column("cycle_lease_worker", ACCOUNT, nullable=True),
+        Column("lease_started_at", TIME, nullable=True),
+        Column("consecutive_failures", INT),
+        Column("last_cycle_at", TIME, nullable=True),
+        Column("last_cycle_outcome", NAME, nullable=True),
+        Column("pause_due_at", TIME, nullable=True),
+        Column("strategy", NAME),
+        Column("terms", JSON),
+        Column("policy", JSON),
+        Column("snapshot_hash", NAME),
+        Column("required_cash_cents", BIGINT),
+        Column("required_yes_shares", INT),
+        Column("required_no_shares", INT),
+        Column("received_cash_cents", BIGINT),
+        Column("received_yes_shares", INT),
+        Column("received_no_shares", INT),
+        Column("paid_in_cents", BIGINT),
+        Column("paid_out_cents", BIGINT),
+        Column("rewards_cents", BIGINT),
+        Column("fees_cents", BIGINT),
+        Column("payment_deadline", TIME),
+        Column("campaign_id", UUID, nullable=True),
+        Column("idempotency_key", NAME, nullable=True),
+        Column("created_at", TIME),
+        Column("updated_at", TIME),
+    ),
+)
+
+MM_PAYMENT: Final = Table(
+    "mm_payment",
+    key=("order_id", "idempotency_key"),
+    columns=(
+        Column("order_id", UUID),
+        Column("idempotency_key", NAME),
+        Column("asset", NAME),
+        Column("amount", BIGINT),
+        Column("journal_id", BIGINT),
+        Column("created_at", TIME),
+    ),
+)
+
+MM_LIFECYCLE_EVENT: Final = Table(
+    "mm_lifecycle_event",
+    key=("event_id",),
+    columns=(
+        Column("event_id", BIGINT),
+        Column("order_id", UUID),
+        Column("user_id", ACCOUNT, public=None),
+        Column("seq", BIGINT),
+        Column("kind", NAME),
+        Column("from_state", NAME, nullable=True),
+        Column("to_state", NAME),
+        Column("job_name", NAME),
+        Column("trigger_id", NAME),
+        Column("actor_type", NAME),
+        Column("actor_id", ACCOUNT, nullable=True),
+        Column("reason", NAME),
+        Column("data", JSON),
+        Column("version", BIGINT),
+        Column("fence", BIGINT),
+        Column("created_at", TIME),
+    ),
+)
+
+MM_EXECUTION: Final = Table(
+    "mm_execution",
+    key=("order_id", "cycle_no"),
+    columns=(
+        Column("order_id", UUID, public=None),
+        Column("cycle_no", BIGINT),
+        Column("fence", BIGINT, public=None),
+        Column("worker_id", ACCOUNT, public=None),
+        Column("started_at", TIME),
+        Column("ended_at", TIME),
+        Column("lateness_ms", BIGINT),
+        Column("outcome", NAME),
+        Column("placed", BIGINT),
+        Column("replaced", BIGINT),
+        Column("cancelled", BIGINT),
+        Column("burned", BIGINT),
+        Column("skipped", BIGINT),
+        Column("bid_cents", BIGINT, nullable=True),
+        Column("ask_cents", BIGINT, nullable=True),
+        Column("mark_half_cents", INT),
+        Column("equity_cents", BIGINT),
+        Column("error", text(200), nullable=True),
+    ),
+)
+
 TABLES: Final = {
     table.name: table
     for table in (
         *(ACCOUNTS, MARKETS, AMM_MARKETS, ORDERS, TRADES, POSITIONS, LEDGER_ENTRIES),
         *(CIRCUIT_BREAKER_EVENTS, CANDLES, PORTFOLIO_DAYS, ORDER_GROUPS),
+        *(MM_ORDER, MM_PAYMENT, MM_LIFECYCLE_EVENT, MM_EXECUTION),
     )
 }
 """All of them: what a rebuild fills anew."""

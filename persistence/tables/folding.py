@@ -94,6 +94,7 @@ from persistence.tables.columns import (
     ORDERS,
     TRADES,
 )
+from persistence.tables.making import MakingRows
 from persistence.tables.quotes import Quotes
 from persistence.tables.reasons import reason_of
 
@@ -143,6 +144,8 @@ class Batch:
     """By market: its trading mode, where that has changed, and when it ends."""
     groups: list[GroupStep] = attrs.field(factory=list)
     """What became of order groups, one after the other."""
+    making: MakingRows = attrs.field(factory=MakingRows)
+    """What became of market-making orders."""
     started: dict[str, Row] = attrs.field(factory=dict)
     """By market: the market maker's newest start."""
     stopped: dict[str, Row] = attrs.field(factory=dict)
@@ -565,15 +568,15 @@ FOLDS: Final[dict[type[AnyEvent], Callable[[Batch, Fact, Any], None]]] = {
     AmmStopped: Batch._stop,
     CircuitBreakerTriggered: Batch._trip,
     CircuitBreakerResolved: Batch._resolve,
+    MmOrderCreated: lambda batch, fact, event: batch.making.create(fact, event),
+    MmOrderChanged: lambda batch, fact, event: batch.making.change(fact, event),
+    MmLeaseAcquired: lambda batch, fact, event: batch.making.lease(fact, event),
+    MmLeaseRenewed: lambda batch, _, event: batch.making.renew(event),
+    MmLeaseReleased: lambda batch, fact, event: batch.making.release(fact, event),
     AdminProposed: Batch._nothing,
     AdminConfirmed: Batch._nothing,
     JournalOpened: Batch._nothing,
     JournalAccepted: Batch._nothing,
-    MmOrderCreated: Batch._nothing,
-    MmOrderChanged: Batch._nothing,
-    MmLeaseAcquired: Batch._nothing,
-    MmLeaseRenewed: Batch._nothing,
-    MmLeaseReleased: Batch._nothing,
 }
 """What each kind of fact does to the tables, beside the members that every fact may have."""
 

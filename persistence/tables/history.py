@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, Final
+from uuid import UUID
 
 import attrs
 
@@ -18,7 +19,15 @@ from kernel.market import Order
 from persistence.postgres.columns import Row, Table
 from persistence.postgres.database import Database
 from persistence.postgres.storable import EPOCH, storable_time
-from persistence.tables.columns import CANDLES, PORTFOLIO_DAYS, TABLES, TRADES
+from persistence.tables.columns import (
+    CANDLES,
+    MM_EXECUTION,
+    MM_LIFECYCLE_EVENT,
+    MM_ORDER,
+    PORTFOLIO_DAYS,
+    TABLES,
+    TRADES,
+)
 
 NUMBER: Final = "substr(trade_id, 5)::BIGINT"
 """A trade's number, behind its TRD_."""
@@ -135,6 +144,22 @@ DAYS_BEFORE: Final = f"""
     SELECT {PORTFOLIO_DAYS.told} FROM portfolio_days WHERE user_id = $1 AND day < $2
     ORDER BY day DESC LIMIT $3
 """
+
+TRAIL_AFTER: Final = f"""
+    SELECT {MM_LIFECYCLE_EVENT.told} FROM mm_lifecycle_event WHERE order_id = $1::uuid AND seq > $2
+    ORDER BY seq LIMIT $3
+"""
+MAKING_ORDERS: Final = """
+    SELECT order_id, state, market_id, user_id, paid_in_cents, paid_out_cents, created_at FROM mm_order
+    WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR user_id = $2)
+      AND ($3::text IS NULL OR market_id = $3)
+    ORDER BY created_at DESC, order_id DESC LIMIT $4
+"""
+EXECUTIONS_BEFORE: Final = f"""
+    SELECT {MM_EXECUTION.told} FROM mm_execution WHERE order_id = $1::uuid AND cycle_no < $2
+    ORDER BY cycle_no DESC LIMIT $3
+"""
+ORDER_NUMBER: Final = "SELECT accepted_seq FROM orders WHERE id = $1 AND user_id = $2"
 
 
 @attrs.frozen
@@ -254,6 +279,31 @@ class History:
     async def portfolio_days(self, user_id: str, before: date, limit: int) -> list[Row]:
         """What somebody had at the end of each day before that one, newest first."""
         return await self._rows(DAYS_BEFORE, user_id, before, limit)
+
+    async def trail(self, order_id: str, after_seq: int, limit: int) -> list[Row]:
+        """What became of a market-making order, oldest first."""
+        return await self._rows(TRAIL_AFTER, order_id, after_seq, limit)
+
+    async def making_orders(
+        self, state: str | None, user_id: str | None, market_id: str | None, limit: int
+    ) -> list[Row]:
+        """Market-making orders, newest first."""
+        return await self._rows(MAKING_ORDERS, state, user_id, market_id, limit)
+
+    async def making_order(self, order_id: str) -> Row | None:
+        """All that the tables have of a market-making order."""
+        found = await self._rows(f"SELECT {MM_ORDER.told} FROM mm_order WHERE order_id = $1::uuid", order_id)
+        return found[0] if found else None
+
+    async def executions(self, order_id: str, before: int | None, limit: int) -> list[Row]:
+        """How the cycles of a market-making order ended, newest first."""
+        return await self._rows(EXECUTIONS_BEFORE, order_id, NUMBER_MAX if before is None else before, limit)
+
+    async def order_number(self, order_id: UUID, user_id: str) -> int | None:
+        """The place of an order among all; None if the account has none with this id."""
+        async with self.database.borrowed() as connection:
+            number: int | None = await connection.fetch_value(ORDER_NUMBER, order_id, user_id)
+            return number
 
     async def _rows(self, sql: str, *values: Any) -> list[Row]:
         async with self.database.borrowed() as connection:

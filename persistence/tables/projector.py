@@ -29,6 +29,7 @@ from persistence import Backoff, DatabaseUnusableError
 from persistence.journal.wal import READ, fact_of
 from persistence.postgres.database import Connection, ConnectionLostError, Database, NoRoomError, opened
 from persistence.tables.folding import Batch
+from persistence.tables.making import forget_executions
 from persistence.tables.portfolio_days import DAY, end_days
 from persistence.tables.quotes import HOW_MARKETS_STAND, WHO_RESTS, Quotes
 from persistence.tables.table_writer import write
@@ -187,6 +188,7 @@ class Projector:
         if batch.ended:
             async with self._turn(writing, batch):
                 await end_days(writing, batch.ended)
+                await forget_executions(writing, batch.ended)
         async with self._turn(writing, batch):
             await write(writing, batch)
         self._arrive(batch.last)

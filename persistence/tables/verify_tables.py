@@ -6,9 +6,7 @@ folded. A column that one of the two forgets or confuses is the other's to find.
 a text or a time that PostgreSQL cannot hold is stored. It changes nothing; it names what differs.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
 from uuid import UUID
@@ -32,7 +30,9 @@ from kernel.exchange import Exchange
 from kernel.market import Account, Market, Order, Position
 from persistence.postgres.database import Connection
 from persistence.postgres.packing import ID, KEY, SHORT, TITLE
-from persistence.postgres.storable import storable_json, storable_text, storable_time
+from persistence.postgres.storable import plain_json, storable_json, storable_text, storable_time
+from persistence.tables import verify_making
+from persistence.tables.making import executions_kept_since
 from persistence.tables.verify_candles import CandleComparison
 from persistence.tables.verify_days import DayComparison
 
@@ -40,7 +40,7 @@ Row = dict[str, Any]
 
 CHUNK: Final = 5_000
 """Rows looked up by one statement."""
-JSON_COLUMNS: Final = ("context", "config_override")
+JSON_COLUMNS: Final = ("context", "config_override", *verify_making.JSON_COLUMNS)
 SHOWN: Final = 20
 """Differences that are told in words; the others are counted."""
 
@@ -72,6 +72,10 @@ POSITIONS: Final = KeyedTable("positions", "user_id", within=" AND market_id = $
 ORDER_GROUPS: Final = KeyedTable("order_groups", "group_id", within=" AND market_id = $2 AND user_id = $3")
 LEDGER_ENTRIES: Final = KeyedTable("ledger_entries", "id", "bigint")
 FAULTS: Final = KeyedTable("circuit_breaker_events", "id", "bigint")
+MM_ORDER: Final = KeyedTable("mm_order", "order_id", "uuid")
+MM_PAYMENT: Final = KeyedTable("mm_payment", "journal_id", "bigint")
+MM_EXECUTION: Final = KeyedTable("mm_execution", "cycle_no", "bigint", within=" AND order_id = $2")
+MM_TRAIL: Final = KeyedTable("mm_lifecycle_event", "event_id", "bigint")
 
 
 @attrs.define(eq=False)
@@ -102,19 +106,31 @@ class TableComparison:
     """Circuit breakers, as the facts tell them; the state remembers the open ones only."""
     entries: int = 0
     trades: int = 0
+    payments: int = 0
+    trail: int = 0
+    executions: int = 0
+    kept_since: int | None = None
+    """From when on cycles are kept, once that is known."""
 
     def __attrs_post_init__(self) -> None:
         self.candles = CandleComparison(self.connection, self.findings.note)
         self.days = DayComparison(self.connection, self.findings.note)
 
     async def compare_added(self, facts: Sequence[Fact]) -> None:
-        """The rows that these facts added: ledger entries and trades."""
+        """The rows that these facts added."""
         entries = {row["id"]: row for fact in facts for row in entry_rows(fact)}
         trades = {row["trade_id"]: row for fact in facts for row in trade_rows(fact)}
         self.entries += len(entries)
         self.trades += len(trades)
         await self._compare(LEDGER_ENTRIES, entries)
         await self._compare(TRADES, trades)
+        payments = {row["journal_id"]: row for fact in facts for row in verify_making.payment_rows(fact)}
+        trail = {row["event_id"]: row for fact in facts for row in verify_making.trail_rows(fact)}
+        self.payments += len(payments)
+        self.trail += len(trail)
+        await self._compare(MM_PAYMENT, payments)
+        await self._compare(MM_TRAIL, trail)
+        await self._compare_executions(facts)
         await self.candles.compare_past()
         for fact in facts:
             self._note_fault(fact)
@@ -139,8 +155,25 @@ class TableComparison:
         await self._compare_groups(exchange)
         await self._count(LEDGER_ENTRIES, self.entries)
         await self._count(TRADES, self.trades)
+        await self._compare_all(MM_ORDER, exchange.making.orders, verify_making.order_row)
+        await self._count(MM_PAYMENT, self.payments)
+        await self._count(MM_TRAIL, self.trail)
+        await self._count(MM_EXECUTION, self.executions)
         await self.candles.compare_rest()
         await self.days.compare_count()
+
+    async def _compare_executions(self, facts: Sequence[Fact]) -> None:
+        """Those of one order at a time; the old ones are gone."""
+        if self.kept_since is None:
+            self.kept_since = await executions_kept_since(self.connection)
+        by_order: dict[str, dict[int, Row]] = {}
+        for fact in facts:
+            if fact.at >= self.kept_since:
+                for row in verify_making.execution_rows(fact):
+                    by_order.setdefault(row["order_id"], {})[row["cycle_no"]] = row
+        for order_id, rows in by_order.items():
+            self.executions += len(rows)
+            await self._compare(MM_EXECUTION, rows, order_id)
 
     async def _compare_groups(self, exchange: Exchange) -> None:
         """Those of one account in one market at a time: their names mean nothing elsewhere."""
@@ -215,11 +248,6 @@ def plain(column: str, value: Any) -> Any:
     if column in JSON_COLUMNS:
         return plain_json(value)
     return str(value) if isinstance(value, UUID) else value
-
-
-def plain_json(value: str) -> Any:
-    """As exact numbers: PostgreSQL writes 1e300 as 301 digits, which are not the double they came from."""
-    return json.loads(value, parse_float=Decimal, parse_int=Decimal)
 
 
 def entry_rows(fact: Fact) -> Iterator[Row]:

@@ -39,6 +39,10 @@ PROJECTIONS = {
     "candles": "market_id, interval, start",
     "portfolio_days": "user_id, day",
     "order_groups": "user_id, market_id, group_id",
+    "mm_order": "order_id",
+    "mm_payment": "order_id, idempotency_key",
+    "mm_lifecycle_event": "event_id",
+    "mm_execution": "order_id, cycle_no",
 }
 SURROGATES = {"accounts", "positions"}
 """Whose own id is drawn at random, and shown nowhere."""

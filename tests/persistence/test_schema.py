@@ -6,6 +6,7 @@ One good row for each table, one bad change for each rule, and a look into the c
 from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import pytest
 
 from kernel import events
@@ -151,6 +152,84 @@ GOOD: dict[str, Row] = {
         "created_at": "'2026-11-20'",
         "updated_at": "'2026-11-20'",
     },
+    "mm_order": {
+        "order_id": f"'{UUID_1}'",
+        "user_id": "'ann'",
+        "market_id": "'M'",
+        "escrow_id": "'mm:1'",
+        "state": "'refunded'",
+        "version": "1",
+        "seq": "1",
+        "venue": "'internal'",
+        "location": "'escrow'",
+        "held": "FALSE",
+        "reason": "'REFUND'",
+        "external_submitted": "FALSE",
+        "reconcile_required": "FALSE",
+        "refund_due": "FALSE",
+        "fence": "1",
+        "cycle_no": "1",
+        "consecutive_failures": "0",
+        "strategy": "'quoter.1'",
+        "terms": "'{}'",
+        "policy": "'{}'",
+        "snapshot_hash": f"'{64 * 'a'}'",
+        "required_cash_cents": "10",
+        "required_yes_shares": "10",
+        "required_no_shares": "10",
+        "received_cash_cents": "10",
+        "received_yes_shares": "10",
+        "received_no_shares": "10",
+        "paid_in_cents": "10",
+        "paid_out_cents": "10",
+        "rewards_cents": "0",
+        "fees_cents": "0",
+        "payment_deadline": "'2026-11-20'",
+        "idempotency_key": "'k'",
+        "created_at": "'2026-11-20'",
+        "updated_at": "'2026-11-20'",
+    },
+    "mm_payment": {
+        "order_id": f"'{UUID_1}'",
+        "idempotency_key": "'k'",
+        "asset": "'CASH'",
+        "amount": "1",
+        "journal_id": "7",
+        "created_at": "'2026-11-20'",
+    },
+    "mm_lifecycle_event": {
+        "event_id": "7",
+        "order_id": f"'{UUID_1}'",
+        "user_id": "'ann'",
+        "seq": "1",
+        "kind": "'TRANSITION'",
+        "to_state": "'payment_pending'",
+        "job_name": "'CREATE_MM_ORDER'",
+        "trigger_id": "'new:ann:k'",
+        "actor_type": "'USER'",
+        "reason": "'USER_REQUEST'",
+        "data": "'{}'",
+        "version": "1",
+        "fence": "0",
+        "created_at": "'2026-11-20'",
+    },
+    "mm_execution": {
+        "order_id": f"'{UUID_1}'",
+        "cycle_no": "1",
+        "fence": "2",
+        "worker_id": "'w'",
+        "started_at": "'2026-11-20'",
+        "ended_at": "'2026-11-20'",
+        "lateness_ms": "0",
+        "outcome": "'DONE'",
+        "placed": "0",
+        "replaced": "0",
+        "cancelled": "0",
+        "burned": "0",
+        "skipped": "0",
+        "mark_half_cents": "100",
+        "equity_cents": "0",
+    },
     "ledger_entries": {
         "id": "1",
         "user_id": "'ann'",
@@ -270,6 +349,34 @@ BAD: list[tuple[str, str, Row]] = [
     ("ck_order_groups_window", "order_groups", {"window_ms": "86400001"}),
     ("ck_order_groups_state", "order_groups", {"state": "'DELETED'"}),
     ("ck_order_groups_triggered", "order_groups", {"state": "'TRIGGERED'"}),
+    ("ck_mm_order_state", "mm_order", {"state": "'begun'"}),
+    ("ck_mm_order_location", "mm_order", {"location": "'pocket'"}),
+    ("ck_mm_order_lease", "mm_order", {"cycle_lease_token": "'t'"}),
+    (
+        "ck_mm_order_lease",
+        "mm_order",
+        {"cycle_lease_until": "now()", "cycle_lease_token": "'t'", "cycle_lease_worker": "'w'"},
+    ),
+    ("ck_mm_order_legs", "mm_order", {"received_cash_cents": "11"}),
+    ("ck_mm_order_legs", "mm_order", {"received_yes_shares": "-1"}),
+    ("ck_mm_order_legs", "mm_order", {"received_no_shares": "11"}),
+    ("ck_mm_order_money", "mm_order", {"paid_in_cents": "-1"}),
+    ("ck_mm_order_money", "mm_order", {"paid_out_cents": "-1"}),
+    ("ck_mm_order_money", "mm_order", {"rewards_cents": "-1"}),
+    ("ck_mm_order_money", "mm_order", {"fees_cents": "-1"}),
+    ("ck_mm_order_final", "mm_order", {"refund_due": "TRUE"}),
+    ("ck_mm_order_final", "mm_order", {"state": "'deleted'", "reconcile_required": "TRUE"}),
+    ("ck_mm_order_hash", "mm_order", {"snapshot_hash": f"'{64 * 'A'}'"}),
+    ("ck_mm_payment_asset", "mm_payment", {"asset": "'GOLD'"}),
+    ("ck_mm_payment_amount", "mm_payment", {"amount": "0"}),
+    ("ck_mm_event_kind", "mm_lifecycle_event", {"kind": "'NEWS'"}),
+    ("ck_mm_event_actor", "mm_lifecycle_event", {"actor_type": "'GOD'"}),
+    ("ck_mm_event_states", "mm_lifecycle_event", {"seq": "2"}),
+    ("ck_mm_event_states", "mm_lifecycle_event", {"from_state": "'begun'"}),
+    ("ck_mm_event_states", "mm_lifecycle_event", {"to_state": "'begun'"}),
+    ("ck_mm_event_seq", "mm_lifecycle_event", {"seq": "0", "from_state": "'paused'"}),
+    ("ck_mm_execution_outcome", "mm_execution", {"outcome": "'FINE'"}),
+    ("ck_mm_execution_times", "mm_execution", {"ended_at": "'2026-11-19'"}),
     ("ck_ledger_balance_gte_0", "ledger_entries", {"balance_after": "-1"}),
     ("ck_ledger_entry_type", "ledger_entries", {"entry_type": "'GIFT'"}),
     ("ck_projector_cursor_only_row", "projector_cursor", {"only_row": "FALSE"}),
@@ -280,6 +387,13 @@ BAD: list[tuple[str, str, Row]] = [
 # Rule, table, and what to change in the good row so that a second row collides with it in nothing else.
 TWICE: list[tuple[str, str, Row]] = [
     ("order_groups_pkey", "order_groups", {}),
+    ("mm_order_pkey", "mm_order", {"escrow_id": "'mm:2'", "idempotency_key": "'k2'"}),
+    ("uq_mm_order_escrow", "mm_order", {"order_id": f"'{UUID_2}'", "idempotency_key": "'k2'"}),
+    ("uq_mm_order_key", "mm_order", {"order_id": f"'{UUID_2}'", "escrow_id": "'mm:2'"}),
+    ("mm_payment_pkey", "mm_payment", {}),
+    ("mm_lifecycle_event_pkey", "mm_lifecycle_event", {"order_id": f"'{UUID_2}'"}),
+    ("mm_execution_pkey", "mm_execution", {}),
+    ("uq_mm_event_seq", "mm_lifecycle_event", {"event_id": "8"}),
     ("wal_events_pkey", "wal_events", {}),
     ("snapshots_pkey", "snapshots", {}),
     ("journal_seals_pkey", "journal_seals", {}),
@@ -414,12 +528,30 @@ async def test_the_journal_takes_exactly_the_events_of_the_kernel(connection: Co
     assert written == {kind.__struct_config__.tag for kind in events.AnyEvent.__args__}
 
 
-async def test_only_users_and_what_is_theirs_have_triggers(connection: Connection) -> None:
+async def test_only_users_and_what_is_theirs_and_what_stays_have_triggers(connection: Connection) -> None:
     """Elsewhere updated_at is the time of a command, which no trigger may overwrite."""
     rows = await connection.fetch(
         "SELECT tgrelid::regclass::text AS place FROM pg_trigger WHERE NOT tgisinternal"
     )
-    assert {row["place"] for row in rows} == {"users", "sessions", "ended_tokens", "api_keys"}
+    assert {row["place"] for row in rows} == {
+        *("users", "sessions", "ended_tokens", "api_keys"),
+        *("mm_payment", "mm_lifecycle_event"),
+    }
+
+
+@pytest.mark.parametrize("table", ["mm_payment", "mm_lifecycle_event"])
+async def test_what_was_paid_and_what_became_of_an_order_is_never_written_otherwise(
+    connection: Connection, table: str
+) -> None:
+    """Only a rebuild, which empties the whole table, gets rid of a row."""
+    await insert(connection, table, {})
+    for change in (f"UPDATE {table} SET created_at = now()", f"DELETE FROM {table}"):
+        await connection.execute("SAVEPOINT before")
+        with pytest.raises(asyncpg.RaiseError, match="only ever added"):
+            await connection.execute(change)
+        await connection.execute("ROLLBACK TO before")
+    await connection.execute(f"TRUNCATE {table}")
+    assert await connection.fetch_value(f"SELECT count(*) FROM {table}") == 0
 
 
 async def test_a_changed_user_has_a_new_time(connection: Connection) -> None:

@@ -1,0 +1,142 @@
+"""What the rows of market-making orders must be: an order's by the state, what is only added by the facts.
+
+Said again and not shared with what folds them, as in `verify_tables.py`.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from kernel.events import Fact
+from kernel.making_commands import MmPolicy, MmTerms
+from kernel.making_events import MmLeaseReleased, MmOrderChanged
+from kernel.making_order import MmOrder
+from persistence.postgres.packing import ID
+from persistence.postgres.storable import plain_json, storable_json, storable_text, storable_time
+
+Row = dict[str, Any]
+
+JSON_COLUMNS: Final = ("terms", "policy", "data")
+
+
+def order_row(order: MmOrder) -> Row:
+    return {
+        "order_id": order.id,
+        "user_id": storable_text(order.owner.id, ID),
+        "market_id": order.market.id,
+        "escrow_id": order.escrow.id,
+        "state": order.state,
+        "version": order.version,
+        "seq": order.seq,
+        "venue": order.venue,
+        "location": order.location,
+        "held": order.held,
+        "reason": order.reason,
+        "external_submitted": order.external_submitted,
+        "reconcile_required": order.reconcile_required,
+        "refund_due": order.refund_due,
+        "failure_code": order.failure_code,
+        "failed_from": order.failed_from,
+        "fence": order.fence,
+        "cycle_no": order.cycle_no,
+        "next_cycle_at": storable_time(order.next_cycle_at),
+        "cycle_lease_until": storable_time(order.lease_until),
+        "cycle_lease_token": order.lease_token,
+        "cycle_lease_worker": storable_text(order.lease_worker, ID),
+        "lease_started_at": storable_time(order.lease_started_at),
+        "last_cycle_at": storable_time(order.last_cycle_at),
+        "last_cycle_outcome": order.last_cycle_outcome,
+        "consecutive_failures": order.consecutive_failures,
+        "pause_due_at": storable_time(order.pause_due_at),
+        "strategy": order.strategy,
+        "terms": pinned(order.terms),
+        "policy": pinned(order.policy),
+        "snapshot_hash": order.snapshot_hash,
+        "required_cash_cents": order.required_cash_cents,
+        "required_yes_shares": order.required_yes_shares,
+        "required_no_shares": order.required_no_shares,
+        "received_cash_cents": order.received_cash_cents,
+        "received_yes_shares": order.received_yes_shares,
+        "received_no_shares": order.received_no_shares,
+        "paid_in_cents": order.paid_in_cents,
+        "paid_out_cents": order.paid_out_cents,
+        "rewards_cents": order.rewards_cents,
+        "fees_cents": order.fees_cents,
+        "payment_deadline": storable_time(order.payment_deadline),
+        "campaign_id": order.campaign_id,
+        "idempotency_key": order.idempotency_key,
+        "created_at": storable_time(order.created_at),
+        "updated_at": storable_time(order.updated_at),
+    }
+
+
+def pinned(members: MmTerms | MmPolicy) -> Any:
+    return plain_json(storable_json(msgspec.to_builtins(members)))
+
+
+def trail_rows(fact: Fact) -> Iterator[Row]:
+    match fact.event:
+        case MmOrderChanged() as event:
+            yield {
+                "event_id": fact.id,
+                "order_id": event.order_id,
+                "user_id": storable_text(event.user_id, ID),
+                "seq": event.seq,
+                "kind": event.kind,
+                "from_state": event.from_state,
+                "to_state": event.to_state,
+                "job_name": event.job_name,
+                "trigger_id": event.trigger_id,
+                "actor_type": event.actor_type,
+                "actor_id": storable_text(event.actor_id, ID),
+                "reason": event.reason,
+                "data": plain_json(storable_json(event.data or {})),
+                "version": event.version,
+                "fence": event.fence,
+                "created_at": storable_time(fact.at),
+            }
+        case _:
+            return
+
+
+def payment_rows(fact: Fact) -> Iterator[Row]:
+    match fact.event:
+        case MmOrderChanged(order_id=order_id, payment=paid) if paid is not None:
+            yield {
+                "order_id": order_id,
+                "idempotency_key": paid.key,
+                "asset": paid.asset,
+                "amount": paid.amount,
+                "journal_id": fact.id,
+                "created_at": storable_time(fact.at),
+            }
+        case _:
+            return
+
+
+def execution_rows(fact: Fact) -> Iterator[Row]:
+    match fact.event:
+        case MmLeaseReleased(counts=counts) as event:
+            yield {
+                "order_id": event.order_id,
+                "cycle_no": event.cycle_no,
+                "fence": event.fence,
+                "worker_id": storable_text(event.worker_id, ID),
+                "started_at": storable_time(event.started_at),
+                "ended_at": storable_time(fact.at),
+                "lateness_ms": event.lateness_ms,
+                "outcome": event.outcome,
+                "placed": counts.placed,
+                "replaced": counts.replaced,
+                "cancelled": counts.cancelled,
+                "burned": counts.burned,
+                "skipped": counts.skipped,
+                "bid_cents": event.bid_cents,
+                "ask_cents": event.ask_cents,
+                "mark_half_cents": event.mark_half_cents,
+                "equity_cents": event.equity_cents,
+                "error": storable_text(event.error, 200),
+            }
+        case _:
+            return
