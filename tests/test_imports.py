@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MAY_IMPORT = {
     "kernel": set[str](),
     "persistence": {"kernel"},
-    "adapters": {"kernel"},
+    "adapters": {"kernel", "makers"},
     "amm": set[str](),
     "makers": {"amm"},
 }
@@ -60,6 +60,9 @@ SHARED = {"amm.brain.arithmetic", "amm.brain.book", "amm.brain.wire"}
 
 # The laboratories play the exchange in process; everything else of both speaks the public API.
 LABORATORIES = ("amm.lab", "makers.lab")
+
+# What the exchange asks of the makers for others: what they would quote.
+ASKED = "makers.quoter"
 
 # What decides and therefore takes the time, and whatever else it needs of the world, from its caller.
 PURE = {"kernel", "amm.brain", "makers.quoter", "makers.cycle"}
@@ -194,7 +197,7 @@ def worldly(module: Module) -> set[str]:
 
 
 def test_each_package_imports_only_those_it_may_know() -> None:
-    """adapters know the kernel at most, persistence the kernel, makers the bot; kernel and bot nobody."""
+    """adapters know kernel and makers at most, persistence the kernel, makers the bot; the others nobody."""
     assert {module.name: strangers(module) for module in modules() if strangers(module)} == {}
 
 
@@ -204,6 +207,18 @@ def test_each_room_imports_only_the_rooms_it_may_know() -> None:
 
 def test_the_bot_and_the_makers_for_others_share_only_what_is_listed() -> None:
     assert {module.name: unshared(module) for module in modules() if unshared(module)} == {}
+
+
+def test_the_exchange_asks_the_makers_for_others_what_they_would_quote_and_knows_no_more() -> None:
+    known = {
+        target
+        for module in modules()
+        if module.package == "adapters" and module.name not in COMPOSITION_ROOT
+        for target in module.imports
+        if is_within(target, "makers")
+    }
+    assert known
+    assert {target for target in known if not is_within(target, ASKED)} == set()
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -13,6 +13,7 @@ import msgspec
 
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings
+from adapters.wire.user_responses import WORKER_ID as WORKER_ID
 from kernel.codes import AMM_ID
 
 ALGORITHM: Final = "HS256"
@@ -38,8 +39,6 @@ def lifetimes(settings: Settings) -> dict[TokenType, int]:
 
 LIFETIME: Final = lifetimes(Settings())
 """The default lifetimes, in seconds."""
-WORKER_ID: Final = "00000000-0000-4000-a000-000000000002"
-"""The one user that all workers of market-making orders share. It has no account, so never any money."""
 SERVICES: Final = {AMM_ID: "SYSTEM_BOT", WORKER_ID: "MM_WORKER"}
 """Who may have service tokens, and the role that stands in them."""
 TOKEN_MAX: Final = 2048

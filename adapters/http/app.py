@@ -40,6 +40,7 @@ from adapters.wire import render
 from adapters.wire.batch_requests import BatchBody, read_batch
 from adapters.wire.decoding import read_body
 from adapters.wire.envelope import Envelope, encode, fresh_request_id
+from adapters.wire.making_requests import IDEMPOTENCY_KEY, read_key
 from adapters.wire.paging import read_query
 from adapters.wire.requests import EmptyBody, ReplaceBody
 from adapters.wire.status import SUCCESS, AnyCode, Fault, RefusedError
@@ -56,6 +57,7 @@ SECURITY: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
 }
+ALLOWED_HEADERS: Final = f"Authorization, Content-Type, {IDEMPOTENCY_KEY}, X-AMM-System-Id"
 EXPOSED: Final = (
     "X-Request-Id, X-Journal-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After"
 )
@@ -181,7 +183,8 @@ class HttpApi:
             admit(route, principal)
             body = self._counted_body(route, principal, data, responder)
         query = NO_QUERY if route.query is NoQuery else read_query(route.query, request.args.to_dict())
-        call = Call(body, query, path, principal, client, responder.request_id, durable)
+        key = key_of(request) if route.is_keyed else None
+        call = Call(body, query, path, principal, client, responder.request_id, durable, key)
         return responder.success(await route.handler(server, call))
 
     def _quota_of_client(self, route: AnyRoute, bucket: Bucket, client: Client) -> Quota | None:
@@ -286,7 +289,7 @@ class HttpApi:
             204,
             {
                 "Access-Control-Allow-Methods": "GET, POST",
-                "Access-Control-Allow-Headers": "Authorization, Content-Type, X-AMM-System-Id",
+                "Access-Control-Allow-Headers": ALLOWED_HEADERS,
                 "Access-Control-Max-Age": "600",
             },
         )
@@ -307,6 +310,13 @@ NO_QUERY: Final = NoQuery()
 def logged(path: str) -> str:
     """A path as the log shows it: without an API key that somebody took for a key's id."""
     return KEY.sub(PREFIX + "...", path) if PREFIX in path else path
+
+
+def key_of(request: Request) -> str | None:
+    """The caller's name for the request, if there is one: not two."""
+    given = request.headers.getlist(IDEMPOTENCY_KEY)
+    # Two of them, joined as proxies may join them, are no key.
+    return read_key(" ".join(given)) if given else None
 
 
 def read_any(route: AnyRoute, data: bytes) -> msgspec.Struct:

@@ -20,6 +20,7 @@ from prometheus_client import (
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
+from adapters.http.making_metrics import MakingMetrics
 from adapters.runtime.clock import Clock
 from adapters.service.server import Projections
 from adapters.sockets.connection_limits import ConnectionLimits
@@ -152,6 +153,7 @@ class Metrics:
         )
         for trigger in CircuitBreakerTrigger:
             self._breakers.labels(trigger.value)  # told from the start, so that the first one is a rise
+        self._making = MakingMetrics(sources.actors.exchange, self._registry)
         self._registry.register(self)
 
     def of_submission(self, seconds: float) -> None:
@@ -177,7 +179,9 @@ class Metrics:
             await self._sources.actors.until_durable(sample.journal_id)
             if sample.journal_id >= self._sample.journal_id:
                 self._sample = sample
-        self._gauges = [*self._of_exchange(), *await self._of_markets()]
+        exchange = self._sources.actors.exchange
+        making = self._making.gauges(exchange, max(self._sources.clock.now(), exchange.now))
+        self._gauges = [*self._of_exchange(), *making, *await self._of_markets()]
         # Formatting takes microseconds a series, and a thousand markets have thousands of series. In a thread
         # that does not matter: the loop gets its turn every few milliseconds.
         return await trio.to_thread.run_sync(generate_latest, self._registry)
@@ -247,6 +251,7 @@ class Metrics:
             self._expired.inc(expired)
         for one in decided:
             for fact in one.outcome.facts:
+                self._making.hear(fact)
                 if type(fact.event) is OrderGroupTriggered:
                     self._braked.labels(fact.event.cause.value).inc()
                 elif type(fact.event) is CircuitBreakerTriggered:

@@ -15,6 +15,7 @@ from adapters.operations.operation import AnyRoute, Caller, Keys, NoQuery
 from adapters.operations.table import BASE, ROUTES
 from adapters.wire.admin_responses import ProposedShape
 from adapters.wire.envelope import Envelope
+from adapters.wire.making_requests import IDEMPOTENCY_KEY, MmKey
 from adapters.wire.requests import EmptyBody
 from adapters.wire.status import STATUS, AnyCode, Fault
 from kernel.codes import Code
@@ -24,6 +25,13 @@ WAITS: Final = 202
 REF: Final = "#/components/schemas/{name}"
 
 EVERYWHERE: Final[tuple[AnyCode, ...]] = (Fault.BODY_TOO_LARGE, Code.INTERNAL, Code.OVERLOADED)
+KEY: Final[dict[str, Any]] = {
+    "name": IDEMPOTENCY_KEY,
+    "in": "header",
+    "required": False,
+    "description": "Your name for the request: sent again with it, it is answered and not done again.",
+    "schema": msgspec.json.schema(MmKey),
+}
 PARTLY: Final = "Answers name the journal id they reflect in X-Journal-Id."
 
 DESCRIPTION: Final = """\
@@ -79,7 +87,11 @@ def operation(
             filter(None, (f"For {route.caller.value}.", keys_of(route), limit_of(route)))
         ),
         "tags": [route.path.split("/")[1]],
-        "parameters": [*path_parameters(route), *query_parameters(route, by_type, components)],
+        "parameters": [
+            *path_parameters(route),
+            *query_parameters(route, by_type, components),
+            *([KEY] if route.is_keyed else []),
+        ],
         "responses": {
             str(status): success(by_type[ProposedShape if status == WAITS else route.answer])
             for status in route.statuses
@@ -92,6 +104,9 @@ def operation(
             "required": any(member.required for member in msgspec.structs.fields(route.body)),
             "content": {"application/json": {"schema": by_type[route.body]}},
         }
+    if route.stands_for is not None:
+        described["deprecated"] = True
+        described["description"] += f" Use `{route.stands_for}`."
     described["security"] = security_of(route.caller)
     return described
 

@@ -10,7 +10,7 @@ from adapters.access.identity import AMM_ALIAS
 from adapters.operations.lookups import find_market, own_account
 from adapters.operations.operation import Call, NoQuery, Reply, from_memory
 from adapters.service.server import Row, Server
-from adapters.wire import render, render_rows, responses
+from adapters.wire import making_responses, render, render_making, render_rows, responses
 from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, number_of, one_of, page, read_number
 from adapters.wire.requests import DepositBody, EmptyBody, Text, WithdrawBody
 from adapters.wire.status import RefusedError, malformed
@@ -20,9 +20,10 @@ from kernel.events import TRADE_PREFIX
 
 
 @from_memory
-def get_balance(server: Server, call: Call[EmptyBody, NoQuery]) -> responses.BalanceShape:
+def get_balance(server: Server, call: Call[EmptyBody, NoQuery]) -> making_responses.WholeBalanceShape:
     """One's own cash: what may be spent, and what own open buy orders have set aside."""
-    return render.balance(own_account(server, call))
+    account = own_account(server, call)
+    return render_making.whole_balance(account, server.exchange.making.owners.get(account.id))
 
 
 async def deposit(server: Server, call: Call[DepositBody, NoQuery]) -> Reply[responses.DepositedShape]:

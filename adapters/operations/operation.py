@@ -75,6 +75,8 @@ class Call(Generic[B, Q]):
     request_id: str
     durable: int
     """The newest durable journal id when the request arrived; its caller may have seen that much already."""
+    key: str | None = None
+    """The caller's name for the request, on a route that takes one in a header."""
 
     @property
     def user(self) -> Principal:
@@ -161,6 +163,10 @@ class Route(Operation[B, S], Generic[B, Q, S]):
     """A bucket that counts the requests of all callers together, beside the caller's own."""
     session_bucket: Bucket | None = None
     """The bucket that counts a browser with a session's cookie, by the session and not by its address."""
+    is_keyed: bool = False
+    """Whether the header Idempotency-Key counts."""
+    stands_for: str | None = None
+    """The path that is to be used instead; only of one that an older client may know."""
 
 
 AnyOperation = Operation[Any, Any]

@@ -14,6 +14,7 @@ from adapters.operations import (
     candles,
     credentials,
     groups,
+    making_table,
     markets,
     orders,
     overview,
@@ -39,6 +40,7 @@ from adapters.operations.operation import (
 )
 from adapters.wire import (
     admin_responses,
+    making_responses,
     portfolio_responses,
     requests,
     responses,
@@ -230,7 +232,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         account.get_balance,
         USER,
         QUERY,
-        responses.BalanceShape,
+        making_responses.WholeBalanceShape,
         NoQuery,
         NO_ACCOUNT,
         scope=READ,
@@ -684,14 +686,9 @@ OPERATIONS: Final[list[AnyOperation]] = [
         requests.EmptyBody,
     ),
     # Market-making orders
-    post(
-        "/market-making/token/renew",
-        service_tokens.renew_worker_token,
-        Caller.WORKER,
-        Bucket.MM,
-        admin_responses.ServiceTokenShape,
-        requests.EmptyBody,
-    ),
+    *making_table.OF_OWNERS,
+    making_table.CONTRACT,
+    *making_table.OLDER,
     # Administration
     post(
         "/admin/markets",
@@ -886,15 +883,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         requests.EmptyBody,
         statuses=(201,),
     ),
-    post(
-        "/admin/market-making/token",
-        service_tokens.issue_worker_token,
-        ADMIN,
-        Bucket.ADMIN,
-        admin_responses.ServiceTokenShape,
-        requests.EmptyBody,
-        statuses=(201,),
-    ),
+    *making_table.OF_ADMINISTRATORS,
     get(
         "/admin/users",
         user_administration.get_users,
@@ -950,6 +939,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
     stream_only(stream_requests.Subscribe, USER, None, stream_responses.SubscribedShape, scope=READ),
     stream_only(stream_requests.Unsubscribe, USER, None, None, scope=ANY_KEY),
     stream_only(stream_requests.Resume, USER, QUERY, stream_responses.ResumedShape, scope=READ),
+    *making_table.OF_WORKERS,
 ]
 
 ROUTES: Final[list[AnyRoute]] = [row for row in OPERATIONS if isinstance(row, Route)]

@@ -7,6 +7,7 @@ which settings there are.
 import enum
 import ipaddress
 import re
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -79,6 +80,17 @@ def read_pause(text: str) -> int:
     if not is_whole_number(text) or int(text) > PAUSE_MAX:
         raise ValueError(f"must be a whole number of milliseconds, 0 to {PAUSE_MAX}")
     return int(text)
+
+
+def between(least: int, most: int) -> Callable[[str], int]:
+    """A reader of whole numbers with these bounds."""
+
+    def read(text: str) -> int:
+        if not is_whole_number(text) or not least <= int(text) <= most:
+            raise ValueError(f"must be a whole number, {least} to {most}")
+        return int(text)
+
+    return read
 
 
 def is_whole_number(text: str) -> bool:

@@ -13,6 +13,7 @@ import attrs
 from adapters.runtime.setting_values import (
     LogLevel,
     Network,
+    between,
     read_count,
     read_database_url,
     read_folder,
@@ -35,6 +36,9 @@ from adapters.runtime.setting_values import (
 T = TypeVar("T")
 
 PREFIX = "VERDICT_"
+
+MARGIN_MS = 2_000
+"""By how much earlier than the exchange a worker takes its lease for ended."""
 
 # Beside the program, so that `verdict serve` finds the same exchange from whichever folder it is called.
 DATA_FOLDER = Path(__file__).resolve().parents[2] / "data"
@@ -212,6 +216,99 @@ class Settings:
     )
     rate_amm_query: int = setting("VERDICT_RATE_AMM_QUERY", 1200, "its queries: per minute", read=read_rate)
     rate_amm_guard: int = setting("VERDICT_RATE_AMM_GUARD", 60, "its guards: per minute", read=read_rate)
+    mm_min_cash_cents: int = setting(
+        "VERDICT_MM_MIN_CASH_CENTS",
+        10_000,
+        "cash that a market-making order takes at least, in cents",
+        read=between(1, 100_000_000),
+    )
+    mm_min_minutes_left: int = setting(
+        "VERDICT_MM_MIN_MINUTES_LEFT",
+        60,
+        "minutes for which a market must still trade when such an order is created",
+        read=between(0, 525_600),
+    )
+    mm_service_fee_bps: int = setting(
+        "VERDICT_MM_SERVICE_FEE_BPS",
+        0,
+        "fee of its cash when it is paid, in hundredths of a percent",
+        read=between(0, 1_000),
+    )
+    mm_payment_timeout_ms: int = setting(
+        "VERDICT_MM_PAYMENT_TIMEOUT_MS",
+        600_000,
+        "milliseconds for which it waits to be paid",
+        read=between(1_000, 86_400_000),
+    )
+    mm_lease_ms: int = setting(
+        "VERDICT_MM_LEASE_MS",
+        15_000,
+        "milliseconds for which a worker has it, unless it asks for more",
+        read=between(5_000, 60_000),
+    )
+    mm_cycle_deadline_ms: int = setting(
+        "VERDICT_MM_CYCLE_DEADLINE_MS",
+        10_000,
+        "milliseconds after which a worker gets no more; more than 2000 below the former",
+        read=between(1_000, 57_999),
+    )
+    mm_max_cycle_failures: int = setting(
+        "VERDICT_MM_MAX_CYCLE_FAILURES",
+        5,
+        "cycles that fail one after the other before it is paused",
+        read=between(1, 100),
+    )
+    mm_stale_quotes_ms: int = setting(
+        "VERDICT_MM_STALE_QUOTES_MS",
+        60_000,
+        "milliseconds that its quotes stay when no worker comes",
+        read=between(1_000, 3_600_000),
+    )
+    mm_suspend_pause_ms: int = setting(
+        "VERDICT_MM_SUSPEND_PAUSE_MS",
+        300_000,
+        "milliseconds of a suspended market after which it is paused",
+        read=between(0, 86_400_000),
+    )
+    mm_auto_refund: bool = setting(
+        "VERDICT_MM_AUTO_REFUND",
+        True,
+        "pay everything back to its owner once its market is settled",
+        read=read_switch,
+    )
+    mm_active_per_user: int = setting(
+        "VERDICT_MM_ACTIVE_PER_USER", 20, "active market-making orders of a user", read=between(0, 100_000)
+    )
+    mm_active_per_user_market: int = setting(
+        "VERDICT_MM_ACTIVE_PER_USER_MARKET", 5, "the same in one market", read=between(0, 100_000)
+    )
+    mm_active_per_market: int = setting(
+        "VERDICT_MM_ACTIVE_PER_MARKET",
+        200,
+        "active market-making orders in one market: all that one change of its status has to look after",
+        read=between(0, 100_000),
+    )
+    mm_orders_per_user: int = setting(
+        "VERDICT_MM_ORDERS_PER_USER",
+        500,
+        "market-making orders of a user ever; each takes some 3 KiB of memory",
+        read=between(0, 1_000_000),
+    )
+    mm_cycles_per_second: int = setting(
+        "VERDICT_MM_CYCLES_PER_SECOND",
+        200,
+        "cycles a second that active orders may ask for, by their refresh intervals",
+        read=between(0, 100_000),
+    )
+    mm_cycles_per_second_per_user: int = setting(
+        "VERDICT_MM_CYCLES_PER_SECOND_PER_USER", 5, "the same of one user", read=between(0, 100_000)
+    )
+    mm_changes_per_hour: int = setting(
+        "VERDICT_MM_CHANGES_PER_HOUR",
+        120,
+        "commands of its owner that one market-making order takes in an hour",
+        read=between(1, 1_000_000),
+    )
 
 
 @attrs.frozen
@@ -239,9 +336,14 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
             except ValueError as error:
                 said = "" if row.show in (show_secret, show_database_url) else f", not {text[:80]!r}"
                 mistakes.append(f"{row.name} {error}{said}")
-    if mistakes:
-        raise SettingsError("\n".join(mistakes))
-    return Settings(**values)
+    if not mistakes:
+        settings = Settings(**values)
+        if settings.mm_cycle_deadline_ms < settings.mm_lease_ms - MARGIN_MS:
+            return settings
+        mistakes.append(
+            f"VERDICT_MM_CYCLE_DEADLINE_MS must be more than {MARGIN_MS} below VERDICT_MM_LEASE_MS"
+        )
+    raise SettingsError("\n".join(mistakes))
 
 
 def unknown_names(environment: Mapping[str, str]) -> Iterator[str]:

@@ -4,10 +4,11 @@ The kernel's own book is ahead of it by what is not durable yet. So only what ne
 order in memory: its side, what it was accepted with, and whether it may rest.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import attrs
 
+from adapters.wire.topics import Orders
 from kernel.codes import PAIR_CENTS, RESTING_KINDS, Side
 from kernel.events import Fact, Fill, OrderAccepted, OrderAmended, OrderCancelled, View
 from kernel.market import Market, Order
@@ -35,7 +36,7 @@ class BookPicture:
             picture.asks[price] = quantity
         return picture
 
-    def apply(self, facts: Iterable[Fact], orders: Mapping[str, Order]) -> tuple[Levels, Levels] | None:
+    def apply(self, facts: Iterable[Fact], orders: Orders) -> tuple[Levels, Levels] | None:
         """Apply the facts of one command; return the levels that changed, or None."""
         before: dict[tuple[bool, int], int] = {}
         for fact in facts:

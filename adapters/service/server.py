@@ -7,6 +7,7 @@ answer, whether that is read from memory or from the tables.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
+from uuid import UUID
 
 import attrs
 import trio
@@ -115,6 +116,15 @@ class History(Protocol):
 
     async def trades_of_order(self, order: Order) -> list[Row]:
         """Oldest first."""
+
+    async def trail(self, order_id: str, after_seq: int, limit: int) -> list[Row]:
+        """What became of a market-making order, oldest first."""
+
+    async def executions(self, order_id: str, before: int | None, limit: int) -> list[Row]:
+        """How the cycles of a market-making order ended, newest first."""
+
+    async def order_number(self, order_id: UUID, user_id: str) -> int | None:
+        """The place of an order among all; None if the account has none with this id."""
 
     async def balances(self, accounts: Sequence[tuple[str, int, int]], ledger_id: int, at: int) -> list[Row]:
         """By account: its last ledger entry, its row, and the sum of its entries after an earlier one."""

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from adapters.access.identity import Principal
 from adapters.access.rate_limits import Bucket, buckets_of, check, has_a_price
@@ -13,7 +14,9 @@ from adapters.service.server import Server
 from adapters.stream.messages import Unreadable
 from adapters.wire.batch_requests import BatchBody
 from adapters.wire.requests import ReplaceBody
-from adapters.wire.stream_requests import Message
+from adapters.wire.status import RefusedError
+from adapters.wire.stream_requests import UNDER_A_LEASE, Message
+from kernel.codes import Code
 from kernel.commands import AnyCommand
 
 ROWS: Final[dict[object, AnyOperation]] = {row.message: row for row in STREAM_OPERATIONS.values()}
@@ -26,13 +29,23 @@ OF_THE_CONNECTION: Final = frozenset({"ping", "auth", "subscribe", "unsubscribe"
 encode = msgspec.json.Encoder().encode
 
 
+def leased(server: Server, wish: Any) -> AnyCommand:
+    """What a worker asks for on behalf of a market-making order: for its account, and for none else."""
+    account = server.exchange.traders.get(wish.account)
+    if account is None or account.leash is None or wish.fence is None:
+        raise RefusedError(Code.NOT_ALLOWED, "A worker names a market-making order's account, and its fence")
+    command: AnyCommand = wish.to_command(account.id, server.clock)
+    return replace(command, fence=wish.fence)
+
+
 def command_of(server: Server, principal: Principal, message: Message | Unreadable) -> AnyCommand | None:
     """Admit a message and return its command to the kernel; None if the stream answers it itself."""
     row = message.operation if type(message) is Unreadable else ROWS[type(message)]
     is_limited = False
     if row is not None:
-        if principal.is_worker and row.name not in OF_THE_CONNECTION:
-            admit(row, principal)
+        if principal.is_worker:
+            if row.op not in OF_THE_CONNECTION and row.op not in UNDER_A_LEASE:
+                admit(row, principal)
         elif principal.scopes is not None:
             admit(row, principal)
             server.identities.note_use(principal)
@@ -56,7 +69,13 @@ def command_of(server: Server, principal: Principal, message: Message | Unreadab
     if row.message not in TRADING:
         return None
     wish: Any = message
-    command: AnyCommand = wish.to_command(principal.user_id, server.clock)
+    command: AnyCommand
+    if principal.is_worker and row.op in UNDER_A_LEASE:
+        command = leased(server, wish)
+    elif row.op in UNDER_A_LEASE and not (wish.account is None and wish.fence is None):
+        raise RefusedError(Code.NOT_ALLOWED, "account and fence are for workers of market-making orders")
+    else:
+        command = wish.to_command(principal.user_id, server.clock)
     if not (is_limited or row.bucket is Bucket.CANCEL or has_a_price(wish)):
         check(server.rate_limits.take_journal(principal, len(encode(wish))))
     return command

@@ -35,6 +35,8 @@ from adapters.stream.messages import (
     read_frame,
 )
 from adapters.stream.outbox import Outbox
+from adapters.wire import render_leases
+from adapters.wire.making_messages import MmDue
 from adapters.wire.status import Fault, RefusedError
 from adapters.wire.stream_requests import Auth, Message, Ping, Resume, Subscribe, Sync, Unsubscribe
 from adapters.wire.stream_responses import (
@@ -226,6 +228,8 @@ class Connection:
                     await self._authenticate(entry, token)
                 case Sync():
                     self.lanes.submit_sync(entry, operation)
+                case MmDue():
+                    await self._tell_due(entry)
                 case Subscribe():
                     self._subscribe(operation)
                     heard = self._durable if self.is_caught_up else self.replayed
@@ -241,6 +245,13 @@ class Connection:
                     raise AssertionError(f"nobody serves {operation}")
         except RefusedError as refusal:
             self.outbox.refuse(entry.encoding, entry.cid, refusal)
+
+    async def _tell_due(self, entry: Entry) -> None:
+        """What is due now, once all of that is durable."""
+        server = self._server
+        found = render_leases.due(server.exchange, max(server.clock.now(), server.exchange.now))
+        await server.wait_durable(server.exchange.head)
+        self.outbox.succeed(entry.encoding, entry.cid, found)
 
     @property
     def is_busy(self) -> bool:

@@ -7,7 +7,7 @@ import attrs
 
 from adapters.access.identity import Principal
 from adapters.wire.status import Fault, RefusedError
-from adapters.wire.topics import PRIVILEGED, Topic, TopicEvent
+from adapters.wire.topics import FOR_WORKERS, OF_WORKERS, PRIVILEGED, Topic, TopicEvent
 from kernel.codes import Code
 from kernel.limits import ID_MAX
 
@@ -107,6 +107,10 @@ def read_topics(names: Sequence[str], principal: Principal) -> set[Topic]:
     topics = {Topic(name) for name in set(names)}
     if topics & PRIVILEGED and not is_privileged(principal):
         raise RefusedError(Code.NOT_ALLOWED, "amm_events are for the market maker and administrators")
+    if topics & OF_WORKERS and not principal.is_worker:
+        raise RefusedError(Code.NOT_ALLOWED, "mm_work_events are for workers of market-making orders")
+    if principal.is_worker and not topics <= FOR_WORKERS:
+        raise RefusedError(Code.NOT_ALLOWED, f"Workers hear of {', '.join(sorted(FOR_WORKERS))}")
     return topics
 
 

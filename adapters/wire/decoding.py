@@ -8,6 +8,7 @@ import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -23,6 +24,10 @@ Problem = tuple[str, str]
 WHERE: Final = re.compile(r" - at `\$\.?(.*)`$")
 MISSING: Final = re.compile(r"Object missing required field `(.*)`$")
 PATTERN: Final = re.compile(r"Expected `str` matching regex (.*)$", re.DOTALL)
+SHOWN: Final = 64
+"""Characters of an unknown member's name that are told."""
+UNKNOWN_TOLD: Final = 20
+"""Unknown members that are told of; there may be thousands."""
 NAMED: Final = re.compile(r"(\w+): (.*)$", re.DOTALL)
 
 
@@ -92,6 +97,10 @@ def explained(
 
 
 def wrong_members(body: type[msgspec.Struct], members: Mapping[str, Any], strict: bool) -> Iterator[Problem]:
+    if body.__struct_config__.forbid_unknown_fields:
+        known = {field.encode_name for field in fields(body)}
+        unknown = (name for name in members if name not in known)
+        yield from ((name[:SHOWN], "is not a member it has") for name in islice(unknown, UNKNOWN_TOLD))
     for field in fields(body):
         name = field.encode_name
         if name not in members:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET
 
 from adapters.runtime.times import EPOCH, MICROSECONDS
-from adapters.wire import responses
+from adapters.wire import render_leases, responses
 from adapters.wire.status import SUCCESS
 from kernel.answers import (
     AllCancelled,
@@ -38,6 +38,7 @@ from kernel.codes import PAIR_CENTS, Direction, MarketStatus, Side
 from kernel.commands import OrderTerms
 from kernel.events import Fact, Fill, trade_name
 from kernel.life import UNRESOLVED
+from kernel.making_answers import MmLeaseIs, MmLeases
 from kernel.market import Account, Holding, Market, Position
 
 # Times and displays
@@ -196,6 +197,10 @@ def outcome(decided: Outcome, *, display: bool = True) -> tuple[int, msgspec.Str
             return 200, burned(answer, display=display)
         case Minted() as answer:
             return 200 if answer.repeated else 201, minted(answer, display=display)
+        case MmLeases() as answer:
+            return 200, render_leases.leases(answer)
+        case MmLeaseIs() as answer:
+            return 200, render_leases.lease_is(answer)
         case _:
             raise AssertionError(f"no shape for {decided.answer}")
 

@@ -3,7 +3,7 @@
 The tag of a type is the name of its command.
 """
 
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Any, Final, Protocol
 
 import msgspec
 from msgspec import Meta
@@ -25,13 +25,18 @@ class Message(Protocol):
 
 
 Cid = Annotated[int, Meta(ge=0, le=CID_MAX)]
+Fence = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+UNDER_A_LEASE: Final = frozenset({"place", "replace", "cancel", "batch_cancel", "burn"})
+"""What a worker does for a market-making order, and says of which, and under which fence."""
 
 
 def message_of(body: type[msgspec.Struct], op: str) -> type[msgspec.Struct]:
     """Make the message type of a REST body: with a cid, and the name of the command as its tag."""
     name = op.title().replace("_", "")
-    cid = ("cid", Cid)
-    return msgspec.defstruct(name, [cid], bases=(body,), frozen=True, kw_only=True, tag_field="op", tag=op)
+    members: list[Any] = [("cid", Cid)]
+    if op in UNDER_A_LEASE:
+        members += [("account", str | None, None), ("fence", Fence | None, None)]
+    return msgspec.defstruct(name, members, bases=(body,), frozen=True, kw_only=True, tag_field="op", tag=op)
 
 
 class CancelNamed(TimedBody, frozen=True, kw_only=True):
@@ -92,6 +97,8 @@ class Cancel(CancelNamed, frozen=True, kw_only=True, tag_field="op", tag="cancel
     """Alone, not in a batch."""
 
     cid: Cid
+    account: str | None = None
+    fence: Fence | None = None
 
 
 class Amend(AmendNamed, frozen=True, kw_only=True, tag_field="op", tag="amend"):

@@ -7,14 +7,15 @@ the price and quantity of an amended order are those of the fact's view, else th
 
 import enum
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Final, NamedTuple, assert_never
+from typing import Any, Final, NamedTuple, Protocol, assert_never
 
 import msgspec
 
 from adapters.runtime.times import DAY, EPOCH, MICROSECONDS
 from adapters.wire.render import time, time_or_null
+from adapters.wire.user_responses import WORKER_ID
 from kernel.codes import (
     AMM_ID,
     CancelReason,
@@ -53,11 +54,19 @@ from kernel.events import (
     View,
     trade_name,
 )
+from kernel.making_edges import MmActor, MmKind, MmReason, MmState
+from kernel.making_events import MmLeaseReleased, MmOrderChanged
 from kernel.market import Order
 
 NEW, OPEN, PARTIALLY_FILLED = OrderStatus.NEW, OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED
 CANCELLED = OrderStatus.CANCELLED
 BUY = Direction.BUY
+
+
+class Orders(Protocol):
+    """Orders by their ids: every one that a fact names."""
+
+    def __getitem__(self, order_id: str, /) -> Order: ...
 
 
 class Topic(enum.StrEnum):
@@ -67,10 +76,17 @@ class Topic(enum.StrEnum):
     AMM = "amm_events"
     MODES = "mode_events"
     GROUPS = "group_events"
+    MAKING = "mm_events"
+    MAKING_TRADES = "mm_trade_events"
+    MAKING_WORK = "mm_work_events"
 
 
 PRIVILEGED: Final = {Topic.AMM}
 """Public to the market maker and to administrators alone."""
+OF_WORKERS: Final = {Topic.MAKING_WORK}
+"""For workers of market-making orders alone."""
+FOR_WORKERS: Final = {Topic.MAKING_WORK, Topic.MARKETS, Topic.MODES}
+"""All that workers may hear of."""
 
 
 class Role(enum.StrEnum):
@@ -206,7 +222,60 @@ class AmmChanged(msgspec.Struct, frozen=True, gc=False):
     stop_mode: StopMode | None = None
 
 
-Payload = TradeExecuted | OrderStatusChanged | MarketChanged | ModeChanged | GroupChanged | AmmChanged
+class MakingDetail(msgspec.Struct, frozen=True, gc=False):
+    """One entry of a market-making order's trail."""
+
+    order_id: str
+    user_id: str
+    seq: int
+    kind: MmKind
+    from_state: MmState | None
+    to_state: MmState
+    reason: MmReason
+    job_name: str
+    actor_type: MmActor
+    version: int
+
+
+class MakingChanged(msgspec.Struct, frozen=True, tag_field="event_type", tag="MM_ORDER_CHANGED", gc=False):
+    event_id: str
+    timestamp_ms: int
+    market_id: str
+    order: MakingDetail
+    data: dict[str, Any]
+
+
+class MakingTraded(msgspec.Struct, frozen=True, tag_field="event_type", tag="MM_TRADE_EXECUTED", gc=False):
+    """An order of a market-making order has traded. The ids of the other party are null."""
+
+    event_id: str
+    timestamp_ms: int
+    market_id: str
+    mm_order_id: str
+    trade: TradeDetail
+
+
+class MakingDue(msgspec.Struct, frozen=True, tag_field="event_type", tag="MM_DUE", gc=False):
+    """There is, or will be, something to do. A hint: who misses one asks what is due."""
+
+    event_id: str
+    timestamp_ms: int
+    market_id: str
+    order_id: str
+    due_at_ms: int
+
+
+Payload = (
+    TradeExecuted
+    | OrderStatusChanged
+    | MarketChanged
+    | ModeChanged
+    | GroupChanged
+    | AmmChanged
+    | MakingChanged
+    | MakingTraded
+    | MakingDue
+)
 
 
 class TopicEvent(msgspec.Struct, frozen=True, gc=False):
@@ -218,32 +287,33 @@ class TopicEvent(msgspec.Struct, frozen=True, gc=False):
     payload: Payload
 
 
-def topic_events(fact: Fact, orders: Mapping[str, Order]) -> list[TopicEvent]:
+def topic_events(fact: Fact, orders: Orders) -> list[TopicEvent]:
     """The events of one fact, in order. `orders` knows every order the fact names."""
     found = TRANSLATIONS.get(type(fact.event))
     return found.translate(fact, fact.event, orders) if found is not None else []
 
 
-def owners_of(fact: Fact, orders: Mapping[str, Order]) -> tuple[str, ...] | None:
+def owners_of(fact: Fact, orders: Orders) -> tuple[str, ...] | None:
     """The users to whom a fact's events are private, without translating it; None if it has no events."""
     found = TRANSLATIONS.get(type(fact.event))
     return found.owners(fact.event, orders) if found is not None else None
 
 
-def accepted(fact: Fact, event: OrderAccepted, orders: Mapping[str, Order]) -> list[TopicEvent]:
+def accepted(fact: Fact, event: OrderAccepted, orders: Orders) -> list[TopicEvent]:
     return [order_event(fact, 0, orders[event.order_id], None, 0, OPEN, NEW)]
 
 
-def amended(fact: Fact, event: OrderAmended, orders: Mapping[str, Order]) -> list[TopicEvent]:
+def amended(fact: Fact, event: OrderAmended, orders: Orders) -> list[TopicEvent]:
     status = PARTIALLY_FILLED if event.filled_qty else OPEN
     view = event.original_price, event.quantity
     return [order_event(fact, 0, orders[event.order_id], view, event.filled_qty, status, status)]
 
 
-def filled(fact: Fact, event: Fill, orders: Mapping[str, Order]) -> list[TopicEvent]:
+def filled(fact: Fact, event: Fill, orders: Orders) -> list[TopicEvent]:
     maker, taker = orders[event.order_id], orders[event.counterparty_order_id]
+    traded = trade_event(fact, event, maker, taker)
     return [
-        trade_event(fact, event, maker, taker),
+        traded,
         *(
             order_event(
                 fact, number, order, view, after.filled_quantity, after.status, before(after, event.fill_qty)
@@ -252,22 +322,73 @@ def filled(fact: Fact, event: Fill, orders: Mapping[str, Order]) -> list[TopicEv
                 zip((maker, taker), (event.maker_view, event.taker_view), event.orders, strict=True)
             )
         ),
+        *(
+            making_traded(fact, number, traded, order)
+            for number, order in enumerate((maker, taker))
+            if order.account.leash is not None
+        ),
     ]
 
 
-def cancelled(fact: Fact, event: OrderCancelled, orders: Mapping[str, Order]) -> list[TopicEvent]:
+def cancelled(fact: Fact, event: OrderCancelled, orders: Orders) -> list[TopicEvent]:
     order = orders[event.order_id]
     _, quantity = terms_seen(order, event.view)
     return [closed(fact, order, event.view, quantity - event.remaining_qty, event.cancel_reason)]
 
 
-def expired(fact: Fact, event: OrderExpired, orders: Mapping[str, Order]) -> list[TopicEvent]:
+def expired(fact: Fact, event: OrderExpired, orders: Orders) -> list[TopicEvent]:
     return [closed(fact, orders[event.order_id], None, event.filled_qty, CancelReason.IOC_UNFILLED)]
 
 
-def market_changed(
-    fact: Fact, event: MarketStatusChanged | MarketSettled, _: Mapping[str, Order]
-) -> list[TopicEvent]:
+def making_traded(fact: Fact, number: int, traded: TopicEvent, order: Order) -> TopicEvent:
+    """The trade, for the owner of the market-making order that this one belongs to."""
+    account = order.account
+    assert account.leash is not None
+    assert isinstance(traded.payload, TradeExecuted)
+    seen = traded.payload.seen_by(account.id)
+    payload = MakingTraded(
+        event_id(fact, "mmtrade", number),
+        seen.timestamp_ms,
+        seen.market_id,
+        account.leash.order_id,
+        seen.trade,
+    )
+    return TopicEvent(Topic.MAKING_TRADES, (account.owner_id,), payload)
+
+
+def making_changed(fact: Fact, event: MmOrderChanged, _: Orders) -> list[TopicEvent]:
+    detail = MakingDetail(
+        event.order_id,
+        event.user_id,
+        event.seq,
+        event.kind,
+        event.from_state,
+        event.to_state,
+        event.reason,
+        event.job_name,
+        event.actor_type,
+        event.version,
+    )
+    payload = MakingChanged(
+        event_id(fact, "mm", 0), fact.at // 1000, market_of(fact), detail, event.data or {}
+    )
+    told = [TopicEvent(Topic.MAKING, (event.user_id,), payload)]
+    if (at := due_at(event)) is not None:
+        told.append(work(fact, event.order_id, at))
+    return told
+
+
+def lease_ended(fact: Fact, event: MmLeaseReleased, _: Orders) -> list[TopicEvent]:
+    assert event.next_cycle_at is not None, "an order that was leased ran"
+    return [work(fact, event.order_id, event.next_cycle_at)]
+
+
+def work(fact: Fact, order_id: str, due_at: int) -> TopicEvent:
+    payload = MakingDue(event_id(fact, "work", 0), fact.at // 1000, market_of(fact), order_id, due_at // 1000)
+    return TopicEvent(Topic.MAKING_WORK, (WORKER_ID,), payload)
+
+
+def market_changed(fact: Fact, event: MarketStatusChanged | MarketSettled, _: Orders) -> list[TopicEvent]:
     result: ResolutionResult | None
     until: int | None = None
     match event:
@@ -290,7 +411,7 @@ def market_changed(
     return [TopicEvent(Topic.MARKETS, (), payload)]
 
 
-def mode_changed(fact: Fact, event: MarketModeChanged, _: Mapping[str, Order]) -> list[TopicEvent]:
+def mode_changed(fact: Fact, event: MarketModeChanged, _: Orders) -> list[TopicEvent]:
     payload = ModeChanged(
         event_id(fact, "mode", 0),
         fact.at // 1000,
@@ -303,7 +424,7 @@ def mode_changed(fact: Fact, event: MarketModeChanged, _: Mapping[str, Order]) -
     return [TopicEvent(Topic.MODES, (), payload)]
 
 
-def group_changed(fact: Fact, event: GroupEvent, _: Mapping[str, Order]) -> list[TopicEvent]:
+def group_changed(fact: Fact, event: GroupEvent, _: Orders) -> list[TopicEvent]:
     cause: GroupCause | None = None
     match event:
         case OrderGroupTriggered():
@@ -328,7 +449,7 @@ def group_changed(fact: Fact, event: GroupEvent, _: Mapping[str, Order]) -> list
     return [TopicEvent(Topic.GROUPS, (event.user_id,), payload)]
 
 
-def amm_started(fact: Fact, event: AmmStarted, _: Mapping[str, Order]) -> list[TopicEvent]:
+def amm_started(fact: Fact, event: AmmStarted, _: Orders) -> list[TopicEvent]:
     payload = AmmChanged(
         "AMM_STARTED",
         event_id(fact, "amm", 0),
@@ -341,7 +462,7 @@ def amm_started(fact: Fact, event: AmmStarted, _: Mapping[str, Order]) -> list[T
     return [TopicEvent(Topic.AMM, (), payload)]
 
 
-def amm_stopped(fact: Fact, event: AmmStopped, _: Mapping[str, Order]) -> list[TopicEvent]:
+def amm_stopped(fact: Fact, event: AmmStopped, _: Orders) -> list[TopicEvent]:
     payload = AmmChanged(
         "AMM_STOPPED",
         event_id(fact, "amm", 0),
@@ -353,16 +474,34 @@ def amm_stopped(fact: Fact, event: AmmStopped, _: Mapping[str, Order]) -> list[T
 
 
 def its_user(
-    event: OrderAccepted | OrderAmended | OrderCancelled | OrderExpired | GroupEvent, _: Mapping[str, Order]
+    event: OrderAccepted | OrderAmended | OrderCancelled | OrderExpired | GroupEvent, _: Orders
 ) -> tuple[str, ...]:
     return (event.user_id,)
 
 
-def both_users(event: Fill, orders: Mapping[str, Order]) -> tuple[str, ...]:
-    return orders[event.order_id].account.id, orders[event.counterparty_order_id].account.id
+def both_users(event: Fill, orders: Orders) -> tuple[str, ...]:
+    """And whose market-making orders they are."""
+    making, taking = orders[event.order_id].account, orders[event.counterparty_order_id].account
+    if making.leash is None and taking.leash is None:
+        return making.id, taking.id
+    return making.id, taking.id, making.owner_id, taking.owner_id
 
 
-def nobody(event: AnyEvent, _: Mapping[str, Order]) -> tuple[str, ...]:
+def its_owner_and_workers(event: MmOrderChanged, _: Orders) -> tuple[str, ...]:
+    return (event.user_id,) if due_at(event) is None else (event.user_id, WORKER_ID)
+
+
+def due_at(event: MmOrderChanged) -> int | None:
+    """When there will be something to do for workers, if this is what brings it about."""
+    at = event.after.next_cycle_at if event.after is not None else None
+    return at if event.to_state is MmState.RUNNING and isinstance(at, int) else None
+
+
+def workers(event: MmLeaseReleased, _: Orders) -> tuple[str, ...]:
+    return (WORKER_ID,)
+
+
+def nobody(event: AnyEvent, _: Orders) -> tuple[str, ...]:
     """It is public: whoever has subscribed to its topic hears of it."""
     return ()
 
@@ -370,8 +509,8 @@ def nobody(event: AnyEvent, _: Mapping[str, Order]) -> tuple[str, ...]:
 class Translation(NamedTuple):
     """What an event means, and to whom it is private."""
 
-    translate: Callable[[Fact, Any, Mapping[str, Order]], list[TopicEvent]]
-    owners: Callable[[Any, Mapping[str, Order]], tuple[str, ...]]
+    translate: Callable[[Fact, Any, Orders], list[TopicEvent]]
+    owners: Callable[[Any, Orders], tuple[str, ...]]
 
 
 TRANSLATIONS: Final[dict[type[AnyEvent], Translation]] = {
@@ -390,6 +529,8 @@ TRANSLATIONS: Final[dict[type[AnyEvent], Translation]] = {
     OrderGroupDeleted: Translation(group_changed, its_user),
     AmmStarted: Translation(amm_started, nobody),
     AmmStopped: Translation(amm_stopped, nobody),
+    MmOrderChanged: Translation(making_changed, its_owner_and_workers),
+    MmLeaseReleased: Translation(lease_ended, workers),
 }
 """The translation of each event that callers can subscribe to."""
 

@@ -1,7 +1,7 @@
 """What callers receive about users: registrations, logins, sessions and API keys."""
 
 import enum
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import UNSET, UnsetType
 
@@ -14,6 +14,10 @@ class RegisteredShape(Shape, frozen=True):
     username: str
     email: str
     created_at: Time
+
+
+WORKER_ID: Final = "00000000-0000-4000-a000-000000000002"
+"""The one user that all workers of market-making orders share. It has no account, so never any money."""
 
 
 class AccountType(enum.StrEnum):

@@ -52,6 +52,9 @@ from kernel.commands import (
 from kernel.events import Fact, Fill, decode_event, trade_name
 from kernel.exchange import Exchange
 from kernel.journal import Decided, Journal, MemoryJournal
+from kernel.making_answers import MmOrderIs, MmPaymentMade
+from kernel.making_commands import CreateMmOrder, MmTerms, PayMmOrder
+from kernel.making_edges import MmAsset
 from tests.kernel.members import altered
 
 AT = 1_795_168_800_000_000
@@ -411,7 +414,7 @@ async def running(
     )
     websockets = Websockets(server, **options)
     actors.listeners += [
-        *(websockets.guards.hear, websockets.hub.hear, server.tickers.hear, websockets.feeds.hear)
+        *(websockets.guards.hear, websockets.hub.hear, server.tickers.hear, websockets.feeds.hear),
     ]
     config = Config()
     config.graceful_timeout = 15
@@ -437,6 +440,25 @@ async def running(
             )
             yield Venue(server, websockets, journal, registry, listening.getsockname()[1], stop)
             nursery.cancel_scope.cancel()
+
+
+async def making_order(venue: Venue, user_id: str = ANN, market_id: str = "M", **terms: Any) -> str:
+    """The id of a market-making order that was paid, and runs."""
+    create = CreateMmOrder(
+        at=AT,
+        user_id=user_id,
+        market_id=market_id,
+        terms=MmTerms(**terms),
+        required_cash_cents=100_000,
+        nonce=next(_numbers),
+    )
+    (made,) = await venue.server.actors.ask(create)
+    assert isinstance(made.answer, MmOrderIs), made.answer
+    order_id = made.answer.order.order_id
+    pay = PayMmOrder(at=AT, user_id=user_id, order_id=order_id, asset=MmAsset.CASH, amount=100_000, key="all")
+    (paid,) = await venue.server.actors.ask(pay)
+    assert isinstance(paid.answer, MmPaymentMade), paid.answer
+    return order_id
 
 
 async def nothing_wrong() -> dict[str, list[dict[str, Any]]]:

@@ -7,11 +7,12 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
+from adapters.access.tokens import WORKER_ID, TokenType
 from adapters.stream.asyncapi import describe
 from kernel.codes import AMM_ID, Direction
 from kernel.commands import HaltMarket
 from tests.adapters.serving import Venue
-from tests.adapters.streaming import ANN, AT, MESSAGES, ROOT, a_place, running, wish
+from tests.adapters.streaming import ANN, AT, MESSAGES, ROOT, a_place, making_order, running, wish
 
 DOCUMENT = msgspec.json.decode(msgspec.json.encode(describe("0")))
 
@@ -55,6 +56,7 @@ async def test_what_is_said_on_the_command_stream_is_what_is_described() -> None
     seen: Counter[str] = Counter()
     order = wish(direction="SELL", price_cents=60)
     async with running("M") as venue, venue.client(AMM_ID) as amm:
+        speaker = amm
         validator("hello").validate(amm.hello)
         subscription = {
             "topics": ["order_events", "trade_events", "market_events", "group_events"],
@@ -64,9 +66,9 @@ async def test_what_is_said_on_the_command_stream_is_what_is_described() -> None
         async def say(name: str, **members: Any) -> Any:
             command = {"cid": 1, "op": name} | members
             validator(name).validate(command)
-            await amm.send(command)
+            await speaker.send(command)
             while True:
-                message = await amm.receive()
+                message = await speaker.receive()
                 if message["t"] == "result":
                     which = f"result_of_{name}" if message["ok"] else "refusal"
                     validator(which).validate(message)
@@ -97,6 +99,16 @@ async def test_what_is_said_on_the_command_stream_is_what_is_described() -> None
         await say("mint", market_id="M", quantity=3, idempotency_key="k1")
         await say("burn", market_id="M", quantity=2, idempotency_key="k2")
         await say("guard", grace_ms=600_000)
+        order_id = await making_order(venue)
+        async with venue.client(WORKER_ID, kind=TokenType.SERVICE) as worker:
+            speaker = worker
+            await say("mm_due")
+            found = await say("mm_acquire", market_id="M", worker_id="w", strategies=["quoter.1"])
+            (lease,) = found["leases"]
+            held = {"order_id": order_id, "fence": lease["fence"], "token": lease["token"]}
+            await say("mm_renew", **held)
+            await say("mm_release", **held, outcome="UNCHANGED", counts={"skipped": 1})
+        speaker = amm
         await say("cancel", order_id="nobody's")
         await venue.ask(HaltMarket(at=AT, market_id="M", reason="look", by=ROOT))
         await say("place", **wish())

@@ -40,10 +40,14 @@ def spoiled(members: dict[str, Any], path: str, character: str) -> dict[str, Any
     return copied
 
 
+MAKING = {"required_cash_cents": 10_000, "venue": "internal", "asset": "CASH", "amount": 1}
+"""What bodies about market-making orders need besides; they refuse what they do not know."""
+
+
 def doors() -> Iterator[tuple[Any, dict[str, Any], str]]:
     for body in BODIES:
         known = {field.name for field in msgspec.structs.fields(body)}
-        every = GOOD.body | {"description": "d", "category": "c", "resolution_note": "n"}
+        every = GOOD.body | {"description": "d", "category": "c", "resolution_note": "n"} | MAKING
         members = {name: value for name, value in every.items() if name in known}
         yield from ((body, members, path) for path in texts(members))
     for name, operation in MESSAGES.items():

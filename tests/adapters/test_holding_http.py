@@ -81,6 +81,12 @@ ONCE: Final = ("/account/logout-all",)
 """Whoever has been there is somebody else afterwards."""
 ADMIN, USER, MAKERS, LEAVER, WORKER = "admin", "user", "maker", "leaver", "worker"
 BIG_PATH: Final = f"/admin/markets/{BIG}"
+MAKING: Final[dict[str, Any]] = {"market_id": BIG, "required_cash_cents": 10_000}
+MM_PATH: Final = "/market-making/orders/{order_id}"
+MM_RUNNING: Final = "/market-making/orders/{mm_running}"
+MM_UNPAID: Final = "/market-making/orders/{mm_unpaid}"
+MM_OLDER: Final = "/user-orders/market-making/{order_id}"
+MM_OLDER_STATE: Final = "/user-orders/payment-state/market-making/{order_id}"
 
 LEGAL: Final[dict[str, list[Ask]]] = {
     "POST /auth/register": [
@@ -287,7 +293,76 @@ LEGAL: Final[dict[str, list[Ask]]] = {
     ],
     "GET /amm/markets": [fine("GET /amm/markets")],
     "POST /amm/token/renew": [fine("POST /amm/token/renew", who="service", again=0)],
+    "POST /market-making/orders": [
+        # The first are created; then a limit is reached.
+        fine("POST /market-making/orders", members=MAKING, who=USER, is_fine=None)
+    ],
+    "POST /market-making/preview": [fine("POST /market-making/preview", members=MAKING, who=USER)],
+    "GET /market-making/orders": [
+        fine("GET /market-making/orders", "/market-making/orders?limit=100", who=USER)
+    ],
+    **{
+        f"GET {MM_PATH}{of}": [fine(f"GET {MM_PATH}{of}", f"{MM_RUNNING}{of}?limit=100", who=USER)]
+        for of in ("", "/payment-state")
+    },
+    f"POST {MM_PATH}/payments": [
+        fine(
+            f"POST {MM_PATH}/payments",
+            f"{MM_UNPAID}/payments",
+            lambda n: {"asset": "CASH", "amount": 1, "idempotency_key": f"p{n}"},
+            who=USER,
+        )
+    ],
+    **{
+        f"POST {MM_PATH}/{command}": [fine(f"POST {MM_PATH}/{command}", f"{MM_RUNNING}/{command}", who=USER)]
+        for command in ("start", "pause", "resume", "stop")
+    },
+    f"POST {MM_PATH}/withdraw": [
+        fine(
+            f"POST {MM_PATH}/withdraw",
+            f"{MM_RUNNING}/withdraw",
+            {"all": True, "idempotency_key": "all"},
+            who=USER,
+        )
+    ],
+    f"POST {MM_PATH}/delete": [
+        fine(f"POST {MM_PATH}/delete", f"{MM_RUNNING}/delete", who=USER, is_fine=None)
+    ],
+    **{
+        f"GET {MM_PATH}/{of}": [fine(f"GET {MM_PATH}/{of}", f"{MM_RUNNING}/{of}?limit=100", who=USER)]
+        for of in ("events", "executions", "ledger", "exchange-orders", "trades")
+    },
     "POST /market-making/token/renew": [fine("POST /market-making/token/renew", who="worker", again=0)],
+    "GET /market-making/contract": [fine("GET /market-making/contract", who=USER)],
+    "GET /user-orders/market-making/all": [
+        fine(
+            "GET /user-orders/market-making/all",
+            f"/user-orders/market-making/all?userId={EVERYWHERE}",
+            who=USER,
+        )
+    ],
+    f"GET {MM_OLDER_STATE}": [
+        fine(f"GET {MM_OLDER_STATE}", MM_OLDER_STATE.replace("order_id", "mm_unpaid"), who=USER)
+    ],
+    **{
+        f"POST {MM_OLDER}/{command}": [
+            fine(
+                f"POST {MM_OLDER}/{command}",
+                f"{MM_OLDER}/{command}".replace("order_id", "mm_unpaid"),
+                who=USER,
+                is_fine=None,
+            )
+        ]
+        for command in ("pause", "resume", "stop")
+    },
+    "POST /strategy/stop-marketmaking": [
+        fine(
+            "POST /strategy/stop-marketmaking",
+            "/strategy/stop-marketmaking?clientId={mm_unpaid}",
+            who=USER,
+            is_fine=None,
+        )
+    ],
     "POST /admin/markets": [
         fine("POST /admin/markets", members=lambda n: {"id": f"NEW-{n}", "title": "?" * 500}, who=ADMIN)
     ],
@@ -396,6 +471,25 @@ LEGAL: Final[dict[str, list[Ask]]] = {
         fine("POST /admin/amm/stop", members=lambda n: {"market_id": f"M-{10 + n}"}, who=ADMIN)
     ],
     "POST /admin/amm/token": [fine("POST /admin/amm/token", who=ADMIN)],
+    "GET /admin/market-making/orders": [
+        fine("GET /admin/market-making/orders", "/admin/market-making/orders?limit=100", who=ADMIN)
+    ],
+    f"GET /admin{MM_PATH}": [fine(f"GET /admin{MM_PATH}", f"/admin{MM_RUNNING}", who=ADMIN)],
+    f"GET /admin{MM_PATH}/events": [
+        fine(f"GET /admin{MM_PATH}/events", f"/admin{MM_RUNNING}/events?limit=100", who=ADMIN)
+    ],
+    **{
+        f"POST /admin{MM_PATH}/{command}": [
+            fine(
+                f"POST /admin{MM_PATH}/{command}",
+                f"/admin{MM_RUNNING}/{command}",
+                {"reason": "x" * 500},
+                who=ADMIN,
+                is_fine=None,
+            )
+        ]
+        for command in ("start", "pause", "resume", "stop", "fail", "refund", "delete")
+    },
     "POST /admin/market-making/token": [fine("POST /admin/market-making/token", who=ADMIN)],
     "GET /admin/users": [
         fine("GET /admin/users", path, who=ADMIN)
@@ -505,6 +599,8 @@ class Walk:
 
     http: httpx.AsyncClient
     tokens: Mapping[str, str]
+    named: dict[str, str]
+    """What is named in paths, by what stands for it."""
     too_long: dict[str, float] = attrs.field(factory=dict)
     failed: list[str] = attrs.field(factory=list)
     _asked: int = 0
@@ -521,7 +617,7 @@ class Walk:
                 members = ask.members if isinstance(ask.members, Mapping) else ask.members(number)
                 content = json.dumps(members).encode()
             if ask.is_under_base and path.startswith("/"):
-                path = BASE + path.replace("{user}", EVERYWHERE)
+                path = BASE + re.sub(r"{(\w+)}", lambda named: self.named[named[1]], path)
             response = await self.http.request(ask.method, path, content=content, headers=headers)
             if ask.is_fine not in (None, response.status_code < 400) or response.status_code >= 500:
                 self.failed.append(f"{ask.name}: {response.status_code} {response.text[:200]}")
@@ -530,6 +626,23 @@ class Walk:
         ms, by = await longest_hold(once, ask.limit_ms, ask.again)
         if ms >= ask.limit_ms:
             self.too_long[f"{ask.name} ({ask.who}), in {by}"] = round(ms, 1)
+
+
+async def make_orders(walk: Walk) -> None:
+    """A market-making order that runs, and one that is not paid."""
+    headers = {"Authorization": f"Bearer {walk.tokens[USER]}"}
+
+    async def ask(path: str, **members: Any) -> Any:
+        response = await walk.http.post(f"{BASE}{path}", json=members, headers=headers)
+        assert response.status_code < 300, response.text
+        return response.json()["data"]
+
+    await ask("/account/deposit", amount_cents=1_000_000)
+    for name in ("mm_running", "mm_unpaid"):
+        made = await ask("/market-making/orders", **MAKING)
+        walk.named[name] = made["order"]["order_id"]
+    path = f"/market-making/orders/{walk.named['mm_running']}/payments"
+    await ask(path, asset="CASH", amount=10_000, idempotency_key="whole")
 
 
 async def test_no_request_holds_the_loop(database_url: str, tmp_path: Path) -> None:
@@ -559,7 +672,9 @@ async def test_no_request_holds_the_loop(database_url: str, tmp_path: Path) -> N
                 "service": tokens.issue(AMM_ID, TokenType.SERVICE, "SYSTEM_BOT"),
                 WORKER: tokens.issue(WORKER_ID, TokenType.SERVICE, "MM_WORKER"),
             },
+            {"user": EVERYWHERE},
         )
+        await make_orders(walk)
         for ask in everything():
             await walk.ask(ask)
         # The metrics have an address of their own.

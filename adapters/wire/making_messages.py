@@ -1,0 +1,101 @@
+"""What workers of market-making orders say on the command stream."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from adapters.runtime.clock import Clock
+from adapters.wire.making_requests import Name
+from adapters.wire.requests import MarketId, Text
+from adapters.wire.stream_requests import Cid, Fence
+from kernel.leases import LEASES_MAX
+from kernel.making_commands import AcquireMmLeases, MmCounts, ReleaseMmLease, RenewMmLease
+from kernel.making_edges import MmOutcome
+
+Count = Annotated[int, Meta(ge=0, le=1_000_000)]
+OrderId = Annotated[Text, Meta(min_length=1, max_length=64)]
+Token = Annotated[Text, Meta(min_length=1, max_length=16)]
+UNNAMED = "unnamed"
+
+
+class MmDue(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="mm_due"):
+    """Where is something to be done?"""
+
+    cid: Cid
+
+
+class MmAcquire(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="mm_acquire"):
+    """Give me the orders of this market that are due, each with what a cycle needs to know."""
+
+    cid: Cid
+    market_id: MarketId
+    worker_id: Name
+    strategies: Annotated[list[Name], Meta(min_length=1, max_length=32)]
+    """Those that this worker can carry out, by name and version."""
+    limit: Annotated[int, Meta(ge=1, le=LEASES_MAX)] = LEASES_MAX
+
+    def to_command(self, user_id: str, clock: Clock) -> AcquireMmLeases:
+        return AcquireMmLeases(
+            at=clock.now(),
+            market_id=self.market_id,
+            worker_id=self.worker_id,
+            strategies=tuple(self.strategies),
+            limit=self.limit,
+            nonce=clock.nonce(),
+        )
+
+
+class HeldLease(msgspec.Struct, frozen=True, kw_only=True):
+    """By which its holder shows a lease."""
+
+    cid: Cid
+    order_id: OrderId
+    fence: Fence
+    token: Token
+    worker_id: Name = UNNAMED
+
+
+class MmRenew(HeldLease, frozen=True, kw_only=True, tag_field="op", tag="mm_renew"):
+    """More time for this cycle."""
+
+    def to_command(self, user_id: str, clock: Clock) -> RenewMmLease:
+        return RenewMmLease(
+            at=clock.now(),
+            order_id=self.order_id,
+            worker_id=self.worker_id,
+            fence=self.fence,
+            token=self.token,
+        )
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a cycle came to."""
+
+    placed: Count = 0
+    replaced: Count = 0
+    cancelled: Count = 0
+    burned: Count = 0
+    skipped: Count = 0
+    """Quotes that the exchange did not take."""
+
+
+class MmRelease(HeldLease, frozen=True, kw_only=True, tag_field="op", tag="mm_release"):
+    """This cycle is over."""
+
+    outcome: MmOutcome
+    """DONE, UNCHANGED or ERROR."""
+    counts: Counts = Counts()
+    error: Annotated[Text, Meta(max_length=200)] | None = None
+
+    def to_command(self, user_id: str, clock: Clock) -> ReleaseMmLease:
+        return ReleaseMmLease(
+            at=clock.now(),
+            order_id=self.order_id,
+            worker_id=self.worker_id,
+            fence=self.fence,
+            token=self.token,
+            outcome=self.outcome,
+            counts=MmCounts(**msgspec.structs.asdict(self.counts)),
+            error=self.error,
+        )

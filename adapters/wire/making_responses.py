@@ -1,0 +1,256 @@
+"""What callers receive about market-making orders."""
+
+from typing import Any
+
+import msgspec
+
+from adapters.wire.responses import BalanceShape, Display, Id, NettingShape, Shape, Time
+from kernel.codes import Direction, Side
+from kernel.making_edges import (
+    MmActor,
+    MmAsset,
+    MmKind,
+    MmLocation,
+    MmOutcome,
+    MmReason,
+    MmState,
+)
+
+
+class LegShape(Shape, frozen=True):
+    """What is to be paid of one asset: cents of CASH, shares of YES and NO."""
+
+    asset: MmAsset
+    required: int
+    received: int
+    outstanding: int
+
+
+class StrategyShape(Shape, frozen=True):
+    name: str
+    terms: dict[str, Any]
+    hash: str
+    """SHA-256 of strategy, terms and policy, which never change any more."""
+
+
+class EscrowShape(Shape, frozen=True):
+    """The account that holds what the order has."""
+
+    account: str
+    cash_cents: int
+    """Available."""
+    cash_display: Display
+    frozen_cents: int
+    """Set aside for the order's own open buys."""
+    frozen_display: Display
+    yes: int
+    no: int
+    yes_free: int
+    no_free: int
+
+
+class QuoteShape(Shape, frozen=True):
+    """One of its orders on the book."""
+
+    order_id: Id
+    side: Side
+    direction: Direction
+    price_cents: int
+    remaining_quantity: int
+
+
+class FailureShape(Shape, frozen=True):
+    code: MmReason
+    from_state: MmState = msgspec.field(name="from")
+    reconcile_required: bool
+
+
+class CycleShape(Shape, frozen=True):
+    number: int
+    at: Time
+    outcome: MmOutcome
+    skipped: int
+    lateness_ms: int
+
+
+class MakingOrderShape(Shape, frozen=True, kw_only=True):
+    order_id: Id
+    market_id: str
+    state: MmState
+    drained: bool
+    """Nothing of it rests on the book."""
+    allowed_commands: list[str]
+    """What the caller may tell it now."""
+    held: bool
+    """Paused by an administrator: only one resumes it."""
+    reason: MmReason
+    """Why it is in this state."""
+    refund_due: bool
+    """It has failed, and is paid back as soon as its market is no longer halted."""
+    venue: str
+    location: MmLocation
+    strategy: StrategyShape
+    legs: list[LegShape]
+    payment_deadline: Time
+    escrow: EscrowShape
+    equity_cents: int
+    """Cash, and the shares at the market's price of the moment."""
+    equity_display: Display
+    pnl_cents: int
+    pnl_display: Display
+    rewards_cents: int
+    rewards_display: Display
+    fees_cents: int
+    """The service fee; fees of trades stand in the ledger."""
+    fees_display: Display
+    quotes: list[QuoteShape]
+    failure: FailureShape | None
+    version: int
+    last_cycle: CycleShape | None
+    next_cycle_at: Time | None
+    created_at: Time
+    updated_at: Time
+
+
+class AdminMakingOrderShape(MakingOrderShape, frozen=True, kw_only=True):
+    """With whose it is."""
+
+    user_id: str
+
+
+class MadeShape(Shape, frozen=True):
+    """An order that was created, now or under this key before."""
+
+    order: MakingOrderShape
+    repeated: bool
+
+
+class ControlledShape(Shape, frozen=True):
+    changed: bool
+    """False: it was so already."""
+    repeated: bool
+    """True: asked for before under the same key."""
+    order: MakingOrderShape
+
+
+class AdminControlledShape(Shape, frozen=True):
+    changed: bool
+    repeated: bool
+    order: AdminMakingOrderShape
+
+
+class PaymentShape(Shape, frozen=True):
+    asset: MmAsset
+    amount: int
+    key: str
+    at: Time
+
+
+class PaymentStateShape(Shape, frozen=True):
+    order_id: Id
+    state: MmState
+    deadline_at: Time
+    legs: list[LegShape]
+    payments: list[PaymentShape]
+
+
+class PaidShape(Shape, frozen=True):
+    payment: PaymentShape
+    payment_state: PaymentStateShape
+    order: MakingOrderShape
+    repeated: bool
+
+
+class MovedShape(Shape, frozen=True):
+    cash_cents: int
+    cash_display: Display
+    yes: int
+    no: int
+    burned_pairs: int
+
+
+class WithdrawnFromMakingShape(Shape, frozen=True):
+    moved: MovedShape
+    netting_result: NettingShape | None
+    """Pairs that turned into cash where the shares arrived."""
+    order: MakingOrderShape
+    repeated: bool
+
+
+class TrailShape(Shape, frozen=True, kw_only=True):
+    """What became of an order, through whom, and why."""
+
+    event_id: int
+    order_id: Id
+    seq: int
+    kind: MmKind
+    from_state: MmState | None
+    to_state: MmState
+    job_name: str
+    trigger_id: str
+    actor_type: MmActor
+    actor_id: str | None
+    reason: MmReason
+    data: msgspec.Raw
+    version: int
+    fence: int
+    created_at: Time
+
+
+class TrailPageShape(Shape, frozen=True):
+    items: list[TrailShape]
+    has_more: bool
+    """Ask again with the last seq."""
+
+
+class ExecutionShape(Shape, frozen=True, kw_only=True):
+    """How a cycle ended."""
+
+    cycle_no: int
+    started_at: Time
+    ended_at: Time
+    lateness_ms: int
+    outcome: MmOutcome
+    placed: int
+    replaced: int
+    cancelled: int
+    burned: int
+    skipped: int
+    bid_cents: int | None
+    ask_cents: int | None
+    mark_half_cents: int
+    equity_cents: int
+    equity_display: Display
+    error: str | None
+
+
+class WishedQuoteShape(Shape, frozen=True):
+    side: Side
+    direction: Direction
+    price_cents: int
+    quantity: int
+    level: int
+    """0 is the innermost."""
+
+
+class PreviewShape(Shape, frozen=True):
+    quotes: list[WishedQuoteShape]
+    """In the order in which they would be placed. None without a price to quote around."""
+    frozen_cents: int
+    """What they would set aside."""
+
+
+class InOrdersShape(Shape, frozen=True):
+    """What market-making orders hold."""
+
+    orders: int
+    """Those that are not over."""
+    cash_cents: int
+    """With what their open buys have set aside."""
+    cash_display: Display
+
+
+class WholeBalanceShape(BalanceShape, frozen=True):
+    """With what one's market-making orders hold beside it."""
+
+    market_making: InOrdersShape
