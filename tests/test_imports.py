@@ -52,11 +52,16 @@ ROOMS = {
     "amm.lab": {"amm.lab", "amm.brain"},
     "makers.quoter": {"makers.quoter"},
     "makers.cycle": {"makers.cycle", "makers.quoter"},
+    "makers.live": {"makers.live", "makers.cycle", "makers.quoter"},
     "makers.lab": {"makers.lab", "makers.cycle", "makers.quoter"},
 }
 
-# What those who make markets share: the exchange's words, and arithmetic. All else of the bot is the bot's.
-SHARED = {"amm.brain.arithmetic", "amm.brain.book", "amm.brain.wire"}
+# What those who make markets share: the exchange's words, arithmetic, and two things about connections.
+# All else of the bot is the bot's.
+SHARED = {
+    *("amm.brain.arithmetic", "amm.brain.book", "amm.brain.wire"),
+    *("amm.live.backoff", "amm.live.credentials"),
+}
 
 # The laboratories play the exchange in process; everything else of both speaks the public API.
 LABORATORIES = ("amm.lab", "makers.lab")

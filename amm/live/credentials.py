@@ -1,4 +1,4 @@
-"""The token that the market maker shows, how long it is good for, and when to get the next one.
+"""The token that a maker shows, how long it is good for, and when to get the next one.
 
 It reads the claims of its own token and verifies nothing: that is the exchange's business.
 """
@@ -12,7 +12,7 @@ import msgspec
 from amm.brain.arithmetic import Ms
 
 SYSTEM_ID = "AMM_SYSTEM_001"
-"""As whom we come: an exchange that knows the token's holder by another name refuses it at once."""
+"""As whom the market maker comes: an exchange that knows the holder by another name refuses it at once."""
 
 
 class Claims(msgspec.Struct, frozen=True):
@@ -41,6 +41,7 @@ class Credentials:
     """The token in use. Whoever needs it reads it here each time, so that a renewal reaches everybody."""
 
     token: str
+    system_id: str | None = SYSTEM_ID
     claims: Claims = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -53,7 +54,8 @@ class Credentials:
     @property
     def headers(self) -> dict[str, str]:
         """The headers of every request and handshake."""
-        return {"Authorization": f"Bearer {self.token}", "X-AMM-System-Id": SYSTEM_ID}
+        shown = {"Authorization": f"Bearer {self.token}"}
+        return shown if self.system_id is None else shown | {"X-AMM-System-Id": self.system_id}
 
     @property
     def handshake(self) -> list[tuple[bytes, bytes]]:
