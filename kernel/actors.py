@@ -111,6 +111,7 @@ class Actors:
     def __init__(self, exchange: Exchange, journal: Journal) -> None:
         self.exchange = exchange
         self.journal = journal
+        exchange.parted = {}  # from now on somebody tells of orders that are let go
         self.durable = exchange.head
         """The newest journal id that anybody may hear of."""
         self.listeners: list[Listener] = []
@@ -337,11 +338,21 @@ class Actors:
         self.durable = decided[-1].outcome.seen
         for listen in self.listeners:
             listen(decided)
+        self._part_from_orders()
         for request in answered:
             if not request.closes and request.then is None:
                 request.durable.set()
         self._committed.set()
         self._committed = trio.Event()
+
+    def _part_from_orders(self) -> None:
+        """Whoever had to tell of orders that were let go has done so."""
+        parted = self.exchange.parted
+        while parted:
+            order_id = next(iter(parted))
+            if parted[order_id][0] > self.durable:
+                return
+            del parted[order_id]
 
 
 def as_tick(portion: Decided) -> Decided:

@@ -100,8 +100,8 @@ def apply(state: State, fact: Fact) -> None:
             state.mints[key] = fact
             state.trade_ids.resume_trade(trade.trade_id)
             state.order_ids.resume_order(trade.order_id)
-        case SharesBurned(idempotency_key=key, trade=trade):
-            state.burns[key] = fact
+        case SharesBurned(trade=trade):
+            state.burn(fact, event)
             position_of(state, fact, event.user_id).realized_pnl += trade.realized_pnl or 0
             state.trade_ids.resume_trade(trade.trade_id)
             state.order_ids.resume_order(trade.order_id)

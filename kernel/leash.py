@@ -1,6 +1,6 @@
 """The lease of a market-making order, as far as the book has to know it: on that its account is kept."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 PLACEMENTS_MAX: Final = 64
@@ -16,3 +16,5 @@ class Leash:
     """When the lease ends; null while there is none."""
     placements: int = 0
     """Under the newest lease."""
+    burn_keys: list[str] = field(default_factory=list)
+    """Of the burns since the fence rose last."""

@@ -317,6 +317,8 @@ class Market(Question):
     """Every beneficial owner who ever traded."""
     desk: Desk = field(default_factory=Desk)
     """Its market-making orders."""
+    let_go_filled: int = 0
+    """Shares that orders traded which are no longer in memory."""
 
     @property
     def spot(self) -> int:

@@ -169,7 +169,7 @@ def burn_pairs(draft: Draft, position: Position, quantity: int, key: str, nonce:
         positions=[position.after()],
         market=market.after(),
     )
-    draft.state.burns[key] = draft.record(market.id, event)
+    draft.state.burn(draft.record(market.id, event), event)
     return event
 
 

@@ -32,7 +32,7 @@ from kernel.codes import (
     TradingMode,
 )
 from kernel.commands import MarketTerms, OrderTerms
-from kernel.events import AdminProposed, Fact
+from kernel.events import AdminProposed, Fact, SharesBurned
 from kernel.market import Account, Holding, Market, Order, Position
 from kernel.proposals import proposed
 from kernel.question import AmmRun, Closing
@@ -151,6 +151,7 @@ class MarketImage(Image, frozen=True):
     pause_until: int | None
     trade_range: list[tuple[int, int, int]]
     groups: list[tuple[str, list[GroupImage]]]
+    let_go_filled: int
 
 
 class OrderImage(Image, frozen=True):
@@ -351,7 +352,9 @@ def restore(state: State, image: StateImage) -> None:
     state.mints.update(image.mints)
     for making in image.making:
         restore_mm_order(state, making)
-    state.burns.update(image.burns)
+    for _, fact in image.burns:
+        assert isinstance(fact.event, SharesBurned)
+        state.burn(fact, fact.event)
     state.transfers.update(image.transfers)
     for waiting in image.proposals:
         state.proposals[waiting.action, waiting.market_id] = restored_proposal(waiting)

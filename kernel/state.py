@@ -12,7 +12,7 @@ from typing import Final
 
 from kernel.codes import FEES_ID, RESERVE_ID, AdminAction, Direction
 from kernel.commands import OrderTerms
-from kernel.events import AdminProposed, Fact, MarketCreated, OrderAccepted
+from kernel.events import AdminProposed, Fact, MarketCreated, OrderAccepted, SharesBurned
 from kernel.expiries import Expiries
 from kernel.ids import Sequence
 from kernel.making_events import (
@@ -22,6 +22,7 @@ from kernel.making_events import (
     MmOrderChanged,
     MmOrderCreated,
 )
+from kernel.making_order import MmOrder
 from kernel.making_state import Making
 from kernel.market import Account, Market, Order, Position, Tally
 
@@ -88,6 +89,9 @@ class State:
     transfers: dict[str, Fact] = field(default_factory=dict)
     making: Making = field(default_factory=Making)
     """Every market-making order."""
+    parted: dict[str, tuple[int, Order]] | None = None
+    """Orders that were let go, for those who have yet to tell of them: with the journal id of the fact that
+    did it. A convenience and no fact: it is in no snapshot. Null where nobody tells."""
     proposals: dict[tuple[AdminAction, str], Fact] = field(default_factory=dict)
     """What waits, or waited in vain, for a second administrator: one for each action and market."""
 
@@ -195,6 +199,8 @@ class State:
         if isinstance(event, MmLeaseRenewed):
             making.renew(event)
             return
+        order = making.orders[event.order_id]
+        fence = order.escrow.fence
         match event:
             case MmOrderChanged():
                 making.change(fact, event)
@@ -202,6 +208,28 @@ class State:
                 making.lease(fact, event)
             case _:
                 making.release(fact, event)
+        if order.escrow.fence > fence:
+            self.let_go(order)
+
+    def burn(self, fact: Fact, event: SharesBurned) -> None:
+        """What a key did is known for ever; that of a market-making order, until its fence rises."""
+        self.burns[event.idempotency_key] = fact
+        leash = self.accounts[event.user_id].leash
+        if leash is not None:
+            leash.burn_keys.append(event.idempotency_key)
+
+    def let_go(self, order: MmOrder) -> None:
+        """Behind its fence no request is repeated: what is final of its escrow need not stay."""
+        escrow, market = order.escrow, order.market
+        for name in [name for name, placed in escrow.orders.items() if not placed.is_live]:
+            placed = escrow.orders.pop(name)
+            market.let_go_filled += placed.filled
+            del self.orders[placed.id]
+            if self.parted is not None:
+                self.parted[placed.id] = self.head, placed
+        for key in order.leash.burn_keys:
+            del self.burns[key]
+        order.leash.burn_keys.clear()
 
     def look_ahead(self) -> None:
         """What has ended no longer says when to look next."""

@@ -13,6 +13,7 @@ import msgspec
 import trio
 
 from adapters.service.book_picture import BookPicture, Levels
+from adapters.service.orders_told import OrdersTold
 from adapters.service.server import Server
 from adapters.sockets.websocket import TEXT, WebSocket, frame
 from adapters.wire.responses import BookSideShape, LevelShape
@@ -146,7 +147,7 @@ class Feeds:
             feed.publish()
 
     def _take_in(self, feed: MarketFeed, facts: Sequence[Fact]) -> None:
-        changed = feed.picture.apply(facts, self._server.exchange.orders)
+        changed = feed.picture.apply(facts, OrdersTold(self._server.exchange))
         if changed is not None and feed.book_readers:
             feed.deltas.append(book_tail(feed.market_id, feed.picture.changed_at, *changed))
         if feed.trade_readers:

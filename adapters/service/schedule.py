@@ -10,6 +10,7 @@ import trio
 from adapters.service.child_process import ChildError, in_child
 from adapters.service.server import Server
 from kernel.audit import audit_accounts, audit_book, audit_positions, audit_shares
+from kernel.audit_making import audit_making
 from kernel.codes import MarketStatus, TradingMode
 from kernel.commands import SetMarketMode, Tick, TripBreaker
 from kernel.due import is_due
@@ -106,7 +107,7 @@ def first_of_each_market(violations: list[Violation]) -> list[Violation]:
 
 
 def audit_what_moves(exchange: Exchange) -> list[Violation]:
-    violations = list(audit_accounts(exchange))
+    violations = [*audit_accounts(exchange), *audit_making(exchange)]
     for market in exchange.markets.values():
         violations += violations_in(market)
     return violations

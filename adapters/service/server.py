@@ -114,6 +114,9 @@ class History(Protocol):
     async def portfolio_days(self, user_id: str, before: date, limit: int) -> list[Row]:
         """What somebody had at the end of each day before that one, newest first."""
 
+    async def orders_named(self, order_ids: Sequence[str]) -> list[Row]:
+        """What never changes of orders: whose each is, where, and what was asked for."""
+
     async def trades_of_order(self, order: Order) -> list[Row]:
         """Oldest first."""
 

@@ -13,6 +13,7 @@ import msgspec
 
 from adapters.runtime.times import to_microseconds
 from adapters.service.book_picture import BookPicture
+from adapters.service.orders_told import OrdersTold
 from adapters.wire import render, responses
 from kernel.codes import MarketStatus, TradingMode
 from kernel.events import (
@@ -202,7 +203,7 @@ class MarketTicker:
                     pass
             if event.market is not None:
                 pairs = event.market.total_yes_shares
-        if self.picture.apply(facts, exchange.orders) is not None:
+        if self.picture.apply(facts, OrdersTold(exchange)) is not None:
             bid, bid_quantity, ask, ask_quantity = best_of(self.picture)
         standing = Standing(status, mode, pause, bid, bid_quantity, ask, ask_quantity, price, at, pairs)
         if standing == self.standing and not has_traded:

@@ -15,10 +15,12 @@ import trio
 from adapters.access.addresses import counted_address
 from adapters.access.identity import Principal
 from adapters.service.guards import Guards
+from adapters.service.orders_told import OrdersTold
 from adapters.service.server import Server
 from adapters.sockets.websocket import GOING_AWAY
 from adapters.stream.connection import Connection
 from adapters.stream.lanes import Entry, Lanes
+from adapters.stream.recall import OrdersRecalled
 from adapters.wire.topics import owners_of, topic_events
 from kernel.answers import Unfinished
 from kernel.events import (
@@ -214,14 +216,14 @@ class StreamHub:
         audience = self._audience(fact)
         if not audience:
             return
-        events = topic_events(fact, self.server.exchange.orders)
+        events = topic_events(fact, OrdersTold(self.server.exchange))
         for connection in audience:
             if connection.is_caught_up:
                 connection.deliver(fact.id, events)
 
     def _audience(self, fact: Fact) -> set[Connection]:
         """Connections that may be subscribed to the fact; each decides by itself."""
-        owners = owners_of(fact, self.server.exchange.orders)
+        owners = owners_of(fact, OrdersTold(self.server.exchange))
         if owners is None:
             return set()
         if not owners:
@@ -241,13 +243,14 @@ class StreamHub:
 
     async def _read_on(self, connection: Connection) -> None:
         """Read to the end of the journal, or stop when the reader falls behind, to free the database."""
-        actors, orders = self.server.actors, self.server.exchange.orders
+        actors = self.server.actors
+        orders = OrdersRecalled(self.server, OrdersTold(self.server.exchange))
         reading = cast("AsyncGenerator[Fact, None]", actors.journal.read(connection.replayed))
         async with aclosing(reading) as facts:
             async for fact in facts:
                 if fact.id > actors.durable:
                     return  # in the journal but not announced yet: it comes in the next round, or as news
-                connection.deliver(fact.id, topic_events(fact, orders))
+                connection.deliver(fact.id, topic_events(fact, await orders.of(fact)))
                 connection.replayed = fact.id
                 if fact.id % REPLAY_TURN == 0:
                     connection.outbox.flush()

@@ -252,6 +252,14 @@ class History:
             CANDLES_BETWEEN, market_id, interval, storable_time(start), storable_time(end)
         )
 
+    async def orders_named(self, order_ids: Sequence[str]) -> list[Row]:
+        """What never changes of orders: whose each is, where, and what was asked for."""
+        return await self._rows(
+            "SELECT id::text, user_id, market_id, client_order_id, original_side, original_direction, "
+            "original_price, quantity FROM orders WHERE id = ANY($1::uuid[])",
+            order_ids,
+        )
+
     async def trades_of_order(self, order: Order) -> list[Row]:
         """Oldest first. They are among its user's trades, between its first and its last change."""
         side = "buy" if order.is_bid else "sell"

@@ -111,6 +111,8 @@ class TableComparison:
     executions: int = 0
     kept_since: int | None = None
     """From when on cycles are kept, once that is known."""
+    let_go: int = 0
+    """Orders that the state no longer has."""
 
     def __attrs_post_init__(self) -> None:
         self.candles = CandleComparison(self.connection, self.findings.note)
@@ -135,13 +137,22 @@ class TableComparison:
         for fact in facts:
             self._note_fault(fact)
 
+    async def compare_let_go(self, exchange: Exchange) -> None:
+        """The rows of orders that were let go since the last time: as they were then, they stay."""
+        assert exchange.parted is not None
+        rows = {order_id: order_row(order) for order_id, (_, order) in exchange.parted.items()}
+        self.let_go += len(rows)
+        for part in chunks(rows):
+            await self._compare(ORDERS, {order_id: rows[order_id] for order_id in part})
+        exchange.parted.clear()
+
     async def compare_state(self, exchange: Exchange) -> None:
         """Every other row, with the state as of the fact that the tables have reached; and nothing beyond."""
         await self._compare_all(ACCOUNTS, exchange.accounts, account_row)
         await self._compare_all(MARKETS, exchange.markets, market_row)
         runs = {market.id: market for market in exchange.markets.values() if market.amm is not None}
         await self._compare_all(AMM_MARKETS, runs, run_row)
-        await self._compare_all(ORDERS, exchange.orders, order_row)
+        await self._compare_all(ORDERS, exchange.orders, order_row, elsewhere=self.let_go)
         await self._compare_all(FAULTS, self.faults, dict)
         held = 0
         for market in exchange.markets.values():
@@ -186,11 +197,16 @@ class TableComparison:
         await self._count(ORDER_GROUPS, count)
 
     async def _compare_all(
-        self, table: KeyedTable, things: Mapping[Any, Any], row_of: Callable[[Any], Row]
+        self,
+        table: KeyedTable,
+        things: Mapping[Any, Any],
+        row_of: Callable[[Any], Row],
+        elsewhere: int = 0,
     ) -> None:
+        """So many rows besides were compared already."""
         for part in chunks(things):
             await self._compare(table, {key: row_of(things[key]) for key in part})
-        await self._count(table, len(things))
+        await self._count(table, len(things) + elsewhere)
 
     async def _compare(self, table: KeyedTable, expected: Mapping[Any, Row], *within: str | None) -> None:
         """Each expected row, column by column, with the one that the table has under its key."""

@@ -105,6 +105,8 @@ class Verification:
         tables = TableComparison(self.connection, self.findings["the tables"])
         if reached == 0:
             await tables.compare_state(self.exchange)
+        else:
+            self.exchange.parted = {}
         chain, broken = Chain(), self.findings["the chain of digests"]
         async with aclosing(rows(self.connection, 0)) as batches:
             async for batch in batches:
@@ -125,11 +127,14 @@ class Verification:
                         if row.digest is not None:
                             tables.candles.settle(self.exchange)
                         await tables.compare_added(projected)
+                        await tables.compare_let_go(self.exchange)
                         await tables.compare_state(self.exchange)
-                        projected = []
+                        projected, self.exchange.parted = [], None
                     if snapshot is not None and fact.id == snapshot["journal_id"]:
                         self._compare_snapshot(fact.id, snapshot["digest"])
                 await tables.compare_added(projected)
+                if self.exchange.parted is not None:
+                    await tables.compare_let_go(self.exchange)
                 await self._check_seals(batch)
                 progress(self.exchange.head, head)
         broken.note(chain.end())

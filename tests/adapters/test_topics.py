@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from adapters.service.orders_told import OrdersTold
 from adapters.wire.topics import Topic, TopicEvent, owners_of, topic_events
 from kernel.codes import AMM_ID, Direction, Side, TimeInForce, TradingMode
 from kernel.commands import AmendOrder, AnyCommand, CancelOrder, Deposit, ResolveMarket, SetMarketMode, Tick
@@ -243,7 +244,7 @@ def test_who_sees_a_trade_sees_the_others_ids_only_if_it_is_both() -> None:
 def test_whoever_an_event_is_private_to_is_declared_beside_its_translation() -> None:
     """Of every kind of fact. The hub asks for these users before it translates anything."""
     day = busy_day()
-    orders = day.exchange.orders
+    orders = OrdersTold(day.exchange)
     private = 0
     for fact in day.facts:
         events = topic_events(fact, orders)

@@ -17,14 +17,13 @@ from hypothesis import strategies as st
 from adapters.cli.compile import INTERPRETED, demand_compiler
 from adapters.runtime.errors import CommandError
 from bench.workload import Flow, opening
-from kernel.answers import Outcome
 from kernel.commands import AnyCommand
 from tests.kernel.making.desk import a_life
 from tests.kernel.play.crowd import ACTS, Act, Move, moves
 from tests.kernel.play.trading import Trading
 from tests.kernel.rare_cases import walk
 from tests.kernel.strategies import MARKETS
-from tests.kernel.trading import Trading as Day
+from tests.kernel.trading import Recorded
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -88,18 +87,6 @@ def plays_in_rare_cases() -> list[list[AnyCommand]]:
         walk(trading, result)
         plays.append(trading.both.commands)
     return plays
-
-
-class Recorded(Day):
-    """A day whose commands are kept."""
-
-    def __init__(self, **words: int) -> None:
-        self.asked: list[AnyCommand] = []
-        super().__init__(**words)
-
-    def step(self, command: AnyCommand) -> Outcome:
-        self.asked.append(command)
-        return super().step(command)
 
 
 def play_of_makers() -> list[AnyCommand]:

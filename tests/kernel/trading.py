@@ -101,6 +101,7 @@ class Trading:
 
     def __init__(self, **words: int) -> None:
         self.exchange = Exchange()
+        self.exchange.parted = {}
         self.replica = Exchange()
         self.history = History()
         self.facts: list[Fact] = []
@@ -303,6 +304,18 @@ class Trading:
     def told(self, since: int = 0) -> list[str]:
         """The names of the facts after one journal id."""
         return [event_type(fact.event) for fact in self.facts if fact.id > since]
+
+
+class Recorded(Trading):
+    """One whose commands are kept."""
+
+    def __init__(self, **words: int) -> None:
+        self.asked: list[AnyCommand] = []
+        super().__init__(**words)
+
+    def step(self, command: AnyCommand) -> Outcome:
+        self.asked.append(command)
+        return super().step(command)
 
 
 def owned() -> Trading:

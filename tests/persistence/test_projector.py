@@ -63,6 +63,7 @@ async def differences(connection: Connection, exchange: Exchange, facts: list[Fa
     findings = Findings()
     tables = TableComparison(connection, findings)
     replayed = Exchange()
+    replayed.parted = {}
     async for batch in rows(connection, 0):
         for row in batch:
             if row.command is not None:
@@ -72,6 +73,7 @@ async def differences(connection: Connection, exchange: Exchange, facts: list[Fa
             tables.candles.hear(row.fact())
     tables.candles.settle(replayed)
     await tables.compare_added(facts)
+    await tables.compare_let_go(replayed)
     await tables.compare_state(exchange)
     return findings.words
 

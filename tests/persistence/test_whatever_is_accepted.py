@@ -4,12 +4,16 @@ import json
 import random
 import typing
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
+import attrs
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.service.orders_told import OrdersTold
+from adapters.service.server import Server
+from adapters.stream.recall import OrdersRecalled
 from adapters.wire import render, render_admin, render_rows
 from adapters.wire.admin_responses import BreakerShape
 from adapters.wire.responses import LedgerEntryShape
@@ -43,6 +47,7 @@ from kernel.orders import order_now
 from persistence.postgres.database import Connection, Database
 from persistence.postgres.storable import storable_json
 from persistence.tables.columns import CIRCUIT_BREAKER_EVENTS, LEDGER_ENTRIES, ORDERS
+from persistence.tables.history import History
 from persistence.tables.projector import Projector
 from persistence.tools.rebuild import rebuild
 from persistence.tools.replay import Verification, frozen_view
@@ -93,6 +98,7 @@ def play_oddly() -> tuple[Exchange, list[Decided]]:
     walk(play, "YES")
     play.the_journal_is_accepted(0, "a backup")
     exchange = Exchange()
+    exchange.parted = {}
     done: list[Decided] = []
     first: dict[type[Any], AnyCommand] = {}
 
@@ -129,6 +135,17 @@ def play_oddly() -> tuple[Exchange, list[Decided]]:
     return exchange, done
 
 
+@attrs.frozen
+class Past:
+    """Of a server, what reads the past."""
+
+    exchange: Exchange
+    db: Database
+
+    async def history_as_of(self, _: int) -> History:
+        return History(self.db)
+
+
 async def findings(db: Database) -> dict[str, list[str]]:
     """What `verdict replay --verify` finds."""
     async with frozen_view(db) as connection:
@@ -146,7 +163,12 @@ async def test_it_comes_through_everything(db: Database, connection: Connection)
     before = await contents(connection)
     assert await rebuild(db, lambda done, total: None) == len(facts)
     assert await contents(connection) == before
-    told: list[Any] = [event.payload for fact in facts for event in topic_events(fact, exchange.orders)]
+    events = [topic_events(fact, OrdersTold(exchange)) for fact in facts]
+    assert exchange.parted
+    exchange.parted = {}
+    recalled = OrdersRecalled(cast("Server", Past(exchange, db)), OrdersTold(exchange))
+    assert [topic_events(fact, await recalled.of(fact)) for fact in facts] == events
+    told: list[Any] = [event.payload for each in events for event in each]
     for market in exchange.markets.values():
         told += [
             render_admin.admin_market(market),
