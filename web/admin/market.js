@@ -77,6 +77,8 @@ export const open = forAdministrators((page) => {
           "Orders in the book": `${shares(end.orders_count)}, ${end.unfrozen_display} set aside`,
           "Shares": `${shares(market.total_yes_shares)} YES, ${shares(market.total_no_shares)} NO`,
           "Reserve": market.reserve_balance_display,
+          "Mode until": market.mode_until !== null && when(market.mode_until),
+          "Paused until": market.pause_until !== null && when(market.pause_until),
           "Market maker": maker ? [`${worded(maker.status)}, ${dollars(maker.initial_budget_cents)}, since `, when(maker.started_at)] : market.amm_authorized ? "Allowed" : "Not allowed",
         })),
         h("section", { class: "card" }, h("h2", null, "Terms"), rules(market)),
