@@ -233,6 +233,26 @@ def test_an_order_that_never_arrived_can_be_sent_again_by_the_same_name(trader: 
     assert [order["client_order_id"] for order in trader.placed()] == [names[0]] == [names[1]]
 
 
+def test_a_cancel_whose_answer_was_lost_is_asked_again(trader: Trader) -> None:
+    cancels = []
+
+    def cut(route: Route) -> None:
+        cancels.append(route.fetch().status)
+        if len(cancels) == 1:
+            route.abort("connectionreset")
+        else:
+            route.fallback()
+
+    trader.visitor.page.route("**/cancel", cut)
+    trader.fill(price="50", amount="10")
+    trader.enter()
+    trader.visitor.button(re.compile("^Cancel Buy 10 YES")).click()
+    trader.visitor.see("The exchange did not answer. Asking it again.")
+    trader.visitor.see("Cancelled: Buy 10 YES.")
+    assert cancels == [200, 422]
+    assert trader.placed(status=OPEN) == []
+
+
 def refusing(status: int, code: int, message: str) -> Callable[[Route], None]:
     envelope = {"code": code, "message": message, "data": None, "timestamp": "", "request_id": "req_0"}
     return lambda route: route.fulfill(status=status, headers={"Retry-After": "2"}, json=envelope)
@@ -293,8 +313,9 @@ def test_on_a_phone_the_ticket_is_a_sheet(
     trader = Trader(visitor, caller, market)
     expect(trader.ticket.locator("[name=price]")).to_have_value("60")
     trader.fill(amount="10")
+    expect(trader.ticket.get_by_role("button", name="Buy 10 YES")).to_be_in_viewport()
     trader.enter()
-    trader.says("Bought 10 YES at 60¢ for $6.00.")
+    expect(trader.ticket.get_by_text("Bought 10 YES at 60¢ for $6.00.")).to_be_in_viewport()
 
 
 def test_two_people_trade_with_each_other(visit: Callable[..., Visitor], the_venue: Venue) -> None:

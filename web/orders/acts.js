@@ -19,15 +19,12 @@ export function createOrderActs({ api, notices, redraw, changed, titleOf }) {
 
   /** @param {string} request @param {any} members */
   async function ask(request, members) {
-    for (let wait = APART_MS, attempt = 1; ; wait = Math.min(wait * 2, LONGEST_APART_MS), attempt += 1) {
+    for (let wait = APART_MS; ; wait = Math.min(wait * 2, LONGEST_APART_MS)) {
       try {
-        return { answer: await api(request, members), attempt };
-      } catch (thrown) {
-        const error = /** @type {import("../api/api.js").ExchangeError} */ (thrown);
-        // What is closed the second time may be what the first one did.
-        if (attempt > 1 && error.code === CLOSED && error.data?.cancel_reason === "USER_CANCELLED") return { answer: null, attempt };
-        if (!error.unanswered || over) throw error;
-        if (attempt === 1) notices.say("The exchange did not answer. Asking it again.", "wrong");
+        return await api(request, members);
+      } catch (error) {
+        if (!(/** @type {any} */ (error).unanswered) || over) throw error;
+        if (wait === APART_MS) notices.say("The exchange did not answer. Asking it again.", "wrong");
         await new Promise((go) => setTimeout(go, wait));
       }
     }
@@ -35,12 +32,17 @@ export function createOrderActs({ api, notices, redraw, changed, titleOf }) {
 
   /** @param {any} order */
   async function cancel(order) {
-    store.set({ leaving: new Set([...store.state.leaving, order.id]) });
+    const { id: order_id } = order;
+    store.set({ leaving: new Set([...store.state.leaving, order_id]) });
     try {
-      await ask("POST /orders/{order_id}/cancel", { order_id: order.id });
+      await ask("POST /orders/{order_id}/cancel", { order_id }).catch(async (error) => {
+        // What is closed already may be what this cancel did, whose answer was lost.
+        const found = error.code === CLOSED && (await ask("GET /orders/{order_id}", { order_id }));
+        if (!found || found.order.cancel_reason !== "USER_CANCELLED") throw error;
+      });
       notices.say(`Cancelled: ${wish(order)}.`);
     } catch (error) {
-      store.set({ leaving: new Set([...store.state.leaving].filter((id) => id !== order.id)) });
+      store.set({ leaving: new Set([...store.state.leaving].filter((id) => id !== order_id)) });
       notices.say(`Not cancelled. ${words(/** @type {any} */ (error))}`, "wrong");
     }
     changed();
@@ -60,7 +62,7 @@ export function createOrderActs({ api, notices, redraw, changed, titleOf }) {
       store.set({ amending: createAmending({
         order, title: titleOf(order.market_id), redraw, close,
         async amend(changes) {
-          const { answer } = await ask("POST /orders/{order_id}/amend", { order_id: order.id, ...changes });
+          const answer = await ask("POST /orders/{order_id}/amend", { order_id: order.id, ...changes });
           notices.say(answer.trades.length ? became(answer) : `Amended. It ${answer.kept_priority ? "kept its place in" : "went to the end of"} the queue.`);
           changed();
         },

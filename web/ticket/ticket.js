@@ -75,11 +75,12 @@ export function ticket({ draft, scene, considered, sent, signIn, change, send, a
         "Post-only: never trade at once"),
     ],
     summary(draft, considered, own),
-    isSomebody
-      ? h("button", { class: "primary", disabled: reason !== null, "aria-describedby": "ticket-reason" },
+    h("div", { class: "ticket-send" },
+      isSomebody
+        ? h("button", { class: "primary", disabled: reason !== null, "aria-describedby": "ticket-reason" },
           isBusy ? "Sending" : `${direction === "BUY" ? "Buy" : "Sell"} ${considered.said ? `${shares(considered.said.whole.quantity || considered.wish.quantity)} ` : ""}${side}`)
-      : h("a", { class: "button primary", href: signIn }, "Sign in to trade"),
-    h("p", { id: "ticket-reason", class: "hint" }, (isSomebody && (reason || (own.cash && `You have ${dollars(own.cash.available_balance_cents)}`))) || "\u00a0"),
+        : h("a", { class: "button primary", href: signIn }, "Sign in to trade"),
+      h("p", { id: "ticket-reason", class: "hint" }, (isSomebody && (reason || (own.cash && `You have ${dollars(own.cash.available_balance_cents)}`))) || "\u00a0")),
     h("div", { key: "became", role: "status" }, outcome(sent, error && !isBeside ? words(error) : null, again, clear)));
 }
 
@@ -106,19 +107,28 @@ function summary({ direction, side, isMarket }, { said, wish }, own) {
 }
 
 /** @param {Sent} sent @param {string | null} problem what belongs beside no field @param {() => void} again @param {() => void} clear */
-function outcome({ phase, answer, error, recovered }, problem, again, clear) {
-  if (problem) return h("p", { class: "problem" }, problem);
-  if (phase === "asking") return h("p", { class: "problem" }, "No answer came. Asking the exchange what became of the order.");
+function outcome(sent, problem, again, clear) {
+  const said = told(sent, problem, again, clear);
+  // What just became of the order is seen, wherever the reader had scrolled to.
+  const made = (/** @type {HTMLElement} */ element) => requestAnimationFrame(() => element.scrollIntoView({ block: "nearest" }));
+  return said && h("div", { key: sent.phase, class: "ticket-became", made }, said);
+}
+
+/** @param {Sent} sent @param {string | null} problem @param {() => void} again @param {() => void} clear */
+function told({ phase, answer, error, recovered }, problem, again, clear) {
+  const wrong = (/** @type {string} */ text) => h("p", { class: "problem" }, text);
+  if (problem) return wrong(problem);
+  if (phase === "asking") return wrong("No answer came. Asking the exchange what became of the order.");
   if (phase === "missing") {
     return [
-      h("p", { class: "problem" }, error?.status === 503 ? "The exchange is busy. Nothing was done; try again." : "The exchange never received this order. Nothing was done."),
+      wrong(error?.status === 503 ? "The exchange is busy. Nothing was done; try again." : "The exchange never received this order. Nothing was done."),
       h("p", { class: "ticket-again" }, h("button", { type: "button", class: "primary", on: { click: again } }, "Send the same again"),
         h("button", { type: "button", on: { click: clear } }, "Drop it")),
     ];
   }
   if (phase !== "done") return null;
   const { order, trades, netting_result: netting } = answer;
-  return h("div", { class: "ticket-became" },
+  return [
     recovered && h("p", { class: "hint" }, "The answer was lost; this is what the exchange has."),
     h("p", null, became(answer)),
     trades.length > 0 && [
@@ -127,5 +137,6 @@ function outcome({ phase, answer, error, recovered }, problem, again, clear) {
           trade.realized_pnl_cents !== null && `, profit ${gain(trade.realized_pnl_cents)}`))),
       h("p", { class: "hint" }, `Fee in all ${dollars(trades.reduce((/** @type {number} */ sum, /** @type {any} */ trade) => sum + trade.fee_cents, 0))}.`),
     ],
-    netting && h("p", { class: "hint" }, `${shares(netting.pairs_netted)} pairs turned into ${dollars(netting.released_cents)}.`));
+    netting && h("p", { class: "hint" }, `${shares(netting.pairs_netted)} pairs turned into ${dollars(netting.released_cents)}.`),
+  ];
 }
