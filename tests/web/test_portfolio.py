@@ -102,7 +102,7 @@ def test_a_position_is_sold_as_far_as_somebody_pays_for_it(
     visitor.field("Lowest price (¢)").fill("50")
     visitor.page.keyboard.press("Enter")
     visitor.see(
-        "Sold 40 YES at 55¢ for $22.00. 60 YES not sold: found nobody at this price. The fee was $0.05."
+        "Sold 40 YES at 55¢ for $22.00. 60 YES not sold: nobody was left at this price. The fee was $0.05."
     )
     assert caller.data(f"/positions/{market}")["yes"]["volume"] == 60
     assert spendable(caller) == 100_000 - 6_000 + 2_200 - 5
@@ -256,3 +256,13 @@ def test_what_others_do_is_seen_as_it_happens(at_portfolio: Callable[..., Visito
     expect(row(visitor, "Ledger", "Payout")).to_contain_text("+$50.00")
     visitor.page.get_by_role("tab", name="Fills").click()
     expect(row(visitor, "Fills", "Bought 50 YES")).to_contain_text("40¢")
+
+
+def test_what_cannot_be_read_is_said_until_it_is(visitor: Visitor, the_venue: Venue) -> None:
+    visitor.remembered(the_venue.user(100_000).name)
+    visitor.page.route("**/account/portfolio", lambda route: route.abort())
+    visitor.open("/portfolio?tab=none-such")
+    visitor.see("Not all of this is up to date")
+    visitor.page.unroute("**/account/portfolio")
+    expect(fact(visitor, "To spend")).to_have_text("$1,000.00")
+    expect(visitor.page.get_by_text("Not all of this is up to date")).to_have_count(0)

@@ -4,7 +4,9 @@ import { when } from "../draw/format.js";
 import { seldom } from "../feeds/seldom.js";
 import { createConfirm } from "../parts/confirm.js";
 import { createForm } from "../parts/form.js";
+import { unread } from "../parts/live.js";
 import { table } from "../parts/table.js";
+import { words } from "../parts/words.js";
 import { emailProblem, PASSWORD, passwordProblem } from "../signin/rules.js";
 import { createStore } from "../store/store.js";
 import { createNewKey, keyTable } from "./keys.js";
@@ -19,17 +21,19 @@ const COLUMNS = [{ name: "Signed in", looks: "moment" }, { name: "Last used", lo
 /** @param {import("../main.js").Page} page @returns {import("../main.js").Screen} */
 export function open({ api, session, notices, redraw }) {
   const store = createStore({
-    profile: /** @type {any} */ (null), keys: /** @type {any[] | null} */ (null), sessions: /** @type {any[] | null} */ (null),
+    profile: /** @type {any} */ (null), problem: "", keys: /** @type {any[] | null} */ (null), sessions: /** @type {any[] | null} */ (null),
     opened: /** @type {{view: () => import("../draw/dom.js").Drawing, close: () => void} | null} */ (null),
   });
   const stop = store.read(redraw);
   const reading = seldom(read, REST_MS);
 
   async function read() {
-    const [profile, keys, sessions] = await Promise.all([
-      api("GET /account/profile"), api("GET /account/api-keys"), api("GET /account/sessions"),
-    ]);
-    store.set({ profile, keys: keys.items, sessions: sessions.items });
+    const answers = Promise.all([api("GET /account/profile"), api("GET /account/api-keys"), api("GET /account/sessions")]);
+    const [profile, keys, sessions] = await answers.catch((error) => {
+      store.set({ problem: words(error) });
+      throw error;
+    });
+    store.set({ profile, keys: keys.items, sessions: sessions.items, problem: "" });
   }
 
   // What was done elsewhere is told by no event.
@@ -176,6 +180,7 @@ export function open({ api, session, notices, redraw }) {
     },
     view: () => [
       h("header", { class: "screen-head" }, h("h1", null, "Account")),
+      unread(store.state.problem),
       h("div", { class: "account" }, h("div", { key: "self" }, who(), newPassword(), newEmail()), h("div", { key: "open" }, keys(), sessions())),
       store.state.opened?.view(),
     ],

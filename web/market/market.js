@@ -9,7 +9,7 @@ import { seldom } from "../feeds/seldom.js";
 import { followTickers } from "../feeds/tickers.js";
 import { followTrades } from "../feeds/trades.js";
 import { createAnnouncer } from "../parts/announcer.js";
-import { notLive, staleFor } from "../parts/live.js";
+import { notLive, staleFor, unread } from "../parts/live.js";
 import { tabs } from "../parts/tabs.js";
 import { createStore } from "../store/store.js";
 import { activityList } from "./activity.js";
@@ -163,12 +163,6 @@ export function open(page) {
         }));
     },
   };
-}
-
-/** What could not be read is asked for again; until then it is said. @param {string} problem */
-function unread(problem) {
-  return h("div", { key: "unread", role: "status", class: "market-says" },
-    problem !== "" && h("div", { class: "banner warn" }, h("strong", null, "Not all of this is up to date"), h("p", null, `${problem} The page tries again by itself.`)));
 }
 
 /** The shortest that has the market's whole life so far; a day if that is longer. @param {any} market */

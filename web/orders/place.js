@@ -1,28 +1,16 @@
-/**
- * Sending an order so that its sender knows what became of it. It goes by a name of our own: where the answer is lost,
- * the same request is sent again, and answered with what the first one did, if there was a first.
- */
-const ATTEMPTS = 5;
-const REST_MS = 1_000;
+/** An order that is sent once and waited for, by whoever has nothing else to show meanwhile. */
+import { ExchangeError, NO_ANSWER } from "../api/api.js";
+import { createSending } from "./sending.js";
 
-/**
- * @param {import("../api/api.js").Api} api
- * @param {Record<string, any>} order all but its name
- */
-export async function place(api, order) {
-  const named = { client_order_id: freshName(), ...order };
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await api("POST /orders", named);
-    } catch (thrown) {
-      const error = /** @type {import("../api/api.js").ExchangeError} */ (thrown);
-      // Even "busy" may come after the decision, where only its journal was slow.
-      const isOpen = error.unanswered || error.status === 503;
-      if (!isOpen || attempt === ATTEMPTS) throw error;
-      await new Promise((rested) => setTimeout(rested, attempt * REST_MS));
-    }
-  }
-}
+/** @param {import("../api/api.js").Api} api @param {any} request with its client_order_id @returns {Promise<any>} the answer, or why there is none */
+export const place = (api, request) =>
+  new Promise((done, refused) => {
+    const settled = (/** @type {import("./sending.js").Sent} */ { phase, answer, error }) => {
+      if (phase === "done") done(answer);
+      else refused(phase === "missing" ? new ExchangeError({ status: 404, code: NO_ANSWER, message: "The exchange does not have the order: nothing was done." }) : error);
+    };
+    createSending({ api, settled }).send(request);
+  });
 
 /** A name that nobody else gives, by numbers that are there without a secure connection, too. */
 export function freshName() {

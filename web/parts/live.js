@@ -1,4 +1,4 @@
-/** The badge of a screen whose feeds do not answer: what it shows is old, and so old. */
+/** What is said of a screen whose feeds do not answer, or whose questions: what it shows is old, and so old. */
 import { h } from "../draw/dom.js";
 
 /** A connection that comes back at once is not worth a word. */
@@ -20,6 +20,11 @@ export function notLive(age) {
   return age > 0 && h("span", { key: "not-live", class: "badge warn", title: "The exchange does not answer. The page keeps trying." },
     `Not live · ${ageOf(age)}`);
 }
+
+/** What could not be read is asked for again; until then it is said. @param {string} problem */
+export const unread = (problem) =>
+  h("div", { key: "unread", role: "status", class: "unread" },
+    problem !== "" && h("div", { class: "banner warn" }, h("strong", null, "Not all of this is up to date"), h("p", null, `${problem} The page tries again by itself.`)));
 
 /** @param {number} age */
 function ageOf(age) {

@@ -2,10 +2,11 @@
  * Selling a position, as far as somebody pays for it: what would happen against the book of this moment, a price below
  * which nothing is sold, and what did happen.
  */
+import { NO_ANSWER } from "../api/api.js";
 import { h } from "../draw/dom.js";
 import { dollars, shares } from "../draw/format.js";
 import { followBook } from "../feeds/book.js";
-import { place } from "../orders/place.js";
+import { freshName, place } from "../orders/place.js";
 import { average, became } from "../orders/words.js";
 import { dialog } from "../parts/dialog.js";
 import { focusWhenShown } from "../parts/field.js";
@@ -28,6 +29,7 @@ export function createClosing({ holding, api, redraw, close, sold }) {
   const book = followBook(marketId);
   const store = createStore({ market: /** @type {any} */ (null), answer: /** @type {any} */ (null) });
   let isSuggested = false;
+  let name = freshName();
   const form = createForm({
     id: "close", redraw,
     values: { quantity: String(available), price_cents: "" },
@@ -36,8 +38,14 @@ export function createClosing({ holding, api, redraw, close, sold }) {
       price_cents: (countOf(price_cents) ?? 100) > 99 ? "A whole number of cents from 1 to 99." : undefined,
     }),
     send: async ({ quantity, price_cents }) => {
-      const wish = { market_id: marketId, side, direction: SELL, time_in_force: AT_ONCE };
-      store.set({ answer: await place(api, { ...wish, price_cents: countOf(price_cents), quantity: countOf(quantity) }) });
+      const wish = { client_order_id: name, market_id: marketId, side, direction: SELL, time_in_force: AT_ONCE };
+      try {
+        store.set({ answer: await place(api, { ...wish, price_cents: countOf(price_cents), quantity: countOf(quantity) }) });
+      } catch (error) {
+        // What may still be on its way keeps its name, so that there is one order of it.
+        if (/** @type {any} */ (error).code !== NO_ANSWER) name = freshName();
+        throw error;
+      }
       sold();
     },
     fieldOf: FIELD_OF,

@@ -16,8 +16,16 @@ const WORDS = {
   "SETTLEMENT_VOID": "Payout, market void",
 };
 
-/** A kind that has no words yet is told by its name. @param {string} kind */
-export const kindInWords = (kind) => WORDS[kind] ?? kind.charAt(0) + kind.slice(1).toLowerCase().replaceAll("_", " ");
+/** What only the reason for an entry tells. @type {Record<string, string>} */
+const REASONS = {
+  "MM_PAYMENT": "Paid to a market-making order",
+  "MM_WITHDRAW": "Taken out of a market-making order",
+  "MM_REFUND": "Paid back by a market-making order",
+  "MM_REWARD": "Reward for making a market",
+};
+
+/** A kind that has no words yet is told by its name. @param {string} kind @param {string | null} reason */
+export const kindInWords = (kind, reason) => REASONS[reason ?? ""] ?? WORDS[kind] ?? kind.charAt(0) + kind.slice(1).toLowerCase().replaceAll("_", " ");
 
 /** The first is everything. */
 export const GROUPS = [

@@ -81,7 +81,7 @@ export function createLedger({ api, titles, redraw, renew, say }) {
   };
 
   /** @param {any} entry */
-  function row({ id, created_at: at, entry_type: kind, market_id: market, amount_cents: amount, balance_after_cents: after }) {
-    return { key: String(id), cells: [when(at), kindInWords(kind), market && toMarket(market, titles.of(market)), gain(amount), dollars(after)] };
+  function row({ id, created_at: at, entry_type: kind, reference_type: reason, market_id: market, amount_cents: amount, balance_after_cents: after }) {
+    return { key: String(id), cells: [when(at), kindInWords(kind, reason), market && toMarket(market, titles.of(market)), gain(amount), dollars(after)] };
   }
 }

@@ -8,7 +8,7 @@ import { createOrderActs } from "../orders/acts.js";
 import { openOrders } from "../orders/open_orders.js";
 import { createAnnouncer } from "../parts/announcer.js";
 import { listing } from "../parts/listing.js";
-import { notLive, staleFor } from "../parts/live.js";
+import { notLive, staleFor, unread } from "../parts/live.js";
 import { tabs } from "../parts/tabs.js";
 import { words } from "../parts/words.js";
 import { createStore } from "../store/store.js";
@@ -25,6 +25,7 @@ import { summary } from "./summary.js";
 const REST_MS = 3_000;
 /** Prices move without any event of one's own. */
 const PRICES_MS = 30_000;
+const TABS = ["orders", "fills", "ledger"];
 const OPEN = ["OPEN", "PARTIALLY_FILLED"].join();
 
 /**
@@ -34,7 +35,7 @@ const OPEN = ["OPEN", "PARTIALLY_FILLED"].join();
 export function open({ api, mine, notices, query, redraw }) {
   const store = createStore({
     portfolio: /** @type {any} */ (null), positions: /** @type {any[] | null} */ (null),
-    tab: query.get("tab") ?? "orders", opened: /** @type {Opened | null} */ (null),
+    tab: TABS.find((tab) => tab === query.get("tab")) ?? "orders", problem: "", opened: /** @type {Opened | null} */ (null),
   });
   const titles = createTitles(api);
   const history = createHistory(api);
@@ -57,11 +58,13 @@ export function open({ api, mine, notices, query, redraw }) {
   async function read() {
     const asked = (turn += 1);
     const list = lists[/** @type {keyof typeof lists} */ (store.state.tab)];
-    const [portfolio, { items }] = await Promise.all([
-      api("GET /account/portfolio"), api("GET /positions", { has_volume: true }), list.renew(),
-    ]);
+    const answers = Promise.all([api("GET /account/portfolio"), api("GET /positions", { has_volume: true }), list.renew()]);
+    const [portfolio, { items }] = await answers.catch((error) => {
+      store.set({ problem: words(error) });
+      throw error;
+    });
     if (asked !== turn) return;
-    store.set({ portfolio, positions: items });
+    store.set({ portfolio, positions: items, problem: "" });
     history.see(portfolio);
     announcer.say(`Equity ${dollars(portfolio.equity_cents)}`);
   }
@@ -164,6 +167,7 @@ export function open({ api, mine, notices, query, redraw }) {
           h("button", { class: "primary", on: { click: () => moveCash("deposit") } }, "Deposit"),
           h("button", { on: { click: () => moveCash("withdraw") } }, "Withdraw"))),
       announcer.view(),
+      unread(store.state.problem),
       summary(store.state.portfolio, history.store.state.moments),
       h("section", { class: "card", "aria-labelledby": "positions" }, h("h2", { id: "positions" }, "Positions"), held()),
       h("div", { class: "card" },
