@@ -93,7 +93,8 @@ async def create_mm_order(server: Server, call: Call[MakingBody, NoQuery]) -> Re
     """Have a market made: what for, with which budget, and how. It runs once it is paid."""
     command = call.body.to_command(call.user.user_id, server.clock, server.settings, call.key)
     answer, _ = await server.answer(command, call.request_id, MmOrderIs)
-    data = shapes.MadeShape(shown(server, answer.order.order_id), answer.repeated)
+    made = msgspec.structs.asdict(shown(server, answer.order.order_id))
+    data = shapes.MadeShape(**made, repeated=answer.repeated)
     status = 200 if answer.repeated else 201
     return Reply(data, status, await server.wait_durable(server.exchange.head))
 

@@ -118,10 +118,9 @@ class AdminMakingOrderShape(MakingOrderShape, frozen=True, kw_only=True):
     user_id: str
 
 
-class MadeShape(Shape, frozen=True):
-    """An order that was created, now or under this key before."""
+class MadeShape(MakingOrderShape, frozen=True, kw_only=True):
+    """An order that was created, now or under this key before; as it is now."""
 
-    order: MakingOrderShape
     repeated: bool
 
 

@@ -640,7 +640,7 @@ async def make_orders(walk: Walk) -> None:
     await ask("/account/deposit", amount_cents=1_000_000)
     for name in ("mm_running", "mm_unpaid"):
         made = await ask("/market-making/orders", **MAKING)
-        walk.named[name] = made["order"]["order_id"]
+        walk.named[name] = made["order_id"]
     path = f"/market-making/orders/{walk.named['mm_running']}/payments"
     await ask(path, asset="CASH", amount=10_000, idempotency_key="whole")
 

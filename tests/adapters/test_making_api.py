@@ -30,7 +30,7 @@ def created(caller: Caller, market_id: str, **members: Any) -> str:
     """The id of a new order."""
     answer = create(caller, market_id, **members)
     assert answer.verdict == (201, 0), answer.envelope
-    return str(answer.data["order"]["order_id"])
+    return str(answer.data["order_id"])
 
 
 def pay(caller: Caller, order_id: str, amount: int, asset: str = "CASH") -> Answer:
@@ -68,7 +68,7 @@ def test_an_order_is_created_paid_paused_stopped_and_paid_out(the_venue: Venue) 
     ann, market_id = the_venue.user(250_000), the_venue.market()
     made = create(ann, market_id, order_qty=5)
     assert made.verdict == (201, 0)
-    order = made.data["order"]
+    order = made.data
     order_id = order["order_id"]
     assert (order["state"], order["allowed_commands"]) == ("payment_pending", ["pay", "stop", "delete"])
     assert order["strategy"]["terms"]["order_qty"] == 5
@@ -129,11 +129,11 @@ def test_a_request_with_the_same_key_is_the_same_request(the_venue: Venue) -> No
     again = asked(ann, ORDERS, header, **wish, order_qty=10, venue="internal")
     assert (first.status, first.data["repeated"]) == (201, False)
     assert (again.status, again.data["repeated"]) == (200, True), "what is left out is asked for as it stands"
-    assert first.data["order"]["order_id"] == again.data["order"]["order_id"]
+    assert first.data["order_id"] == again.data["order_id"]
     assert asked(ann, ORDERS, header, **wish, order_qty=11).verdict == (409, 7107)
     ben = the_venue.user()
     assert asked(ben, ORDERS, header, **wish).status == 201, "keys are each user's own"
-    path = f"{ORDERS}/{first.data['order']['order_id']}/payments"
+    path = f"{ORDERS}/{first.data['order_id']}/payments"
     header = key()
     paid = [asked(ann, path, header, asset="CASH", amount=20_000) for _ in range(3)]
     assert [each.data["repeated"] for each in paid] == [False, True, True]

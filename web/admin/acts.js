@@ -11,6 +11,10 @@ import { counted, facts, worded } from "./frame.js";
  */
 
 const UNDECIDED = ["ACTIVE", "SUSPENDED", "HALTED"];
+/** What orders meet in each trading mode. @type {Record<string, string>} */
+const MODES = {
+  NORMAL: "Trading is as ever.", POST_ONLY: "Whoever would trade at once is refused.", CANCEL_ONLY: "Every new order is refused, and nothing trades.",
+};
 const PRICE = /^[1-9]\d?$/;
 
 /**
@@ -96,8 +100,7 @@ export function actsOf(seen, api) {
         form.values.mode !== "NORMAL" && form.field({ name: "until", label: "Until", kind: "datetime-local", hint: "Empty: until told otherwise." }),
         said(form),
       ],
-      tells: ({ mode }) => `${orders()} stay in the book. ${mode === "NORMAL" ? "Trading is as ever."
-        : mode === "POST_ONLY" ? "Whoever would trade at once is refused." : "Every new order is refused, and nothing trades."}`,
+      tells: ({ mode }) => `${orders()} stay in the book. ${MODES[mode]}`,
       send: ({ until, ...values }) => changed("POST /admin/markets/{market_id}/mode")({ ...values, until: values.mode === "NORMAL" ? null : momentOf(until) }),
     }],
     ["The answer", "Resolve", UNDECIDED, {

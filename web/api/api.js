@@ -2,8 +2,8 @@
  * The exchange's REST API, one function. It knows no document and keeps nothing.
  *
  * A request is named as the documentation names it: `api("GET /markets/{market_id}", {market_id})`. What the path does
- * not use is the query of a GET and the body of a POST. The answer is the envelope's `data`; anything else is an
- * `ExchangeError`, which says for people what was wrong.
+ * not use is the query of a GET and the body of a POST; `idempotency_key` is the header of that name. The answer is the
+ * envelope's `data`; anything else is an `ExchangeError`, which says for people what was wrong.
  */
 
 export class ExchangeError extends Error {
@@ -55,7 +55,7 @@ export function createApi(session) {
 /** @param {string} request @param {Record<string, any>} members @param {string | null} token @param {AbortSignal} [signal] */
 export async function ask(request, members, token, signal) {
   const [method, template] = request.split(" ");
-  const rest = { ...members };
+  const { idempotency_key: key, ...rest } = members;
   const path = template.replace(/\{(\w+)\}/g, (_, name) => {
     const value = encodeURIComponent(rest[name]);
     delete rest[name];
@@ -64,6 +64,7 @@ export async function ask(request, members, token, signal) {
   /** @type {Record<string, string>} */
   const headers = {};
   if (token !== null) headers.Authorization = `Bearer ${token}`;
+  if (key !== undefined) headers["Idempotency-Key"] = key;
   if (method === "POST") headers["Content-Type"] = "application/json";
   const given = Object.entries(rest).filter(([, value]) => value !== undefined && value !== null && value !== "");
   const query = method === "GET" && given.length ? `?${new URLSearchParams(given)}` : "";

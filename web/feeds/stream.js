@@ -4,7 +4,7 @@
  */
 import { connect } from "./connection.js";
 
-const TOPICS = ["order_events", "trade_events", "market_events", "mode_events"];
+const TOPICS = ["order_events", "trade_events", "market_events", "mode_events", "mm_events", "mm_trade_events"];
 const TOKEN_ENDED = 4401;
 
 /**

@@ -10,9 +10,11 @@ const EDGE = 8;
 
 /**
  * @typedef {{at: number, cents: number}} Point
- * @param {{label: string, lines: {name: string, looks: string, points: Point[]}[]}} picture oldest first
+ * @param {{
+ *   label: string, lines: {name: string, looks: string, points: Point[]}[], inWords?: (cents: number) => string,
+ * }} picture oldest first; `inWords`: how its highest and lowest are told
  */
-export function linePicture({ label, lines }) {
+export function linePicture({ label, lines, inWords = dollars }) {
   const all = lines.flatMap(({ points }) => points);
   const [from, to] = range(all.map(({ at }) => at));
   const [low, high] = range(all.map(({ cents }) => cents));
@@ -26,7 +28,7 @@ export function linePicture({ label, lines }) {
       h("span", null, when(from, "both")),
       lines.map(({ name, looks }) => h("span", { key: name, class: `legend ${looks}` }, name)),
       h("span", null, when(to, "both"))),
-    h("p", { class: "line-bounds" }, h("span", null, dollars(high)), h("span", null, dollars(low))));
+    h("p", { class: "line-bounds" }, h("span", null, inWords(high)), h("span", null, inWords(low))));
 }
 
 /** @param {number[]} values */

@@ -5,6 +5,7 @@ import { nextTheme, theme } from "./theme.js";
 const PLACES = [
   { path: "/", key: "m", name: "Markets", signedIn: false, accounts: null },
   { path: "/portfolio", key: "p", name: "Portfolio", signedIn: true, accounts: null },
+  { path: "/making", key: "k", name: "Making", signedIn: true, accounts: null },
   { path: "/account", key: "a", name: "Account", signedIn: true, accounts: null },
   { path: "/admin", key: "d", name: "Administration", signedIn: true, accounts: "ADMIN" },
 ];

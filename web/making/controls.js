@@ -1,0 +1,73 @@
+/** What can be done with an order: a button for exactly each command that the exchange allows now. */
+import { ExchangeError } from "../api/api.js";
+import { h } from "../draw/dom.js";
+import { dollars, shares } from "../draw/format.js";
+import { dialog } from "../parts/dialog.js";
+import { words } from "../parts/words.js";
+import { stateOf } from "./states.js";
+import { createWithdrawal } from "./withdrawal.js";
+
+/** @typedef {{name: string, does: string, request?: string, kind?: string, weigh?: boolean}} Command `weigh`: it is asked again */
+/** @type {Record<string, Command>} */
+const COMMANDS = {
+  start: { request: "POST /market-making/orders/{order_id}/start", name: "Start", does: "It begins to quote.", kind: "primary" },
+  pause: { request: "POST /market-making/orders/{order_id}/pause", name: "Pause", does: "Its quotes are cancelled at once; it can go on later." },
+  resume: { request: "POST /market-making/orders/{order_id}/resume", name: "Resume", does: "It quotes again.", kind: "primary" },
+  withdraw: { name: "Withdraw", does: "Cash and shares come back to your account." },
+  stop: { request: "POST /market-making/orders/{order_id}/stop", name: "Stop", does: "Its quotes are cancelled, and it never quotes again.", kind: "danger", weigh: true },
+  delete: { request: "POST /market-making/orders/{order_id}/delete", name: "Delete", does: "It leaves your lists for good; its record stays.", kind: "danger", weigh: true },
+};
+
+/**
+ * @param {{
+ *   act: import("../api/api.js").Api, redraw: () => void, order: () => any, done: (order: any, words: string) => void,
+ *   show: (opened: any) => void, close: () => void, say: import("../shell/notices.js").Notices["say"],
+ * }} what
+ */
+export function createControls({ act, redraw, order, done, show, close, say }) {
+  let busy = "";
+
+  /** @param {Command} command */
+  async function send({ name, request }) {
+    close();
+    busy = name;
+    redraw();
+    try {
+      const { order: after, changed } = await act(String(request), { order_id: order().order_id });
+      done(after, `It is ${stateOf(after.state).name.toLowerCase()}${changed ? " now" : " already"}.`);
+    } catch (error) {
+      if (!(error instanceof ExchangeError)) throw error;
+      say(words(error), "wrong");
+    }
+    busy = "";
+    redraw();
+  }
+
+  /** @param {Command} command */
+  function weigh(command) {
+    const { escrow, quotes } = order();
+    const view = () => dialog({ title: `${command.name} this order?`, close },
+      h("p", null, `${command.does} This cannot be taken back.`),
+      h("p", { class: "hint" }, `It holds ${dollars(escrow.cash_cents + escrow.frozen_cents)}, ${shares(escrow.yes)} YES and ${shares(escrow.no)} NO, and has ${quotes.length} quotes in the book.`),
+      h("div", { class: "acts" }, h("button", { on: { click: close } }, "Leave it"), h("button", { class: "danger", on: { click: () => send(command) } }, command.name)));
+    show({ view, close() {} });
+  }
+
+  /** @param {Command} command */
+  function begin(command) {
+    if (command.request === undefined) show(createWithdrawal({ act, redraw, order, close, done }));
+    else if (command.weigh) weigh(command);
+    else send(command);
+  }
+
+  return {
+    view() {
+      const allowed = Object.keys(COMMANDS).filter((name) => order().allowed_commands.includes(name)).map((name) => COMMANDS[name]);
+      if (allowed.length === 0) return h("p", { class: "hint" }, "Nothing more: it is over.");
+      return h("ul", { class: "controls" }, allowed.map((command) =>
+        h("li", { key: command.name },
+          h("button", { class: command.kind, disabled: busy !== "", on: { click: () => begin(command) } }, busy === command.name ? "Sending" : command.name),
+          h("span", { class: "hint" }, command.does))));
+    },
+  };
+}

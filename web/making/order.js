@@ -1,0 +1,144 @@
+/** One market-making order: where it stands, what it is worth, what can be done with it, and all that is on record about it. */
+import { h } from "../draw/dom.js";
+import { dollars, profit, shares } from "../draw/format.js";
+import { createPages } from "../feeds/pages.js";
+import { seldom } from "../feeds/seldom.js";
+import { createTitles } from "../feeds/titles.js";
+import { listing } from "../parts/listing.js";
+import { notLive, staleFor } from "../parts/live.js";
+import { tabs } from "../parts/tabs.js";
+import { createStore } from "../store/store.js";
+import { createControls } from "./controls.js";
+import { keyed } from "./keyed.js";
+import { createPayment } from "./payment.js";
+import { picture, stateBadge } from "./picture.js";
+import { inWords, quotes, RECORDS, trail } from "./records.js";
+import { stateOf } from "./states.js";
+import { termsOf } from "./terms.js";
+
+const UNKNOWN = 7101;
+const REST_MS = 3_000;
+/** Equity moves with the market, which tells no event of its own. */
+const EQUITY_MS = 5_000;
+
+/** @param {import("../main.js").Page} page @returns {import("../main.js").Screen} */
+export function open({ api, mine, names: { id }, notices, redraw }) {
+  const titles = createTitles(api);
+  const store = createStore({ order: /** @type {any} */ (null), isUnknown: false, tab: "executions", events: /** @type {any[]} */ ([]), opened: /** @type {any} */ (null) });
+  const lists = Object.fromEntries(Object.entries(RECORDS).map(([name, { request }]) => [
+    name, createPages((cursor) => api(request, { order_id: id, cursor, limit: 100 }), (item) => item.cycle_no ?? item.id, { changes: name === "orders" }),
+  ]));
+  const reading = seldom(read, REST_MS);
+  const shared = { act: keyed(api), redraw, order: () => store.state.order, done: known, say: notices.say };
+  const payment = createPayment(shared);
+  const controls = createControls({ ...shared, show: (opened) => store.set({ opened }), close: closeDialog });
+  const stops = [store, titles.store, ...Object.values(lists).map((list) => list.store)].map((one) => one.read(redraw));
+  stops.push(mine.hear((topic, event) => (topic === "everything" || topic === "mm_trade_events" || event.order?.order_id === id) && reading.ask()));
+  const equity = setInterval(() => document.hidden || reading.ask(), EQUITY_MS);
+  const clock = setInterval(redraw, 1000);
+  reading.ask();
+
+  async function read() {
+    try {
+      const [order] = await Promise.all([api("GET /market-making/orders/{order_id}", { order_id: id }), readEvents(), lists[store.state.tab]?.renew()]);
+      titles.learn([order.market_id]);
+      store.set({ order });
+    } catch (error) {
+      if (/** @type {any} */ (error).code !== UNKNOWN) throw error;
+      store.set({ isUnknown: true });
+      reading.stop();
+    }
+  }
+
+  /** Those behind the last that is known. */
+  async function readEvents() {
+    for (let more = true; more;) {
+      const after = store.state.events.at(-1)?.seq ?? 0;
+      const { items, has_more } = await api("GET /market-making/orders/{order_id}/events", { order_id: id, after_seq: after, limit: 100 });
+      if (items.length > 0) store.set({ events: [...store.state.events, ...items] });
+      more = has_more;
+    }
+  }
+
+  /** The exchange has answered: this is the order now. @param {any} order @param {string} words */
+  function known(order, words) {
+    store.set({ order });
+    notices.say(words);
+    reading.ask();
+  }
+
+  function closeDialog() {
+    store.state.opened?.close();
+    store.set({ opened: null });
+  }
+
+  return {
+    title: () => (store.state.order ? `Making ${titles.of(store.state.order.market_id)}` : "Market making"),
+    close() {
+      closeDialog();
+      payment.close();
+      reading.stop();
+      clearInterval(equity);
+      clearInterval(clock);
+      for (const stop of stops) stop();
+    },
+    view() {
+      const { order, isUnknown, events, tab, opened } = store.state;
+      if (isUnknown) {
+        return h("section", { class: "empty" }, h("h1", null, "There is no such order of yours"),
+          h("p", null, h("a", { href: "/making" }, "To your market-making orders")));
+      }
+      if (order === null) return h("p", { class: "loading", role: "status" }, "Loading");
+      return [
+        h("p", { class: "hint" }, h("a", { href: "/making" }, "Market making")),
+        h("header", { class: "screen-head" },
+          h("h1", { class: "making-title" }, h("a", { href: `/markets/${encodeURIComponent(order.market_id)}` }, titles.of(order.market_id))),
+          notLive(staleFor([mine.liveness?.state], Date.now())), stateBadge(order.state)),
+        h("section", { class: "card" }, picture(order.state, new Set(events.map(({ to_state: state }) => state))), h("p", { class: "making-now", role: "status" }, sentences(order))),
+        h("div", { class: "making-parts" },
+          h("div", null,
+            payment.view(),
+            numbers(order),
+            h("section", { class: "card", "aria-labelledby": "quotes" }, h("h2", { id: "quotes" }, "Quotes in the book"),
+              order.quotes.length ? quotes(order.quotes) : h("p", { class: "empty" }, "None at the moment."))),
+          h("section", { class: "card", "aria-labelledby": "controls" }, h("h2", { id: "controls" }, "What you can do"), controls.view())),
+        h("div", { class: "card" }, tabs({
+          label: "More about this order", shown: tab,
+          show(tab) {
+            store.set({ tab });
+            reading.ask();
+          },
+          tabs: [
+            ...Object.entries(RECORDS).map(([name, { title, empty, view }]) => ({ name, title, view: () => listing(lists[name], h("p", null, empty), view) })),
+            { name: "trail", title: "Audit trail", view: () => trail(events) },
+            { name: "terms", title: "Terms", view: () => termsOf(order.strategy) },
+          ],
+        })),
+        opened?.view(),
+      ];
+    },
+  };
+}
+
+/** What its state means, and what is particular about it now. @param {any} order */
+function sentences({ state, held, failure, pending_command: pending, drained, last_cycle: cycle }) {
+  return [
+    stateOf(state).means,
+    failure && `It was ${stateOf(failure.from).name.toLowerCase()}; then: ${inWords(failure.code).toLowerCase()}.`,
+    failure?.reconcile_required && "An administrator has to find out where its money is before it is given back.",
+    held && "An administrator holds it, and only an administrator resumes it.",
+    pending && `It will ${pending.toLowerCase()} as soon as it can.`,
+    !drained && state !== "running" && "Some of its quotes still rest in the book.",
+    cycle?.skipped > 0 && `Its last cycle left out ${cycle.skipped} quotes: orders of your own, or a limit, stood in the way.`,
+  ].filter(Boolean).join(" ");
+}
+
+/** @param {any} order */
+function numbers({ equity_cents: equity, pnl_cents: pnl, fees_cents: fees, rewards_cents: rewards, escrow }) {
+  const facts = {
+    Equity: dollars(equity), Profit: profit(pnl), Cash: dollars(escrow.cash_cents),
+    "Set aside": dollars(escrow.frozen_cents), YES: shares(escrow.yes), NO: shares(escrow.no), Fees: dollars(fees), Rewards: dollars(rewards),
+  };
+  return h("section", { class: "card", "aria-label": "Numbers" },
+    h("dl", { class: "making-numbers" }, Object.entries(facts).map(([name, value]) => h("div", { key: name }, h("dt", null, name), h("dd", null, value)))));
+}
