@@ -226,6 +226,7 @@ def test_an_answer_that_was_lost_is_found_again(trader: Trader) -> None:
 def test_an_order_that_never_arrived_can_be_sent_again_by_the_same_name(trader: Trader) -> None:
     names = sending(trader, lambda route: route.abort("connectionrefused"))
     trader.says("The exchange never received this order. Nothing was done.")
+    expect(trader.ticket.locator("#ticket-reason")).to_have_text("Send the last order again, or drop it")
     assert trader.placed() == []
     trader.choose("Send the same again")
     trader.says("Bought 10 YES at 60¢ for $6.00.")

@@ -28,7 +28,7 @@ export function ticket({ draft, scene, considered, sent, signIn, change, send, a
   const error = sent.phase === "refused" ? sent.error : null;
   const isBusy = sent.phase === "sending" || sent.phase === "asking";
   const wait = Math.ceil((sent.againAt - now) / 1000);
-  const reason = isBusy || sent.phase === "missing" ? "" : wait > 0 ? `Again in ${wait} s` : considered.reason;
+  const reason = isBusy ? "The exchange has not answered yet" : sent.phase === "missing" ? "Send the last order again, or drop it" : wait > 0 ? `Again in ${wait} s` : considered.reason;
   let isBeside = false;
 
   /** @param {keyof typeof MEMBERS} name @param {string} label @param {Record<string, any>} [more] */
