@@ -91,6 +91,13 @@ def test_trades_are_seen_as_they_happen(visitor: Visitor, the_venue: Venue) -> N
     ]
 
 
+def test_a_moment_of_another_year_tells_the_year(visitor: Visitor, the_venue: Venue) -> None:
+    market = the_venue.market(resolution_date="2031-01-02T12:00:00Z")
+    visitor.open(f"/markets/{market}")
+    visitor.page.get_by_role("tab", name="Rules").click()
+    expect(visitor.page.get_by_role("tabpanel")).to_contain_text("Jan 2, 2031, 13:00")
+
+
 def test_a_market_that_is_not_there_is_said_so(visitor: Visitor) -> None:
     visitor.open("/markets/MKT-NOWHERE")
     visitor.see("There is no such market")

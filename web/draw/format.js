@@ -42,9 +42,10 @@ export function timeLeft(until, now) {
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const DAY = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "numeric" });
-const DAY_AND_CLOCK = new Intl.DateTimeFormat(undefined, {
-  month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
-});
+/** @type {Intl.DateTimeFormatOptions} */
+const TO_THE_MINUTE = { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+const DAY_AND_CLOCK = new Intl.DateTimeFormat(undefined, TO_THE_MINUTE);
+const WITH_YEAR = new Intl.DateTimeFormat(undefined, { year: "numeric", ...TO_THE_MINUTE });
 
 /** A moment in the reader's zone, for those who hear it. @param {string | number} moment */
 export const spokenMoment = (moment) => DAY_AND_CLOCK.format(new Date(moment));
@@ -60,8 +61,9 @@ export function lasting(ms) {
  * @param {string | number} moment @param {"clock" | "day" | "both"} [as]
  */
 export function when(moment, as = "both") {
-  const form = { clock: CLOCK, day: DAY, both: DAY_AND_CLOCK }[as];
-  return meaning(moment, form.format(new Date(moment)));
+  const date = new Date(moment);
+  const both = date.getFullYear() === new Date().getFullYear() ? DAY_AND_CLOCK : WITH_YEAR;
+  return meaning(moment, { clock: CLOCK, day: DAY, both }[as].format(date));
 }
 
 /** Words that stand for a moment, with the exact UTC on hover. @param {string | number} moment @param {string} words */
