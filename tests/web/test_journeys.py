@@ -108,6 +108,7 @@ def test_nobody_needs_a_mouse(visitor: Visitor, the_venue: Venue) -> None:
     visitor.page.keyboard.type(PASSWORD)
     press("Enter")
     visitor.at("/")
+    expect(visitor.page.get_by_role("heading", name="Markets")).to_be_visible()
     press("/")
     expect(visitor.field("Search markets")).to_be_focused()
     visitor.page.keyboard.type(market)
