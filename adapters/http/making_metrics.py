@@ -45,23 +45,24 @@ class MakingMetrics:
             self._cycles.labels(outcome.value)  # told from the start, so that the first one is a rise
 
     def hear(self, fact: Fact) -> None:
-        """Count what became durable."""
-        match fact.event:
-            case MmOrderChanged() as event:
-                if event.payment is not None:
-                    self._payments.inc()
-                if event.kind is MmKind.TRANSITION:
-                    start = event.from_state.value if event.from_state is not None else "new"
-                    self._transitions.labels(start, event.to_state.value, event.reason.value).inc()
-                    self._states[event.to_state] += 1
-                    if event.from_state is not None:
-                        self._states[event.from_state] -= 1
-            case MmLeaseAcquired(lateness_ms=lateness):
-                self._lateness.observe(lateness / 1000)
-            case MmLeaseReleased(outcome=outcome):
-                self._cycles.labels(outcome.value).inc()
-            case _:
-                pass
+        """Count what became durable. Most facts are none of these."""
+        event = fact.event
+        if type(event) is MmLeaseAcquired:
+            self._lateness.observe(event.lateness_ms / 1000)
+        elif type(event) is MmLeaseReleased:
+            self._cycles.labels(event.outcome.value).inc()
+        elif type(event) is MmOrderChanged:
+            self._count_step(event)
+
+    def _count_step(self, event: MmOrderChanged) -> None:
+        if event.payment is not None:
+            self._payments.inc()
+        if event.kind is MmKind.TRANSITION:
+            start = event.from_state.value if event.from_state is not None else "new"
+            self._transitions.labels(start, event.to_state.value, event.reason.value).inc()
+            self._states[event.to_state] += 1
+            if event.from_state is not None:
+                self._states[event.from_state] -= 1
 
     def gauges(self, exchange: Exchange, at: int) -> Iterator[Metric]:
         states = GaugeMetricFamily("verdict_mm_orders", "Market-making orders.", labels=["state"])

@@ -23,8 +23,12 @@ ROWS: Final[dict[object, AnyOperation]] = {row.message: row for row in STREAM_OP
 TRADING: Final = frozenset(message for message in ROWS if hasattr(message, "to_command"))
 """Messages that become a command to the kernel; the stream answers the others itself."""
 
-OF_THE_CONNECTION: Final = frozenset({"ping", "auth", "subscribe", "unsubscribe", "resume"})
-"""What is about the connection itself: the only messages for everybody that workers may send, too."""
+LEASED: Final = frozenset(STREAM_OPERATIONS[op].message for op in UNDER_A_LEASE)
+"""Messages in which a worker names the account of a market-making order."""
+OF_WORKERS: Final = LEASED | {
+    STREAM_OPERATIONS[op].message for op in ("ping", "auth", "subscribe", "unsubscribe", "resume")
+}
+"""What workers may send beside what is for them alone: those, and what is about the connection itself."""
 
 encode = msgspec.json.Encoder().encode
 
@@ -44,7 +48,7 @@ def command_of(server: Server, principal: Principal, message: Message | Unreadab
     is_limited = False
     if row is not None:
         if principal.is_worker:
-            if row.op not in OF_THE_CONNECTION and row.op not in UNDER_A_LEASE:
+            if row.message not in OF_WORKERS:
                 admit(row, principal)
         elif principal.scopes is not None:
             admit(row, principal)
@@ -70,12 +74,12 @@ def command_of(server: Server, principal: Principal, message: Message | Unreadab
         return None
     wish: Any = message
     command: AnyCommand
-    if principal.is_worker and row.op in UNDER_A_LEASE:
-        command = leased(server, wish)
-    elif row.op in UNDER_A_LEASE and not (wish.account is None and wish.fence is None):
-        raise RefusedError(Code.NOT_ALLOWED, "account and fence are for workers of market-making orders")
-    else:
+    if row.message not in LEASED or (wish.account is None and wish.fence is None and not principal.is_worker):
         command = wish.to_command(principal.user_id, server.clock)
+    elif principal.is_worker:
+        command = leased(server, wish)
+    else:
+        raise RefusedError(Code.NOT_ALLOWED, "account and fence are for workers of market-making orders")
     if not (is_limited or row.bucket is Bucket.CANCEL or has_a_price(wish)):
         check(server.rate_limits.take_journal(principal, len(encode(wish))))
     return command

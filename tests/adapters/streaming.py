@@ -49,7 +49,7 @@ from kernel.commands import (
     OrderTerms,
     PlaceOrder,
 )
-from kernel.events import Fact, Fill, decode_event, trade_name
+from kernel.events import Fact, Fill, OrderAccepted, decode_event, trade_name
 from kernel.exchange import Exchange
 from kernel.journal import Decided, Journal, MemoryJournal
 from kernel.making_answers import MmOrderIs, MmPaymentMade
@@ -140,6 +140,14 @@ class Tables:
             async for fact in self._journal.read(0)
             if isinstance(fact.event, Fill)
             and order.id in (fact.event.order_id, fact.event.counterparty_order_id)
+        ]
+
+    async def orders_named(self, order_ids: Iterable[str]) -> list[dict[str, Any]]:
+        named = set(order_ids)
+        return [
+            msgspec.structs.asdict(fact.event) | {"id": fact.event.order_id, "market_id": fact.market_id}
+            async for fact in self._journal.read(0)
+            if isinstance(fact.event, OrderAccepted) and fact.event.order_id in named
         ]
 
 

@@ -174,3 +174,24 @@ async def test_an_owner_hears_what_becomes_of_an_order_and_what_it_trades() -> N
         assert {event["topic"] for event in hers} == {"order_events", "trade_events"}
         await worker.do("mm_release", **held(lease), outcome="DONE")
         assert (await worker.events(1))[0]["data"]["event_type"] == "MM_DUE"
+
+
+async def test_what_memory_has_let_go_of_is_told_again_as_it_was_told_first() -> None:
+    """Final orders are forgotten when the fence rises; whoever resumes hears of them all the same."""
+    async with running("M") as venue, worker_of(venue) as worker, venue.client(ROOT) as root:
+        topics = ["order_events", "trade_events", "mm_events", "mm_trade_events"]
+        await root.do("subscribe", topics=topics, scope="market")
+        before = venue.durable
+        await making_order(venue, refresh_interval_ms=1_000)
+        first = await lease_of(worker)
+        order = (await worker.do("place", **quote(first, 0), **under(first)))["data"]["order"]
+        await venue.ask(a_place(EVE, side=Side.NO, price=60, quantity=2))
+        await worker.do("cancel", order_id=order["id"], **under(first))
+        await told(venue, first["order_id"], MmControl.PAUSE)
+        assert order["id"] not in venue.exchange.orders
+        count = 4 + 1 + 5 + 1 + 1
+        live = [event["data"] for event in await root.events(count)]
+        async with venue.client(ROOT) as again:
+            await again.do("resume", after=before, topics=topics, scope="market")
+            assert [event["data"] for event in await again.events(count)] == live
+        assert not venue.exchange.parted
