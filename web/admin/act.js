@@ -88,11 +88,5 @@ export const select = (id, chosen, options, choose, label) =>
   h("select", { key: id, id, "aria-label": label, on: { change: (/** @type {any} */ event) => choose(event.target.value) } },
     Object.entries(options).map(([value, text]) => h("option", { key: value, value, selected: value === chosen }, text)));
 
-/** Yes or no. @param {Form} form @param {string} name @param {string} label */
-export function tick(form, name, label) {
-  const change = (/** @type {any} */ event) => form.set({ [name]: event.target.checked });
-  return h("label", { key: name, class: "tick" }, h("input", { type: "checkbox", checked: form.values[name], on: { change } }), label);
-}
-
 /** What a field for a moment holds, as the exchange reads it. @param {string | null} text */
 export const momentOf = (text) => (text ? new Date(text).toISOString() : null);

@@ -2,7 +2,7 @@
 import { h } from "../draw/dom.js";
 import { cents, dollars, shares } from "../draw/format.js";
 import { centsOf } from "../parts/money.js";
-import { choice, momentOf, tick } from "./act.js";
+import { choice, momentOf } from "./act.js";
 import { counted, facts, worded } from "./frame.js";
 
 /**
@@ -107,7 +107,7 @@ export function actsOf(seen, api) {
       grave: "RESOLVE", danger: true, values: { resolution_result: "", settle: true },
       fields: (form) => [
         choice(form, "resolution_result", "The answer", { "": "Choose", "YES": "YES", "NO": "NO" }),
-        tick(form, "settle", "Pay out at once, not by a later act"),
+        form.tick({ name: "settle", label: "Pay out at once, not by a later act" }),
       ],
       check: ({ resolution_result: result }) => ({ "": result ? undefined : "Choose the answer." }),
       tells: ({ resolution_result: result }) => bringing(result),

@@ -2,7 +2,7 @@
 import { h } from "../draw/dom.js";
 import { createForm } from "../parts/form.js";
 import { rules } from "../market/rules.js";
-import { momentOf, tick } from "./act.js";
+import { momentOf } from "./act.js";
 import { forAdministrators, frame } from "./frame.js";
 
 const [SECOND, HOUR] = [1_000, 3_600_000];
@@ -67,7 +67,7 @@ export const open = forAdministrators(({ api, go, redraw }) => {
           h("div", { class: "several" }, TIMES.map(([name, label]) => form.field({ name, label, kind: "datetime-local" }))),
           TERMS.map(([legend, rows]) => h("fieldset", { key: legend }, h("legend", null, legend),
             h("div", { class: "several" }, rows.map(([name, label]) => form.field({ name, label, inputmode: "numeric", autocomplete: "off" }))))),
-          tick(form, "amm_authorized", "The market maker may be started in it"))),
+          form.tick({ name: "amm_authorized", label: "The market maker may be started in it" }))),
         h("section", { class: "card preview", "aria-label": "Preview" }, h("h2", null, "As traders will read it"), preview)));
     },
   };
