@@ -17,7 +17,6 @@ from kernel.codes import (
 )
 from kernel.collar import check_collar
 from kernel.commands import OrderTerms, OrderWish
-from kernel.leash import PLACEMENTS_MAX
 from kernel.limits import VOLUME_MAX
 from kernel.market import Account, Market, Order, needed
 from kernel.refusals import (
@@ -147,8 +146,6 @@ def check_owner(
         refusal = check_open_orders(market, account, sum(len(position.live) for position in positions))
         if refusal is not None:
             return refusal
-    if account.leash is not None and account.leash.placements >= PLACEMENTS_MAX:
-        return Refusal(Code.LIMIT_EXCEEDED, f"{PLACEMENTS_MAX} orders were placed under this lease: no more")
     if account.is_amm or terms.self_trade_mode is not REJECT:
         return None
     price = terms.price if is_yes else PAIR_CENTS - terms.price

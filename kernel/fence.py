@@ -18,7 +18,7 @@ from kernel.commands import (
     PlaceOrder,
     ReplaceOrder,
 )
-from kernel.leash import Leash
+from kernel.leash import PLACEMENTS_MAX, Leash
 from kernel.market import Account
 from kernel.refusals import malformed
 
@@ -51,6 +51,9 @@ def check_lease(account: Account, leash: Leash, command: Any, at: int) -> Refusa
         return Refusal(Code.STALE_FENCE, "No lease: it is over, or was taken away")
     if is_placement:
         prefix = f"mm_{leash.order_id.replace('-', '')}_{account.fence}_"
+        is_new = command.client_order_id not in account.orders
+        if is_new and leash.placements >= PLACEMENTS_MAX:
+            return Refusal(Code.LIMIT_EXCEEDED, f"{PLACEMENTS_MAX} orders were placed under this lease")
         return check_name("client_order_id", command.client_order_id, prefix)
     prefix = f"mmb:{leash.order_id}:{account.fence}:"
     return check_name("idempotency_key", command.idempotency_key, prefix)
