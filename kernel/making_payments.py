@@ -77,6 +77,9 @@ def create_mm_order(draft: Draft, command: CreateMmOrder) -> Answer | Refusal:
         return refusal
     if (refusal := check_limits(draft, command, own, market)) is not None:
         return refusal
+    if command.campaign_id is not None:
+        told = {"reason": "UNKNOWN"}
+        return Refusal(Code.CAMPAIGN_NOT_JOINABLE, f"No such campaign: {command.campaign_id}", told)
     # Nothing above has changed anything. Nothing below can refuse.
     state.order_ids.step(draft.at)
     order_id = uuid7(state.order_ids, command.nonce)

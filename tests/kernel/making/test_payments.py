@@ -347,6 +347,7 @@ def test_the_checks_come_in_their_order() -> None:
     assert code(desk.ask_for(market_id="NOWHERE")) == 3001
     assert code(desk.ask_for(limits={"active_per_user": 0})) == 7103
     assert code(desk.ask_for(limits={"active_per_user": 0, "min_minutes_left": 58})) == 7104
+    assert code(desk.ask_for(limits={"min_minutes_left": 58}, campaign_id="c")) == 7111
     desk.granted(desk.ask_for(limits={"min_minutes_left": 58}))
 
 
