@@ -83,6 +83,7 @@ def environment(data: Path, **settings: str) -> dict[str, str]:
         "VERDICT_DATA": str(data),
         "VERDICT_METRICS_PORT": "0",
         "VERDICT_RATE_LIMITS": "0",
+        "VERDICT_MAKERS": "0",
         "VERDICT_LOG": "error",
     }
     return os.environ | quiet | settings

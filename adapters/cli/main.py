@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "export": "adapters.cli.export",
     "import": "adapters.cli.export",
     "lab": "adapters.cli.lab",
+    "makers": "adapters.cli.makers",
     "mm": "adapters.cli.mm",
     "rebuild": "adapters.cli.rebuild",
     "replay": "adapters.cli.replay",

@@ -46,6 +46,7 @@ from adapters.service.ledger_watch import LedgerWatch
 from adapters.service.schedule import audit_regularly, begin_anew, tick_regularly
 from adapters.service.server import Server
 from adapters.service.tickers import MINUTE_LENGTH, Tickers, first_minute, traded_days
+from adapters.service.worker_child import worker_running
 from adapters.sockets import listener
 from adapters.sockets.connection_limits import ConnectionLimits
 from adapters.sockets.websocket import CLOSING
@@ -217,7 +218,10 @@ async def running(
                 await helping.start(websockets.run)
                 for task in background:
                     helping.start_soon(task)
-                async with serving(app, websockets, api_sockets, limits):
+                async with (
+                    serving(app, websockets, api_sockets, limits),
+                    worker_running(server, address_of(api_sockets)),
+                ):
                     metrics_address = f"{address_of(metrics_sockets)}{PATH.decode()}"
                     yield Running(server, address_of(api_sockets), metrics_address)
                 helping.cancel_scope.cancel()

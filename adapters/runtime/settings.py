@@ -161,6 +161,9 @@ class Settings:
         "VERDICT_LOG", LogLevel.INFO, "debug, info, warning or error", read=read_log_level
     )
     page: bool = setting("VERDICT_PAGE", True, "serve the web page at /", read=read_switch)
+    makers: bool = setting(
+        "VERDICT_MAKERS", True, "run a worker of market-making orders beside the server", read=read_switch
+    )
     cors_origins: tuple[str, ...] = setting(
         "VERDICT_CORS_ORIGINS", (), "web origins whose pages may call the API", read=read_origins
     )

@@ -93,6 +93,7 @@ def settings_of(url: str, folder: Path) -> Settings:
             "VERDICT_ADMIN_USERNAME": ADMIN,
             "VERDICT_ADMIN_PASSWORD": PASSWORD,
             "VERDICT_RATE_LIMITS": "0",
+            "VERDICT_MAKERS": "0",
             "VERDICT_SAMPLE_MARKETS": "0",
         }
     )

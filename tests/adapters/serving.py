@@ -80,6 +80,7 @@ def serving(database_url: str, folder: Path, **settings: str) -> Iterator[Server
         "VERDICT_ADMIN_USERNAME": ADMIN,
         "VERDICT_ADMIN_PASSWORD": PASSWORD,
         "VERDICT_RATE_LIMITS": "0",
+        "VERDICT_MAKERS": "0",
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
     } | settings

@@ -176,6 +176,7 @@ async def test_a_server_whose_clock_jumps_says_so_and_goes_on_in_its_own_time(
             "DATABASE_URL": url,
             "VERDICT_PORT": "0",
             "VERDICT_METRICS_PORT": "0",
+            "VERDICT_MAKERS": "0",
             "VERDICT_DATA": str(tmp_path),
         }
         settings = load_settings(values | {"VERDICT_ADMIN_PASSWORD": PASSWORD})

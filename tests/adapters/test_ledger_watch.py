@@ -67,6 +67,7 @@ async def serving(url: str, folder: Path) -> AsyncIterator[Venue]:
         "DATABASE_URL": url,
         "VERDICT_PORT": "0",
         "VERDICT_METRICS_PORT": "0",
+        "VERDICT_MAKERS": "0",
         "VERDICT_DATA": str(folder),
     }
     settings = load_settings(values | {"VERDICT_ADMIN_PASSWORD": PASSWORD})

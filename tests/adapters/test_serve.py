@@ -311,6 +311,7 @@ async def test_it_stops_also_when_the_database_falls_silent_behind_the_last_comm
             "VERDICT_ADMIN_PASSWORD": PASSWORD,
             "VERDICT_PORT": "0",
             "VERDICT_METRICS_PORT": "0",
+            "VERDICT_MAKERS": "0",
         }
         with trio.fail_after(60), structlog.testing.capture_logs() as lines:
             async with running(load_settings(values), Clock()) as exchange:

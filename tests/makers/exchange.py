@@ -55,6 +55,8 @@ class Past:
     """Order, cycle, and how it came out."""
     accepted: list[tuple[str, int, str]] = attrs.field(factory=list)
     """Order, fence, and the name of what was placed."""
+    asked: Counter[str] = attrs.field(factory=Counter)
+    """Ops of all that was asked."""
     said: Counter[int] = attrs.field(factory=Counter)
     """Codes of all answers."""
     most: int = 0
@@ -128,6 +130,7 @@ class Exchange:
 
     def _answer(self, one: dict[str, Any]) -> dict[str, Any]:
         code, data = self._do(one)
+        self.past.asked[one["op"]] += 1
         self.past.said[code] += 1
         return {
             "t": "result",

@@ -71,6 +71,7 @@ async def test_a_cycle_places_what_is_wanted_and_the_next_leaves_it(
     assert worker.observed.cycles == {"DONE": 1, "UNCHANGED": 1}
     (_, first), (_, second) = cycles_of(exchange, seat.order_id)
     assert second - first == pytest.approx(10, abs=0.05)
+    assert exchange.past.asked["mm_acquire"] == 2
 
 
 async def test_without_any_hint_each_cycle_begins_within_a_second_of_its_time(
