@@ -61,6 +61,10 @@ NEWS: Final = 0.002
 NEWS_CENTS: Final = 8.0
 MARKETS_SECONDS: Final = 2.0
 """How soon traders come to a market that was opened, and leave one that is not open."""
+BUSY: Final = (429, 503)
+"""The exchange says so where it has done nothing: it may be asked again."""
+BETWEEN_SESSIONS: Final = 1.0
+"""Seconds until a trader whose connection was cut comes back."""
 MARKETS_MAX: Final = 100
 """What one page of the list has."""
 
@@ -176,14 +180,18 @@ def socket_url(http: httpx.AsyncClient, path: str) -> str:
 
 async def get(http: httpx.AsyncClient, path: str, **query: str) -> Json:
     """Read what everybody may: it takes no token."""
-    answer = await http.get(f"/api/v1{path}", params=query)
-    answer.raise_for_status()
-    data: Json = answer.json()["data"]
-    return data
+    return await answered(lambda: http.get(f"/api/v1{path}", params=query))
 
 
 async def post(http: httpx.AsyncClient, path: str, body: Json, token: str | None = None) -> Json:
-    answer = await http.post(f"/api/v1{path}", json=body, headers=bearer(token) if token else {})
+    headers = bearer(token) if token else {}
+    return await answered(lambda: http.post(f"/api/v1{path}", json=body, headers=headers))
+
+
+async def answered(ask: Callable[[], Awaitable[httpx.Response]]) -> Json:
+    """What the exchange answers, once it is not too busy for it."""
+    while (answer := await ask()).status_code in BUSY:
+        await trio.sleep(float(answer.headers.get("Retry-After", 1)))
     answer.raise_for_status()
     data: Json = answer.json()["data"]
     return data
@@ -227,7 +235,10 @@ async def wander(moods: Mapping[str, Mood]) -> None:
 async def live(login: Login, moods: Mapping[str, Mood], tally: Tally, act: "Act") -> None:
     """One trader, session after session."""
     while True:
-        with trio.move_on_after(CONNECTION_SECONDS):
+        with (
+            trio.move_on_after(CONNECTION_SECONDS),
+            contextlib.suppress(trio_websocket.ConnectionClosed, trio_websocket.HandshakeError),
+        ):
             try:
                 async with login.commands() as socket:
                     trader = Trader(socket, tally, login)
@@ -241,6 +252,7 @@ async def live(login: Login, moods: Mapping[str, Mood], tally: Tally, act: "Act"
                 if act is not take:
                     with trio.move_on_after(LEAVE_SECONDS, shield=True):
                         tally.cancels += await login.leave()
+        await trio.sleep(BETWEEN_SESSIONS)
 
 
 @attrs.define

@@ -15,6 +15,8 @@ from rich.text import Text
 
 from adapters.demo.traders import CONNECTION_SECONDS, Tally, get, socket_url
 
+PATIENCE: Final = 0.5
+"""Seconds that the picture waits for one of its charts."""
 BOARDS: Final = 3
 """Markets side by side."""
 LEVELS: Final = 5
@@ -140,14 +142,10 @@ async def look_again(boards: list[Board], http: httpx.AsyncClient) -> None:
     tickers = {one["market_id"]: one for one in (await get(http, "/tickers"))["items"]}
     for board in boards:
         board.ticker = tickers[board.market_id]
-        try:
+        with trio.move_on_after(PATIENCE):  # where the tables are behind, the chart stays as it was
             candles = await get(http, f"/markets/{board.market_id}/candles", interval="1m")
-        except httpx.HTTPStatusError as refused:
-            if refused.response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-                raise
-            continue  # the tables are behind: the chart stays as it was
-        closes = [one["close_cents"] for one in candles["items"]]
-        board.closes = [one for one in closes if one is not None]
+            closes = [one["close_cents"] for one in candles["items"]]
+            board.closes = [one for one in closes if one is not None]
 
 
 async def watch_markets(screen: Screen, http: httpx.AsyncClient) -> None:

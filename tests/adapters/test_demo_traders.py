@@ -13,6 +13,7 @@ from adapters.demo.traders import (
     Tally,
     Trader,
     decrease,
+    get,
     live,
     make_markets,
     make_markets_with_a_brake,
@@ -111,6 +112,44 @@ async def test_traders_come_to_what_opens_and_stay_away_from_what_ends(exchange:
         opened = exchange.market()
         await see_trades(opened)
         nursery.cancel_scope.cancel()
+
+
+async def test_a_trader_whose_connection_is_cut_comes_back(exchange: Venue) -> None:
+    market_id, sessions = exchange.market(), list[Trader]()
+    has_returned = trio.Event()
+
+    async def act(trader: Trader, market_id: str, _: Mood) -> None:
+        sessions.append(trader)
+        if len(sessions) == 1:
+            await trader.socket.aclose()
+        await trader.look(market_id)
+        has_returned.set()
+
+    async with httpx.AsyncClient(base_url=exchange.address, timeout=30) as http:
+        login = await register(http, "ben")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(live, login, {market_id: Mood(50)}, Tally(), act)
+            with trio.fail_after(SECONDS):
+                await has_returned.wait()
+            nursery.cancel_scope.cancel()
+    assert sessions[0].socket is not sessions[-1].socket
+
+
+async def test_an_exchange_that_is_busy_is_asked_again() -> None:
+    """It says when; whatever else it answers is what there is to hear."""
+    answers = iter(
+        [
+            httpx.Response(503, headers={"Retry-After": "0"}, json={"code": 9003}),
+            httpx.Response(429, headers={"Retry-After": "0"}, json={"code": 9001}),
+            httpx.Response(200, json={"code": 0, "data": {"items": []}}),
+            httpx.Response(404, json={"code": 3001}),
+        ]
+    )
+    said = httpx.MockTransport(lambda _: next(answers))
+    async with httpx.AsyncClient(base_url="http://exchange", transport=said) as http:
+        assert await get(http, "/markets") == {"items": []}
+        with pytest.raises(httpx.HTTPStatusError, match="404"):
+            await get(http, "/markets/unknown")
 
 
 def test_a_mood_strays_a_little_and_comes_back() -> None:
