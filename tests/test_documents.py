@@ -109,3 +109,13 @@ def test_every_alert_of_the_market_maker_is_told_with_what_to_do() -> None:
     table = page.partition("| alert | ")[2].partition("\n\n")[0]
     told = [kind for row in table.splitlines() for kind in re.findall(r"`([A-Z_]+)`", row.split(" | ")[0])]
     assert sorted(told) == sorted(kind.value for kind in AlertKind)
+
+
+def test_each_picture_is_small_and_shown_somewhere() -> None:
+    """`just pictures docs/pictures --shown` makes them anew."""
+    sizes = {path.name: path.stat().st_size for path in (ROOT / "docs" / "pictures").iterdir()}
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    assert {
+        name for page in pages for name in re.findall(r"pictures/([\w-]+\.png)", page.read_text())
+    } == sizes.keys()
+    assert max(sizes.values()) <= 150_000

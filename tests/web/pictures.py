@@ -1,9 +1,11 @@
 """Pictures of every screen, from a demo of its own: in all sizes, in both themes, of everybody who looks.
 
-    just pictures FOLDER                       # all of them; a minute or two
+    just pictures FOLDER                       # all of them; a few minutes
     just pictures FOLDER --only market-1280    # those whose names contain this
+    just pictures docs/pictures --shown --warm-up 900
 
-To look at while one works on the page.
+The last makes those anew that README and guide show: as much as a window shows, of a demo that has a past.
+The others are to look at while one works on the page.
 """
 
 import contextlib
@@ -12,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Literal
 
@@ -22,7 +24,7 @@ import httpx
 from playwright.sync_api import Browser, Page, expect
 
 from tests.adapters.serving import ADMIN, PASSWORD, ROOT, Caller
-from tests.web.visiting import Visitor, chromium
+from tests.web.visiting import SECONDS, Visitor, chromium
 
 Theme = Literal["light", "dark"]
 
@@ -44,6 +46,19 @@ class Screen:
     path: str
     who: str | None = None
     """The username of who looks; None for somebody who is not signed in."""
+    act: Callable[[Page], None] = attrs.field(default=lambda page: None)
+    """What is done before the picture is taken."""
+
+
+def fill_in(page: Page) -> None:
+    """Look at all of the past, and begin to buy."""
+    page.get_by_role("button", name="All", exact=True).click()
+    if page.get_by_role("button", name="Trade", exact=True).is_visible():
+        page.get_by_role("button", name="Trade", exact=True).click()
+    ticket = page.get_by_role("region", name="Ticket")
+    ticket.get_by_role("button", name="Market", exact=True).click()
+    ticket.locator("[name=amount]").fill("120")
+    page.evaluate("document.activeElement.blur()")
 
 
 SCREENS: Final = (
@@ -53,10 +68,20 @@ SCREENS: Final = (
     Screen("register", "/register"),
     Screen("my-markets", "/", PERSON),
     Screen("my-market", f"/markets/{HISTORY}", PERSON),
+    Screen("ticket", f"/markets/{HISTORY}", PERSON, fill_in),
     Screen("portfolio", "/portfolio", PERSON),
     Screen("account", "/account", PERSON),
     Screen("admin", "/admin", ADMIN),
+    Screen("admin-new", "/admin/new", ADMIN),
+    Screen("admin-market", f"/admin/markets/{HISTORY}", ADMIN),
+    Screen("admin-users", "/admin/users", ADMIN),
+    Screen("admin-health", "/admin/health", ADMIN),
 )
+SHOWN: Final = (
+    *("ticket-1280-light", "ticket-1280-dark", "ticket-360-light"),
+    *("markets-1280-light", "portfolio-1280-dark", "admin-market-1280-light"),
+)
+"""Those that README and guide show."""
 
 
 @click.command()
@@ -64,26 +89,31 @@ SCREENS: Final = (
 @click.option(
     "--only", multiple=True, help="Part of a name as SCREEN-WIDTH-THEME; may be said several times."
 )
+@click.option("--shown", is_flag=True, help="Those that README and guide show, as large as a window.")
 @click.option("--warm-up", default=WARM_UP_SECONDS, help="Seconds of trading before the first picture.")
-def main(folder: Path, only: tuple[str, ...], warm_up: int) -> None:
+def main(folder: Path, only: tuple[str, ...], shown: bool, warm_up: int) -> None:
     """Take pictures of the page into FOLDER."""
     folder.mkdir(parents=True, exist_ok=True)
+    expect.set_options(timeout=SECONDS * 1000)
     with demo() as address, chromium() as browser:
         trade_along(address)
         time.sleep(warm_up)
-        for name, screen, width, theme in wanted(only):
+        for name, screen, width, theme in wanted(only, shown):
             with window(browser, address, screen.who, width, theme) as page:
                 picture = folder / f"{name}.png"
-                show(page, address + screen.path).screenshot(path=picture, full_page=True)
+                show(page, address + screen.path)
+                screen.act(page)
+                page.wait_for_timeout(SETTLED_MS)
+                page.screenshot(path=picture, full_page=not shown)
                 click.echo(picture)
 
 
-def wanted(only: tuple[str, ...]) -> Iterator[tuple[str, Screen, int, Theme]]:
+def wanted(only: tuple[str, ...], shown: bool) -> Iterator[tuple[str, Screen, int, Theme]]:
     for screen in SCREENS:
         for width in WIDTHS:
             for theme in THEMES:
                 name = f"{screen.name}-{width}-{theme}"
-                if not only or any(part in name for part in only):
+                if name in SHOWN if shown else not only or any(part in name for part in only):
                     yield name, screen, width, theme
 
 
@@ -136,12 +166,10 @@ def window(browser: Browser, address: str, who: str | None, width: int, theme: T
     context.close()
 
 
-def show(page: Page, address: str) -> Page:
+def show(page: Page, address: str) -> None:
     page.goto(address)
     expect(page.locator("main")).to_be_visible()
     expect(page.locator(".loading")).to_have_count(0)
-    page.wait_for_timeout(SETTLED_MS)
-    return page
 
 
 def trade_along(address: str) -> None:
