@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from adapters.http.web_page import FOLDER
 from tests.adapters.serving import ADMIN, Caller, Venue
+from tests.adapters.test_making_api import running
 from tests.web.visiting import PHONE, WIDE, Visitor
 
 AXE: Final = files("axe_playwright_python").joinpath("axe.min.js").read_text()
@@ -28,10 +29,10 @@ def test_axe_finds_nothing_serious(
     visit: Callable[..., Visitor], the_venue: Venue, theme: Theme, size: tuple[int, int]
 ) -> None:
     market = lively(the_venue)
-    trader = the_venue.user(100_000)
-    busy(trader, market)
+    trader = the_venue.user(1_000_000)
+    made = busy(trader, market)
     found = []
-    for name, paths in by_reader(market).items():
+    for name, paths in by_reader(market, made).items():
         visitor = visit(theme=theme, size=size)
         if name is not None:
             visitor.remembered(trader.name if name == "trader" else ADMIN)
@@ -48,9 +49,12 @@ def test_axe_finds_nothing_serious(
     assert not found, "\n".join(found)
 
 
-def by_reader(market: str) -> dict[str | None, list[str]]:
+def by_reader(market: str, made: str) -> dict[str | None, list[str]]:
     """What nobody in particular sees, what somebody with money, and what an administrator."""
-    paths = [(re.sub(r"\{\w+\}", market, path), needs == "true") for path, needs in SCREENS]
+    paths = [
+        (path.replace("{id}", made if path.startswith("/making/") else market), needs == "true")
+        for path, needs in SCREENS
+    ]
     return {
         None: [path for path, needs in paths if not needs],
         "trader": [path for path, _ in paths if path not in ("/login", "/register") and "/admin" not in path],
@@ -69,13 +73,14 @@ def lively(the_venue: Venue) -> str:
     return market
 
 
-def busy(trader: Caller, market: str) -> None:
-    """Somebody with shares, orders that wait, money that came and went, and a key."""
+def busy(trader: Caller, market: str) -> str:
+    """Let somebody have shares, orders, a history, a key, and a market-making order, whose id it is."""
     trader.placed(market, "BUY YES 30 @99", time_in_force="IOC")
     trader.placed(market, "SELL YES 10 @80")
     trader.placed(market, "BUY YES 25 @12")
     assert trader.post("/account/withdraw", amount_cents=1_000).code == 0
     assert trader.post("/account/api-keys", name="bot", scopes=["read"]).code == 0
+    return running(trader, market)
 
 
 def settled(page: Page) -> None:
@@ -99,6 +104,14 @@ def serious(page: Page) -> list[str]:
 
 
 def too_wide(page: Page) -> list[str]:
-    """A page that must be moved sideways to be read; a table that scrolls by itself is none."""
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return [f"is {wide} pixels wider than the window"] if wide > 0 else []
+    """What lies beyond the edge, where one must move the page sideways to read it."""
+    wide = page.evaluate(
+        """() => {
+          const { scrollWidth, clientWidth } = document.documentElement;
+          if (scrollWidth <= clientWidth) return [];
+          const beyond = (element) => element.getBoundingClientRect().right > clientWidth + 1;
+          return [...document.querySelectorAll("body *")].filter(beyond)
+            .map((one) => one.outerHTML.slice(0, 100)).slice(0, 5);
+        }"""
+    )
+    return [f"wider than the window: {element}" for element in wide]

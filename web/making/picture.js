@@ -13,7 +13,7 @@ export function picture(state, passed) {
     return h("li", { key: name, class: looks, "aria-current": isHere && "step" },
       stateOf(name).name, !isHere && passed.has(name) && h("span", { class: "unseen" }, " (passed)"));
   };
-  return h("ol", { class: "way", "aria-label": "Its way" }, PARTS.map((part) =>
+  return h("ol", { class: "way", "aria-label": "Its way", tabindex: "0" }, PARTS.map((part) =>
     h("li", { key: part }, h("h3", null, part),
       h("ul", null, Object.keys(STATES).filter((name) => STATES[name].part === part).map(station)))));
 }
