@@ -20,6 +20,8 @@ RUNNING, PAUSED, STOPPED = MmState.RUNNING, MmState.PAUSED, MmState.STOPPED
 UNSTARTED: Final = (*PAYING, MmState.PAYMENT_COMPLETE)
 """Where a stop is a failure: nothing has begun that could be stopped."""
 
+ALWAYS: Final = (PAUSE, STOP)
+"""Whoever wants his money out of the market may say so, however much else he has asked for."""
 SATISFIED: Final = {PAUSE: PAUSED, RESUME: RUNNING, START: RUNNING, STOP: STOPPED}
 """Where what is wished for is so already."""
 
@@ -43,7 +45,8 @@ def control_mm_order(draft: Draft, command: ControlMmOrder) -> Answer | Refusal:
         return not_in_this_state(order, actor, draft.at)
     if control is REFUND and not is_refund_safe(order):
         return Refusal(Code.REFUND_UNSAFE, "Not all of its money can be moved now")
-    if actor is MmActor.USER and (refusal := check_changes(order, draft.at)) is not None:
+    is_counted = actor is MmActor.USER and control not in ALWAYS
+    if is_counted and (refusal := check_changes(order, draft.at)) is not None:
         return refusal
     # Nothing above has changed anything. Nothing below can refuse.
     reason = MmReason.USER_REQUEST if actor is MmActor.USER else MmReason.ADMIN_REQUEST

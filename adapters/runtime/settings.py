@@ -309,7 +309,7 @@ class Settings:
     mm_changes_per_hour: int = setting(
         "VERDICT_MM_CHANGES_PER_HOUR",
         120,
-        "commands of its owner that one market-making order takes in an hour",
+        "commands of its owner that one market-making order takes in an hour, beside pauses and stops",
         read=between(1, 1_000_000),
     )
 

@@ -133,15 +133,19 @@ def test_a_resume_forgets_the_failures() -> None:
     assert desk.order().consecutive_failures == 0
 
 
-def test_an_owners_commands_are_so_many_an_hour() -> None:
+def test_an_owners_commands_are_so_many_an_hour_and_an_end_is_always_possible() -> None:
     desk = some_market()
     desk.open(policy={"changes_per_hour": 3})
     desk.granted(desk.tell(PAUSE))
     desk.granted(desk.tell(RESUME))
-    assert code(desk.tell(PAUSE)) == 7104
-    assert code(desk.tell(STOP)) == 7104
-    desk.granted(desk.tell(PAUSE, admin="root"))
+    desk.granted(desk.tell(PAUSE))
+    assert code(desk.tell(RESUME)) == 7104
+    desk.granted(desk.tell(RESUME, admin="root"))
     desk.wait(3_600)
+    desk.granted(desk.tell(PAUSE))
+    desk.granted(desk.tell(RESUME))
+    desk.granted(desk.tell(PAUSE))
+    assert code(desk.tell(RESUME)) == 7104
     desk.granted(desk.tell(STOP))
 
 
