@@ -159,7 +159,7 @@ def test_what_happens_elsewhere_is_seen_at_once(visitor: Visitor, the_venue: Ven
 def test_another_persons_order_is_as_one_that_does_not_exist(visitor: Visitor, the_venue: Venue) -> None:
     order_id = created(the_venue.user(250_000), the_venue.market())
     visitor.sign_in(the_venue.user())
-    for path in (f"/making/{order_id}", "/making/0193f1c2-5a77-7c1e-9f10-3f2b8f1a0001"):
+    for path in (f"/making/{order_id}", "/making/0193f1c2-5a77-7c1e-9f10-3f2b8f1a0001", "/making/nonsense"):
         visitor.open(path)
         visitor.see("There is no such order of yours")
 

@@ -16,7 +16,8 @@ import { inWords, quotes, RECORDS, trail } from "./records.js";
 import { stateOf } from "./states.js";
 import { termsOf } from "./terms.js";
 
-const UNKNOWN = 7101;
+/** There is none, or what stands in the address cannot be one. */
+const UNKNOWN = [7101, 9004];
 const REST_MS = 3_000;
 /** Equity moves with the market, which tells no event of its own. */
 const EQUITY_MS = 5_000;
@@ -44,7 +45,7 @@ export function open({ api, mine, names: { id }, notices, redraw }) {
       titles.learn([order.market_id]);
       store.set({ order });
     } catch (error) {
-      if (/** @type {any} */ (error).code !== UNKNOWN) throw error;
+      if (!UNKNOWN.includes(/** @type {any} */ (error).code)) throw error;
       store.set({ isUnknown: true });
       reading.stop();
     }
