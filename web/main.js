@@ -7,6 +7,7 @@ import { draw, h } from "./draw/dom.js";
 import { onceAFrame } from "./draw/frame.js";
 import { createMine } from "./feeds/mine.js";
 import { SCREENS } from "./screens.js";
+import { drawChanges } from "./store/store.js";
 import { createSession } from "./session/session.js";
 import { listenToKeys } from "./shell/keys.js";
 import { createNotices } from "./shell/notices.js";
@@ -41,7 +42,7 @@ const mine = createMine(session);
 const notices = createNotices();
 const router = createRouter(() => open());
 const redraw = onceAFrame(paint);
-const help = keysHelp(redraw);
+const help = keysHelp();
 
 /** @type {Screen | null} */
 let screen = null;
@@ -79,14 +80,13 @@ async function open() {
 
 /** @returns {Screen} */
 function whileAsking() {
-  const view = () => h("p", { class: "loading", role: "status" }, "The exchange is busy. It is asked again in a moment who you are.");
+  const view = () => h("p.loading", { role: "status" }, "The exchange is busy. It is asked again in a moment who you are.");
   return { view, title: () => "One moment", close() {} };
 }
 
 /** @returns {Screen} */
 function nowhere() {
-  const view = () =>
-    h("section", { class: "empty" }, h("h1", null, "There is no such page"), h("p", null, h("a", { href: "/" }, "To the markets")));
+  const view = () => h("section.empty", h("h1", "There is no such page"), h("p", h("a", { href: "/" }, "To the markets")));
   return { view, title: () => "Not found", close() {} };
 }
 
@@ -94,7 +94,7 @@ function paint() {
   const { user, ready } = session.store.state;
   const path = location.pathname;
   document.title = screen === null ? "Verdict" : `${screen.title()} · Verdict`;
-  const inside = ready && screen !== null ? screen.view() : h("p", { class: "loading", role: "status" }, "Loading");
+  const inside = ready && screen !== null ? screen.view() : h("p.loading", { role: "status" }, "Loading");
   draw(/** @type {Element} */ (document.getElementById("page")),
     shell({ user, path, screen: inside, notices: [notices.view(), help.view(shortcuts())], signOut, redraw, showKeys: help.show }));
 }
@@ -104,12 +104,11 @@ function signOut() {
 }
 
 function shortcuts() {
-  const places = placesFor(session.store.state.user).filter(({ key }) => key);
   const own = screen?.keys ?? [];
   const everywhere = [
     { keys: "/", does: "Search markets", act: () => router.go("/?search") },
-    ...places.map(({ key, name, path }) => ({ keys: `g ${key}`, does: name, act: () => router.go(path) })),
-    { keys: "?", does: "These keys", act: () => help.show() },
+    ...placesFor(session.store.state.user).map(({ key, name, path }) => ({ keys: `g ${key}`, does: name, act: () => router.go(path) })),
+    { keys: "?", does: "These keys", act: help.show },
   ];
   // A screen knows better what one of its keys does there.
   return [...everywhere.filter(({ keys }) => !own.some((one) => one.keys === keys)), ...own];
@@ -117,7 +116,7 @@ function shortcuts() {
 
 showTheme();
 listenToKeys(shortcuts);
-notices.store.read(redraw);
+drawChanges(redraw);
 session.store.read(() => {
   const { user, ready, unsettled, ended } = session.store.state;
   const who = unsettled ? undefined : user?.user_id ?? null;
@@ -131,7 +130,6 @@ session.store.read(() => {
     if (left && !ended && named()?.signedIn) router.go("/", { replace: true });
     else open();
   }
-  redraw();
 });
 session.resume();
 redraw();

@@ -200,7 +200,7 @@ def test_older_trades_are_loaded_to_the_first(visitor: Visitor, the_venue: Venue
     expect(rows).to_have_count(100)
     visitor.button("Load older").click()
     expect(rows).to_have_count(105)
-    visitor.see("That is the first trade")
+    visitor.see("That is all.")
     items: list[Any] = []
     cursor: str | None = ""
     while cursor is not None:

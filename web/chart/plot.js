@@ -20,16 +20,16 @@ export function plot(past, scale) {
   const most = Math.max(1, Math.floor(width / APART));
   return [
     h("g", { key: "prices" }, priceTicks(scale).map((price) => [
-      h("line", { key: price, class: "chart-grid", x1: 0, x2: width, y1: scale.y(price), y2: scale.y(price) }),
+      h("path.chart-grid", { key: price, d: `M0 ${scale.y(price)}H${width}` }),
       h("text", { key: price, x: width + 8, y: scale.y(price), "dominant-baseline": "middle" }, cents(price)),
     ])),
     h("g", { key: "times" }, timeTicks(past, most).map(({ at, name }) =>
       h("text", { key: at, x: scale.x(at), y: height + 18, "text-anchor": anchor(scale.x(at), width) }, name))),
     // What lies inside is cut at its edges: quotes far from all trades must not flatten the line of trades.
     h("svg", { key: "inside", width, height },
-      h("path", { key: "band", class: "chart-band", d: band(past, scale) }),
-      h("path", { key: "volume", class: "chart-volume", d: bars(past, scale) }),
-      h("path", { key: "line", class: "chart-line", d: line(past, scale) })),
+      h("path.chart-band", { key: "band", d: band(past, scale) }),
+      h("path.chart-volume", { key: "volume", d: bars(past, scale) }),
+      h("path.chart-line", { key: "line", d: line(past, scale) })),
   ];
 }
 
@@ -47,38 +47,18 @@ function line({ items, length }, { x, y }) {
   return path;
 }
 
-/** From bid to ask, as long as there are both. @param {Past} past @param {Scale} scale */
+/** From bid to ask, wherever there are both. @param {Past} past @param {Scale} scale */
 function band({ items, length }, { x, y }) {
-  let path = "";
-  for (let first = 0; first < items.length; ) {
-    if (items[first].bid === null || items[first].ask === null) {
-      first += 1;
-      continue;
-    }
-    let end = first;
-    let [above, below] = ["", ""];
-    for (; end < items.length; end += 1) {
-      const { at, bid, ask } = items[end];
-      if (bid === null || ask === null) break;
-      const [left, right] = [x(at), x(at + length)];
-      above += `L${left} ${y(ask)}H${right}`;
-      below = `L${right} ${y(bid)}H${left}${below}`;
-    }
-    path += `M${above.slice(1)}${below}Z`;
-    first = end;
-  }
-  return path;
+  const quoted = items.filter(({ bid, ask }) => bid !== null && ask !== null);
+  return quoted.map(({ at, bid, ask }) => `M${x(at)} ${y(Number(ask))}H${x(at + length)}V${y(Number(bid))}H${x(at)}z`).join("");
 }
 
 /** @param {Past} past @param {Scale} scale */
 function bars({ items, length }, { x, height }) {
-  const most = Math.max(1, ...items.map(({ volume }) => volume));
-  let path = "";
-  for (const { at, volume } of items) {
-    if (volume === 0) continue;
+  const most = Math.max(...items.map(({ volume }) => volume));
+  return items.filter(({ volume }) => volume > 0).map(({ at, volume }) => {
     const tall = Math.max(1, (volume / most) * height * VOLUME_SHARE);
     const wide = Math.max(1, (x(at + length) - x(at)) * 0.7);
-    path += `M${x(at + length / 2) - wide / 2} ${height}v${-tall}h${wide}v${tall}z`;
-  }
-  return path;
+    return `M${x(at + length / 2) - wide / 2} ${height}v${-tall}h${wide}v${tall}z`;
+  }).join("");
 }

@@ -4,8 +4,9 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const STEPS = [
-  5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR,
-  DAY, 2 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 90 * DAY, 365 * DAY,
+  ...[5, 10, 15, 30].map((minutes) => minutes * MINUTE),
+  ...[1, 2, 3, 6, 12].map((hours) => hours * HOUR),
+  ...[1, 2, 7, 14, 30, 90, 365].map((days) => days * DAY),
 ];
 const PRICE_STEPS = [1, 2, 5, 10, 20, 25];
 /** The least that is shown between top and bottom, in cents: a move of one cent should not look like a landslide. */
@@ -21,13 +22,13 @@ const DAY_OF_MONTH = new Intl.DateTimeFormat(undefined, { month: "short", day: "
  *   lowest: number, highest: number,
  * }} Scale
  *
- * @param {number[]} prices all that must be seen
+ * @param {number[]} prices all that must be seen, one at least
  * @param {{from: number, to: number}} period
  * @param {{width: number, height: number}} room
  * @returns {Scale}
  */
 export function scaleFor(prices, { from, to }, { width, height }) {
-  const [low, high] = prices.length > 0 ? [Math.min(...prices), Math.max(...prices)] : [45, 55];
+  const [low, high] = [Math.min(...prices), Math.max(...prices)];
   const room = Math.max((LEAST_CENTS - (high - low)) / 2, (high - low) / 10, 1);
   const lowest = Math.max(0, low - room);
   const highest = Math.min(100, high + room);

@@ -4,10 +4,11 @@
  */
 import { createStore } from "../store/store.js";
 import { connect } from "./connection.js";
+import { seldom } from "./seldom.js";
 
 /**
  * Shares that wait at each price of YES; index 1 to 99 is the price in cents.
- * @typedef {{bids: Float64Array, asks: Float64Array, whole: boolean, at: number}} Book
+ * @typedef {{bids: Float64Array, asks: Float64Array, whole: boolean}} Book
  */
 
 const ASK_FOR_ALL = { action: "REQUEST_SNAPSHOT" };
@@ -16,36 +17,29 @@ const ASK_AGAIN_MS = 1_100;
 
 /** @param {string} marketId */
 export function followBook(marketId) {
-  const book = createStore(/** @type {Book} */ ({ bids: empty(), asks: empty(), whole: false, at: 0 }));
+  const book = createStore(/** @type {Book} */ ({ ...empty(), whole: false }));
+  const asking = seldom(async () => connection.send(ASK_FOR_ALL), ASK_AGAIN_MS);
   let sequence = 0;
-  let askedAt = 0;
 
-  const connection = connect(() => `/ws/v1/orderbook/${encodeURIComponent(marketId)}`, {
+  const connection = connect(`/ws/v1/orderbook/${encodeURIComponent(marketId)}`, {
     probe: () => ASK_FOR_ALL,
     heard(message) {
       if (message.type !== "ORDERBOOK_UPDATE") return;
-      const { yes, update_type: kind, sequence_id: number, timestamp_ms: at } = message;
-      const { bids, asks, whole } = book.state;
-      if (kind === "SNAPSHOT") {
+      const { yes, update_type: kind, sequence_id: number } = message;
+      const { bids, asks, whole } = kind === "SNAPSHOT" ? { ...empty(), whole: true } : book.state;
+      if (kind === "SNAPSHOT" || number === sequence + 1) {
         sequence = number;
-        book.set({ bids: fill(empty(), yes.bids), asks: fill(empty(), yes.asks), whole: true, at });
-      } else if (number === sequence + 1) {
-        sequence = number;
-        book.set({ bids: fill(bids, yes.bids), asks: fill(asks, yes.asks), at });
+        book.set({ bids: fill(bids, yes.bids), asks: fill(asks, yes.asks), whole });
       } else {
-        if (whole) book.set({ whole: false });
-        if (Date.now() - askedAt < ASK_AGAIN_MS) return;
-        askedAt = Date.now();
-        connection.send(ASK_FOR_ALL);
+        book.set({ whole: false });
+        asking.ask();
       }
     },
   });
-  return { store: book, liveness: connection.liveness, close: connection.close };
+  return { store: book, ...connection };
 }
 
-function empty() {
-  return new Float64Array(100);
-}
+const empty = () => ({ bids: new Float64Array(100), asks: new Float64Array(100) });
 
 /** @param {Float64Array} side @param {{price_cents: number, total_quantity: number}[]} levels */
 function fill(side, levels) {

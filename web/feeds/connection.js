@@ -24,7 +24,7 @@ const UNSEEN_MS = 60_000;
  *   closed?: (code: number) => void,
  * }} Listener `probe` makes the question to be answered by any message at all
  *
- * @param {() => string} path
+ * @param {string} path
  * @param {Listener} listener
  */
 export function connect(path, listener) {
@@ -41,9 +41,7 @@ export function connect(path, listener) {
   let unseen;
 
   function open() {
-    const address = new URL(path(), location.href);
-    address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-    const opening = new WebSocket(address, listener.protocol ? [listener.protocol] : []);
+    const opening = new WebSocket(path, listener.protocol);
     socket = opening;
     timer = setTimeout(lost, SILENT_MS + UNANSWERED_MS);
     opening.onopen = () => {

@@ -26,7 +26,7 @@ export function followStream(session, tell) {
     connection.send({ cid: number, ...command });
   }
 
-  const connection = connect(() => "/ws/v1/commands", {
+  const connection = connect("/ws/v1/commands", {
     protocol: "pm.v1.json",
     probe: () => ({ cid: next(), op: "ping" }),
     async opened() {
@@ -58,5 +58,5 @@ export function followStream(session, tell) {
       if (code === TOKEN_ENDED) session.renew(shown);
     },
   });
-  return { liveness: connection.liveness, close: connection.close };
+  return connection;
 }

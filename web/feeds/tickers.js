@@ -16,7 +16,7 @@ export function followTickers(marketId = null) {
   const path = marketId === null ? "/ws/v1/ticker" : `/ws/v1/ticker?markets=${encodeURIComponent(marketId)}`;
   const tickers = createStore({ byMarket: /** @type {Map<string, Ticker>} */ (new Map()), whole: false });
 
-  const connection = connect(() => path, {
+  const connection = connect(path, {
     probe: () => ({ action: "REQUEST_SNAPSHOT" }),
     heard(message) {
       if (message.type === "TICKER_SNAPSHOT") {
@@ -28,5 +28,5 @@ export function followTickers(marketId = null) {
       }
     },
   });
-  return { store: tickers, liveness: connection.liveness, close: connection.close };
+  return { store: tickers, ...connection };
 }

@@ -14,46 +14,42 @@ const MOST = 2_000;
 
 /**
  * @typedef {{id: string, price: number, quantity: number, taker: "BUY" | "SELL", at: number}} Trade
- * @typedef {{items: Trade[], whole: boolean, hasMore: boolean, busy: boolean}} Trades `whole` once the past has been read;
- *   `hasMore`: there are older ones than the last; `busy` while they are read
  * @param {string} marketId
  * @param {import("../api/api.js").Api} api
  */
 export function followTrades(marketId, api) {
-  const trades = createStore(/** @type {Trades} */ ({ items: [], whole: false, hasMore: false, busy: false }));
+  const trades = createStore(/** @type {import("./pages.js").Known} */ ({ items: null, more: true, busy: false, problem: null }));
   let sequence = 0;
   let kept = PAGE;
   /** Where the past goes on behind the oldest; null where that is no longer known. @type {string | null} */
   let cursor = null;
 
   /** @param {string | null} from */
-  function page(from) {
-    return api("GET /markets/{market_id}/trades", { market_id: marketId, limit: PAGE, cursor: from });
+  async function page(from) {
+    const { items, next_cursor: next } = await api("GET /markets/{market_id}/trades", { market_id: marketId, limit: PAGE, cursor: from });
+    cursor = next;
+    return items.map(tradeOf);
   }
 
   /** The newest, and what has come since they were asked for; what is older may have a gap before it, and goes. */
   async function lookBack() {
-    const { items, next_cursor: next, has_more: hasMore } = await page(null);
-    const newest = items.map(ofAnswer);
-    const since = newest.length > 0 ? newest[0].at : 0;
-    cursor = next;
-    keep(merged(newest, trades.state.items.filter(({ at }) => at >= since)), { whole: true, hasMore });
+    const newest = await page(null);
+    const since = newest[0]?.at ?? 0;
+    keep(newest, (trades.state.items ?? []).filter(({ at }) => at >= since), cursor !== null);
   }
 
-  /** @param {Trade[]} items @param {Partial<Trades>} [more] */
-  function keep(items, more) {
-    trades.set({ items, ...more });
-    if (items.length <= kept) return;
-    cursor = null;
-    trades.set({ items: items.slice(0, kept), hasMore: true });
+  /** @param {Trade[]} some @param {Trade[] | null} others @param {boolean} [more] whether there are older ones */
+  function keep(some, others, more = trades.state.more) {
+    const all = new Map([...(others ?? []), ...some].map((trade) => [trade.id, trade]));
+    const items = [...all.values()].sort((a, b) => b.at - a.at || (a.id < b.id ? 1 : -1)).slice(0, kept);
+    const isCut = all.size > kept;
+    if (isCut) cursor = null;
+    trades.set({ items, more: more || isCut });
   }
 
-  const looking = seldom(() => lookBack().catch((error) => {
-    trades.set({ whole: false });
-    throw error;
-  }), REST_MS);
+  const looking = seldom(lookBack, REST_MS);
 
-  const connection = connect(() => `/ws/v1/trades/${encodeURIComponent(marketId)}`, {
+  const connection = connect(`/ws/v1/trades/${encodeURIComponent(marketId)}`, {
     probe: () => ({}),
     opened: () => {
       sequence = 0;
@@ -61,24 +57,23 @@ export function followTrades(marketId, api) {
     },
     heard(message) {
       if (message.type !== "TRADE") return;
-      const missed = message.sequence_id !== sequence + 1;
+      const isNext = message.sequence_id === sequence + 1;
       sequence = message.sequence_id;
-      keep(merged([ofFeed(message)], trades.state.items));
-      if (missed) looking.ask();
+      keep([tradeOf(message)], trades.state.items);
+      if (!isNext) looking.ask();
     },
   });
   return {
+    ...connection,
     store: trades,
-    liveness: connection.liveness,
     async older() {
-      if (trades.state.busy) return;
-      trades.set({ busy: true });
+      trades.set({ busy: true, problem: null });
       kept = MOST;
       try {
         if (cursor === null) await lookBack();
-        const { items, next_cursor: next, has_more: hasMore } = await page(cursor);
-        cursor = next;
-        keep(merged(items.map(ofAnswer), trades.state.items), { hasMore });
+        keep(await page(cursor), trades.state.items, cursor !== null);
+      } catch (error) {
+        trades.set({ problem: /** @type {Error} */ (error) });
       } finally {
         trades.set({ busy: false });
       }
@@ -90,20 +85,7 @@ export function followTrades(marketId, api) {
   };
 }
 
-/** @param {Trade[]} some @param {Trade[]} others @returns {Trade[]} */
-function merged(some, others) {
-  const all = new Map([...others, ...some].map((trade) => [trade.id, trade]));
-  return [...all.values()].sort((a, b) => b.at - a.at || (a.id < b.id ? 1 : -1));
-}
-
-/** @param {any} message @returns {Trade} */
-function ofFeed(message) {
-  const { trade_id: id, price_cents: price, quantity, aggressor_side: taker, timestamp_ms: at } = message;
-  return { id, price, quantity, taker, at };
-}
-
-/** @param {any} item @returns {Trade} */
-function ofAnswer(item) {
-  const { trade_id: id, price_cents: price, quantity, aggressor_side: taker, executed_at: at } = item;
-  return { id, price, quantity, taker, at: Date.parse(at) };
+/** As the feed tells it, or an answer. @param {any} told @returns {Trade} */
+function tradeOf({ trade_id: id, price_cents: price, quantity, aggressor_side: taker, timestamp_ms: at, executed_at: when }) {
+  return { id, price, quantity, taker, at: at ?? Date.parse(when) };
 }

@@ -3,86 +3,57 @@ import { h } from "../draw/dom.js";
 import { cents, timeLeft, when } from "../draw/format.js";
 import { reasonOf } from "./reasons.js";
 
-/**
- * Nothing while all is as usual.
- * @param {{market: any, status: string | undefined, mode: string | undefined, pause: string | null, activity: any[], now: number}} what
- *   `market` as it was read last; `status`, `mode` and `pause` as the newest word of the feed has them
- */
-export function banner({ market, status, mode, pause, activity, now }) {
-  const said = market === null ? null : saying({ market, status, mode, pause, activity, now });
-  return h("div", { key: "banner", role: "status", class: "market-says" },
-    said && h("div", { key: said.title, class: `banner ${said.kind}` },
-      h("strong", null, said.title), h("p", null, said.text.map((part) => [part, " "]))));
+/** @typedef {[title: string, kind: string, ...text: import("../draw/dom.js").Drawing[]]} Saying */
+
+/** Nothing while all is as usual. @param {Saying | null} saying */
+export function banner(saying) {
+  const [title, kind, ...text] = saying ?? [];
+  return h("div.market-says", { key: "banner", role: "status" },
+    title && h("div.banner", { key: title, class: kind }, h("strong", title), h("p", text.map((part) => part && [part, " "]))));
 }
 
-/** @param {Parameters<typeof banner>[0]} what @returns {{title: string, kind: string, text: import("../draw/dom.js").Drawing[]} | null} */
-function saying({ market, status, mode, pause, activity, now }) {
-  const change = activity.find((one) => one.kind === "STATUS" && one.new === status);
-  const because = change ? reasonOf(change.reason) : null;
+const PAID = "All open orders were cancelled; the payout is in your cash.";
+const SUSPENDED = "No new orders are taken. Yours stay where they are, and you can cancel them.";
+
+/** @param {any} market as the newest word of the feed has it @param {any[]} activity @param {number} now @returns {Saying | null} */
+export function stateOf(market, activity, now) {
+  const { status, trading_mode: mode, pause_until: pause, trading_start_at: start, trading_end_at: end } = market;
+  const newest = (/** @type {string} */ word) => activity.find((one) => one.new === word);
+  const why = reasonOf(newest(status)?.reason);
   switch (status) {
     case "DRAFT":
-      return { title: "Draft", kind: "", text: ["Only administrators see this market. It takes no orders before it is activated."] };
+      return ["Draft", "", "Only administrators see this market. It takes no orders before it is activated."];
     case "SUSPENDED":
-      return suspended(market, pause, because, now);
+      if (pause !== null) {
+        const left = timeLeft(Date.parse(pause), now);
+        return ["Paused", "warn", "The price moved far in a short time.",
+          ["Trading goes on by itself at ", when(pause, "clock"), left === "ended" ? "." : `, in ${left}.`], SUSPENDED];
+      }
+      return end !== null && Date.parse(end) <= now
+        ? ["Trading has ended", "warn", "The answer is awaited. Orders that still wait will not trade; you can cancel them, and the answer does."]
+        : ["Suspended", "warn", why, SUSPENDED];
     case "HALTED":
-      return {
-        title: "Halted", kind: "wrong",
-        text: [because, "Nothing moves: no orders are taken, and those that wait cannot be cancelled. What they set aside stays set aside until the market has been checked."],
-      };
+      return ["Halted", "wrong", why,
+        "Nothing moves: no orders are taken, and those that wait cannot be cancelled. What they set aside stays so until the market was checked."];
     case "RESOLVED":
-      return {
-        title: `Resolved${answer(market)}`, kind: "",
-        text: ["Trading is over. All open orders were cancelled, and what they had set aside is yours to use again. The payout follows."],
-      };
+      return [`Resolved: ${answer(market)}`, "",
+        "Trading is over. All open orders were cancelled, and what they had set aside is yours again. The payout follows."];
     case "SETTLED":
-      return { title: `Resolved${answer(market)}`, kind: "", text: [paid(market), "All open orders were cancelled; the payout is in your cash."] };
+      return [`Resolved: ${answer(market)}`, "", paid(market), PAID];
     case "VOIDED":
-      return { title: "Called off", kind: "", text: [because, paid(market), "All open orders were cancelled; the payout is in your cash."] };
-    default:
-      return inMode(market, mode, activity, now);
+      return ["Called off", "", why, paid(market), PAID];
   }
+  if (start !== null && Date.parse(start) > now) return ["Not open yet", "", ["Trading begins ", when(start), "."]];
+  if (mode === "NORMAL") return null;
+  const turn = newest(mode);
+  const [title, meaning] = mode === "POST_ONLY"
+    ? ["Only orders that wait", "Orders that would trade at once are refused."]
+    : ["Only cancelling", "No new orders are taken. You can cancel yours."];
+  return [title, "warn", reasonOf(turn?.reason), meaning, turn?.until && ["Until ", when(turn.until, "clock"), "."]];
 }
 
-/** @param {any} market @param {string | null} pause @param {import("../draw/dom.js").Drawing} because @param {number} now */
-function suspended(market, pause, because, now) {
-  const orders = "No new orders are taken. Yours stay where they are, and you can cancel them.";
-  if (pause !== null) {
-    const left = timeLeft(Date.parse(pause), now);
-    return {
-      title: "Paused", kind: "warn",
-      text: ["The price moved far in a short time.", h("span", null, "Trading goes on by itself at ", when(pause, "clock"), left === "ended" ? "." : `, in ${left}.`), orders],
-    };
-  }
-  if (market.trading_end_at !== null && Date.parse(market.trading_end_at) <= now) {
-    return {
-      title: "Trading has ended", kind: "warn",
-      text: ["The answer is awaited. Orders that still wait will not trade; you can cancel them, and they are cancelled when the answer is there."],
-    };
-  }
-  return { title: "Suspended", kind: "warn", text: [because, orders] };
-}
-
-/** @param {any} market @param {string | undefined} mode @param {any[]} activity @param {number} now */
-function inMode(market, mode, activity, now) {
-  if (market.trading_start_at !== null && Date.parse(market.trading_start_at) > now) {
-    return { title: "Not open yet", kind: "", text: [h("span", null, "Trading begins ", when(market.trading_start_at), ".")] };
-  }
-  const change = activity.find((one) => one.kind === "MODE" && one.new === mode);
-  const until = change?.until && h("span", null, "Until ", when(change.until, "clock"), ".");
-  const because = change ? reasonOf(change.reason) : null;
-  if (mode === "POST_ONLY") {
-    return { title: "Only orders that wait", kind: "warn", text: [because, "Orders that would trade at once are refused.", until] };
-  }
-  if (mode === "CANCEL_ONLY") {
-    return { title: "Only cancelling", kind: "warn", text: [because, "No new orders are taken. You can cancel yours.", until] };
-  }
-  return null;
-}
-
-/** `: YES`, as soon as it has been read. @param {any} market */
-export function answer({ resolution_result: result }) {
-  return result === null ? "" : `: ${result === "VOID" ? "called off" : result}`;
-}
+/** `YES`, as soon as it has been read. @param {any} market */
+export const answer = ({ resolution_result: result }) => (result === "VOID" ? "called off" : result ?? "…");
 
 /** @param {any} market */
 function paid({ resolution_result: result, void_price_cents: price }) {

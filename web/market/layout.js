@@ -14,19 +14,19 @@ import { h } from "../draw/dom.js";
  * }} parts
  */
 export function layout({ chart, below, ladder, ticket, mine, stale, sheet }) {
-  return h("div", { class: "market-parts", "data-stale": stale },
-    chart && h("section", { key: "chart", class: "card market-chart", "aria-label": "Price" }, chart),
-    ladder && h("section", { key: "ladder", class: "card market-ladder", "aria-label": "Order book" }, ladder),
-    h("div", { key: "below", class: "market-below" },
-      mine && h("section", { key: "mine", class: "card market-mine", "aria-label": "My position and orders" }, mine),
-      h("div", { key: "more", class: "card" }, below)),
+  return h("div.market-parts", { "data-stale": stale },
+    chart && h("section.card.market-chart", { key: "chart", "aria-label": "Price" }, chart),
+    ladder && h("section.card.market-ladder", { key: "ladder", "aria-label": "Order book" }, ladder),
+    h("div.market-below", { key: "below" },
+      mine && h("section.card.market-mine", { key: "mine", "aria-label": "My position and orders" }, mine),
+      h("div.card", { key: "more" }, below)),
     ticket && [
-      h("section", { key: "ticket", id: "ticket", class: "card market-ticket", "aria-label": "Ticket", "data-open": sheet.open },
-        h("header", { class: "market-sheet" }, h("h2", null, "Trade"),
-          h("button", { class: "quiet", on: { click: () => turn(sheet, ".market-trade") } }, "Close")),
+      h("section.card.market-ticket", { key: "ticket", id: "ticket", "aria-label": "Ticket", "data-open": sheet.open },
+        h("header.market-sheet", h("h2", "Trade"),
+          h("button.quiet", { on: { click: () => turn(sheet, ".market-trade") } }, "Close")),
         ticket),
-      h("button", {
-        key: "trade", class: "primary market-trade", "aria-expanded": String(sheet.open), "aria-controls": "ticket",
+      h("button.primary.market-trade", {
+        key: "trade", "aria-expanded": String(sheet.open), "aria-controls": "ticket",
         on: { click: () => turn(sheet, ".market-sheet button") },
       }, "Trade"),
     ]);

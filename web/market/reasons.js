@@ -10,9 +10,9 @@ const REASONS = {
   "ENDED": "Its time was over.",
 };
 
-/** The exchange's word, or what an administrator said, which stands behind it. @param {string | null} reason */
+/** The exchange's word, or what an administrator said, which stands behind it. @param {string | null} [reason] */
 export function reasonOf(reason) {
-  if (reason === null) return null;
+  if (!reason) return null;
   const [word, ...said] = reason.split(": ");
   return said.length > 0 ? `An administrator: “${said.join(": ")}”.` : REASONS[word] ?? word;
 }

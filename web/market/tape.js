@@ -1,39 +1,22 @@
 /** The trades of a market as they happen, newest first. */
 import { cents, shares, when } from "../draw/format.js";
-import { h, kept } from "../draw/dom.js";
+import { h, kept, keptEach } from "../draw/dom.js";
+import { listing } from "../parts/listing.js";
 
-export function createTape() {
-  /** A row stays as it was drawn first: a trade is a fact. @type {WeakMap<object, import("../draw/dom.js").Node>} */
-  const rows = new WeakMap();
+/** A row stays as it was drawn first: a trade is a fact. */
+const row = keptEach((/** @type {import("../feeds/trades.js").Trade} */ { id, price, quantity, taker, at }) =>
+  h("tr", { key: id },
+    h("td", when(at, "clock")),
+    taker === "BUY" ? h("td.yes", "▲ Buy") : h("td.no", "▼ Sell"),
+    h("td.number", cents(price)),
+    h("td.number", shares(quantity))));
 
-  /** @param {import("../feeds/trades.js").Trade} trade */
-  function row(trade) {
-    let drawn = rows.get(trade);
-    if (drawn === undefined) {
-      const { id, price, quantity, taker, at } = trade;
-      drawn = h("tr", { key: id },
-        h("td", null, when(at, "clock")),
-        h("td", { class: taker === "BUY" ? "yes" : "no" }, taker === "BUY" ? "▲ Buy" : "▼ Sell"),
-        h("td", { class: "number" }, cents(price)),
-        h("td", { class: "number" }, shares(quantity)));
-      rows.set(trade, drawn);
-    }
-    return drawn;
-  }
+const table = kept((/** @type {import("../feeds/trades.js").Trade[]} */ items) =>
+  h("table",
+    h("thead", h("tr", h("th", "Time"), h("th", "Taker"), h("th.number", "YES price"), h("th.number", "Shares"))),
+    h("tbody", items.map((trade) => row(trade)))));
 
-  return kept((/** @type {import("../feeds/trades.js").Trades} */ { items, whole, hasMore, busy }, /** @type {() => void} */ older) => {
-    if (items.length === 0) {
-      return whole
-        ? h("p", { class: "empty" }, "Nobody has traded here yet. Somebody has to name a price first.")
-        : h("p", { class: "loading", role: "status" }, "Loading");
-    }
-    return h("div", { class: "scroll market-tape", tabindex: "0", role: "region", "aria-label": "Trades" },
-      h("table", null,
-        h("thead", null, h("tr", null, h("th", null, "Time"), h("th", null, "Taker"),
-          h("th", { class: "number" }, "YES price"), h("th", { class: "number" }, "Shares"))),
-        h("tbody", null, items.map(row))),
-      hasMore
-        ? h("button", { class: "list-end quiet", disabled: busy, on: { click: older } }, busy ? "Loading" : "Load older")
-        : h("p", { class: "list-end" }, "That is the first trade"));
-  });
-}
+/** @param {ReturnType<typeof import("../feeds/trades.js").followTrades>} trades */
+export const tape = (trades) =>
+  h("div.scroll.market-tape", { tabindex: "0", role: "region", "aria-label": "Trades" },
+    listing(trades, "Nobody has traded here yet. Somebody has to name a price first.", table));

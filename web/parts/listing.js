@@ -3,7 +3,7 @@ import { h } from "../draw/dom.js";
 import { words } from "./words.js";
 
 /**
- * @param {import("../feeds/pages.js").Pages} pages
+ * @param {Pick<import("../feeds/pages.js").Pages, "store" | "older">} pages
  * @param {import("../draw/dom.js").Drawing} empty what to do so that there is something
  * @param {(items: any[]) => import("../draw/dom.js").Drawing} view
  */

@@ -38,15 +38,16 @@ export function createSession() {
   const tabs = new BroadcastChannel("verdict-session");
 
   tabs.onmessage = ({ data }) => {
-    if (data.kind === "who" && token !== null) tabs.postMessage({ kind: "session", token, expiresAt, user: store.state.user });
+    if (data.kind === "who" && token !== null) share();
     if (data.kind === "session") adopt(data);
     if (data.kind === "ended") forget("in another window");
   };
 
+  const share = () => tabs.postMessage({ kind: "session", token, expiresAt, user: store.state.user });
+
   /** @param {{token: string, expiresAt: number, user: User}} session */
   function adopt(session) {
-    token = session.token;
-    expiresAt = session.expiresAt;
+    ({ token, expiresAt } = session);
     localStorage.setItem(MARK, "yes");
     store.set({ user: session.user, ready: true, unsettled: false, ended: "" });
   }
@@ -62,7 +63,12 @@ export function createSession() {
   /** @param {Tokens} tokens @param {User} user */
   function begin(tokens, user) {
     adopt({ token: tokens.access_token, expiresAt: Date.now() + tokens.expires_in * 1000, user });
-    tabs.postMessage({ kind: "session", token, expiresAt, user });
+    share();
+  }
+
+  function leave() {
+    forget();
+    tabs.postMessage({ kind: "ended" });
   }
 
   /**
@@ -150,23 +156,21 @@ export function createSession() {
     async changeEmail(current, email) {
       const changed = await ask("POST /account/email", { current_password: current, new_email: email }, await this.token());
       store.set({ user: { .../** @type {User} */ (store.state.user), email: changed.email } });
-      tabs.postMessage({ kind: "session", token, expiresAt, user: store.state.user });
+      share();
     },
 
     async signOut() {
       try {
         await ask("POST /auth/logout", {}, token);
       } finally {
-        forget();
-        tabs.postMessage({ kind: "ended" });
+        leave();
       }
     },
 
     /** @param {boolean} revokeKeys @returns {Promise<number>} how many API keys ended with it */
     async signOutEverywhere(revokeKeys) {
       const { revoked_api_keys: revoked } = await ask("POST /account/logout-all", { revoke_api_keys: revokeKeys }, await this.token());
-      forget();
-      tabs.postMessage({ kind: "ended" });
+      leave();
       return revoked;
     },
   };

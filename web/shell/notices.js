@@ -23,10 +23,10 @@ export function createNotices() {
     },
     clear: () => store.set({ items: [] }),
     view: () =>
-      h("div", { class: "notices", role: "status", "aria-live": "polite" },
+      h("div.notices", { role: "status", "aria-live": "polite" },
         store.state.items.map(({ id, text, kind }) =>
-          h("div", { key: id, class: `notice ${kind}` }, h("span", null, text),
-            h("button", { class: "quiet", "aria-label": "Dismiss", on: { click: () => dismiss(id) } }, "✕")))),
+          h("div", { key: id, class: `notice ${kind}` }, h("span", text),
+            h("button.quiet", { "aria-label": "Dismiss", on: { click: () => dismiss(id) } }, "✕")))),
   };
 }
 

@@ -2,17 +2,19 @@
 import { h } from "../draw/dom.js";
 import { nextTheme, theme } from "./theme.js";
 
-const PLACES = [
-  { path: "/", key: "m", name: "Markets", signedIn: false, accounts: null },
-  { path: "/portfolio", key: "p", name: "Portfolio", signedIn: true, accounts: null },
-  { path: "/making", key: "k", name: "Making", signedIn: true, accounts: null },
-  { path: "/account", key: "a", name: "Account", signedIn: true, accounts: null },
-  { path: "/admin", key: "d", name: "Administration", signedIn: true, accounts: "ADMIN" },
+const EVERYBODYS = [{ path: "/", key: "m", name: "Markets" }];
+const USERS = [
+  ...EVERYBODYS,
+  { path: "/portfolio", key: "p", name: "Portfolio" },
+  { path: "/making", key: "k", name: "Making" },
+  { path: "/account", key: "a", name: "Account" },
 ];
+const ADMINISTRATORS = [...USERS, { path: "/admin", key: "d", name: "Administration" }];
 
 /** @param {import("../session/session.js").User | null} user */
 export function placesFor(user) {
-  return PLACES.filter(({ signedIn, accounts }) => (!signedIn || user) && (!accounts || user?.account_type === accounts));
+  if (user === null) return EVERYBODYS;
+  return user.account_type === "ADMIN" ? ADMINISTRATORS : USERS;
 }
 
 /**
@@ -23,18 +25,18 @@ export function placesFor(user) {
  */
 export function shell({ user, path, screen, notices, signOut, redraw, showKeys }) {
   return [
-    h("header", { class: "top" },
-      h("a", { class: "brand", href: "/" }, h("img", { src: "/web/icon.svg", alt: "", width: 24, height: 24 }), "Verdict"),
+    h("header.top",
+      h("a.brand", { href: "/" }, h("img", { src: "/web/icon.svg", alt: "", width: 24, height: 24 }), "Verdict"),
       h("nav", { "aria-label": "Main" },
         placesFor(user).map(({ path: to, name }) =>
           h("a", { key: to, href: to, "aria-current": isIn(path, to) ? "page" : undefined }, name))),
-      h("div", { class: "who" },
-        h("button", { class: "quiet", title: "Keyboard", "aria-label": "Keyboard shortcuts", on: { click: showKeys } }, "?"),
-        h("button", { class: "quiet", on: { click: () => { nextTheme(); redraw(); } }, "aria-label": `Theme: ${theme()}. Change it` },
+      h("div.who",
+        h("button.quiet", { title: "Keyboard", "aria-label": "Keyboard shortcuts", on: { click: showKeys } }, "?"),
+        h("button.quiet", { on: { click: () => { nextTheme(); redraw(); } }, "aria-label": `Theme: ${theme()}. Change it` },
           { system: "◐", light: "☀", dark: "☾" }[theme()]),
         user
-          ? [h("span", { class: "name" }, user.username), h("button", { class: "quiet", on: { click: signOut } }, "Sign out")]
-          : [h("a", { href: "/login" }, "Sign in"), h("a", { class: "button", href: "/register" }, "Register")])),
+          ? [h("span.name", user.username), h("button.quiet", { on: { click: signOut } }, "Sign out")]
+          : [h("a", { href: "/login" }, "Sign in"), h("a.button", { href: "/register" }, "Register")])),
     h("main", { id: "main", tabindex: "-1", key: path }, screen),
     notices,
   ];
@@ -42,5 +44,5 @@ export function shell({ user, path, screen, notices, signOut, redraw, showKeys }
 
 /** @param {string} path @param {string} place */
 function isIn(path, place) {
-  return place === "/" ? path === "/" || path.startsWith("/markets/") : path === place || path.startsWith(`${place}/`);
+  return path === place || path.startsWith(place === "/" ? "/markets/" : `${place}/`);
 }

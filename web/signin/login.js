@@ -31,14 +31,14 @@ export function open({ session, query, go, redraw }) {
     title: () => "Sign in",
     close: form.close,
     view: () =>
-      h("section", { class: "card narrow" },
-        h("h1", null, "Sign in"),
-        then !== "/" && h("p", { class: "hint" }, "Then you go on where you were."),
+      h("section.card.narrow",
+        h("h1", "Sign in"),
+        then !== "/" && h("p.hint", "Then you go on where you were."),
         form.view({ send: "Sign in", sending: "Signing in" },
           form.field({ name: "username", label: "Username", autocomplete: "username", autocapitalize: "none", spellcheck: "false",
             made: known ? undefined : focusWhenShown }),
           form.field({ name: "password", label: "Password", kind: "password", autocomplete: "current-password",
             made: known ? focusWhenShown : undefined })),
-        h("p", { class: "hint" }, "No account yet? ", h("a", { href: otherWay("/register", query) }, "Register"))),
+        h("p.hint", "No account yet? ", h("a", { href: otherWay("/register", query) }, "Register"))),
   };
 }

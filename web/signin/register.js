@@ -34,14 +34,14 @@ export function open({ api, session, notices, query, go, redraw }) {
     title: () => "Register",
     close: form.close,
     view: () =>
-      h("section", { class: "card narrow" },
-        h("h1", null, "Register"),
-        h("p", { class: "hint" }, "Money is simulated here: you pay in what you like, and nothing can be lost but an argument."),
+      h("section.card.narrow",
+        h("h1", "Register"),
+        h("p.hint", "Money is simulated here: you pay in what you like, and nothing can be lost but an argument."),
         form.view({ send: "Register", sending: "One moment" },
           form.field({ name: "username", label: "Username", autocomplete: "username", autocapitalize: "none", spellcheck: "false",
             hint: USERNAME, made: focusWhenShown }),
           form.field({ name: "email", label: "E-mail", kind: "email", autocomplete: "email" }),
           form.field({ name: "password", label: "Password", kind: "password", autocomplete: "new-password", hint: PASSWORD })),
-        h("p", { class: "hint" }, "Registered already? ", h("a", { href: otherWay("/login", query) }, "Sign in"))),
+        h("p.hint", "Registered already? ", h("a", { href: otherWay("/login", query) }, "Sign in"))),
   };
 }

@@ -1,3 +1,9 @@
+/** Whoever draws what stores know hears of every change of any of them. @type {() => void} */
+let changed = () => {};
+
+/** @param {() => void} drawer */
+export const drawChanges = (drawer) => (changed = drawer);
+
 /**
  * What a screen knows. Answers and feeds change it, drawings read it, and nothing flows the other way.
  *
@@ -16,8 +22,9 @@ export function createStore(initial) {
     set(changes) {
       state = { ...state, ...changes };
       for (const reader of readers) reader();
+      changed();
     },
-    /** @param {() => void} reader @returns {() => void} who calls it reads no longer */
+    /** For whoever does more than to draw. @param {() => void} reader @returns {() => void} who calls it reads no longer */
     read(reader) {
       readers.add(reader);
       return () => readers.delete(reader);
