@@ -8,7 +8,7 @@ import { createStore } from "../store/store.js";
 /** New markets cost one request, all of them as many as there are pages. */
 const [NEWS_AFTER_MS, ALL_AFTER_MS] = [1_500, 10_000];
 /** Statuses of which the tickers do not tell. */
-const UNTOLD = new Set(["DRAFT", "SETTLED", "VOIDED"]);
+const UNTOLD = ["DRAFT", "SETTLED", "VOIDED"];
 const TRIED_AGAIN_AFTER_MS = 3_000;
 
 /**
@@ -24,7 +24,6 @@ const TRIED_AGAIN_AFTER_MS = 3_000;
 export function createCatalogue(api, { drafts = false } = {}) {
   const store = createStore({
     items: /** @type {Market[]} */ ([]),
-    byId: /** @type {Map<string, Market>} */ (new Map()),
     /** All pages are there. */
     whole: false,
     problem: /** @type {ExchangeError | null} */ (null),
@@ -39,30 +38,23 @@ export function createCatalogue(api, { drafts = false } = {}) {
     clearTimeout(timer);
     timer = undefined;
     readAt = Date.now();
-    const known = onlyNew ? store.state.byId : new Map();
-    /** @type {Map<string, Market>} */
-    const read = new Map();
+    const known = onlyNew ? store.state.items : [];
+    /** @type {Market[]} */
+    const read = [];
     try {
       for (let cursor; cursor !== null; ) {
         const page = await api("GET /markets", { status: "ALL", limit: 100, cursor }, closing.signal);
-        for (const market of page.items) if (drafts || market.status !== "DRAFT") read.set(market.id, market);
-        const isEnough = !page.has_more || page.items.some((/** @type {Market} */ market) => known.has(market.id));
-        cursor = isEnough ? null : page.next_cursor;
+        read.push(...page.items.filter((/** @type {Market} */ { status }) => drafts || status !== "DRAFT"));
+        cursor = read.some(({ id }) => id === known[0]?.id) ? null : page.next_cursor;
       }
-      show(new Map([...read, ...[...known].filter(([id]) => !read.has(id))]));
-      store.set({ whole: true, problem: null });
+      const ids = idsOf(read);
+      store.set({ items: [...read, ...known.filter(({ id }) => !ids.has(id))], whole: true, problem: null });
     } catch (error) {
       if (closing.signal.aborted) return;
       const problem = /** @type {ExchangeError} */ (error);
-      if (store.state.items.length === 0) show(read);
-      store.set({ problem });
+      store.set(store.state.whole ? { problem } : { problem, items: read });
       timer = setTimeout(load, problem.retryAfter * 1000 || TRIED_AGAIN_AFTER_MS);
     }
-  }
-
-  /** @param {Map<string, Market>} byId */
-  function show(byId) {
-    store.set({ items: [...byId.values()], byId });
   }
 
   load();
@@ -71,12 +63,13 @@ export function createCatalogue(api, { drafts = false } = {}) {
     load,
     /** @param {Map<string, import("../feeds/tickers.js").Ticker>} tickers all of them */
     compare(tickers) {
-      const { byId, items, whole } = store.state;
+      const { items, whole } = store.state;
       if (!whole || timer !== undefined) return;
       for (const item of items) item.status = tickers.get(item.id)?.status ?? item.status;
-      const isNews = [...tickers.keys()].some((id) => !byId.has(id));
+      const ids = idsOf(items);
+      const isNews = [...tickers.keys()].some((id) => !ids.has(id));
       // What is paid out leaves the tickers after it was told; one that left untold, left while nothing was heard.
-      const isLost = items.some(({ id, status }) => !UNTOLD.has(status) && !tickers.has(id));
+      const isLost = items.some(({ id, status }) => !UNTOLD.includes(status) && !tickers.has(id));
       const wait = isLost ? ALL_AFTER_MS : NEWS_AFTER_MS;
       if (isNews || isLost) timer = setTimeout(load, Math.max(0, readAt + wait - Date.now()), !isLost);
     },
@@ -86,3 +79,6 @@ export function createCatalogue(api, { drafts = false } = {}) {
     },
   };
 }
+
+/** @param {Market[]} markets */
+const idsOf = (markets) => new Set(markets.map(({ id }) => id));

@@ -2,6 +2,7 @@
 import { h } from "../draw/dom.js";
 import { shares } from "../draw/format.js";
 import { followTickers } from "../feeds/tickers.js";
+import { createAnnouncer } from "../parts/announcer.js";
 import { staleFor } from "../parts/live.js";
 import { createStore } from "../store/store.js";
 import { createCatalogue } from "./catalogue.js";
@@ -15,67 +16,69 @@ const ORDERED_ANEW_MS = 10_000;
 /** How long the first picture waits for live numbers before it is drawn without them. */
 const PATIENCE_MS = 1_500;
 const ADDRESS_AFTER_MS = 250;
-const SAID_AFTER_MS = 1_000;
 
 /** @param {import("../main.js").Page} page @returns {import("../main.js").Screen} */
 export function open({ api, session, query, go, redraw }) {
   const catalogue = createCatalogue(api);
   const tickers = followTickers();
   const sparks = createSparks(api);
+  const announcer = createAnnouncer(redraw);
   const left = history.state ?? {};
-  const state = createStore({
-    filters: filtersOf(query), found: /** @type {import("./catalogue.js").Market[] | null} */ (null),
-    shown: left.shown ?? PAGE, said: "", waited: false,
+  const waitsUntil = Date.now() + PATIENCE_MS;
+  const store = createStore({
+    filters: filtersOf(query), found: /** @type {import("./catalogue.js").Market[] | null} */ (null), shown: left.shown ?? PAGE,
   });
-  /** @type {Map<string, {of: any[], drawing: any}>} what each row was drawn from, so that only what changed is drawn anew */
-  const rows = new Map();
   /** @type {Element | null} */
   let list = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let addressTimer;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let sayTimer;
 
   function order() {
     const { items, whole, problem } = catalogue.store.state;
-    if (!(whole || problem) || !(tickers.store.state.whole || state.state.waited)) return;
-    const first = state.state.found === null;
-    const found = select(items, tickers.store.state.byMarket, state.state.filters, Date.now());
-    state.set({ found });
+    const { found: before, filters } = store.state;
+    if (!(whole || problem) || !(tickers.store.state.whole || Date.now() > waitsUntil)) return;
+    const found = select(items, tickers.store.state.byMarket, filters);
+    store.set({ found });
     picture();
     // Two frames on, the list stands in the document and is as long as it was.
-    if (first && left.top) requestAnimationFrame(() => requestAnimationFrame(() => scrollTo(0, left.top)));
+    if (before === null && left.top) requestAnimationFrame(() => requestAnimationFrame(() => scrollTo(0, left.top)));
   }
 
   function picture() {
-    const { found, shown } = state.state;
+    const { found, shown } = store.state;
     sparks.show((found ?? []).slice(0, shown).filter(({ status }) => LIVING.includes(status)).map(({ id }) => id));
+  }
+
+  function orderFirst() {
+    if (store.state.found === null) order();
   }
 
   /** Whoever reads keeps the order that is being read. */
   function orderUnread() {
-    const isRead = scrollY > 100 || (list !== null && list.matches(":hover, :focus-within"));
-    if (isRead) picture();
+    if (scrollY > 100 || list?.matches(":hover, :focus-within")) picture();
     else order();
   }
 
   /** @param {Partial<import("./selection.js").Filters>} changes */
   function choose(changes) {
-    state.set({ filters: { ...state.state.filters, ...changes }, shown: PAGE });
+    store.set({ filters: { ...store.state.filters, ...changes }, shown: PAGE });
     order();
-    clearTimeout(addressTimer);
-    addressTimer = setTimeout(showAddress, ADDRESS_AFTER_MS);
-    clearTimeout(sayTimer);
-    sayTimer = setTimeout(() => state.set({ said: counted(state.state.found?.length ?? 0) }), SAID_AFTER_MS);
+    showAddressSoon();
+    announcer.say(counted(store.state.found?.length ?? 0));
   }
 
   /** So that a reload and the way back find it as it was left. */
   function showAddress() {
-    history.replaceState({ shown: state.state.shown, top: scrollY }, "", addressOf(state.state.filters));
+    history.replaceState({ shown: store.state.shown, top: scrollY }, "", addressOf(store.state.filters));
+  }
+
+  function showAddressSoon() {
+    clearTimeout(addressTimer);
+    addressTimer = setTimeout(showAddress, ADDRESS_AFTER_MS);
   }
 
   function more() {
-    state.set({ shown: state.state.shown + PAGE });
+    store.set({ shown: store.state.shown + PAGE });
     order();
     showAddress();
   }
@@ -88,76 +91,49 @@ export function open({ api, session, query, go, redraw }) {
     links[Math.max(0, Math.min(links.length - 1, at + step))]?.focus();
   }
 
-  let scrolling = 0;
-  const scrolled = () => {
-    clearTimeout(scrolling);
-    scrolling = setTimeout(showAddress, ADDRESS_AFTER_MS);
-  };
-  addEventListener("scroll", scrolled, { passive: true });
+  addEventListener("scroll", showAddressSoon, { passive: true });
   const end = new IntersectionObserver(([entry]) => {
     if (entry.isIntersecting) more();
   }, { rootMargin: "800px" });
-  const stops = [
-    catalogue.store.read(order),
-    tickers.store.read(() => {
-      if (state.state.found === null) order();
-      redraw();
-    }),
-    tickers.liveness.read(redraw), sparks.store.read(redraw), state.read(redraw),
-  ];
+  catalogue.store.read(order);
+  tickers.store.read(orderFirst);
   const timers = [
+    setInterval(orderFirst, PATIENCE_MS),
     setInterval(redraw, 1_000),
     setInterval(orderUnread, ORDERED_ANEW_MS),
     setInterval(() => catalogue.compare(tickers.store.state.byMarket), 2_000),
   ];
-  const waiting = setTimeout(() => {
-    state.set({ waited: true });
-    order();
-  }, PATIENCE_MS);
   if (query.has("search")) {
     showAddress();
     requestAnimationFrame(() => search()?.focus());
   }
 
-  /** @param {import("./catalogue.js").Market} market @param {number} now */
-  function rowOf(market, now) {
+  /** @param {import("./catalogue.js").Market} market */
+  function rowOf(market) {
     const ticker = tickers.store.state.byMarket.get(market.id);
-    const past = sparks.store.state.byMarket.get(market.id);
-    const left = leftOf(market, ticker?.status ?? market.status, now);
-    const of = [market, ticker, past, left];
-    const before = rows.get(market.id);
-    if (before?.of.every((part, index) => part === of[index])) return before.drawing;
-    const drawing = row(market, ticker, past, left);
-    rows.set(market.id, { of, drawing });
-    return drawing;
+    return row(market, ticker, sparks.store.state.byMarket.get(market.id), leftOf(market, (ticker ?? market).status, Date.now()));
   }
 
-  // Twice, for a screen so wide that two markets stand side by side.
-  const heads = h("div", { class: "heads", "aria-hidden": "true" },
-    ["first", "second"].map((key) => h("div", { key, class: "market head" }, COLUMNS.map(([name, label]) => h("span", { class: name }, label)))));
-
   function body() {
-    const { found, shown, filters } = state.state;
+    const { found, shown, filters } = store.state;
     const { problem, items } = catalogue.store.state;
+    // Twice, for a screen so wide that two markets stand side by side.
+    const heads = h("div.heads", { "aria-hidden": "true" }, [1, 2].map(() =>
+      h("div.market.head", Object.entries(COLUMNS).map(([name, label]) => h("span", { class: name }, label)))));
     if (found === null) {
-      return [
-        heads,
-        h("ul", { class: "markets", "aria-busy": "true", "aria-label": "Markets are being read" },
-          Array.from({ length: 10 }, () => h("li", { class: "market pending" }))),
-      ];
+      return [heads, h("ul.markets", { "aria-busy": "true", "aria-label": "Markets are being read" },
+        Array.from({ length: 10 }, () => h("li.market.pending")))];
     }
     if (found.length === 0) {
       return nothingFound({ problem, empty: items.length === 0, filters, user: session.store.state.user, choose, again: () => catalogue.load() });
     }
-    const now = Date.now();
     return [
       heads,
-      h("ul", { class: "markets", key: "found", made: (/** @type {Element} */ element) => (list = element) },
-        found.slice(0, shown).map((market) => rowOf(market, now))),
+      h("ul.markets", { key: "found", made: (/** @type {Element} */ element) => (list = element) }, found.slice(0, shown).map(rowOf)),
       found.length > shown
-        ? h("div", { class: "more", key: "more", made: (/** @type {Element} */ element) => end.observe(element) },
+        ? h("div.more", { key: "more", made: (/** @type {Element} */ element) => end.observe(element) },
             h("button", { on: { click: more } }, `Show ${Math.min(PAGE, found.length - shown)} more`))
-        : h("p", { class: "more hint", key: "end" }, `That is all: ${counted(found.length)}.`),
+        : h("p.more.hint", `That is all: ${counted(found.length)}.`),
     ];
   }
 
@@ -169,27 +145,25 @@ export function open({ api, session, query, go, redraw }) {
       { keys: "k", does: "Previous market", act: () => step(-1) },
     ],
     close() {
-      for (const stop of stops) stop();
-      for (const timer of [...timers, waiting, addressTimer, sayTimer, scrolling]) clearTimeout(timer);
-      removeEventListener("scroll", scrolled);
+      for (const timer of [...timers, addressTimer]) clearTimeout(timer);
+      removeEventListener("scroll", showAddressSoon);
       end.disconnect();
-      for (const source of [tickers, catalogue, sparks]) source.close();
+      for (const part of [tickers, catalogue, announcer]) part.close();
     },
     view() {
-      const { found, filters, said } = state.state;
-      return h("section", { class: "all-markets" },
+      const { found, filters } = store.state;
+      return h("section.all-markets",
         session.store.state.user === null && arrival(),
         toolbar({
           filters, choose, categories: categoriesOf(catalogue.store.state.items),
           count: found === null ? "" : counted(found.length), stale: staleFor([tickers.liveness.state], Date.now()),
           enter: () => {
-            const first = found?.[0];
-            if (!first) return;
+            if (!found?.length) return;
             showAddress();
-            go(`/markets/${encodeURIComponent(first.id)}`);
+            go(`/markets/${encodeURIComponent(found[0].id)}`);
           },
         }),
-        h("p", { class: "unseen", role: "status" }, said),
+        announcer.view(),
         body());
     },
   };

@@ -1,5 +1,5 @@
 /** One market in the list. It knows no network: it is drawn from what it is given. */
-import { h } from "../draw/dom.js";
+import { h, keptEach } from "../draw/dom.js";
 import { brief, cents, chance, meaning, signed, timeLeft } from "../draw/format.js";
 import { endOf, LIVING, moveOf } from "./selection.js";
 
@@ -9,18 +9,18 @@ const WORDS = new Map([
   ["POST_ONLY", "New quotes only"], ["CANCEL_ONLY", "Cancels only"],
 ]);
 
-/** @type {[string, string][]} the columns, and what their cells are called */
-export const COLUMNS = [
-  ["question", "Question"], ["chance", "Chance"], ["move", "Last 24 h"], ["quotes", "Bid / ask"], ["volume", "24 h volume"], ["left", "Time left"],
-];
+/** The columns, and what their cells are called. @type {Record<string, string>} */
+export const COLUMNS = {
+  question: "Question", chance: "Chance", move: "Last 24 h", quotes: "Bid / ask", volume: "24 h volume", left: "Time left",
+};
 
 /**
- * @param {import("./catalogue.js").Market} market
- * @param {import("../feeds/tickers.js").Ticker | undefined} ticker
- * @param {number[] | undefined} past prices of the last day
- * @param {string} left
+ * Drawn anew when one of these is another: the `past` are prices of the last day.
+ * @type {(
+ *   market: import("./catalogue.js").Market, ticker: import("../feeds/tickers.js").Ticker | undefined, past: number[] | undefined, left: string,
+ * ) => import("../draw/dom.js").Drawing}
  */
-export function row(market, ticker, past, left) {
+export const row = keptEach((market, ticker, past, left) => {
   const now = ticker ?? market;
   const spot = now.spot_half_cents;
   // Where nobody ever quoted or traded the exchange says the middle, which says nothing.
@@ -30,24 +30,24 @@ export function row(market, ticker, past, left) {
   const direction = move === null || move === 0 ? "muted" : move > 0 ? "yes" : "no";
   const word = WORDS.get(now.status) ?? WORDS.get(now.trading_mode);
   const end = endOf(market);
-  return h("li", { key: market.id, class: "market" },
-    h("div", { class: "question" },
+  return h("li.market", { key: market.id, },
+    h("div.question",
       h("a", { href: `/markets/${encodeURIComponent(market.id)}` }, market.title),
-      h("p", { class: "tags" },
-        market.category && h("span", null, market.category),
+      h("p.tags",
+        market.category && h("span", market.category),
         word && h("span", { class: LIVING.includes(now.status) ? "badge warn" : "badge" }, word))),
-    cell("chance", h("strong", null, chance(price)), h("span", { class: "bar", style: { "--share": `${price ?? 0}%` } })),
+    cell("chance", h("strong", chance(price)), h("span.bar", { style: { "--share": `${price ?? 0}%` } })),
     cell("move",
-      past && move !== null && price !== null ? spark([ticker?.open_24h_cents ?? price, ...past, price], direction) : h("span", { class: "spark" }),
+      past && move !== null && price !== null ? spark([ticker?.open_24h_cents ?? price, ...past, price], direction) : h("span.spark"),
       h("span", { class: `by ${direction}` }, move === null ? "–" : `${signed(move)}¢`)),
     cell("quotes", `${cents(now.best_bid_cents)} / ${cents(now.best_ask_cents)}`),
-    cell("volume", brief(now.volume_24h), h("span", { class: "unit" }, " traded")),
+    cell("volume", brief(now.volume_24h), h("span.unit", " traded")),
     cell("left", Number.isFinite(end) ? meaning(end, left) : left));
-}
+});
 
 /** A number with its name, which those hear who do not see the column. @param {string} column @param {...any} inside */
 function cell(column, ...inside) {
-  return h("span", { class: column }, h("span", { class: "unseen" }, `${COLUMNS.find(([name]) => name === column)?.[1]}: `), inside);
+  return h("span", { class: column }, h("span.unseen", `${COLUMNS[column]}: `), inside);
 }
 
 /** How much time a market has left, in words. @param {import("./catalogue.js").Market} market @param {string} status @param {number} now */
@@ -65,14 +65,10 @@ const SPAN_MIN = 6;
 /** From what it was a day ago to what it is now. @param {number[]} prices @param {string} direction */
 function spark(prices, direction) {
   const [low, high] = [Math.min(...prices), Math.max(...prices)];
-  const span = Math.max(high - low, SPAN_MIN);
-  const middle = (low + high) / 2;
-  const points = prices.map((price, index) => {
-    const x = (index / (prices.length - 1)) * (WIDTH - 2);
-    const y = HEIGHT / 2 - ((price - middle) / span) * (HEIGHT - 4);
-    return `${x.toFixed(1)},${y.toFixed(1)}`;
-  });
-  return h("svg", { class: `spark ${direction}`, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" },
-    h("polyline", { points: points.join(" ") }),
-    h("circle", { cx: WIDTH - 2, cy: points.at(-1)?.split(",")[1], r: 2 }));
+  const step = (WIDTH - 2) / (prices.length - 1);
+  const scale = (HEIGHT - 4) / Math.max(high - low, SPAN_MIN);
+  const levels = prices.map((price) => (HEIGHT / 2 + ((low + high) / 2 - price) * scale).toFixed(1));
+  return h("svg.spark", { class: direction, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" },
+    h("polyline", { points: levels.map((level, index) => `${(index * step).toFixed(1)},${level}`).join(" ") }),
+    h("circle", { cx: WIDTH - 2, cy: levels.at(-1), r: 2 }));
 }

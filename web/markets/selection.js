@@ -10,7 +10,7 @@
 export const LIVING = ["ACTIVE", "SUSPENDED", "HALTED"];
 const OVER = ["RESOLVED", "SETTLED", "VOIDED"];
 
-/** @type {{name: string, label: string, statuses: string[]}[]} */
+/** Without a choice it is the first. */
 export const STATUSES = [
   { name: "open", label: "Not decided yet", statuses: LIVING },
   { name: "trading", label: "Trading now", statuses: ["ACTIVE"] },
@@ -19,34 +19,38 @@ export const STATUSES = [
   { name: "all", label: "All", statuses: [...LIVING, ...OVER] },
 ];
 
+/** Without a choice it is the first; what ranks least comes first. */
 export const SORTS = [
-  { name: "volume", label: "Volume" },
-  { name: "closing", label: "Closing soon" },
-  { name: "newest", label: "Newest" },
-  { name: "move", label: "Biggest move" },
+  {
+    name: "volume", label: "Volume",
+    rank: (/** @type {Market} */ market, /** @type {Ticker | undefined} */ ticker) => -(ticker ?? market).volume_24h,
+  },
+  {
+    name: "closing", label: "Closing soon",
+    rank: (/** @type {Market} */ market) => (endOf(market) > Date.now() ? endOf(market) : Infinity),
+  },
+  { name: "newest", label: "Newest", rank: () => 0 },
+  {
+    name: "move", label: "Biggest move",
+    rank: (/** @type {Market} */ _, /** @type {Ticker | undefined} */ ticker) => -Math.abs(moveOf(ticker) ?? -0.5),
+  },
 ];
 
-/** @type {Filters} */
-const PLAIN = { search: "", category: "", status: "open", sort: "volume" };
+/** @template {{name: string}} One @param {One[]} all @param {string | null} wanted */
+const chosen = (all, wanted) => all.find(({ name }) => name === wanted) ?? all[0];
 
 /** @param {URLSearchParams} query @returns {Filters} */
-export function filtersOf(query) {
-  const [status, sort] = [query.get("status"), query.get("sort")];
-  return {
-    search: query.get("q") ?? "",
-    category: query.get("category") ?? "",
-    status: STATUSES.find(({ name }) => name === status)?.name ?? PLAIN.status,
-    sort: SORTS.find(({ name }) => name === sort)?.name ?? PLAIN.sort,
-  };
-}
+export const filtersOf = (query) => ({
+  search: query.get("q") ?? "",
+  category: query.get("category") ?? "",
+  status: chosen(STATUSES, query.get("status")).name,
+  sort: chosen(SORTS, query.get("sort")).name,
+});
 
 /** Only what differs from the plain list stands in it. @param {Filters} filters */
 export function addressOf({ search, category, status, sort }) {
-  const query = new URLSearchParams();
-  if (search) query.set("q", search);
-  if (category) query.set("category", category);
-  if (status !== PLAIN.status) query.set("status", status);
-  if (sort !== PLAIN.sort) query.set("sort", sort);
+  const chosen = { q: search, category, status: status === STATUSES[0].name ? "" : status, sort: sort === SORTS[0].name ? "" : sort };
+  const query = new URLSearchParams(Object.entries(chosen).filter(([, value]) => value));
   return query.size ? `/?${query}` : "/";
 }
 
@@ -55,48 +59,35 @@ const plain = (text) => text.normalize("NFD").replace(/\p{Mn}/gu, "").toLowerCas
 
 /** Whether a market has all the words, wherever they begin and in any order. @param {string} search */
 export function finder(search) {
-  const words = plain(search).split(/\s+/).filter(Boolean);
+  const words = plain(search).split(/\s+/);
   return (/** @type {Market} */ { title, id, category }) => {
-    const text = words.length ? plain(`${title} ${id} ${category ?? ""}`) : "";
+    const text = plain(`${title} ${id} ${category ?? ""}`);
     return words.every((word) => text.includes(word));
   };
 }
 
 /**
  * The markets that match all of it, in the chosen order. Where two are equal the newer one is ahead.
- * @param {Market[]} items newest first @param {Map<string, Ticker>} tickers @param {Filters} filters @param {number} now
+ * @param {Market[]} items newest first @param {Map<string, Ticker>} tickers @param {Filters} filters
  */
-export function select(items, tickers, { search, category, status, sort }, now) {
+export function select(items, tickers, { search, category, status, sort }) {
   const isFound = finder(search);
-  const statuses = STATUSES.find(({ name }) => name === status)?.statuses ?? [];
-  const found = items.filter((market) => {
-    if (!statuses.includes(tickers.get(market.id)?.status ?? market.status)) return false;
-    return (!category || market.category === category) && isFound(market);
-  });
-  /** @type {Record<string, (market: Market) => number>} what is least comes first */
-  const ranks = {
-    volume: ({ id, volume_24h: volume }) => -(tickers.get(id)?.volume_24h ?? volume),
-    closing: (market) => {
-      const left = endOf(market) - now;
-      return left > 0 ? left : Number.MAX_VALUE;
-    },
-    newest: () => 0,
-    move: ({ id }) => -Math.abs(moveOf(tickers.get(id)) ?? -0.5),
-  };
-  const ranked = found.map((market) => ({ market, rank: ranks[sort](market) }));
-  return ranked.sort((one, other) => one.rank - other.rank).map(({ market }) => market);
+  const { statuses } = chosen(STATUSES, status);
+  const { rank } = chosen(SORTS, sort);
+  return items
+    .filter((market) => statuses.includes((tickers.get(market.id) ?? market).status) && (!category || market.category === category) && isFound(market))
+    .map((market) => ({ market, rank: rank(market, tickers.get(market.id)) }))
+    .sort((one, other) => one.rank - other.rank)
+    .map(({ market }) => market);
 }
 
 /** When trading ends; without such a moment, when the answer is due; else never. @param {Market} market */
-export function endOf({ trading_end_at: ends, resolution_date: due }) {
-  const moment = ends ?? due;
-  return moment === null ? Number.POSITIVE_INFINITY : Date.parse(moment);
-}
+export const endOf = ({ trading_end_at: ends, resolution_date: due }) => Date.parse(ends ?? due ?? "") || Infinity;
 
 /** How far YES has moved in 24 hours, in cents; null where nothing says. @param {Ticker | undefined} ticker */
 export function moveOf(ticker) {
-  const { spot_half_cents: spot, open_24h_cents: before } = ticker ?? {};
-  return spot === null || spot === undefined || before === null || before === undefined ? null : Math.round(spot / 2 - before);
+  const { spot_half_cents: spot = null, open_24h_cents: before = null } = ticker ?? {};
+  return spot === null || before === null ? null : Math.round(spot / 2 - before);
 }
 
 /** Those there are, by how many markets they have. @param {Market[]} items */
@@ -104,5 +95,5 @@ export function categoriesOf(items) {
   /** @type {Map<string, number>} */
   const counts = new Map();
   for (const { category } of items) if (category) counts.set(category, (counts.get(category) ?? 0) + 1);
-  return [...counts.keys()].sort((one, other) => (counts.get(other) ?? 0) - (counts.get(one) ?? 0) || one.localeCompare(other));
+  return [...counts].sort(([one, some], [other, others]) => others - some || one.localeCompare(other)).map(([name]) => name);
 }

@@ -4,27 +4,21 @@ import { createStore } from "../store/store.js";
 const HOUR = 3_600_000;
 const OLD_AFTER_MS = HOUR / 4;
 const TRIED_AGAIN_AFTER_MS = 20_000;
-/** What one request may name, and how many intervals it may have in all. */
-const [MARKETS_MAX, INTERVALS_MAX] = [50, 1_500];
-/** A young exchange has few markets and little past, and shows it finer. */
-const FINE = { interval: "5m", length: HOUR / 12 };
-const COARSE = { interval: "1h", length: HOUR };
+/** What one request may name; and of how many it may have finer intervals: a young exchange has few markets and little past. */
+const [MARKETS_MAX, FINE_MAX] = [50, 5];
 
 /** @param {import("../api/api.js").Api} api */
 export function createSparks(api) {
   const store = createStore({ byMarket: /** @type {Map<string, number[]>} */ (new Map()) });
   /** @type {Map<string, number>} */
   const askedAt = new Map();
-  const closing = new AbortController();
   let notBefore = 0;
 
   /** @param {string[]} ids */
   async function load(ids) {
-    const end = Date.now();
-    const { interval } = (24 * HOUR / FINE.length + 1) * ids.length <= INTERVALS_MAX ? FINE : COARSE;
-    const start = new Date(end - 24 * HOUR).toISOString();
+    const start = new Date(Date.now() - 24 * HOUR).toISOString();
     try {
-      const answer = await api("GET /candles", { markets: ids.join(","), interval, start }, closing.signal);
+      const answer = await api("GET /candles", { markets: ids.join(","), interval: ids.length > FINE_MAX ? "1h" : "5m", start });
       for (const { market_id: id, items } of answer.items) store.state.byMarket.set(id, standing(items));
       store.set({});
     } catch {
@@ -42,9 +36,8 @@ export function createSparks(api) {
       if (now < notBefore) return;
       const missing = ids.filter((id) => now - (askedAt.get(id) ?? 0) > OLD_AFTER_MS);
       for (const id of missing) askedAt.set(id, now);
-      for (let first = 0; first < missing.length; first += MARKETS_MAX) load(missing.slice(first, first + MARKETS_MAX));
+      while (missing.length > 0) load(missing.splice(0, MARKETS_MAX));
     },
-    close: () => closing.abort(),
   };
 }
 
