@@ -106,7 +106,7 @@ export function createChart(redraw, choose) {
         h("div.chart-bar",
           choices({ label: "Range", of: ranges.map(({ name, title }) => ({ value: name, text: title })), chosen: range, choose }),
           h("button.quiet", { "aria-pressed": String(isTable), on: { click: () => { isTable = !isTable; redraw(); } } }, "Table")),
-        h("p.chart-values", shown >= 0 ? values(items[shown], found === -1 && last !== null ? last : priceAt(items, shown)) : "\u00a0"),
+        h("p.chart-values.hint", shown >= 0 ? values(items[shown], found === -1 && last !== null ? last : priceAt(items, shown)) : "\u00a0"),
         isTable ? candleTable(items) : drawing(past, shown, found !== -1, last),
       ];
     },

@@ -11,8 +11,11 @@ export const dollars = (cents) => DOLLARS.format(cents / 100);
 /** `+$1.20`, `-$0.80`, `$0.00`: a gain is told by its sign, not by its colour alone. @param {number} cents */
 export const gain = (cents) => (cents > 0 ? `+${dollars(cents)}` : dollars(cents));
 
-/** The same with its colour. @param {number} cents */
-export const profit = (cents) => h("span", { class: cents > 0 ? "yes" : cents < 0 ? "no" : undefined }, gain(cents));
+/** Words of a change, with its colour. @param {number} change @param {string} words */
+export const coloured = (change, words) => h("span", { class: change > 0 ? "yes" : change < 0 ? "no" : undefined }, words);
+
+/** A gain with its colour. @param {number} cents */
+export const profit = (cents) => coloured(cents, gain(cents));
 
 /** `65¢`, `65.5¢`; a dash where there is none. @param {number | null | undefined} price */
 export const cents = (price) => (price === null || price === undefined ? "–" : `${price}¢`);

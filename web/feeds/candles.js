@@ -17,14 +17,15 @@ const OLDEST_DAYS = 1_499;
 
 /** @type {[string, number][]} */
 const INTERVALS = [["1m", MINUTE], ["5m", 5 * MINUTE], ["1h", HOUR], ["1d", DAY]];
+const [MINUTES, FIVES, HOURS, DAYS] = INTERVALS;
 
 /** What one can look back on: its name, how long it is, and the interval that suits it. */
 export const RANGES = [
-  { name: "1h", title: "1 h", span: HOUR, interval: INTERVALS[0] },
-  { name: "6h", title: "6 h", span: 6 * HOUR, interval: INTERVALS[0] },
-  { name: "1d", title: "1 d", span: DAY, interval: INTERVALS[1] },
-  { name: "1w", title: "1 w", span: 7 * DAY, interval: INTERVALS[2] },
-  { name: "all", title: "All", span: Infinity, interval: INTERVALS[3] },
+  { name: "1h", title: "1 h", span: HOUR, interval: MINUTES },
+  { name: "6h", title: "6 h", span: 6 * HOUR, interval: MINUTES },
+  { name: "1d", title: "1 d", span: DAY, interval: FIVES },
+  { name: "1w", title: "1 w", span: 7 * DAY, interval: HOURS },
+  { name: "all", title: "All", span: Infinity, interval: DAYS },
 ];
 
 /**
@@ -51,7 +52,7 @@ export function followCandles(marketId, api, market) {
     const { range, shown, past } = candles.state;
     const { interval: [interval, length], from, to } = period(range, about);
     const had = shown === range && past?.length === length ? settled(past.items, from) : [];
-    const start = had.length > 0 ? had[had.length - 1].at + length : from;
+    const start = (had.at(-1)?.at ?? from - length) + length;
     if (start >= to) return;
     let answer;
     try {
@@ -66,8 +67,8 @@ export function followCandles(marketId, api, market) {
     // Somebody who chose again meanwhile gets what was chosen last.
     if (candles.state.range !== range) return;
     const items = [...had, ...answer.items.map(ofAnswer)];
-    const end = items.length > 0 ? items[items.length - 1].at + length : to;
-    const first = range === "all" && items.length > 0 ? items[0].at : Math.min(from, end - length);
+    const end = (items.at(-1)?.at ?? to - length) + length;
+    const first = range === "all" ? items[0]?.at ?? from : Math.min(from, end - length);
     candles.set({ problem: "", shown: range, past: { items, length, from: first, to: end } });
   }
 
@@ -95,7 +96,7 @@ function period(range, { created_at: created, resolved_at: resolved }) {
   const to = resolved === null ? Date.now() : Date.parse(resolved) + 1;
   const span = Math.min(chosen.span, to - Date.parse(created), OLDEST_DAYS * DAY);
   const interval = range === "all"
-    ? INTERVALS.find(([, length]) => span / length <= INTERVALS_OF_ALL) ?? INTERVALS[3]
+    ? INTERVALS.find(([, length]) => span / length <= INTERVALS_OF_ALL) ?? DAYS
     : chosen.interval;
   const from = to - (range === "all" ? span : chosen.span);
   return { interval, from: from - (from % interval[1]), to };
@@ -103,8 +104,8 @@ function period(range, { created_at: created, resolved_at: resolved }) {
 
 /** Those that never change again, up to the first that may. @param {Candle[]} items @param {number} from */
 function settled(items, from) {
-  const open = items.findIndex(({ isFinal }) => !isFinal);
-  return items.slice(0, open === -1 ? items.length : open).filter(({ at }) => at >= from);
+  const open = items.find(({ isFinal }) => !isFinal)?.at ?? Infinity;
+  return items.filter(({ at }) => at >= from && at < open);
 }
 
 /** @param {any} item @returns {Candle} */

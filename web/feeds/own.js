@@ -31,15 +31,10 @@ export function followOwn(marketId, { api, mine, session }) {
     own.set({ cash, position, orders, queue: ahead, whole: true });
   }
 
-  async function openOrders() {
-    const orders = [];
-    let cursor = null;
-    do {
-      const page = await api("GET /orders", { market_id: marketId, status: "OPEN,PARTIALLY_FILLED", limit: 100, cursor });
-      orders.push(...page.items);
-      cursor = page.next_cursor;
-    } while (cursor !== null);
-    return orders;
+  /** All of them from here on. @param {string | null} cursor @returns {Promise<any[]>} */
+  async function openOrders(cursor = null) {
+    const page = await api("GET /orders", { market_id: marketId, status: "OPEN,PARTIALLY_FILLED", limit: 100, cursor });
+    return page.next_cursor === null ? page.items : [...page.items, ...await openOrders(page.next_cursor)];
   }
 
   const isSomebody = session.store.state.user !== null;

@@ -1,14 +1,7 @@
 /** When the market changed its status or what it takes, and why, newest first. */
 import { h, kept } from "../draw/dom.js";
 import { when } from "../draw/format.js";
-import { reasonOf } from "./reasons.js";
-
-/** @type {Record<string, string>} */
-const NAMES = {
-  "DRAFT": "Draft", "ACTIVE": "Open", "SUSPENDED": "Suspended", "HALTED": "Halted", "RESOLVED": "Resolved",
-  "SETTLED": "Paid out", "VOIDED": "Called off",
-  "NORMAL": "All orders", "POST_ONLY": "Only orders that wait", "CANCEL_ONLY": "Only cancelling",
-};
+import { NAMES, reasonOf } from "./reasons.js";
 
 export const activityList = kept((/** @type {any[]} */ items) =>
   h("ol.market-activity", items.map(({ journal_id: id, at, previous, new: next, reason, until }) =>

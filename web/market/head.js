@@ -1,6 +1,6 @@
 /** The question, and how it stands. */
 import { h } from "../draw/dom.js";
-import { cents, chance, shares, signed, timeLeft, when } from "../draw/format.js";
+import { cents, chance, coloured, shares, signed, timeLeft, when } from "../draw/format.js";
 import { answer } from "./banner.js";
 
 /** @typedef {import("../draw/dom.js").Drawing} Drawing @typedef {import("../feeds/tickers.js").Ticker} Ticker */
@@ -13,7 +13,7 @@ import { answer } from "./banner.js";
 export function head({ market, ticker, spot, badge, now }) {
   return h("header.market-head",
     h("div",
-      h("p.muted", market?.category ?? "\u00a0", badge),
+      h("p.hint", market?.category ?? "\u00a0", badge),
       h("h1", market?.title ?? "\u00a0")),
     h("dl",
       isOver(market)
@@ -33,7 +33,7 @@ function moved(ticker) {
   const { open_24h_cents: before = null, last_trade_price_cents: last = null } = ticker ?? {};
   if (before === null || last === null) return "–";
   const change = last - before;
-  return h("span", { class: change > 0 ? "yes" : change < 0 ? "no" : undefined }, `${signed(change)}¢`);
+  return coloured(change, `${signed(change)}¢`);
 }
 
 /** @param {any} market */

@@ -1,4 +1,11 @@
-/** Why a market changed, in words. */
+/** What a market's status and mode are called, and why they changed. */
+
+/** @type {Record<string, string>} */
+export const NAMES = {
+  "DRAFT": "Draft", "ACTIVE": "Open", "SUSPENDED": "Suspended", "HALTED": "Halted", "RESOLVED": "Resolved",
+  "SETTLED": "Paid out", "VOIDED": "Called off",
+  "NORMAL": "All orders", "POST_ONLY": "Only orders that wait", "CANCEL_ONLY": "Only cancelling",
+};
 
 /** @type {Record<string, string>} */
 const REASONS = {

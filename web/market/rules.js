@@ -28,8 +28,7 @@ function rule(name, text) {
 
 /** @param {any} market */
 function session({ trading_start_at: start, trading_end_at: end }) {
-  if (start === null && end === null) return "Until the answer is there";
-  return [start !== null && ["From ", when(start), " "], end === null ? "until the answer is there" : [start === null ? "Until " : "until ", when(end)]];
+  return [start === null ? "Until " : ["From ", when(start), " until "], end === null ? "the answer is there" : when(end)];
 }
 
 

@@ -64,8 +64,7 @@ export function createTrading({ api, session, notices, query, go, redraw }, { ma
     }, QUEUE_REST_MS);
   }
 
-  const stops = [draft, sending.store, acts.store].map((store) => store.read(redraw));
-  stops.push(book.store.read(noticeQueue));
+  book.store.read(noticeQueue);
 
   /** @param {any} order */
   const level = ({ book_direction: direction, book_price_cents: price }) => book.store.state[direction === "BUY" ? "bids" : "asks"][price];
@@ -127,13 +126,13 @@ export function createTrading({ api, session, notices, query, go, redraw }, { ma
     mine() {
       const { whole, position, orders, queue } = own.store.state;
       if (session.store.state.user === null) return null;
-      if (!whole) return h("p", { class: "loading" }, "Loading");
+      if (!whole) return h("p.loading", "Loading");
       return [
-        h("h2", null, "My position"),
+        h("h2", "My position"),
         holding({ position, spot: spot(), sell: (side, quantity) => fill({ direction: "SELL", side, inDollars: false, amount: String(quantity) }) }),
-        h("h2", null, "My orders"),
+        h("h2", "My orders"),
         orders.length === 0
-          ? h("p", { class: "hint" }, "You have no open orders here. What does not fill at once waits here.")
+          ? h("p.hint", "You have no open orders here. What does not fill at once waits here.")
           : openOrders({ orders, ahead: queue, titleOf, ...acts, leaving: acts.store.state.leaving }),
         acts.store.state.amending?.view(),
       ];
@@ -142,7 +141,6 @@ export function createTrading({ api, session, notices, query, go, redraw }, { ma
       over = true;
       clearTimeout(rereading);
       acts.close();
-      for (const stop of stops) stop();
     },
   };
 }

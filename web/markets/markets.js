@@ -18,7 +18,7 @@ const PATIENCE_MS = 1_500;
 const ADDRESS_AFTER_MS = 250;
 
 /** @param {import("../main.js").Page} page @returns {import("../main.js").Screen} */
-export function open({ api, session, query, go, redraw }) {
+export function open({ api, session, query, redraw }) {
   const catalogue = createCatalogue(api);
   const tickers = followTickers();
   const sparks = createSparks(api);
@@ -158,9 +158,8 @@ export function open({ api, session, query, go, redraw }) {
           filters, choose, categories: categoriesOf(catalogue.store.state.items),
           count: found === null ? "" : counted(found.length), stale: staleFor([tickers.liveness.state], Date.now()),
           enter: () => {
-            if (!found?.length) return;
             showAddress();
-            go(`/markets/${encodeURIComponent(found[0].id)}`);
+            if (found?.length) list?.querySelector("a")?.click();
           },
         }),
         announcer.view(),

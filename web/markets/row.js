@@ -1,13 +1,9 @@
 /** One market in the list. It knows no network: it is drawn from what it is given. */
 import { h, keptEach } from "../draw/dom.js";
 import { brief, cents, chance, meaning, signed, timeLeft } from "../draw/format.js";
+import { NAMES } from "../market/reasons.js";
+import { toMarket } from "../parts/table.js";
 import { endOf, LIVING, moveOf } from "./selection.js";
-
-/** What a status or a mode means to somebody who wants to trade; nothing where all is as ever. */
-const WORDS = new Map([
-  ["SUSPENDED", "Suspended"], ["HALTED", "Halted"], ["RESOLVED", "Decided"], ["SETTLED", "Paid out"], ["VOIDED", "Called off"],
-  ["POST_ONLY", "New quotes only"], ["CANCEL_ONLY", "Cancels only"],
-]);
 
 /** The columns, and what their cells are called. @type {Record<string, string>} */
 export const COLUMNS = {
@@ -28,14 +24,14 @@ export const row = keptEach((market, ticker, past, left) => {
   const price = isKnown && spot !== null ? spot / 2 : null;
   const move = moveOf(ticker);
   const direction = move === null || move === 0 ? "muted" : move > 0 ? "yes" : "no";
-  const word = WORDS.get(now.status) ?? WORDS.get(now.trading_mode);
+  const state = now.status === "ACTIVE" ? now.trading_mode : now.status;
   const end = endOf(market);
-  return h("li.market", { key: market.id, },
+  return h("li.market", { key: market.id },
     h("div.question",
-      h("a", { href: `/markets/${encodeURIComponent(market.id)}` }, market.title),
+      toMarket(market.id, market.title),
       h("p.tags",
         market.category && h("span", market.category),
-        word && h("span", { class: LIVING.includes(now.status) ? "badge warn" : "badge" }, word))),
+        state !== "NORMAL" && h("span.badge", { class: LIVING.includes(now.status) ? "warn" : "" }, NAMES[state]))),
     cell("chance", h("strong", chance(price)), h("span.bar", { style: { "--share": `${price ?? 0}%` } })),
     cell("move",
       past && move !== null && price !== null ? spark([ticker?.open_24h_cents ?? price, ...past, price], direction) : h("span.spark"),

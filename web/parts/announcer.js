@@ -24,7 +24,7 @@ export function createAnnouncer(redraw) {
       next = text;
       if (resting === null) speak();
     },
-    view: () => h("p", { key: "announcer", class: "unseen", role: "status", "aria-live": "polite" }, said),
+    view: () => h("p.unseen", { key: "announcer", role: "status", "aria-live": "polite" }, said),
     close() {
       if (resting !== null) clearTimeout(resting);
     },

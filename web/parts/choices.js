@@ -8,6 +8,6 @@ import { h } from "../draw/dom.js";
  * }} what
  */
 export function choices({ label, of, chosen, choose }) {
-  return h("div", { class: "choices", role: "group", "aria-label": label }, of.map(({ value, text, looks }) =>
+  return h("div.choices", { role: "group", "aria-label": label }, of.map(({ value, text, looks }) =>
     h("button", { key: String(value), type: "button", class: looks, "aria-pressed": String(value === chosen), on: { click: () => choose(value) } }, text)));
 }

@@ -20,7 +20,7 @@ export function createConfirm({ title, says, act, redraw, close, tick, send }) {
   });
   return {
     view: () =>
-      dialog({ title, close }, h("p", null, says),
+      dialog({ title, close }, h("p", says),
         form.view({ send: act, sending: "One moment", kind: "danger" }, tick && form.tick({ name: "ticked", ...tick }))),
     close: form.close,
   };

@@ -12,7 +12,7 @@ export function dialog({ title, close }, ...inside) {
       on: { close, cancel: close },
       made,
     },
-    h("header", null, h("h2", null, title), h("button", { class: "quiet", "aria-label": "Close", on: { click: close } }, "✕")),
+    h("header", h("h2", title), h("button.quiet", { "aria-label": "Close", on: { click: close } }, "✕")),
     inside);
 }
 

@@ -10,7 +10,7 @@ import { h } from "../draw/dom.js";
 export function field({ name, id = name, label, value, change, problem, hint, kind = "text", ...attributes }) {
   const rule = hint === problem ? undefined : hint;
   const [problemId, hintId] = [`${id}-problem`, `${id}-hint`];
-  return h("div", { key: name, class: "field" },
+  return h("div.field", { key: name },
     h("label", { for: id }, label),
     h("input", {
       id, name, type: kind, value, ...attributes,
@@ -18,8 +18,8 @@ export function field({ name, id = name, label, value, change, problem, hint, ki
       "aria-describedby": [problem && problemId, rule && hintId].filter(Boolean).join(" ") || undefined,
       on: { input: (/** @type {any} */ event) => change(event.target.value) },
     }),
-    problem && h("p", { id: problemId, class: "problem" }, problem),
-    rule && h("p", { id: hintId, class: "hint" }, rule));
+    problem && h("p.problem", { id: problemId }, problem),
+    rule && h("p.hint", { id: hintId }, rule));
 }
 
 /** What the person came to do begins here. @param {HTMLElement} element */

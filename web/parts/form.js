@@ -23,7 +23,6 @@ import { words } from "./words.js";
  */
 export function createForm({ id, values, send, redraw, check = () => ({}), fieldOf = {} }) {
   const store = createStore({ values, busy: false, problems: /** @type {Problems} */ ({}), notBefore: 0 });
-  const stop = store.read(redraw);
   /** @type {ReturnType<typeof setInterval> | undefined} */
   let countdown;
 
@@ -91,9 +90,9 @@ export function createForm({ id, values, send, redraw, check = () => ({}), field
     tick({ name, label, hint }) {
       const hintId = hint && `${id}-${name}-hint`;
       const change = (/** @type {any} */ event) => this.set(/** @type {any} */ ({ [name]: event.target.checked }));
-      return h("div", { key: name, class: "tick" },
-        h("label", null, h("input", { type: "checkbox", name, checked: store.state.values[name], "aria-describedby": hintId, on: { change } }), " ", label),
-        hint && h("p", { id: hintId, class: "hint" }, hint));
+      return h("div.tick", { key: name },
+        h("label", h("input", { type: "checkbox", name, checked: store.state.values[name], "aria-describedby": hintId, on: { change } }), " ", label),
+        hint && h("p.hint", { id: hintId }, hint));
     },
     /** @param {{send: string, sending: string, kind?: string, why?: string}} button `why` it cannot be pressed, if it cannot
      *  @param {...import("../draw/dom.js").Drawing} fields */
@@ -102,13 +101,12 @@ export function createForm({ id, values, send, redraw, check = () => ({}), field
       const seconds = waiting();
       return h("form", { key: id, novalidate: true, on: { submit } },
         fields,
-        problems[""] && h("p", { class: "problem", role: "alert" }, problems[""]),
+        problems[""] && h("p.problem", { role: "alert" }, problems[""]),
         h("button", { class: kind, disabled: busy || seconds > 0 || why !== undefined },
           busy ? sending : seconds > 0 ? `Try again in ${seconds} s` : why ?? send));
     },
     close() {
       clearInterval(countdown);
-      stop();
     },
   };
 }

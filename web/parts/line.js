@@ -21,14 +21,14 @@ export function linePicture({ label, lines, inWords = dollars }) {
   const x = (/** @type {number} */ at) => round(((at - from) / (to - from || 1)) * WIDE);
   const y = (/** @type {number} */ cents) => round(HIGH - EDGE - ((cents - low) / (high - low || 1)) * (HIGH - 2 * EDGE));
   const path = (/** @type {Point[]} */ points) => points.map(({ at, cents }) => `${x(at)},${y(cents)}`).join(" ");
-  return h("figure", { class: "line-picture" },
+  return h("figure.line-picture",
     h("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, preserveAspectRatio: "none", role: "img", "aria-label": label },
       lines.map(({ name, looks, points }) => h("polyline", { key: name, class: looks, points: path(points) }))),
-    h("figcaption", null,
-      h("span", null, when(from, "both")),
+    h("figcaption",
+      h("span", when(from, "both")),
       lines.map(({ name, looks }) => h("span", { key: name, class: `legend ${looks}` }, name)),
-      h("span", null, when(to, "both"))),
-    h("p", { class: "line-bounds" }, h("span", null, inWords(high)), h("span", null, inWords(low))));
+      h("span", when(to, "both"))),
+    h("p.line-bounds", h("span", inWords(high)), h("span", inWords(low))));
 }
 
 /** @param {number[]} values */

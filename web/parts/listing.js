@@ -9,14 +9,14 @@ import { words } from "./words.js";
  */
 export function listing(pages, empty, view) {
   const { items, more, busy, problem } = pages.store.state;
-  if (items === null) return h("p", { class: "loading", role: "status" }, "Loading");
-  if (items.length === 0) return h("div", { class: "empty" }, empty);
+  if (items === null) return h("p.loading", { role: "status" }, "Loading");
+  if (items.length === 0) return h("div.empty", empty);
   return [
     view(items),
-    h("div", { key: "end", class: "list-end" },
-      problem && h("p", { class: "problem", role: "alert" }, words(/** @type {any} */ (problem))),
+    h("div.list-end", { key: "end" },
+      problem && h("p.problem", { role: "alert" }, words(/** @type {any} */ (problem))),
       more
-        ? h("button", { class: "quiet", disabled: busy, on: { click: () => pages.older() } }, busy ? "Loading" : "Load older")
-        : h("p", { class: "hint" }, "That is all.")),
+        ? h("button.quiet", { disabled: busy, on: { click: () => pages.older() } }, busy ? "Loading" : "Load older")
+        : h("p.hint", "That is all.")),
   ];
 }

@@ -17,14 +17,14 @@ export function staleFor(feeds, now) {
 
 /** Draws nothing while all is live. @param {number} age of `staleFor` */
 export function notLive(age) {
-  return age > 0 && h("span", { key: "not-live", class: "badge warn", title: "The exchange does not answer. The page keeps trying." },
+  return age > 0 && h("span.badge.warn", { key: "not-live", title: "The exchange does not answer. The page keeps trying." },
     `Not live · ${ageOf(age)}`);
 }
 
 /** What could not be read is asked for again; until then it is said. @param {string} problem */
 export const unread = (problem) =>
-  h("div", { key: "unread", role: "status", class: "unread" },
-    problem !== "" && h("div", { class: "banner warn" }, h("strong", null, "Not all of this is up to date"), h("p", null, `${problem} The page tries again by itself.`)));
+  h("div.unread", { key: "unread", role: "status" },
+    problem !== "" && h("div.banner.warn", h("strong", "Not all of this is up to date"), h("p", `${problem} The page tries again by itself.`)));
 
 /** @param {number} age */
 function ageOf(age) {

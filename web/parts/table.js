@@ -10,10 +10,10 @@ import { h } from "../draw/dom.js";
  * @param {{label: string, columns: Column[], rows: {key: string, cells: Drawing[]}[]}} what
  */
 export function table({ label, columns, rows }) {
-  return h("div", { class: "scroll" },
-    h("table", { class: "folding", role: "table", "aria-label": label },
+  return h("div.scroll",
+    h("table.folding", { role: "table", "aria-label": label },
       h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, columns.map(({ name, looks }) =>
-        h("th", { key: name, role: "columnheader", class: looks }, looks === "last" ? h("span", { class: "unseen" }, name) : name)))),
+        h("th", { key: name, role: "columnheader", class: looks }, looks === "last" ? h("span.unseen", name) : name)))),
       h("tbody", { role: "rowgroup" }, rows.map(({ key, cells }) =>
         h("tr", { key, role: "row" }, columns.map(({ name, looks }, index) =>
           h("td", { key: name, role: "cell", class: looks, "data-name": looks === "title" || looks === "last" ? undefined : name }, cells[index])))))));

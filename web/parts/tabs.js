@@ -18,7 +18,7 @@ export function tabs({ label, shown, show, tabs: all }) {
     show(all[to].name);
     /** @type {HTMLElement} */ (/** @type {Element} */ (event.currentTarget).children[to]).focus();
   }
-  return h("section", { class: "tabs" },
+  return h("section.tabs",
     h("div", { role: "tablist", "aria-label": label, on: { keydown } }, all.map(({ name, title }) =>
       h("button", {
         key: name, role: "tab", id: `tab-${name}`, class: "quiet", "aria-controls": `panel-${shown}`,

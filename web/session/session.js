@@ -93,16 +93,7 @@ export function createSession() {
       }
     });
 
-  const neighboursAnswered = new Promise((answered) => {
-    const stop = store.read(() => {
-      if (store.state.ready) {
-        stop();
-        answered(true);
-      }
-    });
-    tabs.postMessage({ kind: "who" });
-    setTimeout(answered, NEIGHBOURS_ANSWER_WITHIN_MS, false);
-  });
+
 
   return {
     store,
@@ -113,11 +104,13 @@ export function createSession() {
         store.set({ ready: true });
         return;
       }
-      if (await neighboursAnswered) return;
+      tabs.postMessage({ kind: "who" });
+      await passed(NEIGHBOURS_ANSWER_WITHIN_MS);
+      if (store.state.ready) return;
       store.set({ unsettled: true });
       while (!(await renew()) && store.state.unsettled) {
         store.set({ ready: true });
-        await new Promise((passed) => setTimeout(passed, askAgainAt - Date.now()));
+        await passed(askAgainAt - Date.now());
         if (token !== null) return;
       }
     },
@@ -175,5 +168,8 @@ export function createSession() {
     },
   };
 }
+
+/** @param {number} ms */
+const passed = (ms) => new Promise((pass) => setTimeout(pass, ms));
 
 /** @typedef {ReturnType<typeof createSession>} Session */

@@ -2,7 +2,7 @@
 import { h } from "../draw/dom.js";
 import { focusWhenShown } from "../parts/field.js";
 import { createForm } from "../parts/form.js";
-import { otherWay, placeAfter } from "./then.js";
+import { placeAfter } from "./then.js";
 
 const WRONG_PASSWORD = 1003;
 
@@ -39,6 +39,6 @@ export function open({ session, query, go, redraw }) {
             made: known ? undefined : focusWhenShown }),
           form.field({ name: "password", label: "Password", kind: "password", autocomplete: "current-password",
             made: known ? focusWhenShown : undefined })),
-        h("p.hint", "No account yet? ", h("a", { href: otherWay("/register", query) }, "Register"))),
+        h("p.hint", "No account yet? ", h("a", { href: `/register${location.search}` }, "Register"))),
   };
 }

@@ -3,7 +3,7 @@ import { h } from "../draw/dom.js";
 import { focusWhenShown } from "../parts/field.js";
 import { createForm } from "../parts/form.js";
 import { emailProblem, PASSWORD, passwordProblem, USERNAME, usernameProblem } from "./rules.js";
-import { otherWay, placeAfter } from "./then.js";
+import { placeAfter } from "./then.js";
 
 const USERNAME_TAKEN = 1001;
 const EMAIL_TAKEN = 1002;
@@ -42,6 +42,6 @@ export function open({ api, session, notices, query, go, redraw }) {
             hint: USERNAME, made: focusWhenShown }),
           form.field({ name: "email", label: "E-mail", kind: "email", autocomplete: "email" }),
           form.field({ name: "password", label: "Password", kind: "password", autocomplete: "new-password", hint: PASSWORD })),
-        h("p.hint", "Registered already? ", h("a", { href: otherWay("/login", query) }, "Sign in"))),
+        h("p.hint", "Registered already? ", h("a", { href: `/login${location.search}` }, "Sign in"))),
   };
 }

@@ -5,9 +5,3 @@ export function placeAfter(query) {
   const then = query.get("then") ?? "/";
   return /^\/(?![/\\])/.test(then) ? then : "/";
 }
-
-/** The other of the two ways in, which leads on to the same place. @param {string} path @param {URLSearchParams} query */
-export function otherWay(path, query) {
-  const then = query.get("then");
-  return then === null ? path : `${path}?${new URLSearchParams({ then })}`;
-}
