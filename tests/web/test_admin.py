@@ -152,7 +152,7 @@ def test_a_mode_is_set_until_a_time(admin: Visitor, the_venue: Venue, market: st
     dialog.get_by_label("Until").fill("2030-01-01T01:00")
     sure(dialog, "Set the mode", market)
     expect(admin.page.locator(".admin .badge")).to_have_text(["Active", "Post only"])
-    expect(admin.page.locator(".sums")).to_contain_text("Mode untilJan 1, 01:00")
+    expect(admin.page.locator(".sums")).to_contain_text("Mode untilJan 1, 2030, 01:00")
     now = state(the_venue, market)
     assert (now["trading_mode"], now["mode_until"]) == ("POST_ONLY", "2030-01-01T00:00:00.000000Z")
 
