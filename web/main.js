@@ -4,7 +4,6 @@
  */
 import { createApi } from "./api/api.js";
 import { draw, h } from "./draw/dom.js";
-import { onceAFrame } from "./draw/frame.js";
 import { createMine } from "./feeds/mine.js";
 import { SCREENS } from "./screens.js";
 import { drawChanges } from "./store/store.js";
@@ -41,7 +40,6 @@ const api = createApi(session);
 const mine = createMine(session);
 const notices = createNotices();
 const router = createRouter(() => open());
-const redraw = onceAFrame(paint);
 const help = keysHelp();
 
 /** @type {Screen | null} */
@@ -52,6 +50,13 @@ let opening = 0;
 
 function named() {
   return SCREENS.map((one) => ({ ...one, names: match(one.path, location.pathname) })).find(({ names }) => names !== null);
+}
+
+let isAsked = false;
+/** However often it is asked for, all is drawn once, before the screen is painted next. */
+function redraw() {
+  if (!isAsked) requestAnimationFrame(paint);
+  isAsked = true;
 }
 
 async function open() {
@@ -91,6 +96,7 @@ function nowhere() {
 }
 
 function paint() {
+  isAsked = false;
   const { user, ready } = session.store.state;
   const path = location.pathname;
   document.title = screen === null ? "Verdict" : `${screen.title()} · Verdict`;

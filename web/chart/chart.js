@@ -3,7 +3,7 @@
  * plain values and what is to happen when a range is chosen.
  */
 import { h, kept } from "../draw/dom.js";
-import { cents, chance, shares, spokenMoment, when } from "../draw/format.js";
+import { cents, chance, counted, spokenMoment, when } from "../draw/format.js";
 import { choices } from "../parts/choices.js";
 import { candleTable } from "./candle_table.js";
 import { plot } from "./plot.js";
@@ -158,10 +158,7 @@ function spoken({ at, bid, ask, volume, trades }, price) {
 }
 
 /** @param {number} volume @param {number} trades */
-function traded(volume, trades) {
-  if (trades === 0) return "no trades";
-  return `${shares(volume)} ${volume === 1 ? "share" : "shares"} in ${shares(trades)} ${trades === 1 ? "trade" : "trades"}`;
-}
+const traded = (volume, trades) => (trades === 0 ? "no trades" : `${counted(volume, "share")} in ${counted(trades, "trade")}`);
 
 /** @param {Past | null} past @param {number | null} last */
 function note(past, last) {

@@ -29,6 +29,9 @@ export const signed = (change) => (change > 0 ? `+${WHOLE.format(change)}` : WHO
 /** `12,500` @param {number} quantity */
 export const shares = (quantity) => WHOLE.format(quantity);
 
+/** `1 market`, `12,500 markets` @param {number} count @param {string} one */
+export const counted = (count, one) => `${shares(count)} ${one}${count === 1 ? "" : "s"}`;
+
 /** `12.5K`: where a column is narrow and the exact number stands elsewhere. @param {number} quantity */
 export const brief = (quantity) => SHORT.format(quantity);
 

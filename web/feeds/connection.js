@@ -78,7 +78,7 @@ export function connect(path, listener) {
     socket = null;
     dead?.close();
     if (over) return;
-    if (liveness.state.live) liveness.set({ live: false });
+    liveness.set({ live: false });
     // What is let in and then closed at once has failed as well: it must not come back without a pause for ever.
     if (openedAt > 0 && Date.now() - openedAt > SILENT_MS) failures = 0;
     openedAt = 0;

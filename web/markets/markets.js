@@ -1,6 +1,6 @@
 /** The markets: what is asked, what the crowd thinks, and how that moved. */
 import { h } from "../draw/dom.js";
-import { shares } from "../draw/format.js";
+import { counted } from "../draw/format.js";
 import { followTickers } from "../feeds/tickers.js";
 import { createAnnouncer } from "../parts/announcer.js";
 import { staleFor } from "../parts/live.js";
@@ -64,7 +64,7 @@ export function open({ api, session, query, redraw }) {
     store.set({ filters: { ...store.state.filters, ...changes }, shown: PAGE });
     order();
     showAddressSoon();
-    announcer.say(counted(store.state.found?.length ?? 0));
+    announcer.say(counted(store.state.found?.length ?? 0, "market"));
   }
 
   /** So that a reload and the way back find it as it was left. */
@@ -133,7 +133,7 @@ export function open({ api, session, query, redraw }) {
       found.length > shown
         ? h("div.more", { key: "more", made: (/** @type {Element} */ element) => end.observe(element) },
             h("button", { on: { click: more } }, `Show ${Math.min(PAGE, found.length - shown)} more`))
-        : h("p.more.hint", `That is all: ${counted(found.length)}.`),
+        : h("p.more.hint", `That is all: ${counted(found.length, "market")}.`),
     ];
   }
 
@@ -156,7 +156,7 @@ export function open({ api, session, query, redraw }) {
         session.store.state.user === null && arrival(),
         toolbar({
           filters, choose, categories: categoriesOf(catalogue.store.state.items),
-          count: found === null ? "" : counted(found.length), stale: staleFor([tickers.liveness.state], Date.now()),
+          count: found === null ? "" : counted(found.length, "market"), stale: staleFor([tickers.liveness.state], Date.now()),
           enter: () => {
             showAddress();
             if (found?.length) list?.querySelector("a")?.click();
@@ -167,6 +167,3 @@ export function open({ api, session, query, redraw }) {
     },
   };
 }
-
-/** @param {number} count */
-const counted = (count) => (count === 1 ? "1 market" : `${shares(count)} markets`);
