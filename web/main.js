@@ -102,7 +102,7 @@ function paint() {
   document.title = screen === null ? "Verdict" : `${screen.title()} · Verdict`;
   const inside = ready && screen !== null ? screen.view() : h("p.loading", { role: "status" }, "Loading");
   draw(/** @type {Element} */ (document.getElementById("page")),
-    shell({ user, path, screen: inside, notices: [notices.view(), help.view(shortcuts())], signOut, redraw, showKeys: help.show }));
+    shell({ user, path, opening, screen: inside, notices: [notices.view(), help.view(shortcuts())], signOut, redraw, showKeys: help.show }));
 }
 
 function signOut() {

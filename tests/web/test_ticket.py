@@ -290,7 +290,12 @@ def test_who_is_signed_out_signs_in_and_comes_back_to_the_ticket(
     trader.says("Bought 10 YES at 60¢ for $6.00.")
 
 
-def test_who_was_signed_out_elsewhere_signs_in_and_comes_back_to_the_ticket(trader: Trader) -> None:
+def test_who_was_signed_out_elsewhere_signs_in_and_comes_back_to_the_ticket(
+    visitor: Visitor, the_venue: Venue, market: str
+) -> None:
+    # Without its stream the page does not hear of it before it sends.
+    visitor.page.route_web_socket(re.compile("/ws/v1/commands"), lambda _: None)
+    trader = trading(visitor, the_venue, market)
     trader.choose("NO")
     trader.fill(price="45", amount="10")
     assert trader.caller.post("/account/logout-all").code == 0

@@ -19,11 +19,11 @@ export function placesFor(user) {
 
 /**
  * @param {{
- *   user: import("../session/session.js").User | null, path: string, screen: any, notices: any,
+ *   user: import("../session/session.js").User | null, path: string, opening: number, screen: any, notices: any,
  *   signOut: () => void, redraw: () => void, showKeys: () => void,
- * }} page
+ * }} page `opening` is another for each screen: what one has made in the document is not taken over by the next
  */
-export function shell({ user, path, screen, notices, signOut, redraw, showKeys }) {
+export function shell({ user, path, opening, screen, notices, signOut, redraw, showKeys }) {
   return [
     h("header.top",
       h("a.brand", { href: "/" }, h("img", { src: "/web/icon.svg", alt: "", width: 24, height: 24 }), "Verdict"),
@@ -37,7 +37,7 @@ export function shell({ user, path, screen, notices, signOut, redraw, showKeys }
         user
           ? [h("span.name", user.username), h("button.quiet", { on: { click: signOut } }, "Sign out")]
           : [h("a", { href: "/login" }, "Sign in"), h("a.button", { href: "/register" }, "Register")])),
-    h("main", { id: "main", tabindex: "-1", key: path }, screen),
+    h("main", { id: "main", tabindex: "-1", key: opening }, screen),
     notices,
   ];
 }
