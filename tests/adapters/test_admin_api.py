@@ -19,7 +19,8 @@ def test_a_market_from_draft_to_payout(the_venue: Venue) -> None:
     activated = admin.post(f"/admin/markets/{market}/activate")
     assert activated.status == 200
     # Who changes a market is not told of its last day, as who asks for it is.
-    assert set(activated.data) == DETAIL - {"last_trade_at", "volume_24h"} | {"amm_authorized"}
+    own = {"amm_authorized", "amm_orders_count"}
+    assert set(activated.data) == DETAIL - {"last_trade_at", "volume_24h"} | own
     assert activated.data["status"] == "ACTIVE"
     assert admin.post(f"/admin/markets/{market}/activate").verdict == (422, 3005)
     ann, ben = the_venue.user(10_000), the_venue.user(10_000)
