@@ -22,8 +22,9 @@ import attrs
 import httpx
 import trio
 
-from adapters.access.tokens import SERVICES, WORKER_ID, Tokens, TokenType
+from adapters.access.tokens import SERVICES, Tokens, TokenType
 from adapters.runtime.clock import Clock
+from adapters.wire.user_responses import WORKER_ID
 from bench.exchange import PASSWORD, ROOT, Served, cpu_of, deposit, logged_in, serving
 from bench.measure import line, machine, section
 from persistence.postgres import database, embedded
@@ -65,7 +66,7 @@ class Mover:
         """The prices go up by a cent, or down again: those that go away do so first."""
         step, resting = self.standing.get(market_id, (0, []))
         for order_id in resting:
-            self.client.request("DELETE", f"orders/{order_id}")
+            self.client.post(f"orders/{order_id}/cancel").raise_for_status()
         step = 1 - step
         placed = [self.bid(market_id, "YES", 49 + step), self.bid(market_id, "NO", 49 - step)]
         self.standing[market_id] = step, placed
