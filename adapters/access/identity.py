@@ -21,12 +21,12 @@ import trio
 
 from adapters.access.api_keys import PREFIX, KeyOwners, KeyUses, hash_of_key
 from adapters.access.tables import ApiKeys, ChangeListener, Standing, Users
-from adapters.access.tokens import SERVICES, WORKER_ID, Claims, TokenError, Tokens, TokenType
+from adapters.access.tokens import SERVICES, Claims, TokenError, Tokens, TokenType
 from adapters.runtime.clock import Clock
 from adapters.runtime.times import to_datetime
 from adapters.wire.scopes import Scope, scopes_of
 from adapters.wire.status import Fault, RefusedError
-from adapters.wire.user_responses import AccountType
+from adapters.wire.user_responses import WORKER_ID, AccountType
 from kernel.codes import AMM_ID
 
 log = structlog.get_logger(__name__)

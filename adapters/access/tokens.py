@@ -13,7 +13,7 @@ import msgspec
 
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings
-from adapters.wire.user_responses import WORKER_ID as WORKER_ID
+from adapters.wire.user_responses import WORKER_ID
 from kernel.codes import AMM_ID
 
 ALGORITHM: Final = "HS256"

@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from adapters.access.keys import read_key
-from adapters.access.tokens import SERVICES, WORKER_ID, Tokens, TokenType, lifetimes
+from adapters.access.tokens import SERVICES, Tokens, TokenType, lifetimes
 from adapters.cli.first_start import SECRET_FILE
 from adapters.cli.rebuild import on_database
 from adapters.runtime.clock import Clock
@@ -20,6 +20,7 @@ from adapters.runtime.errors import CommandError
 from adapters.runtime.log import start_logging
 from adapters.runtime.setting_values import LogLevel
 from adapters.runtime.settings import Settings, load_settings
+from adapters.wire.user_responses import WORKER_ID
 from kernel.codes import AMM_ID
 from persistence.postgres import embedded
 from persistence.postgres.database import Database

@@ -2,13 +2,14 @@
 
 from typing import Final
 
-from adapters.access.tokens import SERVICES, WORKER_ID, TokenType
+from adapters.access.tokens import SERVICES, TokenType
 from adapters.operations.operation import Call, NoQuery, Reply
 from adapters.runtime.times import MICROSECONDS, to_datetime
 from adapters.service.server import Server
 from adapters.wire import admin_responses
 from adapters.wire.requests import EmptyBody
 from adapters.wire.status import Fault, RefusedError
+from adapters.wire.user_responses import WORKER_ID
 from kernel.codes import AMM_ID
 
 RENEWAL_GRACE: Final = 60

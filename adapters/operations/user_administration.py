@@ -10,7 +10,6 @@ import structlog
 
 from adapters.access.identity import PEOPLE
 from adapters.access.tables import User
-from adapters.access.tokens import WORKER_ID
 from adapters.operations.operation import Call, NoQuery, Reply
 from adapters.service.server import Server, refused
 from adapters.wire import admin_responses
@@ -18,7 +17,7 @@ from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, page, r
 from adapters.wire.render_rows import row_time
 from adapters.wire.requests import ActiveBody, EmptyBody, RoleBody, Text
 from adapters.wire.status import RefusedError
-from adapters.wire.user_responses import AccountType
+from adapters.wire.user_responses import WORKER_ID, AccountType
 from kernel.codes import AMM_ID, Code
 from kernel.refusals import account_not_found
 

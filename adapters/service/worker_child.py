@@ -14,8 +14,9 @@ from typing import Final
 import structlog
 import trio
 
-from adapters.access.tokens import SERVICES, WORKER_ID, TokenType
+from adapters.access.tokens import SERVICES, TokenType
 from adapters.service.server import Server
+from adapters.wire.user_responses import WORKER_ID
 
 log = structlog.get_logger(__name__)
 

@@ -27,7 +27,7 @@ from adapters.access.login_delays import LoginDelays
 from adapters.access.passwords import Passwords
 from adapters.access.rate_limits import RateLimits
 from adapters.access.tables import ApiKeys, KeyStanding, Users
-from adapters.access.tokens import SERVICES, WORKER_ID, Tokens, TokenType
+from adapters.access.tokens import SERVICES, Tokens, TokenType
 from adapters.operations.table import STREAM_OPERATIONS
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings
@@ -35,6 +35,7 @@ from adapters.service.server import History, Projections, Server, Sessions
 from adapters.sockets import listener
 from adapters.sockets.connection_limits import ConnectionLimits
 from adapters.stream.websockets import Websockets
+from adapters.wire.user_responses import WORKER_ID
 from kernel.actors import Actors
 from kernel.codes import AMM_ID, Direction, Side
 from kernel.commands import (

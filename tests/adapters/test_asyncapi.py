@@ -7,8 +7,9 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
-from adapters.access.tokens import WORKER_ID, TokenType
+from adapters.access.tokens import TokenType
 from adapters.stream.asyncapi import describe
+from adapters.wire.user_responses import WORKER_ID
 from kernel.codes import AMM_ID, Direction
 from kernel.commands import HaltMarket
 from tests.adapters.serving import Venue

@@ -7,12 +7,12 @@ from itertools import combinations
 import pytest
 
 from adapters.access.identity import Principal
-from adapters.access.tokens import WORKER_ID, Tokens, TokenType
+from adapters.access.tokens import Tokens, TokenType
 from adapters.operations.operation import AnyOperation, AnyRoute, Caller, Route, admit
 from adapters.operations.table import OPERATIONS, ROUTES, STREAM_OPERATIONS
 from adapters.wire.scopes import Scope
 from adapters.wire.status import Fault, RefusedError
-from adapters.wire.user_responses import AccountType
+from adapters.wire.user_responses import WORKER_ID, AccountType
 from kernel.codes import AMM_ID
 from tests.adapters import serving
 from tests.adapters.serving import SECRET, Venue, tokens

@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.access.tokens import WORKER_ID, TokenType
+from adapters.access.tokens import TokenType
 from adapters.operations.operation import Caller
 from adapters.operations.table import BASE, ROUTES
+from adapters.wire.user_responses import WORKER_ID
 from kernel.codes import AMM_ID
 from tests.adapters import serving
 from tests.adapters.serving import Venue, tokens

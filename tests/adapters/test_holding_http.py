@@ -14,10 +14,11 @@ from typing import Any, Final
 import attrs
 import httpx
 
-from adapters.access.tokens import WORKER_ID, TokenType
+from adapters.access.tokens import TokenType
 from adapters.operations.operation import AnyRoute, Caller
 from adapters.operations.table import BASE, ROUTES
 from adapters.sockets.http_exchange import BODY_MAX
+from adapters.wire.user_responses import WORKER_ID
 from kernel.codes import AMM_ID
 from persistence.postgres import database
 from tests.adapters.crowded import BIG, ENDS, EVERYWHERE, OTHER, crowded

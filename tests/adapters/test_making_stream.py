@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from adapters.access.tokens import WORKER_ID, TokenType
+from adapters.access.tokens import TokenType
+from adapters.wire.user_responses import WORKER_ID
 from kernel.codes import AMM_ID, Direction, Side
 from kernel.making_commands import ControlMmOrder
 from kernel.making_edges import MmControl

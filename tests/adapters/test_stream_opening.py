@@ -12,12 +12,13 @@ from hypercorn.config import Config
 from hypercorn.trio.worker_context import WorkerContext
 from trio.testing import MockClock
 
-from adapters.access.tokens import WORKER_ID, TokenType
+from adapters.access.tokens import TokenType
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings
 from adapters.sockets.listener import HttpConnection
 from adapters.sockets.websocket import FRAME_MAX, Upgrade
 from adapters.stream.hub import CONNECTIONS_MAX
+from adapters.wire.user_responses import WORKER_ID
 from kernel.codes import AMM_ID
 from tests.adapters.streaming import ANN, BEN, ROOT, Refused, running, wish
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import jwt
 import pytest
 
-from adapters.access.tokens import WORKER_ID
+from adapters.wire.user_responses import WORKER_ID
 from kernel.codes import AMM_ID
 from tests.adapters.serving import ROOT, SECRET, Caller, Venue
 

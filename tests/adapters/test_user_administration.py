@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 
-from adapters.access.tokens import WORKER_ID
+from adapters.wire.user_responses import WORKER_ID
 from kernel.codes import AMM_ID
 from tests.adapters.serving import PASSWORD, Caller, Venue
 

@@ -20,7 +20,8 @@ import httpx
 import pytest
 import trio
 
-from adapters.access.tokens import SERVICES, WORKER_ID, TokenType
+from adapters.access.tokens import SERVICES, TokenType
+from adapters.wire.user_responses import WORKER_ID
 from amm.live.credentials import Credentials
 from makers.cycle.commands import Place
 from makers.cycle.cycle import Counts, Cycle, Ending

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from adapters.access.tokens import WORKER_ID
+from adapters.wire.user_responses import WORKER_ID
 from kernel.codes import AMM_ID
 from persistence.postgres.database import Connection, Database
 from persistence.tables.users import ChangeListener, Users

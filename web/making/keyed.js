@@ -3,6 +3,7 @@
  * once however often it is sent; after an answer, the next is another request.
  */
 import { ExchangeError } from "../api/api.js";
+import { freshName } from "../api/names.js";
 
 /** @param {import("../api/api.js").Api} api @returns {import("../api/api.js").Api} */
 export function keyed(api) {
@@ -10,7 +11,7 @@ export function keyed(api) {
   const open = new Map();
   return async (request, members = {}) => {
     const asked = JSON.stringify([request, members]);
-    const key = open.get(asked) ?? newKey();
+    const key = open.get(asked) ?? freshName();
     open.set(asked, key);
     try {
       const answer = await api(request, { ...members, idempotency_key: key });
@@ -22,5 +23,3 @@ export function keyed(api) {
     }
   };
 }
-
-const newKey = () => [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join("-");

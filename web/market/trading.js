@@ -2,12 +2,12 @@
  * Trading on the screen of a market: the ladder, the ticket, and what one has there. They share one draft, and the
  * prices that are shown are those of the side that the draft is of.
  */
+import { freshName } from "../api/names.js";
 import { h } from "../draw/dom.js";
 import { createLadder } from "../ladder/ladder.js";
 import { createOrderActs } from "../orders/acts.js";
 import { holding } from "../orders/holding.js";
 import { openOrders } from "../orders/open_orders.js";
-import { freshName } from "../orders/place.js";
 import { createSending } from "../orders/sending.js";
 import { became } from "../orders/words.js";
 import { createStore } from "../store/store.js";

@@ -11,8 +11,3 @@ export const place = (api, request) =>
     };
     createSending({ api, settled }).send(request);
   });
-
-/** A name that nobody else gives, by numbers that are there without a secure connection, too. */
-export function freshName() {
-  return [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join("-");
-}

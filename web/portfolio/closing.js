@@ -3,10 +3,11 @@
  * which nothing is sold, and what did happen.
  */
 import { NO_ANSWER } from "../api/api.js";
+import { freshName } from "../api/names.js";
 import { h } from "../draw/dom.js";
 import { dollars, shares } from "../draw/format.js";
 import { followBook } from "../feeds/book.js";
-import { freshName, place } from "../orders/place.js";
+import { place } from "../orders/place.js";
 import { average, became } from "../orders/words.js";
 import { dialog } from "../parts/dialog.js";
 import { focusWhenShown } from "../parts/field.js";
