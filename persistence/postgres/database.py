@@ -200,7 +200,8 @@ class Connection:
     """Why a commit that PostgreSQL calls done may not be on its standby."""
 
     def __attrs_post_init__(self) -> None:
-        self._raw.add_log_listener(self._hear)
+        if not self._raw.is_closed():  # lost as soon as it was made: its first statement says so
+            self._raw.add_log_listener(self._hear)
 
     def _hear(self, _connection: object, said: asyncpg.PostgresLogMessage) -> None:
         """Somebody may end the wait for the standby: the commit is then called done, with this warning.

@@ -71,6 +71,25 @@ async def test_a_wrong_statement_is_an_error_and_no_lost_connection(connection: 
     assert connection.is_at_rest
 
 
+async def test_a_connection_lost_as_soon_as_it_was_made_is_lost_like_any_other(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that goes away in this very moment must not bring the exchange down."""
+    opened = Database._open
+
+    async def lost(database: Database) -> "asyncpg.Connection[asyncpg.Record]":
+        raw = await opened(database)
+        raw.terminate()
+        return raw
+
+    with monkeypatch.context() as moment:
+        moment.setattr(Database, "_open", lost)
+        connection = await db.connect()
+    with pytest.raises(ConnectionLostError):
+        await connection.execute("SELECT 1")
+    connection.abandon()
+
+
 async def test_rows_packed_by_ourselves_are_copied_in(table: Connection) -> None:
     """Binary COPY: a head, for each row its number of columns and each column's length and bytes, an end."""
     rows = bytearray(b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0))
