@@ -52,7 +52,8 @@ ROOMS = {
     "amm.lab": {"amm.lab", "amm.brain"},
     "makers.quoter": {"makers.quoter"},
     "makers.cycle": {"makers.cycle", "makers.quoter"},
-    "makers.live": {"makers.live", "makers.cycle", "makers.quoter"},
+    "makers.venues": {"makers.venues", "makers.cycle", "makers.quoter"},
+    "makers.live": {"makers.live", "makers.venues", "makers.cycle", "makers.quoter"},
     "makers.lab": {"makers.lab", "makers.cycle", "makers.quoter"},
 }
 
@@ -70,7 +71,7 @@ LABORATORIES = ("amm.lab", "makers.lab")
 ASKED = "makers.quoter"
 
 # What decides and therefore takes the time, and whatever else it needs of the world, from its caller.
-PURE = {"kernel", "amm.brain", "makers.quoter", "makers.cycle"}
+PURE = {"kernel", "amm.brain", "makers.quoter", "makers.cycle", "makers.venues.steps"}
 
 ACTORS = "kernel.actors"
 
