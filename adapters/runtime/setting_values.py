@@ -140,7 +140,10 @@ def read_database_url(text: str) -> str:
     try:
         parts = urlsplit(text)
         # Asking for the port makes urlsplit look at it: it raises for anything but 0 to 65535.
-        well_formed = parts.scheme in ("postgresql", "postgres") and parts.port != 0
+        hosts = parts.netloc.rpartition("@")[2].split(",")
+        well_formed = parts.scheme in ("postgresql", "postgres") and all(
+            urlsplit(f"//{host}").port != 0 for host in hosts
+        )
     except ValueError:
         well_formed = False
     if not well_formed or "@" in text.partition("://")[2].replace(parts.netloc, "", 1):

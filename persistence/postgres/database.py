@@ -1,4 +1,4 @@
-"""The bridge from a program that runs on trio to asyncpg, which runs on asyncio. Only it imports asyncpg.
+"""The bridge from a program that runs on trio to asyncpg, which runs on asyncio; `connecting` is its far end.
 
 It knows connections, statements and bytes; it knows none of our tables.
 
@@ -10,9 +10,9 @@ import asyncio
 import contextlib
 import socket
 import sys
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
-from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import attrs
@@ -21,11 +21,12 @@ import trio_asyncio  # type: ignore[import-untyped]  # it comes without types
 from asyncpg.transaction import Transaction
 
 from persistence import DatabaseUnusableError, lone_errors
+from persistence.postgres import connecting
+from persistence.postgres.connecting import one_line
+from persistence.postgres.hosts import Host, place
 
 T = TypeVar("T")
 
-OLDEST_SERVER = 14
-CONNECT_TIMEOUT = 10.0
 SO_SNDBUFFORCE = 32  # Linux: beyond the limit that the system sets for all, where we may
 NOTIFICATIONS_MAX = 10_000  # payloads kept for a listener that is busy
 BORROWABLE = 8  # connections for short questions: more would only queue inside PostgreSQL instead of here
@@ -78,13 +79,16 @@ class Database:
     url: str
     _loop: asyncio.AbstractEventLoop
     _idle: list["Connection"] = attrs.field(factory=list, init=False)
+    _open: weakref.WeakSet["Connection"] = attrs.field(factory=weakref.WeakSet, init=False)
+    _host: Host | None = attrs.field(default=None, init=False)
+    """Where the newest connection leads."""
     _borrowed: trio.Semaphore = attrs.field(factory=lambda: trio.Semaphore(BORROWABLE), init=False)
 
     async def connect(self) -> "Connection":
         """A connection of one's own, for those who keep it: the journal, the projector."""
-        where = _place(self.url)
+        where = place(self.url)
         try:
-            raw = await trio_asyncio.aio_as_trio(self._open, loop=self._loop)()
+            raw, host = await trio_asyncio.aio_as_trio(connecting.reach, loop=self._loop)(self.url)
         except asyncpg.InvalidCatalogNameError as trouble:
             raise DatabaseUnusableError(
                 f"{trouble} at {where}: create it, or correct DATABASE_URL"
@@ -100,14 +104,24 @@ class Database:
             ValueError,
         ) as trouble:
             raise DatabaseUnusableError(
-                f"cannot use DATABASE_URL ({where}): {_one_line(trouble)}"
+                f"cannot use DATABASE_URL ({where}): {one_line(trouble)}"
             ) from trouble
         except (OSError, TimeoutError) as trouble:
-            reason = getattr(trouble, "strerror", None) or _one_line(trouble)
+            reason = getattr(trouble, "strerror", None) or one_line(trouble)
             raise DatabaseUnusableError(
                 f"no PostgreSQL answers at {where} ({reason}): start it, or correct DATABASE_URL"
             ) from trouble
-        return Connection(raw, self._loop)
+        return self._at(host, Connection(raw, self._loop))
+
+    def _at(self, host: Host, connection: "Connection") -> "Connection":
+        """One server takes writes. When it is another one than before, what is open at the last is over."""
+        if host != self._host:
+            for other in self._open:
+                other.abandon()
+            self._open.clear()
+            self._host = host
+        self._open.add(connection)
+        return connection
 
     @contextlib.asynccontextmanager
     async def borrowed(self) -> AsyncIterator["Connection"]:
@@ -134,28 +148,6 @@ class Database:
     def close(self) -> None:
         for connection in self._idle:
             connection.abandon()
-
-    async def _open(self) -> "asyncpg.Connection[Any]":
-        raw = await asyncpg.connect(
-            self.url,
-            timeout=CONNECT_TIMEOUT,
-            server_settings={"application_name": "verdict", "timezone": "UTC"},
-        )
-        major = raw.get_server_version().major
-        if major < OLDEST_SERVER:
-            raw.terminate()
-            raise DatabaseUnusableError(
-                f"PostgreSQL at {_place(self.url)} is version {major}: {OLDEST_SERVER} or newer is needed"
-            )
-        # Whoever runs the server may have chosen speed: an acknowledgement of ours means "on disk".
-        if await raw.fetchval("SHOW synchronous_commit") in ("off", "local"):
-            await raw.execute("SET synchronous_commit = on")
-        # A market maker has half of all rows, most users a handful: no plan is right for both.
-        await raw.execute("SET plan_cache_mode = force_custom_plan")
-        # A statement whose connection was abandoned ends within a second, where the server can notice.
-        with contextlib.suppress(asyncpg.InvalidParameterValueError):
-            await raw.execute("SET client_connection_check_interval = '1s'")
-        return raw
 
 
 class Notifications:
@@ -209,7 +201,7 @@ class Connection:
         Known by the function it comes from: its words are in the server's language.
         """
         if vars(said).get("server_source_function") == WAIT_FOR_STANDBY:
-            self._doubt = _one_line(vars(said)["message"])
+            self._doubt = one_line(vars(said)["message"])
 
     async def execute(self, sql: str, *values: Any) -> str:
         return await self._do(lambda: self._raw.execute(sql, *values))
@@ -295,8 +287,7 @@ class Connection:
 
         What it does not take waits, piece by piece, for moments in which this thread is idle.
         """
-        transport: asyncio.Transport = self._raw._transport  # type: ignore[attr-defined]  # nothing public
-        raw: socket.socket = transport.get_extra_info("socket")
+        raw = connecting.socket_of(self._raw)
         with contextlib.suppress(OSError):  # we may not, or it has ended, which the next statement tells
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
             if sys.platform == "linux":
@@ -328,10 +319,10 @@ class Connection:
             raise
         except asyncpg.InsufficientPrivilegeError as trouble:
             raise DatabaseUnusableError(
-                f"the database forbids it ({_one_line(trouble)}): make the user of DATABASE_URL its owner"
+                f"the database forbids it ({one_line(trouble)}): make the user of DATABASE_URL its owner"
             ) from trouble
         except asyncpg.IntegrityConstraintViolationError as trouble:
-            raise ConstraintError(trouble.constraint_name or "", _one_line(trouble)) from trouble
+            raise ConstraintError(trouble.constraint_name or "", one_line(trouble)) from trouble
         except (
             asyncpg.InsufficientResourcesError,
             asyncpg.PostgresSystemError,
@@ -339,7 +330,7 @@ class Connection:
         ) as trouble:
             if isinstance(trouble, asyncpg.ReadOnlySQLTransactionError):
                 self.abandon()  # this session will never write; another may
-            raise NoRoomError(_one_line(trouble)) from trouble
+            raise NoRoomError(one_line(trouble)) from trouble
         except (
             asyncpg.PostgresError,
             asyncpg.InterfaceError,
@@ -349,7 +340,7 @@ class Connection:
             if not self._has_ended(trouble):
                 raise
             self.abandon()
-            raise ConnectionLostError(_one_line(trouble)) from trouble
+            raise ConnectionLostError(one_line(trouble)) from trouble
         if self._doubt:
             self.abandon()
             raise ConnectionLostError(self._doubt)
@@ -371,16 +362,3 @@ def _left_behind(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> No
     is_for_nobody = isinstance(trouble, AttributeError) and "protocol" in context
     if not isinstance(trouble, ENDS) and not is_for_nobody:
         loop.default_exception_handler(context)
-
-
-def _place(url: str) -> str:
-    """The server and database of a URL, without the password in it."""
-    parts = urlsplit(url)
-    (host,) = parse_qs(parts.query).get("host", [parts.hostname or "localhost"])[:1]
-    with contextlib.suppress(ValueError):
-        return f"{host}:{parts.port or 5432}{parts.path}"
-    return "a URL without a valid port"
-
-
-def _one_line(trouble: object) -> str:
-    return " ".join(str(trouble).split()) or type(trouble).__name__

@@ -245,6 +245,7 @@ def test_all_mistakes_are_told_at_once_each_on_a_line() -> None:
         ("postgresql://ann:hunter2@db:5432/verdict", "postgresql://ann:********@db:5432/verdict"),
         ("postgres://ann@db/verdict", "postgres://ann@db/verdict"),
         ("postgresql://:hunter2@db/verdict", "postgresql://:********@db/verdict"),
+        ("postgresql://ann:hunter2@pg1,pg2:5433/v", "postgresql://ann:********@pg1,pg2:5433/v"),
         ("postgresql://ann:%2Fhunter2%40@[::1]/v", "postgresql://ann:********@[::1]/v"),
         ("postgresql:///v?host=/tmp/socket&user=ann", "postgresql:///v?host=/tmp/socket&user=ann"),
         (
@@ -266,6 +267,7 @@ def test_a_database_url_is_shown_without_its_password(url: str, as_shown: str) -
         "hunter2",
         "postgresql://ann:hunter2@db:port/verdict",
         "postgresql://ann:hunter2@db:70000/verdict",
+        "postgresql://ann:hunter2@pg1:5432,pg2:70000/verdict",
         "postgresql://ann:hunter2@[::1/verdict",
         "postgresql://ann:12/hunter2@db/verdict",
         "postgresql://ann:12?hunter2@db/verdict",

@@ -4,14 +4,16 @@ import socket
 import struct
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 import trio
 
 from persistence import DatabaseUnusableError
-from persistence.postgres import database, embedded, packing
+from persistence.postgres import connecting, database, embedded, packing
 from persistence.postgres.database import Connection, ConnectionLostError, ConstraintError, Database
+from persistence.postgres.hosts import Host
 
 
 async def sessions(db: Database) -> int:
@@ -75,15 +77,15 @@ async def test_a_connection_lost_as_soon_as_it_was_made_is_lost_like_any_other(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A database that goes away in this very moment must not bring the exchange down."""
-    opened = Database._open
+    reach = connecting.reach
 
-    async def lost(database: Database) -> "asyncpg.Connection[asyncpg.Record]":
-        raw = await opened(database)
+    async def lost(url: str) -> "tuple[asyncpg.Connection[Any], Host]":
+        raw, host = await reach(url)
         raw.terminate()
-        return raw
+        return raw, host
 
     with monkeypatch.context() as moment:
-        moment.setattr(Database, "_open", lost)
+        moment.setattr(connecting, "reach", lost)
         connection = await db.connect()
     with pytest.raises(ConnectionLostError):
         await connection.execute("SELECT 1")
