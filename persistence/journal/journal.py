@@ -12,6 +12,7 @@ What keeps it true:
 * Who becomes the writer, at the start or again, first makes a commit of its own. A session that was ended as
   it waited for a synchronous standby has committed all the same, and left rows that the standby may not have.
   Once a later commit is confirmed, what is ahead of it in PostgreSQL's log is there, too.
+* The table has parts for the rows to come, made beside the writer and long before it needs them.
 * When PostgreSQL has no room, the group is tried again until it has. Meanwhile nothing is acknowledged, the
   queues in front of the writer fill, and callers are refused.
 """
@@ -31,7 +32,7 @@ import trio
 from kernel.events import Fact
 from kernel.journal import Decided, JournalError, Page
 from persistence import Backoff, DatabaseUnusableError, lone_errors
-from persistence.journal import wal
+from persistence.journal import parts, wal
 from persistence.journal.wal import COLUMNS, GENESIS, Group, end, rows
 from persistence.journal.witness_file import WitnessFile
 from persistence.postgres.database import (
@@ -115,6 +116,7 @@ async def opened(database: Database, witness: WitnessFile | None = None) -> Asyn
         with lone_errors():
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(journal.watch)
+                nursery.start_soon(journal.look_ahead)
                 yield journal
                 nursery.cancel_scope.cancel()
     finally:
@@ -137,6 +139,9 @@ class DurableJournal:
     _connection: Connection = attrs.field(init=False)
     _head: int = attrs.field(default=0, init=False)
     _digest: bytes = attrs.field(default=GENESIS, init=False)
+    _room: int = attrs.field(default=0, init=False)
+    """The last id that wal_events has a part for."""
+    _needs_room: trio.Event = attrs.field(factory=trio.Event, init=False)
     _turn: trio.Lock = attrs.field(factory=trio.Lock, init=False)
     """Held by whoever uses the connection: the writer, or the watch."""
     _has_failed: bool = attrs.field(default=False, init=False)
@@ -157,6 +162,7 @@ class DurableJournal:
             with trio.fail_after(self.statement_timeout):
                 await connection.execute(CONFIRM, self.name)
             self._head, self._digest = await end(connection)
+            self._room = await parts.make_room(connection, self._head)
         except trio.TooSlowError:
             raise DatabaseUnusableError(
                 f"PostgreSQL confirms no commit for {self.statement_timeout:g} seconds: "
@@ -185,6 +191,8 @@ class DurableJournal:
         self._head, self._digest = group.last, group.digest
         if self.witness is not None:
             self.witness.acknowledge(group.last, group.digest)
+        if group.last > self._room - parts.SIZE:
+            self._needs_room.set()
         counters = self.counters
         counters.commits += 1
         counters.commands += group.commands
@@ -220,6 +228,23 @@ class DurableJournal:
                     return  # the writer knows already
                 await self._persist(None)
 
+    async def look_ahead(self) -> None:
+        """Make the next part as soon as the journal is in the last one but one, while it is written."""
+        backoff = Backoff(*RETRY_PAUSES)
+        while True:
+            await self._needs_room.wait()
+            self._needs_room = trio.Event()
+            try:
+                async with self.database.borrowed() as connection:
+                    self._room = await parts.make_room(connection, self._head)
+            except (ConnectionLostError, NoRoomError, DatabaseUnusableError) as trouble:
+                # There is a whole part left; and at its end the writer makes one itself.
+                log.warning("the journal's next part could not be made; trying again", why=str(trouble))
+                await backoff.wait()
+                self._needs_room.set()
+            else:
+                backoff.reset()
+
     async def _persist(self, group: Group | None) -> None:
         """Try until the group is committed; without a group, until the connection works."""
         backoff = Backoff(*RETRY_PAUSES)
@@ -245,6 +270,8 @@ class DurableJournal:
         if group is None:
             await self._connection.execute("SELECT 1")
             return
+        if group.last > self._room:
+            self._room = await parts.make_room(self._connection, group.last)
         try:
             await self._connection.copy_in("wal_events", COLUMNS, group.rows)
         except ConstraintError as refused:
@@ -263,6 +290,7 @@ class DurableJournal:
                 await trio.sleep(RETRY_PAUSES[0])
             await connection.execute(CONFIRM, self.name)
             found = await end(connection)
+            self._room = await parts.make_room(connection, found[0])
         except BaseException:
             connection.abandon()
             raise

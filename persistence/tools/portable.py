@@ -23,6 +23,7 @@ import msgspec
 from kernel.events import JOURNAL_FORMAT, JournalOpened, decode_event, event_type
 from persistence import DatabaseUnusableError
 from persistence.journal.chain import Chain, packed
+from persistence.journal.parts import make_room
 from persistence.journal.recovery import ReportProgress
 from persistence.journal.wal import COLUMNS, JournalRow, rows
 from persistence.postgres.database import Connection
@@ -31,7 +32,7 @@ from persistence.postgres.packing import bytes_or_null, table
 FORMAT: Final = 1
 LINE_MAX: Final = 1 << 24
 """No row of the journal comes near it; a longer line is no row."""
-PART: Final = 5_000
+AT_ONCE: Final = 5_000
 """Rows sent to the database at once."""
 
 
@@ -126,19 +127,21 @@ async def import_journal(connection: Connection, file: Path, progress: ReportPro
         raise DatabaseUnusableError(
             "the journal is not empty: import into a new database (another VERDICT_DATA or DATABASE_URL)"
         )
-    size, count = file.stat().st_size, 0
-    part: list[bytes] = []
+    size, count, room = file.stat().st_size, 0, 0
+    some: list[bytes] = []
     with file.open("rb") as source:
         async with connection.transaction():
             for row in verified_rows(source):
-                part.append(row)
+                if count == room:
+                    room = await make_room(connection, count + 1)
+                some.append(row)
                 count += 1
-                if count % PART == 0:
-                    await connection.copy_in("wal_events", COLUMNS, table(part))
-                    part = []
+                if count % AT_ONCE == 0 or count == room:
+                    await connection.copy_in("wal_events", COLUMNS, table(some))
+                    some = []
                     progress(source.tell(), size)
-            if part:
-                await connection.copy_in("wal_events", COLUMNS, table(part))
+            if some:
+                await connection.copy_in("wal_events", COLUMNS, table(some))
     return count
 
 

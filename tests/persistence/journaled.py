@@ -26,6 +26,14 @@ async def file(connection: Connection, decided: Sequence[Decided], *, transactio
             head, digest = group.last, group.digest
 
 
+async def cut_small(connection: Connection, size: int) -> None:
+    """Have an empty journal be cut into parts of so many rows."""
+    await connection.execute("DROP TABLE wal_events_1")
+    await connection.execute(
+        f"CREATE TABLE wal_events_1 PARTITION OF wal_events FOR VALUES FROM (MINVALUE) TO ({size + 1})"
+    )
+
+
 def decided(facts: Sequence[Fact]) -> list[Decided]:
     """Facts as if each had come of a command of its own."""
     return [

@@ -103,7 +103,7 @@ async def test_a_writer_who_slips_past_the_lock_is_stopped_by_the_primary_key(
         exchange.head + 2,
     )
     before = exchange.head
-    with pytest.raises(JournalError, match="wal_events_pkey"):
+    with pytest.raises(JournalError, match="wal_events_1_pkey"):
         await journal.append([journal.pack(decide(exchange, deposits(3)))])
     rows = await connection.fetch("SELECT id FROM wal_events WHERE id > $1", before)
     assert [row["id"] for row in rows] == [before + 2]

@@ -10,10 +10,14 @@ import pytest
 import trio
 
 from persistence import DatabaseUnusableError
+from persistence.journal import parts
 from persistence.postgres import database
 from persistence.postgres.database import Connection
 from persistence.postgres.migrate import SCHEMA, UPGRADES, migrate
 from tests.database import fresh
+
+NOW = max(int(file.name.partition("-")[0]) for file in UPGRADES.glob("*.sql"))
+"""The version that this program knows."""
 
 
 @pytest.fixture
@@ -33,8 +37,8 @@ async def empty(empty_url: str) -> AsyncIterator[Connection]:
 @pytest.fixture
 def upgrades(tmp_path: Path) -> Path:
     """What a program two versions from now could bring."""
-    (tmp_path / "0007-colour.sql").write_text("ALTER TABLE markets ADD COLUMN colour TEXT;")
-    (tmp_path / "0008-shade.sql").write_text("ALTER TABLE markets ADD COLUMN shade TEXT;")
+    (tmp_path / f"{NOW + 1:04}-colour.sql").write_text("ALTER TABLE markets ADD COLUMN colour TEXT;")
+    (tmp_path / f"{NOW + 2:04}-shade.sql").write_text("ALTER TABLE markets ADD COLUMN shade TEXT;")
     return tmp_path
 
 
@@ -46,7 +50,7 @@ async def columns(connection: Connection) -> set[str]:
 
 
 async def test_an_empty_database_gets_the_schema(empty: Connection) -> None:
-    assert await migrate(empty) == 6
+    assert await migrate(empty) == NOW
     assert await columns(empty) == {"id"}
 
 
@@ -60,11 +64,11 @@ async def test_a_database_that_is_ready_is_left_alone(empty: Connection) -> None
 
 async def test_upgrades_are_applied_in_order_and_remembered(empty: Connection, upgrades: Path) -> None:
     await migrate(empty)
-    assert await migrate(empty, upgrades=upgrades) == 8
+    assert await migrate(empty, upgrades=upgrades) == NOW + 2
     assert await columns(empty) == {"id", "colour", "shade"}
-    assert await migrate(empty, upgrades=upgrades) == 8
+    assert await migrate(empty, upgrades=upgrades) == NOW + 2
     rows = await empty.fetch("SELECT version FROM schema_version ORDER BY version")
-    assert [row["version"] for row in rows] == [6, 7, 8]
+    assert [row["version"] for row in rows] == [NOW, NOW + 1, NOW + 2]
 
 
 SHAPE = (
@@ -193,21 +197,101 @@ async def test_who_has_the_name_or_the_address_of_the_workers_gets_another(
     assert worker["account_type"] == "MM_WORKER"
 
 
+JOURNAL = """
+    SELECT md5(string_agg(wal_events::TEXT, '' ORDER BY id)) FROM wal_events
+"""
+
+
+async def before_parts(connection: Connection, folder: Path, last: int) -> None:
+    """A database whose journal is one table, with rows from 1 to `last`, few of which are there."""
+    for upgrade in UPGRADES.glob("000[2-6]-*.sql"):
+        shutil.copy(upgrade, folder)
+    await connection.execute((Path(__file__).parent / "schema-0001.sql").read_text())
+    await migrate(connection, upgrades=folder)
+    await connection.execute(f"""
+        INSERT INTO wal_events (id, created_at, market_id, event_type, payload, command, digest)
+        SELECT id, '2026-11-01', 'M', 'GUARD_SET', '{{"a": "\\u0000"}}', '{{}}', sha256(id::TEXT::BYTEA)
+        FROM unnest(ARRAY[1, 2, 3, {last}]) AS id
+    """)
+
+
+@pytest.mark.parametrize(("last", "room"), [(4, 5_000_000), (5_000_000, 10_000_000), (5_000_001, 10_000_000)])
+async def test_the_journal_of_before_becomes_the_first_part_where_it_lies(
+    empty: Connection, tmp_path: Path, last: int, room: int
+) -> None:
+    """Not a row is copied, so that a journal of any size is raised."""
+    await before_parts(empty, tmp_path, last)
+    rows = await empty.fetch_value(JOURNAL)
+    place = await empty.fetch_value("SELECT pg_relation_filepath('wal_events')")
+    await migrate(empty)
+    assert await empty.fetch_value(JOURNAL) == rows
+    assert await empty.fetch_value("SELECT pg_relation_filepath('wal_events_1')") == place
+    assert await parts.parts(empty) == [parts.Part("wal_events_1", 1, room)]
+    assert await empty.fetch_value("SELECT COUNT(*) FROM wal_readable") == 4
+    assert await empty.fetch_value("SELECT MAX(last) FROM wal_commands") == last
+
+
+async def test_who_might_read_the_journal_still_may(empty: Connection, tmp_path: Path) -> None:
+    await before_parts(empty, tmp_path, 4)
+    role = await empty.fetch_value("SELECT 'auditor_' || pg_backend_pid()")
+    await empty.execute(f"CREATE ROLE {role}")
+    try:
+        await empty.execute(f"GRANT SELECT ON wal_events TO {role}")
+        await migrate(empty)
+        rights = await empty.fetch_row(
+            f"SELECT has_table_privilege('{role}', 'wal_events', 'SELECT') AS reads, "
+            f"has_table_privilege('{role}', 'wal_events', 'INSERT') AS writes"
+        )
+        assert rights is not None
+        assert (rights["reads"], rights["writes"]) == (True, False)
+    finally:
+        await empty.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+async def test_a_start_that_is_killed_while_it_raises_the_journal_is_made_again(
+    empty: Connection, empty_url: str, tmp_path: Path
+) -> None:
+    """It stands still where somebody reads the journal, and is killed there."""
+    await before_parts(empty, tmp_path, 4)
+    rows = await empty.fetch_value(JOURNAL)
+    waits = "SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'wal_events'::regclass"
+    async with empty.transaction():
+        await empty.execute("SELECT FROM wal_events")
+        async with database.opened(empty_url) as db, trio.open_nursery() as nursery:
+            raising, watching = await db.connect(), await db.connect()
+
+            async def killed() -> None:
+                with pytest.raises(database.ConnectionLostError):
+                    await migrate(raising)
+
+            nursery.start_soon(killed)
+            while (pid := await watching.fetch_value(waits)) is None:
+                await trio.sleep(0.01)
+            await watching.execute("SELECT pg_terminate_backend($1)", pid)
+    assert await empty.fetch_value("SELECT MAX(version) FROM schema_version") == 6
+    assert await empty.fetch_value(JOURNAL) == rows
+    assert await migrate(empty) == NOW
+    assert await empty.fetch_value(JOURNAL) == rows
+
+
 async def test_an_upgrade_that_fails_leaves_the_version_before_it(empty: Connection, upgrades: Path) -> None:
     """Not half of it: its first statement worked."""
-    (upgrades / "0008-shade.sql").write_text("ALTER TABLE markets ADD COLUMN shade TEXT; SELECT 1 / 0;")
+    (upgrades / f"{NOW + 2:04}-shade.sql").write_text(
+        "ALTER TABLE markets ADD COLUMN shade TEXT; SELECT 1 / 0;"
+    )
     await migrate(empty)
     with pytest.raises(asyncpg.DivisionByZeroError):
         await migrate(empty, upgrades=upgrades)
     assert await columns(empty) == {"id", "colour"}
-    assert await empty.fetch_value("SELECT max(version) FROM schema_version") == 7
+    assert await empty.fetch_value("SELECT max(version) FROM schema_version") == NOW + 1
 
 
 async def test_a_newer_database_is_refused_and_not_touched(empty: Connection, upgrades: Path) -> None:
     await migrate(empty)
     await migrate(empty, upgrades=upgrades)
     with pytest.raises(
-        DatabaseUnusableError, match="schema version 8, this program knows 6: start a newer Verdict"
+        DatabaseUnusableError,
+        match=f"schema version {NOW + 2}, this program knows {NOW}: start a newer Verdict",
     ):
         await migrate(empty)
 
@@ -233,7 +317,7 @@ async def test_starts_at_the_same_moment_do_the_work_once(empty_url: str, upgrad
     async with trio.open_nursery() as nursery:
         for _ in range(4):
             nursery.start_soon(start, upgrades)
-    assert versions == [6] * 4 + [8] * 4
+    assert versions == [NOW] * 4 + [NOW + 2] * 4
 
 
 async def test_a_user_who_may_not_make_tables_is_told_so(empty: Connection, server_url: str) -> None:
@@ -251,5 +335,4 @@ async def test_a_user_who_may_not_make_tables_is_told_so(empty: Connection, serv
 
 def test_the_schema_file_is_at_the_version_the_upgrades_lead_to() -> None:
     """Whoever writes an upgrade writes the same change into schema.sql, and its number."""
-    newest = max([1, *(int(file.name.split("-")[0]) for file in UPGRADES.glob("*.sql"))])
-    assert f"INSERT INTO schema_version (version) VALUES ({newest});" in SCHEMA.read_text()
+    assert f"INSERT INTO schema_version (version) VALUES ({NOW});" in SCHEMA.read_text()

@@ -206,7 +206,7 @@ async def test_while_the_disk_is_full_callers_are_refused_and_then_all_goes_on(
         os.chown(space, owner.st_uid, owner.st_gid)
         async with parts.db.borrowed() as connection:
             await connection.execute(f"CREATE TABLESPACE small LOCATION '{space}'")
-            await connection.execute("ALTER TABLE wal_events SET TABLESPACE small")
+            await connection.execute("ALTER TABLE wal_events_1 SET TABLESPACE small")
         await parts.actors.ask(OpenAccount(at=AT, user_id="ann"))
         await parts.actors.ask(Deposit(at=AT, user_id="ann", amount=10_000_000))
         parts.load.batch = 1
