@@ -16,13 +16,16 @@ from adapters.runtime.errors import CommandError, leaves
 from adapters.runtime.log import start_logging
 from adapters.runtime.setting_values import LogLevel
 from amm.live.credentials import BadTokenError
+from makers.live.mover import Pace
 from makers.live.program import Options, Program
 from makers.live.worker import Limits
+from makers.venues.adapters import ADAPTERS
 
 URL = "http://127.0.0.1:8000"
 HOST = "127.0.0.1"
 PORT = 8200
 USUAL = Limits()
+STEADY = Pace()
 
 
 @click.command()
@@ -70,6 +73,29 @@ USUAL = Limits()
     show_default=True,
     help="By how much a lease is taken for ended early.",
 )
+@click.option(
+    "--venue",
+    envvar="MAKERS_VENUE",
+    type=click.Choice([*ADAPTERS]),
+    help="A market elsewhere: bring orders' money there and back, and quote there.",
+)
+@click.option("--venue-at", envvar="MAKERS_VENUE_AT", help="Where it is; of `simulated` the file.")
+@click.option(
+    "--query-ms",
+    envvar="MAKERS_QUERY_MS",
+    type=click.IntRange(100, 600_000),
+    default=STEADY.query_ms,
+    show_default=True,
+    help="Between two questions to the venue about the same transfer.",
+)
+@click.option(
+    "--quiet-ms",
+    envvar="MAKERS_QUIET_MS",
+    type=click.IntRange(100, 600_000),
+    default=STEADY.quiet_ms,
+    show_default=True,
+    help="After which quotes are taken off the venue a second time; longer than any lease.",
+)
 @click.option("--host", envvar="MAKERS_HOST", default=HOST, show_default=True, help="Of its metrics.")
 @click.option(
     "--port", envvar="MAKERS_PORT", default=PORT, show_default=True, help="Of its metrics; 0 is none."
@@ -86,6 +112,10 @@ def makers(
     sweep_ms: int,
     renew_ms: int,
     margin_ms: int,
+    venue: str | None,
+    venue_at: str | None,
+    query_ms: int,
+    quiet_ms: int,
     host: str,
     port: int,
     with_stdin: bool,
@@ -105,6 +135,8 @@ def makers(
         token = os.environ.get("MAKERS_TOKEN", "")
     if not token.strip():
         raise CommandError("MAKERS_TOKEN is not set: `verdict token --makers` prints a token")
+    if (venue is None) is not (venue_at is None):
+        raise CommandError("--venue and --venue-at need each other")
     try:
         program = Program(
             Options(
@@ -117,6 +149,8 @@ def makers(
                     renew_ms=renew_ms,
                     margin_ms=margin_ms,
                 ),
+                venue=None if venue is None or venue_at is None else (venue, ADAPTERS[venue](venue_at)),
+                pace=Pace(sweep_ms=sweep_ms, query_ms=query_ms, quiet_ms=quiet_ms),
                 metrics_host=host,
                 metrics_port=port,
             )

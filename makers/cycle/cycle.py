@@ -16,6 +16,7 @@ from makers.cycle.lease import Lease
 from makers.quoter.changes import Change
 from makers.quoter.decide import decide
 from makers.quoter.quotes import Quote
+from makers.quoter.view import View
 
 
 class Ending(Enum):
@@ -48,6 +49,11 @@ class Cycle:
     moved_on: bool = False
     sent: bool = False
     _named: int = 0
+
+    def see(self, view: View) -> None:
+        """Decide from this instead of what the exchange shows: the order quotes elsewhere."""
+        shown = {name: getattr(view, name) for name in View.__struct_fields__}
+        self.lease = msgspec.structs.replace(self.lease, **shown)
 
     def begin(self) -> list[Command]:
         """Decide, and say what to send."""

@@ -4,6 +4,9 @@ from amm.brain.arithmetic import Ms
 from makers.quoter.terms import Terms
 from makers.quoter.view import View
 
+INTERNAL = "internal"
+"""The venue that is the exchange itself."""
+
 
 class Lease(View, frozen=True, kw_only=True):
     order_id: str
@@ -16,6 +19,8 @@ class Lease(View, frozen=True, kw_only=True):
     lease_ms: Ms
     strategy: str
     terms: Terms
+    venue: str = INTERNAL
+    """Where it quotes. Elsewhere the rest of the view is what that venue shows."""
 
     def client_order_id(self, number: int) -> str:
         """With the fence in it, no later lease ever meets a name of this one."""

@@ -13,7 +13,9 @@ import trio
 from amm.live.credentials import Credentials
 from makers.live.line import Line, to
 from makers.live.metrics import Metrics
+from makers.live.mover import Mover, Pace
 from makers.live.worker import Limits, Worker
+from makers.venues.venue import Venue
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +40,9 @@ class Options:
     url: str
     token: str
     limits: Limits
+    venue: tuple[str, Venue] | None = None
+    """A market elsewhere, by its name, at which orders quote."""
+    pace: Pace = attrs.field(factory=Pace)
     metrics_host: str = "127.0.0.1"
     metrics_port: int = 0
     """0: none."""
@@ -52,7 +57,9 @@ class Program:
     def __attrs_post_init__(self) -> None:
         self.credentials = Credentials(self.options.token, system_id=None)
         line = Line(to(self.options.url, self.credentials), self.credentials)
-        self.worker = Worker(f"w-{secrets.token_hex(8)}", line, self.options.limits)
+        venues = dict([self.options.venue] if self.options.venue is not None else [])
+        worker_id = f"w-{secrets.token_hex(8)}"
+        self.worker = Worker(worker_id, line, self.options.limits, venues=venues)
 
     async def run(self, show: Callable[[str], None]) -> None:
         """Work until the worker's `stop`, and finish what is begun. `show` prints lines."""
@@ -66,7 +73,12 @@ class Program:
             show(f"worker         {self.worker.worker_id}")
             helping.start_soon(self.worker.line.run)
             helping.start_soon(self._renew_token)
-            await self.worker.run()
+            async with trio.open_nursery() as working:
+                working.start_soon(self.worker.run)
+                if self.options.venue is not None:
+                    there = (*self.options.venue, self.options.pace)
+                    mover = Mover(self.worker.worker_id, self.worker.line, *there)
+                    working.start_soon(mover.run, self.worker.stop)
             helping.cancel_scope.cancel()
 
     async def _renew_token(self) -> None:

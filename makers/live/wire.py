@@ -4,11 +4,13 @@ from typing import TypeAlias
 
 import msgspec
 
-from amm.brain.arithmetic import Ms
+from amm.brain.arithmetic import Cents, Ms
 from makers.cycle.commands import Command
 from makers.cycle.cycle import Counts, Ending
 from makers.cycle.lease import Lease
 from makers.quoter.terms import STRATEGY
+from makers.venues import steps
+from makers.venues.venue import Asset
 
 TOPIC = "mm_work_events"
 
@@ -24,6 +26,8 @@ class Acquire(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="mm
     market_id: str
     worker_id: str
     limit: int
+    venues: tuple[str, ...] = ()
+    """Elsewhere, at which the worker can quote."""
     strategies: tuple[str, ...] = (STRATEGY,)
 
 
@@ -42,6 +46,30 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="mm
     outcome: Ending
     counts: Counts
     error: str | None = None
+    equity_cents: Cents | None = None
+    """What the order is worth at the venue at which it quotes."""
+
+
+class VenueDue(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="mm_venue_due"):
+    """Whose money is on its way to a venue or back, or is to be?"""
+
+    venue: str
+    after: str | None = None
+    """The last order of the page before."""
+
+
+class VenueStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="mm_venue"):
+    """What a worker is about to do at a venue, or what came of it."""
+
+    order_id: str
+    worker_id: str
+    direction: steps.Direction
+    step: steps.Step
+    leg: Asset | None = None
+    """None where it is about the whole order."""
+    attempt: int = 1
+    tx_id: str | None = None
+    amount: int | None = None
 
 
 class Subscribe(msgspec.Struct, frozen=True, tag_field="op", tag="subscribe"):
@@ -57,7 +85,9 @@ class Ping(msgspec.Struct, frozen=True, tag_field="op", tag="ping"):
     pass
 
 
-Request: TypeAlias = Command | Due | Acquire | Renew | Release | Subscribe | Authenticate | Ping
+Request: TypeAlias = (
+    Command | Due | Acquire | Renew | Release | VenueDue | VenueStep | Subscribe | Authenticate | Ping
+)
 
 
 # What is answered.
@@ -79,6 +109,26 @@ class Leases(msgspec.Struct, frozen=True):
     more: bool
     """Others are due there."""
     next_due_at_ms: Ms | None = None
+
+
+class Moving(msgspec.Struct, frozen=True):
+    """An order that a worker has to do something about at its venue."""
+
+    order_id: str
+    market_id: str
+    task: steps.Task
+    legs: list[steps.Leg]
+
+
+class MovingOrders(msgspec.Struct, frozen=True):
+    items: list[Moving]
+    more: bool
+
+
+class Stepped(msgspec.Struct, frozen=True):
+    leg: steps.Leg | None
+    """As it is now, which need not be where the step led."""
+    legs: list[steps.Leg]
 
 
 class ServerTime(msgspec.Struct, frozen=True):

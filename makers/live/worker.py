@@ -6,7 +6,7 @@ clock has to agree with anybody's. A worker that dies leaves nothing behind but 
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -14,13 +14,16 @@ import msgspec
 import structlog
 import trio
 
+from amm.brain.arithmetic import Cents
 from makers.cycle.answers import Meaning, meaning
 from makers.cycle.commands import Command
 from makers.cycle.cycle import Cycle
-from makers.cycle.lease import Lease
+from makers.cycle.lease import INTERNAL, Lease
 from makers.live.line import Line, LineError, LostError
 from makers.live.rota import Rota
 from makers.live.wire import Acquire, Due, DueMarkets, Hint, Leases, Release, Renew
+from makers.quoter.worth import equity_of
+from makers.venues.venue import Venue
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +61,8 @@ class Held:
     lease: Lease
     renewed_at: float
     """When it was asked for, or asked for again."""
+    equity: Cents | None = None
+    """What the order is worth at its venue, if that is another and its prices are known."""
 
     def ends_at(self, margin_ms: int) -> float:
         return self.renewed_at + (self.lease.lease_ms - margin_ms) / 1_000
@@ -70,6 +75,8 @@ class Worker:
     limits: Limits = attrs.field(factory=Limits)
     stop: trio.Event = attrs.field(factory=trio.Event)
     observed: Observed = attrs.field(factory=Observed)
+    venues: Mapping[str, Venue] = attrs.field(factory=dict)
+    """Elsewhere, where it can quote, by name."""
     rota: Rota = attrs.field(init=False)
     _news: trio.Event = attrs.field(factory=trio.Event)
 
@@ -127,7 +134,14 @@ class Worker:
         asked_at, leases = trio.current_time(), 0
         try:
             (result,) = await self.line.ask(
-                [Acquire(market_id=market_id, worker_id=self.worker_id, limit=limit)]
+                [
+                    Acquire(
+                        market_id=market_id,
+                        worker_id=self.worker_id,
+                        limit=limit,
+                        venues=tuple(self.venues),
+                    )
+                ]
             )
             if not result.ok:
                 log.warning("no leases", market=market_id, why=result.message)
@@ -174,6 +188,11 @@ class Worker:
             self.observed.errors += cycle.error is not None
 
     async def _carry_out(self, cycle: Cycle, held: Held, scope: trio.CancelScope) -> None:
+        lease = held.lease
+        if lease.venue != INTERNAL:
+            view = await self.venues[lease.venue].view(lease.order_id, lease.market.id)
+            held.equity = equity_of(view)
+            cycle.see(view)
         commands = cycle.begin()
         while commands and not cycle.is_over:
             if trio.current_time() - held.renewed_at >= self.limits.renew_ms / 1_000:
@@ -185,18 +204,24 @@ class Worker:
     async def _send(self, cycle: Cycle, commands: list[Command]) -> list[Command]:
         """Send them; return what is to be sent then."""
         try:
-            results = await self.line.ask(commands)
+            codes = await self._codes(cycle.lease, commands)
         except LostError:
             await self.line.up.wait()
             return commands
         after = [
             one
-            for command, result in zip(commands, results, strict=True)
-            for one in cycle.answered(command, result.code)
+            for command, code in zip(commands, codes, strict=True)
+            for one in cycle.answered(command, code)
         ]
         if any(one in commands for one in after):
             await trio.sleep(AGAIN_SECONDS * random.uniform(0.9, 1.1))  # noqa: S311 - spreads load, guards nothing
         return after
+
+    async def _codes(self, lease: Lease, commands: Sequence[Command]) -> list[int]:
+        """What the order's venue, or the exchange, makes of them."""
+        if lease.venue != INTERNAL:
+            return await self.venues[lease.venue].carry_out(lease.order_id, commands)
+        return [result.code for result in await self.line.ask(commands)]
 
     async def _renew(self, cycle: Cycle, held: Held) -> None:
         lease, asked_at = held.lease, trio.current_time()
@@ -228,6 +253,7 @@ class Worker:
             outcome=ending,
             counts=cycle.counts,
             error=cycle.error,
+            equity_cents=held.equity,
         )
         with trio.move_on_at(held.ends_at(0)):
             while True:

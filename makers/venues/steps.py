@@ -41,18 +41,31 @@ class Step(Enum):
     DRAINED = "DRAINED"
 
 
+class Task(Enum):
+    """What the exchange says is to be done about an order."""
+
+    OUT = "OUT"
+    DRAIN = "DRAIN"
+    """Nothing of it is to rest at the venue any more."""
+    BACK = "BACK"
+    WATCH = "WATCH"
+    """An administrator looks into it: whatever is learned helps, and moves nothing."""
+
+
 class Leg(msgspec.Struct, frozen=True, kw_only=True):
+    direction: Direction
     leg: Asset
     attempt: int
     request_key: str
     amount: int
     status: Status
+    claimed_by: str | None = None
 
 
 class Next(Enum):
     CALL = "claim it, and call the venue"
     QUERY = "ask the venue what became of it"
-    LOOK = "look whether the venue shows the money"
+    LOOK = "look how much has arrived"
     NOTHING = "somebody else is at it, or it is over"
 
 
@@ -84,9 +97,19 @@ AFTER_QUERY = {
 """Any other answer is one to wait on. A venue that does not know of a transfer may yet carry it out."""
 
 
+def next_of(leg: Leg, task: Task) -> Next:
+    following = NEXT[leg.status]
+    return Next.NOTHING if task is Task.WATCH and following is Next.CALL else following
+
+
 def after_query(leg: Leg, answer: Answer) -> Step | None:
     return AFTER_QUERY.get((leg.status, answer.word))
 
 
-def is_shown(leg: Leg, shown: dict[Asset, int]) -> bool:
-    return shown.get(leg.leg, 0) >= leg.amount
+def has_arrived(leg: Leg, amount: int, task: Task) -> bool:
+    """Whether to report it. More may be on its way to the venue, until somebody has given up waiting for it.
+
+    What comes back comes in one piece.
+    """
+    waits_for_all = leg.direction is Direction.OUT and task is not Task.WATCH
+    return amount >= leg.amount if waits_for_all else amount > 0

@@ -126,3 +126,21 @@ def test_it_runs_under_its_importable_name() -> None:
     )
     assert answer.returncode == 1
     assert answer.stderr.endswith("verdict: no such market: MKT-X; `verdict demo` opens some\n")
+
+
+@pytest.mark.parametrize(
+    "told", [["--venue", "simulated"], ["--venue-at", "there"], ["--venue", "none", "--venue-at", "there"]]
+)
+def test_a_worker_is_told_which_venue_and_where_it_is(told: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "adapters.cli", "makers", *told],
+        cwd=ROOT,
+        env=os.environ | {"MAKERS_TOKEN": "any"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode != 0, done.stdout) == (True, "")
+    assert "venue" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -6,6 +6,7 @@ a worker from being heard, or refuse what it asks for.
 
 import contextlib
 from collections import Counter, defaultdict, deque
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -16,6 +17,7 @@ import trio_websocket
 
 from amm.brain.wire import Order
 from makers.quoter.terms import STRATEGY
+from tests.makers.custody import Entrusted
 from tests.makers.parts import terms, view
 
 AHEAD = 1_795_168_800.0
@@ -35,6 +37,7 @@ class Seat:
     wish: dict[str, Any] = attrs.field(factory=dict)
     freeze_bps: int = 20
     lease: float = 15.0
+    venue: str = "internal"
     fence: int = 1
     cycle_no: int = 0
     token: str | None = None
@@ -43,6 +46,8 @@ class Seat:
     orders: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     names: dict[str, str] = attrs.field(factory=dict)
     failures: int = 0
+    equities: list[int | None] = attrs.field(factory=list)
+    """What it was worth at its venue after each cycle."""
 
 
 @attrs.define
@@ -68,6 +73,7 @@ class Past:
 class Exchange:
     nursery: trio.Nursery
     seats: dict[str, Seat] = attrs.field(factory=dict)
+    entrusted: dict[str, Entrusted] = attrs.field(factory=dict)
     tells: bool = True
     """Whether hints come through."""
     past: Past = attrs.field(factory=Past)
@@ -77,6 +83,11 @@ class Exchange:
     """Seconds after which the commands of an order are heard at all, for as long as it is here."""
     lose_next: str = ""
     """Break the line that the next batch of commands comes by, `before` or `after` it is carried out."""
+    lose_step: dict[int, str] = attrs.field(factory=dict)
+    """The same for steps at a venue, counted from 0."""
+    steps_heard: int = 0
+    at_loss: Callable[[], None] = lambda: None
+    """What happens when the line is broken."""
     unheard: dict[tuple[str, str], trio.Event] = attrs.field(factory=dict)
     """What a worker asks by an op arrives only when this is set."""
     sockets: list[trio_websocket.WebSocketConnection] = attrs.field(factory=list)
@@ -122,8 +133,12 @@ class Exchange:
         if accounts := {one["account"] for one in said if "account" in one}:
             await trio.sleep(max(self.slow.get(account[3:], 0.0) for account in accounts))
         lost, self.lose_next = (self.lose_next, "") if accounts else ("", self.lose_next)
+        if one["op"] == "mm_venue":
+            lost = self.lose_step.pop(self.steps_heard, "")
+            self.steps_heard += 1
         answers = [self._answer(one) for one in said] if lost != "before" else []
         if lost:
+            self.at_loss()
             await self._break(socket)
             return
         await socket.send_message(msgspec.json.encode(answers).decode())
@@ -157,8 +172,27 @@ class Exchange:
                 return self._renew(one), None
             case "mm_release":
                 return self._release(one), None
+            case "mm_venue_due":
+                return 0, self._entrusted_page(one["after"])
+            case "mm_venue":
+                return self.entrusted[one["order_id"]].step(one)
             case _:
                 return self._carry_out(one), None
+
+    def entrust(self, number: int, **amounts: int) -> Entrusted:
+        """An order whose money is to go to a venue."""
+        order_id = f"0193f1c2-5a77-7c1e-9f10-{number:012x}"
+        self.entrusted[order_id] = order = Entrusted(order_id, "MKT-1", amounts)
+        return order
+
+    def _entrusted_page(self, after: str | None) -> dict[str, Any]:
+        """Two at a time, so that a test needs no hundred."""
+        due = sorted(one.order_id for one in self.entrusted.values() if one.task is not None)
+        left = [order_id for order_id in due if after is None or order_id > after]
+        return {
+            "items": [self.entrusted[order_id].shown() for order_id in left[:2]],
+            "more": len(left) > 2,
+        }
 
     # Leases
 
@@ -175,7 +209,11 @@ class Exchange:
 
     def _acquire(self, one: dict[str, Any]) -> dict[str, Any]:
         now = trio.current_time()
-        mine = [seat for seat in self.seats.values() if seat.market_id == one["market_id"]]
+        mine = [
+            seat
+            for seat in self.seats.values()
+            if seat.market_id == one["market_id"] and seat.venue in ("internal", *one["venues"])
+        ]
         free = [seat for seat in mine if seat.next_at <= now and (seat.token is None or seat.until <= now)]
         free.sort(key=lambda seat: (seat.next_at, seat.order_id))
         taken, left = free[: one["limit"]], free[one["limit"] :]
@@ -208,6 +246,7 @@ class Exchange:
             "fence": seat.fence,
             "token": seat.token,
             "lease_ms": round(seat.lease * 1_000),
+            "venue": seat.venue,
             "strategy": STRATEGY,
             "terms": msgspec.to_builtins(terms(**seat.wish)),
         }
@@ -231,6 +270,7 @@ class Exchange:
         if seat is None:
             return STALE
         self.past.ends.append((seat.order_id, seat.cycle_no, one["outcome"]))
+        seat.equities.append(one["equity_cents"])
         now = trio.current_time()
         if one["outcome"] == "ERROR":
             seat.failures += 1
