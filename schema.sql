@@ -3,7 +3,7 @@
 --   the journal      wal_events, and snapshots to start from                      the only source of truth
 --   its witnesses    journal_seals                                               show that it is what it was
 --   its reading      journal_batches, wal_postings, wal_trades, ... (views)       the compact payloads with names
---   the projections  accounts, markets, amm_markets, orders, trades, candles,
+--   the projections  accounts, markets, market_activity, amm_markets, orders, trades, candles,
 --                    positions, order_groups, ledger_entries, circuit_breaker_events,
 --                    mm_order, mm_payment, mm_lifecycle_event, mm_execution  can be dropped and rebuilt
 --   apart from both  users, sessions, ended_tokens, api_keys                      credentials, never journaled
@@ -62,9 +62,6 @@ CREATE TABLE wal_events_1 PARTITION OF wal_events FOR VALUES FROM (MINVALUE) TO 
 -- A B-tree would cost a seventh of the journal's speed, a GIN index on the order id as much again; for one
 -- order's events there is wal_of_order() below.
 CREATE INDEX idx_wal_time ON wal_events USING brin (created_at);
--- What a market's activity is read by. Few rows are in it: to the others it costs a comparison.
-CREATE INDEX idx_wal_activity ON wal_events (market_id, id)
-    WHERE event_type IN ('MARKET_STATUS_CHANGED', 'MARKET_SETTLED', 'MARKET_MODE_CHANGED');
 
 -- The journal's transactions: the id each ended with, and the digest as of it.
 CREATE VIEW journal_batches AS SELECT id AS last_id, digest FROM wal_events WHERE digest IS NOT NULL;
@@ -321,6 +318,20 @@ CREATE TABLE markets (
     CONSTRAINT ck_markets_trading_mode CHECK (trading_mode IN ('NORMAL', 'POST_ONLY', 'CANCEL_ONLY'))
 );
 CREATE INDEX idx_markets_status ON markets (status);
+
+-- What became of each market, as everybody is told it: changes of its status and of its trading mode.
+CREATE TABLE market_activity (
+    market_id   VARCHAR(64)  NOT NULL,
+    journal_id  BIGINT       NOT NULL,
+    at          TIMESTAMPTZ  NOT NULL,
+    kind        VARCHAR(10)  NOT NULL,
+    previous    VARCHAR(20)  NOT NULL,
+    new         VARCHAR(20)  NOT NULL,
+    reason      TEXT         NOT NULL,
+    until       TIMESTAMPTZ  NULL,
+    CONSTRAINT market_activity_pkey PRIMARY KEY (market_id, journal_id),
+    CONSTRAINT ck_market_activity_kind CHECK (kind IN ('STATUS', 'MODE'))
+);
 
 -- Where the market maker runs, or ran.
 CREATE TABLE amm_markets (
@@ -1048,6 +1059,14 @@ COMMENT ON COLUMN markets.collar_window_ms IS 'Over how long that average is tak
 COMMENT ON COLUMN markets.halt_move_cents IS 'How far apart the prices of recent trades may be before trading pauses; 0: no bound.';
 COMMENT ON COLUMN markets.halt_window_ms IS 'How recent they are.';
 COMMENT ON COLUMN markets.halt_pause_ms IS 'How long the pause is; 0: until an administrator ends it.';
+
+COMMENT ON TABLE market_activity IS 'Changes of markets'' status and trading mode. Folded from the journal; rows are never changed.';
+COMMENT ON COLUMN market_activity.at IS 'The time of the command.';
+COMMENT ON COLUMN market_activity.kind IS 'STATUS or MODE: what changed.';
+COMMENT ON COLUMN market_activity.previous IS 'The status or mode before.';
+COMMENT ON COLUMN market_activity.new IS 'The status or mode since.';
+COMMENT ON COLUMN market_activity.reason IS 'Why; a payout follows from the RESOLUTION.';
+COMMENT ON COLUMN market_activity.until IS 'When it ends by itself; null: it does not.';
 
 COMMENT ON TABLE amm_markets IS 'Where the market maker runs, or ran. Folded from the journal.';
 COMMENT ON COLUMN amm_markets.status IS 'RUNNING or STOPPED.';

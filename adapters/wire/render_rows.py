@@ -12,9 +12,9 @@ import msgspec
 import msgspec.inspect
 
 from adapters.wire import responses
-from adapters.wire.render import dollars, gain, time_or_null
+from adapters.wire.render import dollars, gain
 from kernel.answers import OrderNow
-from kernel.codes import BookType, Direction, Side, StatusReason, TradeScenario
+from kernel.codes import BookType, Direction, Side, TradeScenario
 
 S = TypeVar("S", bound=responses.Shape)
 
@@ -71,6 +71,7 @@ def conversion(kind: msgspec.inspect.Type) -> Callable[[Any], Any] | None:
 
 
 order_row: Final = shaped(responses.OrderShape)
+activity_row: Final = shaped(responses.ActivityShape)
 
 
 def order_trade_row(row: Row, now: OrderNow) -> responses.OrderTradeShape:
@@ -98,19 +99,6 @@ def market_trade_row(row: Row) -> responses.MarketTradeShape:
         TradeScenario(row["scenario"]),
         BUY if row["taker_order_id"] == row["buy_order_id"] else SELL,
         row_time(row["executed_at"]),
-    )
-
-
-def activity_row(row: Row) -> responses.ActivityShape:
-    """A payout has no reason of its own: it follows from the resolution."""
-    return responses.ActivityShape(
-        row["journal_id"],
-        row_time(row["at"]),
-        "MODE" if row["event_type"] == "MARKET_MODE_CHANGED" else "STATUS",
-        row["previous"],
-        row["new"],
-        StatusReason.RESOLUTION if row["event_type"] == "MARKET_SETTLED" else row["reason"],
-        time_or_null(row["until"]),
     )
 
 

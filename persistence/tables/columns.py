@@ -87,6 +87,21 @@ MARKETS: Final = Table(
     ),
 )
 
+MARKET_ACTIVITY: Final = Table(
+    "market_activity",
+    key=("market_id", "journal_id"),
+    columns=(
+        Column("market_id", NAME, public=None),
+        Column("journal_id", BIGINT),
+        Column("at", TIME),
+        Column("kind", NAME),
+        Column("previous", NAME),
+        Column("new", NAME),
+        Column("reason", WORDS),
+        Column("until", TIME, nullable=True),
+    ),
+)
+
 AMM_MARKETS: Final = Table(
     "amm_markets",
     key=("market_id",),
@@ -394,7 +409,7 @@ TABLES: Final = {
     table.name: table
     for table in (
         *(ACCOUNTS, MARKETS, AMM_MARKETS, ORDERS, TRADES, POSITIONS, LEDGER_ENTRIES),
-        *(CIRCUIT_BREAKER_EVENTS, CANDLES, PORTFOLIO_DAYS, ORDER_GROUPS),
+        *(MARKET_ACTIVITY, CIRCUIT_BREAKER_EVENTS, CANDLES, PORTFOLIO_DAYS, ORDER_GROUPS),
         *(MM_ORDER, MM_PAYMENT, MM_LIFECYCLE_EVENT, MM_EXECUTION),
     )
 }

@@ -23,6 +23,7 @@ from kernel.codes import (
     OrderStatus,
     PriceType,
     ReferenceType,
+    StatusReason,
     TradeScenario,
 )
 from kernel.events import (
@@ -90,6 +91,7 @@ from persistence.tables.columns import (
     ACCOUNTS,
     CIRCUIT_BREAKER_EVENTS,
     LEDGER_ENTRIES,
+    MARKET_ACTIVITY,
     MARKETS,
     ORDERS,
     TRADES,
@@ -282,6 +284,7 @@ class Batch:
         market.void_price_cents = event.void_price_cents
         if event.new_status is MarketStatus.RESOLVED:
             self.groups.append(GroupStep({"market_id": fact.market_id}))
+        self._note(fact, "STATUS", event.previous_status, event.new_status, event.reason, event.until)
 
     def _change_mode(self, fact: Fact, event: MarketModeChanged) -> None:
         self._market(fact)
@@ -291,6 +294,24 @@ class Batch:
             "trading_mode": event.new_mode,
             "mode_until": event.until,
         }
+        self._note(fact, "MODE", event.previous_mode, event.new_mode, event.reason, event.until)
+
+    def _note(
+        self, fact: Fact, kind: str, previous: str, new: str, reason: str, until: int | None = None
+    ) -> None:
+        """What everybody is told of a market."""
+        self.new[MARKET_ACTIVITY].append(
+            {
+                "market_id": fact.market_id,
+                "journal_id": fact.id,
+                "at": fact.at,
+                "kind": kind,
+                "previous": previous,
+                "new": new,
+                "reason": reason,
+                "until": until,
+            }
+        )
 
     def _set_group(self, fact: Fact, event: OrderGroupSet) -> None:
         bounds = {"max_fill_quantity": event.max_fill_quantity, "window_ms": event.window_ms}
@@ -318,6 +339,8 @@ class Batch:
         market.status = event.new_status
         market.settled_at = event.settled_at
         market.void_price_cents = event.void_price_cents
+        # A payout has no reason of its own: it follows from the resolution.
+        self._note(fact, "STATUS", event.previous_status, event.new_status, StatusReason.RESOLUTION)
 
     def _start(self, fact: Fact, event: AmmStarted) -> None:
         assert fact.market_id is not None

@@ -21,6 +21,7 @@ from persistence.postgres.database import Database
 from persistence.postgres.storable import EPOCH, storable_time
 from persistence.tables.columns import (
     CANDLES,
+    MARKET_ACTIVITY,
     MM_EXECUTION,
     MM_LIFECYCLE_EVENT,
     MM_ORDER,
@@ -106,17 +107,11 @@ CANDLES_BETWEEN: Final = f"""
     ORDER BY start
 """
 
-ACTIVITY: Final = "event_type IN ('MARKET_STATUS_CHANGED', 'MARKET_SETTLED', 'MARKET_MODE_CHANGED')"
-MARKET_ACTIVITY: Final = f"""
-    SELECT id AS journal_id, created_at AS at, event_type,
-           COALESCE(payload->>'previous_status', payload->>'previous_mode') AS previous,
-           COALESCE(payload->>'new_status', payload->>'new_mode') AS new,
-           payload->>'reason' AS reason, (payload->>'until')::bigint AS until
-    FROM wal_events
-    WHERE market_id = $1 AND {ACTIVITY} AND id < $2
-    ORDER BY id DESC LIMIT $3
+ACTIVITY_BEFORE: Final = f"""
+    SELECT {MARKET_ACTIVITY.told} FROM market_activity WHERE market_id = $1 AND journal_id < $2
+    ORDER BY journal_id DESC LIMIT $3
 """
-IS_ACTIVITY: Final = f"SELECT created_at FROM wal_events WHERE id = $1 AND market_id = $2 AND {ACTIVITY}"
+IS_ACTIVITY: Final = "SELECT at FROM market_activity WHERE journal_id = $1 AND market_id = $2"
 
 BALANCES: Final = """
     SELECT asked.user_id, COALESCE(last.balance_after, 0) AS last_balance,
@@ -240,11 +235,11 @@ class History:
     async def market_activity(
         self, market_id: str, *, before: int | None, last: int, limit: int
     ) -> list[Row] | None:
-        """Changes of a market's status and mode up to journal id `last`, out of the journal itself."""
+        """Changes of a market's status and mode up to journal id `last`, newest first."""
         if before is not None and await self._place(IS_ACTIVITY, before, market_id) is None:
             return None
         behind = last + 1 if before is None else min(before, last + 1)
-        return await self._rows(MARKET_ACTIVITY, market_id, behind, limit)
+        return await self._rows(ACTIVITY_BEFORE, market_id, behind, limit)
 
     async def candles(self, market_id: str, interval: str, start: int, end: int) -> list[Row]:
         """Those that begin in [start, end), and the newest of those before; oldest first."""

@@ -21,6 +21,9 @@ from kernel.events import (
     CircuitBreakerTriggered,
     Fact,
     Fill,
+    MarketModeChanged,
+    MarketSettled,
+    MarketStatusChanged,
     SharesBurned,
     SharesMinted,
     reference,
@@ -72,6 +75,7 @@ POSITIONS: Final = KeyedTable("positions", "user_id", within=" AND market_id = $
 ORDER_GROUPS: Final = KeyedTable("order_groups", "group_id", within=" AND market_id = $2 AND user_id = $3")
 LEDGER_ENTRIES: Final = KeyedTable("ledger_entries", "id", "bigint")
 FAULTS: Final = KeyedTable("circuit_breaker_events", "id", "bigint")
+ACTIVITY: Final = KeyedTable("market_activity", "journal_id", "bigint")
 MM_ORDER: Final = KeyedTable("mm_order", "order_id", "uuid")
 MM_PAYMENT: Final = KeyedTable("mm_payment", "journal_id", "bigint")
 MM_EXECUTION: Final = KeyedTable("mm_execution", "cycle_no", "bigint", within=" AND order_id = $2")
@@ -106,6 +110,7 @@ class TableComparison:
     """Circuit breakers, as the facts tell them; the state remembers the open ones only."""
     entries: int = 0
     trades: int = 0
+    activity: int = 0
     payments: int = 0
     trail: int = 0
     executions: int = 0
@@ -126,6 +131,9 @@ class TableComparison:
         self.trades += len(trades)
         await self._compare(LEDGER_ENTRIES, entries)
         await self._compare(TRADES, trades)
+        activity = {row["journal_id"]: row for fact in facts for row in activity_rows(fact)}
+        self.activity += len(activity)
+        await self._compare(ACTIVITY, activity)
         payments = {row["journal_id"]: row for fact in facts for row in verify_making.payment_rows(fact)}
         trail = {row["event_id"]: row for fact in facts for row in verify_making.trail_rows(fact)}
         self.payments += len(payments)
@@ -166,6 +174,7 @@ class TableComparison:
         await self._compare_groups(exchange)
         await self._count(LEDGER_ENTRIES, self.entries)
         await self._count(TRADES, self.trades)
+        await self._count(ACTIVITY, self.activity)
         await self._compare_all(MM_ORDER, exchange.making.orders, verify_making.order_row)
         await self._count(MM_PAYMENT, self.payments)
         await self._count(MM_TRAIL, self.trail)
@@ -282,6 +291,28 @@ def entry_rows(fact: Fact) -> Iterator[Row]:
             "market_id": fact.market_id,
             "created_at": storable_time(fact.at),
         }
+
+
+def activity_rows(fact: Fact) -> Iterator[Row]:
+    match fact.event:
+        case MarketStatusChanged(previous, new, reason, until=until):
+            kind = "STATUS"
+        case MarketSettled(previous, new):
+            kind, reason, until = "STATUS", "RESOLUTION", None
+        case MarketModeChanged(previous, new, until, reason):
+            kind = "MODE"
+        case _:
+            return
+    yield {
+        "market_id": fact.market_id,
+        "journal_id": fact.id,
+        "at": storable_time(fact.at),
+        "kind": kind,
+        "previous": previous,
+        "new": new,
+        "reason": storable_text(reason),
+        "until": storable_time(until),
+    }
 
 
 def trade_rows(fact: Fact) -> Iterator[Row]:

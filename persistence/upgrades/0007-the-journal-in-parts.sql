@@ -2,15 +2,13 @@
 -- rows are looked through once, and none is copied.
 
 ALTER TABLE wal_events RENAME TO wal_events_1;
-ALTER INDEX idx_wal_activity RENAME TO wal_events_1_market_id_id_idx;
 ALTER INDEX wal_events_pkey RENAME TO wal_events_1_pkey;
+ALTER INDEX idx_wal_activity RENAME TO wal_events_1_market_id_id_idx;
 ALTER INDEX idx_wal_time RENAME TO wal_events_1_created_at_idx;
 
 CREATE TABLE wal_events (LIKE wal_events_1 INCLUDING CONSTRAINTS INCLUDING COMMENTS) PARTITION BY RANGE (id);
 ALTER TABLE wal_events ADD CONSTRAINT wal_events_pkey PRIMARY KEY (id);
 CREATE INDEX idx_wal_time ON wal_events USING brin (created_at);
-CREATE INDEX idx_wal_activity ON wal_events (market_id, id)
-    WHERE event_type IN ('MARKET_STATUS_CHANGED', 'MARKET_SETTLED', 'MARKET_MODE_CHANGED');
 COMMENT ON TABLE wal_events IS 'The journal: one row per event, numbered by the kernel without a gap. The only source of truth; rows are never changed.';
 
 DO $$
@@ -61,3 +59,36 @@ CREATE FUNCTION wal_of_order(wanted UUID) RETURNS SETOF wal_events LANGUAGE sql 
       AND wanted::TEXT IN (fn_readable(event.payload)->>'order_id', fn_readable(event.payload)->>'counterparty_order_id')
     ORDER BY event.id
 $$;
+
+-- What became of each market has a table of its own, for the journal will not reach back so far. Until here an index found it.
+CREATE TABLE market_activity (
+    market_id   VARCHAR(64)  NOT NULL,
+    journal_id  BIGINT       NOT NULL,
+    at          TIMESTAMPTZ  NOT NULL,
+    kind        VARCHAR(10)  NOT NULL,
+    previous    VARCHAR(20)  NOT NULL,
+    new         VARCHAR(20)  NOT NULL,
+    reason      TEXT         NOT NULL,
+    until       TIMESTAMPTZ  NULL,
+    CONSTRAINT market_activity_pkey PRIMARY KEY (market_id, journal_id),
+    CONSTRAINT ck_market_activity_kind CHECK (kind IN ('STATUS', 'MODE'))
+);
+COMMENT ON TABLE market_activity IS 'Changes of markets'' status and trading mode. Folded from the journal; rows are never changed.';
+COMMENT ON COLUMN market_activity.at IS 'The time of the command.';
+COMMENT ON COLUMN market_activity.kind IS 'STATUS or MODE: what changed.';
+COMMENT ON COLUMN market_activity.previous IS 'The status or mode before.';
+COMMENT ON COLUMN market_activity.new IS 'The status or mode since.';
+COMMENT ON COLUMN market_activity.reason IS 'Why; a payout follows from the RESOLUTION.';
+COMMENT ON COLUMN market_activity.until IS 'When it ends by itself; null: it does not.';
+
+INSERT INTO market_activity
+SELECT told.market_id, told.id, told.created_at, CASE told.event_type WHEN 'MARKET_MODE_CHANGED' THEN 'MODE' ELSE 'STATUS' END,
+       COALESCE(told.payload->>'previous_status', told.payload->>'previous_mode'),
+       COALESCE(told.payload->>'new_status', told.payload->>'new_mode'),
+       CASE told.event_type WHEN 'MARKET_SETTLED' THEN 'RESOLUTION' ELSE told.payload->>'reason' END,
+       -- In two steps, for microseconds of far years are more than a floating-point number holds.
+       'epoch'::TIMESTAMPTZ + (told.payload->>'until')::BIGINT / 1000000 * INTERVAL '1 second'
+                            + (told.payload->>'until')::BIGINT % 1000000 * INTERVAL '1 microsecond'
+FROM wal_readable told, projector_cursor
+WHERE told.event_type IN ('MARKET_STATUS_CHANGED', 'MARKET_SETTLED', 'MARKET_MODE_CHANGED') AND told.id <= projector_cursor.journal_id;
+DROP INDEX wal_events_1_market_id_id_idx;

@@ -8,11 +8,12 @@ import pytest
 from adapters.wire import admin_responses, responses
 from persistence.postgres.columns import NAME, TIME, Column, Table, packer
 from persistence.postgres.database import Connection
-from persistence.tables.columns import CIRCUIT_BREAKER_EVENTS, LEDGER_ENTRIES, ORDERS, TABLES
+from persistence.tables.columns import CIRCUIT_BREAKER_EVENTS, LEDGER_ENTRIES, MARKET_ACTIVITY, ORDERS, TABLES
 
 CALLED = {"timestamp with time zone": "timestamptz"}
 SHAPES = {
     responses.OrderShape: ORDERS,
+    responses.ActivityShape: MARKET_ACTIVITY,
     responses.LedgerEntryShape: LEDGER_ENTRIES,
     admin_responses.BreakerShape: CIRCUIT_BREAKER_EVENTS,
 }

@@ -231,6 +231,32 @@ async def test_the_journal_of_before_becomes_the_first_part_where_it_lies(
     assert await empty.fetch_value("SELECT MAX(last) FROM wal_commands") == last
 
 
+async def test_what_became_of_markets_is_found_in_the_journal(empty: Connection, tmp_path: Path) -> None:
+    """As far as the tables are: the projector tells the rest."""
+    await before_parts(empty, tmp_path, 20)
+    await empty.execute("""
+        UPDATE projector_cursor SET journal_id = 12;
+        INSERT INTO wal_events (id, created_at, market_id, event_type, payload) VALUES
+            (10, '2026-11-02', 'M', 'MARKET_STATUS_CHANGED',
+             '{"previous_status": "DRAFT", "new_status": "ACTIVE", "reason": "ADMIN: \\u0000"}'),
+            (11, '2026-11-03', 'M', 'MARKET_MODE_CHANGED',
+             '{"previous_mode": "NORMAL", "new_mode": "ANY", "reason": "A", "until": 32472144000000001}'),
+            (12, '2026-11-04', 'M', 'MARKET_SETTLED',
+             '{"previous_status": "RESOLVED", "new_status": "SETTLED", "resolution_result": "YES"}'),
+            (13, '2026-11-05', 'N', 'MARKET_STATUS_CHANGED',
+             '{"previous_status": "DRAFT", "new_status": "ACTIVE", "reason": "ADMIN"}')
+    """)
+    await migrate(empty)
+    rows = await empty.fetch(
+        "SELECT journal_id, kind, previous, new, reason, until::TEXT FROM market_activity ORDER BY 1"
+    )
+    assert [tuple(row) for row in rows] == [
+        (10, "STATUS", "DRAFT", "ACTIVE", "ADMIN: \ufffd", None),
+        (11, "MODE", "NORMAL", "ANY", "A", "2999-01-01 00:00:00.000001+00"),
+        (12, "STATUS", "RESOLVED", "SETTLED", "RESOLUTION", None),
+    ]
+
+
 async def test_who_might_read_the_journal_still_may(empty: Connection, tmp_path: Path) -> None:
     await before_parts(empty, tmp_path, 4)
     role = await empty.fetch_value("SELECT 'auditor_' || pg_backend_pid()")

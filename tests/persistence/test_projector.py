@@ -30,6 +30,7 @@ from tests.persistence.journaled import decided, file, traded
 PROJECTIONS = {
     "accounts": "user_id",
     "markets": "id",
+    "market_activity": "market_id, journal_id",
     "amm_markets": "market_id",
     "orders": "id",
     "trades": "trade_id",
