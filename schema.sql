@@ -5,7 +5,8 @@
 --   its reading      journal_batches, wal_postings, wal_trades, ... (views)       the compact payloads with names
 --   the projections  accounts, markets, market_activity, amm_markets, orders, trades, candles,
 --                    positions, order_groups, ledger_entries, circuit_breaker_events,
---                    mm_order, mm_payment, mm_lifecycle_event, mm_execution  can be dropped and rebuilt
+--                    mm_order, mm_payment, mm_lifecycle_event, mm_execution,
+--                    mm_campaign, mm_campaign_participation                  can be dropped and rebuilt
 --   apart from both  users, sessions, ended_tokens, api_keys                      credentials, never journaled
 --   the house        projector_cursor, schema_version
 --
@@ -53,7 +54,8 @@ CREATE TABLE wal_events (
         'NETTING_EXECUTED', 'SHARES_MINTED', 'SHARES_BURNED', 'POSITION_SETTLED',
         'AMM_STARTED', 'AMM_STOPPED', 'CIRCUIT_BREAKER_TRIGGERED', 'CIRCUIT_BREAKER_RESOLVED',
         'ADMIN_PROPOSED', 'ADMIN_CONFIRMED',
-        'MM_ORDER_CREATED', 'MM_ORDER_CHANGED', 'MM_LEASE_ACQUIRED', 'MM_LEASE_RENEWED', 'MM_LEASE_RELEASED'
+        'MM_ORDER_CREATED', 'MM_ORDER_CHANGED', 'MM_LEASE_ACQUIRED', 'MM_LEASE_RENEWED', 'MM_LEASE_RELEASED',
+        'MM_CAMPAIGN_CREATED', 'MM_CAMPAIGN_CHANGED', 'MM_PARTICIPATION_CHANGED'
     ))
 ) PARTITION BY RANGE (id);
 CREATE TABLE wal_events_1 PARTITION OF wal_events FOR VALUES FROM (MINVALUE) TO (5000001);
@@ -754,6 +756,42 @@ CREATE TABLE mm_execution (
 );
 CREATE INDEX idx_mm_execution_ended ON mm_execution (ended_at);
 
+-- A reward for quoting one market while its time lasts.
+CREATE TABLE mm_campaign (
+    campaign_id            UUID         NOT NULL,
+    name                   VARCHAR(100) NOT NULL,
+    market_id              VARCHAR(64)  NOT NULL,
+    sponsor_id             VARCHAR(64)  NULL,
+    starts_at              TIMESTAMPTZ  NOT NULL,
+    ends_at                TIMESTAMPTZ  NOT NULL,
+    reward_pool_cents      BIGINT       NOT NULL,
+    min_cash_cents         BIGINT       NOT NULL,
+    max_half_spread_cents  INT          NOT NULL,
+    max_participants       INT          NOT NULL,
+    status                 VARCHAR(10)  NOT NULL,
+    created_at             TIMESTAMPTZ  NOT NULL,
+    updated_at             TIMESTAMPTZ  NOT NULL,
+    CONSTRAINT mm_campaign_pkey PRIMARY KEY (campaign_id),
+    CONSTRAINT ck_mm_campaign_window CHECK (ends_at > starts_at),
+    CONSTRAINT ck_mm_campaign_status CHECK (status IN ('draft', 'active', 'ended', 'settled', 'cancelled')),
+    CONSTRAINT ck_mm_campaign_pool CHECK (reward_pool_cents > 0)
+);
+
+-- The part that a market-making order has in a campaign; it has one in its life.
+CREATE TABLE mm_campaign_participation (
+    campaign_id         UUID         NOT NULL,
+    order_id            UUID         NOT NULL,
+    user_id             VARCHAR(64)  NOT NULL,
+    joined_at           TIMESTAMPTZ  NOT NULL,
+    left_at             TIMESTAMPTZ  NULL,
+    contribution_cents  BIGINT       NOT NULL,
+    reward_cents        BIGINT       NOT NULL,
+    external_ref        VARCHAR(128) NULL,
+    CONSTRAINT mm_campaign_participation_pkey PRIMARY KEY (campaign_id, order_id),
+    CONSTRAINT uq_mm_participation_order UNIQUE (order_id),
+    CONSTRAINT ck_mm_participation_sums CHECK (contribution_cents >= 0 AND reward_cents >= 0)
+);
+
 -- An audit that can be changed is none. A rebuild empties both tables whole, which no trigger for rows sees.
 CREATE FUNCTION fn_refuse_change() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
@@ -781,7 +819,7 @@ CREATE TABLE schema_version (
     applied_at  TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
     CONSTRAINT schema_version_pkey PRIMARY KEY (version)
 );
-INSERT INTO schema_version (version) VALUES (7);
+INSERT INTO schema_version (version) VALUES (8);
 
 -- How far the projections are. It moves in the transaction that writes them: so each event counts once.
 CREATE TABLE projector_cursor (
@@ -1236,6 +1274,28 @@ COMMENT ON COLUMN mm_execution.ask_cents IS 'Its best offer.';
 COMMENT ON COLUMN mm_execution.mark_half_cents IS 'The price of YES then, in half cents.';
 COMMENT ON COLUMN mm_execution.equity_cents IS 'What the order had then, its shares at that price.';
 COMMENT ON COLUMN mm_execution.error IS 'In its worker''s words.';
+
+COMMENT ON TABLE mm_campaign IS 'Campaigns, which reward market-making orders for quoting a market. Folded from the journal.';
+COMMENT ON COLUMN mm_campaign.campaign_id IS 'The kernel''s; it sorts as the campaigns were created.';
+COMMENT ON COLUMN mm_campaign.name IS 'What people call it.';
+COMMENT ON COLUMN mm_campaign.sponsor_id IS 'The administrator who paid for it; null while nobody has.';
+COMMENT ON COLUMN mm_campaign.starts_at IS 'From then on what is traded counts.';
+COMMENT ON COLUMN mm_campaign.ends_at IS 'From then on it counts no longer; the pool is divided.';
+COMMENT ON COLUMN mm_campaign.reward_pool_cents IS 'What is divided.';
+COMMENT ON COLUMN mm_campaign.min_cash_cents IS 'So much cash an order must require to take part.';
+COMMENT ON COLUMN mm_campaign.max_half_spread_cents IS 'No further from the middle it must quote; what is placed further away does not count.';
+COMMENT ON COLUMN mm_campaign.max_participants IS '0: as many as any campaign may have.';
+COMMENT ON COLUMN mm_campaign.status IS 'draft, active, ended, settled or cancelled.';
+
+COMMENT ON TABLE mm_campaign_participation IS 'Which market-making orders take part in campaigns. Folded from the journal.';
+COMMENT ON COLUMN mm_campaign_participation.campaign_id IS 'The campaign.';
+COMMENT ON COLUMN mm_campaign_participation.order_id IS 'The market-making order.';
+COMMENT ON COLUMN mm_campaign_participation.user_id IS 'Whose the order is.';
+COMMENT ON COLUMN mm_campaign_participation.joined_at IS 'When it began to take part.';
+COMMENT ON COLUMN mm_campaign_participation.left_at IS 'When it left before the end, if it did.';
+COMMENT ON COLUMN mm_campaign_participation.contribution_cents IS 'The value of its own that others took from it, as far as that counts.';
+COMMENT ON COLUMN mm_campaign_participation.reward_cents IS 'What it was paid.';
+COMMENT ON COLUMN mm_campaign_participation.external_ref IS 'By which a programme outside knows it.';
 
 COMMENT ON TABLE mm_lifecycle_event IS 'The trail of every market-making order. Folded from the journal; rows are never changed.';
 COMMENT ON COLUMN mm_lifecycle_event.event_id IS 'The journal id of the fact.';

@@ -51,11 +51,14 @@ from kernel.events import (
 )
 from kernel.filing import terms_of
 from kernel.making_events import (
+    MmCampaignChanged,
+    MmCampaignCreated,
     MmLeaseAcquired,
     MmLeaseReleased,
     MmLeaseRenewed,
     MmOrderChanged,
     MmOrderCreated,
+    MmParticipationChanged,
 )
 from kernel.market import Account, Order, Position
 from kernel.question import AmmRun, Closing
@@ -119,6 +122,8 @@ def apply(state: State, fact: Fact) -> None:
         case NettingExecuted(released_cents=cents, yes_cost_released=yes_cost, no_cost_released=no_cost):
             position_of(state, fact, event.user_id).realized_pnl += cents - yes_cost - no_cost
         case MmOrderCreated() | MmOrderChanged() | MmLeaseAcquired() | MmLeaseRenewed() | MmLeaseReleased():
+            state.make(fact, event)
+        case MmCampaignCreated() | MmCampaignChanged() | MmParticipationChanged():
             state.make(fact, event)
         case JournalOpened() | JournalAccepted():
             pass  # what they changed, the members below say
@@ -203,6 +208,11 @@ def fill(state: State, fact: Fact, event: Fill) -> None:
     maker.position.fees_paid += trade.maker_fee
     taker.position.fees_paid += trade.taker_fee
     state.trade_ids.resume_trade(trade.trade_id)
+    if event.contribution:
+        leash = maker.account.leash
+        assert leash is not None
+        assert leash.participation is not None
+        leash.participation.contribution_cents += event.contribution
     if market.groups:
         # One that they share counts once.
         for group in dict.fromkeys((market.group_of(maker), market.group_of(taker))):

@@ -4,9 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from kernel.campaign import Campaign
 from kernel.codes import MarketStatus, Side
 from kernel.history import History
 from kernel.invariants import Violation
+from kernel.making_commands import CampaignStatus
 from kernel.making_edges import ACTIVE, FINAL, MmLocation, MmState
 from kernel.making_order import MmOrder, cycle_time, first_deadline
 from kernel.market import Market
@@ -26,8 +28,13 @@ def audit_making(state: State) -> Iterator[Violation]:
     for order in state.making.orders.values():
         here[order.market].append(order)
         owned[order.owner.id].append(order)
+    running: defaultdict[str, list[Campaign]] = defaultdict(list)
+    for campaign in state.making.campaigns.values():
+        if campaign.status is CampaignStatus.ACTIVE:
+            running[campaign.market_id].append(campaign)
     for market in state.markets.values():
-        yield from audit_desk(market, here[market])
+        yield from audit_desk(market, here[market], running[market.id])
+    yield from audit_campaigns(state)
     yield from audit_owners(state, owned)
 
 
@@ -60,7 +67,27 @@ def unfenced(order: MmOrder) -> Iterator[tuple[str, dict[str, Any]]]:
             yield "mm_fence", {"client_order_id": placed.client_order_id, "in": placed.market.id}
 
 
-def audit_desk(market: Market, own: list[MmOrder]) -> Iterator[Violation]:
+def audit_campaigns(state: State) -> Iterator[Violation]:
+    """The pool, against what was promised and paid; and whose trades count."""
+    for campaign in state.making.campaigns.values():
+        told = {"campaign_id": campaign.id, "status": campaign.status.value}
+        pool = state.accounts.get(campaign.pool_id)
+        reward, is_active = campaign.terms.reward_pool_cents, campaign.status is CampaignStatus.ACTIVE
+        has = pool.available + pool.frozen if pool is not None else 0
+        paid = campaign.rewarded_cents + campaign.returned_cents
+        funded = reward if pool is not None else 0
+        if has != funded - paid or has != (reward if is_active else 0):
+            yield Violation("mm_campaign", campaign.market_id, told | {"pool": has, "paid": paid})
+        if pool is not None and (pool.leash is None or pool.owner_id != campaign.sponsor_id):
+            yield Violation("mm_campaign", campaign.market_id, told | {"owner": pool.owner_id})
+        for part in campaign.participations.values():
+            order = state.making.orders[part.order_id]
+            counting = part if is_active and part.left_at is None else None
+            if order.leash.participation is not counting or order.campaign is not campaign:
+                yield Violation("mm_campaign", campaign.market_id, told | {"order_id": order.id})
+
+
+def audit_desk(market: Market, own: list[MmOrder], campaigns: list[Campaign]) -> Iterator[Violation]:
     """What is looked up by time, and what is counted, against the orders it stands for."""
     desk = market.desk
     found: dict[str, Any] = {
@@ -68,12 +95,17 @@ def audit_desk(market: Market, own: list[MmOrder]) -> Iterator[Violation]:
         "active": desk.active,
         "cycles": desk.cycles.entries,
         "deadlines": desk.deadlines.entries,
+        "campaigns": set(desk.campaigns),
     }
     recomputed: dict[str, Any] = {
         "order_ids": [order.id for order in own if order.state not in FINAL],
         "active": sum(order.state in ACTIVE for order in own),
         "cycles": sorted((at, order.id) for order in own if (at := cycle_time(order)) is not None),
-        "deadlines": sorted((at, order.id) for order in own if (at := first_deadline(order)) is not None),
+        "deadlines": sorted(
+            [(at, order.id) for order in own if (at := first_deadline(order)) is not None]
+            + [(campaign.terms.ends_at, campaign.id) for campaign in campaigns]
+        ),
+        "campaigns": {campaign.id for campaign in campaigns},
     }
     for name, value in recomputed.items():
         if found[name] != value:
@@ -121,3 +153,21 @@ def audit_mm_history(state: State, history: History) -> Iterator[Violation]:
             if volume != recorded or received[side] != moved.paid_shares[side]:
                 numbers = {"side": side.value, "volume": volume, "record": recorded}
                 yield Violation("mm_shares", order.market.id, told | numbers)
+    yield from audit_campaign_records(state, history)
+
+
+def audit_campaign_records(state: State, history: History) -> Iterator[Violation]:
+    for campaign in state.making.campaigns.values():
+        told = {"campaign_id": campaign.id, "status": campaign.status.value}
+        for part in campaign.participations.values():
+            recorded = history.contributions[state.making.orders[part.order_id].escrow.id]
+            if part.contribution_cents != recorded:
+                numbers = {"order_id": part.order_id, "contribution": part.contribution_cents}
+                yield Violation("mm_campaign", campaign.market_id, told | numbers | {"record": recorded})
+        moved = history.pools[campaign.pool_id]
+        funded = campaign.terms.reward_pool_cents if campaign.sponsor_id is not None else 0
+        if (moved["MM_POOL"], -moved["MM_REWARD"]) != (
+            funded - campaign.returned_cents,
+            campaign.rewarded_cents,
+        ):
+            yield Violation("mm_campaign", campaign.market_id, told | {"record": dict(moved)})

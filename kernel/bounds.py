@@ -39,6 +39,7 @@ from kernel.commands import (
 from kernel.ids import NONCE_BITS
 from kernel.limits import (
     BATCH_MAX,
+    CAMPAIGN_NAME_MAX,
     CATEGORY_MAX,
     COUNT_MAX,
     DESCRIPTION_MAX,
@@ -60,7 +61,7 @@ from kernel.limits import (
     TOKEN_LENGTH,
     WORDS_MAX,
 )
-from kernel.making_commands import MmCounts, MmLimits, MmPolicy
+from kernel.making_commands import CampaignTerms, CreateMmCampaign, MmCounts, MmLimits, MmPolicy
 from kernel.refusals import malformed
 
 GTC, GTD = TimeInForce.GTC, TimeInForce.GTD
@@ -168,6 +169,10 @@ def market_out_of_bounds(command: CreateMarket) -> Refusal | None:
     return checked(command) or members_out_of_bounds(command.terms, TERMS)
 
 
+def campaign_out_of_bounds(command: CreateMmCampaign) -> Refusal | None:
+    return checked(command) or members_out_of_bounds(command.terms, CAMPAIGN_TERMS)
+
+
 # What a member may hold
 
 
@@ -233,6 +238,10 @@ def words(value: str) -> Problem:
 
 def title(value: str) -> Problem:
     return text(value, 1, TITLE_MAX)
+
+
+def campaign_name(value: str) -> Problem:
+    return text(value, 1, CAMPAIGN_NAME_MAX)
 
 
 def category(value: str) -> Problem:
@@ -368,6 +377,12 @@ MEMBERS: Final[dict[str, Check]] = {
     "token": token,
     "counts": counts,
     "error": remark,
+    # Of a campaign:
+    "name": campaign_name,
+    **dict.fromkeys(("starts_at", "ends_at"), time),
+    **dict.fromkeys(("reward_pool_cents", "min_cash_cents"), integer),
+    **dict.fromkeys(("max_half_spread_cents", "max_participants"), integer),
+    "external_ref": key,
 }
 """By its name, what a member of a command may hold. One that is not here cannot be added to a command, unless
 its type is bound enough."""
@@ -382,11 +397,12 @@ def checks_of(kind: type[Any]) -> Checks:
 
 
 CHECKED_ELSEWHERE: Final = ("at", "terms", "commands")
-"""The time when it is compared with the exchange's own; the terms of a market, and those of an order that not
-every order has, member by member; what a batch holds, command by command. An order's price and quantity the
-decision holds against the market's."""
+"""The time when it is compared with the exchange's own; the terms of a market or a campaign, and those of an
+order that not every order has, member by member; what a batch holds, command by command. An order's price and
+quantity the decision holds against the market's."""
 CHECKS: Final[dict[type[Command], Checks]] = {kind: checks_of(kind) for kind in get_args(AnyCommand)}
 TERMS: Final = checks_of(MarketTerms)
+CAMPAIGN_TERMS: Final = checks_of(CampaignTerms)
 ORDER_TERMS: Final = [check for check in checks_of(OrderTerms) if check[0] not in ("price", "quantity")]
 AMENDED: Final[Checks] = [(member, integer) for member in ("price", "quantity", "fence", "valid_until")]
 
@@ -401,5 +417,6 @@ OUT_OF_BOUNDS: Final[dict[type[Command], Callable[[Any], Refusal | None]]] = {
     BatchCancel: batch_out_of_bounds,
     AtomicBatch: atomic_out_of_bounds,
     CreateMarket: market_out_of_bounds,
+    CreateMmCampaign: campaign_out_of_bounds,
 }
 """What a command holds that cannot be kept, if anything."""

@@ -211,13 +211,28 @@ def fill(draft: Draft, maker: Order, taker: Order, quantity: int) -> None:
         buy.realized,
         sell.realized,
     )
-    record_fill(draft, maker, taker, quantity, trade)
+    contribution = contribute(maker, taker, made.value, draft.at) if maker.eligible else 0
+    record_fill(draft, maker, taker, quantity, trade, contribution)
     net(draft, buy.order.position)
     if sell.order.position is not buy.order.position:
         net(draft, sell.order.position)
 
 
-def record_fill(draft: Draft, maker: Order, taker: Order, quantity: int, trade: Trade) -> None:
+def contribute(maker: Order, taker: Order, value: int, at: int) -> int:
+    """What others took from a quote counts for the campaign of its account, while that lasts; how much."""
+    assert maker.account.owner_id != taker.account.owner_id  # or rewards would pay for it
+    leash = maker.account.leash
+    assert leash is not None
+    part = leash.participation
+    if part is None or not part.is_counting(at):
+        return 0
+    part.contribution_cents += value
+    return value
+
+
+def record_fill(
+    draft: Draft, maker: Order, taker: Order, quantity: int, trade: Trade, contribution: int
+) -> None:
     """The fact of a fill: it tells the maker's story and carries the trade."""
     market = maker.market
     market.updated_at = maker.updated_at = taker.updated_at = draft.at
@@ -242,6 +257,7 @@ def record_fill(draft: Draft, maker: Order, taker: Order, quantity: int, trade: 
             (maker.after(), taker.after()),
             maker.view if maker.amend_count else None,
             taker.view if taker.amend_count else None,
+            contribution,
             ledger_id=ledger_id,
             postings=postings,
             positions=after,

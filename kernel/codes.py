@@ -144,6 +144,7 @@ class ReferenceType(enum.StrEnum):
     MM_VENUE_IN = "MM_VENUE_IN"
     MM_REWARD = "MM_REWARD"
     MM_FEE = "MM_FEE"
+    MM_POOL = "MM_POOL"
 
 
 class ResolutionResult(enum.StrEnum):

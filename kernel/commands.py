@@ -26,8 +26,12 @@ from kernel.command import Command as Command
 from kernel.command import TimedCommand as TimedCommand
 from kernel.making_commands import (
     AcquireMmLeases,
+    ControlMmCampaign,
     ControlMmOrder,
+    CreateMmCampaign,
     CreateMmOrder,
+    JoinMmCampaign,
+    NoteMmCampaign,
     PayMmOrder,
     ReleaseMmLease,
     RenewMmLease,
@@ -545,5 +549,9 @@ AnyCommand = (
     | AcquireMmLeases
     | RenewMmLease
     | ReleaseMmLease
+    | CreateMmCampaign
+    | ControlMmCampaign
+    | JoinMmCampaign
+    | NoteMmCampaign
 )
 """Every command there is; the journal decodes with it."""

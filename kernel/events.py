@@ -38,11 +38,14 @@ from kernel.event import MarketAfter as MarketAfter
 from kernel.event import PositionAfter as PositionAfter
 from kernel.event import Posting as Posting
 from kernel.making_events import (
+    MmCampaignChanged,
+    MmCampaignCreated,
     MmLeaseAcquired,
     MmLeaseReleased,
     MmLeaseRenewed,
     MmOrderChanged,
     MmOrderCreated,
+    MmParticipationChanged,
 )
 
 JOURNAL_FORMAT: Final = 1
@@ -200,6 +203,8 @@ class OrderAccepted(Event, frozen=True, tag="ORDER_ACCEPTED"):
     max_cost_cents: int | None = None
     self_trade_mode: SelfTradeMode = SelfTradeMode.REJECT
     group_id: str | None = None
+    eligible: bool = False
+    """Whether what it trades as a maker counts for the campaign that its account takes part in."""
 
 
 View = tuple[int, int]
@@ -242,6 +247,8 @@ class Fill(Event, frozen=True):
     maker_view: View | None = None
     """Null while the order has not been amended: what it was accepted with holds."""
     taker_view: View | None = None
+    contribution: int = 0
+    """Cents that the maker's account contributed to its campaign."""
 
 
 class OrderPartiallyFilled(Fill, frozen=True, tag="ORDER_PARTIALLY_FILLED"):
@@ -451,6 +458,9 @@ AnyEvent = (
     | MmLeaseAcquired
     | MmLeaseRenewed
     | MmLeaseReleased
+    | MmCampaignCreated
+    | MmCampaignChanged
+    | MmParticipationChanged
 )
 """Every event there is, the frequent ones first."""
 

@@ -12,6 +12,7 @@ from kernel import (
     amending,
     batches,
     breaker,
+    campaigns,
     cancelling,
     commands,
     due,
@@ -92,6 +93,10 @@ DECISIONS: Final[dict[type[commands.Command], Callable[[Draft, Any], Answer | Re
     making_commands.AcquireMmLeases: leases.acquire_mm_leases,
     making_commands.RenewMmLease: leases.renew_mm_lease,
     making_commands.ReleaseMmLease: leases.release_mm_lease,
+    making_commands.CreateMmCampaign: campaigns.create_mm_campaign,
+    making_commands.ControlMmCampaign: campaigns.control_mm_campaign,
+    making_commands.JoinMmCampaign: campaigns.join_mm_campaign,
+    making_commands.NoteMmCampaign: campaigns.note_mm_campaign,
 }
 """Which decision answers which command."""
 

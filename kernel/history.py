@@ -8,8 +8,10 @@ from collections import Counter, defaultdict, deque
 
 import attrs
 
+from kernel.campaign import POOL_PREFIX
 from kernel.codes import FEES_ID, LedgerEntryType, MarketStatus, ReferenceType, Side
 from kernel.events import (
+    AnyEvent,
     Fact,
     Fill,
     FundsTransferred,
@@ -174,6 +176,10 @@ class History:
     trails: dict[str, Trail] = attrs.field(factory=lambda: defaultdict(Trail))
     making: dict[str, MmMoves] = attrs.field(factory=lambda: defaultdict(MmMoves))
     """By account; of those that belong to a market-making order."""
+    contributions: Counter[str] = attrs.field(factory=Counter)
+    """What each account's fills say that it contributed to its campaign."""
+    pools: dict[str, Counter[str]] = attrs.field(factory=lambda: defaultdict(Counter))
+    """What came into the account of each campaign, by what it was for; what went out counts less."""
     broken_chains: list[dict[str, object]] = attrs.field(factory=list)
     unbalanced: list[dict[str, object]] = attrs.field(factory=list)
 
@@ -203,6 +209,7 @@ class History:
         if total:
             self.unbalanced.append({"journal_id": fact.id, "sum": total})
         self.add_making(fact)
+        self.add_campaigns(event)
         market_id = fact.market_id or ""
         match event:
             case Fill(order_id=maker, counterparty_order_id=taker, fill_qty=quantity, trade=trade):
@@ -272,6 +279,18 @@ class History:
                     moves.cash[event.reference_type] += posting.amount
                 else:
                     moves.other += posting.amount
+
+    def add_campaigns(self, event: AnyEvent) -> None:
+        match event:
+            case Fill(contribution=cents, positions=positions):
+                if cents:
+                    self.contributions[positions[0].user_id] += cents  # the maker's
+            case FundsTransferred(reference_type=kind, amount_cents=amount):
+                for user_id, change in ((event.from_user_id, -amount), (event.to_user_id, amount)):
+                    if user_id.startswith(POOL_PREFIX):
+                        self.pools[user_id][kind] += change
+            case _:
+                pass
 
     def trading_time(self, market_id: str, at: int) -> int:
         """For how many microseconds the market has been trading."""

@@ -45,6 +45,7 @@ INVARIANTS: Final = {
     "mm_place": "money is where the order's state says; only one that runs has orders on the book",
     "mm_fence": "only one that runs has a lease; what it has on the book was placed under one of its leases",
     "mm_trail": "its trail has no hole, each transition is an edge and begins where the last one ended",
+    "mm_campaign": "a campaign's pool = its reward less what was paid and returned; what counts was traded",
     "mm_index": "what is looked up by time, and what is counted against limits, follows from the orders",
 }
 """Name to statement, in the order in which they came."""
@@ -62,6 +63,7 @@ TRIGGERS: Final = {
     "ledger_chain": CircuitBreakerTrigger.INVARIANT_BALANCE,
     "mm_cash": CircuitBreakerTrigger.INVARIANT_BALANCE,
     "mm_shares": CircuitBreakerTrigger.INVARIANT_SHARES,
+    "mm_campaign": CircuitBreakerTrigger.INVARIANT_BALANCE,
     "equity": CircuitBreakerTrigger.INVARIANT_BALANCE,
     "non_negative": CircuitBreakerTrigger.NEGATIVE_BALANCE,
     "book_matches_orders": CircuitBreakerTrigger.ORDERBOOK_DESYNC,

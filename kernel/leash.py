@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from kernel.campaign import Participation
+
 PLACEMENTS_MAX: Final = 64
 """Orders that may be placed under one lease."""
 
@@ -16,5 +18,7 @@ class Leash:
     """When the lease ends; null while there is none."""
     placements: int = 0
     """Under the newest lease."""
+    participation: Participation | None = None
+    """What its orders earn for, while the campaign runs that it takes part in."""
     burn_keys: list[str] = field(default_factory=list)
     """Of the burns since the fence rose last."""

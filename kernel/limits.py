@@ -35,6 +35,7 @@ NAMES_MAX: Final = 10_000
 """Markets that one guard may name."""
 TITLE_MAX: Final = 500
 CATEGORY_MAX: Final = 64
+CAMPAIGN_NAME_MAX: Final = 100
 DESCRIPTION_MAX: Final = 10_000
 WORDS_MAX: Final = 500
 """Characters of a reason, a note or the name of who acts."""

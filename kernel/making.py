@@ -6,6 +6,8 @@ command, every further edge that needs nobody and that nothing stands against; s
 
 from typing import Any, Final, NamedTuple
 
+from kernel.campaign import Campaign, Participation
+from kernel.campaign_view import why_not_joinable
 from kernel.codes import CancelReason, MarketStatus, ReferenceType, Side
 from kernel.commands import Command
 from kernel.draft import Draft
@@ -22,7 +24,14 @@ from kernel.making_edges import (
     MmTrigger,
     ends,
 )
-from kernel.making_events import MmAfter, MmLeaseReleased, MmOrderChanged, MmPayment, MmWithdrawal
+from kernel.making_events import (
+    MmAfter,
+    MmLeaseReleased,
+    MmOrderChanged,
+    MmParticipationChanged,
+    MmPayment,
+    MmWithdrawal,
+)
 from kernel.making_order import MmOrder, value_out
 from kernel.moving import move_cash, move_shares
 
@@ -31,8 +40,11 @@ HALTED = MarketStatus.HALTED
 TRANSITION, REFUND = MmKind.TRANSITION, MmKind.REFUND
 RUNNING, PAUSED, STOPPED, FAILED = MmState.RUNNING, MmState.PAUSED, MmState.STOPPED, MmState.FAILED
 REFUNDED, CREATED, PAYMENT_COMPLETE = MmState.REFUNDED, MmState.CREATED, MmState.PAYMENT_COMPLETE
+JOINING_CAMPAIGN, CAMPAIGN_JOINED = MmState.JOINING_CAMPAIGN, MmState.CAMPAIGN_JOINED
 FENCED: Final = (PAUSED, STOPPED, FAILED)
 """Whoever has the order's lease as it comes here has it no longer."""
+LEAVING: Final = (STOPPED, FAILED)
+"""What an order that comes here trades no longer counts for its campaign."""
 AT_REST: Final = {"next_cycle_at": None, "pause_due_at": None, "is_unattended": False}
 """What an order that no longer runs has nothing of."""
 
@@ -134,6 +146,9 @@ def take(
         withdrawal=withdrawal,
         request=request,
     )
+    part = order.leash.participation
+    if end in LEAVING and part is not None:
+        change_part(draft, order, part, left_at=draft.at)
 
 
 def end_lease(
@@ -262,6 +277,11 @@ def fail(
 def advance(draft: Draft, order: MmOrder, cause: Cause) -> None:
     """Every further edge that needs nobody."""
     if order.state is PAYMENT_COMPLETE and order.venue == INTERNAL:
+        end = CREATED if order.campaign is None else JOINING_CAMPAIGN
+        take(draft, order, MmTrigger.ADVANCE, end, by_itself(cause, MmReason.AUTO))
+    if order.state is JOINING_CAMPAIGN:
+        join_chosen(draft, order, cause)
+    if order.state is CAMPAIGN_JOINED:
         take(draft, order, MmTrigger.ADVANCE, CREATED, by_itself(cause, MmReason.AUTO))
     if order.state is CREATED and order.terms.auto_start and order.market.is_trading(draft.at):
         start(draft, order, by_itself(cause, MmReason.AUTO))
@@ -270,6 +290,51 @@ def advance(draft: Draft, order: MmOrder, cause: Cause) -> None:
             refund(draft, order, MmTrigger.REFUND, by_itself(cause, MmReason.REFUND))
         elif not order.refund_due:
             tell(draft, order, REFUND, by_itself(cause, MmReason.REFUND), after={"refund_due": True})
+
+
+# Campaigns
+
+
+def join_chosen(draft: Draft, order: MmOrder, cause: Cause) -> None:
+    """The campaign that it was created for: it takes part in it, or goes on without, if it may."""
+    campaign, auto = order.campaign, by_itself(cause, MmReason.AUTO)
+    assert campaign is not None
+    if order.participation is None and (problem := why_not_joinable(campaign, order, draft.at)) is not None:
+        closed = by_itself(cause, MmReason.CAMPAIGN_CLOSED)
+        data = {"campaign_id": campaign.id, "problem": problem}
+        if order.terms.campaign_required:
+            fail(draft, order, MmTrigger.FAIL, closed, data=data)
+        else:
+            tell(draft, order, MmKind.CAMPAIGN, closed, after={"campaign_id": None}, data=data)
+            take(draft, order, MmTrigger.JOIN, CREATED, closed)
+        return
+    take_part(draft, order, campaign, auto)
+    take(draft, order, MmTrigger.JOIN, CAMPAIGN_JOINED, auto)
+
+
+def take_part(
+    draft: Draft, order: MmOrder, campaign: Campaign, cause: Cause, *, request: str | None = None
+) -> None:
+    """Once for ever; an order that had left, and is on its way again, counts anew."""
+    part = order.participation
+    if part is None:
+        part = Participation(campaign.id, order.id, campaign.terms, joined_at=draft.at)
+        change_part(draft, order, part)
+        after, data = {"campaign_id": campaign.id}, {"campaign_id": campaign.id}
+        tell(draft, order, MmKind.CAMPAIGN, cause, after=after, data=data, request=request)
+    elif part.left_at is not None and campaign.deadline is not None:
+        change_part(draft, order, part, left_at=None)
+
+
+def change_part(draft: Draft, order: MmOrder, part: Participation, **changes: Any) -> None:
+    """An order's part in its campaign, as it is and with these members changed."""
+    members = {name: getattr(part, name) for name in PART}
+    event = MmParticipationChanged(**members | {"user_id": order.owner.id} | changes)
+    draft.state.make(draft.record(order.market.id, event), event)
+
+
+PART: Final = ("campaign_id", "order_id", "joined_at", "left_at", "reward_cents", "external_ref", "notes")
+"""What the event has of a participation, by the same names."""
 
 
 # Money

@@ -3,7 +3,7 @@
 import msgspec
 
 from kernel.codes import Direction, Side
-from kernel.making_commands import MmPolicy, MmTerms
+from kernel.making_commands import CampaignStatus, CampaignTerms, MmPolicy, MmTerms
 from kernel.making_edges import MmAsset, MmLocation, MmOutcome, MmReason, MmState
 
 
@@ -64,6 +64,16 @@ class MmPaid(msgspec.Struct, frozen=True):
     journal_id: int
 
 
+class MmPart(msgspec.Struct, frozen=True):
+    """An order's part in its campaign, which it has joined or is yet to join."""
+
+    campaign_id: str
+    status: CampaignStatus
+    """The campaign's."""
+    contribution_cents: int
+    reward_cents: int
+
+
 class MmOrderNow(msgspec.Struct, frozen=True):
     """An order at one moment."""
 
@@ -90,7 +100,7 @@ class MmOrderNow(msgspec.Struct, frozen=True):
     rewards_cents: int
     fees_cents: int
     quotes: tuple[MmQuote, ...]
-    campaign_id: str | None
+    campaign: MmPart | None
     failure: MmFailure | None
     seq: int
     version: int
@@ -187,4 +197,30 @@ class MmLeaseIs(msgspec.Struct, frozen=True):
     repeated: bool = False
 
 
-AnyMmAnswer = MmOrderIs | MmPaymentMade | MmWithdrawn | MmLeases | MmLeaseIs
+class MmCampaignNow(msgspec.Struct, frozen=True):
+    """A campaign at one moment."""
+
+    campaign_id: str
+    market_id: str
+    terms: CampaignTerms
+    status: CampaignStatus
+    sponsor_id: str | None
+    participants: int
+    """That ever joined."""
+    contribution_cents: int
+    """Of all of them."""
+    rewarded_cents: int
+    returned_cents: int
+    created_at: int
+    updated_at: int
+
+
+class MmCampaignIs(msgspec.Struct, frozen=True):
+    """A campaign as a command left it."""
+
+    campaign: MmCampaignNow
+    changed: bool = True
+    repeated: bool = False
+
+
+AnyMmAnswer = MmOrderIs | MmPaymentMade | MmWithdrawn | MmLeases | MmLeaseIs | MmCampaignIs

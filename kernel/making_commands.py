@@ -31,6 +31,38 @@ class PriceSource(enum.StrEnum):
     LAST = "LAST"
 
 
+class CampaignStatus(enum.StrEnum):
+    """How far a campaign has come. The last two are ends."""
+
+    DRAFT = "draft"
+    ACTIVE = "active"
+    ENDED = "ended"
+    SETTLED = "settled"
+    CANCELLED = "cancelled"
+
+
+class CampaignControl(enum.StrEnum):
+    """What an administrator may tell a campaign to do."""
+
+    ACTIVATE = "ACTIVATE"
+    CANCEL = "CANCEL"
+
+
+class CampaignTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """What a campaign pays, when, and for what. Fixed when it is created."""
+
+    name: str
+    starts_at: int
+    ends_at: int
+    reward_pool_cents: int
+    min_cash_cents: int = 0
+    """An order takes part that requires so much cash,"""
+    max_half_spread_cents: int = 30
+    """and quotes no further from the middle; what of it trades further away does not count."""
+    max_participants: int = 0
+    """0: as many as any campaign may have."""
+
+
 class MmTerms(msgspec.Struct, frozen=True, kw_only=True):
     """How an order is to quote. Pinned when it is created."""
 
@@ -155,6 +187,52 @@ class WithdrawMmOrder(MmCommand, frozen=True, kw_only=True, tag="WITHDRAW_MM_ORD
     nonce: int
 
 
+# Campaigns
+
+
+class CreateMmCampaign(Command, frozen=True, kw_only=True, tag="CREATE_MM_CAMPAIGN"):
+    """Prepare a reward for quoting a market; nobody can join, and nothing is paid, before it is activated."""
+
+    market_id: str
+    terms: CampaignTerms
+    by: str
+    by_id: str
+    """The administrator's user, as the next."""
+    key: str | None = None
+    """One key makes one campaign."""
+    nonce: int
+
+
+class ControlMmCampaign(Command, frozen=True, kw_only=True, tag="CONTROL_MM_CAMPAIGN"):
+    """Begin a campaign, which whoever says so pays for; or end it and have the money back."""
+
+    campaign_id: str
+    control: CampaignControl
+    by: str
+    by_id: str
+
+    @property
+    def acts_on(self) -> str:
+        return self.campaign_id
+
+
+class JoinMmCampaign(MmCommand, frozen=True, kw_only=True, tag="JOIN_MM_CAMPAIGN"):
+    """Take part with an order that did not choose a campaign when it was created."""
+
+    user_id: str
+    campaign_id: str
+    key: str
+
+
+class NoteMmCampaign(MmCommand, frozen=True, kw_only=True, tag="NOTE_MM_CAMPAIGN"):
+    """What came of telling somebody outside that an order takes part. It changes nothing here."""
+
+    worker_id: str
+    external_ref: str | None = None
+    """By which it is known there."""
+    error: str | None = None
+
+
 # Workers
 
 
@@ -207,4 +285,8 @@ AnyMmCommand = (
     | AcquireMmLeases
     | RenewMmLease
     | ReleaseMmLease
+    | CreateMmCampaign
+    | ControlMmCampaign
+    | JoinMmCampaign
+    | NoteMmCampaign
 )

@@ -1,9 +1,12 @@
 """A market's desk for market-making orders: which there are, and when something is due for which.
 
 Cycles and deadlines each stand in the order of their time, and then of the order's id. It knows no order.
+The ends of campaigns stand among the deadlines, too: by their own ids, which no order has.
 """
 
 from bisect import bisect_left, insort
+
+from kernel.campaign import Campaign
 
 
 class Agenda:
@@ -40,7 +43,7 @@ class Agenda:
 class Desk:
     """The orders of one market that are not over, by their ids."""
 
-    __slots__ = ("active", "cycles", "deadlines", "order_ids")
+    __slots__ = ("active", "campaigns", "cycles", "deadlines", "order_ids")
 
     def __init__(self) -> None:
         self.order_ids: list[str] = []
@@ -50,7 +53,9 @@ class Desk:
         self.cycles = Agenda()
         """When the next cycle of each order that runs, and that nobody is at, may begin."""
         self.deadlines = Agenda()
-        """When time alone changes an order: the earliest of its deadlines."""
+        """When time alone changes an order: the earliest of its deadlines; or ends a campaign."""
+        self.campaigns: dict[str, Campaign] = {}
+        """Those that are active."""
 
     def is_due(self, at: int) -> bool:
         """Whether a deadline has passed."""

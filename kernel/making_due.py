@@ -1,10 +1,11 @@
-"""What time alone brings about for market-making orders: the earliest first, and then by their ids.
+"""What time alone brings about for market-making orders and campaigns: the earliest first, and then by ids.
 
 At or after a deadline counts as past, whether a tick came or not: decisions look at the deadline themselves.
 """
 
 from typing import Final
 
+from kernel.campaigns import settle
 from kernel.codes import MarketStatus
 from kernel.draft import Draft
 from kernel.following import follow_to_the_end, is_behind
@@ -21,10 +22,7 @@ AT_ONCE: Final = 256
 
 def is_due(market: Market, at: int) -> bool:
     """Whether a tick would find anything to do."""
-    desk = market.desk
-    if not desk.order_ids or market.closing is not None:
-        return False
-    return desk.is_due(at) or is_behind(market)
+    return market.closing is None and (market.desk.is_due(at) or is_behind(market))
 
 
 def do_what_is_due(draft: Draft, market: Market) -> None:
@@ -38,7 +36,11 @@ def do_what_is_due(draft: Draft, market: Market) -> None:
         due = deadlines.until(draft.at, 1)
         if not due:
             return
-        meet(draft, draft.state.making.orders[due[0]])
+        order = draft.state.making.orders.get(due[0])
+        if order is not None:
+            meet(draft, order)
+        else:
+            settle(draft, draft.state.making.campaigns[due[0]], JOB)
 
 
 def meet(draft: Draft, order: MmOrder) -> None:

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from kernel.event import Event
-from kernel.making_commands import MmCounts, MmPolicy, MmTerms
+from kernel.making_commands import CampaignStatus, CampaignTerms, MmCounts, MmPolicy, MmTerms
 from kernel.making_edges import MmActor, MmAsset, MmKind, MmLocation, MmOutcome, MmReason, MmState
 
 
@@ -147,4 +147,54 @@ class MmLeaseReleased(Event, frozen=True, tag="MM_LEASE_RELEASED"):
     consecutive_failures: int
 
 
-AnyMmEvent = MmOrderCreated | MmOrderChanged | MmLeaseAcquired | MmLeaseRenewed | MmLeaseReleased
+class MmCampaignCreated(Event, frozen=True, tag="MM_CAMPAIGN_CREATED"):
+    """A campaign came to be, as a draft."""
+
+    campaign_id: str
+    terms: CampaignTerms
+    by: str
+    by_id: str
+    idempotency_key: str | None
+    request: str | None
+    """SHA-256 of what was asked for, if it had a key."""
+
+
+class MmCampaignChanged(Event, frozen=True, tag="MM_CAMPAIGN_CHANGED"):
+    """A campaign has another status."""
+
+    campaign_id: str
+    previous_status: CampaignStatus
+    new_status: CampaignStatus
+    sponsor_id: str | None
+    """Who paid for it; null while nobody has."""
+    returned_cents: int = 0
+    """What of the pool went back to the sponsor."""
+    by: str | None = None
+    """Nobody: its time was over."""
+    by_id: str | None = None
+
+
+class MmParticipationChanged(Event, frozen=True, tag="MM_PARTICIPATION_CHANGED"):
+    """An order takes part in a campaign, has left it, or was paid by it; its part as it is after that."""
+
+    campaign_id: str
+    order_id: str
+    user_id: str
+    """The order's owner."""
+    joined_at: int
+    left_at: int | None = None
+    reward_cents: int = 0
+    external_ref: str | None = None
+    notes: int = 0
+
+
+AnyMmEvent = (
+    MmOrderCreated
+    | MmOrderChanged
+    | MmLeaseAcquired
+    | MmLeaseRenewed
+    | MmLeaseReleased
+    | MmCampaignCreated
+    | MmCampaignChanged
+    | MmParticipationChanged
+)

@@ -6,6 +6,7 @@ Everything in it is set by its events, in a decision and at replay alike: see `m
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from kernel.campaign import Campaign, Participation
 from kernel.codes import Side
 from kernel.leash import Leash
 from kernel.making_commands import MmPolicy, MmTerms
@@ -80,7 +81,8 @@ class MmOrder:
     required_yes_shares: int
     required_no_shares: int
     venue: str
-    campaign_id: str | None
+    campaign: Campaign | None
+    """That it takes part in, or is to join once it is paid."""
     idempotency_key: str | None
     request: str | None
     """What was asked for under that key, as its fingerprint."""
@@ -158,6 +160,15 @@ class MmOrder:
     def fence(self) -> int:
         """The escrow's: a command for it that carries another comes too late."""
         return self.escrow.fence
+
+    @property
+    def campaign_id(self) -> str | None:
+        return self.campaign.id if self.campaign is not None else None
+
+    @property
+    def participation(self) -> Participation | None:
+        """Its part in its campaign, once it has joined it."""
+        return self.campaign.participations.get(self.id) if self.campaign is not None else None
 
     @property
     def is_active(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from kernel.accounts import open_one
 from kernel.answers import Answer, Refusal
+from kernel.campaign_view import why_not
 from kernel.codes import Code, MarketStatus, ReferenceType, Side
 from kernel.draft import Draft
 from kernel.ids import uuid7
@@ -23,6 +24,7 @@ from kernel.making_refusals import (
     key_used,
     limit_reached,
     not_in_this_state,
+    not_joinable,
     payment_wrong,
 )
 from kernel.making_state import MmOwner
@@ -78,8 +80,10 @@ def create_mm_order(draft: Draft, command: CreateMmOrder) -> Answer | Refusal:
     if (refusal := check_limits(draft, command, own, market)) is not None:
         return refusal
     if command.campaign_id is not None:
-        told = {"reason": "UNKNOWN"}
-        return Refusal(Code.CAMPAIGN_NOT_JOINABLE, f"No such campaign: {command.campaign_id}", told)
+        cash, campaign = command.required_cash_cents, state.making.campaigns.get(command.campaign_id)
+        problem = why_not(campaign, market.id, cash, terms, draft.at)
+        if problem is not None:
+            return not_joinable(command.campaign_id, problem)
     # Nothing above has changed anything. Nothing below can refuse.
     state.order_ids.step(draft.at)
     order_id = uuid7(state.order_ids, command.nonce)

@@ -52,3 +52,13 @@ def key_used(key: str) -> Refusal:
 
 def payment_wrong(outstanding: int, problem: str) -> Refusal:
     return Refusal(Code.PAYMENT_WRONG, f"Wrong payment: {problem}", {"outstanding": outstanding})
+
+
+def not_joinable(campaign_id: str, problem: str) -> Refusal:
+    return Refusal(
+        Code.CAMPAIGN_NOT_JOINABLE, f"Cannot join campaign {campaign_id}: {problem}", {"reason": problem}
+    )
+
+
+def campaign_not_found(campaign_id: str) -> Refusal:
+    return Refusal(Code.MM_ORDER_NOT_FOUND, f"Campaign not found: {campaign_id}")

@@ -8,16 +8,21 @@ from typing import Final
 
 from msgspec import UNSET
 
+from kernel.campaign import Campaign, Participation
 from kernel.events import Fact
 from kernel.leash import Leash
+from kernel.making_commands import CampaignStatus
 from kernel.making_edges import MmActor, MmKind, MmOutcome, MmReason
 from kernel.making_events import (
     MmAfter,
+    MmCampaignChanged,
+    MmCampaignCreated,
     MmLeaseAcquired,
     MmLeaseReleased,
     MmLeaseRenewed,
     MmOrderChanged,
     MmOrderCreated,
+    MmParticipationChanged,
 )
 from kernel.making_order import MmOrder, Paid, Withdrawn, cycle_time, first_deadline
 from kernel.market import Account, Market
@@ -27,7 +32,8 @@ REQUESTS_MAX: Final = 64
 """Controls of one order that are known again: the oldest is forgotten."""
 STREAKS_MAX: Final = 60
 """Beginnings and ends of streaks of errors that are told in an hour."""
-CHANGING: Final = MmAfter.__struct_fields__
+CHANGING: Final = tuple(name for name in MmAfter.__struct_fields__ if name != "campaign_id")
+"""The members that an order has under their own names."""
 BY_WORKER: Final = (MmOutcome.DONE, MmOutcome.UNCHANGED, MmOutcome.ERROR)
 
 
@@ -54,6 +60,8 @@ class Making:
     owners: dict[str, MmOwner] = field(default_factory=dict)
     reserved: int = 0
     """Millionths of a cycle a second, by all active orders."""
+    campaigns: dict[str, Campaign] = field(default_factory=dict)
+    """Every one there ever was."""
 
     def open(
         self, fact: Fact, event: MmOrderCreated, owner: Account, escrow: Account, market: Market
@@ -72,7 +80,7 @@ class Making:
             event.required_yes_shares,
             event.required_no_shares,
             event.venue,
-            event.campaign_id,
+            self.campaigns[event.campaign_id] if event.campaign_id is not None else None,
             event.idempotency_key,
             event.request,
             event.payment_deadline,
@@ -110,6 +118,9 @@ class Making:
                 value = getattr(event.after, name)
                 if value is not UNSET:
                     setattr(order, name, value)
+            if event.after.campaign_id is not UNSET:
+                chosen = event.after.campaign_id
+                order.campaign = self.campaigns[chosen] if chosen is not None else None
         if event.payment is not None:
             paid = event.payment
             order.payments[paid.key] = Paid(paid.asset, paid.amount, fact.id, fact.at)
@@ -158,6 +169,65 @@ class Making:
         order.last_cycle_outcome = event.outcome
         order.last_cycle_skipped = event.counts.skipped
         self.index(order)
+
+    # Campaigns
+
+    def open_campaign(self, fact: Fact, event: MmCampaignCreated) -> None:
+        assert fact.market_id is not None
+        self.campaigns[event.campaign_id] = Campaign(
+            event.campaign_id,
+            fact.market_id,
+            event.terms,
+            event.by_id,
+            event.idempotency_key,
+            event.request,
+            fact.at,
+            fact.at,
+        )
+
+    def change_campaign(
+        self, fact: Fact, event: MmCampaignChanged, market: Market, pool: Account | None
+    ) -> None:
+        campaign = self.campaigns[event.campaign_id]
+        before = campaign.deadline
+        campaign.status = event.new_status
+        campaign.sponsor_id = event.sponsor_id
+        campaign.returned_cents = event.returned_cents
+        campaign.updated_at = fact.at
+        self.place(campaign, market, pool, before)
+        if campaign.status is not CampaignStatus.ACTIVE:
+            for part in campaign.participations.values():
+                self.orders[part.order_id].leash.participation = None
+
+    def place(self, campaign: Campaign, market: Market, pool: Account | None, before: int | None) -> None:
+        """It is active, or no longer; and its pool, once that is there, moves at its word alone."""
+        desk, is_active = market.desk, campaign.status is CampaignStatus.ACTIVE
+        if campaign.deadline != before:
+            desk.deadlines.move(campaign.id, before, campaign.deadline)
+        if is_active:
+            desk.campaigns[campaign.id] = campaign
+        else:
+            desk.campaigns.pop(campaign.id, None)
+        if pool is not None and pool.leash is None:
+            pool.leash = Leash(campaign.id)
+
+    def change_participation(self, event: MmParticipationChanged) -> None:
+        campaign, order = self.campaigns[event.campaign_id], self.orders[event.order_id]
+        part = campaign.participations.get(order.id)
+        if part is None:
+            part = Participation(campaign.id, order.id, campaign.terms, event.joined_at)
+            campaign.participations[order.id] = part
+        part.left_at = event.left_at
+        part.reward_cents = event.reward_cents
+        part.external_ref = event.external_ref
+        part.notes = event.notes
+        self.attach(order, part)
+
+    def attach(self, order: MmOrder, part: Participation) -> None:
+        """What it trades counts while it takes part, and the campaign runs."""
+        campaign = self.campaigns[part.campaign_id]
+        is_counting = campaign.status is CampaignStatus.ACTIVE and part.left_at is None
+        order.leash.participation = part if is_counting else None
 
     # Indexes
 

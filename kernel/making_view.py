@@ -2,8 +2,18 @@
 
 from typing import Final
 
+from kernel.campaign_view import can_join_any
 from kernel.codes import Side
-from kernel.making_answers import MmCycle, MmFailure, MmFunds, MmLeg, MmOrderNow, MmPaid, MmQuote
+from kernel.making_answers import (
+    MmCycle,
+    MmFailure,
+    MmFunds,
+    MmLeg,
+    MmOrderNow,
+    MmPaid,
+    MmPart,
+    MmQuote,
+)
 from kernel.making_edges import MmActor, MmControl, MmState, MmTrigger, ends
 from kernel.making_order import MmOrder
 
@@ -38,7 +48,7 @@ def order_now(order: MmOrder) -> MmOrderNow:
         rewards_cents=order.rewards_cents,
         fees_cents=order.fees_cents,
         quotes=quotes(order),
-        campaign_id=order.campaign_id,
+        campaign=part_of(order),
         failure=failure(order),
         seq=order.seq,
         version=order.version,
@@ -80,6 +90,14 @@ def failure(order: MmOrder) -> MmFailure | None:
         return None
     assert order.failed_from is not None
     return MmFailure(order.failure_code, order.failed_from, order.reconcile_required)
+
+
+def part_of(order: MmOrder) -> MmPart | None:
+    campaign, part = order.campaign, order.participation
+    if campaign is None:
+        return None
+    contribution, reward = (part.contribution_cents, part.reward_cents) if part is not None else (0, 0)
+    return MmPart(campaign.id, campaign.status, contribution, reward)
 
 
 def last_cycle(order: MmOrder) -> MmCycle | None:
@@ -128,4 +146,6 @@ def allowed_commands(order: MmOrder, actor: MmActor, at: int) -> list[str]:
             allowed.append(control.value.lower())
     if actor is USER and order.state in (MmState.PAUSED, MmState.STOPPED, MmState.RUNNING):
         allowed.append("withdraw")
+    if actor is USER and can_join_any(order, at):
+        allowed.append("join_campaign")
     return allowed

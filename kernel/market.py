@@ -185,6 +185,8 @@ class Order(Resting):
 
     opens: bool
     """A buy: it set cash aside. Otherwise it set shares aside."""
+    eligible: bool
+    """Whether what it trades as a maker counts for the campaign that its account takes part in."""
     id: str
     client_order_id: str
     account: Account
@@ -226,6 +228,7 @@ class Order(Resting):
         self.ahead = self.behind = None
         self.is_bid = is_bid
         self.opens = terms.direction is BUY
+        self.eligible = False
         self.id = order_id
         self.client_order_id = client_order_id
         self.account = position.account

@@ -149,6 +149,8 @@ def accept(
         position.updated_at = draft.at
         positions = [position.after()]
     state.order_ids.step(draft.at)
+    part = account.leash.participation if account.leash is not None else None
+    book_price = price if side is YES else PAIR_CENTS - price
     ledger_id, postings = draft.take_postings()
     event = OrderAccepted(  # by position: this is the most frequent event of all
         uuid7(state.order_ids, wish.nonce),
@@ -159,7 +161,7 @@ def accept(
         price,
         book_type,
         book_direction,
-        price if side is YES else PAIR_CENTS - price,
+        book_price,
         terms.time_in_force,
         quantity,
         quantity,
@@ -171,6 +173,7 @@ def accept(
         terms.max_cost_cents,
         terms.self_trade_mode,
         terms.group_id,
+        part is not None and part.is_near(book_price, market.book.best_bid, market.book.best_ask),
         ledger_id=ledger_id,
         postings=postings,
         positions=positions,

@@ -36,11 +36,18 @@ from kernel.events import AdminProposed, Fact, SharesBurned
 from kernel.market import Account, Holding, Market, Order, Position
 from kernel.proposals import proposed
 from kernel.question import AmmRun, Closing
-from kernel.snapshot_making import MmOrderImage, mm_order_image, restore_mm_order
+from kernel.snapshot_making import (
+    CampaignImage,
+    MmOrderImage,
+    campaign_image,
+    mm_order_image,
+    restore_campaign,
+    restore_mm_order,
+)
 from kernel.state import Guard, State
 from kernel.windows import Prices
 
-SNAPSHOT_FORMAT: Final = 5
+SNAPSHOT_FORMAT: Final = 6
 HEADER: Final = b"VERDICT SNAPSHOT %d\n"
 
 
@@ -184,6 +191,7 @@ class OrderImage(Image, frozen=True):
     amend_count: int
     accepted_price: int
     accepted_quantity: int
+    eligible: bool
 
 
 class StateImage(Image, frozen=True):
@@ -203,6 +211,7 @@ class StateImage(Image, frozen=True):
     transfers: list[tuple[str, Fact]]
     proposals: list[Proposed]
     making: list[MmOrderImage]
+    campaigns: list[CampaignImage]
 
 
 encode = msgspec.json.Encoder().encode
@@ -256,6 +265,7 @@ def image(state: State) -> StateImage:
         transfers=list(state.transfers.items()),
         proposals=list(map(proposed, state.proposals.values())),
         making=list(map(mm_order_image, state.making.orders.values())),
+        campaigns=list(map(campaign_image, state.making.campaigns.values())),
     )
 
 
@@ -271,8 +281,11 @@ closing_values = reader(ClosingImage)
 market_values = reader(MarketImage)
 TERMS: Final = OrderTerms.__struct_fields__
 terms_values = attrgetter(*TERMS)
-SINCE_ACCEPTANCE: Final = "remaining", "priority_seq", "updated_at", "status", "cancel_reason", "amend_count"
-"""What an order was accepted without, or with another value; its terms are those that stand."""
+SINCE_ACCEPTANCE: Final = (
+    *("remaining", "priority_seq", "updated_at", "status", "cancel_reason", "amend_count"),
+    "eligible",
+)
+"""What an order has besides what it is made of; its terms are those that stand."""
 order_values = reader(
     OrderImage,
     user_id="account.id",
@@ -350,6 +363,8 @@ def restore(state: State, image: StateImage) -> None:
     for user_id, grace_ms, markets in image.guards:
         state.guards[user_id] = Guard(grace_ms, tuple(markets) if markets is not None else None)
     state.mints.update(image.mints)
+    for campaign in image.campaigns:
+        restore_campaign(state, campaign)
     for making in image.making:
         restore_mm_order(state, making)
     for _, fact in image.burns:

@@ -8,12 +8,39 @@ from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import asdict
 
+from kernel.campaign import Campaign, Participation
 from kernel.leash import Leash
-from kernel.making_commands import MmPolicy, MmTerms
+from kernel.making_commands import CampaignStatus, CampaignTerms, MmPolicy, MmTerms
 from kernel.making_edges import MmAsset, MmLocation, MmOutcome, MmReason, MmState
 from kernel.making_order import MmOrder, Paid, Withdrawn
 from kernel.state import State
+
+
+class ParticipationImage(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
+    order_id: str
+    joined_at: int
+    left_at: int | None
+    contribution_cents: int
+    reward_cents: int
+    external_ref: str | None
+    notes: int
+
+
+class CampaignImage(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
+    id: str
+    market_id: str
+    terms: CampaignTerms
+    by_id: str
+    idempotency_key: str | None
+    request: str | None
+    created_at: int
+    updated_at: int
+    status: CampaignStatus
+    sponsor_id: str | None
+    returned_cents: int
+    participations: list[ParticipationImage]
 
 
 class MmOrderImage(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
@@ -80,8 +107,8 @@ class MmOrderImage(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_
 
 
 FIELDS: Final = MmOrderImage.__struct_fields__
-PINNED: Final = FIELDS[4 : FIELDS.index("lease_until")]
-"""What an order is made with."""
+PINNED: Final = tuple(name for name in FIELDS[4 : FIELDS.index("lease_until")] if name != "campaign_id")
+"""What an order is made with, by the names of its own attributes."""
 SINCE: Final = FIELDS[FIELDS.index("state") :]
 """What has become of it, by the names of its own attributes."""
 ELSEWHERE: Final = {
@@ -94,6 +121,27 @@ ELSEWHERE: Final = {
 values_of: Final[Callable[[Any], tuple[Any, ...]]] = attrgetter(
     *(ELSEWHERE.get(name, name) for name in FIELDS)
 )
+
+
+campaign_values: Final[Callable[[Any], tuple[Any, ...]]] = attrgetter(*CampaignImage.__struct_fields__)
+part_values: Final[Callable[[Any], tuple[Any, ...]]] = attrgetter(*ParticipationImage.__struct_fields__)
+
+
+def campaign_image(campaign: Campaign) -> CampaignImage:
+    parts = [ParticipationImage(*part_values(part)) for part in campaign.participations.values()]
+    return msgspec.structs.replace(CampaignImage(*campaign_values(campaign)), participations=parts)
+
+
+def restore_campaign(state: State, image: CampaignImage) -> None:
+    """Once accounts and markets are there, and ahead of the orders that take part."""
+    parts = {
+        part.order_id: Participation(image.id, terms=image.terms, **asdict(part))
+        for part in image.participations
+    }
+    campaign = Campaign(**asdict(image) | {"participations": parts})
+    state.making.campaigns[campaign.id] = campaign
+    pool = state.accounts.get(campaign.pool_id)
+    state.making.place(campaign, state.markets[campaign.market_id], pool, None)
 
 
 def mm_order_image(order: MmOrder) -> MmOrderImage:
@@ -113,6 +161,7 @@ def restore_mm_order(state: State, image: MmOrderImage) -> None:
         escrow=state.accounts[image.escrow_id],
         market=state.markets[image.market_id],
         leash=Leash(image.id, image.lease_until, image.placements),
+        campaign=state.making.campaigns[image.campaign_id] if image.campaign_id is not None else None,
         **{name: getattr(image, name) for name in PINNED},
     )
     for name in SINCE:
@@ -121,3 +170,6 @@ def restore_mm_order(state: State, image: MmOrderImage) -> None:
     order.withdrawals = {out[0]: Withdrawn(*out[1:]) for out in image.withdrawals}
     order.requests = dict(image.requests)
     state.making.enter(order)
+    part = order.participation
+    if part is not None:
+        state.making.attach(order, part)

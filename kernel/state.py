@@ -10,6 +10,7 @@ These are dataclasses, and not attrs as elsewhere, because mypyc makes native cl
 from dataclasses import dataclass, field
 from typing import Final
 
+from kernel.campaign import POOL_PREFIX
 from kernel.codes import FEES_ID, RESERVE_ID, AdminAction, Direction
 from kernel.commands import OrderTerms
 from kernel.events import AdminProposed, Fact, MarketCreated, OrderAccepted, SharesBurned
@@ -17,10 +18,13 @@ from kernel.expiries import Expiries
 from kernel.ids import Sequence
 from kernel.making_events import (
     AnyMmEvent,
+    MmCampaignChanged,
+    MmCampaignCreated,
     MmLeaseAcquired,
     MmLeaseRenewed,
     MmOrderChanged,
     MmOrderCreated,
+    MmParticipationChanged,
 )
 from kernel.making_order import MmOrder
 from kernel.making_state import Making
@@ -164,15 +168,19 @@ class State:
             self.expire_later(order, terms.expires_at)
         if account.leash is not None:
             account.leash.placements += 1
+            order.eligible = event.eligible
         return order
 
     def market_acted_on(self, order_id: str) -> Market | None:
-        """Where an order is: one of a book's, or one that makes a market."""
+        """Where an order is: one of a book's, or one that makes a market; or where a campaign is."""
         order = self.orders.get(order_id)
         if order is not None:
             return order.market
         making = self.making.orders.get(order_id)
-        return making.market if making is not None else None
+        if making is not None:
+            return making.market
+        campaign = self.making.campaigns.get(order_id)
+        return self.markets[campaign.market_id] if campaign is not None else None
 
     def expire_later(self, order: Order, at: int) -> None:
         """It will end by itself, unless it has ended before."""
@@ -198,6 +206,17 @@ class State:
             return
         if isinstance(event, MmLeaseRenewed):
             making.renew(event)
+            return
+        if isinstance(event, MmCampaignCreated):
+            self.order_ids.resume_order(event.campaign_id)
+            making.open_campaign(fact, event)
+            return
+        if isinstance(event, MmCampaignChanged):
+            pool = self.accounts.get(f"{POOL_PREFIX}{event.campaign_id}")
+            making.change_campaign(fact, event, self.markets[fact.market_id], pool)
+            return
+        if isinstance(event, MmParticipationChanged):
+            making.change_participation(event)
             return
         order = making.orders[event.order_id]
         fence = order.escrow.fence

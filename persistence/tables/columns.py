@@ -405,12 +405,47 @@ MM_EXECUTION: Final = Table(
     ),
 )
 
+MM_CAMPAIGN: Final = Table(
+    "mm_campaign",
+    key=("campaign_id",),
+    columns=(
+        Column("campaign_id", UUID),
+        Column("name", text(100)),
+        Column("market_id", NAME),
+        Column("sponsor_id", ACCOUNT, nullable=True),
+        Column("starts_at", TIME),
+        Column("ends_at", TIME),
+        Column("reward_pool_cents", BIGINT),
+        Column("min_cash_cents", BIGINT),
+        Column("max_half_spread_cents", INT),
+        Column("max_participants", INT),
+        Column("status", NAME),
+        Column("created_at", TIME),
+        Column("updated_at", TIME),
+    ),
+)
+
+MM_PARTICIPATION: Final = Table(
+    "mm_campaign_participation",
+    key=("campaign_id", "order_id"),
+    columns=(
+        Column("campaign_id", UUID),
+        Column("order_id", UUID),
+        Column("user_id", ACCOUNT),
+        Column("joined_at", TIME),
+        Column("left_at", TIME, nullable=True),
+        Column("contribution_cents", BIGINT),
+        Column("reward_cents", BIGINT),
+        Column("external_ref", text(128), nullable=True),
+    ),
+)
+
 TABLES: Final = {
     table.name: table
     for table in (
         *(ACCOUNTS, MARKETS, AMM_MARKETS, ORDERS, TRADES, POSITIONS, LEDGER_ENTRIES),
         *(MARKET_ACTIVITY, CIRCUIT_BREAKER_EVENTS, CANDLES, PORTFOLIO_DAYS, ORDER_GROUPS),
-        *(MM_ORDER, MM_PAYMENT, MM_LIFECYCLE_EVENT, MM_EXECUTION),
+        *(MM_ORDER, MM_PAYMENT, MM_LIFECYCLE_EVENT, MM_EXECUTION, MM_CAMPAIGN, MM_PARTICIPATION),
     )
 }
 """All of them: what a rebuild fills anew."""

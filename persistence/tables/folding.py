@@ -69,14 +69,18 @@ from kernel.events import (
     trade_name,
 )
 from kernel.making_events import (
+    MmCampaignChanged,
+    MmCampaignCreated,
     MmLeaseAcquired,
     MmLeaseReleased,
     MmLeaseRenewed,
     MmOrderChanged,
     MmOrderCreated,
+    MmParticipationChanged,
 )
 from persistence.postgres.columns import Row, Table
 from persistence.postgres.packing import uuid
+from persistence.tables.campaigns import CampaignRows
 from persistence.tables.candles import Candles
 from persistence.tables.changes import (
     AccountNow,
@@ -148,6 +152,8 @@ class Batch:
     """What became of order groups, one after the other."""
     making: MakingRows = attrs.field(factory=MakingRows)
     """What became of market-making orders."""
+    campaigns: CampaignRows = attrs.field(factory=CampaignRows)
+    """What became of what rewards them."""
     started: dict[str, Row] = attrs.field(factory=dict)
     """By market: the market maker's newest start."""
     stopped: dict[str, Row] = attrs.field(factory=dict)
@@ -466,6 +472,8 @@ class Batch:
         # Their positions are the maker's, then the taker's; where there is one, it met itself.
         makes, takes = uuid(event.order_id), uuid(event.counterparty_order_id)
         maker_user, taker_user = event.positions[0].user_id, event.positions[-1].user_id
+        if event.contribution:
+            self.campaigns.contribute(maker_user, event.contribution)
         maker_buys = trade.maker_direction is Direction.BUY
         makes_gain, takes_gain = trade.buy_realized_pnl or 0, trade.sell_realized_pnl or 0
         if not maker_buys:
@@ -596,6 +604,9 @@ FOLDS: Final[dict[type[AnyEvent], Callable[[Batch, Fact, Any], None]]] = {
     MmLeaseAcquired: lambda batch, fact, event: batch.making.lease(fact, event),
     MmLeaseRenewed: lambda batch, _, event: batch.making.renew(event),
     MmLeaseReleased: lambda batch, fact, event: batch.making.release(fact, event),
+    MmCampaignCreated: lambda batch, fact, event: batch.campaigns.create(fact, event),
+    MmCampaignChanged: lambda batch, fact, event: batch.campaigns.change(fact, event),
+    MmParticipationChanged: lambda batch, _, event: batch.campaigns.take_part(event),
     AdminProposed: Batch._nothing,
     AdminConfirmed: Batch._nothing,
     JournalOpened: Batch._nothing,

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from kernel.campaign import Campaign, Participation
 from kernel.events import Fact
 from kernel.making_commands import MmPolicy, MmTerms
 from kernel.making_events import MmLeaseReleased, MmOrderChanged
@@ -68,6 +69,38 @@ def order_row(order: MmOrder) -> Row:
         "idempotency_key": order.idempotency_key,
         "created_at": storable_time(order.created_at),
         "updated_at": storable_time(order.updated_at),
+    }
+
+
+def campaign_row(campaign: Campaign) -> Row:
+    terms = campaign.terms
+    return {
+        "campaign_id": campaign.id,
+        "name": storable_text(terms.name, 100),
+        "market_id": campaign.market_id,
+        "sponsor_id": storable_text(campaign.sponsor_id, ID),
+        "starts_at": storable_time(terms.starts_at),
+        "ends_at": storable_time(terms.ends_at),
+        "reward_pool_cents": terms.reward_pool_cents,
+        "min_cash_cents": terms.min_cash_cents,
+        "max_half_spread_cents": terms.max_half_spread_cents,
+        "max_participants": terms.max_participants,
+        "status": campaign.status,
+        "created_at": storable_time(campaign.created_at),
+        "updated_at": storable_time(campaign.updated_at),
+    }
+
+
+def participation_row(part: Participation, owner_id: str) -> Row:
+    return {
+        "campaign_id": part.campaign_id,
+        "order_id": part.order_id,
+        "user_id": storable_text(owner_id, ID),
+        "joined_at": storable_time(part.joined_at),
+        "left_at": storable_time(part.left_at),
+        "contribution_cents": part.contribution_cents,
+        "reward_cents": part.reward_cents,
+        "external_ref": storable_text(part.external_ref, 128),
     }
 
 

@@ -14,6 +14,7 @@ from uuid import UUID
 import attrs
 
 from kernel.brakes import Group
+from kernel.campaign import Participation
 from kernel.clearing import PARTIES
 from kernel.codes import AUDIT_COUNTERPARTY, Direction, PriceType, ReferenceType, TradeScenario
 from kernel.events import (
@@ -79,6 +80,8 @@ ACTIVITY: Final = KeyedTable("market_activity", "journal_id", "bigint")
 MM_ORDER: Final = KeyedTable("mm_order", "order_id", "uuid")
 MM_PAYMENT: Final = KeyedTable("mm_payment", "journal_id", "bigint")
 MM_EXECUTION: Final = KeyedTable("mm_execution", "cycle_no", "bigint", within=" AND order_id = $2")
+MM_CAMPAIGN: Final = KeyedTable("mm_campaign", "campaign_id", "uuid")
+MM_PARTICIPATION: Final = KeyedTable("mm_campaign_participation", "order_id", "uuid")
 MM_TRAIL: Final = KeyedTable("mm_lifecycle_event", "event_id", "bigint")
 
 
@@ -176,6 +179,8 @@ class TableComparison:
         await self._count(TRADES, self.trades)
         await self._count(ACTIVITY, self.activity)
         await self._compare_all(MM_ORDER, exchange.making.orders, verify_making.order_row)
+        await self._compare_all(MM_CAMPAIGN, exchange.making.campaigns, verify_making.campaign_row)
+        await self._compare_participations(exchange)
         await self._count(MM_PAYMENT, self.payments)
         await self._count(MM_TRAIL, self.trail)
         await self._count(MM_EXECUTION, self.executions)
@@ -194,6 +199,19 @@ class TableComparison:
         for order_id, rows in by_order.items():
             self.executions += len(rows)
             await self._compare(MM_EXECUTION, rows, order_id)
+
+    async def _compare_participations(self, exchange: Exchange) -> None:
+        making = exchange.making
+        parts = {
+            part.order_id: part
+            for campaign in making.campaigns.values()
+            for part in campaign.participations.values()
+        }
+
+        def row_of(part: Participation) -> Row:
+            return verify_making.participation_row(part, making.orders[part.order_id].owner.id)
+
+        await self._compare_all(MM_PARTICIPATION, parts, row_of)
 
     async def _compare_groups(self, exchange: Exchange) -> None:
         """Those of one account in one market at a time: their names mean nothing elsewhere."""

@@ -275,6 +275,7 @@ def resting(market: MarketImage, count: int, before: int) -> list[OrderImage]:
                 amend_count=0,
                 accepted_price=price,
                 accepted_quantity=1,
+                eligible=False,
             )
         )
     return orders

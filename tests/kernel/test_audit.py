@@ -56,6 +56,7 @@ PUBLISHED = [
     "mm_place",
     "mm_fence",
     "mm_trail",
+    "mm_campaign",
     "mm_index",
 ]
 """In the order in which they are numbered."""
@@ -63,6 +64,7 @@ PUBLISHED = [
 TRIGGERS = {
     "mm_cash": "INVARIANT_BALANCE",
     "mm_shares": "INVARIANT_SHARES",
+    "mm_campaign": "INVARIANT_BALANCE",
     "shares_balanced": "INVARIANT_SHARES",
     "reserve_consistency": "INVARIANT_RESERVE",
     "cost_conservation": "INVARIANT_COST_SUM",

@@ -27,7 +27,7 @@ from kernel.commands import (
 from kernel.exchange import Exchange
 from kernel.ids import Sequence, snowflake
 from kernel.limits import EARLIEST, LATEST, MONEY_MAX, SUB_ACCOUNTS_MAX, VOLUME_MAX
-from kernel.making_commands import AnyMmCommand, MmTerms
+from kernel.making_commands import AnyMmCommand, CampaignTerms, MmTerms
 from kernel.markets import RANGES
 from tests.kernel.members import altered, fields_of, members_of
 from tests.kernel.play.bounds import ODD
@@ -70,6 +70,7 @@ def test_no_text_number_or_time_is_left_out() -> None:
         *(name for name in MarketTerms.__struct_fields__ if name[:3] in ("min", "max")),
         *RANGES,
         *MmTerms.__struct_fields__,
+        *CampaignTerms.__struct_fields__,
     }
     for kind in typing.get_args(AnyCommand):
         for field in fields_of(kind):

@@ -82,12 +82,18 @@ from kernel.events import (
 from kernel.exchange import DECISIONS
 from kernel.making_commands import (
     AcquireMmLeases,
+    CampaignControl,
+    CampaignTerms,
+    ControlMmCampaign,
     ControlMmOrder,
+    CreateMmCampaign,
     CreateMmOrder,
+    JoinMmCampaign,
     MmCounts,
     MmLimits,
     MmPolicy,
     MmTerms,
+    NoteMmCampaign,
     PayMmOrder,
     PriceSource,
     ReleaseMmLease,
@@ -180,6 +186,12 @@ OWN_MEMBERS = {
     "MM_LEASE_RELEASED": (
         "order_id user_id cycle_no outcome fence worker_id started_at lateness_ms counts error bid_cents "
         "ask_cents mark_half_cents equity_cents next_cycle_at consecutive_failures"
+    ),
+    # Those of campaigns:
+    "MM_CAMPAIGN_CREATED": "campaign_id terms by by_id idempotency_key",
+    "MM_CAMPAIGN_CHANGED": "campaign_id previous_status new_status sponsor_id returned_cents by by_id",
+    "MM_PARTICIPATION_CHANGED": (
+        "campaign_id order_id user_id joined_at left_at reward_cents external_ref notes"
     ),
 }
 """Every event type and the members of its own, as published. What the program adds besides is free."""
@@ -463,6 +475,26 @@ COMMANDS: list[AnyCommand] = [
         counts=MmCounts(1, 2, 3, 4, 5),
         error="the book is gone",
     ),
+    CreateMmCampaign(
+        at=AT,
+        market_id="M",
+        terms=CampaignTerms(
+            name="Prize",
+            starts_at=AT,
+            ends_at=AT + 1,
+            reward_pool_cents=5,
+            min_cash_cents=7,
+            max_half_spread_cents=3,
+            max_participants=9,
+        ),
+        by="root",
+        by_id="r",
+        key="k",
+        nonce=1,
+    ),
+    ControlMmCampaign(at=AT, campaign_id="c", control=CampaignControl.CANCEL, by="root", by_id="r"),
+    JoinMmCampaign(at=AT, order_id="o", user_id="ann", campaign_id="c", key="k"),
+    NoteMmCampaign(at=AT, order_id="o", worker_id="w", external_ref="there-7", error="late"),
 ]
 """One of each, with every member set."""
 
@@ -481,7 +513,9 @@ def test_every_command_can_be_asked_what_only_some_have(command: AnyCommand) -> 
     for name in ("market_id", "user_id", "by"):
         assert getattr(command, name) == given.get(name)
     assert command.asked_by == (given.get("user_id") or given.get("by"))
-    assert command.acts_on == given.get("old_order_id", given.get("order_id"))
+    acted_on = [given[name] for name in ("old_order_id", "order_id", "campaign_id") if name in given]
+    makes = isinstance(command, CreateMmOrder)  # which names the campaign that it is for
+    assert command.acts_on == (acted_on[0] if acted_on and not makes else None)
 
 
 def test_every_command_is_decided_and_every_kind_is_tried_here() -> None:

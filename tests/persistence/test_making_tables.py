@@ -5,17 +5,24 @@ import pytest
 from bench.workload import market, opening, user
 from kernel.answers import Refusal
 from kernel.codes import Direction, Side
-from kernel.commands import AnyCommand, OrderTerms, PlaceOrder
+from kernel.commands import AnyCommand, OrderTerms, PlaceOrder, Tick
 from kernel.exchange import Exchange
 from kernel.journal import Decided
-from kernel.making_answers import MmLeases, MmOrderIs
+from kernel.making_answers import MmCampaignIs, MmLeases, MmOrderIs
 from kernel.making_commands import (
     AcquireMmLeases,
+    CampaignControl,
+    CampaignStatus,
+    CampaignTerms,
+    ControlMmCampaign,
     ControlMmOrder,
+    CreateMmCampaign,
     CreateMmOrder,
+    JoinMmCampaign,
     MmCounts,
     MmLimits,
     MmTerms,
+    NoteMmCampaign,
     PayMmOrder,
     ReleaseMmLease,
     RenewMmLease,
@@ -38,7 +45,7 @@ class Making:
 
     def __init__(self) -> None:
         self.exchange = Exchange()
-        self.decided = [Decided(wish, "", self.exchange.execute(wish)) for wish in opening(2, 2)]
+        self.decided = [Decided(wish, "", self.exchange.execute(wish)) for wish in opening(3, 2)]
         self.now = NOON
         self.market_id, self.owner = market(0), user(0)
         self._numbers = 0
@@ -143,6 +150,89 @@ class Making:
         self.cycles = self.create_elsewhere()
         return {order.state for order in self.exchange.making.orders.values()}
 
+    def offer(self, lasts: int) -> str:
+        """A campaign that runs for so many seconds."""
+        made = self.do(
+            CreateMmCampaign(
+                at=self.now,
+                market_id=self.market_id,
+                terms=CampaignTerms(
+                    name="Prize", starts_at=self.now, ends_at=self.now + lasts * SECOND, reward_pool_cents=100
+                ),
+                by="root",
+                by_id=self.owner,
+                nonce=self._numbers,
+            )
+        )
+        assert isinstance(made, MmCampaignIs)
+        campaign_id, activate = made.campaign.campaign_id, CampaignControl.ACTIVATE
+        steer = {"campaign_id": campaign_id, "by": "root", "by_id": self.owner}
+        self.do(ControlMmCampaign(at=self.now, control=activate, **steer))
+        return campaign_id
+
+    def reward(self) -> None:
+        """In a third market: one campaign is settled, one runs, one is cancelled."""
+        self.market_id = market(2)
+        prize = self.offer(30)
+        for campaign_id in (prize, self.offer(300), self.offer(300)):
+            order_id = self.create(paid=20_000)
+            join = JoinMmCampaign(
+                at=self.now, order_id=order_id, user_id=self.owner, campaign_id=campaign_id, key=self.key()
+            )
+            self.do(join)
+            self.do(NoteMmCampaign(at=self.now, order_id=order_id, worker_id="w", external_ref="there-7"))
+        cancel = CampaignControl.CANCEL
+        self.do(
+            ControlMmCampaign(
+                at=self.now, campaign_id=campaign_id, control=cancel, by="root", by_id=self.owner
+            )
+        )
+        self.contribute()
+        self.tell(order_id, MmControl.STOP)
+        self.now += 30 * SECOND
+        self.do(Tick(at=self.now, market_id=self.market_id))
+        campaign = self.exchange.making.campaigns[prize]
+        assert (campaign.status, campaign.rewarded_cents) == (CampaignStatus.SETTLED, 100)
+
+    def contribute(self) -> None:
+        """Of every order's bid somebody takes a part, and then the rest."""
+        taker = user(1)
+        for side, price in ((Side.YES, 20), (Side.NO, 20)):
+            self.place(taker, f"frame{price}{side}", side, price, 1)
+        answer = self.do(
+            AcquireMmLeases(
+                at=self.now,
+                market_id=self.market_id,
+                worker_id="w",
+                strategies=("quoter.1",),
+                limit=9,
+                nonce=1,
+            )
+        )
+        assert isinstance(answer, MmLeases)
+        for number, lease in enumerate(answer.leases):
+            name = f"mm_{lease.order_id.replace('-', '')}_{lease.fence}_0"
+            self.place(lease.account, name, Side.YES, 50, 7, fence=lease.fence)
+            for quantity in (3, 4):
+                self.place(taker, f"take{number}{quantity}", Side.NO, 50, quantity)
+
+    def place(
+        self, account: str, name: str, side: Side, price: int, quantity: int, fence: int | None = None
+    ) -> None:
+        self._numbers += 1
+        terms = OrderTerms(side, Direction.BUY, price, quantity)
+        self.do(
+            PlaceOrder(
+                at=self.now,
+                user_id=account,
+                market_id=self.market_id,
+                client_order_id=name,
+                terms=terms,
+                nonce=self._numbers,
+                fence=fence,
+            )
+        )
+
     def create_elsewhere(self) -> str:
         """In a market of its own, so that nothing else is due there."""
         self.market_id = market(1)
@@ -167,6 +257,7 @@ async def test_projection_rebuild_and_verification_agree_in_every_state(
         *(MmState.PAYMENT_PENDING, MmState.PAYMENT_INCOMPLETE, MmState.CREATED, MmState.RUNNING),
         *(MmState.PAUSED, MmState.STOPPED, MmState.REFUNDED),
     }
+    making.reward()
     await file(connection, making.decided)
     await Projector(db).catch_up()
     projected = await contents(connection)
@@ -182,6 +273,15 @@ async def test_projection_rebuild_and_verification_agree_in_every_state(
     ]
     trail = [row["seq"] for row in projected["mm_lifecycle_event"] if str(row["order_id"]) == making.cycles]
     assert sorted(trail) == list(range(1, running["seq"] + 1))
+    campaigns = [(row["status"], row["sponsor_id"]) for row in projected["mm_campaign"]]
+    assert campaigns == [(status, making.owner) for status in ("settled", "active", "cancelled")]
+    parts = projected["mm_campaign_participation"]
+    assert [(row["contribution_cents"], row["reward_cents"]) for row in parts] == [
+        (350, 100),
+        (350, 0),
+        (0, 0),
+    ]
+    assert {row["external_ref"] for row in parts} == {"there-7"}
     await rebuild(db, lambda *_: None)
     assert await contents(connection) == projected
     async with frozen_view(db) as view:
@@ -195,6 +295,7 @@ async def test_an_order_that_changes_in_one_batch_and_the_next_is_one_row(
 ) -> None:
     """Whatever the batches are: one fact each, or all at once."""
     making.live()
+    making.reward()
     await file(connection, making.decided)
     one_by_one = Projector(db)
     one_by_one.batch = 1

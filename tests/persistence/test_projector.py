@@ -44,6 +44,8 @@ PROJECTIONS = {
     "mm_payment": "order_id, idempotency_key",
     "mm_lifecycle_event": "event_id",
     "mm_execution": "order_id, cycle_no",
+    "mm_campaign": "campaign_id",
+    "mm_campaign_participation": "campaign_id, order_id",
 }
 SURROGATES = {"accounts", "positions"}
 """Whose own id is drawn at random, and shown nowhere."""

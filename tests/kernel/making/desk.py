@@ -7,18 +7,25 @@ replica that has the journal alone, a snapshot that restores to the same.
 from typing import TYPE_CHECKING, Any
 
 from kernel.answers import Answer, Placed, Refusal
+from kernel.campaign import Campaign
 from kernel.codes import Direction, Side
 from kernel.commands import BurnShares, PlaceOrder, Tick
 from kernel.events import Fact
-from kernel.making_answers import MmLease, MmLeases, MmOrderIs
+from kernel.making_answers import MmCampaignIs, MmLease, MmLeases, MmOrderIs
 from kernel.making_commands import (
     AcquireMmLeases,
+    CampaignControl,
+    CampaignTerms,
+    ControlMmCampaign,
     ControlMmOrder,
+    CreateMmCampaign,
     CreateMmOrder,
+    JoinMmCampaign,
     MmCounts,
     MmLimits,
     MmPolicy,
     MmTerms,
+    NoteMmCampaign,
     PayMmOrder,
     ReleaseMmLease,
     RenewMmLease,
@@ -172,6 +179,82 @@ class Desk:
             )
         ).answer
 
+    # Campaigns
+
+    def offer(
+        self,
+        name: str = "prize",
+        *,
+        pool: int = 10_000,
+        begins: int = 0,
+        lasts: int = 3_600,
+        by: str = "root",
+        key: str | None = None,
+        market_id: str | None = None,
+        **terms: Any,
+    ) -> Answer | Refusal:
+        """A campaign as a draft; it begins in so many seconds."""
+        self.count += 1
+        starts_at = terms.pop("starts_at", self.at + begins * SECOND)
+        wanted = {"name": name, "starts_at": starts_at, "ends_at": starts_at + lasts * SECOND}
+        answer = self.market.do(
+            CreateMmCampaign(
+                at=self.at,
+                market_id=market_id or self.market_id,
+                terms=CampaignTerms(**wanted | {"reward_pool_cents": pool} | terms),
+                by=by,
+                by_id=by,
+                key=key,
+                nonce=self.count,
+            )
+        ).answer
+        if isinstance(answer, MmCampaignIs):
+            self.ids[name] = answer.campaign.campaign_id
+        return answer
+
+    def steer(self, control: CampaignControl, name: str = "prize", *, by: str = "root") -> Answer | Refusal:
+        return self.market.do(
+            ControlMmCampaign(
+                at=self.at, campaign_id=self.ids.get(name, name), control=control, by=by, by_id=by
+            )
+        ).answer
+
+    def campaign(self, name: str = "prize", *, sponsor: str = "ben", **terms: Any) -> str:
+        """One that runs; its id."""
+        self.granted(self.offer(name, **terms))
+        self.granted(self.steer(CampaignControl.ACTIVATE, name, by=sponsor))
+        return self.ids[name]
+
+    def join(
+        self, name: str = "one", campaign: str = "prize", *, owner: str = "ann", key: str | None = None
+    ) -> Answer | Refusal:
+        self.count += 1
+        return self.market.do(
+            JoinMmCampaign(
+                at=self.at,
+                order_id=self.ids.get(name, name),
+                user_id=owner,
+                campaign_id=self.ids.get(campaign, campaign),
+                key=key or f"join-{self.count}",
+            )
+        ).answer
+
+    def note(
+        self, name: str = "one", external_ref: str | None = "there-7", error: str | None = None
+    ) -> Answer | Refusal:
+        return self.market.do(
+            NoteMmCampaign(
+                at=self.at,
+                order_id=self.ids.get(name, name),
+                worker_id="w",
+                external_ref=external_ref,
+                error=error,
+            )
+        ).answer
+
+    def prize(self, name: str = "prize") -> Campaign:
+        return self.market.exchange.making.campaigns[self.ids[name]]
+
     # What workers ask
 
     def acquire(
@@ -324,4 +407,8 @@ def a_life(market: "Trading", owner: str, market_id: str) -> Desk:
     desk.lease("one")
     desk.ask_for("two", owner, cash=10_000)
     desk.pay("two", 4_000, owner=owner)
+    desk.campaign(sponsor=owner, pool=100)
+    desk.join("one", owner=owner)
+    desk.note("one")
+    desk.tick(3_700)
     return desk

@@ -58,7 +58,9 @@ ODD: Final[dict[str, tuple[Any, ...]]] = {
     **dict.fromkeys(("max_fill_quantity", "window_ms"), (*ODD_NUMBERS, 99, 100, 86_400_000, 86_400_001)),
     **dict.fromkeys(("required_cash_cents", "required_yes_shares", "required_no_shares"), ODD_NUMBERS),
     **dict.fromkeys(("amount_cents", "yes_shares", "no_shares", "limit"), ODD_NUMBERS),
-    **dict.fromkeys(("key", "venue", "campaign_id", "worker_id", "token", "error"), ODD_TEXTS),
+    **dict.fromkeys(
+        ("key", "venue", "campaign_id", "worker_id", "token", "error", "external_ref"), ODD_TEXTS
+    ),
     "strategies": (("",), ("x" * 65,), ("quoter.1",), (), ("a\0",)),
     "policy": (MmPolicy(lease_ms=-1), MmPolicy(lease_ms=2**63), MmPolicy(lease_ms=0), MmPolicy()),
     "limits": (MmLimits(orders_per_user=-1), MmLimits(cycles_per_second=2**70), MmLimits()),

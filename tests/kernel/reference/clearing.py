@@ -58,6 +58,7 @@ def accept(world: World, market: Market, wish: OrderWish, replaces: str | None) 
         market.market_id,
         order_id=order.order_id,
         remaining_qty=order.quantity,
+        eligible=False,  # this model knows no campaigns
         **{name: row[name] for name in shown},
     )
     return order
@@ -250,6 +251,7 @@ def fill(world: World, maker: Order, taker: Order, buy: Order, sell: Order, quan
         orders=[maker.after(), taker.after()],
         maker_view=maker.view,
         taker_view=taker.view,
+        contribution=0,
     )
 
 
