@@ -27,7 +27,9 @@ from makers.cycle.commands import Place
 from makers.cycle.cycle import Counts, Cycle, Ending
 from makers.cycle.lease import Lease
 from makers.live.line import Line, to
+from makers.live.program import Options, Program
 from makers.live.wire import Acquire, Leases, Release
+from makers.live.worker import Limits
 from tests.adapters.serving import ROOT, Caller, Venue, database_for, serving, tokens, until, venue
 from tests.processes import children_of
 
@@ -283,6 +285,29 @@ async def test_a_worker_that_slept_changes_nothing(the_venue: Venue, tmp_path: P
             assert [one.code for one in results] == [7105, 7105, 7105]
             assert isinstance(late[0], Place)
             assert paid.now["quotes"] == before
+    assert paid.tell("stop").code == 0
+
+
+async def test_a_token_is_renewed_before_it_ends_without_a_new_connection(the_venue: Venue) -> None:
+    """Of thirty seconds all but six are over; when they are, the worker's line goes on."""
+    paid = await trio.to_thread.run_sync(Paid.at, the_venue)
+    begins = int(time.time()) - 24
+    brief = tokens.issue(WORKER_ID, TokenType.SERVICE, SERVICES[WORKER_ID], 30, at=begins)
+    program = Program(Options(url=the_venue.address, token=brief, limits=Limits()))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(program.run, lambda _line: None)
+        await program.worker.line.up.wait()
+        await trio.sleep(begins + 30 + 1 - time.time())
+        assert program.credentials.token != brief
+        async with httpx.AsyncClient(base_url=f"{the_venue.address}/api/v1") as http:
+            for token, status in ((brief, 401), (program.credentials.token, 200)):
+                headers = {"Authorization": f"Bearer {token}"}
+                answer = await http.post("market-making/token/renew", headers=headers, json={})
+                assert answer.status_code == status
+        seen = await trio.to_thread.run_sync(lambda: len(paid.cycles))
+        await trio.to_thread.run_sync(lambda: until(lambda: len(paid.cycles) > seen))
+        assert program.worker.line.reconnects == 0
+        program.worker.stop.set()
     assert paid.tell("stop").code == 0
 
 

@@ -90,6 +90,8 @@ class Exchange:
     """What happens when the line is broken."""
     unheard: dict[tuple[str, str], trio.Event] = attrs.field(factory=dict)
     """What a worker asks by an op arrives only when this is set."""
+    is_closed: bool = False
+    """To whoever comes now."""
     sockets: list[trio_websocket.WebSocketConnection] = attrs.field(factory=list)
 
     def seat(self, number: int, market: int = 1, refresh: float = 10.0, **more: Any) -> Seat:
@@ -100,6 +102,8 @@ class Exchange:
 
     async def connect(self, nursery: trio.Nursery) -> trio_websocket.WebSocketConnection:
         """What a worker calls to come here."""
+        if self.is_closed:
+            raise OSError("nobody listens")
         here: Any
         here, there = trio.testing.memory_stream_pair()
         self.nursery.start_soon(self._serve, there)
