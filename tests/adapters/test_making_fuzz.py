@@ -1,5 +1,9 @@
-"""Malformed and forbidden requests about market-making orders: each has an answer, none has an effect."""
+"""Malformed and forbidden requests about market-making orders: each has an answer, none has an effect.
 
+HYPOTHESIS_PROFILE=thorough sends ten thousand.
+"""
+
+import os
 import random
 import uuid
 from typing import Any, Final
@@ -13,6 +17,7 @@ from tests.adapters.serving import Caller as Somebody
 from tests.adapters.serving import Venue
 from tests.adapters.test_making_api import ORDERS, cash, created, running, trail
 
+SEEDS: Final = range(40 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 4)
 OURS: Final = [route for route in ROUTES if "market-making" in route.path and "token" not in route.path]
 POSTS: Final = [route for route in OURS if route.method == "POST"]
 ODD: Final[list[Any]] = [
@@ -71,7 +76,7 @@ class Chance:
         return route.path.replace("{order_id}", order_id)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_what_is_malformed_or_forbidden_has_an_answer_and_no_effect(the_venue: Venue, seed: int) -> None:
     """Whoever sends it: the owner, somebody else, an administrator, the market maker, nobody."""
     ann, market_id = the_venue.user(100_000), the_venue.market()
