@@ -17,7 +17,7 @@ from adapters.wire.requests import EmptyBody
 from adapters.wire.responses import Shape
 from adapters.wire.status import STATUS
 from kernel.codes import Code
-from kernel.making_commands import MmLimits, MmPolicy, MmTerms
+from kernel.making_commands import CampaignStatus, MmLimits, MmPolicy, MmTerms
 from kernel.making_edges import (
     EDGES,
     MmActor,
@@ -73,6 +73,7 @@ class ContractShape(Shape, frozen=True, kw_only=True):
     kinds: list[MmKind]
     reasons: list[MmReason]
     outcomes: list[MmOutcome]
+    campaign_statuses: list[CampaignStatus]
     terms: list[TermShape]
     policy: dict[str, int | bool]
     """What would be pinned in an order that is created now."""
@@ -98,6 +99,7 @@ def contract_of(rows: Sequence[AnyRoute]) -> Handler[EmptyBody, NoQuery, Contrac
             kinds=list(MmKind),
             reasons=list(MmReason),
             outcomes=list(MmOutcome),
+            campaign_statuses=list(CampaignStatus),
             terms=list(terms_of(settings)),
             policy=of_settings(settings, MmPolicy),
             limits=of_settings(settings, MmLimits),

@@ -8,10 +8,12 @@ from adapters.service.server import Server, refused
 from adapters.wire.making_requests import MakingBody
 from adapters.wire.making_responses import PreviewShape, WishedQuoteShape
 from adapters.wire.status import RefusedError
+from kernel.campaign_view import why_not
 from kernel.codes import Code, Direction, MarketStatus, Side
 from kernel.leases import levels
 from kernel.making_commands import INTERNAL, CreateMmOrder
 from kernel.making_payments import check_market
+from kernel.making_refusals import not_joinable
 from kernel.making_terms import check_configuration, resolved
 from kernel.market import Market
 from kernel.refusals import market_not_found
@@ -34,6 +36,12 @@ def preview_mm_order(server: Server, call: Call[MakingBody, NoQuery]) -> Preview
         raise refused(market_not_found(command.market_id), call.durable)
     if (refusal := check_market(market, command, time_now(server))) is not None:
         raise refused(refusal, call.durable)
+    if command.campaign_id is not None:
+        cash = command.required_cash_cents
+        campaign = server.exchange.making.campaigns.get(command.campaign_id)
+        problem = why_not(campaign, market.id, cash, command.terms, time_now(server))
+        if problem is not None:
+            raise refused(not_joinable(command.campaign_id, problem), call.durable)
     terms = msgspec.convert(msgspec.to_builtins(resolved(command.terms, command.required_cash_cents)), Terms)
     view = view_for(market, command)
     quotes = [change.quote for change in decide(terms, view).changes]

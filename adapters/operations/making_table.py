@@ -6,7 +6,7 @@ import attrs
 import msgspec
 
 from adapters.access.rate_limits import Bucket
-from adapters.operations import making, making_admin, making_preview, service_tokens
+from adapters.operations import campaigns, making, making_admin, making_preview, service_tokens
 from adapters.operations.listing import listing
 from adapters.operations.making_contract import ContractShape, contract_of
 from adapters.operations.operation import (
@@ -24,6 +24,8 @@ from adapters.operations.operation import (
 from adapters.service.server import Server
 from adapters.wire import (
     admin_responses,
+    campaign_requests,
+    campaign_responses,
     lease_responses,
     making_messages,
     making_requests,
@@ -91,6 +93,7 @@ OF_OWNERS: Final[list[AnyRoute]] = [
             Code.MARKET_NOT_ELIGIBLE,
             Code.MM_LIMIT_REACHED,
             Code.ACCOUNT_NOT_FOUND,
+            Code.CAMPAIGN_NOT_JOINABLE,
             statuses=(200, 201),
         )
     ),
@@ -106,6 +109,7 @@ OF_OWNERS: Final[list[AnyRoute]] = [
             Code.INVALID_CONFIGURATION,
             Code.MARKET_NOT_FOUND,
             Code.MARKET_NOT_ELIGIBLE,
+            Code.CAMPAIGN_NOT_JOINABLE,
         )
     ),
     get(
@@ -148,6 +152,22 @@ OF_OWNERS: Final[list[AnyRoute]] = [
             Code.FUNDS_LOCKED,
         )
     ),
+    keyed(
+        post(
+            f"{ORDER}/join-campaign",
+            campaigns.join_campaign,
+            PERSON,
+            MM,
+            shapes.ControlledShape,
+            campaign_requests.JoinBody,
+            UNKNOWN,
+            Code.NOT_IN_THIS_STATE,
+            Code.MM_LIMIT_REACHED,
+            Code.TRANSFER_KEY_USED,
+            Code.CAMPAIGN_NOT_JOINABLE,
+            statuses=(200, 202),
+        )
+    ),
     steering("delete", making.delete_mm_order),
     looking("/events", making.get_mm_trail, shapes.TrailPageShape, making.TrailQuery),
     looking("/executions", making.get_mm_executions, Page[shapes.ExecutionShape], PageQuery),
@@ -174,6 +194,37 @@ OF_OWNERS: Final[list[AnyRoute]] = [
         requests.EmptyBody,
     ),
 ]
+
+CAMPAIGNS: Final = "/campaigns"
+CAMPAIGN: Final = f"{CAMPAIGNS}/{{campaign_id}}"
+FOR_ALL: Final[list[AnyRoute]] = [
+    get(
+        CAMPAIGNS,
+        campaigns.get_campaigns,
+        Caller.USER,
+        QUERY,
+        Page[campaign_responses.CampaignShape],
+        campaigns.CampaignsQuery,
+    ),
+    get(
+        CAMPAIGN,
+        campaigns.get_campaign,
+        Caller.USER,
+        QUERY,
+        campaign_responses.CampaignShape,
+        NoQuery,
+        UNKNOWN,
+        BAD,
+    ),
+]
+
+
+def ending(command: str, handler: Handler[Any, Any, Any], *codes: AnyCode) -> AnyRoute:
+    """What an administrator tells a campaign to do."""
+    answer, body = campaign_responses.ControlledCampaignShape, making_requests.StrictBody
+    path = f"/admin{CAMPAIGN}/{command}"
+    return keyed(post(path, handler, ADMIN, MM, answer, body, UNKNOWN, Code.NOT_IN_THIS_STATE, *codes))
+
 
 OF_ADMINISTRATORS: Final[list[AnyRoute]] = [
     get(
@@ -211,6 +262,31 @@ OF_ADMINISTRATORS: Final[list[AnyRoute]] = [
     ruling("fail", making_admin.fail_any_mm_order),
     ruling("refund", making_admin.refund_any_mm_order, Code.REFUND_UNSAFE),
     ruling("delete", making_admin.delete_any_mm_order),
+    keyed(
+        post(
+            f"/admin{CAMPAIGNS}",
+            campaigns.create_campaign,
+            ADMIN,
+            MM,
+            campaign_responses.MadeCampaignShape,
+            campaign_requests.CampaignBody,
+            Code.INVALID_CONFIGURATION,
+            Code.MARKET_NOT_FOUND,
+            Code.MARKET_NOT_ELIGIBLE,
+            Code.TRANSFER_KEY_USED,
+            statuses=(200, 201),
+        )
+    ),
+    ending(
+        "activate",
+        campaigns.activate_campaign,
+        Code.INVALID_CONFIGURATION,
+        Code.MARKET_NOT_ELIGIBLE,
+        Code.INSUFFICIENT_BALANCE,
+        Code.ACCOUNT_NOT_FOUND,
+        Code.MM_LIMIT_REACHED,
+    ),
+    ending("cancel", campaigns.cancel_campaign),
     post(
         "/admin/market-making/token",
         service_tokens.issue_worker_token,
@@ -289,11 +365,18 @@ OF_WORKERS: Final[list[AnyOperation]] = [
     worked(making_messages.MmAcquire, lease_responses.LeasesShape, Code.MARKET_NOT_FOUND),
     worked(making_messages.MmRenew, lease_responses.LeaseIsShape, *NO_LEASE),
     worked(making_messages.MmRelease, lease_responses.LeaseIsShape, *NO_LEASE),
+    worked(
+        making_messages.MmNote,
+        campaign_responses.NotedShape,
+        UNKNOWN,
+        Code.NOT_IN_THIS_STATE,
+        Code.MM_LIMIT_REACHED,
+    ),
 ]
 
 CONTRACT: Final = get(
     "/market-making/contract",
-    contract_of([*OF_OWNERS, *OF_ADMINISTRATORS]),
+    contract_of([*OF_OWNERS, *FOR_ALL, *OF_ADMINISTRATORS]),
     Caller.USER,
     QUERY,
     ContractShape,

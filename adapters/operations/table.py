@@ -687,6 +687,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
     ),
     # Market-making orders
     *making_table.OF_OWNERS,
+    *making_table.FOR_ALL,
     making_table.CONTRACT,
     *making_table.OLDER,
     # Administration

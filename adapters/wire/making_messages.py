@@ -10,7 +10,8 @@ from adapters.wire.making_requests import Name
 from adapters.wire.requests import MarketId, Text
 from adapters.wire.stream_requests import Cid, Fence
 from kernel.leases import LEASES_MAX
-from kernel.making_commands import AcquireMmLeases, MmCounts, ReleaseMmLease, RenewMmLease
+from kernel.limits import KEY_MAX
+from kernel.making_commands import AcquireMmLeases, MmCounts, NoteMmCampaign, ReleaseMmLease, RenewMmLease
 from kernel.making_edges import MmOutcome
 
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
@@ -97,5 +98,25 @@ class MmRelease(HeldLease, frozen=True, kw_only=True, tag_field="op", tag="mm_re
             token=self.token,
             outcome=self.outcome,
             counts=MmCounts(**msgspec.structs.asdict(self.counts)),
+            error=self.error,
+        )
+
+
+class MmNote(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="mm_note"):
+    """What came of telling a programme outside that an order takes part in a campaign."""
+
+    cid: Cid
+    order_id: OrderId
+    worker_id: Name = UNNAMED
+    external_ref: Annotated[Text, Meta(min_length=1, max_length=KEY_MAX)] | None = None
+    """By which it is known there."""
+    error: Annotated[Text, Meta(max_length=200)] | None = None
+
+    def to_command(self, user_id: str, clock: Clock) -> NoteMmCampaign:
+        return NoteMmCampaign(
+            at=clock.now(),
+            order_id=self.order_id,
+            worker_id=self.worker_id,
+            external_ref=self.external_ref,
             error=self.error,
         )

@@ -4,6 +4,7 @@ Unlike elsewhere an unknown member is refused: what is asked for here holds for 
 name is misspelt must not be ignored. A key that tells a repeated request comes in a header, for every POST.
 """
 
+import uuid
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -46,6 +47,8 @@ class MakingBody(StrictBody, frozen=True, kw_only=True):
     required_yes_shares: Int64 | None = None
     required_no_shares: Int64 | None = None
     venue: Name | None = None
+    campaign_id: uuid.UUID | None = None
+    """The campaign that it is to take part in, once it is paid."""
     bid_half_spread_cents: Int64 | None = None
     ask_half_spread_cents: Int64 | None = None
     order_qty: Int64 | None = None
@@ -64,6 +67,8 @@ class MakingBody(StrictBody, frozen=True, kw_only=True):
     max_position_per_side: Int64 | None = None
     auto_merge_min_pairs: Int64 | None = None
     auto_start: bool | None = None
+    campaign_required: bool | None = None
+    """Whether it is given up, and paid back, should the campaign have no room for it by then."""
 
     @property
     def terms(self) -> MmTerms:
@@ -80,6 +85,7 @@ class MakingBody(StrictBody, frozen=True, kw_only=True):
             required_yes_shares=self.required_yes_shares or 0,
             required_no_shares=self.required_no_shares or 0,
             venue=self.venue or INTERNAL,
+            campaign_id=str(self.campaign_id) if self.campaign_id is not None else None,
             key=key,
             nonce=clock.nonce(),
             policy=MmPolicy(**of_settings(settings, MmPolicy)),

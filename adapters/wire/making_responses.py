@@ -6,6 +6,7 @@ import msgspec
 
 from adapters.wire.responses import BalanceShape, Display, Id, NettingShape, Shape, Time
 from kernel.codes import Direction, Side
+from kernel.making_commands import CampaignStatus
 from kernel.making_edges import (
     MmActor,
     MmAsset,
@@ -73,6 +74,18 @@ class CycleShape(Shape, frozen=True):
     lateness_ms: int
 
 
+class PartShape(Shape, frozen=True):
+    """Its part in the campaign that it has joined, or is to join once it is paid."""
+
+    id: Id
+    status: CampaignStatus
+    """The campaign's."""
+    contribution_cents: int
+    contribution_display: Display
+    reward_cents: int
+    reward_display: Display
+
+
 class MakingOrderShape(Shape, frozen=True, kw_only=True):
     order_id: Id
     market_id: str
@@ -104,6 +117,7 @@ class MakingOrderShape(Shape, frozen=True, kw_only=True):
     """The service fee; fees of trades stand in the ledger."""
     fees_display: Display
     quotes: list[QuoteShape]
+    campaign: PartShape | None
     failure: FailureShape | None
     version: int
     last_cycle: CycleShape | None

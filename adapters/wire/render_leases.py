@@ -3,9 +3,10 @@
 import msgspec
 
 from adapters.wire import lease_responses as shapes
+from adapters.wire.campaign_responses import NotedShape
 from kernel.codes import OrderStatus
 from kernel.exchange import Exchange
-from kernel.making_answers import MmLease, MmLeaseIs, MmLeases, MmQuote
+from kernel.making_answers import MmLease, MmLeaseIs, MmLeases, MmOrderIs, MmQuote
 
 
 def leases(answer: MmLeases) -> shapes.LeasesShape:
@@ -70,6 +71,13 @@ def lease_is(answer: MmLeaseIs) -> shapes.LeaseIsShape:
         milliseconds(answer.next_cycle_at),
         answer.repeated,
     )
+
+
+def noted(answer: MmOrderIs) -> NotedShape:
+    """Of all that a worker does, only a note is answered by the order."""
+    part = answer.order.campaign
+    assert part is not None
+    return NotedShape(answer.order.order_id, part.campaign_id)
 
 
 def due(exchange: Exchange, at: int) -> shapes.DueShape:

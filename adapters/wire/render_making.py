@@ -68,6 +68,7 @@ def members(now: MmOrderNow, allowed: list[str]) -> dict[str, Any]:
             )
             for quote in now.quotes
         ],
+        "campaign": campaign(now),
         "failure": None
         if failure is None
         else shapes.FailureShape(failure.code, failure.failed_from, failure.reconcile_required),
@@ -79,6 +80,16 @@ def members(now: MmOrderNow, allowed: list[str]) -> dict[str, Any]:
         "created_at": time(now.created_at),
         "updated_at": time(now.updated_at),
     }
+
+
+def campaign(now: MmOrderNow) -> shapes.PartShape | None:
+    part = now.campaign
+    if part is None:
+        return None
+    contribution, reward = part.contribution_cents, part.reward_cents
+    return shapes.PartShape(
+        part.campaign_id, part.status, contribution, dollars(contribution), reward, dollars(reward)
+    )
 
 
 def legs(now: MmOrderNow) -> list[shapes.LegShape]:

@@ -155,6 +155,7 @@ class Mill:
             "mm_due": {},
             "mm_acquire": {"market_id": market_id, "worker_id": "w", "strategies": ["quoter.1"], "limit": 1},
             "mm_renew": {"order_id": "o", "fence": 1, "token": "t"},
+            "mm_note": {"order_id": "o", "external_ref": "e"},
             "mm_release": {"order_id": "o", "fence": 1, "token": "t", "outcome": "DONE", "counts": {}},
             "auth": {"token": "x.y.z"},
             "sync": {"market_id": market_id},

@@ -53,8 +53,17 @@ from kernel.commands import (
 from kernel.events import Fact, Fill, OrderAccepted, decode_event, trade_name
 from kernel.exchange import Exchange
 from kernel.journal import Decided, Journal, MemoryJournal
-from kernel.making_answers import MmOrderIs, MmPaymentMade
-from kernel.making_commands import CreateMmOrder, MmTerms, PayMmOrder
+from kernel.making_answers import MmCampaignIs, MmOrderIs, MmPaymentMade
+from kernel.making_commands import (
+    CampaignControl,
+    CampaignTerms,
+    ControlMmCampaign,
+    CreateMmCampaign,
+    CreateMmOrder,
+    JoinMmCampaign,
+    MmTerms,
+    PayMmOrder,
+)
 from kernel.making_edges import MmAsset
 from tests.kernel.members import altered
 
@@ -468,6 +477,26 @@ async def making_order(venue: Venue, user_id: str = ANN, market_id: str = "M", *
     (paid,) = await venue.server.actors.ask(pay)
     assert isinstance(paid.answer, MmPaymentMade), paid.answer
     return order_id
+
+
+async def join_campaign(venue: Venue, order_id: str, market_id: str = "M", sponsor_id: str = ANN) -> str:
+    """The id of a campaign that the order takes part in."""
+    wanted = CampaignTerms(name="Prize", starts_at=AT, ends_at=AT + 10**12, reward_pool_cents=100)
+    create = CreateMmCampaign(
+        at=AT, market_id=market_id, terms=wanted, by=ROOT, by_id=sponsor_id, nonce=next(_numbers)
+    )
+    (made,) = await venue.server.actors.ask(create)
+    assert isinstance(made.answer, MmCampaignIs), made.answer
+    campaign_id = made.answer.campaign.campaign_id
+    activate = CampaignControl.ACTIVATE
+    steer = ControlMmCampaign(at=AT, campaign_id=campaign_id, control=activate, by=ROOT, by_id=sponsor_id)
+    (active,) = await venue.server.actors.ask(steer)
+    assert isinstance(active.answer, MmCampaignIs), active.answer
+    owner_id = venue.server.exchange.making.orders[order_id].owner.id
+    join = JoinMmCampaign(at=AT, order_id=order_id, user_id=owner_id, campaign_id=campaign_id, key="join")
+    (joined,) = await venue.server.actors.ask(join)
+    assert isinstance(joined.answer, MmOrderIs), joined.answer
+    return campaign_id
 
 
 async def nothing_wrong() -> dict[str, list[dict[str, Any]]]:

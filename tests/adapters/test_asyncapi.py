@@ -13,7 +13,17 @@ from adapters.wire.user_responses import WORKER_ID
 from kernel.codes import AMM_ID, Direction
 from kernel.commands import HaltMarket
 from tests.adapters.serving import Venue
-from tests.adapters.streaming import ANN, AT, MESSAGES, ROOT, a_place, making_order, running, wish
+from tests.adapters.streaming import (
+    ANN,
+    AT,
+    MESSAGES,
+    ROOT,
+    a_place,
+    join_campaign,
+    making_order,
+    running,
+    wish,
+)
 
 DOCUMENT = msgspec.json.decode(msgspec.json.encode(describe("0")))
 
@@ -109,6 +119,8 @@ async def test_what_is_said_on_the_command_stream_is_what_is_described() -> None
             held = {"order_id": order_id, "fence": lease["fence"], "token": lease["token"]}
             await say("mm_renew", **held)
             await say("mm_release", **held, outcome="UNCHANGED", counts={"skipped": 1})
+            await join_campaign(venue, order_id)
+            await say("mm_note", order_id=order_id, external_ref="there-7")
         speaker = amm
         await say("cancel", order_id="nobody's")
         await venue.ask(HaltMarket(at=AT, market_id="M", reason="look", by=ROOT))

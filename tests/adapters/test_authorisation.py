@@ -60,7 +60,7 @@ def scope_for(operation: AnyOperation) -> str:
             **dict.fromkeys(("guard", "cancel_all", "batch"), "trade"),
             **dict.fromkeys(("sync", "subscribe", "resume"), "read"),
             **dict.fromkeys(("ping", "auth", "unsubscribe"), "any"),
-            **dict.fromkeys(("mm_due", "mm_acquire", "mm_renew", "mm_release"), "LOGIN"),
+            **dict.fromkeys(("mm_due", "mm_acquire", "mm_renew", "mm_release", "mm_note"), "LOGIN"),
         }[operation.name]
     path = operation.path
     if path.startswith(("/admin/", "/account/api-keys", *OF_MAKING)) or path in OF_PEOPLE:
@@ -74,7 +74,7 @@ def scope_for(operation: AnyOperation) -> str:
     return "trade" if path.startswith("/orders") else "LOGIN"
 
 
-OF_MAKING = ("/market-making/", "/user-orders/")
+OF_MAKING = ("/market-making/", "/user-orders/", "/campaigns")
 """What commits money for long takes a login."""
 OF_PEOPLE = {"/account/password", "/account/logout-all", "/account/email", "/account/sessions"}
 ABOUT_MARKETS = {
@@ -187,6 +187,7 @@ def test_each_route_lets_in_whom_its_row_names_and_nobody_else(
             assert answer.verdict == (400, 9004), kind
         else:
             is_none = "/market-making/" in route.path and "{order_id}" in route.path
+            is_none = is_none or "{campaign_id}" in route.path
             needed = (400, 9004) if is_none else NEEDED.get(route.path)
             assert answer.status in (200, 404) or answer.verdict == needed, kind
 

@@ -40,8 +40,17 @@ def spoiled(members: dict[str, Any], path: str, character: str) -> dict[str, Any
     return copied
 
 
-MAKING = {"required_cash_cents": 10_000, "venue": "internal", "asset": "CASH", "amount": 1}
-"""What bodies about market-making orders need besides; they refuse what they do not know."""
+MAKING = {
+    "required_cash_cents": 10_000,
+    "venue": "internal",
+    "asset": "CASH",
+    "amount": 1,
+    "name": "n",
+    "reward_pool_cents": 1,
+    "campaign_id": "0193f1c2-5a77-7c1e-9f10-000000000001",
+    **dict.fromkeys(("starts_at", "ends_at"), "2026-11-20T00:00:00Z"),
+}
+"""What bodies about market-making orders and campaigns need besides; they refuse what they do not know."""
 
 
 def doors() -> Iterator[tuple[Any, dict[str, Any], str]]:

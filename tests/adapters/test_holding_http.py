@@ -86,6 +86,13 @@ MAKING: Final[dict[str, Any]] = {"market_id": BIG, "required_cash_cents": 10_000
 MM_PATH: Final = "/market-making/orders/{order_id}"
 MM_RUNNING: Final = "/market-making/orders/{mm_running}"
 MM_UNPAID: Final = "/market-making/orders/{mm_unpaid}"
+CAMPAIGN: Final = {
+    "market_id": BIG,
+    "name": "x" * 100,
+    "starts_at": "2026-11-20T10:00:00Z",
+    "ends_at": "2999-11-20T10:00:00Z",
+    "reward_pool_cents": 1,
+}
 MM_OLDER: Final = "/user-orders/market-making/{order_id}"
 MM_OLDER_STATE: Final = "/user-orders/payment-state/market-making/{order_id}"
 
@@ -326,6 +333,19 @@ LEGAL: Final[dict[str, list[Ask]]] = {
             who=USER,
         )
     ],
+    f"POST {MM_PATH}/join-campaign": [
+        fine(
+            f"POST {MM_PATH}/join-campaign",
+            f"{MM_RUNNING}/join-campaign",
+            {"campaign_id": EVERYWHERE},
+            who=USER,
+            is_fine=None,
+        )
+    ],
+    "GET /campaigns": [fine("GET /campaigns", "/campaigns?limit=100", who=USER)],
+    "GET /campaigns/{campaign_id}": [
+        fine("GET /campaigns/{campaign_id}", f"/campaigns/{EVERYWHERE}", who=USER, is_fine=None)
+    ],
     f"POST {MM_PATH}/delete": [
         fine(f"POST {MM_PATH}/delete", f"{MM_RUNNING}/delete", who=USER, is_fine=None)
     ],
@@ -490,6 +510,19 @@ LEGAL: Final[dict[str, list[Ask]]] = {
             )
         ]
         for command in ("start", "pause", "resume", "stop", "fail", "refund", "delete")
+    },
+    "POST /admin/campaigns": [fine("POST /admin/campaigns", members=CAMPAIGN, who=ADMIN)],
+    **{
+        f"POST /admin/campaigns/{{campaign_id}}/{command}": [
+            fine(
+                f"POST /admin/campaigns/{{campaign_id}}/{command}",
+                f"/admin/campaigns/{EVERYWHERE}/{command}",
+                {},
+                who=ADMIN,
+                is_fine=None,
+            )
+        ]
+        for command in ("activate", "cancel")
     },
     "POST /admin/market-making/token": [fine("POST /admin/market-making/token", who=ADMIN)],
     "GET /admin/users": [

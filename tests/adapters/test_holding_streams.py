@@ -77,6 +77,7 @@ class Cases:
             "mm_acquire": {"market_id": market_id, "worker_id": "w", "strategies": ["quoter.1"]},
             "mm_renew": {"order_id": order_id, "fence": 1, "token": "t"},
             "mm_release": {"order_id": order_id, "fence": 1, "token": "t", "outcome": "DONE"},
+            "mm_note": {"order_id": order_id, "external_ref": "there-7"},
             "auth": {"token": self.token},
             "sync": {"market_id": market_id},
             "subscribe": {"topics": TOPICS, "scope": "market"},
