@@ -3,7 +3,8 @@
     verdict bench makers [seconds] [orders]
 
 Real server, real sockets, each worker a process of its own. Every order is refreshed every ten seconds, and
-its market's price moves by a cent about as often, so that there is something to replace.
+its market's price moves by a cent about as often, so that there is something to replace. What the kernel
+takes of it is measured afterwards, on the commands of the same run (bench/cycle_cost.py).
 """
 
 import contextlib
@@ -25,8 +26,10 @@ import trio
 from adapters.access.tokens import SERVICES, Tokens, TokenType
 from adapters.runtime.clock import Clock
 from adapters.wire.user_responses import WORKER_ID
+from bench.cycle_cost import Cost, cost_of, of_an_ordinary_command
 from bench.exchange import PASSWORD, ROOT, Served, cpu_of, deposit, logged_in, serving
 from bench.measure import line, machine, section
+from persistence.journal.wal import decode_request
 from persistence.postgres import database, embedded
 
 SECONDS = 60.0
@@ -47,6 +50,7 @@ SETTINGS = {
 LATE = (
     """SELECT lateness_ms, placed + replaced AS changed FROM mm_execution WHERE ended_at BETWEEN $1 AND $2"""
 )
+DECIDED = "SELECT command FROM wal_events WHERE command IS NOT NULL AND created_at <= $1 ORDER BY id"
 WRITTEN = """SELECT sum(octet_length(payload::text) + coalesce(octet_length(command::text), 0))::bigint
     FROM wal_events WHERE created_at BETWEEN $1 AND $2"""
 
@@ -151,14 +155,17 @@ def move_all(mover: Mover, markets: list[str], seconds: float) -> None:
         mover.move(market_id)
 
 
-async def read(data: Path, *window: datetime) -> tuple[list[tuple[int, int]], int]:
-    """Of every cycle how late it was and what it changed; and the bytes of the journal."""
+async def read(data: Path, *window: datetime) -> tuple[list[tuple[int, int]], int, Cost]:
+    """Of every cycle how late it was and what it changed; the bytes of the journal; what the kernel took."""
     sockets = embedded.cluster_of(data)
     url = f"postgresql:///postgres?host={sockets}&user={embedded.ROLE}"
     async with database.opened(url) as db, db.borrowed() as connection:
         rows = await connection.fetch(LATE, *window)
         written = await connection.fetch_value(WRITTEN, *window)
-    return [(row["lateness_ms"], row["changed"]) for row in rows], int(written)
+        decided = await connection.fetch(DECIDED, window[1])
+    commands = [decode_request(row["command"])[1] for row in decided]
+    cost = cost_of(commands, since=int(window[0].timestamp() * 1_000_000))
+    return [(row["lateness_ms"], row["changed"]) for row in rows], int(written), cost
 
 
 def main(seconds: float, orders: int) -> None:
@@ -179,8 +186,21 @@ def main(seconds: float, orders: int) -> None:
                 took, until = time.perf_counter() - began, datetime.now(UTC)
                 server, own = cpu_of(served.pid) - server, sum(map(cpu_of, workers)) - own
                 time.sleep(SETTLE_SECONDS)
-        cycles, written = trio.run(read, served.data, since, until)
+        cycles, written, cost = trio.run(read, served.data, since, until)
     show(cycles, written, took, server, own)
+    show_kernel(cost, server / len(cycles))
+
+
+def show_kernel(cost: Cost, server: float) -> None:
+    """The kernel's part, and that of all else that the server does for a cycle."""
+    ordinary = of_an_ordinary_command()
+    section("of it the kernel, alone, deciding the same commands again and encoding their facts")
+    line("a cycle", cost.of_a_cycle * 1_000_000, "us")
+    line("all else that the server does, a cycle", (server - cost.of_a_cycle) * 1_000_000, "us")
+    line("a cycle that replaces two quotes", cost.of_one_that_replaces_two * 1_000_000, "us")
+    line("cycles of that kind", cost.replacing_two, "")
+    line("a command of `verdict bench kernel`", ordinary * 1_000_000, "us")
+    line("such a cycle, in such commands", cost.of_one_that_replaces_two / ordinary, "", "aim: below 12")
 
 
 def show(cycles: list[tuple[int, int]], written: int, took: float, server: float, own: float) -> None:
