@@ -85,8 +85,6 @@ class Script:
             yield self.then(Deposit, user_id=user_id, amount=1_000_000)
         yield self.then(CreateMarket, market_id="M", terms=MarketTerms(title="?"), by=ROOT)
         yield self.then(ActivateMarket, market_id="M", by=ROOT)
-        yield self.place(BEN, Side.YES, 48, 50)
-        yield self.place(BEN, Side.NO, 47, 50)
 
     def ordered(self, **more: Any) -> Generator[AnyCommand, Outcome, str]:
         """An order, created and paid in two parts."""
@@ -152,6 +150,8 @@ class Script:
 
     def at_home(self) -> Procedure:
         """Three cycles: one that quotes, one that burns and moves, one whose worker is not heard of again."""
+        yield self.place(BEN, Side.YES, 48, 50)
+        yield self.place(BEN, Side.NO, 47, 50)
         order_id = yield from self.ordered()
         lease = yield from self.leased()
         first = yield self.quote(lease, 0, Side.YES, 48)
