@@ -20,7 +20,8 @@ from typing import Any, Final
 import msgspec
 from playwright.sync_api import CDPSession, Page, expect
 
-from adapters.http.web_page import FOLDER, KINDS, without_remarks
+from adapters.http.page_text import as_served
+from adapters.http.web_page import FOLDER, KINDS
 from bench.exchange import MARKET, PASSWORD, Served, deposit, registered, serving
 from bench.measure import line, machine, section
 from bench.soak import growth
@@ -97,7 +98,7 @@ def main(seconds: float, *, profiled: bool) -> None:
 
 def weigh() -> None:
     files = [path for path in FOLDER.rglob("*") if path.suffix in KINDS]
-    sizes = [len(without_remarks(path.read_bytes(), path.suffix)) for path in files]
+    sizes = [len(as_served(path.read_bytes(), path.suffix)) for path in files]
     section("what it weighs")
     told(f"all {len(files)} files, uncompressed", sum(sizes), "bytes", BYTES_MAX)
 

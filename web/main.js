@@ -5,6 +5,8 @@
 import { createApi } from "./api/api.js";
 import { draw, h } from "./draw/dom.js";
 import { createMine } from "./feeds/mine.js";
+import { nothing } from "./parts/card.js";
+import { closeDialog, openedDialog } from "./parts/dialog.js";
 import { SCREENS } from "./screens.js";
 import { drawChanges } from "./store/store.js";
 import { createSession } from "./session/session.js";
@@ -12,7 +14,7 @@ import { listenToKeys } from "./shell/keys.js";
 import { createNotices } from "./shell/notices.js";
 import { createRouter, match } from "./shell/router.js";
 import { placesFor, shell } from "./shell/shell.js";
-import { keysHelp } from "./shell/keys_help.js";
+import { showKeys } from "./shell/keys_help.js";
 import { showTheme } from "./shell/theme.js";
 
 /**
@@ -25,13 +27,12 @@ import { showTheme } from "./shell/theme.js";
  *   names: Record<string, string>,
  *   query: URLSearchParams,
  *   go: (address: string, how?: {replace?: boolean}) => void,
- *   redraw: () => void,
  * }} Page
  * @typedef {{
  *   view: () => import("./draw/dom.js").Drawing,
  *   title: () => string,
  *   keys?: import("./shell/keys.js").Shortcut[],
- *   close: () => void,
+ *   close?: () => void,
  * }} Screen
  */
 
@@ -40,7 +41,6 @@ const api = createApi(session);
 const mine = createMine(session);
 const notices = createNotices();
 const router = createRouter(() => open());
-const help = keysHelp();
 
 /** @type {Screen | null} */
 let screen = null;
@@ -54,7 +54,7 @@ function named() {
 
 let isAsked = false;
 /** However often it is asked for, all is drawn once, before the screen is painted next. */
-function redraw() {
+function drawSoon() {
   if (!isAsked) requestAnimationFrame(paint);
   isAsked = true;
 }
@@ -62,7 +62,8 @@ function redraw() {
 async function open() {
   const { user, unsettled } = session.store.state;
   const found = named();
-  screen?.close();
+  closeDialog();
+  screen?.close?.();
   screen = null;
   const turn = (opening += 1);
   if (found === undefined) {
@@ -78,21 +79,21 @@ async function open() {
     if (turn !== opening) return;
     const { names } = found;
     const query = new URLSearchParams(location.search);
-    screen = openScreen({ api, session, mine, notices, names: names ?? {}, query, go: router.go, redraw });
+    screen = openScreen({ api, session, mine, notices, names: names ?? {}, query, go: router.go });
   }
-  redraw();
+  drawSoon();
 }
 
 /** @returns {Screen} */
 function whileAsking() {
   const view = () => h("p.loading", { role: "status" }, "The exchange is busy. It is asked again in a moment who you are.");
-  return { view, title: () => "One moment", close() {} };
+  return { view, title: () => "One moment" };
 }
 
 /** @returns {Screen} */
 function nowhere() {
-  const view = () => h("section.empty", h("h1", "There is no such page"), h("p", h("a", { href: "/" }, "To the markets")));
-  return { view, title: () => "Not found", close() {} };
+  const view = () => nothing("There is no such page", "/", "To the markets");
+  return { view, title: () => "Not found" };
 }
 
 function paint() {
@@ -102,19 +103,21 @@ function paint() {
   document.title = screen === null ? "Verdict" : `${screen.title()} · Verdict`;
   const inside = ready && screen !== null ? screen.view() : h("p.loading", { role: "status" }, "Loading");
   draw(/** @type {Element} */ (document.getElementById("page")),
-    shell({ user, path, opening, screen: inside, notices: [notices.view(), help.view(shortcuts())], signOut, redraw, showKeys: help.show }));
+    shell({ user, path, opening, screen: inside, beside: [notices.view(), openedDialog()], signOut, help }));
 }
 
 function signOut() {
   session.signOut().catch(() => notices.say("The exchange did not answer; you are signed out on this page.", "wrong"));
 }
 
+const help = () => showKeys(shortcuts);
+
 function shortcuts() {
   const own = screen?.keys ?? [];
   const everywhere = [
     { keys: "/", does: "Search markets", act: () => router.go("/?search") },
     ...placesFor(session.store.state.user).map(({ key, name, path }) => ({ keys: `g ${key}`, does: name, act: () => router.go(path) })),
-    { keys: "?", does: "These keys", act: help.show },
+    { keys: "?", does: "These keys", act: help },
   ];
   // A screen knows better what one of its keys does there.
   return [...everywhere.filter(({ keys }) => !own.some((one) => one.keys === keys)), ...own];
@@ -122,7 +125,9 @@ function shortcuts() {
 
 showTheme();
 listenToKeys(shortcuts);
-drawChanges(redraw);
+drawChanges(drawSoon);
+// Ages, and what is left of a time, change by themselves.
+setInterval(drawSoon, 1000);
 session.store.read(() => {
   const { user, ready, unsettled, ended } = session.store.state;
   const who = unsettled ? undefined : user?.user_id ?? null;
@@ -138,4 +143,4 @@ session.store.read(() => {
   }
 });
 session.resume();
-redraw();
+drawSoon();

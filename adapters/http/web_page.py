@@ -1,11 +1,10 @@
-"""The web page: the files of the folder `web/`, without the remarks in them, to whoever asks.
+"""The web page: the files of the folder `web/`, each as `page_text` has it served, to whoever asks.
 
 The page is a client like any other and gets nothing here but its own text. Its files are looked at again at
 each request, so whoever edits one sees it at the next reload; what has not changed is read once.
 """
 
 import hashlib
-import re
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +15,7 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import NotFound
 
 from adapters.http.app import current_request
+from adapters.http.page_text import as_served
 from adapters.runtime.errors import CommandError
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "web"
@@ -28,9 +28,6 @@ KINDS: Final = {
     ".svg": "image/svg+xml",
 }
 """What is served, by the end of its name. What else lies there is for those who work on the page."""
-
-REMARKS: Final = re.compile(rb"/\*\*?\s.*?\*/ ?|^ *//[^\n]*|^ +", re.DOTALL | re.MULTILINE)
-"""What scripts and styles hold for those who work on them, a third of their bytes: comments, and indents."""
 
 SCREENS: Final = (
     "/",
@@ -90,18 +87,11 @@ class Folder:
             seen = (status.st_ino, status.st_mtime_ns, status.st_size)
             known = self._files.get(name)
             if known is None or known.seen != seen:
-                body = without_remarks(path.read_bytes(), path.suffix)
+                body = as_served(path.read_bytes(), path.suffix)
                 known = self._files[name] = File(seen, body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
         except (OSError, ValueError):
             return None
         return known
-
-
-def without_remarks(text: bytes, kind: str) -> bytes:
-    """Each line keeps its number, so that what a browser complains of is found in the file."""
-    if kind not in (".js", ".css"):
-        return text
-    return REMARKS.sub(lambda found: b"\n" * found.group().count(b"\n"), text)
 
 
 def add_page(app: QuartTrio, place: Path = FOLDER) -> None:

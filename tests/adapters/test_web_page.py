@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from adapters.http.openapi import describe
-from adapters.http.web_page import FOLDER, KINDS, POLICY, SCREENS, Folder, without_remarks
+from adapters.http.page_text import as_served
+from adapters.http.web_page import FOLDER, KINDS, POLICY, SCREENS, Folder
 from tests.adapters.serving import Venue, database_for, serving
 
 INDEX = (FOLDER / "index.html").read_bytes()
@@ -36,7 +37,7 @@ def test_every_file_of_the_page_is_served_as_what_it_is(the_venue: Venue) -> Non
     assert len(files) > 1
     for path in files:
         answer = the_venue.http.get(f"/web/{path.relative_to(FOLDER)}")
-        body = without_remarks(path.read_bytes(), path.suffix)
+        body = as_served(path.read_bytes(), path.suffix)
         assert (answer.status_code, answer.content) == (200, body)
         assert answer.headers["Content-Type"] == KINDS[path.suffix]
 
@@ -115,39 +116,6 @@ def test_without_a_page_the_root_shows_the_api(
 
 
 # The folder
-
-
-def test_remarks_stay_at_home_and_lines_keep_their_numbers() -> None:
-    script = """\
-/** What a chart is. */
-import { h } from "../draw/dom.js";
-
-/**
- * @param {number} high
- */
-export function chart(/** @type {any} */ { high }) {
-  // Higher than the sky.
-  return h("p", { accept: "*/*", href: "https://verdict.example" }, high / 2); // as seen
-}
-"""
-    assert without_remarks(script.encode(), ".js").decode().split("\n") == [
-        "",
-        'import { h } from "../draw/dom.js";',
-        *("", "", "", ""),
-        "export function chart({ high }) {",
-        "",
-        'return h("p", { accept: "*/*", href: "https://verdict.example" }, high / 2); // as seen',
-        "}",
-        "",
-    ]
-    assert without_remarks(b"/* Quiet. */\n.a {\n  b: c;\n}\n", ".css") == b"\n.a {\nb: c;\n}\n"
-    assert without_remarks(b"<p>\n  <b>", ".html") == b"<p>\n  <b>"
-
-
-def test_no_text_of_the_page_goes_over_a_line_whose_indent_it_would_lose() -> None:
-    for path in FOLDER.rglob("*.js"):
-        code = without_remarks(path.read_bytes(), path.suffix).decode()
-        assert not [line for line in code.split("\n") if line.count("`") % 2], path
 
 
 def test_whoever_edits_a_file_sees_it_at_the_next_reload(tmp_path: Path) -> None:

@@ -49,6 +49,30 @@ def test_axe_finds_nothing_serious(
     assert not found, "\n".join(found)
 
 
+def test_a_dialog_begins_with_what_is_to_be_typed_or_with_what_it_says(
+    visitor: Visitor, the_venue: Venue
+) -> None:
+    """What cannot be taken back is not one careless Enter away."""
+    caller = the_venue.user(1_000)
+    visitor.sign_in(caller)
+    visitor.open("/portfolio")
+    visitor.button("Deposit").click()
+    expect(visitor.field("Dollars")).to_be_focused()
+    visitor.page.keyboard.press("Escape")
+    expect(visitor.button("Deposit")).to_be_focused()
+    visitor.open("/account")
+    everywhere = visitor.button("Sign out everywhere")
+    everywhere.click()
+    dialog = visitor.page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading")).to_be_focused()
+    visitor.page.keyboard.press("Enter")
+    expect(dialog).to_be_visible()
+    visitor.page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(everywhere).to_be_focused()
+    assert len(caller.data("/account/sessions")["items"]) == 1
+
+
 def by_reader(market: str, made: str) -> dict[str | None, list[str]]:
     """What nobody in particular sees, what somebody with money, and what an administrator."""
     paths = [

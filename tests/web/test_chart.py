@@ -11,6 +11,7 @@ DRAW: Final = """
 async ({count, last}) => {
   const {createChart} = await import("/web/chart/chart.js");
   const {draw} = await import("/web/draw/dom.js");
+  const {drawChanges} = await import("/web/store/store.js");
   const MINUTE = 60_000;
   const from = Date.parse("2026-11-22T09:00:00Z");
   const items = Array.from({length: count}, (_, index) => {
@@ -22,11 +23,12 @@ async ({count, last}) => {
   const place = document.createElement("section");
   place.id = "alone";
   document.body.prepend(place);
-  const chart = createChart(redraw, () => {});
+  const chart = createChart(() => {});
   function redraw() {
     const past = {items, length: MINUTE, from, to: from + 60 * MINUTE};
     draw(place, chart.view({ranges: [{name: "1h", title: "1 h"}], range: "1h", past, last}));
   }
+  drawChanges(redraw);
   redraw();
 }
 """

@@ -2,30 +2,32 @@
 import { h } from "../draw/dom.js";
 import { when } from "../draw/format.js";
 import { seldom } from "../feeds/seldom.js";
-import { createConfirm } from "../parts/confirm.js";
+import { card } from "../parts/card.js";
+import { confirm } from "../parts/confirm.js";
+import { facts } from "../parts/facts.js";
 import { createForm } from "../parts/form.js";
 import { unread } from "../parts/live.js";
 import { table } from "../parts/table.js";
 import { words } from "../parts/words.js";
 import { emailProblem, PASSWORD, passwordProblem } from "../signin/rules.js";
 import { createStore } from "../store/store.js";
-import { createNewKey, keyTable } from "./keys.js";
+import { keyTable, openNewKey } from "./keys.js";
 
 const CURRENT_PASSWORD_WRONG = 1012;
 const EMAIL_TAKEN = 1002;
 const REST_MS = 2_000;
+/** What was done elsewhere is told by no event. */
+const ELSEWHERE_MS = 60_000;
 
-/** @type {import("../parts/table.js").Column[]} */
-const COLUMNS = [{ name: "Signed in", looks: "moment" }, { name: "Last used", looks: "moment" }, { name: "Change", looks: "last" }];
+/** @type {import("../parts/table.js").Columns} */
+const COLUMNS = { "Signed in": "moment", "Last used": "moment", Change: "last" };
 
 /** @param {import("../main.js").Page} page @returns {import("../main.js").Screen} */
-export function open({ api, session, notices, redraw }) {
+export function open({ api, session, notices }) {
   const store = createStore({
     profile: /** @type {any} */ (null), problem: "", keys: /** @type {any[] | null} */ (null), sessions: /** @type {any[] | null} */ (null),
-    opened: /** @type {{view: () => import("../draw/dom.js").Drawing, close: () => void} | null} */ (null),
   });
-  const stop = store.read(redraw);
-  const reading = seldom(read, REST_MS);
+  const reading = seldom(read, REST_MS, ELSEWHERE_MS);
 
   async function read() {
     const answers = Promise.all([api("GET /account/profile"), api("GET /account/api-keys"), api("GET /account/sessions")]);
@@ -36,13 +38,10 @@ export function open({ api, session, notices, redraw }) {
     store.set({ profile, keys: keys.items, sessions: sessions.items, problem: "" });
   }
 
-  // What was done elsewhere is told by no event.
-  const returned = () => document.hidden || reading.ask();
-  document.addEventListener("visibilitychange", returned);
   reading.ask();
 
   const password = createForm({
-    id: "password", redraw,
+    id: "password",
     values: { current_password: "", new_password: "", keys: true },
     check: ({ current_password: current, new_password: next }) => ({
       current_password: current ? undefined : "Your password as it is now.", new_password: passwordProblem(next),
@@ -55,7 +54,7 @@ export function open({ api, session, notices, redraw }) {
     fieldOf: { [CURRENT_PASSWORD_WRONG]: "current_password" },
   });
   const email = createForm({
-    id: "email", redraw,
+    id: "email",
     values: { new_email: "", current_password: "" },
     check: ({ new_email: address, current_password: current }) => ({
       new_email: emailProblem(address), current_password: current ? undefined : "Your password.",
@@ -73,14 +72,6 @@ export function open({ api, session, notices, redraw }) {
     notices.say(text);
     read().catch(reading.ask);
   }
-
-  function close() {
-    store.state.opened?.close();
-    store.set({ opened: null });
-  }
-
-  /** @param {Omit<Parameters<typeof createConfirm>[0], "redraw" | "close">} what */
-  const confirm = (what) => store.set({ opened: createConfirm({ ...what, redraw, close }) });
 
   /** @param {any} key */
   const revoke = ({ id, name }) =>
@@ -114,22 +105,16 @@ export function open({ api, session, notices, redraw }) {
       },
     });
 
-  const makeKey = () => store.set({ opened: createNewKey({ api, redraw, close, made: () => read().catch(reading.ask) }) });
+  const makeKey = () => openNewKey({ api, made: () => read().catch(reading.ask) });
 
   function who() {
     const { profile } = store.state;
     const { username, email: address } = session.store.state.user ?? { username: "", email: "" };
-    return h("section", { class: "card", "aria-labelledby": "who" },
-      h("h2", { id: "who" }, "You"),
-      h("dl", { class: "sums" },
-        h("div", { key: "name" }, h("dt", null, "Username"), h("dd", null, username)),
-        h("div", { key: "email" }, h("dt", null, "E-mail"), h("dd", null, address)),
-        h("div", { key: "since" }, h("dt", null, "Here since"), h("dd", null, profile === null ? "–" : when(profile.created_at, "day")))));
+    return card("You", facts("sums", { Username: username, "E-mail": address, "Here since": profile === null ? "–" : when(profile.created_at, "day") }));
   }
 
   const newPassword = () =>
-    h("section", { class: "card", "aria-labelledby": "password" },
-      h("h2", { id: "password" }, "Password"),
+    card("Password",
       password.view({ send: "Change password", sending: "Changing it", kind: "" },
         // For the browser's own memory of passwords, which wants to know whose this is.
         h("input", { key: "username", hidden: true, readonly: true, autocomplete: "username", value: session.store.state.user?.username }),
@@ -138,51 +123,41 @@ export function open({ api, session, notices, redraw }) {
         password.tick({ name: "keys", label: "Revoke my API keys, too", hint: "If somebody may know your password, they may have made one." })));
 
   const newEmail = () =>
-    h("section", { class: "card", "aria-labelledby": "email" },
-      h("h2", { id: "email" }, "E-mail"),
+    card("E-mail",
       email.view({ send: "Change e-mail", sending: "Changing it", kind: "" },
         email.field({ name: "new_email", label: "New e-mail", kind: "email", autocomplete: "email" }),
         email.field({ name: "current_password", label: "Your password", kind: "password", autocomplete: "current-password" })));
 
   function keys() {
     const { keys: made } = store.state;
-    return h("section", { class: "card", "aria-labelledby": "keys" },
-      h("div", { class: "list-tools" }, h("h2", { id: "keys" }, "API keys"), h("button", { on: { click: makeKey } }, "New key")),
-      made === null ? h("p", { class: "loading", role: "status" }, "Loading")
+    return h("section.card", { "aria-label": "API keys" },
+      h("div.list-tools", h("h2", "API keys"), h("button", { on: { click: makeKey } }, "New key")),
+      made === null ? h("p.loading", { role: "status" }, "Loading")
         : made.length === 0
-          ? h("p", { class: "empty" }, "No program acts for you. One that should gets a key of its own, and never your password: ",
+          ? h("p.empty", "No program acts for you. One that should gets a key of its own, and never your password: ",
             h("a", { href: "/docs", "data-outside": true }, "what it can do"), ".")
           : keyTable({ keys: made, now: Date.now(), revoke }));
   }
 
   function sessions() {
     const { sessions: live } = store.state;
-    return h("section", { class: "card", "aria-labelledby": "sessions" },
-      h("div", { class: "list-tools" }, h("h2", { id: "sessions" }, "Sessions"),
-        h("button", { class: "danger", on: { click: leaveEverywhere } }, "Sign out everywhere")),
-      live === null ? h("p", { class: "loading", role: "status" }, "Loading")
-        : table({ label: "Sessions", columns: COLUMNS, rows: live.map(({ session_id: id, created_at: begun, last_used_at: used, current }) => ({
-          key: id,
-          cells: [when(begun), when(used), current ? h("span", { class: "badge" }, "this one")
-            : h("button", { class: "quiet", on: { click: () => leave(id) } }, "Sign out there")],
-        })) }));
+    return h("section.card", { "aria-label": "Sessions" },
+      h("div.list-tools", h("h2", "Sessions"),
+        h("button.danger", { on: { click: leaveEverywhere } }, "Sign out everywhere")),
+      live === null ? h("p.loading", { role: "status" }, "Loading")
+        : table("Sessions", COLUMNS, live.map(({ session_id: id, created_at: begun, last_used_at: used, current }) => [
+          id, when(begun), when(used),
+          current ? h("span.badge", "this one") : h("button.quiet", { on: { click: () => leave(id) } }, "Sign out there"),
+        ])));
   }
 
   return {
     title: () => "Account",
-    close() {
-      close();
-      stop();
-      reading.stop();
-      password.close();
-      email.close();
-      document.removeEventListener("visibilitychange", returned);
-    },
+    close: reading.stop,
     view: () => [
-      h("header", { class: "screen-head" }, h("h1", null, "Account")),
+      h("header.screen-head", h("h1", "Account")),
       unread(store.state.problem),
-      h("div", { class: "account" }, h("div", { key: "self" }, who(), newPassword(), newEmail()), h("div", { key: "open" }, keys(), sessions())),
-      store.state.opened?.view(),
+      h("div.account", h("div", { key: "self" }, who(), newPassword(), newEmail()), h("div", { key: "open" }, keys(), sessions())),
     ],
   };
 }

@@ -1,9 +1,10 @@
 /** What an administrator can do to a market as it stands, and what each of it would bring, in numbers. */
 import { h } from "../draw/dom.js";
-import { cents, dollars, shares } from "../draw/format.js";
+import { cents, counted, dollars, shares } from "../draw/format.js";
+import { facts } from "../parts/facts.js";
 import { centsOf } from "../parts/money.js";
-import { choice, momentOf } from "./act.js";
-import { counted, facts, worded } from "./frame.js";
+import { momentOf } from "./act.js";
+import { worded } from "./frame.js";
 
 /**
  * @typedef {import("./act.js").Act} Act
@@ -51,7 +52,7 @@ export function actsOf(seen, api) {
     const { results, of_one_moment: still, needs_second: second, ...end } = seen().end;
     const it = results.find((/** @type {any} */ one) => one.resolution_result === result);
     return it && [
-      facts({
+      facts("sums", {
         "Orders cancelled": shares(end.orders_count),
         "Cash they give back": end.unfrozen_display,
         "Cash for whole pairs": end.netted_cents > 0 && end.netted_display,
@@ -60,7 +61,7 @@ export function actsOf(seen, api) {
         "Gained in sum": `+${it.gained_display}`,
         "Lost in sum": `${it.lost_cents > 0 ? "−" : ""}${it.lost_display}`,
       }),
-      h("p", { class: "hint" }, "It cannot be taken back.",
+      h("p.hint", "It cannot be taken back.",
         (seen().market.status === "ACTIVE" || !still) && " People still trade, so the sums move: suspend the market first to have them exact.",
         second && " A second administrator has to ask for the very same."),
     ];
@@ -86,7 +87,7 @@ export function actsOf(seen, api) {
     ["Trading", "Resume", ["SUSPENDED", "HALTED"], {
       values: { target_status: "ACTIVE", resolution_note: "" },
       fields: (form) => [
-        status === "HALTED" && choice(form, "target_status", "Go on", { "ACTIVE": "Trading", "SUSPENDED": "Suspended" }),
+        status === "HALTED" && form.field({ name: "target_status", label: "Go on", options: { "ACTIVE": "Trading", "SUSPENDED": "Suspended" } }),
         said(form, "resolution_note", "Note"),
       ],
       check: ({ resolution_note: note }) => ({ resolution_note: status === "HALTED" && !note ? "What was found, after a halt?" : undefined }),
@@ -96,7 +97,7 @@ export function actsOf(seen, api) {
     ["Trading", "Set the mode", ["DRAFT", ...UNDECIDED], {
       danger: true, values: { mode, until: "", reason: "" },
       fields: (form) => [
-        choice(form, "mode", "Orders that are taken", { "NORMAL": "All", "POST_ONLY": "Only those that wait", "CANCEL_ONLY": "None, only cancels" }),
+        form.field({ name: "mode", label: "Orders that are taken", options: { "NORMAL": "All", "POST_ONLY": "Only those that wait", "CANCEL_ONLY": "None, only cancels" } }),
         form.values.mode !== "NORMAL" && form.field({ name: "until", label: "Until", kind: "datetime-local", hint: "Empty: until told otherwise." }),
         said(form),
       ],
@@ -106,7 +107,7 @@ export function actsOf(seen, api) {
     ["The answer", "Resolve", UNDECIDED, {
       grave: "RESOLVE", danger: true, values: { resolution_result: "", settle: true },
       fields: (form) => [
-        choice(form, "resolution_result", "The answer", { "": "Choose", "YES": "YES", "NO": "NO" }),
+        form.field({ name: "resolution_result", label: "The answer", options: { "": "Choose", "YES": "YES", "NO": "NO" } }),
         form.tick({ name: "settle", label: "Pay out at once, not by a later act" }),
       ],
       check: ({ resolution_result: result }) => ({ "": result ? undefined : "Choose the answer." }),
@@ -142,7 +143,7 @@ export function actsOf(seen, api) {
     }, allowed ? undefined : "It is not allowed here."],
     ["Market maker", "Stop it", isRunning ? [status] : [], {
       danger: true, values: { stop_mode: "GRACEFUL" },
-      fields: (form) => choice(form, "stop_mode", "Its cycle", { "GRACEFUL": "It may end it", "IMMEDIATE": "It breaks off" }),
+      fields: (form) => form.field({ name: "stop_mode", label: "Its cycle", options: { "GRACEFUL": "It may end it", "IMMEDIATE": "It breaks off" } }),
       tells: () => `${counted(seen().market.amm_orders_count, "order")} of its own are cancelled. It keeps its shares and its cash.`,
       async send(values) {
         const { cancelled_orders_count: count } = await api("POST /admin/amm/stop", { ...of, ...values });

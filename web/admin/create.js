@@ -1,5 +1,5 @@
 /** A new market: what is asked, its terms, and how both will read to who trades there. They are fixed once it is made. */
-import { h } from "../draw/dom.js";
+import { h, kept } from "../draw/dom.js";
 import { createForm } from "../parts/form.js";
 import { rules } from "../market/rules.js";
 import { momentOf } from "./act.js";
@@ -27,9 +27,9 @@ const TERMS = [
 const NUMBERS = TERMS.flatMap(([, rows]) => rows);
 const TIMES = [["trading_start_at", "Trading starts"], ["trading_end_at", "Trading ends"], ["resolution_date", "Answer expected"]];
 
-export const open = forAdministrators(({ api, go, redraw }) => {
+export const open = forAdministrators(({ api, go }) => {
   const form = createForm({
-    id: "market", redraw,
+    id: "market",
     values: /** @type {Record<string, any>} */ ({
       id: "", title: "", description: "", category: "", amm_authorized: true,
       ...Object.fromEntries(TIMES.map(([name]) => [name, ""])), ...Object.fromEntries(NUMBERS.map(([name, , usual]) => [name, String(usual)])),
@@ -45,31 +45,22 @@ export const open = forAdministrators(({ api, go, redraw }) => {
       go(`/admin/markets/${encodeURIComponent(id)}`);
     },
   });
-  let was = form.values;
-  let preview = previewOf(was);
+  const preview = kept(previewOf);
 
   return {
     title: () => "New market",
-    close: form.close,
-    view() {
-      if (was !== form.values) {
-        was = form.values;
-        preview = previewOf(was);
-      }
-      return frame("/admin/new", "New market", h("div", { class: "columns" },
-        h("section", { class: "card" }, form.view({ send: "Create the draft", sending: "Creating" },
+    view: () =>
+      frame("/admin/new", "New market", h("div.columns",
+        h("section.card", form.view({ send: "Create the draft", sending: "Creating" },
           form.field({ name: "title", label: "Question", maxlength: "500", autocomplete: "off" }),
           form.field({ name: "id", label: "Id", maxlength: "64", autocomplete: "off", spellcheck: "false", hint: "In addresses and in programs, for ever: RAIN-MON" }),
-          h("div", { class: "field" }, h("label", { for: "description" }, "What decides it"),
-            h("textarea", { id: "description", rows: 3, maxlength: 10_000, value: form.values.description,
-              on: { input: (/** @type {any} */ event) => form.set({ description: event.target.value }) } })),
+          form.field({ name: "description", label: "What decides it", kind: "textarea", rows: 3, maxlength: 10_000 }),
           form.field({ name: "category", label: "Topic", maxlength: "64" }),
-          h("div", { class: "several" }, TIMES.map(([name, label]) => form.field({ name, label, kind: "datetime-local" }))),
-          TERMS.map(([legend, rows]) => h("fieldset", { key: legend }, h("legend", null, legend),
-            h("div", { class: "several" }, rows.map(([name, label]) => form.field({ name, label, inputmode: "numeric", autocomplete: "off" }))))),
+          h("div.several", TIMES.map(([name, label]) => form.field({ name, label, kind: "datetime-local" }))),
+          TERMS.map(([legend, rows]) => h("fieldset", { key: legend }, h("legend", legend),
+            h("div.several", rows.map(([name, label]) => form.field({ name, label, inputmode: "numeric", autocomplete: "off" }))))),
           form.tick({ name: "amm_authorized", label: "The market maker may be started in it" }))),
-        h("section", { class: "card preview", "aria-label": "Preview" }, h("h2", null, "As traders will read it"), preview)));
-    },
+        h("section.card.preview", { "aria-label": "Preview" }, h("h2", "As traders will read it"), preview(form.values)))),
   };
 });
 
@@ -87,7 +78,7 @@ function wished(values) {
 function previewOf(values) {
   const market = wished(values);
   return [
-    h("h3", { class: "asked" }, market.title || "What is asked?"), h("p", { class: "tags" }, market.category),
+    h("h3.asked", market.title || "What is asked?"), h("p.tags", market.category),
     rules({ ...market, resolution_result: null }),
   ];
 }

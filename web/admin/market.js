@@ -1,20 +1,21 @@
 /** One market as an administrator sees it: how it stands, what can be done to it, and what was. */
 import { h } from "../draw/dom.js";
-import { cents, dollars, shares, when } from "../draw/format.js";
+import { cents, counted, dollars, shares, when } from "../draw/format.js";
 import { seldom } from "../feeds/seldom.js";
 import { rules } from "../market/rules.js";
-import { createActing } from "./act.js";
+import { card } from "../parts/card.js";
+import { facts } from "../parts/facts.js";
+import { openAct } from "./act.js";
 import { actsOf } from "./acts.js";
-import { badge, counted, createReading, facts, forAdministrators, frame, proposed, worded } from "./frame.js";
+import { badge, createReading, forAdministrators, frame, proposed, worded } from "./frame.js";
 
 const REST_MS = 1_000;
 
 export const open = forAdministrators((page) => {
-  const { api, mine, names, redraw } = page;
+  const { api, mine, names } = page;
   const of = { market_id: names.id };
   /** @type {string | null} */
   let voidPrice = null;
-  const acting = createActing(page);
   const now = createReading(async (signal) => {
     const here = (/** @type {any} */ one) => one.market_id === names.id;
     const [market, end, activity, makers, proposals] = await Promise.all([
@@ -25,7 +26,7 @@ export const open = forAdministrators((page) => {
       api("GET /admin/proposals", {}, signal),
     ]);
     return { market, end, activity: activity.items, maker: makers.items.find(here), waiting: proposals.items.filter(here) };
-  }, redraw);
+  });
   /** It costs two of the few acts that an administrator has in a minute, so it is read by whoever asks for it. @type {any} */
   let past = null;
   const reading = seldom(async () => void (await Promise.all([now.again(), past?.again()])), REST_MS);
@@ -45,7 +46,7 @@ export const open = forAdministrators((page) => {
     const asked = waiting.find(({ action }) => action === act.grave)?.request;
     const values = Object.entries(act.values ?? {}).map(([key, usual]) => [key, asked?.[key] ?? usual]);
     look({});
-    acting.begin(name, { ...act, values: Object.fromEntries(values) }, names.id, look);
+    openAct(page, name, { ...act, values: Object.fromEntries(values) }, names.id, look);
   }
 
   function lookBack() {
@@ -55,23 +56,23 @@ export const open = forAdministrators((page) => {
         api("GET /admin/markets/{market_id}/circuit-breakers", of, signal),
       ]);
       return { stats, breakers: breakers.items };
-    }, redraw);
+    });
   }
 
   /** @param {import("./acts.js").Seen & {waiting: any[], activity: any[]}} seen */
   function drawn({ market, end, maker, waiting, activity }) {
     const groups = Object.entries(actsOf(() => /** @type {any} */ (now.data), api));
     return [
-      h("p", { class: "tags" }, badge(market.status), market.trading_mode !== "NORMAL" && badge(market.trading_mode), h("code", null, market.id),
+      h("p.tags", badge(market.status), market.trading_mode !== "NORMAL" && badge(market.trading_mode), h("code", market.id),
         market.status !== "DRAFT" && h("a", { href: `/markets/${encodeURIComponent(market.id)}` }, "As traders see it")),
       waiting.map((one) => proposed(one, "")),
-      h("div", { class: "columns stacked" },
-        h("section", { class: "card" }, h("h2", null, "What can be done"),
-          groups.length === 0 && h("p", { class: "hint" }, "Nothing any more: it is over and paid."),
-          groups.map(([group, acts]) => h("div", { key: group, class: "group", role: "group", "aria-label": group }, h("h3", null, group),
+      h("div.columns.stacked",
+        card("What can be done",
+          groups.length === 0 && h("p.hint", "Nothing any more: it is over and paid."),
+          groups.map(([group, acts]) => h("div.group", { key: group, role: "group", "aria-label": group }, h("h3", group),
             acts.map(({ name, act, why }) => h("button", { key: name, disabled: why !== undefined, on: { click: () => begin(name, act, waiting) } }, name)),
-            h("p", { class: "hint" }, acts.find(({ why }) => why)?.why)))),
-        h("section", { class: "card" }, h("h2", null, "How it stands"), facts({
+            h("p.hint", acts.find(({ why }) => why)?.why)))),
+        card("How it stands", facts("sums", {
           "Bid / ask": `${cents(market.best_bid_cents)} / ${cents(market.best_ask_cents)}`,
           "Average price of late": cents(end.reference.reference_price_cents),
           "Orders in the book": `${shares(end.orders_count)}, ${end.unfrozen_display} set aside`,
@@ -81,30 +82,29 @@ export const open = forAdministrators((page) => {
           "Paused until": market.pause_until !== null && when(market.pause_until),
           "Market maker": maker ? [`${worded(maker.status)}, ${dollars(maker.initial_budget_cents)}, since `, when(maker.started_at)] : market.amm_authorized ? "Allowed" : "Not allowed",
         })),
-        h("section", { class: "card" }, h("h2", null, "Terms"), rules(market)),
-        h("section", { class: "card" }, h("h2", null, "What happened"),
+        card("Terms", rules(market)),
+        card("What happened",
           events(activity, (one) => [one.journal_id, one.at, `${worded(one.previous)} → ${worded(one.new)}`, one.reason]),
-          h("h2", null, "Trades and halts"),
+          h("h2", "Trades and halts"),
           past === null ? h("button", { on: { click: lookBack } }, "Show them") : past.view(pastDrawn))),
     ];
   }
 
   return {
     title: () => now.data?.market.title ?? names.id,
-    view: () => [frame("/admin", now.data?.market.title ?? names.id, now.view(drawn)), acting.view()],
+    view: () => frame("/admin", now.data?.market.title ?? names.id, now.view(drawn)),
     close() {
       deaf();
       reading.stop();
       now.close();
       past?.close();
-      acting.close();
     },
   };
 });
 
 /** @param {{stats: any, breakers: any[]}} past */
 const pastDrawn = ({ stats, breakers }) => [
-  facts({
+  facts("sums", {
     "Trades": `${shares(stats.total_trades_count)}, ${shares(stats.total_volume)} shares`,
     "By": counted(stats.unique_traders, "account"),
     "Fees": dollars(stats.total_fees_collected_cents),
@@ -116,4 +116,4 @@ const pastDrawn = ({ stats, breakers }) => [
 
 /** @param {any[]} items @param {(item: any) => [number, string, string, import("../draw/dom.js").Drawing]} parts */
 const events = (items, parts) =>
-  h("ol", { class: "events" }, items.map(parts).map(([key, at, what, more]) => h("li", { key }, when(at), h("span", null, what), h("span", { class: "muted" }, more))));
+  h("ol.events", items.map(parts).map(([key, at, what, more]) => h("li", { key }, when(at), h("span", what), h("span.muted", more))));

@@ -1,25 +1,27 @@
 /** Every market, drafts among them, for who administers them; and what waits for a second administrator. */
 import { h } from "../draw/dom.js";
-import { brief, when } from "../draw/format.js";
+import { brief, counted, when } from "../draw/format.js";
 import { followTickers } from "../feeds/tickers.js";
 import { createCatalogue } from "../markets/catalogue.js";
 import { finder } from "../markets/selection.js";
+import { table } from "../parts/table.js";
+import { select } from "../parts/select.js";
 import { createStore } from "../store/store.js";
-import { select } from "./act.js";
-import { badge, counted, createReading, forAdministrators, frame, proposed, table } from "./frame.js";
+import { badge, createReading, forAdministrators, frame, proposed } from "./frame.js";
 
 const STATUSES = { "": "All", "DRAFT": "Drafts", "ACTIVE": "Active", "SUSPENDED": "Suspended", "HALTED": "Halted", "RESOLVED": "Resolved", "SETTLED": "Settled", "VOIDED": "Voided" };
+/** @type {import("../parts/table.js").Columns} */
+const COLUMNS = { Market: "title", Status: "", "24 h volume": "number", "Open interest": "number", "Market maker": "", Ends: "" };
 const PAGE = 100;
 
-export const open = forAdministrators(({ api, redraw }) => {
+export const open = forAdministrators(({ api }) => {
   const catalogue = createCatalogue(api, { drafts: true });
   const tickers = followTickers();
   const state = createStore({ search: "", status: "", shown: PAGE });
   const around = createReading(async (signal) => ({
     proposals: (await api("GET /admin/proposals", {}, signal)).items,
     makers: new Map((await api("GET /amm/markets", {}, signal)).items.map((/** @type {any} */ one) => [one.market_id, one.status])),
-  }), redraw);
-  const stops = [catalogue.store, tickers.store, state].map((store) => store.read(redraw));
+  }));
   const timer = setInterval(() => catalogue.compare(tickers.store.state.byMarket), 2_000);
 
   /** @param {import("../markets/catalogue.js").Market} market */
@@ -34,7 +36,7 @@ export const open = forAdministrators(({ api, redraw }) => {
     const maker = around.data?.makers.get(market.id);
     return [
       market.id,
-      [link(market.id, market.title), h("small", null, market.id)],
+      [link(market.id, market.title), h("small", market.id)],
       [badge(now.status), now.trading_mode !== "NORMAL" && badge(now.trading_mode)],
       brief(now.volume_24h), brief(now.open_interest), maker ? badge(maker) : "–", end ? when(end) : "–",
     ];
@@ -44,7 +46,6 @@ export const open = forAdministrators(({ api, redraw }) => {
     title: () => "Administration",
     close() {
       clearInterval(timer);
-      for (const stop of stops) stop();
       for (const source of [catalogue, tickers, around]) source.close();
     },
     view() {
@@ -54,15 +55,15 @@ export const open = forAdministrators(({ api, redraw }) => {
       const found = items.filter((market) => isFound(market) && (!status || nowOf(market).status === status));
       return frame("/admin", "Markets",
         around.data?.proposals.map((/** @type {any} */ one) => proposed(one, link(one.market_id, one.market_id))),
-        h("div", { class: "tools" },
+        h("div.tools",
           h("input", { id: "search", type: "search", "aria-label": "Search markets", placeholder: "Search by question or id", value: search,
             on: { input: (/** @type {any} */ event) => state.set({ search: event.target.value, shown: PAGE }) } }),
-          select("status", status, STATUSES, (status) => state.set({ status, shown: PAGE }), "Status"),
-          h("span", { class: "muted" }, whole && counted(found.length, "market"))),
-        problem && h("p", { class: "problem", role: "alert" }, problem.message),
-        !whole ? !problem && h("p", { class: "loading", role: "status" }, "Loading")
-          : found.length === 0 ? h("p", { class: "empty" }, "There is none. ", h("a", { href: "/admin/new" }, "Create one"))
-            : table("Markets", ["Market", "Status", "24 h volume ", "Open interest ", "Market maker", "Ends"], found.slice(0, shown).map(row)),
+          select({ id: "status", "aria-label": "Status" }, STATUSES, status, (status) => state.set({ status, shown: PAGE })),
+          h("span.muted", whole && counted(found.length, "market"))),
+        problem && h("p.problem", { role: "alert" }, problem.message),
+        !whole ? !problem && h("p.loading", { role: "status" }, "Loading")
+          : found.length === 0 ? h("p.empty", "There is none. ", h("a", { href: "/admin/new" }, "Create one"))
+            : h("div.card", table("Markets", COLUMNS, found.slice(0, shown).map(row))),
         found.length > shown && h("button", { on: { click: () => state.set({ shown: shown + PAGE }) } }, "Show more"));
     },
   };

@@ -2,16 +2,19 @@
 import { h } from "../draw/dom.js";
 import { when } from "../draw/format.js";
 import { seldom } from "../feeds/seldom.js";
+import { table } from "../parts/table.js";
+import { select } from "../parts/select.js";
 import { createStore } from "../store/store.js";
-import { createActing, select } from "./act.js";
-import { createReading, forAdministrators, frame, table, worded } from "./frame.js";
+import { openAct } from "./act.js";
+import { createReading, forAdministrators, frame, worded } from "./frame.js";
 
 const REST_MS = 500;
+/** @type {import("../parts/table.js").Columns} */
+const COLUMNS = { User: "title", "E-mail": "", Role: "", Since: "", Acts: "last" };
 const PAGE = 50;
 
 export const open = forAdministrators((page) => {
-  const { api, session, redraw } = page;
-  const acting = createActing(page);
+  const { api, session } = page;
   const asked = createStore({ query: "", account_type: "", is_active: "", limit: PAGE });
   const users = createReading(async (signal) => {
     const { limit, ...filter } = asked.state;
@@ -23,9 +26,9 @@ export const open = forAdministrators((page) => {
       cursor = part.next_cursor;
     } while (cursor !== null && items.length < limit);
     return { items, more: cursor !== null };
-  }, redraw);
+  });
   const reading = seldom(async () => void (await users.again()), REST_MS);
-  const stop = asked.read(reading.ask);
+  asked.read(reading.ask);
 
   /** @param {any} user */
   function actsFor({ user_id, username, account_type, is_active }) {
@@ -35,7 +38,7 @@ export const open = forAdministrators((page) => {
     /** @param {string} name @param {string} tells @param {() => Promise<any>} ask */
     const button = (name, tells, ask) => {
       const act = { danger: true, tells: () => tells, send: () => ask().then(() => `${name}: ${username}. Done.`) };
-      return h("button", { key: name, class: "quiet", "aria-label": `${name} ${username}`, on: { click: () => acting.begin(name, act, username, users.again) } }, name);
+      return h("button.quiet", { key: name, "aria-label": `${name} ${username}`, on: { click: () => openAct(page, name, act, username, users.again) } }, name);
     };
     return [
       is_active
@@ -53,12 +56,12 @@ export const open = forAdministrators((page) => {
 
   /** @param {{items: any[], more: boolean}} found */
   const drawn = ({ items, more }) => items.length === 0
-    ? h("p", { class: "empty" }, "Nobody is called that. A name or an address is found by how it begins.")
+    ? h("p.empty", "Nobody is called that. A name or an address is found by how it begins.")
     : [
-        table("Users", ["User", "E-mail", "Role", "Since", ""], items.map((user) => [
-          user.user_id, [user.username, " ", !user.is_active && h("span", { class: "badge warn" }, "Kept out")],
+        h("div.card", table("Users", COLUMNS, items.map((user) => [
+          user.user_id, [user.username, " ", !user.is_active && h("span.badge.warn", "Kept out")],
           user.email, worded(user.account_type), when(user.created_at, "day"), actsFor(user),
-        ])),
+        ]))),
         more && h("button", { on: { click: () => asked.set({ limit: asked.state.limit + PAGE }) } }, "Show more"),
       ];
 
@@ -66,19 +69,16 @@ export const open = forAdministrators((page) => {
     title: () => "Users",
     close() {
       reading.stop();
-      stop();
       users.close();
-      acting.close();
     },
     view: () => [
       frame("/admin/users", "Users",
-        h("div", { class: "tools" },
+        h("div.tools",
           h("input", { id: "search", type: "search", "aria-label": "Find a user", placeholder: "Name or e-mail begins with", value: asked.state.query,
             on: { input: (/** @type {any} */ event) => asked.set({ query: event.target.value, limit: PAGE }) } }),
-          select("role", "", { "": "All roles", "USER": "Users", "ADMIN": "Administrators" }, (account_type) => asked.set({ account_type }), "Role"),
-          select("state", "", { "": "In or out", true: "Let in", false: "Kept out" }, (is_active) => asked.set({ is_active }), "State")),
+          select({ id: "role", "aria-label": "Role" }, { "": "All roles", "USER": "Users", "ADMIN": "Administrators" }, asked.state.account_type, (account_type) => asked.set({ account_type })),
+          select({ id: "state", "aria-label": "State" }, { "": "In or out", true: "Let in", false: "Kept out" }, asked.state.is_active, (is_active) => asked.set({ is_active }))),
         users.view(drawn)),
-      acting.view(),
     ],
   };
 });

@@ -5,6 +5,7 @@
 import { h, kept } from "../draw/dom.js";
 import { cents, chance, counted, spokenMoment, when } from "../draw/format.js";
 import { choices } from "../parts/choices.js";
+import { redraw } from "../store/store.js";
 import { candleTable } from "./candle_table.js";
 import { plot } from "./plot.js";
 import { scaleFor } from "./scale.js";
@@ -18,10 +19,9 @@ const PAGE = 10;
  * @typedef {import("../feeds/candles.js").Candle} Candle
  * @typedef {import("../feeds/candles.js").Past} Past
  *
- * @param {() => void} redraw
  * @param {(range: string) => void} choose
  */
-export function createChart(redraw, choose) {
+export function createChart(choose) {
   let room = { width: 0, height: 0 };
   let isTable = false;
   /** Which candle is read out, by its beginning: others come while one looks. @type {number | null} */

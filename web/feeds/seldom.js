@@ -4,8 +4,9 @@
  *
  * @param {() => Promise<void>} work
  * @param {number} restMs
+ * @param {number} [everyMs] for what changes without a word: it is asked for so often, too, and when somebody looks again
  */
-export function seldom(work, restMs) {
+export function seldom(work, restMs, everyMs = 0) {
   let asked = false;
   let busy = false;
   let over = false;
@@ -26,13 +27,21 @@ export function seldom(work, restMs) {
     }, rest);
   }
 
+  function ask() {
+    asked = true;
+    turn();
+  }
+
+  const look = () => document.hidden || ask();
+  const timer = everyMs && setInterval(look, everyMs);
+  if (timer) document.addEventListener("visibilitychange", look);
+
   return {
-    ask() {
-      asked = true;
-      turn();
-    },
+    ask,
     stop() {
       over = true;
+      clearInterval(timer);
+      document.removeEventListener("visibilitychange", look);
     },
   };
 }

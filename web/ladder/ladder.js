@@ -5,6 +5,7 @@
 import { h } from "../draw/dom.js";
 import { brief, cents, shares } from "../draw/format.js";
 import { choices } from "../parts/choices.js";
+import { redraw } from "../store/store.js";
 
 /** How far the keys go. @type {Record<string, number>} */
 const STEPS = { ArrowUp: 1, ArrowDown: -1, PageUp: 10, PageDown: -10, Home: 99, End: -99 };
@@ -12,9 +13,9 @@ const STEPS = { ArrowUp: 1, ArrowDown: -1, PageUp: 10, PageDown: -10, Home: 99, 
 /**
  * @typedef {"YES" | "NO"} Side
  * @typedef {{book_direction: string, book_price_cents: number, remaining_quantity: number, ahead: number}} Own
- * @param {{pick: (price: number) => void, turn: (side: Side) => void, redraw: () => void}} acts
+ * @param {{pick: (price: number) => void, turn: (side: Side) => void}} acts
  */
-export function createLadder({ pick, turn, redraw }) {
+export function createLadder({ pick, turn }) {
   /** Rows as they were drawn, and from what: most stay the same. @type {Map<number, {from: string, row: any}>} */
   const rows = new Map();
   /** @type {HTMLElement} */
@@ -35,8 +36,8 @@ export function createLadder({ pick, turn, redraw }) {
     const yours = mine.reduce((sum, one) => sum + one.remaining_quantity, 0);
     const ahead = Math.min(...mine.map((one) => one.ahead));
     return h("td", { class: kind, style: { "--depth": `${(100 * quantity) / full}%` } },
-      yours > 0 && h("span", { class: "badge", title: `Yours: ${shares(yours)}; ${shares(ahead)} ahead` }, `${brief(yours)} · ${brief(ahead)}`),
-      quantity > 0 && h("span", null, shares(quantity)));
+      yours > 0 && h("span.badge", { title: `Yours: ${shares(yours)}; ${shares(ahead)} ahead` }, `${brief(yours)} · ${brief(ahead)}`),
+      quantity > 0 && h("span", shares(quantity)));
   }
 
   /**
@@ -78,22 +79,22 @@ export function createLadder({ pick, turn, redraw }) {
         const isBid = (/** @type {Own} */ one) => (one.book_direction === "BUY") === (side === "YES");
         rows.set(price, { from, row: h("tr", { key: price, "data-price": price, on: { click: () => { at = price; pick(price); } } },
           cell("bid", bid, full, mine.filter(isBid)),
-          h("td", null, h("button", {
-            class: "quiet", tabindex: price === at ? "0" : "-1", "aria-label": `${cents(price)}, ${shares(bid)} wanted, ${shares(ask)} offered`,
+          h("td", h("button.quiet", {
+            tabindex: price === at ? "0" : "-1", "aria-label": `${cents(price)}, ${shares(bid)} wanted, ${shares(ask)} offered`,
           }, cents(price))),
           cell("ask", ask, full, mine.filter((one) => !isBid(one)))) });
       }
       return rows.get(price)?.row;
     }
 
-    return h("div", { class: "ladder" },
-      h("header", null, h("h2", null, "Order book"), h("button", { class: "quiet", on: { click: () => centre(middle) } }, "Centre"),
+    return h("div.ladder",
+      h("header", h("h2", "Order book"), h("button.quiet", { on: { click: () => centre(middle) } }, "Centre"),
         choices({ label: "Prices of", chosen: side, choose: turn, of: [{ value: "YES", text: "YES" }, { value: "NO", text: "NO" }] })),
-      h("div", { class: "ladder-prices", made: (/** @type {HTMLElement} */ element) => (scroller = element) },
+      h("div.ladder-prices", { made: (/** @type {HTMLElement} */ element) => (scroller = element) },
         h("table", { "aria-label": `Orders at each price of ${side}`, on: { keydown } },
-          h("thead", null, h("tr", null, ["Wanted", "Price", "Offered"].map((name) => h("th", { key: name }, name)))),
-          h("tbody", null, prices.map(row)))),
-      h("p", { class: "hint" }, !book.whole ? "Loading" : best === undefined && offered === undefined ? "Nobody waits here. Name the first price."
+          h("thead", h("tr", ["Wanted", "Price", "Offered"].map((name) => h("th", { key: name }, name)))),
+          h("tbody", prices.map(row)))),
+      h("p.hint", !book.whole ? "Loading" : best === undefined && offered === undefined ? "Nobody waits here. Name the first price."
         : own.length ? "Marked: yours · ahead of it." : "Pick a price for the ticket."));
   };
 }

@@ -2,10 +2,11 @@
 import { ExchangeError } from "../api/api.js";
 import { h } from "../draw/dom.js";
 import { dollars, shares } from "../draw/format.js";
-import { dialog } from "../parts/dialog.js";
+import { confirm } from "../parts/confirm.js";
 import { words } from "../parts/words.js";
+import { redraw } from "../store/store.js";
 import { stateOf } from "./states.js";
-import { createWithdrawal } from "./withdrawal.js";
+import { openWithdrawal } from "./withdrawal.js";
 
 /** @typedef {{name: string, does: string, request?: string, kind?: string, weigh?: boolean}} Command `weigh`: it is asked again */
 /** @type {Record<string, Command>} */
@@ -20,16 +21,15 @@ const COMMANDS = {
 
 /**
  * @param {{
- *   act: import("../api/api.js").Api, redraw: () => void, order: () => any, done: (order: any, words: string) => void,
- *   show: (opened: any) => void, close: () => void, say: import("../shell/notices.js").Notices["say"],
+ *   act: import("../api/api.js").Api, order: () => any, done: (order: any, words: string) => void,
+ *   say: import("../shell/notices.js").Notices["say"],
  * }} what
  */
-export function createControls({ act, redraw, order, done, show, close, say }) {
+export function createControls({ act, order, done, say }) {
   let busy = "";
 
   /** @param {Command} command */
   async function send({ name, request }) {
-    close();
     busy = name;
     redraw();
     try {
@@ -46,16 +46,18 @@ export function createControls({ act, redraw, order, done, show, close, say }) {
   /** @param {Command} command */
   function weigh(command) {
     const { escrow, quotes } = order();
-    const view = () => dialog({ title: `${command.name} this order?`, close },
-      h("p", null, `${command.does} This cannot be taken back.`),
-      h("p", { class: "hint" }, `It holds ${dollars(escrow.cash_cents + escrow.frozen_cents)}, ${shares(escrow.yes)} YES and ${shares(escrow.no)} NO, and has ${quotes.length} quotes in the book.`),
-      h("div", { class: "acts" }, h("button", { on: { click: close } }, "Leave it"), h("button", { class: "danger", on: { click: () => send(command) } }, command.name)));
-    show({ view, close() {} });
+    confirm({
+      title: `${command.name} this order?`, act: command.name, send: () => send(command),
+      says: [
+        `${command.does} This cannot be taken back. It holds ${dollars(escrow.cash_cents + escrow.frozen_cents)}, `,
+        `${shares(escrow.yes)} YES and ${shares(escrow.no)} NO, and has ${quotes.length} quotes in the book.`,
+      ],
+    });
   }
 
   /** @param {Command} command */
   function begin(command) {
-    if (command.request === undefined) show(createWithdrawal({ act, redraw, order, close, done }));
+    if (command.request === undefined) openWithdrawal({ act, order, done });
     else if (command.weigh) weigh(command);
     else send(command);
   }
@@ -63,11 +65,11 @@ export function createControls({ act, redraw, order, done, show, close, say }) {
   return {
     view() {
       const allowed = Object.keys(COMMANDS).filter((name) => order().allowed_commands.includes(name)).map((name) => COMMANDS[name]);
-      if (allowed.length === 0) return h("p", { class: "hint" }, "Nothing more: it is over.");
-      return h("ul", { class: "controls" }, allowed.map((command) =>
+      if (allowed.length === 0) return h("p.hint", "Nothing more: it is over.");
+      return h("ul.controls", allowed.map((command) =>
         h("li", { key: command.name },
           h("button", { class: command.kind, disabled: busy !== "", on: { click: () => begin(command) } }, busy === command.name ? "Sending" : command.name),
-          h("span", { class: "hint" }, command.does))));
+          h("span.hint", command.does))));
     },
   };
 }

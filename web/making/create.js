@@ -2,6 +2,7 @@
 import { h } from "../draw/dom.js";
 import { dollars, shares } from "../draw/format.js";
 import { seldom } from "../feeds/seldom.js";
+import { card } from "../parts/card.js";
 import { createForm } from "../parts/form.js";
 import { centsOf } from "../parts/money.js";
 import { words } from "../parts/words.js";
@@ -16,16 +17,15 @@ const REST_MS = 3_000;
 const MONEY = ["required_cash_cents", "max_loss_cents"];
 
 /** @param {import("../main.js").Page} page @returns {import("../main.js").Screen} */
-export function open({ api, query, go, redraw }) {
+export function open({ api, query, go }) {
   const act = keyed(api);
   const store = createStore({
     contract: /** @type {any} */ (null), markets: /** @type {any[]} */ ([]), cash: 0, preview: /** @type {any} */ (null), why: "", whole: false,
   });
-  const stop = store.read(redraw);
   /** @type {Record<string, any>} */
   const values = { market_id: query.get("market") ?? "", required_cash_cents: "1,000.00" };
   const form = createForm({
-    id: "making", values, redraw,
+    id: "making", values,
     check: (values) => ({
       market_id: values.market_id ? undefined : "Which market?",
       ...Object.fromEntries(MONEY.map((name) => [name, !values[name] || centsOf(values[name]) ? undefined : "An amount like 250 or 1,250.50."])),
@@ -70,67 +70,43 @@ export function open({ api, query, go, redraw }) {
     }
   }
 
-  /** @param {string} name @param {any} value */
-  function change(name, value) {
-    form.set({ [name]: value });
-    previewing.ask();
-  }
-
   /** @param {string} name @param {{label: string, hint?: string}} what */
-  function term(name, { label, hint }) {
+  function term(name, { label, hint = "" }) {
     const { default: usual, least, most, choices } = store.state.contract.terms.find((/** @type {any} */ one) => one.name === name) ?? {};
-    const id = `making-${name}`;
-    if (typeof usual === "boolean") {
-      return h("label", { class: "choice", key: name },
-        h("input", { type: "checkbox", checked: form.values[name], on: { change: (/** @type {any} */ event) => change(name, event.target.checked) } }), label);
-    }
-    if (choices) return select(name, label, choices.map((/** @type {string} */ one) => [one, one]), hint);
+    if (typeof usual === "boolean") return form.tick({ name, label });
+    if (choices) return form.field({ name, label, hint, options: Object.fromEntries(choices.map((/** @type {string} */ one) => [one, one])) });
     const range = least === null || MONEY.includes(name) ? "" : ` ${shares(least)} to ${shares(most)}.`;
-    return h("div", { key: name, on: { input: () => previewing.ask() } }, form.field({ id, name, label, inputmode: "decimal", hint: `${hint ?? ""}${range}` }));
-  }
-
-  /** @param {string} name @param {string} label @param {string[][]} options @param {string} [hint] */
-  function select(name, label, options, hint) {
-    const problem = form.problem(name);
-    return h("div", { class: "field", key: name }, h("label", { for: `making-${name}` }, label),
-      h("select", { id: `making-${name}`, on: { change: (/** @type {any} */ event) => change(name, event.target.value) } },
-        options.map(([value, words]) => h("option", { key: value, value, selected: value === form.values[name] }, words))),
-      problem && h("p", { class: "problem" }, problem), hint && h("p", { class: "hint" }, hint));
+    return form.field({ name, label, inputmode: "decimal", hint: hint + range });
   }
 
   function previewed() {
     const { preview, why } = store.state;
-    if (why) return h("p", { class: "hint", role: "status" }, why);
-    if (preview === null) return h("p", { class: "loading" }, "Working it out");
-    return preview.quotes.length ? [quotes(preview.quotes), h("p", { class: "hint" }, `They would set ${dollars(preview.frozen_cents)} aside.`)] : h("p", { class: "empty" }, "None: the book gives no middle to quote around.");
+    if (why) return h("p.hint", { role: "status" }, why);
+    if (preview === null) return h("p.loading", "Working it out");
+    return preview.quotes.length ? [quotes(preview.quotes), h("p.hint", `They would set ${dollars(preview.frozen_cents)} aside.`)] : h("p.empty", "None: the book gives no middle to quote around.");
   }
 
   return {
     title: () => "New market-making order",
-    close() {
-      previewing.stop();
-      form.close();
-      stop();
-    },
+    close: previewing.stop,
     view() {
       const { contract, markets, cash, whole } = store.state;
-      if (contract === null) return h("p", { class: "loading", role: "status" }, "Loading");
+      if (contract === null) return h("p.loading", { role: "status" }, "Loading");
       const all = Object.entries(TERMS);
       return [
-        h("p", { class: "hint" }, h("a", { href: "/making" }, "Market making")),
-        h("header", { class: "screen-head" }, h("h1", null, "Have a market made")),
-        h("div", { class: "making-parts" },
-          h("section", { class: "card", "aria-label": "Order" },
+        h("p.hint", h("a", { href: "/making" }, "Market making")),
+        h("header.screen-head", h("h1", "Have a market made")),
+        h("div.making-parts",
+          h("section.card", { "aria-label": "Order", on: { input: previewing.ask } },
             form.view({ send: "Create, then pay", sending: "Creating" },
-              select("market_id", "Market", markets.map(({ id, title }) => [id, title])),
+              form.field({ name: "market_id", label: "Market", options: Object.fromEntries(markets.map(({ id, title }) => [id, title])) }),
               term("required_cash_cents", { label: "Budget", hint: `Dollars. You have ${dollars(cash)}.` }),
-              h("div", { class: "making-terms" }, all.slice(0, FIRST).map(([name, what]) => term(name, what))),
-              h("button", { type: "button", class: "quiet", "aria-expanded": String(whole), on: { click: () => store.set({ whole: !whole }) } },
+              h("div.making-terms", all.slice(0, FIRST).map(([name, what]) => term(name, what))),
+              h("button.quiet", { type: "button", "aria-expanded": String(whole), on: { click: () => store.set({ whole: !whole }) } },
                 whole ? "Fewer terms" : "All terms"),
-              whole && h("div", { class: "making-terms", key: "more" }, all.slice(FIRST).map(([name, what]) => term(name, what))))),
-          h("section", { class: "card", "aria-labelledby": "preview" },
-            h("h2", { id: "preview" }, "Quotes that it would place now"), previewed(),
-            h("p", { class: "hint" }, "It earns the spread when both sides are hit, and loses when the price moves on after one. No order is sent before you have paid."))),
+              whole && h("div.making-terms", { key: "more" }, all.slice(FIRST).map(([name, what]) => term(name, what))))),
+          card("Quotes that it would place now", previewed(),
+            h("p.hint", "It earns the spread when both sides are hit, and loses when the price moves on after one. No order is sent before you have paid."))),
       ];
     },
   };

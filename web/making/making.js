@@ -6,6 +6,7 @@ import { seldom } from "../feeds/seldom.js";
 import { createTitles } from "../feeds/titles.js";
 import { listing } from "../parts/listing.js";
 import { notLive, staleFor } from "../parts/live.js";
+import { select } from "../parts/select.js";
 import { createStore } from "../store/store.js";
 import { stateBadge } from "./picture.js";
 import { inWords, tableOf } from "./records.js";
@@ -15,25 +16,21 @@ const REST_MS = 3_000;
 /** Equity moves with the market, which tells no event of its own. */
 const EQUITY_MS = 10_000;
 
+/** The states of what is in a list. */
+const LISTED = Object.fromEntries(Object.entries(STATES).filter(([state]) => state !== "deleted").map(([state, { name }]) => [state, name]));
+
 /** @param {import("../main.js").Page} page @returns {import("../main.js").Screen} */
-export function open({ api, mine, redraw }) {
+export function open({ api, mine }) {
   const store = createStore({ state: "" });
   const titles = createTitles(api);
-  const orders = createPages(async (cursor) => {
-    const part = await api("GET /market-making/orders", { state: store.state.state, cursor, limit: 50 });
-    titles.learn(part.items.map((/** @type {any} */ order) => order.market_id));
-    return part;
-  }, ({ order_id: id }) => id, { changes: true });
-  const reading = seldom(orders.renew, REST_MS);
-  const stops = [store, titles.store, orders.store].map((one) => one.read(redraw));
-  stops.push(mine.hear((topic) => (topic === "mm_events" || topic === "everything") && reading.ask()));
-  const equity = setInterval(() => document.hidden || reading.ask(), EQUITY_MS);
-  const clock = setInterval(redraw, 1000);
+  const orders = createPages((cursor) => titles.page("GET /market-making/orders", { state: store.state.state, cursor, limit: 50 }), ({ order_id: id }) => id, { changes: true });
+  const reading = seldom(orders.renew, REST_MS, EQUITY_MS);
+  const deaf = mine.hear((topic) => (topic === "mm_events" || topic === "everything") && reading.ask());
   reading.ask();
 
-  /** @param {Event} event */
-  function choose(event) {
-    store.set({ state: /** @type {HTMLSelectElement} */ (event.target).value });
+  /** @param {string} state */
+  function choose(state) {
+    store.set({ state });
     orders.forget();
     reading.ask();
   }
@@ -49,33 +46,29 @@ export function open({ api, mine, redraw }) {
 
   const nothing = () =>
     store.state.state !== ""
-      ? h("p", null, "No order of yours is in this state.")
+      ? h("p", "No order of yours is in this state.")
       : [
-          h("h2", null, "Have a market made"),
-          h("p", null, "Choose a market and a budget. The exchange's makers then keep buy and sell quotes in it for you, earn the spread",
+          h("h2", "Have a market made"),
+          h("p", "Choose a market and a budget. The exchange's makers then keep buy and sell quotes in it for you, earn the spread",
             " when both are hit, and stop when the loss that you allow is reached."),
-          h("p", null, h("a", { class: "button primary", href: "/making/new" }, "Begin")),
+          h("p", h("a.button.primary", { href: "/making/new" }, "Begin")),
         ];
 
   return {
     title: () => "Market making",
     close() {
       reading.stop();
-      clearInterval(equity);
-      clearInterval(clock);
-      for (const stop of stops) stop();
+      deaf();
     },
     view: () => [
-      h("header", { class: "screen-head" },
-        h("h1", null, "Market making"),
+      h("header.screen-head",
+        h("h1", "Market making"),
         notLive(staleFor([mine.liveness?.state], Date.now())),
-        h("a", { class: "button primary", href: "/making/new" }, "New order")),
-      h("section", { class: "card" },
-        h("div", { class: "list-tools" },
-          h("label", null, "Show ",
-            h("select", { on: { change: choose } }, h("option", { value: "" }, "All states"),
-              Object.entries(STATES).filter(([name]) => name !== "deleted").map(([name, { name: words }]) =>
-                h("option", { key: name, value: name, selected: name === store.state.state }, words))))),
+        h("a.button.primary", { href: "/making/new" }, "New order")),
+      h("section.card",
+        h("div.list-tools",
+          h("label", "Show ",
+            select({}, { "": "All states", ...LISTED }, store.state.state, choose))),
         listing(orders, nothing(), view)),
     ],
   };

@@ -4,6 +4,8 @@ import { dollars, profit, shares } from "../draw/format.js";
 import { createPages } from "../feeds/pages.js";
 import { seldom } from "../feeds/seldom.js";
 import { createTitles } from "../feeds/titles.js";
+import { card, nothing } from "../parts/card.js";
+import { facts } from "../parts/facts.js";
 import { listing } from "../parts/listing.js";
 import { notLive, staleFor } from "../parts/live.js";
 import { tabs } from "../parts/tabs.js";
@@ -23,20 +25,17 @@ const REST_MS = 3_000;
 const EQUITY_MS = 5_000;
 
 /** @param {import("../main.js").Page} page @returns {import("../main.js").Screen} */
-export function open({ api, mine, names: { id }, notices, redraw }) {
+export function open({ api, mine, names: { id }, notices }) {
   const titles = createTitles(api);
-  const store = createStore({ order: /** @type {any} */ (null), isUnknown: false, tab: "executions", events: /** @type {any[]} */ ([]), opened: /** @type {any} */ (null) });
+  const store = createStore({ order: /** @type {any} */ (null), isUnknown: false, tab: "executions", events: /** @type {any[]} */ ([]) });
   const lists = Object.fromEntries(Object.entries(RECORDS).map(([name, { request }]) => [
     name, createPages((cursor) => api(request, { order_id: id, cursor, limit: 100 }), (item) => item.cycle_no ?? item.id, { changes: name === "orders" }),
   ]));
-  const reading = seldom(read, REST_MS);
-  const shared = { act: keyed(api), redraw, order: () => store.state.order, done: known, say: notices.say };
+  const reading = seldom(read, REST_MS, EQUITY_MS);
+  const shared = { act: keyed(api), order: () => store.state.order, done: known, say: notices.say };
   const payment = createPayment(shared);
-  const controls = createControls({ ...shared, show: (opened) => store.set({ opened }), close: closeDialog });
-  const stops = [store, titles.store, ...Object.values(lists).map((list) => list.store)].map((one) => one.read(redraw));
-  stops.push(mine.hear((topic, event) => (topic === "everything" || topic === "mm_trade_events" || event.order?.order_id === id) && reading.ask()));
-  const equity = setInterval(() => document.hidden || reading.ask(), EQUITY_MS);
-  const clock = setInterval(redraw, 1000);
+  const controls = createControls(shared);
+  const deaf = mine.hear((topic, event) => (topic === "everything" || topic === "mm_trade_events" || event.order?.order_id === id) && reading.ask());
   reading.ask();
 
   async function read() {
@@ -68,54 +67,43 @@ export function open({ api, mine, names: { id }, notices, redraw }) {
     reading.ask();
   }
 
-  function closeDialog() {
-    store.state.opened?.close();
-    store.set({ opened: null });
-  }
-
   return {
     title: () => (store.state.order ? `Making ${titles.of(store.state.order.market_id)}` : "Market making"),
     close() {
-      closeDialog();
-      payment.close();
       reading.stop();
-      clearInterval(equity);
-      clearInterval(clock);
-      for (const stop of stops) stop();
+      deaf();
     },
     view() {
-      const { order, isUnknown, events, tab, opened } = store.state;
+      const { order, isUnknown, events, tab } = store.state;
       if (isUnknown) {
-        return h("section", { class: "empty" }, h("h1", null, "There is no such order of yours"),
-          h("p", null, h("a", { href: "/making" }, "To your market-making orders")));
+        return nothing("There is no such order of yours", "/making", "To your market-making orders");
       }
-      if (order === null) return h("p", { class: "loading", role: "status" }, "Loading");
+      if (order === null) return h("p.loading", { role: "status" }, "Loading");
       return [
-        h("p", { class: "hint" }, h("a", { href: "/making" }, "Market making")),
-        h("header", { class: "screen-head" },
-          h("h1", { class: "making-title" }, h("a", { href: `/markets/${encodeURIComponent(order.market_id)}` }, titles.of(order.market_id))),
+        h("p.hint", h("a", { href: "/making" }, "Market making")),
+        h("header.screen-head",
+          h("h1.making-title", h("a", { href: `/markets/${encodeURIComponent(order.market_id)}` }, titles.of(order.market_id))),
           notLive(staleFor([mine.liveness?.state], Date.now())), stateBadge(order.state)),
-        h("section", { class: "card" }, picture(order.state, new Set(events.map(({ to_state: state }) => state))), h("p", { class: "making-now", role: "status" }, sentences(order))),
-        h("div", { class: "making-parts" },
-          h("div", null,
+        h("section.card", picture(order.state, new Set(events.map(({ to_state: state }) => state))), h("p.making-now", { role: "status" }, sentences(order))),
+        h("div.making-parts",
+          h("div",
             payment.view(),
             numbers(order),
-            h("section", { class: "card", "aria-labelledby": "quotes" }, h("h2", { id: "quotes" }, "Quotes in the book"),
-              order.quotes.length ? quotes(order.quotes) : h("p", { class: "empty" }, "None at the moment."))),
-          h("section", { class: "card", "aria-labelledby": "controls" }, h("h2", { id: "controls" }, "What you can do"), controls.view())),
-        h("div", { class: "card" }, tabs({
+            card("Quotes in the book",
+              order.quotes.length ? quotes(order.quotes) : h("p.empty", "None at the moment."))),
+          card("What you can do", controls.view())),
+        h("div.card", tabs({
           label: "More about this order", shown: tab,
           show(tab) {
             store.set({ tab });
             reading.ask();
           },
           tabs: [
-            ...Object.entries(RECORDS).map(([name, { title, empty, view }]) => ({ name, title, view: () => listing(lists[name], h("p", null, empty), view) })),
+            ...Object.entries(RECORDS).map(([name, { title, empty, view }]) => ({ name, title, view: () => listing(lists[name], h("p", empty), view) })),
             { name: "trail", title: "Audit trail", view: () => trail(events) },
             { name: "terms", title: "Terms", view: () => termsOf(order.strategy) },
           ],
         })),
-        opened?.view(),
       ];
     },
   };
@@ -136,10 +124,8 @@ function sentences({ state, held, failure, pending_command: pending, drained, la
 
 /** @param {any} order */
 function numbers({ equity_cents: equity, pnl_cents: pnl, fees_cents: fees, rewards_cents: rewards, escrow }) {
-  const facts = {
+  return h("section.card", { "aria-label": "Numbers" }, facts("making-numbers", {
     Equity: dollars(equity), Profit: profit(pnl), Cash: dollars(escrow.cash_cents),
     "Set aside": dollars(escrow.frozen_cents), YES: shares(escrow.yes), NO: shares(escrow.no), Fees: dollars(fees), Rewards: dollars(rewards),
-  };
-  return h("section", { class: "card", "aria-label": "Numbers" },
-    h("dl", { class: "making-numbers" }, Object.entries(facts).map(([name, value]) => h("div", { key: name }, h("dt", null, name), h("dd", null, value)))));
+  }));
 }

@@ -1,6 +1,7 @@
 /** Paying for an order: what is missing of each part, how long there is time, and the way to pay it. */
 import { h } from "../draw/dom.js";
 import { dollars, meaning, shares, timeLeft } from "../draw/format.js";
+import { card } from "../parts/card.js";
 import { createForm } from "../parts/form.js";
 import { centsOf, countOf } from "../parts/money.js";
 
@@ -9,10 +10,10 @@ const amountOf = (asset, amount) => (asset === "CASH" ? dollars(amount) : `${sha
 /** @param {string} asset @param {string} text */
 const read = (asset, text) => (asset === "CASH" ? centsOf(text) : countOf(text));
 
-/** @param {{act: import("../api/api.js").Api, redraw: () => void, order: () => any, done: (order: any, words: string) => void}} what */
-export function createPayment({ act, redraw, order, done }) {
+/** @param {{act: import("../api/api.js").Api, order: () => any, done: (order: any, words: string) => void}} what */
+export function createPayment({ act, order, done }) {
   const form = createForm({
-    id: "pay", redraw, values: { amount: "" },
+    id: "pay", values: { amount: "" },
     check: ({ amount }) => ({ amount: amount === "" || read(leg().asset, amount) ? undefined : "An amount like 250; nothing typed is all that is missing." }),
     send: async ({ amount }) => {
       const { asset, outstanding } = leg();
@@ -28,16 +29,15 @@ export function createPayment({ act, redraw, order, done }) {
   const leg = () => order().legs.find((/** @type {any} */ one) => one.outstanding > 0);
 
   return {
-    close: form.close,
     view() {
       const { legs, allowed_commands: allowed, payment_deadline: deadline } = order();
       if (!allowed.includes("pay")) return null;
       const { asset, outstanding } = leg();
-      return h("section", { class: "card", "aria-labelledby": "payment" }, h("h2", { id: "payment" }, "Payment"),
-        h("ul", { class: "legs" }, legs.filter((/** @type {any} */ one) => one.required > 0).map((/** @type {any} */ one) =>
+      return card("Payment",
+        h("ul.legs", legs.filter((/** @type {any} */ one) => one.required > 0).map((/** @type {any} */ one) =>
           h("li", { key: one.asset }, `${amountOf(one.asset, one.received)} of ${amountOf(one.asset, one.required)}`,
             h("progress", { max: String(one.required), value: one.received, "aria-label": `Received of ${one.asset}` })))),
-        h("p", { class: "hint" }, meaning(deadline, `Time left: ${timeLeft(Date.parse(deadline), Date.now())}. If it is not complete by then, what was paid comes back.`)),
+        h("p.hint", meaning(deadline, `Time left: ${timeLeft(Date.parse(deadline), Date.now())}. If it is not complete by then, what was paid comes back.`)),
         form.view({ send: form.values.amount === "" ? `Pay ${amountOf(asset, outstanding)}` : "Pay", sending: "Paying" },
           form.field({ name: "amount", label: asset === "CASH" ? "Dollars" : `${asset} shares`, inputmode: "decimal", placeholder: "All that is missing" })));
     },

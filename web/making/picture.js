@@ -11,11 +11,11 @@ export function picture(state, passed) {
     const isHere = name === state;
     const looks = isHere ? `here ${stateOf(name).kind ?? ""}` : passed.has(name) ? "passed" : "";
     return h("li", { key: name, class: looks, "aria-current": isHere && "step" },
-      stateOf(name).name, !isHere && passed.has(name) && h("span", { class: "unseen" }, " (passed)"));
+      stateOf(name).name, !isHere && passed.has(name) && h("span.unseen", " (passed)"));
   };
-  return h("ol", { class: "way", "aria-label": "Its way", tabindex: "0" }, PARTS.map((part) =>
-    h("li", { key: part }, h("h3", null, part),
-      h("ul", null, Object.keys(STATES).filter((name) => STATES[name].part === part).map(station)))));
+  return h("ol.way", { "aria-label": "Its way", tabindex: "0" }, PARTS.map((part) =>
+    h("li", { key: part }, h("h3", part),
+      h("ul", Object.keys(STATES).filter((name) => STATES[name].part === part).map(station)))));
 }
 
 /** @param {string} state */

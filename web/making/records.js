@@ -6,11 +6,12 @@ import { table } from "../parts/table.js";
 import { stateBadge } from "./picture.js";
 
 /**
- * @typedef {import("../parts/table.js").Column & {of: (item: any) => import("../draw/dom.js").Drawing}} Column
+ * @typedef {{name: string, looks?: import("../parts/table.js").Columns[string], of: (item: any) => import("../draw/dom.js").Drawing}} Column
  * @param {string} label @param {Column[]} columns
  */
 export const tableOf = (label, columns) => (/** @type {any[]} */ items) =>
-  table({ label, columns, rows: items.map((item, index) => ({ key: String(item.seq ?? item.cycle_no ?? item.id ?? item.order_id ?? index), cells: columns.map(({ of }) => of(item)) })) });
+  table(label, Object.fromEntries(columns.map(({ name, looks = "" }) => [name, looks])),
+    items.map((item, index) => [String(item.seq ?? item.cycle_no ?? item.id ?? item.order_id ?? index), ...columns.map(({ of }) => of(item))]));
 
 /** `PAYMENT_TIMEOUT` reads as `Payment timeout`. @param {string} name */
 export const inWords = (name) => name[0] + name.slice(1).toLowerCase().replaceAll("_", " ");

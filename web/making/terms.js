@@ -1,6 +1,6 @@
 /** The terms of an order: how each is called, what it means, and how it is typed. */
-import { h } from "../draw/dom.js";
 import { cents, dollars, shares } from "../draw/format.js";
+import { facts } from "../parts/facts.js";
 
 const yesOrNo = (/** @type {boolean} */ value) => (value ? "yes" : "no");
 const percent = (/** @type {number} */ value) => `${value}%`;
@@ -31,5 +31,5 @@ export const FIRST = 5;
 /** @param {{name: string, terms: any}} strategy */
 export function termsOf({ name: strategy, terms }) {
   const rows = Object.entries(TERMS).filter(([name]) => name in terms).map(([name, { label, words }]) => [label, words(terms[name])]);
-  return h("dl", { class: "sums" }, [...rows, ["Strategy", strategy]].map(([label, value]) => h("div", { key: label }, h("dt", null, label), h("dd", null, value))));
+  return facts("sums", { ...Object.fromEntries(rows), Strategy: strategy });
 }

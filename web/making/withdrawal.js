@@ -1,14 +1,14 @@
 /** Taking out what an order holds: part of it, or all. */
 import { h } from "../draw/dom.js";
 import { dollars, shares } from "../draw/format.js";
-import { dialog } from "../parts/dialog.js";
+import { openDialog } from "../parts/dialog.js";
 import { createForm } from "../parts/form.js";
 import { centsOf, countOf } from "../parts/money.js";
 
-/** @param {{act: import("../api/api.js").Api, redraw: () => void, order: () => any, close: () => void, done: (order: any, words: string) => void}} what */
-export function createWithdrawal({ act, redraw, order, close, done }) {
+/** @param {{act: import("../api/api.js").Api, order: () => any, done: (order: any, words: string) => void}} what */
+export function openWithdrawal({ act, order, done }) {
   const form = createForm({
-    id: "withdrawal", redraw, values: { all: true, amount: "", yes: "", no: "", merge: false },
+    id: "withdrawal", values: { all: true, amount: "", yes: "", no: "", merge: false },
     check: ({ all, amount, yes, no }) => (all ? {} : {
       amount: amount + yes + no === "" ? "How much?" : amount === "" || centsOf(amount) ? undefined : "An amount like 250 or 1,250.50.",
       yes: yes === "" || countOf(yes) ? undefined : "A whole number.",
@@ -25,26 +25,19 @@ export function createWithdrawal({ act, redraw, order, close, done }) {
     fieldOf: { 7108: "amount" },
   });
 
-  /** @param {"all" | "merge"} name @param {string} label */
-  const choice = (name, label) =>
-    h("label", { class: "choice", key: name },
-      h("input", { type: "checkbox", checked: form.values[name], on: { change: (/** @type {any} */ event) => form.set({ [name]: event.target.checked }) } }), label);
-
-  return {
-    close: form.close,
-    view() {
-      const { escrow, state } = order();
-      return dialog({ title: "Withdraw", close },
-        h("p", { class: "hint" }, `Free in its escrow: ${dollars(escrow.cash_cents)}, ${shares(escrow.yes_free)} YES, ${shares(escrow.no_free)} NO.`,
-          state === "running" && " It is paused first, which cancels its quotes.",
-          state !== "stopped" && form.values.all && " With everything taken out, the order is over."),
-        form.view({ send: "Withdraw", sending: "Sending" },
-          choice("all", "Everything"),
-          !form.values.all && [
-            form.field({ name: "amount", label: "Dollars", inputmode: "decimal" }),
-            h("div", { class: "pair" }, form.field({ name: "yes", label: "YES shares" }), form.field({ name: "no", label: "NO shares" })),
-          ],
-          choice("merge", "Turn pairs of YES and NO into a dollar each first")));
-    },
-  };
+  const close = openDialog("Withdraw", () => {
+    const { escrow, state } = order();
+    return [
+      h("p.hint", `Free in its escrow: ${dollars(escrow.cash_cents)}, ${shares(escrow.yes_free)} YES, ${shares(escrow.no_free)} NO.`,
+        state === "running" && " It is paused first, which cancels its quotes.",
+        state !== "stopped" && form.values.all && " With everything taken out, the order is over."),
+      form.view({ send: "Withdraw", sending: "Sending" },
+        form.tick({ name: "all", label: "Everything" }),
+        !form.values.all && [
+          form.field({ name: "amount", label: "Dollars", inputmode: "decimal" }),
+          h("div.pair", form.field({ name: "yes", label: "YES shares" }), form.field({ name: "no", label: "NO shares" })),
+        ],
+        form.tick({ name: "merge", label: "Turn pairs of YES and NO into a dollar each first" })),
+    ];
+  });
 }

@@ -1,6 +1,7 @@
 /** The question, and how it stands. */
 import { h } from "../draw/dom.js";
 import { cents, chance, coloured, shares, signed, timeLeft, when } from "../draw/format.js";
+import { facts } from "../parts/facts.js";
 import { answer } from "./banner.js";
 
 /** @typedef {import("../draw/dom.js").Drawing} Drawing @typedef {import("../feeds/tickers.js").Ticker} Ticker */
@@ -15,18 +16,14 @@ export function head({ market, ticker, spot, badge, now }) {
     h("div",
       h("p.hint", market?.category ?? "\u00a0", badge),
       h("h1", market?.title ?? "\u00a0")),
-    h("dl",
-      isOver(market)
-        ? fact("Answer", answer(market))
-        : fact("Chance of YES", [chance(spot), h("small", cents(spot))]),
-      fact("24 h", moved(ticker)),
-      fact("Last price", cents(ticker?.last_trade_price_cents)),
-      fact("24 h volume", ticker ? shares(ticker.volume_24h) : "–"),
-      ends(market, now)));
+    facts("", {
+      ...(isOver(market) ? { Answer: answer(market) } : { "Chance of YES": [chance(spot), h("small", cents(spot))] }),
+      "24 h": moved(ticker),
+      "Last price": cents(ticker?.last_trade_price_cents),
+      "24 h volume": ticker ? shares(ticker.volume_24h) : "–",
+      ...ends(market, now),
+    }));
 }
-
-/** @param {string} name @param {Drawing} value */
-const fact = (name, value) => h("div", { key: name }, h("dt", name), h("dd", value));
 
 /** Told by its sign first, and by its colour beside. @param {Ticker | undefined} ticker */
 function moved(ticker) {
@@ -39,12 +36,11 @@ function moved(ticker) {
 /** @param {any} market */
 const isOver = (market) => Boolean(market?.resolution_result);
 
-/** @param {any} market @param {number} now */
+/** @param {any} market @param {number} now @returns {Record<string, Drawing>} */
 function ends(market, now) {
   // Room for it from the beginning: what comes must not move what one reads.
-  if (market === null) return fact("Closes in", "–");
-  if (isOver(market)) return fact("Answered", when(market.resolved_at, "day"));
+  if (market === null) return { "Closes in": "–" };
+  if (isOver(market)) return { Answered: when(market.resolved_at, "day") };
   const end = market.trading_end_at ?? market.resolution_date;
-  if (!end) return null;
-  return fact(market.trading_end_at ? "Closes in" : "Answer expected in", [timeLeft(Date.parse(end), now), h("small", when(end, "day"))]);
+  return end && { [market.trading_end_at ? "Closes in" : "Answer expected in"]: [timeLeft(Date.parse(end), now), h("small", when(end, "day"))] };
 }

@@ -10,6 +10,7 @@ import { seldom } from "../feeds/seldom.js";
 import { followTickers } from "../feeds/tickers.js";
 import { followTrades } from "../feeds/trades.js";
 import { createAnnouncer } from "../parts/announcer.js";
+import { nothing } from "../parts/card.js";
 import { listing } from "../parts/listing.js";
 import { notLive, staleFor, unread } from "../parts/live.js";
 import { tabs } from "../parts/tabs.js";
@@ -27,7 +28,7 @@ const REST_MS = 2_000;
 
 /** @param {import("../main.js").Page} page @returns {import("../main.js").Screen} */
 export function open(page) {
-  const { api, names, redraw } = page;
+  const { api, names } = page;
   const market_id = names.id;
   const book = followBook(market_id);
   const trades = followTrades(market_id, api);
@@ -37,14 +38,12 @@ export function open(page) {
   const screen = createStore({ market: /** @type {any} */ (null), isUnknown: false, problem: "", tab: "trades", sheet: false });
   const activity = createPages((cursor) => api("GET /markets/{market_id}/activity", { market_id, cursor }), ({ journal_id: id }) => id);
   const candles = followCandles(market_id, api, () => screen.state.market);
-  const chart = createChart(redraw, candles.choose);
-  const announcer = createAnnouncer(redraw);
+  const chart = createChart(candles.choose);
+  const announcer = createAnnouncer();
   const reading = seldom(readMarket, REST_MS);
   const trading = createTrading(page, {
     marketId: market_id, market: marketNow, book, own, spot, showTicket: () => screen.set({ sheet: true }),
   });
-  // Ages and what is left of the time change by themselves.
-  const clock = setInterval(redraw, 1000);
   tickers.store.read(noticeChange);
   reading.ask();
 
@@ -96,13 +95,12 @@ export function open(page) {
     title: () => screen.state.market?.title ?? "Market",
     keys: trading.keys,
     close() {
-      clearInterval(clock);
       for (const part of [reading.stop, announcer.close, trading.close, own.close, candles.close, chart.close]) part();
       for (const feed of feeds) feed.close();
     },
     view() {
       const { market, isUnknown, tab, sheet, problem } = screen.state;
-      if (isUnknown) return h("section.empty", h("h1", "There is no such market"), h("p", h("a", { href: "/" }, "To the markets")));
+      if (isUnknown) return nothing("There is no such market", "/", "To the markets");
       const now = Date.now();
       const age = market?.status === "DRAFT" ? 0 : staleFor(feeds.map(({ liveness }) => liveness.state), now);
       const { range, past } = candles.store.state;

@@ -26,14 +26,14 @@ const SIGNED_OUT = 1006;
  *   own: ReturnType<typeof import("../feeds/own.js").followOwn>, spot: () => number | null, showTicket: () => void,
  * }} screen
  */
-export function createTrading({ api, session, notices, query, go, redraw }, { marketId, market, book, own, spot, showTicket }) {
+export function createTrading({ api, session, notices, query, go }, { marketId, market, book, own, spot, showTicket }) {
   const draft = createStore({
     ...EMPTY, price: query.get("price") ?? "", amount: query.get("amount") ?? "",
     direction: /** @type {"BUY" | "SELL"} */ (query.get("direction") === "SELL" ? "SELL" : "BUY"),
     side: /** @type {"YES" | "NO"} */ (query.get("side") === "NO" ? "NO" : "YES"),
   });
-  const acts = createOrderActs({ api, notices, redraw, changed: own.refresh, titleOf });
-  const ladder = createLadder({ pick: (price) => fill({ isMarket: false, price: String(price) }, false), turn: (side) => draft.set({ side }), redraw });
+  const acts = createOrderActs({ api, notices, changed: own.refresh, titleOf });
+  const ladder = createLadder({ pick: (price) => fill({ isMarket: false, price: String(price) }, false), turn: (side) => draft.set({ side }) });
   /** @returns {string} */
   function titleOf() {
     return market()?.title ?? "this market";
@@ -134,7 +134,6 @@ export function createTrading({ api, session, notices, query, go, redraw }, { ma
         orders.length === 0
           ? h("p.hint", "You have no open orders here. What does not fill at once waits here.")
           : openOrders({ orders, ahead: queue, titleOf, ...acts, leaving: acts.store.state.leaving }),
-        acts.store.state.amending?.view(),
       ];
     },
     close() {

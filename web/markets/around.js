@@ -2,6 +2,7 @@
 import { h } from "../draw/dom.js";
 import { choices } from "../parts/choices.js";
 import { notLive } from "../parts/live.js";
+import { select } from "../parts/select.js";
 import { SORTS, STATUSES } from "./selection.js";
 
 /** @typedef {import("./selection.js").Filters} Filters */
@@ -23,9 +24,7 @@ export function toolbar({ filters, choose, categories, count, stale, enter }) {
   return h("header.toolbar",
     h("div.line",
       h("h1", "Markets"),
-      h("select", {
-        "aria-label": "Which markets", on: { change: (/** @type {any} */ event) => choose({ status: event.target.value }) },
-      }, STATUSES.map(({ name, label }) => h("option", { value: name, selected: name === filters.status }, label))),
+      select({ "aria-label": "Which markets" }, Object.fromEntries(STATUSES.map(({ name, label }) => [name, label])), filters.status, (status) => choose({ status })),
       h("span.muted", count),
       notLive(stale),
       h("input.search", {

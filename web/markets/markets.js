@@ -18,11 +18,11 @@ const PATIENCE_MS = 1_500;
 const ADDRESS_AFTER_MS = 250;
 
 /** @param {import("../main.js").Page} page @returns {import("../main.js").Screen} */
-export function open({ api, session, query, redraw }) {
+export function open({ api, session, query }) {
   const catalogue = createCatalogue(api);
   const tickers = followTickers();
   const sparks = createSparks(api);
-  const announcer = createAnnouncer(redraw);
+  const announcer = createAnnouncer();
   const left = history.state ?? {};
   const waitsUntil = Date.now() + PATIENCE_MS;
   const store = createStore({
@@ -99,7 +99,6 @@ export function open({ api, session, query, redraw }) {
   tickers.store.read(orderFirst);
   const timers = [
     setInterval(orderFirst, PATIENCE_MS),
-    setInterval(redraw, 1_000),
     setInterval(orderUnread, ORDERED_ANEW_MS),
     setInterval(() => catalogue.compare(tickers.store.state.byMarket), 2_000),
   ];

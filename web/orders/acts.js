@@ -4,7 +4,7 @@
  */
 import { createStore } from "../store/store.js";
 import { words } from "../parts/words.js";
-import { createAmending } from "./amending.js";
+import { openAmending } from "./amending.js";
 import { wish } from "./open_orders.js";
 import { became } from "./words.js";
 
@@ -12,9 +12,9 @@ const APART_MS = 500;
 const LONGEST_APART_MS = 10_000;
 const CLOSED = 4006;
 
-/** @param {Pick<import("../main.js").Page, "api" | "notices" | "redraw"> & {changed: () => void, titleOf: (marketId: string) => string}} how `changed`: read the orders anew */
-export function createOrderActs({ api, notices, redraw, changed, titleOf }) {
-  const store = createStore({ leaving: /** @type {Set<string>} */ (new Set()), amending: /** @type {ReturnType<typeof createAmending> | null} */ (null) });
+/** @param {Pick<import("../main.js").Page, "api" | "notices"> & {changed: () => void, titleOf: (marketId: string) => string}} how `changed`: read the orders anew */
+export function createOrderActs({ api, notices, changed, titleOf }) {
+  const store = createStore({ leaving: /** @type {Set<string>} */ (new Set()) });
   let over = false;
 
   /** @param {string} request @param {any} members */
@@ -48,29 +48,22 @@ export function createOrderActs({ api, notices, redraw, changed, titleOf }) {
     changed();
   }
 
-  function close() {
-    store.state.amending?.close();
-    store.set({ amending: null });
-  }
-
   return {
     store,
     cancel,
     /** @param {any} order */
     amend(order) {
-      close();
-      store.set({ amending: createAmending({
-        order, title: titleOf(order.market_id), redraw, close,
+      openAmending({
+        order, title: titleOf(order.market_id),
         async amend(changes) {
           const answer = await ask("POST /orders/{order_id}/amend", { order_id: order.id, ...changes });
           notices.say(answer.trades.length ? became(answer) : `Amended. It ${answer.kept_priority ? "kept its place in" : "went to the end of"} the queue.`);
           changed();
         },
-      }) });
+      });
     },
     close() {
       over = true;
-      close();
     },
   };
 }

@@ -1,7 +1,7 @@
 /** Another price, another quantity of an order that waits: one step, in which it stays the same order. */
 import { h } from "../draw/dom.js";
 import { shares } from "../draw/format.js";
-import { dialog } from "../parts/dialog.js";
+import { openDialog } from "../parts/dialog.js";
 import { createForm } from "../parts/form.js";
 import { countOf } from "../parts/money.js";
 import { wish } from "./open_orders.js";
@@ -13,14 +13,14 @@ const FIELD_OF = {
 
 /**
  * @param {{
- *   order: any, title: string, redraw: () => void, close: () => void,
+ *   order: any, title: string,
  *   amend: (changes: {price_cents: number, quantity: number}) => Promise<void>,
  * }} what
  */
-export function createAmending({ order, title, redraw, close, amend }) {
+export function openAmending({ order, title, amend }) {
   const { quantity, filled_quantity: filled, original_price_cents: price } = order;
   const form = createForm({
-    id: "amend", redraw,
+    id: "amend",
     values: { price_cents: String(price), quantity: String(quantity) },
     check: ({ price_cents, quantity }) => ({
       price_cents: (countOf(price_cents) ?? 100) > 99 ? "A whole number of cents from 1 to 99." : undefined,
@@ -42,15 +42,12 @@ export function createAmending({ order, title, redraw, close, amend }) {
     return "It goes to the end of the queue at its price, or trades at once if somebody meets it.";
   }
 
-  return {
-    view: () =>
-      dialog({ title: "Amend order", close },
-        h("p", null, `${wish(order)} · ${title}`),
-        form.view({ send: "Amend", sending: "Sending" },
-          h("div", { class: "pair" },
-            form.field({ name: "price_cents", label: "Price in cents", inputmode: "numeric" }),
-            form.field({ name: "quantity", label: "Shares in all", inputmode: "numeric", hint: filled > 0 ? `${shares(filled)} of them are filled.` : undefined })),
-          h("p", { class: "hint" }, consequence()))),
-    close: form.close,
-  };
+  const close = openDialog("Amend order", () => [
+    h("p", `${wish(order)} · ${title}`),
+    form.view({ send: "Amend", sending: "Sending" },
+      h("div.pair",
+        form.field({ name: "price_cents", label: "Price in cents", inputmode: "numeric" }),
+        form.field({ name: "quantity", label: "Shares in all", inputmode: "numeric", hint: filled > 0 ? `${shares(filled)} of them are filled.` : undefined })),
+      h("p.hint", consequence())),
+  ]);
 }

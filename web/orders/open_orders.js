@@ -3,11 +3,11 @@ import { h } from "../draw/dom.js";
 import { cents, dollars, shares, when } from "../draw/format.js";
 import { table, toMarket } from "../parts/table.js";
 
-/** @type {import("../parts/table.js").Column[]} */
-const COLUMNS = [
-  { name: "Market", looks: "title" }, { name: "Order" }, { name: "Price", looks: "number" }, { name: "Filled", looks: "number" },
-  { name: "Ahead", looks: "number" }, { name: "Set aside", looks: "number" }, { name: "Placed", looks: "moment" }, { name: "Change", looks: "last" },
-];
+/** @type {import("../parts/table.js").Columns} */
+const COLUMNS = {
+  Market: "title", Order: "", Price: "number", Filled: "number", Ahead: "number", "Set aside": "number",
+  Placed: "moment", Change: "last",
+};
 const OF_ONE_MARKET = ["Order", "Price", "Filled", "Ahead", "Change"];
 
 /**
@@ -18,11 +18,12 @@ const OF_ONE_MARKET = ["Order", "Price", "Filled", "Ahead", "Change"];
  * }} what `leaving`: the ids of those whose cancel was not answered yet; `ahead` by order id
  */
 export function openOrders({ orders, leaving, titleOf, ahead, cancel, amend }) {
-  const columns = COLUMNS.filter(({ name }) => (ahead ? OF_ONE_MARKET.includes(name) : name !== "Ahead"));
-  return table({ label: "Open orders", columns, rows: orders.map((order) => {
+  const names = Object.keys(COLUMNS).filter((name) => (ahead ? OF_ONE_MARKET.includes(name) : name !== "Ahead"));
+  const columns = Object.fromEntries(names.map((name) => [name, COLUMNS[name]]));
+  return table("Open orders", columns, orders.map((order) => {
     const { id, market_id: market, filled_quantity: filled, expires_at: expires } = order;
     const [title, leaves, words] = [titleOf(market), leaving.has(id), wish(order)];
-    const until = expires && h("small", null, " until ", when(expires));
+    const until = expires && h("small", " until ", when(expires));
     /** @type {Record<string, import("../draw/dom.js").Drawing>} */
     const cells = {
       Market: toMarket(market, title),
@@ -33,13 +34,13 @@ export function openOrders({ orders, leaving, titleOf, ahead, cancel, amend }) {
       "Set aside": setAside(order),
       Placed: [when(order.created_at), until],
       Change: [
-        h("button", { key: "amend", class: "quiet", disabled: leaves, "aria-label": `Amend ${words} in ${title}`, on: { click: () => amend(order) } }, "Amend"),
-        h("button", { key: "cancel", class: "quiet", disabled: leaves, "aria-label": `Cancel ${words} in ${title}`, on: { click: () => cancel(order) } },
+        h("button.quiet", { key: "amend", disabled: leaves, "aria-label": `Amend ${words} in ${title}`, on: { click: () => amend(order) } }, "Amend"),
+        h("button.quiet", { key: "cancel", disabled: leaves, "aria-label": `Cancel ${words} in ${title}`, on: { click: () => cancel(order) } },
           leaves ? "Cancelling" : "Cancel"),
       ],
     };
-    return { key: id, cells: columns.map(({ name }) => cells[name]) };
-  }) });
+    return [id, ...names.map((name) => cells[name])];
+  }));
 }
 
 /** `Buy 100 YES` @param {any} order */

@@ -1,10 +1,10 @@
 /** What is said to those who do not see the screen: the newest only, and not more often than once in five seconds. */
 import { h } from "../draw/dom.js";
+import { redraw } from "../store/store.js";
 
 const REST_MS = 5_000;
 
-/** @param {() => void} redraw */
-export function createAnnouncer(redraw) {
+export function createAnnouncer() {
   let said = "";
   let next = "";
   /** @type {ReturnType<typeof setTimeout> | null} */

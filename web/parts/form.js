@@ -5,7 +5,7 @@
 import { ExchangeError } from "../api/api.js";
 import { h } from "../draw/dom.js";
 import { createStore } from "../store/store.js";
-import { field } from "./field.js";
+import { field, tick } from "./field.js";
 import { words } from "./words.js";
 
 /** @typedef {Record<string, string | undefined>} Problems by field; an empty name for the whole form */
@@ -16,15 +16,12 @@ import { words } from "./words.js";
  *   id: string,
  *   values: Values,
  *   send: (values: Values) => Promise<void>,
- *   redraw: () => void,
  *   check?: (values: Values) => Problems,
  *   fieldOf?: Record<number, string>,
  * }} form `check` says before anything is sent what will not do, `fieldOf` which field a refusal means that names none
  */
-export function createForm({ id, values, send, redraw, check = () => ({}), fieldOf = {} }) {
+export function createForm({ id, values, send, check = () => ({}), fieldOf = {} }) {
   const store = createStore({ values, busy: false, problems: /** @type {Problems} */ ({}), notBefore: 0 });
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  let countdown;
 
   /** @param {SubmitEvent} event */
   async function submit(event) {
@@ -40,7 +37,6 @@ export function createForm({ id, values, send, redraw, check = () => ({}), field
       } catch (error) {
         if (!(error instanceof ExchangeError)) throw error;
         store.set({ busy: false, problems: problemsIn(error), notBefore: Date.now() + error.retryAfter * 1000 });
-        if (error.retryAfter) count();
       }
     }
     // What is wrong is read out with its field, once that is drawn as wrong.
@@ -57,43 +53,25 @@ export function createForm({ id, values, send, redraw, check = () => ({}), field
   /** Seconds until it makes sense to try again. */
   const waiting = () => Math.ceil((store.state.notBefore - Date.now()) / 1000);
 
-  function count() {
-    clearInterval(countdown);
-    countdown = setInterval(() => {
-      if (waiting() <= 0) clearInterval(countdown);
-      redraw();
-    }, 1000);
+  /** What has changed is no longer wrong. @param {Partial<Values>} changes */
+  function set(changes) {
+    const problems = { ...store.state.problems };
+    for (const name of Object.keys(changes)) delete problems[name];
+    store.set({ values: { ...store.state.values, ...changes }, problems });
   }
+
+  /** @template {{name: string}} What @param {What} what */
+  const shared = (what) => ({ id: `${id}-${what.name}`, ...what, change: (/** @type {any} */ value) => set(/** @type {any} */ ({ [what.name]: value })) });
 
   return {
     get values() {
       return store.state.values;
     },
-    /** @param {Partial<Values>} changes */
-    set(changes) {
-      const problems = { ...store.state.problems };
-      for (const name of Object.keys(changes)) delete problems[name];
-      store.set({ values: { ...store.state.values, ...changes }, problems });
-    },
-    /** @param {string} name */
-    problem: (name) => store.state.problems[name],
-
+    set,
     /** @param {Omit<Parameters<typeof field>[0], "value" | "change">} what */
-    field(what) {
-      const { values, problems } = store.state;
-      return field(/** @type {any} */ ({
-        id: `${id}-${what.name}`, ...what, value: values[what.name], problem: problems[what.name],
-        change: (/** @type {string} */ value) => this.set(/** @type {any} */ ({ [what.name]: value })),
-      }));
-    },
-    /** Yes or no. @param {{name: string, label: string, hint?: string}} what */
-    tick({ name, label, hint }) {
-      const hintId = hint && `${id}-${name}-hint`;
-      const change = (/** @type {any} */ event) => this.set(/** @type {any} */ ({ [name]: event.target.checked }));
-      return h("div.tick", { key: name },
-        h("label", h("input", { type: "checkbox", name, checked: store.state.values[name], "aria-describedby": hintId, on: { change } }), " ", label),
-        hint && h("p.hint", { id: hintId }, hint));
-    },
+    field: (what) => field(/** @type {any} */ ({ ...shared(/** @type {any} */ (what)), value: store.state.values[what.name], problem: store.state.problems[what.name] })),
+    /** @param {{name: string, label: string, hint?: string}} what */
+    tick: (what) => tick({ ...shared(what), checked: store.state.values[what.name] }),
     /** @param {{send: string, sending: string, kind?: string, why?: string}} button `why` it cannot be pressed, if it cannot
      *  @param {...import("../draw/dom.js").Drawing} fields */
     view({ send, sending, kind = "primary", why }, ...fields) {
@@ -104,9 +82,6 @@ export function createForm({ id, values, send, redraw, check = () => ({}), field
         problems[""] && h("p.problem", { role: "alert" }, problems[""]),
         h("button", { class: kind, disabled: busy || seconds > 0 || why !== undefined },
           busy ? sending : seconds > 0 ? `Try again in ${seconds} s` : why ?? send));
-    },
-    close() {
-      clearInterval(countdown);
     },
   };
 }

@@ -6,16 +6,19 @@ import { h } from "../draw/dom.js";
 
 /**
  * @typedef {import("../draw/dom.js").Drawing} Drawing
- * @typedef {{name: string, looks?: "number" | "title" | "moment" | "last"}} Column `last`: what can be done with the row
- * @param {{label: string, columns: Column[], rows: {key: string, cells: Drawing[]}[]}} what
+ * @typedef {Record<string, "" | "number" | "title" | "moment" | "last">} Columns how their cells look; `last`: what can be done with the row
+ * @param {string} label
+ * @param {Columns} columns
+ * @param {[string, ...Drawing[]][]} rows the key of each, then its cells
  */
-export function table({ label, columns, rows }) {
+export function table(label, columns, rows) {
+  const all = Object.entries(columns);
   return h("div.scroll",
     h("table.folding", { role: "table", "aria-label": label },
-      h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, columns.map(({ name, looks }) =>
+      h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, all.map(([name, looks]) =>
         h("th", { key: name, role: "columnheader", class: looks }, looks === "last" ? h("span.unseen", name) : name)))),
-      h("tbody", { role: "rowgroup" }, rows.map(({ key, cells }) =>
-        h("tr", { key, role: "row" }, columns.map(({ name, looks }, index) =>
+      h("tbody", { role: "rowgroup" }, rows.map(([key, ...cells]) =>
+        h("tr", { key, role: "row" }, all.map(([name, looks], index) =>
           h("td", { key: name, role: "cell", class: looks, "data-name": looks === "title" || looks === "last" ? undefined : name }, cells[index])))))));
 }
 

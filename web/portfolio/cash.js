@@ -1,8 +1,7 @@
 /** Paying in and taking out. The money is simulated, and it is said so where somebody might forget. */
 import { h } from "../draw/dom.js";
 import { dollars } from "../draw/format.js";
-import { dialog } from "../parts/dialog.js";
-import { focusWhenShown } from "../parts/field.js";
+import { openDialog } from "../parts/dialog.js";
 import { createForm } from "../parts/form.js";
 import { centsOf } from "../parts/money.js";
 
@@ -13,13 +12,13 @@ const DEPOSIT_MAX_CENTS = 10_000_000;
 /**
  * @param {{
  *   kind: "deposit" | "withdraw", available: () => number | null, api: import("../api/api.js").Api,
- *   redraw: () => void, close: () => void, moved: (words: string) => void,
+ *   moved: (words: string) => void,
  * }} what `available`: cents that can be taken out, as far as they are known
  */
-export function createCash({ kind, available, api, redraw, close, moved }) {
+export function openCash({ kind, available, api, moved }) {
   const isDeposit = kind === "deposit";
   const form = createForm({
-    id: kind, redraw,
+    id: kind,
     values: { amount_cents: isDeposit ? "1,000.00" : "" },
     check: ({ amount_cents: text }) => ({ amount_cents: problemOf(centsOf(text)) }),
     send: async ({ amount_cents: text }) => {
@@ -44,12 +43,9 @@ export function createCash({ kind, available, api, redraw, close, moved }) {
     return `${dollars(cash)} can be taken out; what open orders have set aside cannot.`;
   }
 
-  return {
-    view: () =>
-      dialog({ title: isDeposit ? "Deposit" : "Withdraw", close },
-        h("p", { class: "note" }, "Simulated money: no bank, no card, and nothing that you could lose outside of this exchange."),
-        form.view({ send: isDeposit ? "Pay in" : "Take out", sending: "Sending" },
-          form.field({ name: "amount_cents", label: "Dollars", inputmode: "decimal", hint: hint(), made: focusWhenShown }))),
-    close: form.close,
-  };
+  const close = openDialog(isDeposit ? "Deposit" : "Withdraw", () => [
+    h("p.note", "Simulated money: no bank, no card, and nothing that you could lose outside of this exchange."),
+    form.view({ send: isDeposit ? "Pay in" : "Take out", sending: "Sending" },
+      form.field({ name: "amount_cents", label: "Dollars", inputmode: "decimal", hint: hint() })),
+  ]);
 }

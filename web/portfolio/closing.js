@@ -9,8 +9,8 @@ import { dollars, shares } from "../draw/format.js";
 import { followBook } from "../feeds/book.js";
 import { place } from "../orders/place.js";
 import { average, became } from "../orders/words.js";
-import { dialog } from "../parts/dialog.js";
-import { focusWhenShown } from "../parts/field.js";
+import { openDialog } from "../parts/dialog.js";
+import { facts } from "../parts/facts.js";
 import { createForm } from "../parts/form.js";
 import { countOf } from "../parts/money.js";
 import { createStore } from "../store/store.js";
@@ -24,15 +24,15 @@ const FIELD_OF = { 4001: "price_cents", 4007: "price_cents", 4011: "price_cents"
 const SELL = /** @type {const} */ ("SELL");
 const AT_ONCE = /** @type {const} */ ("IOC");
 
-/** @param {{holding: Holding, api: import("../api/api.js").Api, redraw: () => void, close: () => void, sold: () => void}} what */
-export function createClosing({ holding, api, redraw, close, sold }) {
+/** @param {{holding: Holding, api: import("../api/api.js").Api, sold: () => void}} what */
+export function openClosing({ holding, api, sold }) {
   const { marketId, title, side, available } = holding;
   const book = followBook(marketId);
   const store = createStore({ market: /** @type {any} */ (null), answer: /** @type {any} */ (null) });
   let isSuggested = false;
   let name = freshName();
   const form = createForm({
-    id: "close", redraw,
+    id: "close",
     values: { quantity: String(available), price_cents: "" },
     check: ({ quantity, price_cents }) => ({
       quantity: (countOf(quantity) ?? Infinity) > available ? `A whole number up to ${shares(available)}.` : undefined,
@@ -51,7 +51,7 @@ export function createClosing({ holding, api, redraw, close, sold }) {
     },
     fieldOf: FIELD_OF,
   });
-  const stops = [book.store.read(suggest), book.store.read(redraw), store.read(redraw)];
+  book.store.read(suggest);
   api("GET /markets/{market_id}", { market_id: marketId }).then((market) => store.set({ market }), () => close());
 
   /** The lowest price at which all of it would be sold now; once, for a bound must not move under somebody's hand. */
@@ -66,17 +66,18 @@ export function createClosing({ holding, api, redraw, close, sold }) {
 
   function preview() {
     const { market } = store.state;
-    if (market === null || !book.store.state.whole) return h("p", { class: "hint" }, "Reading the book");
+    if (market === null || !book.store.state.whole) return h("p.hint", "Reading the book");
     const [quantity, bound] = [countOf(form.values.quantity), countOf(form.values.price_cents)];
-    if (quantity === null || bound === null) return h("p", { class: "hint" }, "Say how many shares, and the lowest price.");
+    if (quantity === null || bound === null) return h("p.hint", "Say how many shares, and the lowest price.");
     const wish = { side, direction: SELL, price: bound, quantity, timeInForce: AT_ONCE, postOnly: false, cap: null, stopsAtOwn: false };
     const { filled, value, mostFee } = estimate(book.store.state, wish, market, []);
-    return h("dl", { class: "sums" },
-      sum("Would be sold now", `${shares(filled)} of ${shares(quantity)}`),
-      sum("On average at", filled > 0 ? average(value, filled) : "–"),
-      sum("For", dollars(value)),
-      sum("Fee at most", dollars(mostFee)),
-      sum("Stays yours", `${shares(available - filled)} shares`));
+    return facts("sums", {
+      "Would be sold now": `${shares(filled)} of ${shares(quantity)}`,
+      "On average at": filled > 0 ? average(value, filled) : "–",
+      "For": dollars(value),
+      "Fee at most": dollars(mostFee),
+      "Stays yours": `${shares(available - filled)} shares`,
+    });
   }
 
   /** @param {any} answer */
@@ -84,7 +85,7 @@ export function createClosing({ holding, api, redraw, close, sold }) {
     const fee = answer.trades.reduce((/** @type {number} */ sum, /** @type {any} */ trade) => sum + trade.fee_cents, 0);
     return [
       h("p", { key: "answer", role: "status" }, became(answer), fee > 0 && ` The fee was ${dollars(fee)}.`),
-      h("button", { key: "done", class: "primary", on: { click: close } }, "Done"),
+      h("button.primary", { key: "done", on: { click: close } }, "Done"),
     ];
   }
 
@@ -95,24 +96,14 @@ export function createClosing({ holding, api, redraw, close, sold }) {
     return undefined;
   }
 
-  return {
-    view: () =>
-      dialog({ title: `Close ${shares(available)} ${side}`, close },
-        h("p", null, title),
-        store.state.answer !== null ? done(store.state.answer)
-          : form.view({ send: "Sell", sending: "Sending", why: why() },
-            h("div", { class: "pair" },
-              form.field({ name: "quantity", label: "Shares", inputmode: "numeric", made: focusWhenShown }),
-              form.field({ name: "price_cents", label: "Lowest price (¢)", inputmode: "numeric" })),
-            preview(),
-            h("p", { class: "hint" }, "What nobody pays this price for is not sold, and no order stays behind."))),
-    close() {
-      book.close();
-      form.close();
-      for (const stop of stops) stop();
-    },
-  };
+  const close = openDialog(`Close ${shares(available)} ${side}`, () => [
+    h("p", title),
+    store.state.answer !== null ? done(store.state.answer)
+      : form.view({ send: "Sell", sending: "Sending", why: why() },
+        h("div.pair",
+          form.field({ name: "quantity", label: "Shares", inputmode: "numeric" }),
+          form.field({ name: "price_cents", label: "Lowest price (¢)", inputmode: "numeric" })),
+        preview(),
+        h("p.hint", "What nobody pays this price for is not sold, and no order stays behind.")),
+  ], book.close);
 }
-
-/** @param {string} name @param {string} value */
-const sum = (name, value) => h("div", { key: name }, h("dt", null, name), h("dd", null, value));

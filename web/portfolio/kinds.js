@@ -27,12 +27,13 @@ const REASONS = {
 /** A kind that has no words yet is told by its name. @param {string} kind @param {string | null} reason */
 export const kindInWords = (kind, reason) => REASONS[reason ?? ""] ?? WORDS[kind] ?? kind.charAt(0) + kind.slice(1).toLowerCase().replaceAll("_", " ");
 
-/** The first is everything. */
-export const GROUPS = [
-  { name: "Everything", kinds: [] },
-  { name: "Paid in and taken out", kinds: ["DEPOSIT", "WITHDRAW"] },
-  { name: "Set aside and given back", kinds: ["ORDER_FREEZE", "ORDER_UNFREEZE"] },
-  { name: "Bought and sold", kinds: ["MINT_COST", "BURN_REVENUE", "TRANSFER_PAYMENT", "TRANSFER_RECEIPT", "NETTING"] },
-  { name: "Fees", kinds: ["FEE"] },
-  { name: "Payouts", kinds: ["SETTLEMENT_PAYOUT", "SETTLEMENT_VOID"] },
-];
+export const EVERYTHING = "Everything";
+/** The kinds of each group. @type {Record<string, string>} */
+export const GROUPS = {
+  [EVERYTHING]: "",
+  "Paid in and taken out": ["DEPOSIT", "WITHDRAW"].join(),
+  "Set aside and given back": ["ORDER_FREEZE", "ORDER_UNFREEZE"].join(),
+  "Bought and sold": ["MINT_COST", "BURN_REVENUE", "TRANSFER_PAYMENT", "TRANSFER_RECEIPT", "NETTING"].join(),
+  "Fees": "FEE",
+  "Payouts": ["SETTLEMENT_PAYOUT", "SETTLEMENT_VOID"].join(),
+};

@@ -3,39 +3,32 @@ import { h } from "../draw/dom.js";
 import { dollars, gain, shares, when } from "../draw/format.js";
 import { createPages } from "../feeds/pages.js";
 import { listing } from "../parts/listing.js";
+import { select } from "../parts/select.js";
 import { table, toMarket } from "../parts/table.js";
 import { words } from "../parts/words.js";
 import { createStore } from "../store/store.js";
 import { csv, readAll, save } from "./download.js";
-import { GROUPS, kindInWords } from "./kinds.js";
+import { EVERYTHING, GROUPS, kindInWords } from "./kinds.js";
 
-/** @type {import("../parts/table.js").Column[]} */
-const COLUMNS = [
-  { name: "Time", looks: "moment" }, { name: "What" }, { name: "Market", looks: "title" }, { name: "Amount", looks: "number" },
-  { name: "To spend after it", looks: "number" },
-];
+/** @type {import("../parts/table.js").Columns} */
+const COLUMNS = { Time: "moment", What: "", Market: "title", Amount: "number", "To spend after it": "number" };
 const IN_THE_FILE = [
   "id", "created_at", "entry_type", "amount_cents", "balance_after_cents", "reference_type", "reference_id", "market_id", "description",
 ];
 
 /**
  * @param {{
- *   api: import("../api/api.js").Api, titles: import("../feeds/titles.js").Titles, redraw: () => void, renew: () => void,
+ *   titles: import("../feeds/titles.js").Titles, renew: () => void,
  *   say: import("../shell/notices.js").Notices["say"],
  * }} page `renew` has the list read anew
  */
-export function createLedger({ api, titles, redraw, renew, say }) {
-  const store = createStore({ group: 0, download: /** @type {{count: number, stop: AbortController} | null} */ (null) });
+export function createLedger({ titles, renew, say }) {
+  const store = createStore({ group: EVERYTHING, download: /** @type {{count: number, stop: AbortController} | null} */ (null) });
   const pages = createPages((cursor) => ask(cursor, 50), ({ id }) => id);
-  const stops = [store.read(redraw), pages.store.read(redraw)];
 
   /** @param {string | null} cursor @param {number} limit @param {AbortSignal} [signal] */
-  async function ask(cursor, limit, signal) {
-    const kinds = GROUPS[store.state.group].kinds.join(",");
-    const part = await api("GET /account/ledger", { limit, cursor, entry_type: kinds }, signal);
-    titles.learn(part.items.map((/** @type {any} */ entry) => entry.market_id));
-    return part;
-  }
+  const ask = (cursor, limit, signal) =>
+    titles.page("GET /account/ledger", { limit, cursor, entry_type: GROUPS[store.state.group] }, signal);
 
   async function download() {
     const stop = new AbortController();
@@ -49,10 +42,10 @@ export function createLedger({ api, titles, redraw, renew, say }) {
     store.set({ download: null });
   }
 
-  /** @param {Event} event */
-  function choose(event) {
+  /** @param {string} group */
+  function choose(group) {
     store.state.download?.stop.abort();
-    store.set({ group: Number(/** @type {HTMLSelectElement} */ (event.target).value) });
+    store.set({ group });
     pages.forget();
     renew();
   }
@@ -62,26 +55,22 @@ export function createLedger({ api, titles, redraw, renew, say }) {
     view() {
       const { group, download: running } = store.state;
       return [
-        h("div", { class: "list-tools" },
-          h("label", null, "Show ",
-            h("select", { on: { change: choose } }, GROUPS.map(({ name }, index) =>
-              h("option", { key: name, value: String(index), selected: index === group }, name)))),
+        h("div.list-tools",
+          h("label", "Show ",
+            select({}, Object.fromEntries(Object.keys(GROUPS).map((name) => [name, name])), group, choose)),
           running === null
             ? h("button", { key: "download", disabled: !pages.store.state.items?.length, on: { click: download } }, "Download CSV")
             : h("button", { key: "stop", on: { click: () => running.stop.abort() } }, `${shares(running.count)} entries · Stop`)),
-        listing(pages, group > 0 ? h("p", null, "There is nothing of the kind.")
-          : h("p", null, "Nothing has happened to your cash yet. A deposit would be the first line."),
-          (entries) => table({ label: "Ledger", columns: COLUMNS, rows: entries.map(row) })),
+        listing(pages, group !== EVERYTHING ? h("p", "There is nothing of the kind.")
+          : h("p", "Nothing has happened to your cash yet. A deposit would be the first line."),
+          (entries) => table("Ledger", COLUMNS, entries.map(row))),
       ];
     },
-    close() {
-      store.state.download?.stop.abort();
-      for (const stop of stops) stop();
-    },
+    close: () => store.state.download?.stop.abort(),
   };
 
-  /** @param {any} entry */
+  /** @param {any} entry @returns {[string, ...import("../draw/dom.js").Drawing[]]} */
   function row({ id, created_at: at, entry_type: kind, reference_type: reason, market_id: market, amount_cents: amount, balance_after_cents: after }) {
-    return { key: String(id), cells: [when(at), kindInWords(kind, reason), market && toMarket(market, titles.of(market)), gain(amount), dollars(after)] };
+    return [String(id), when(at), kindInWords(kind, reason), market && toMarket(market, titles.of(market)), gain(amount), dollars(after)];
   }
 }

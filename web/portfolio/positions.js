@@ -31,31 +31,31 @@ export function holdingsOf(portfolio, positions) {
   });
 }
 
-/** @type {import("../parts/table.js").Column[]} */
-const COLUMNS = [
-  { name: "Market", looks: "title" }, { name: "Shares", looks: "number" }, { name: "Paid each", looks: "number" },
-  { name: "Midpoint", looks: "number" }, { name: "Value", looks: "number" }, { name: "Profit", looks: "number" },
-  { name: "Close", looks: "last" },
-];
+/** @type {import("../parts/table.js").Columns} */
+const COLUMNS = {
+  Market: "title", Shares: "number", "Paid each": "number", Midpoint: "number", Value: "number",
+  Profit: "number", Close: "last",
+};
 
 /** @param {{holdings: Holding[], close: (holding: Holding) => void}} what */
 export function positions({ holdings, close }) {
-  return table({ label: "Positions", columns: COLUMNS, rows: holdings.map((holding) => {
+  return table("Positions", COLUMNS, holdings.map((holding) => {
     const { marketId, title, status, side, volume, available, cost, price, value } = holding;
     const isOpen = status === "ACTIVE";
-    return { key: `${marketId} ${side}`, cells: [
-      [toMarket(marketId, title), !isOpen && [" ", h("span", { class: "badge" }, STATUS[/** @type {keyof typeof STATUS} */ (status)])]],
+    return [
+      `${marketId} ${side}`,
+      [toMarket(marketId, title), !isOpen && [" ", h("span.badge", STATUS[/** @type {keyof typeof STATUS} */ (status)])]],
       [h("span", { class: side === "YES" ? "yes" : "no" }, `${shares(volume)} ${side}`),
-        available < volume && h("small", null, ` ${shares(volume - available)} for sale`)],
+        available < volume && h("small", ` ${shares(volume - available)} for sale`)],
       cents(Math.round((cost / volume) * 10) / 10),
       cents(price),
       dollars(value),
       profit(value - cost),
-      h("button", {
-        class: "quiet", disabled: available === 0 || !isOpen, "aria-label": `Close ${shares(volume)} ${side} in ${title}`,
+      h("button.quiet", {
+        disabled: available === 0 || !isOpen, "aria-label": `Close ${shares(volume)} ${side} in ${title}`,
         title: !isOpen ? "The market takes no orders now" : available === 0 ? "All of it is for sale already" : undefined,
         on: { click: () => close(holding) },
       }, "Close"),
-    ] };
-  }) });
+    ];
+  }));
 }

@@ -1,5 +1,6 @@
 /** The frame around every screen: who one is, where one can go, what the page has to say. */
 import { h } from "../draw/dom.js";
+import { redraw } from "../store/store.js";
 import { nextTheme, theme } from "./theme.js";
 
 const EVERYBODYS = [{ path: "/", key: "m", name: "Markets" }];
@@ -19,11 +20,11 @@ export function placesFor(user) {
 
 /**
  * @param {{
- *   user: import("../session/session.js").User | null, path: string, opening: number, screen: any, notices: any,
- *   signOut: () => void, redraw: () => void, showKeys: () => void,
+ *   user: import("../session/session.js").User | null, path: string, opening: number, screen: any, beside: any,
+ *   signOut: () => void, help: () => void,
  * }} page `opening` is another for each screen: what one has made in the document is not taken over by the next
  */
-export function shell({ user, path, opening, screen, notices, signOut, redraw, showKeys }) {
+export function shell({ user, path, opening, screen, beside, signOut, help }) {
   return [
     h("header.top",
       h("a.brand", { href: "/" }, h("img", { src: "/web/icon.svg", alt: "", width: 24, height: 24 }), "Verdict"),
@@ -31,14 +32,14 @@ export function shell({ user, path, opening, screen, notices, signOut, redraw, s
         placesFor(user).map(({ path: to, name }) =>
           h("a", { key: to, href: to, "aria-current": isIn(path, to) ? "page" : undefined }, name))),
       h("div.who",
-        h("button.quiet", { title: "Keyboard", "aria-label": "Keyboard shortcuts", on: { click: showKeys } }, "?"),
+        h("button.quiet", { title: "Keyboard", "aria-label": "Keyboard shortcuts", on: { click: help } }, "?"),
         h("button.quiet", { on: { click: () => { nextTheme(); redraw(); } }, "aria-label": `Theme: ${theme()}. Change it` },
           { system: "◐", light: "☀", dark: "☾" }[theme()]),
         user
           ? [h("span.name", user.username), h("button.quiet", { on: { click: signOut } }, "Sign out")]
           : [h("a", { href: "/login" }, "Sign in"), h("a.button", { href: "/register" }, "Register")])),
     h("main", { id: "main", tabindex: "-1", key: opening }, screen),
-    notices,
+    beside,
   ];
 }
 

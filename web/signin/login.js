@@ -7,12 +7,12 @@ import { placeAfter } from "./then.js";
 const WRONG_PASSWORD = 1003;
 
 /** @param {import("../main.js").Page} page @returns {import("../main.js").Screen} */
-export function open({ session, query, go, redraw }) {
+export function open({ session, query, go }) {
   const then = placeAfter(query);
   const onward = () => go(then, { replace: true });
   const known = query.get("username") ?? "";
   const form = createForm({
-    id: "login", redraw,
+    id: "login",
     values: { username: known, password: "" },
     check: ({ username, password }) => ({
       username: username ? undefined : "Your username is missing.",
@@ -29,7 +29,6 @@ export function open({ session, query, go, redraw }) {
 
   return {
     title: () => "Sign in",
-    close: form.close,
     view: () =>
       h("section.card.narrow",
         h("h1", "Sign in"),

@@ -9,10 +9,10 @@ const USERNAME_TAKEN = 1001;
 const EMAIL_TAKEN = 1002;
 
 /** @param {import("../main.js").Page} page @returns {import("../main.js").Screen} */
-export function open({ api, session, notices, query, go, redraw }) {
+export function open({ api, session, notices, query, go }) {
   const then = query.has("then") ? placeAfter(query) : "/portfolio";
   const form = createForm({
-    id: "register", redraw,
+    id: "register",
     values: { username: "", email: "", password: "" },
     check: ({ username, email, password }) =>
       ({ username: usernameProblem(username), email: emailProblem(email), password: passwordProblem(password) }),
@@ -32,7 +32,6 @@ export function open({ api, session, notices, query, go, redraw }) {
 
   return {
     title: () => "Register",
-    close: form.close,
     view: () =>
       h("section.card.narrow",
         h("h1", "Register"),

@@ -1,8 +1,11 @@
-/** Whoever draws what stores know hears of every change of any of them. @type {() => void} */
-let changed = () => {};
+/** @type {() => void} */
+let drawer = () => {};
 
-/** @param {() => void} drawer */
-export const drawChanges = (drawer) => (changed = drawer);
+/** Whoever draws what stores know hears of every change of any of them. @param {() => void} draws */
+export const drawChanges = (draws) => (drawer = draws);
+
+/** What is not in a store has changed. */
+export const redraw = () => drawer();
 
 /**
  * What a screen knows. Answers and feeds change it, drawings read it, and nothing flows the other way.
@@ -12,8 +15,8 @@ export const drawChanges = (drawer) => (changed = drawer);
  */
 export function createStore(initial) {
   let state = initial;
-  /** @type {Set<() => void>} */
-  const readers = new Set();
+  /** @type {(() => void)[]} */
+  const readers = [];
   return {
     get state() {
       return state;
@@ -22,12 +25,11 @@ export function createStore(initial) {
     set(changes) {
       state = { ...state, ...changes };
       for (const reader of readers) reader();
-      changed();
+      redraw();
     },
-    /** For whoever does more than to draw. @param {() => void} reader @returns {() => void} who calls it reads no longer */
+    /** For whoever does more than to draw. @param {() => void} reader */
     read(reader) {
-      readers.add(reader);
-      return () => readers.delete(reader);
+      readers.push(reader);
     },
   };
 }

@@ -3,7 +3,8 @@ import { h } from "../draw/dom.js";
 import { cents, chance, dollars, gain, shares } from "../draw/format.js";
 import { average, became, ownPrice } from "../orders/words.js";
 import { choices } from "../parts/choices.js";
-import { field } from "../parts/field.js";
+import { facts } from "../parts/facts.js";
+import { field, tick } from "../parts/field.js";
 import { words } from "../parts/words.js";
 import { warning } from "./draft.js";
 import { pairsOf, waiting } from "./estimate.js";
@@ -54,33 +55,29 @@ export function ticket({ draft, scene, considered, sent, signIn, change, send, a
 
   const sides = /** @type {const} */ (["YES", "NO"]).map((value) =>
     ({ value, text: `${value} ${cents(waiting(scene.book, value, direction)[0]?.price)}`, looks: value.toLowerCase() }));
-  return h("form", { class: "ticket", novalidate: true, on: { submit, keydown } },
+  return h("form.ticket", { novalidate: true, on: { submit, keydown } },
     choices({ label: "Buy or sell", chosen: direction, choose: (value) => change({ direction: value }), of: [{ value: "BUY", text: "Buy" }, { value: "SELL", text: "Sell" }] }),
     choices({ label: "Side", chosen: side, choose: (value) => change({ side: value }), of: sides }),
-    h("div", { class: "ticket-kind" },
+    h("div.ticket-kind",
       choices({ label: "Kind of order", chosen: isMarket, choose: (value) => change({ isMarket: value }), of: [{ value: false, text: "Limit" }, { value: true, text: "Market" }] }),
       choices({ label: "Count in", chosen: inDollars, choose: (value) => change({ inDollars: value, amount: "" }), of: [{ value: false, text: "Shares" }, { value: true, text: "$" }] })),
-    h("div", { class: "pair" },
+    h("div.pair",
       !isMarket && input("price", "Price, ¢", { max: "99", hint: `A chance of ${draft.price ? chance(Number(draft.price)) : "–"}` }),
       input("amount", inDollars ? "Amount, $" : "Shares", inDollars ? { step: "0.01" } : {}),
       isMarket && direction === "BUY" && !inDollars &&
         input("cap", "Spend at most, $", { step: "0.01", placeholder: considered.wish.cap === null ? "" : (considered.wish.cap / 100).toFixed(2) })),
     !isMarket && [
-      h("div", { class: "field" }, h("label", { for: "kind" }, "How long"),
-        h("select", { id: "kind", value: timeInForce, on: { change: (/** @type {any} */ event) => change({ timeInForce: event.target.value }) } },
-          Object.entries(KINDS).map(([value, text]) => h("option", { value }, text)))),
+      field({ name: "kind", label: "How long", options: KINDS, value: timeInForce, change: (timeInForce) => change({ timeInForce }) }),
       timeInForce === "GTD" && input("until", "Until", { kind: "datetime-local", min: undefined, step: undefined }),
-      timeInForce.startsWith("G") && h("label", { class: "ticket-check" },
-        h("input", { type: "checkbox", checked: draft.postOnly, on: { change: (/** @type {any} */ event) => change({ postOnly: event.target.checked }) } }),
-        "Post-only: never trade at once"),
+      timeInForce.startsWith("G") && tick({ name: "post-only", label: "Post-only: never trade at once", checked: draft.postOnly, change: (postOnly) => change({ postOnly }) }),
     ],
     summary(draft, considered, own),
-    h("div", { class: "ticket-send" },
+    h("div.ticket-send",
       isSomebody
-        ? h("button", { class: "primary", disabled: reason !== null, "aria-describedby": "ticket-reason" },
+        ? h("button.primary", { disabled: reason !== null, "aria-describedby": "ticket-reason" },
           isBusy ? "Sending" : `${direction === "BUY" ? "Buy" : "Sell"} ${considered.said ? `${shares(considered.said.whole.quantity || considered.wish.quantity)} ` : ""}${side}`)
-        : h("a", { class: "button primary", href: signIn }, "Sign in to trade"),
-      h("p", { id: "ticket-reason", class: "hint" }, (isSomebody && (reason || (own.cash && `You have ${dollars(own.cash.available_balance_cents)}`))) || "\u00a0")),
+        : h("a.button.primary", { href: signIn }, "Sign in to trade"),
+      h("p.hint", { id: "ticket-reason", }, (isSomebody && (reason || (own.cash && `You have ${dollars(own.cash.available_balance_cents)}`))) || "\u00a0")),
     h("div", { key: "became", role: "status" }, outcome(sent, error && !isBeside ? words(error) : null, again, clear)));
 }
 
@@ -99,10 +96,9 @@ function summary({ direction, side, isMarket }, { said, wish }, own) {
     "Stays set aside": buys ? dollars(kept) : `${shares(kept)} ${side}`,
   };
   return [
-    h("dl", { class: "ticket-summary" }, Object.entries(lines).map(([name, text]) =>
-      h("div", { key: name }, h("dt", null, name), h("dd", null, said && !warns ? text : "–")))),
-    pairs > 0 && h("p", { key: "pairs", class: "hint" }, `With what you hold, ${shares(pairs)} pairs turn into ${dollars(pairs * 100)} at once.`),
-    warns && h("p", { key: "warning", class: "problem" }, warns),
+    facts("sums", Object.fromEntries(Object.entries(lines).map(([name, text]) => [name, said && !warns ? text : "–"]))),
+    pairs > 0 && h("p.hint", { key: "pairs", }, `With what you hold, ${shares(pairs)} pairs turn into ${dollars(pairs * 100)} at once.`),
+    warns && h("p.problem", { key: "warning", }, warns),
   ];
 }
 
@@ -111,32 +107,32 @@ function outcome(sent, problem, again, clear) {
   const said = told(sent, problem, again, clear);
   // What just became of the order is seen, wherever the reader had scrolled to.
   const made = (/** @type {HTMLElement} */ element) => requestAnimationFrame(() => element.scrollIntoView({ block: "nearest" }));
-  return said && h("div", { key: sent.phase, class: "ticket-became", made }, said);
+  return said && h("div.ticket-became", { key: sent.phase, made }, said);
 }
 
 /** @param {Sent} sent @param {string | null} problem @param {() => void} again @param {() => void} clear */
 function told({ phase, answer, error, recovered }, problem, again, clear) {
-  const wrong = (/** @type {string} */ text) => h("p", { class: "problem" }, text);
+  const wrong = (/** @type {string} */ text) => h("p.problem", text);
   if (problem) return wrong(problem);
   if (phase === "asking") return wrong("No answer came. Asking the exchange what became of the order.");
   if (phase === "missing") {
     return [
       wrong(error?.status === 503 ? "The exchange is busy. Nothing was done; try again." : "The exchange never received this order. Nothing was done."),
-      h("p", { class: "ticket-again" }, h("button", { type: "button", class: "primary", on: { click: again } }, "Send the same again"),
+      h("p.ticket-again", h("button.primary", { type: "button", on: { click: again } }, "Send the same again"),
         h("button", { type: "button", on: { click: clear } }, "Drop it")),
     ];
   }
   if (phase !== "done") return null;
   const { order, trades, netting_result: netting } = answer;
   return [
-    recovered && h("p", { class: "hint" }, "The answer was lost; this is what the exchange has."),
-    h("p", null, became(answer)),
+    recovered && h("p.hint", "The answer was lost; this is what the exchange has."),
+    h("p", became(answer)),
     trades.length > 0 && [
-      h("ul", null, trades.map((/** @type {any} */ trade) =>
+      h("ul", trades.map((/** @type {any} */ trade) =>
         h("li", { key: trade.trade_id }, `${shares(trade.quantity)} at ${cents(ownPrice(order.original_side, trade.price_cents))}, fee ${dollars(trade.fee_cents)}`,
           trade.realized_pnl_cents !== null && `, profit ${gain(trade.realized_pnl_cents)}`))),
-      h("p", { class: "hint" }, `Fee in all ${dollars(trades.reduce((/** @type {number} */ sum, /** @type {any} */ trade) => sum + trade.fee_cents, 0))}.`),
+      h("p.hint", `Fee in all ${dollars(trades.reduce((/** @type {number} */ sum, /** @type {any} */ trade) => sum + trade.fee_cents, 0))}.`),
     ],
-    netting && h("p", { class: "hint" }, `${shares(netting.pairs_netted)} pairs turned into ${dollars(netting.released_cents)}.`),
+    netting && h("p.hint", `${shares(netting.pairs_netted)} pairs turned into ${dollars(netting.released_cents)}.`),
   ];
 }
