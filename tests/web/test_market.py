@@ -3,6 +3,7 @@
 import random
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import attrs
@@ -187,6 +188,51 @@ def test_a_change_of_status_is_seen_at_once_and_why(visitor: Visitor, the_venue:
     changes = visitor.page.get_by_role("tabpanel").get_by_role("listitem")
     expect(changes).to_have_count(len(the_venue.nobody.data(f"/markets/{market}/activity")["items"]))
     expect(changes.first).to_contain_text("Paid out from resolved")
+
+
+def test_a_pause_is_told_with_its_cause_and_its_end(visitor: Visitor, the_venue: Venue) -> None:
+    market = the_venue.market(halt_move_cents=8, halt_pause_ms=3_600_000)
+    ann, ben = the_venue.user(100_000), the_venue.user(100_000)
+    visitor.open(f"/markets/{market}")
+    visitor.see("Nobody has traded here yet")
+    banner = visitor.page.locator(".market-says").first
+    expect(banner).to_be_empty()
+    for price in (50, 60):
+        trade(market, ann, ben, 10, price)
+    expect(banner).to_contain_text("Paused")
+    expect(banner).to_contain_text("The price moved far in a short time. Trading goes on by itself at ")
+    expect(banner).to_contain_text(", in 59 min. No new orders are taken. Yours stay where they are")
+    told = banner.locator("time").get_attribute("datetime")
+    assert told == the_venue.nobody.data(f"/markets/{market}")["pause_until"]
+
+
+def test_the_end_of_trading_is_told_when_it_comes(visitor: Visitor, the_venue: Venue) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=4)
+    market = the_venue.market(trading_end_at=soon.isoformat())
+    visitor.open(f"/markets/{market}")
+    visitor.see("Nobody has traded here yet")
+    banner = visitor.page.locator(".market-says").first
+    expect(banner).to_contain_text("Trading has ended")
+    expect(banner).to_contain_text("Orders that still wait will not trade; you can cancel them")
+    assert the_venue.nobody.data(f"/markets/{market}")["status"] == "SUSPENDED"
+
+
+def test_a_market_that_is_called_off_tells_why_and_what_was_paid(visitor: Visitor, the_venue: Venue) -> None:
+    market = the_venue.market()
+    ann, ben = the_venue.user(100_000), the_venue.user(100_000)
+    trade(market, ann, ben, 10, 60)
+    visitor.sign_in(ann)
+    visitor.open(f"/markets/{market}")
+    visitor.see("10 YES")
+    void = {"void_price_cents": 30, "reason": "the question was unclear"}
+    assert the_venue.admin.post(f"/admin/markets/{market}/void", **void).code == 0
+    banner = visitor.page.locator(".market-says").first
+    expect(banner).to_contain_text("Called off")
+    expect(banner).to_contain_text("An administrator: “the question was unclear”.")
+    expect(banner).to_contain_text(
+        "Each YES share paid 30¢, each NO share 70¢. All open orders were cancelled"
+    )
+    visitor.see("You hold no shares here.")
 
 
 def test_older_trades_are_loaded_to_the_first(visitor: Visitor, the_venue: Venue) -> None:

@@ -40,8 +40,11 @@ export function stateOf(market, activity, now) {
         "Trading is over. All open orders were cancelled, and what they had set aside is yours again. The payout follows."];
     case "SETTLED":
       return [`Resolved: ${answer(market)}`, "", paid(market), PAID];
-    case "VOIDED":
-      return ["Called off", "", why, paid(market), PAID];
+    case "VOIDED": {
+      // Called off on the way to its payout, of which nothing more is told.
+      const { reason } = newest("RESOLVED") ?? {};
+      return ["Called off", "", reason !== "RESOLUTION" && reasonOf(reason), paid(market), PAID];
+    }
   }
   if (start !== null && Date.parse(start) > now) return ["Not open yet", "", ["Trading begins ", when(start), "."]];
   if (mode === "NORMAL") return null;
