@@ -11,7 +11,8 @@ import { COLUMNS, leftOf, row } from "./row.js";
 import { addressOf, categoriesOf, filtersOf, LIVING, select } from "./selection.js";
 import { createSparks } from "./sparks.js";
 
-const PAGE = 50;
+/** So many rows are drawn at once, so that a page that is scrolled fast still answers. */
+const PAGE = 20;
 const ORDERED_ANEW_MS = 10_000;
 /** How long the first picture waits for live numbers before it is drawn without them. */
 const PATIENCE_MS = 1_500;
@@ -79,8 +80,14 @@ export function open({ api, session, query }) {
 
   function more() {
     store.set({ shown: store.state.shown + PAGE });
-    order();
+    picture();
     showAddress();
+    // It tells of changes, and what is still near would not be one.
+    requestAnimationFrame(() => {
+      const here = document.querySelector("div.more");
+      end.disconnect();
+      if (here) end.observe(here);
+    });
   }
 
   const search = () => /** @type {HTMLInputElement | null} */ (document.getElementById("search"));
@@ -147,7 +154,7 @@ export function open({ api, session, query }) {
       for (const timer of [...timers, addressTimer]) clearTimeout(timer);
       removeEventListener("scroll", showAddressSoon);
       end.disconnect();
-      for (const part of [tickers, catalogue, announcer]) part.close();
+      for (const part of [tickers, catalogue, sparks, announcer]) part.close();
     },
     view() {
       const { found, filters } = store.state;

@@ -59,6 +59,7 @@ const plain = (text) => text.normalize("NFD").replace(/\p{Mn}/gu, "").toLowerCas
 
 /** Whether a market has all the words, wherever they begin and in any order. @param {string} search */
 export function finder(search) {
+  if (!search.trim()) return () => true;
   const words = plain(search).split(/\s+/);
   return (/** @type {Market} */ { title, id, category }) => {
     const text = plain(`${title} ${id} ${category ?? ""}`);

@@ -1,9 +1,11 @@
 /** How markets stood in the last day: asked for when they are shown, fifty in one request. */
+import { seldom } from "../feeds/seldom.js";
 import { createStore } from "../store/store.js";
 
 const HOUR = 3_600_000;
 const OLD_AFTER_MS = HOUR / 4;
-const TRIED_AGAIN_AFTER_MS = 20_000;
+/** Whoever scrolls fast through all of them asks for no more than thirty times a minute. */
+const REST_MS = 2_000;
 /** What one request may name; and of how many it may have finer intervals: a young exchange has few markets and little past. */
 const [MARKETS_MAX, FINE_MAX] = [50, 5];
 
@@ -12,32 +14,31 @@ export function createSparks(api) {
   const store = createStore({ byMarket: /** @type {Map<string, number[]>} */ (new Map()) });
   /** @type {Map<string, number>} */
   const askedAt = new Map();
-  let notBefore = 0;
+  /** @type {string[]} */
+  let shown = [];
+  const reading = seldom(read, REST_MS);
 
-  /** @param {string[]} ids */
-  async function load(ids) {
-    const start = new Date(Date.now() - 24 * HOUR).toISOString();
-    try {
-      const answer = await api("GET /candles", { markets: ids.join(","), interval: ids.length > FINE_MAX ? "1h" : "5m", start });
-      for (const { market_id: id, items } of answer.items) store.state.byMarket.set(id, standing(items));
-      store.set({});
-    } catch {
-      // A picture beside a number that is there anyway: it comes later.
-      notBefore = Date.now() + TRIED_AGAIN_AFTER_MS;
-      for (const id of ids) askedAt.delete(id);
-    }
+  async function read() {
+    const now = Date.now();
+    const missing = shown.filter((id) => now - (askedAt.get(id) ?? 0) > OLD_AFTER_MS);
+    const ids = missing.slice(0, MARKETS_MAX);
+    if (ids.length === 0) return;
+    const start = new Date(now - 24 * HOUR).toISOString();
+    const answer = await api("GET /candles", { markets: ids.join(","), interval: ids.length > FINE_MAX ? "1h" : "5m", start });
+    for (const id of ids) askedAt.set(id, now);
+    for (const { market_id: id, items } of answer.items) store.state.byMarket.set(id, standing(items));
+    store.set({});
+    if (missing.length > ids.length) reading.ask();
   }
 
   return {
     store,
     /** @param {string[]} ids those on screen */
     show(ids) {
-      const now = Date.now();
-      if (now < notBefore) return;
-      const missing = ids.filter((id) => now - (askedAt.get(id) ?? 0) > OLD_AFTER_MS);
-      for (const id of missing) askedAt.set(id, now);
-      while (missing.length > 0) load(missing.splice(0, MARKETS_MAX));
+      shown = ids;
+      reading.ask();
     },
+    close: reading.stop,
   };
 }
 
