@@ -1,5 +1,6 @@
 """What the page asks of the exchange stays far within what a caller may ask in a minute."""
 
+import re
 from typing import Final
 
 from playwright.sync_api import WebSocket, expect
@@ -40,6 +41,38 @@ def test_a_session_that_cannot_go_on_is_asked_for_with_pauses(visitor: Visitor, 
     assert 0 < len([url for url in refreshed if url.endswith(REFRESH)]) < 4
     visitor.page.unroute(f"**{REFRESH}")
     expect(visitor.page.get_by_role("banner").get_by_role("link", name="Sign in")).to_be_visible()
+
+
+def test_what_one_has_in_a_market_comes_by_the_stream(visitor: Visitor, the_venue: Venue) -> None:
+    """However many trade with one's orders, they ask for no more than what stands ahead of those."""
+    market = the_venue.market()
+    ann, ben = the_venue.user(1_000_000), the_venue.user(1_000_000)
+    for batch in range(3):
+        orders = [
+            {"op": "place", "market_id": market, "side": "YES", "direction": "BUY", "quantity": 5}
+            | {"price_cents": 10 + number, "client_order_id": f"{batch}-{number}"}
+            for number in range(40)
+        ]
+        assert ann.post("/orders/batch", commands=orders).code == 0
+    visitor.sign_in(ann)
+    asked: list[str] = []
+    visitor.page.on("request", lambda request: asked.append(request.url))
+    visitor.open(f"/markets/{market}")
+    rows = visitor.page.get_by_role("table", name="Open orders").locator("tbody tr")
+    expect(rows).to_have_count(120)
+    ben.placed(market, "BUY NO 8 @51")
+    expect(rows).to_have_count(119)
+    expect(visitor.page.get_by_role("table", name="My shares")).to_contain_text("8 YES")
+    ticket = visitor.page.get_by_role("region", name="Ticket")
+    ticket.locator("[name=price]").fill("5")
+    ticket.locator("[name=amount]").fill("1")
+    expect(ticket).to_contain_text(
+        f"You have ${ann.data('/account/balance')['available_balance_cents'] / 100:,.2f}"
+    )
+    own = {
+        url.split("?")[0].split("/v1")[1] for url in asked if re.search("v1/(orders|positions|account)", url)
+    }
+    assert own == {"/account/profile", "/orders/queue"}
 
 
 def test_a_window_that_nobody_looks_at_gives_its_feeds_up(visitor: Visitor, the_venue: Venue) -> None:

@@ -25,6 +25,8 @@ export function createMine(session) {
     get liveness() {
       return stream?.liveness ?? null;
     },
+    /** What somebody who is signed in has in a market. @param {string} marketId */
+    look: async (marketId) => stream?.look(marketId),
     /** @param {(topic: string, event: any) => void} listener topic `everything`: read all anew, too much was missed */
     hear(listener) {
       listeners.add(listener);

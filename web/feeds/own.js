@@ -5,7 +5,7 @@
 import { createStore } from "../store/store.js";
 import { seldom } from "./seldom.js";
 
-/** Four questions at each turn, of the hundred and twenty that a user has in a minute. */
+/** Two questions at each turn, of the hundred and twenty that a user has in a minute. */
 const REST_MS = 3_000;
 const MARKETS_OWN = ["order_events", "trade_events", "market_events"];
 
@@ -21,20 +21,12 @@ export function followOwn(marketId, { api, mine, session }) {
   const reading = seldom(read, REST_MS);
 
   async function read() {
-    const [cash, position, orders, queue] = await Promise.all([
-      api("GET /account/balance"),
-      api("GET /positions/{market_id}", { market_id: marketId }),
-      openOrders(),
-      api("GET /orders/queue", { market_id: marketId }),
-    ]);
-    const ahead = new Map(queue.items.map((/** @type {any} */ one) => [one.order_id, one]));
-    own.set({ cash, position, orders, queue: ahead, whole: true });
-  }
-
-  /** All of them from here on. @param {string | null} cursor @returns {Promise<any[]>} */
-  async function openOrders(cursor = null) {
-    const page = await api("GET /orders", { market_id: marketId, status: "OPEN,PARTIALLY_FILLED", limit: 100, cursor });
-    return page.next_cursor === null ? page.items : [...page.items, ...await openOrders(page.next_cursor)];
+    const seen = await mine.look(marketId);
+    if (seen === undefined) return;
+    const { balance: cash, position, orders } = seen;
+    const { items } = orders.length ? await api("GET /orders/queue", { market_id: marketId }) : { items: [] };
+    const queue = new Map(items.map((/** @type {any} */ one) => [one.order_id, one]));
+    own.set({ cash, position, orders, queue, whole: true });
   }
 
   const isSomebody = session.store.state.user !== null;

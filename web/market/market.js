@@ -61,7 +61,7 @@ export function open(page) {
         throw error;
       }
       screen.set({ isUnknown: true });
-      for (const feed of feeds) feed.close();
+      for (const feed of [...feeds, own]) feed.close();
     }
   }
 
