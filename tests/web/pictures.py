@@ -24,6 +24,7 @@ import httpx
 from playwright.sync_api import Browser, Page, expect
 
 from tests.adapters.serving import ADMIN, PASSWORD, ROOT, Caller
+from tests.adapters.test_making_api import running
 from tests.web.visiting import SECONDS, Visitor, chromium
 
 Theme = Literal["light", "dark"]
@@ -61,6 +62,16 @@ def fill_in(page: Page) -> None:
     page.evaluate("document.activeElement.blur()")
 
 
+def press(*names: str) -> Callable[[Page], None]:
+    """One button after the other, each the first of its name."""
+
+    def act(page: Page) -> None:
+        for name in names:
+            page.get_by_role("button", name=name, exact=True).first.click()
+
+    return act
+
+
 SCREENS: Final = (
     Screen("markets", "/"),
     Screen("market", f"/markets/{HISTORY}"),
@@ -70,10 +81,17 @@ SCREENS: Final = (
     Screen("my-market", f"/markets/{HISTORY}", PERSON),
     Screen("ticket", f"/markets/{HISTORY}", PERSON, fill_in),
     Screen("portfolio", "/portfolio", PERSON),
+    Screen("deposit", "/portfolio", PERSON, press("Deposit")),
+    Screen("making", "/making", PERSON),
+    Screen("making-new", "/making/new", PERSON, press("All terms")),
+    Screen("making-order", "/making/{order}", PERSON),
+    Screen("making-withdraw", "/making/{order}", PERSON, press("Withdraw")),
     Screen("account", "/account", PERSON),
+    Screen("account-leave", "/account", PERSON, press("Sign out everywhere")),
     Screen("admin", "/admin", ADMIN),
     Screen("admin-new", "/admin/new", ADMIN),
     Screen("admin-market", f"/admin/markets/{HISTORY}", ADMIN),
+    Screen("admin-void", f"/admin/markets/{HISTORY}", ADMIN, press("Void", "Continue")),
     Screen("admin-users", "/admin/users", ADMIN),
     Screen("admin-health", "/admin/health", ADMIN),
 )
@@ -96,12 +114,12 @@ def main(folder: Path, only: tuple[str, ...], shown: bool, warm_up: int) -> None
     folder.mkdir(parents=True, exist_ok=True)
     expect.set_options(timeout=SECONDS * 1000)
     with demo() as address, chromium() as browser:
-        trade_along(address)
+        order = trade_along(address)
         time.sleep(warm_up)
         for name, screen, width, theme in wanted(only, shown):
             with window(browser, address, screen.who, width, theme) as page:
                 picture = folder / f"{name}.png"
-                show(page, address + screen.path)
+                show(page, address + screen.path.format(order=order))
                 screen.act(page)
                 page.wait_for_timeout(SETTLED_MS)
                 page.screenshot(path=picture, full_page=not shown)
@@ -172,8 +190,8 @@ def show(page: Page, address: str) -> None:
     expect(page.locator(".loading")).to_have_count(0)
 
 
-def trade_along(address: str) -> None:
-    """Somebody with money, positions, orders that wait, and a history."""
+def trade_along(address: str) -> str:
+    """Somebody with money, positions, orders, a history, and a market made for her: that order."""
     with httpx.Client(base_url=address, timeout=30) as http:
         nobody = Caller(http)
         nobody.post("/auth/register", username=PERSON, email=f"{PERSON}@example.org", password=PASSWORD)
@@ -190,6 +208,7 @@ def trade_along(address: str) -> None:
         ida.place(HISTORY, "SELL YES 15 @1", time_in_force="IOC")
         ida.post("/account/withdraw", amount_cents=12_500)
         ida.post("/account/api-keys", name="weekend bot", scopes=["read", "trade"])
+        return running(ida, markets[0]["id"])
 
 
 if __name__ == "__main__":

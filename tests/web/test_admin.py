@@ -118,7 +118,7 @@ def test_a_suspension_and_its_end(admin: Visitor, the_venue: Venue, market: str)
     dialog.get_by_label("Reason").fill("waiting for the news")
     sure(dialog, "Suspend", market)
     expect(admin.page.locator(".admin .badge")).to_have_text("Suspended")
-    admin.see("ADMIN: waiting for the news")
+    admin.see("An administrator: “waiting for the news”.")
     assert state(the_venue, market)["status"] == "SUSPENDED"
     begin(admin, "Resume").get_by_role("button", name="Resume").click()
     expect(admin.page.locator(".admin .badge")).to_have_text("Active")

@@ -293,8 +293,11 @@ def test_who_is_signed_out_signs_in_and_comes_back_to_the_ticket(
 def test_who_was_signed_out_elsewhere_signs_in_and_comes_back_to_the_ticket(
     visitor: Visitor, the_venue: Venue, market: str
 ) -> None:
-    # Without its stream the page does not hear of it before it sends.
-    visitor.page.route_web_socket(re.compile("/ws/v1/commands"), lambda _: None)
+    # Whose stream ends unheard does not hear of it before something is sent.
+    visitor.page.route_web_socket(
+        re.compile("/ws/v1/commands"),
+        lambda line: line.connect_to_server().on_close(lambda code, reason: None),
+    )
     trader = trading(visitor, the_venue, market)
     trader.choose("NO")
     trader.fill(price="45", amount="10")

@@ -2,6 +2,7 @@
 import { h } from "../draw/dom.js";
 import { cents, counted, dollars, shares, when } from "../draw/format.js";
 import { seldom } from "../feeds/seldom.js";
+import { reasonOf } from "../market/reasons.js";
 import { rules } from "../market/rules.js";
 import { card } from "../parts/card.js";
 import { facts } from "../parts/facts.js";
@@ -84,7 +85,7 @@ export const open = forAdministrators((page) => {
         })),
         card("Terms", rules(market)),
         card("What happened",
-          events(activity, (one) => [one.journal_id, one.at, `${worded(one.previous)} → ${worded(one.new)}`, one.reason]),
+          events(activity, (one) => [one.journal_id, one.at, `${worded(one.previous)} → ${worded(one.new)}`, reasonOf(one.reason)]),
           h("h2", "Trades and halts"),
           past === null ? h("button", { on: { click: lookBack } }, "Show them") : past.view(pastDrawn))),
     ];

@@ -34,7 +34,7 @@ export const quotes = tableOf("Quotes", [quote, number("Price", ({ price_cents: 
 
 const cycles = tableOf("Cycles", [
   time,
-  { name: "It", of: ({ outcome, error }) => `${inWords(outcome)}${error ? `: ${error}` : ""}` },
+  { name: "Outcome", of: ({ outcome, error }) => `${inWords(outcome)}${error ? `: ${error}` : ""}` },
   { name: "Quotes", of: (cycle) => Object.keys(DONE).filter((name) => cycle[name]).map((name) => `${cycle[name]} ${DONE[name]}`).join(", ") || "–" },
   number("Bid", ({ bid_cents: bid }) => cents(bid)),
   number("Middle", (cycle) => cents(middle(cycle))),

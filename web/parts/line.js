@@ -19,7 +19,8 @@ export function linePicture({ label, lines, inWords = dollars }) {
   const [from, to] = range(all.map(({ at }) => at));
   const [low, high] = range(all.map(({ cents }) => cents));
   const x = (/** @type {number} */ at) => round(((at - from) / (to - from || 1)) * WIDE);
-  const y = (/** @type {number} */ cents) => round(HIGH - EDGE - ((cents - low) / (high - low || 1)) * (HIGH - 2 * EDGE));
+  // What never moved stands in the middle.
+  const y = (/** @type {number} */ cents) => round(HIGH - EDGE - (high > low ? (cents - low) / (high - low) : 0.5) * (HIGH - 2 * EDGE));
   const path = (/** @type {Point[]} */ points) => points.map(({ at, cents }) => `${x(at)},${y(cents)}`).join(" ");
   return h("figure.line-picture",
     h("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, preserveAspectRatio: "none", role: "img", "aria-label": label },
@@ -28,7 +29,7 @@ export function linePicture({ label, lines, inWords = dollars }) {
       h("span", when(from, "both")),
       lines.map(({ name, looks }) => h("span", { key: name, class: `legend ${looks}` }, name)),
       h("span", when(to, "both"))),
-    h("p.line-bounds", h("span", inWords(high)), h("span", inWords(low))));
+    h("p.line-bounds", [...new Set([inWords(high), inWords(low)])].map((bound) => h("span", bound))));
 }
 
 /** @param {number[]} values */
