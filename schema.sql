@@ -1,6 +1,7 @@
 -- The whole database of Verdict, readable from top to bottom.
 --
 --   the journal      wal_events, and snapshots to start from                      the only source of truth
+--   its past         journal_archive                                             which files hold what has left it
 --   its witnesses    journal_seals                                               show that it is what it was
 --   its reading      journal_batches, wal_postings, wal_trades, ... (views)       the compact payloads with names
 --   the projections  accounts, markets, market_activity, amm_markets, orders, trades, candles,
@@ -67,6 +68,28 @@ CREATE INDEX idx_wal_time ON wal_events USING brin (created_at);
 
 -- The journal's transactions: the id each ended with, and the digest as of it.
 CREATE VIEW journal_batches AS SELECT id AS last_id, digest FROM wal_events WHERE digest IS NOT NULL;
+
+-- Rows of the journal that were moved into files, by `verdict archive`: a row for each file, from the journal's first
+-- row on, without a gap. Where rows are in both, for their part has others, they are the same.
+CREATE TABLE journal_archive (
+    first_id        BIGINT         NOT NULL,
+    last_id         BIGINT         NOT NULL,  -- ends a transaction of the journal
+    digest          BYTEA          NOT NULL,  -- the journal's, as of that row
+    journal_format  SMALLINT       NOT NULL,  -- of the payloads
+    begun_at        TIMESTAMPTZ    NOT NULL,  -- the time of the first row
+    ended_at        TIMESTAMPTZ    NOT NULL,  -- the time of the last
+    netted          JSONB          NOT NULL,  -- by market: what nettings in these rows realized, in cents
+    sha256          BYTEA          NOT NULL,  -- of the file's content
+    signature       BYTEA          NOT NULL,  -- Ed25519 over ids and content
+    folder          VARCHAR(4096)  NOT NULL,
+    file            VARCHAR(64)    NOT NULL,
+    archived_at     TIMESTAMPTZ    NOT NULL DEFAULT NOW(),
+    CONSTRAINT journal_archive_pkey PRIMARY KEY (last_id),
+    CONSTRAINT ck_journal_archive_ids CHECK (first_id >= 1 AND last_id >= first_id),
+    CONSTRAINT ck_journal_archive_digest CHECK (octet_length(digest) = 32),
+    CONSTRAINT ck_journal_archive_sha256 CHECK (octet_length(sha256) = 32),
+    CONSTRAINT ck_journal_archive_signature CHECK (octet_length(signature) = 64)
+);
 
 -- The whole state as of one journal id, so that a start replays only what came after. A snapshot is an
 -- optimisation: any or all may be deleted. It counts only if its digest is that of the state it restores.
@@ -819,7 +842,7 @@ CREATE TABLE schema_version (
     applied_at  TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
     CONSTRAINT schema_version_pkey PRIMARY KEY (version)
 );
-INSERT INTO schema_version (version) VALUES (8);
+INSERT INTO schema_version (version) VALUES (9);
 
 -- How far the projections are. It moves in the transaction that writes them: so each event counts once.
 CREATE TABLE projector_cursor (
@@ -996,15 +1019,23 @@ SELECT event.id AS first,
 FROM wal_events event
 WHERE event.command IS NOT NULL;
 
--- Every event that names an order, oldest first. The order's own times bound what must be read.
-CREATE FUNCTION wal_of_order(wanted UUID) RETURNS SETOF wal_events LANGUAGE sql STABLE AS $$
+-- Every event that names an order, oldest first. The order's own times bound what must be read. What has left the
+-- database is not told here, nor is half of a story.
+CREATE FUNCTION wal_of_order(wanted UUID) RETURNS SETOF wal_events LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF EXISTS (SELECT FROM orders JOIN journal_archive ON accepted_seq BETWEEN first_id AND last_id WHERE id = wanted) THEN
+        RAISE EXCEPTION 'the events of order % begin in the archive of the journal', wanted
+            USING HINT = 'verdict replay --show order ' || wanted;
+    END IF;
+    RETURN QUERY
     SELECT event.*
     FROM orders
     JOIN wal_events event ON event.id >= orders.accepted_seq
                          AND event.created_at BETWEEN orders.created_at AND orders.updated_at
     WHERE orders.id = wanted
       AND wanted::TEXT IN (fn_readable(event.payload)->>'order_id', fn_readable(event.payload)->>'counterparty_order_id')
-    ORDER BY event.id
+    ORDER BY event.id;
+END;
 $$;
 
 
@@ -1020,6 +1051,20 @@ COMMENT ON COLUMN wal_events.market_id IS 'Null: the event belongs to no market.
 COMMENT ON COLUMN wal_events.payload IS 'Everything that the event changed, lists without names; the views wal_... name them.';
 COMMENT ON COLUMN wal_events.command IS 'On the first event of each command: what was asked, by whom, when, under which request id.';
 COMMENT ON COLUMN wal_events.digest IS 'On the last event of each transaction: SHA-256 of all events up to it, each taken over the one before.';
+
+COMMENT ON TABLE journal_archive IS 'The files that the journal''s oldest rows were moved into, from its first row on, without a gap.';
+COMMENT ON COLUMN journal_archive.first_id IS 'The journal id of its first row.';
+COMMENT ON COLUMN journal_archive.last_id IS 'The journal id of its last row, which ends a transaction.';
+COMMENT ON COLUMN journal_archive.digest IS 'The journal''s, as of the last row.';
+COMMENT ON COLUMN journal_archive.journal_format IS 'Of the payloads.';
+COMMENT ON COLUMN journal_archive.begun_at IS 'The time of the first row.';
+COMMENT ON COLUMN journal_archive.ended_at IS 'The time of the last row.';
+COMMENT ON COLUMN journal_archive.netted IS 'By market: what nettings in these rows realized, in cents.';
+COMMENT ON COLUMN journal_archive.sha256 IS 'Of the content of the file, uncompressed, but for its last line.';
+COMMENT ON COLUMN journal_archive.signature IS 'The exchange''s, over the ids and that hash.';
+COMMENT ON COLUMN journal_archive.folder IS 'Where the file is, on the machine of the exchange.';
+COMMENT ON COLUMN journal_archive.file IS 'Its name there.';
+COMMENT ON COLUMN journal_archive.archived_at IS 'When it was written, by this server''s clock.';
 
 COMMENT ON TABLE snapshots IS 'The whole state as of one journal id, so that a start replays only what came after. Any may be deleted.';
 COMMENT ON COLUMN snapshots.format IS 'How the chunks are encoded.';

@@ -29,7 +29,7 @@ from kernel.events import Fact
 from kernel.exchange import Exchange
 from kernel.journal import Decided
 from persistence.journal import journal, wal
-from persistence.journal.wal import rows
+from persistence.journal.archive import rows
 from persistence.postgres import database, embedded
 from persistence.postgres.database import Connection, Database
 from persistence.postgres.migrate import migrate

@@ -19,6 +19,7 @@ from adapters.runtime.settings import SettingsError
 COMMANDS: dict[str, str] = {
     "accept-journal": "adapters.cli.accept_journal",
     "amm": "adapters.cli.amm",
+    "archive": "adapters.cli.archive",
     "bench": "adapters.cli.bench",
     "compile": "adapters.cli.compile",
     "config": "adapters.cli.config",

@@ -33,7 +33,8 @@ from kernel.events import Fact
 from kernel.journal import Decided, JournalError, Page
 from persistence import Backoff, DatabaseUnusableError, lone_errors
 from persistence.journal import parts, wal
-from persistence.journal.wal import COLUMNS, GENESIS, Group, end, rows
+from persistence.journal.archive import rows
+from persistence.journal.wal import COLUMNS, GENESIS, Group, end
 from persistence.journal.witness_file import WitnessFile
 from persistence.postgres.database import (
     Connection,

@@ -13,9 +13,10 @@ from kernel.events import Fact, event_type
 from kernel.exchange import Exchange
 from persistence import DatabaseUnusableError
 from persistence.journal import snapshots
+from persistence.journal.archive import rows
 from persistence.journal.chain import Chain
 from persistence.journal.seals import SealKey
-from persistence.journal.wal import GENESIS, JournalRow, check_format, rows
+from persistence.journal.wal import GENESIS, JournalRow, check_format
 from persistence.postgres.database import Connection, Database
 
 ReportProgress = Callable[[int, int], None]

@@ -41,7 +41,11 @@ class SealKey:
         self.public: Final = self._signing.public_key().public_bytes_raw()
 
     def sealed(self, last_id: int, digest: bytes) -> Seal:
-        return Seal(last_id, digest, self._signing.sign(signed(last_id, digest)))
+        return Seal(last_id, digest, self.signed(signed(last_id, digest)))
+
+    def signed(self, told: bytes) -> bytes:
+        """The signature under something that begins with words of its own, so that it is nothing else."""
+        return self._signing.sign(told)
 
     def of_snapshot(self, journal_id: int, form: int, journal_digest: bytes, digest: bytes) -> bytes:
         """What stands beside a snapshot of this content, and of no other."""

@@ -9,7 +9,8 @@ worst that can be: whoever writes snapshots writes balances.
 import hashlib
 import struct
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Final
 
 import structlog
@@ -102,6 +103,14 @@ async def write(database: Database, exchange: Exchange, key: SealKey, aside: Asi
 
 async def newest(connection: Connection, key: SealKey) -> Exchange | None:
     """The exchange of the newest snapshot that verifies."""
+    async with aclosing(verified(connection, key)) as exchanges:
+        async for exchange in exchanges:
+            return exchange
+    return None
+
+
+async def verified(connection: Connection, key: SealKey) -> AsyncGenerator[Exchange, None]:
+    """The exchange of each snapshot that verifies, the newest first."""
     for row in await connection.fetch(
         "SELECT snapshots.*, wal_events.digest AS chained FROM snapshots "
         "LEFT JOIN wal_events ON id = journal_id ORDER BY journal_id DESC"
@@ -132,8 +141,7 @@ async def newest(connection: Connection, key: SealKey) -> Exchange | None:
                 trouble=str(trouble),
             )
         else:
-            return exchange
-    return None
+            yield exchange
 
 
 async def newest_id(connection: Connection) -> int:

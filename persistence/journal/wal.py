@@ -16,7 +16,7 @@ are the bytes that go over the wire anyway, so hashing them costs one pass over 
 
 import hashlib
 import struct
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -171,7 +171,10 @@ async def check_format(connection: Connection) -> None:
 
     If the first row names no format, something else is wrong, and replay will find out what.
     """
-    found = await connection.fetch_value("SELECT payload->>'format' FROM wal_events WHERE id = 1")
+    found = await connection.fetch_value("""
+        SELECT COALESCE((SELECT payload->>'format' FROM wal_events WHERE id = 1),
+                        (SELECT journal_format::TEXT FROM journal_archive WHERE first_id = 1))
+    """)
     if found not in (None, str(JOURNAL_FORMAT)):
         raise DatabaseUnusableError(
             f"the journal has format {found}, this program reads {JOURNAL_FORMAT}: "
@@ -179,16 +182,9 @@ async def check_format(connection: Connection) -> None:
         )
 
 
-async def rows(
-    connection: Connection, after: int, last: int = LAST
-) -> AsyncGenerator[list[JournalRow], None]:
-    """The rows with ids above `after`, up to `last`, in order, some thousand at a time.
-
-    Each batch is a statement of its own: in between the connection is free for others.
-    """
-    while batch := unpack(await connection.copy_out(COPY_SOME % (after, last, BATCH))):
-        yield batch
-        after = batch[-1].id
+async def some_rows(connection: Connection, after: int, last: int = LAST) -> list[JournalRow]:
+    """The rows of the table with ids above `after`, up to `last`, in order: the first few thousand."""
+    return unpack(await connection.copy_out(COPY_SOME % (after, last, BATCH)))
 
 
 def unpack(data: bytes) -> list[JournalRow]:

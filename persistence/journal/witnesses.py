@@ -6,14 +6,16 @@ the journal, the exchange does not start; to go on nevertheless takes a command,
 """
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Final
 
 import msgspec
 
 from persistence import DatabaseUnusableError
 from persistence.journal import seals
+from persistence.journal.archive import rows
 from persistence.journal.seals import SealKey, verifies
-from persistence.journal.wal import end
+from persistence.journal.wal import JournalRow, end
 from persistence.journal.witness_file import Seal, Witness
 from persistence.postgres.database import Connection
 
@@ -59,11 +61,11 @@ async def contradictions(connection: Connection, key: SealKey, kept: Witness | N
     found: list[Contradiction] = []
     head = (await end(connection))[0]
     async for told in testimonies(connection, kept):
-        row = await connection.fetch_row("SELECT digest FROM wal_events WHERE id = $1", told.journal_id)
+        row = await row_of(connection, told.journal_id)
         if row is None:
             ends = f"the journal ends with row {head}" if head else "the journal is empty"
             found.append(Contradiction(told.witness, f"tells of row {told.journal_id}, but {ends}"))
-        elif told.digest is not None and row["digest"] != told.digest:
+        elif told.digest is not None and row.digest != told.digest:
             found.append(
                 Contradiction(told.witness, f"tells of another row {told.journal_id} than the journal has")
             )
@@ -83,6 +85,14 @@ async def contradictions(connection: Connection, key: SealKey, kept: Witness | N
             )
         )
     return found
+
+
+async def row_of(connection: Connection, journal_id: int) -> JournalRow | None:
+    """A row, wherever it is: what an old witness tells of may have left the database."""
+    async with aclosing(rows(connection, journal_id - 1, journal_id)) as batches:
+        async for batch in batches:
+            return batch[0]
+    return None
 
 
 async def testimonies(connection: Connection, kept: Witness | None) -> AsyncIterator[Testimony]:

@@ -16,7 +16,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -26,7 +26,8 @@ import structlog
 import trio
 
 from persistence import Backoff, DatabaseUnusableError
-from persistence.journal.wal import READ, fact_of
+from persistence.journal.archive import Past
+from persistence.journal.wal import READ, JournalRow, Record, fact_of
 from persistence.postgres.database import Connection, ConnectionLostError, Database, NoRoomError, opened
 from persistence.tables.folding import Batch
 from persistence.tables.making import forget_executions
@@ -80,6 +81,7 @@ class Projector:
     _durable: int = attrs.field(default=0, init=False)
     _quotes: Quotes = attrs.field(factory=Quotes, init=False)
     """As of the newest batch that was read."""
+    _past: Past = attrs.field(factory=Past, init=False)
     _day: int | None = attrs.field(default=None, init=False)
     """Of the newest fact that was read, counted since 1970."""
 
@@ -158,7 +160,7 @@ class Projector:
         """The facts that follow `last` without a gap, folded; None if there are none."""
         batch = Batch(last, self._quotes)
         is_whole = False
-        for row in await reading.fetch(READ_SOME, last, self.batch + 1):
+        for row in await self._rows(reading, last, self.batch + 1):
             if row["id"] != batch.last + 1:
                 # The journal has no gaps, so nothing behind one counts. If a row behind it was acknowledged,
                 # one was lost; as long as we know of none, it is not for us to say.
@@ -183,6 +185,13 @@ class Projector:
         if is_whole or batch.digest is not None:
             batch.candles.settle()  # a day and a transaction of the journal have whole commands
         return batch if batch.last > last else None
+
+    async def _rows(self, reading: Connection, last: int, most: int) -> Sequence[Record]:
+        """The rows that follow `last`, out of the archive where they have left the database."""
+        found: Sequence[Record] = await reading.fetch(READ_SOME, last, most)
+        if (not found or found[0]["id"] != last + 1) and (old := await self._past.rows(reading, last, most)):
+            return [as_read(row) for row in old]
+        return found
 
     async def _write(self, writing: Connection, batch: Batch) -> None:
         if batch.ended:
@@ -214,14 +223,38 @@ async def where_it_is(connection: Connection) -> tuple[int, int | None, Quotes]:
     assert cursor is not None
     unsettled = day = None
     if cursor["journal_id"] > 0:
-        row = await connection.fetch_row(f"{READ} LIMIT 1", cursor["journal_id"] - 1)
-        assert row is not None
+        row = await row_at(connection, cursor["journal_id"])
         day = row["at"] // DAY
         if cursor["digest"] is None:
             unsettled = fact_of(row)
     markets = await connection.fetch(HOW_MARKETS_STAND)
     orders = await connection.fetch(WHO_RESTS)
     return cursor["journal_id"], day, Quotes.read(map(dict, markets), map(dict, orders), unsettled)
+
+
+async def row_at(connection: Connection, journal_id: int) -> Record:
+    """A row that is there."""
+    row: Record | None = await connection.fetch_row(f"{READ} LIMIT 1", journal_id - 1)
+    if row is None or row["id"] != journal_id:
+        old = await Past().rows(connection, journal_id - 1, 1)
+        row = as_read(old[0]) if old else None
+    if row is None:
+        raise DatabaseUnusableError(
+            f"row {journal_id} of the journal is missing: run `verdict replay --verify`"
+        )
+    return row
+
+
+def as_read(row: JournalRow) -> Record:
+    """A row of the archive as READ would tell it."""
+    return {
+        "id": row.id,
+        "at": row.at,
+        "market_id": row.market_id,
+        "payload": row.payload,
+        "digest": row.digest,
+        "begins": row.command is not None,
+    }
 
 
 async def give_way(connection: Connection) -> None:

@@ -11,6 +11,10 @@ from typing import Any, Final
 from persistence.postgres.database import Database
 
 FREEZES: Final = "('ORDER_FREEZE', 'ORDER_UNFREEZE')"
+NETTED: Final = """
+    ((payload->>'released_cents')::bigint - (payload->>'yes_cost_released')::bigint
+     - (payload->>'no_cost_released')::bigint)"""
+"""What a netting realized, out of its payload."""
 
 CHECKS: Final = {
     "ledger_chain of entries": """
@@ -51,19 +55,20 @@ CHECKS: Final = {
                    GROUP BY order_id) t ON t.order_id = o.id
         WHERE o.filled_quantity <> COALESCE(t.quantity, 0)
         LIMIT 100""",
-    "pnl_sum": """
+    "pnl_sum": f"""
         SELECT m.id AS market_id, m.pnl_pool,
                (COALESCE(t.pnl, 0) + COALESCE(n.pnl, 0))::bigint AS realized
         FROM markets m
         LEFT JOIN (SELECT market_id,
                           SUM(COALESCE(buy_realized_pnl, 0) + COALESCE(sell_realized_pnl, 0)) AS pnl
                    FROM trades GROUP BY market_id) t ON t.market_id = m.id
-        LEFT JOIN (SELECT market_id,
-                          SUM((payload->>'released_cents')::bigint
-                              - (payload->>'yes_cost_released')::bigint
-                              - (payload->>'no_cost_released')::bigint) AS pnl
-                   FROM wal_events, projector_cursor
-                   WHERE event_type = 'NETTING_EXECUTED' AND id <= journal_id
+        LEFT JOIN (SELECT market_id, SUM(pnl) AS pnl
+                   FROM (SELECT market_id, {NETTED} AS pnl
+                         FROM wal_events, projector_cursor
+                         WHERE event_type = 'NETTING_EXECUTED' AND id <= journal_id
+                           AND id > (SELECT COALESCE(MAX(last_id), 0) FROM journal_archive)
+                         UNION ALL
+                         SELECT key, value::bigint FROM journal_archive, jsonb_each_text(netted)) AS parts
                    GROUP BY market_id) n ON n.market_id = m.id
         WHERE m.status NOT IN ('SETTLED', 'VOIDED')
           AND m.pnl_pool <> COALESCE(t.pnl, 0) + COALESCE(n.pnl, 0)""",
@@ -79,8 +84,16 @@ CHECKS: Final = {
         LIMIT 100""",
     "journal_contiguous": """
         SELECT COUNT(*) AS rows, MIN(id) AS first, MAX(id) AS last
-        FROM wal_events, projector_cursor WHERE id <= journal_id
-        HAVING COUNT(*) <> MAX(journal_id) OR MIN(id) <> 1""",
+        FROM wal_events, projector_cursor,
+             (SELECT COALESCE(MAX(last_id), 0) AS moved FROM journal_archive) AS past
+        WHERE id > moved AND id <= journal_id
+        HAVING COUNT(*) <> MAX(journal_id - moved) OR MIN(id) <> MAX(moved) + 1""",
+    "journal_contiguous of the archive": """
+        SELECT first_id, last_id, before
+        FROM (SELECT first_id, last_id, LAG(last_id, 1, 0::bigint) OVER (ORDER BY last_id) AS before
+              FROM journal_archive) AS files
+        WHERE first_id <> before + 1
+        LIMIT 100""",
 }
 """For each invariant a query for what violates it; where it has two, words after its name tell them apart."""
 

@@ -22,10 +22,11 @@ from persistence.tools.rebuild import rebuild
 
 CORRELATION: Final = "accept-journal"
 
-# A seal, a snapshot or a cursor of rows that are not there speaks of another journal than goes on here; so
-# does, perhaps, a cursor that knows no digest.
+# What has left the database was sealed, and stays so. A seal, a snapshot or a cursor of rows that are not
+# there speaks of another journal than goes on here; so does, perhaps, a cursor that knows no digest.
 FORGET_SEALS: Final = """
-    DELETE FROM journal_seals WHERE NOT EXISTS (
+    DELETE FROM journal_seals
+    WHERE last_id > (SELECT COALESCE(MAX(last_id), 0) FROM journal_archive) AND NOT EXISTS (
         SELECT FROM wal_events AS row WHERE row.id = last_id AND row.digest = journal_seals.digest)
 """
 FORGET_SNAPSHOTS: Final = """

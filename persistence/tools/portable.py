@@ -3,12 +3,11 @@
 One JSON value on each line, in UTF-8:
 
     {"verdict_journal": 1}                                                  what it is, and how it is written
-    {"id", "at", "market_id", "event_type", "payload", "command", "digest"} each row of the journal, in order
+    {"id", "at", "market_id", "event_type", "payload", "command", "digest"} each row of the journal (lines.py)
     {"rows", "sha256"}                                                      the end: how many, and the hash
 
-`at` is in microseconds since 1970; `sha256` is taken over every byte ahead of its own line; `digest` is the
-journal's own chain. Payloads and commands are, byte for byte, what the journal holds. So a file needs nothing
-beside it to be verified; neither writing nor reading one holds more than a few thousand rows.
+`sha256` is taken over every byte ahead of its own line; `digest` is the journal's own chain. So a file needs
+nothing beside it to be verified; neither writing nor reading one holds more than a few thousand rows.
 """
 
 import hashlib
@@ -16,22 +15,22 @@ import os
 from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final
+from typing import BinaryIO, Final
 
 import msgspec
 
 from kernel.events import JOURNAL_FORMAT, JournalOpened, decode_event, event_type
 from persistence import DatabaseUnusableError
-from persistence.journal.chain import Chain, packed
+from persistence.journal.archive import rows
+from persistence.journal.chain import Chain
+from persistence.journal.lines import LINE_MAX, encode, line_of, row_of
 from persistence.journal.parts import make_room
 from persistence.journal.recovery import ReportProgress
-from persistence.journal.wal import COLUMNS, JournalRow, rows
+from persistence.journal.wal import COLUMNS
 from persistence.postgres.database import Connection
 from persistence.postgres.packing import bytes_or_null, table
 
 FORMAT: Final = 1
-LINE_MAX: Final = 1 << 24
-"""No row of the journal comes near it; a longer line is no row."""
 AT_ONCE: Final = 5_000
 """Rows sent to the database at once."""
 
@@ -44,24 +43,12 @@ class Header(msgspec.Struct, forbid_unknown_fields=True):
     verdict_journal: int
 
 
-class Line(msgspec.Struct, forbid_unknown_fields=True):
-    id: int
-    at: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
-    market_id: Annotated[str, msgspec.Meta(max_length=64)] | None
-    event_type: str
-    payload: msgspec.Raw
-    command: msgspec.Raw
-    digest: str | None
-
-
 class Trailer(msgspec.Struct, forbid_unknown_fields=True):
     rows: int
     sha256: str
 
 
-encode = msgspec.json.Encoder().encode
 decode_header = msgspec.json.Decoder(Header).decode
-decode_line = msgspec.json.Decoder(Line).decode
 decode_trailer = msgspec.json.Decoder(Trailer).decode
 
 
@@ -93,7 +80,7 @@ async def write_lines(connection: Connection, out: BinaryIO, progress: ReportPro
                 broken = chain.add(row.id, row.columns, row.digest)
                 if broken is not None or row.id != count:
                     raise damaged(broken or f"row {count} is missing")
-                line = encode(line_of(row)) + b"\n"
+                line = line_of(row)
                 written.update(line)
                 out.write(line)
             progress(count, head)
@@ -106,18 +93,6 @@ async def write_lines(connection: Connection, out: BinaryIO, progress: ReportPro
 def damaged(trouble: str) -> DatabaseUnusableError:
     return DatabaseUnusableError(
         f"the journal is damaged and was not exported ({trouble}): `verdict replay --verify` tells more"
-    )
-
-
-def line_of(row: JournalRow) -> Line:
-    return Line(
-        row.id,
-        row.at,
-        row.market_id,
-        row.event_type,
-        msgspec.Raw(row.payload),
-        msgspec.Raw(b"null" if row.command is None else row.command),
-        None if row.digest is None else row.digest.hex(),
     )
 
 
@@ -165,10 +140,8 @@ def verified_rows(source: BinaryIO) -> Iterator[bytes]:
             break
         count += 1
         try:
-            row = decode_line(line)
+            row = row_of(line)
             event = decode_event(row.payload)
-            digest = None if row.digest is None else bytes.fromhex(row.digest)
-            payload, command = bytes(row.payload).decode(), bytes(row.command).decode()
         except ValueError as error:
             raise PortableError(f"row {count} is altered: {error}") from None
         if isinstance(event, JournalOpened) and event.format != JOURNAL_FORMAT:
@@ -176,11 +149,9 @@ def verified_rows(source: BinaryIO) -> Iterator[bytes]:
         if row.id != count or row.at < latest or row.event_type != event_type(event):
             raise PortableError(f"row {count} is altered, or rows before it are missing")
         latest = row.at
-        asked = None if command == "null" else command
-        columns = packed(row.id, row.at, row.market_id, row.event_type, payload, asked)
-        if (broken := chain.add(row.id, columns, digest)) is not None:
+        if (broken := chain.add(row.id, row.columns, row.digest)) is not None:
             raise PortableError(broken)
-        yield columns + bytes_or_null(digest)
+        yield row.columns + bytes_or_null(row.digest)
     if (broken := chain.end()) is not None:
         raise PortableError(broken)
     check_end(line, count, seen.hexdigest(), source)

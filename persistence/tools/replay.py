@@ -16,10 +16,11 @@ from kernel.exchange import Exchange
 from kernel.history import History
 from persistence import DatabaseUnusableError
 from persistence.journal import snapshots
+from persistence.journal.archive import archived, is_signed, rows
 from persistence.journal.chain import Chain
 from persistence.journal.recovery import ReportProgress, applied, fact_in
 from persistence.journal.seals import verifies
-from persistence.journal.wal import JournalRow, check_format, rows
+from persistence.journal.wal import JournalRow, check_format
 from persistence.journal.witness_file import Seal
 from persistence.postgres.database import Connection, Database
 from persistence.tables.verify_tables import Findings, TableComparison
@@ -27,6 +28,7 @@ from persistence.tables.verify_tables import Findings, TableComparison
 CHECKS: Final = (
     "the chain of digests",
     "the seals",
+    "the archive",
     "the invariants",
     "the newest snapshot",
     "the tables",
@@ -54,9 +56,29 @@ async def id_at(connection: Connection, moment: datetime) -> int:
     """The newest journal id as of a moment."""
     newest = await connection.fetch_value("SELECT MAX(id) FROM wal_events WHERE created_at <= $1", moment)
     if newest is None:
-        first = await connection.fetch_value("SELECT MIN(created_at) FROM wal_events")
+        newest = await archived_id_at(connection, moment)
+    if newest is None:
+        first = await connection.fetch_value(
+            "SELECT MIN(at) FROM (SELECT MIN(created_at) AS at FROM wal_events "
+            "UNION ALL SELECT MIN(begun_at) FROM journal_archive) AS beginnings"
+        )
         begins = "is empty" if first is None else f"begins at {first:%Y-%m-%dT%H:%M:%S.%fZ}"
         raise DatabaseUnusableError(f"{moment:%Y-%m-%dT%H:%M:%S.%fZ} is before the journal, which {begins}")
+    return int(newest)
+
+
+async def archived_id_at(connection: Connection, moment: datetime) -> int | None:
+    """The same where it is in the archive; None if it is not."""
+    bounds = await connection.fetch_row(
+        "SELECT first_id, last_id FROM journal_archive WHERE begun_at <= $1 ORDER BY last_id DESC LIMIT 1",
+        moment,
+    )
+    if bounds is None:
+        return None
+    newest, limit = bounds["first_id"], int(moment.timestamp()) * 1_000_000 + moment.microsecond
+    async with aclosing(rows(connection, bounds["first_id"] - 1, bounds["last_id"])) as batches:
+        async for batch in batches:
+            newest = max((row.id for row in batch if row.at <= limit), default=newest)
     return int(newest)
 
 
@@ -139,6 +161,7 @@ class Verification:
                 progress(self.exchange.head, head)
         broken.note(chain.end())
         await self._end_of_seals(head)
+        await self._check_archive()
         if reached > head:
             self.findings["the tables"].note(f"they tell of {reached} rows, the journal has {head}")
         if reached < head:
@@ -176,6 +199,15 @@ class Verification:
         names = ", ".join(public.hex() for public in self.public_keys)
         told = f"{self.seals:,} by public key {names or 'unknown'}" if self.seals else "there is none"
         self.notes["the seals"] = f" ({told})"
+
+    async def _check_archive(self) -> None:
+        """Who sealed its files; that they are whole was seen as they were read."""
+        files = await archived(self.connection)
+        for one in files:
+            if not any(is_signed(one, public) for public in self.public_keys):
+                self.findings["the archive"].note(f"{one.path} was not sealed with a key that is known here")
+        told = f"{len(files):,} files, up to row {files[-1].last:,}" if files else "there is none"
+        self.notes["the archive"] = f" ({told})"
 
     def _compare_snapshot(self, journal_id: int, digest: bytes) -> None:
         replayed = self.exchange.digest()

@@ -15,7 +15,7 @@ from kernel.commands import AnyCommand, DeleteGroup, MarketTerms, SetGroup, Tick
 from kernel.events import Fact, MarketCreated
 from kernel.exchange import Exchange
 from kernel.journal import Decided
-from persistence.journal.wal import rows
+from persistence.journal.archive import rows
 from persistence.postgres.database import Connection, Database
 from persistence.postgres.storable import storable_time
 from persistence.tables.folding import Batch

@@ -65,8 +65,8 @@ async def test_every_projection_is_rebuilt(connection: Connection) -> None:
     """All tables but the journal's, the users' and the house's."""
     found = await connection.fetch(
         "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN "
-        "('wal_events', 'wal_events_1', 'journal_seals', 'snapshots', 'snapshot_chunks', 'users', "
-        "'sessions', 'ended_tokens', 'api_keys', 'schema_version', 'projector_cursor')"
+        "('wal_events', 'wal_events_1', 'journal_archive', 'journal_seals', 'snapshots', 'snapshot_chunks', "
+        "'users', 'sessions', 'ended_tokens', 'api_keys', 'schema_version', 'projector_cursor')"
     )
     assert {row["tablename"] for row in found} == set(PROJECTIONS) == set(TABLES)
 

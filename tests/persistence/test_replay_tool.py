@@ -127,7 +127,7 @@ async def test_a_snapshot_of_an_earlier_program_is_no_damage(
         ),
         ("UPDATE ledger_entries SET amount = amount + 1 WHERE id = 30", "ledger_entries 30: amount is"),
         ("DELETE FROM trades WHERE is_audit", "the row is missing"),
-        ("INSERT INTO accounts (user_id, owner_id) VALUES ('eve', 'eve')", "accounts: 10 rows, must be 9"),
+        ("INSERT INTO accounts (user_id, owner_id) VALUES ('eve', 'eve')", "accounts: 11 rows, must be 10"),
         ("UPDATE markets SET title = 'Other' WHERE id = 'N'", "markets N: title is Other, must be Will it?"),
         ("UPDATE amm_markets SET start_count = 9", "start_count is 9, must be 2"),
         ("UPDATE circuit_breaker_events SET resolved_at = NULL", "resolved_at is None"),

@@ -5,6 +5,7 @@ from contextlib import aclosing
 import pytest
 
 from persistence.journal import wal
+from persistence.journal.archive import rows
 from persistence.postgres.database import Connection
 from tests.kernel.trading import busy_day
 from tests.persistence.journaled import decided, file
@@ -12,7 +13,7 @@ from tests.persistence.journaled import decided, file
 
 async def numbers(connection: Connection, after: int = 0, last: int = wal.LAST) -> list[list[int]]:
     """The ids, batch by batch."""
-    async with aclosing(wal.rows(connection, after, last)) as batches:
+    async with aclosing(rows(connection, after, last)) as batches:
         return [[row.id for row in batch] async for batch in batches]
 
 
@@ -31,7 +32,7 @@ async def test_a_row_is_what_stands_in_the_table(journaled: Connection) -> None:
         "SELECT id, (extract(epoch FROM created_at) * 1000000)::BIGINT AS at, market_id, event_type, "
         "payload, command, digest FROM wal_events ORDER BY id"
     )
-    async with aclosing(wal.rows(journaled, 0)) as batches:
+    async with aclosing(rows(journaled, 0)) as batches:
         found = [row async for batch in batches for row in batch]
     assert len({tuple(value is None for value in row) for row in stand}) >= 4
     assert [
@@ -47,7 +48,7 @@ async def test_a_row_is_what_stands_in_the_table(journaled: Connection) -> None:
 
 async def test_they_come_some_at_a_time_and_the_connection_is_free_in_between(journaled: Connection) -> None:
     seen = 0
-    async with aclosing(wal.rows(journaled, 0)) as batches:
+    async with aclosing(rows(journaled, 0)) as batches:
         async for batch in batches:
             assert len(batch) <= 5
             seen += len(batch)
