@@ -16,7 +16,7 @@ from persistence.journal import snapshots
 from persistence.journal.archive import rows
 from persistence.journal.chain import Chain
 from persistence.journal.seals import SealKey
-from persistence.journal.wal import GENESIS, JournalRow, check_format
+from persistence.journal.wal import GENESIS, LAST, JournalRow, check_format
 from persistence.postgres.database import Connection, Database
 
 ReportProgress = Callable[[int, int], None]
@@ -49,9 +49,13 @@ async def recover(
     return exchange
 
 
-async def replay_tail(connection: Connection, exchange: Exchange, progress: ReportProgress) -> None:
-    """Apply what the journal has after the exchange's head."""
-    head = int(await connection.fetch_value("SELECT coalesce(max(id), 0) FROM wal_events"))
+async def replay_tail(
+    connection: Connection, exchange: Exchange, progress: ReportProgress, last: int = LAST
+) -> None:
+    """Apply what the journal has after the exchange's head, up to `last`, which ends a transaction."""
+    head = int(
+        await connection.fetch_value("SELECT coalesce(max(id), 0) FROM wal_events WHERE id <= $1", last)
+    )
     start = exchange.head
     digest = await connection.fetch_value("SELECT digest FROM wal_events WHERE id = $1", start)
     chain = Chain(start, digest or GENESIS)

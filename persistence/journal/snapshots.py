@@ -19,6 +19,7 @@ from kernel.exchange import Exchange
 from kernel.snapshot import SNAPSHOT_FORMAT, SnapshotError
 from persistence import DatabaseUnusableError
 from persistence.journal.seals import SealKey
+from persistence.journal.wal import LAST
 from persistence.postgres.database import Connection, Database
 
 log = structlog.get_logger(__name__)
@@ -101,19 +102,20 @@ async def write(database: Database, exchange: Exchange, key: SealKey, aside: Asi
     log.info("wrote a snapshot", journal_id=exchange.head, megabytes=round(size / 1e6, 1))
 
 
-async def newest(connection: Connection, key: SealKey) -> Exchange | None:
-    """The exchange of the newest snapshot that verifies."""
-    async with aclosing(verified(connection, key)) as exchanges:
+async def newest(connection: Connection, key: SealKey, last: int = LAST) -> Exchange | None:
+    """The exchange of the newest snapshot that verifies, of those up to `last`."""
+    async with aclosing(verified(connection, key, last)) as exchanges:
         async for exchange in exchanges:
             return exchange
     return None
 
 
-async def verified(connection: Connection, key: SealKey) -> AsyncGenerator[Exchange, None]:
-    """The exchange of each snapshot that verifies, the newest first."""
+async def verified(connection: Connection, key: SealKey, last: int = LAST) -> AsyncGenerator[Exchange, None]:
+    """The exchange of each snapshot up to `last` that verifies, the newest first."""
     for row in await connection.fetch(
         "SELECT snapshots.*, wal_events.digest AS chained FROM snapshots "
-        "LEFT JOIN wal_events ON id = journal_id ORDER BY journal_id DESC"
+        "LEFT JOIN wal_events ON id = journal_id WHERE journal_id <= $1 ORDER BY journal_id DESC",
+        last,
     ):
         named = (row["journal_id"], row["format"], row["journal_digest"], row["digest"])
         if not key.wrote_snapshot(row["seal"], *named):

@@ -1,0 +1,104 @@
+"""A copy of the exchange that follows the journal in its database, and writes nothing.
+
+It tells of a transaction only when that is where it will stay: on the primary's disk, and on the synchronous
+standby's if there is one. It has checked the chain by then.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Final, TypeVar
+
+import attrs
+
+from kernel.events import Fact
+from kernel.exchange import Exchange
+from persistence.journal import snapshots
+from persistence.journal.archive import rows
+from persistence.journal.chain import Chain
+from persistence.journal.journal import CONFIRM
+from persistence.journal.recovery import (
+    DamagedError,
+    ReportProgress,
+    applied,
+    damaged,
+    fact_in,
+    replay_tail,
+    undisturbed,
+)
+from persistence.journal.seals import SealKey
+from persistence.journal.wal import GENESIS, check_format
+from persistence.postgres.database import Connection, Database
+
+T = TypeVar("T")
+
+BEHIND: Final = "SELECT coalesce(max(id), 0) FROM wal_events WHERE id <= $1 AND digest IS NOT NULL"
+
+
+@attrs.define(eq=False)
+class Follower:
+    """Where one reader of the journal stands, and the exchange as it was there."""
+
+    exchange: Exchange
+    _connection: Connection
+    _digest: bytes
+    """The chain's, at the head of the exchange."""
+
+    async def transactions(self, tell: Callable[[Fact, Exchange], list[T]]) -> AsyncIterator[list[T]]:
+        """What there is to tell of each transaction since the last time.
+
+        Each fact is told in the state that it has just brought about.
+        """
+        if (end := await head(self._connection)) == self.exchange.head:
+            return
+        # Of two commits the later one is confirmed later: what was seen is on the standby, too.
+        if await self._connection.fetch_value("SHOW synchronous_standby_names"):
+            await self._connection.execute(CONFIRM, "follower")
+        told: list[T] = []
+        chain = Chain(self.exchange.head, self._digest)
+        async with aclosing(rows(self._connection, self.exchange.head, end)) as batches:
+            async for batch in batches:
+                for row in batch:
+                    if (broken := chain.add(row.id, row.columns, row.digest)) is not None:
+                        raise damaged(row.id, f"does not follow from what was read before: {broken}")
+                    fact = fact_in(row, self.exchange.head + 1)
+                    applied(self.exchange, fact)
+                    told += tell(fact, self.exchange)
+                    if row.digest is not None:
+                        self._digest = row.digest
+                        yield told
+                        told = []
+
+
+@contextlib.asynccontextmanager
+async def turn(database: Database, lock: int) -> AsyncIterator[Connection | None]:
+    """A connection that holds an advisory lock while the body runs; None while another session has it."""
+    connection = await database.connect()
+    try:
+        has_lock = await connection.fetch_value("SELECT pg_try_advisory_lock($1)", lock)
+        yield connection if has_lock else None
+    finally:
+        connection.abandon()
+
+
+async def head(connection: Connection) -> int:
+    return int(await connection.fetch_value("SELECT coalesce(max(id), 0) FROM wal_events"))
+
+
+async def following(
+    connection: Connection, key: SealKey | None, journal_id: int, progress: ReportProgress
+) -> Follower:
+    """Begin at the last transaction that ends at or before an id."""
+    await check_format(connection)
+    if (end := await head(connection)) < journal_id:
+        raise DamagedError(
+            f"the journal ends with row {end} and has been read up to row {journal_id} before: "
+            "this is another journal, or an older state of it"
+        )
+    start = int(await connection.fetch_value(BEHIND, journal_id))
+    with undisturbed():
+        snapshot = await snapshots.newest(connection, key, start) if key is not None else None
+        exchange = snapshot or Exchange()
+        await replay_tail(connection, exchange, progress, start)
+    digest = await connection.fetch_value("SELECT digest FROM wal_events WHERE id = $1", start)
+    return Follower(exchange, connection, digest or GENESIS)
