@@ -35,7 +35,7 @@ IN_ORDER = {
     "persistence": ("postgres", "journal", "tables", "tools"),
     "adapters": (
         *("runtime", "wire", "access", "sockets", "service", "operations"),
-        *("feeds", "stream", "http", "cli", "demo"),
+        *("feeds", "stream", "http", "relay", "cli", "demo"),
     ),
 }
 

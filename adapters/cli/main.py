@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "makers": "adapters.cli.makers",
     "mm": "adapters.cli.mm",
     "rebuild": "adapters.cli.rebuild",
+    "relay": "adapters.cli.relay",
     "replay": "adapters.cli.replay",
     "serve": "adapters.cli.serve",
     "token": "adapters.cli.token",

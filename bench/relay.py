@@ -1,0 +1,163 @@
+"""The relay: events a second from a journal that is there to JetStream, on one node and on three.
+
+Beside it the same journal read and applied without telling anybody, which bounds it; and how late events are
+when commands come at a pace.
+"""
+
+import argparse
+import contextlib
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import trio
+import trio_asyncio  # type: ignore[import-untyped]  # it comes without types
+from nats.aio.client import Client
+
+from adapters.cli.relay import Turn
+from adapters.cli.storage import UNAVAILABLE
+from adapters.relay import jetstream
+from adapters.relay.letters import Letter, letters
+from adapters.relay.relay import SENT_AT_ONCE, Relay, send
+from bench.measure import heading, line, section
+from bench.workload import Flow, opening
+from kernel.commands import AnyCommand
+from kernel.exchange import Exchange
+from kernel.journal import Decided
+from persistence.journal import following, journal
+from persistence.journal.journal import DurableJournal
+from persistence.postgres import database, embedded
+from persistence.postgres.database import Database
+from persistence.postgres.migrate import migrate
+from tests.brokers import brokers
+
+BURST: Final = 100
+"""Commands in one transaction."""
+PACED: Final = 200
+PACE: Final = 0.02
+"""Commands, and the seconds between them, while lateness is measured."""
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(prog="verdict bench relay", description=__doc__)
+    asked.add_argument("commands", nargs="?", type=int, default=50_000)
+    arguments = asked.parse_args()
+    heading("relay")
+    trio.run(measure, arguments.commands)
+
+
+async def measure(commands: int) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="verdict-bench-"))
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            url = await stack.enter_async_context(embedded.running(folder))
+            db = await stack.enter_async_context(database.opened(url))
+            async with db.borrowed() as connection:
+                await migrate(connection)
+            writer = await stack.enter_async_context(journal.opened(db))
+            exchange, flow = Exchange(), Flow()
+            await decide(writer, exchange, [*opening(), *flow.commands(commands)])
+            section(f"{exchange.head:,} facts in the journal")
+            await apart(db, exchange.head)
+            for count in (1, 3):
+                with brokers(folder / f"nodes{count}", count) as nodes:
+                    servers = [f"nats://127.0.0.1:{node.port}" for node in nodes.nodes]
+                    await relayed(db, servers, exchange.head)
+                    if count == 1:
+                        await paced(db, writer, exchange, flow, servers[0])
+    finally:
+        shutil.rmtree(folder)
+
+
+async def decide(writer: DurableJournal, exchange: Exchange, wishes: Sequence[AnyCommand]) -> None:
+    for start in range(0, len(wishes), BURST):
+        decided = [Decided(wish, "", exchange.execute(wish)) for wish in wishes[start : start + BURST]]
+        await writer.append([writer.pack(decided)])
+
+
+async def apart(db: Database, head: int) -> None:
+    """Reading and applying alone, and with each fact translated."""
+    for what, tell in (("read and applied", lambda fact, exchange: []), ("and translated", letters)):
+        async with following.turn(db, 1) as connection:
+            assert connection is not None
+            follower = await following.following(connection, None, 0, lambda done, total: None)
+            begun, told = time.perf_counter(), 0
+            async for some in follower.transactions(tell):
+                told += len(some)
+            took = time.perf_counter() - begun
+        line(what, head / took, "facts/s", f"{told / took:,.0f} events/s")
+
+
+async def relayed(db: Database, servers: list[str], head: int) -> None:
+    async with trio_asyncio.open_loop(), following.turn(db, 1) as connection:
+        assert connection is not None
+        await until_led(servers)
+        async with jetstream.connected(servers) as stream:
+            await stream.position(0)
+            follower = await following.following(connection, None, 0, lambda done, total: None)
+            begun, told = time.perf_counter(), 0
+            waiting: list[Letter] = []
+            async for some in follower.transactions(letters):
+                waiting += some
+                if len(waiting) >= SENT_AT_ONCE:
+                    await send(stream, waiting)
+                    told, waiting = told + len(waiting), []
+            await send(stream, waiting)
+            took = time.perf_counter() - begun
+            told += len(waiting)
+    line(f"to NATS on {len(servers)}", head / took, "facts/s", f"{told / took:,.0f} events/s")
+
+
+async def until_led(servers: list[str]) -> None:
+    """Nodes that have just been started have first to choose who leads."""
+    with trio.fail_after(60):
+        while True:
+            try:
+                async with jetstream.connected(servers) as stream:
+                    await stream.position(0)
+                    return
+            except jetstream.BrokerError:
+                await trio.sleep(0.5)
+
+
+async def paced(db: Database, writer: DurableJournal, exchange: Exchange, flow: Flow, server: str) -> None:
+    """From the acknowledgement of a command to its event at a reader, through the relay as it runs."""
+    heard: dict[str, float] = {}
+
+    async def hear(message: Any) -> None:
+        heard[message.headers["Nats-Msg-Id"]] = time.perf_counter()
+
+    @contextlib.asynccontextmanager
+    async def turn() -> AsyncIterator[Turn | None]:
+        async with following.turn(db, 1) as connection:
+            assert connection is not None
+            yield Turn(connection, None)
+
+    relay = Relay(turn, lambda: jetstream.connected([server]), None, UNAVAILABLE, ())
+    committed: dict[str, float] = {}
+    async with trio_asyncio.open_loop(), trio.open_nursery() as nursery:
+        reader = Client()
+        await trio_asyncio.aio_as_trio(reader.connect)(server)
+        await trio_asyncio.aio_as_trio(reader.subscribe)("verdict.*.*", cb=hear)
+        nursery.start_soon(relay.run)
+        for wish in flow.commands(PACED):
+            decided = Decided(wish, "", exchange.execute(wish))
+            due = [one.event_id for fact in decided.outcome.facts for one in letters(fact, exchange)]
+            await writer.append([writer.pack([decided])])
+            committed.update(dict.fromkeys(due, time.perf_counter()))
+            await trio.sleep(PACE)
+        with trio.move_on_after(30):
+            while not committed.keys() <= heard.keys():
+                await trio.sleep(0.01)
+        nursery.cancel_scope.cancel()
+    late = sorted(1000 * (heard[one] - at) for one, at in committed.items())
+    line("late by, median", statistics.median(late), "ms")
+    line("late by, p99", late[len(late) * 99 // 100], "ms")
+
+
+if __name__ == "__main__":
+    main()
