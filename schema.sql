@@ -7,7 +7,8 @@
 --   the projections  accounts, markets, market_activity, amm_markets, orders, trades, candles,
 --                    positions, order_groups, ledger_entries, circuit_breaker_events,
 --                    mm_order, mm_payment, mm_lifecycle_event, mm_execution,
---                    mm_campaign, mm_campaign_participation                  can be dropped and rebuilt
+--                    mm_campaign, mm_campaign_participation,
+--                    mm_venue_withdrawal, mm_reconciliation                   can be dropped and rebuilt
 --   apart from both  users, sessions, ended_tokens, api_keys                      credentials, never journaled
 --   the house        projector_cursor, schema_version
 --
@@ -56,7 +57,8 @@ CREATE TABLE wal_events (
         'AMM_STARTED', 'AMM_STOPPED', 'CIRCUIT_BREAKER_TRIGGERED', 'CIRCUIT_BREAKER_RESOLVED',
         'ADMIN_PROPOSED', 'ADMIN_CONFIRMED',
         'MM_ORDER_CREATED', 'MM_ORDER_CHANGED', 'MM_LEASE_ACQUIRED', 'MM_LEASE_RENEWED', 'MM_LEASE_RELEASED',
-        'MM_CAMPAIGN_CREATED', 'MM_CAMPAIGN_CHANGED', 'MM_PARTICIPATION_CHANGED'
+        'MM_CAMPAIGN_CREATED', 'MM_CAMPAIGN_CHANGED', 'MM_PARTICIPATION_CHANGED',
+        'MM_VENUE_CHANGED', 'MM_CASE_CHANGED'
     ))
 ) PARTITION BY RANGE (id);
 CREATE TABLE wal_events_1 PARTITION OF wal_events FOR VALUES FROM (MINVALUE) TO (5000001);
@@ -815,6 +817,47 @@ CREATE TABLE mm_campaign_participation (
     CONSTRAINT ck_mm_participation_sums CHECK (contribution_cents >= 0 AND reward_cents >= 0)
 );
 
+-- Money of an order on its way to a venue elsewhere, or back: one attempt to move one asset.
+CREATE TABLE mm_venue_withdrawal (
+    order_id       UUID         NOT NULL,
+    direction      VARCHAR(4)   NOT NULL,
+    leg            VARCHAR(4)   NOT NULL,
+    attempt        INT          NOT NULL,
+    request_key    VARCHAR(128) NOT NULL,
+    amount         BIGINT       NOT NULL,
+    status         VARCHAR(10)  NOT NULL,
+    tx_id          VARCHAR(128) NULL,
+    claimed_by     VARCHAR(64)  NULL,
+    claimed_until  TIMESTAMPTZ  NULL,
+    created_at     TIMESTAMPTZ  NOT NULL,
+    updated_at     TIMESTAMPTZ  NOT NULL,
+    CONSTRAINT mm_venue_withdrawal_pkey PRIMARY KEY (order_id, direction, leg, attempt),
+    CONSTRAINT uq_mm_venue_request UNIQUE (request_key),
+    CONSTRAINT ck_mm_venue_status CHECK (status IN (
+        'INTENT', 'CALLING', 'UNKNOWN', 'SUBMITTED', 'CONFIRMED', 'CREDITED', 'REJECTED')),
+    CONSTRAINT ck_mm_venue_direction CHECK (direction IN ('OUT', 'BACK')),
+    CONSTRAINT ck_mm_venue_leg CHECK (leg IN ('CASH', 'YES', 'NO')),
+    CONSTRAINT ck_mm_venue_attempt CHECK (attempt BETWEEN 1 AND 3)
+);
+
+-- Money of which no rule can tell where it is. Administrators find out; a loss takes two of them.
+CREATE TABLE mm_reconciliation (
+    order_id     UUID          NOT NULL,
+    case_no      INT           NOT NULL,
+    expected     JSONB         NOT NULL,
+    observed     JSONB         NULL,
+    outcome      VARCHAR(20)   NULL,
+    proposed_by  VARCHAR(64)   NULL,
+    closed_by    VARCHAR(64)   NULL,
+    evidence     VARCHAR(2000) NULL,
+    opened_at    TIMESTAMPTZ   NOT NULL,
+    closed_at    TIMESTAMPTZ   NULL,
+    CONSTRAINT mm_reconciliation_pkey PRIMARY KEY (order_id, case_no),
+    CONSTRAINT ck_mm_reconciliation_outcome CHECK (
+        outcome IN ('RECOVERED_TO_ESCROW', 'CONFIRMED_AT_VENUE', 'WRITTEN_OFF')),
+    CONSTRAINT ck_mm_reconciliation_two CHECK (outcome <> 'WRITTEN_OFF' OR closed_by <> proposed_by)
+);
+
 -- An audit that can be changed is none. A rebuild empties both tables whole, which no trigger for rows sees.
 CREATE FUNCTION fn_refuse_change() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
@@ -842,7 +885,7 @@ CREATE TABLE schema_version (
     applied_at  TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
     CONSTRAINT schema_version_pkey PRIMARY KEY (version)
 );
-INSERT INTO schema_version (version) VALUES (9);
+INSERT INTO schema_version (version) VALUES (10);
 
 -- How far the projections are. It moves in the transaction that writes them: so each event counts once.
 CREATE TABLE projector_cursor (
@@ -890,8 +933,10 @@ SELECT event.id                                                 AS journal_id,
                  WHEN 'ORDER_AMENDED' THEN 'ORDER'
                  WHEN 'ORDER_PARTIALLY_FILLED' THEN 'TRADE'
                  WHEN 'ORDER_MATCHED' THEN 'TRADE'
-                 WHEN 'FUNDS_DEPOSITED' THEN 'DEPOSIT'
-                 WHEN 'FUNDS_WITHDRAWN' THEN 'WITHDRAW'
+                 WHEN 'FUNDS_DEPOSITED' THEN
+                    CASE WHEN event.payload->>'cause' = 'VENUE' THEN 'MM_VENUE_IN' ELSE 'DEPOSIT' END
+                 WHEN 'FUNDS_WITHDRAWN' THEN
+                    CASE WHEN event.payload->>'cause' = 'VENUE' THEN 'MM_VENUE_IN' ELSE 'WITHDRAW' END
                  WHEN 'FUNDS_TRANSFERRED' THEN event.payload->>'reference_type'
                  WHEN 'SHARES_MINTED' THEN 'AMM_MINT'
                  WHEN 'SHARES_BURNED' THEN 'AMM_BURN'
@@ -899,7 +944,7 @@ SELECT event.id                                                 AS journal_id,
             END                                                 AS reference_type,
        COALESCE(
             posting->>5,
-            CASE WHEN event.event_type IN ('FUNDS_DEPOSITED', 'FUNDS_WITHDRAWN') THEN NULL
+            CASE WHEN event.event_type IN ('FUNDS_DEPOSITED', 'FUNDS_WITHDRAWN') THEN event.payload->>'idempotency_key'
                  ELSE COALESCE(
                     'TRD_' || CASE WHEN event.event_type IN ('ORDER_PARTIALLY_FILLED', 'ORDER_MATCHED')
                                    THEN event.payload->'trade'->>0 END,
@@ -1300,6 +1345,30 @@ COMMENT ON COLUMN mm_payment.order_id IS 'The market-making order.';
 COMMENT ON COLUMN mm_payment.idempotency_key IS 'The payer''s name for the payment: it pays once.';
 COMMENT ON COLUMN mm_payment.asset IS 'CASH in cents, YES or NO in shares.';
 COMMENT ON COLUMN mm_payment.amount IS 'So many cents or shares.';
+
+COMMENT ON TABLE mm_venue_withdrawal IS 'What market-making orders moved to venues elsewhere, and back, attempt by attempt. Folded from the journal.';
+COMMENT ON COLUMN mm_venue_withdrawal.order_id IS 'The market-making order.';
+COMMENT ON COLUMN mm_venue_withdrawal.direction IS 'OUT to the venue, BACK from it.';
+COMMENT ON COLUMN mm_venue_withdrawal.leg IS 'CASH, YES or NO.';
+COMMENT ON COLUMN mm_venue_withdrawal.attempt IS '1 to 3. Another is made only where the venue vouches that nothing was sent.';
+COMMENT ON COLUMN mm_venue_withdrawal.request_key IS 'By which the venue knows the request again.';
+COMMENT ON COLUMN mm_venue_withdrawal.amount IS 'So many cents or shares.';
+COMMENT ON COLUMN mm_venue_withdrawal.status IS 'INTENT, CALLING, UNKNOWN, SUBMITTED, CONFIRMED, CREDITED or REJECTED.';
+COMMENT ON COLUMN mm_venue_withdrawal.tx_id IS 'The venue''s name for it.';
+COMMENT ON COLUMN mm_venue_withdrawal.claimed_by IS 'The worker that called the venue.';
+COMMENT ON COLUMN mm_venue_withdrawal.claimed_until IS 'Until when nobody else dealt with it.';
+
+COMMENT ON TABLE mm_reconciliation IS 'Cases: money of market-making orders that people had to find. Folded from the journal.';
+COMMENT ON COLUMN mm_reconciliation.order_id IS 'The market-making order.';
+COMMENT ON COLUMN mm_reconciliation.case_no IS '1, 2, 3 and so on within an order.';
+COMMENT ON COLUMN mm_reconciliation.expected IS 'Each leg as it was when the case was opened, and what the clearing account held.';
+COMMENT ON COLUMN mm_reconciliation.observed IS 'What has come back, where it was recovered.';
+COMMENT ON COLUMN mm_reconciliation.outcome IS 'What was said, or, until it is closed, proposed.';
+COMMENT ON COLUMN mm_reconciliation.proposed_by IS 'The administrator who said so first.';
+COMMENT ON COLUMN mm_reconciliation.closed_by IS 'The administrator who closed it; null: it is open.';
+COMMENT ON COLUMN mm_reconciliation.evidence IS 'What it rests on, in an administrator''s words.';
+COMMENT ON COLUMN mm_reconciliation.opened_at IS 'When it was found that nobody could tell.';
+COMMENT ON COLUMN mm_reconciliation.closed_at IS 'When it was known; null: it is not.';
 
 COMMENT ON TABLE mm_execution IS 'How each cycle of a market-making order ended. Folded from the journal; kept for seven days before the newest.';
 COMMENT ON COLUMN mm_execution.order_id IS 'The market-making order.';

@@ -136,7 +136,7 @@ def check_money(draft: Draft, amount: int) -> Refusal | None:
     return Refusal(Code.LIMIT_EXCEEDED, f"The exchange holds {MONEY_MAX} cents at most")
 
 
-def pay_in(draft: Draft, account: Account, amount: int, cause: DepositCause) -> int:
+def pay_in(draft: Draft, account: Account, amount: int, cause: DepositCause, key: str | None = None) -> int:
     """Money enters the exchange; returns the ledger entry."""
     post(draft, account, LedgerEntryType.DEPOSIT, amount)
     draft.cross_border(amount)
@@ -145,10 +145,43 @@ def pay_in(draft: Draft, account: Account, amount: int, cause: DepositCause) -> 
     draft.record(
         None,
         FundsDeposited(
-            user_id=account.id, amount_cents=amount, cause=cause, ledger_id=ledger_id, postings=postings
+            user_id=account.id,
+            amount_cents=amount,
+            cause=cause,
+            idempotency_key=key,
+            ledger_id=ledger_id,
+            postings=postings,
         ),
     )
     return ledger_id
+
+
+def pay_out(draft: Draft, account: Account, amount: int, cause: DepositCause, key: str | None = None) -> int:
+    """Money leaves the exchange; returns the ledger entry."""
+    post(draft, account, LedgerEntryType.WITHDRAW, -amount)
+    draft.cross_border(-amount)
+    account.net_deposits -= amount
+    ledger_id, postings = draft.take_postings()
+    draft.record(
+        None,
+        FundsWithdrawn(
+            user_id=account.id,
+            amount_cents=amount,
+            cause=cause,
+            idempotency_key=key,
+            ledger_id=ledger_id,
+            postings=postings,
+        ),
+    )
+    return ledger_id
+
+
+def book_difference(draft: Draft, account: Account, difference: int, key: str) -> None:
+    """A venue elsewhere has returned more than was sent there, or less."""
+    if difference > 0:
+        pay_in(draft, account, difference, DepositCause.VENUE, key)
+    elif difference < 0:
+        pay_out(draft, account, -difference, DepositCause.VENUE, key)
 
 
 def withdraw(draft: Draft, command: Withdraw) -> Answer | Refusal:
@@ -160,16 +193,7 @@ def withdraw(draft: Draft, command: Withdraw) -> Answer | Refusal:
     if command.amount > account.available:
         return insufficient_balance(command.amount, account.available)
     # Nothing above has changed anything. Nothing below can refuse.
-    post(draft, account, LedgerEntryType.WITHDRAW, -command.amount)
-    draft.cross_border(-command.amount)
-    account.net_deposits -= command.amount
-    ledger_id, postings = draft.take_postings()
-    draft.record(
-        None,
-        FundsWithdrawn(
-            user_id=account.id, amount_cents=command.amount, ledger_id=ledger_id, postings=postings
-        ),
-    )
+    ledger_id = pay_out(draft, account, command.amount, DepositCause.USER)
     return BalanceMoved(account.available, command.amount, ledger_id)
 
 

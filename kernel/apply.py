@@ -53,12 +53,14 @@ from kernel.filing import terms_of
 from kernel.making_events import (
     MmCampaignChanged,
     MmCampaignCreated,
+    MmCaseChanged,
     MmLeaseAcquired,
     MmLeaseReleased,
     MmLeaseRenewed,
     MmOrderChanged,
     MmOrderCreated,
     MmParticipationChanged,
+    MmVenueChanged,
 )
 from kernel.market import Account, Order, Position
 from kernel.question import AmmRun, Closing
@@ -124,6 +126,8 @@ def apply(state: State, fact: Fact) -> None:
         case MmOrderCreated() | MmOrderChanged() | MmLeaseAcquired() | MmLeaseRenewed() | MmLeaseReleased():
             state.make(fact, event)
         case MmCampaignCreated() | MmCampaignChanged() | MmParticipationChanged():
+            state.make(fact, event)
+        case MmVenueChanged() | MmCaseChanged():
             state.make(fact, event)
         case JournalOpened() | JournalAccepted():
             pass  # what they changed, the members below say

@@ -8,9 +8,32 @@ from kernel.campaign import Campaign
 from kernel.codes import MarketStatus, Side
 from kernel.history import History
 from kernel.invariants import Violation
+from kernel.life import OVER
 from kernel.making_commands import CampaignStatus
-from kernel.making_edges import ACTIVE, FINAL, MmLocation, MmState
-from kernel.making_order import MmOrder, cycle_time, first_deadline
+from kernel.making_edges import (
+    ACTIVE,
+    FINAL,
+    PAYING,
+    READY,
+    MmAsset,
+    MmDirection,
+    MmLegStatus,
+    MmLocation,
+    MmState,
+)
+from kernel.making_order import (
+    LEAVING,
+    NOTHING_AWAY,
+    OUTSIDE,
+    Away,
+    MmOrder,
+    cycle_time,
+    first_deadline,
+    is_unsent,
+    newest_legs,
+    venue_task,
+)
+from kernel.making_state import DAY
 from kernel.market import Market
 from kernel.state import State
 
@@ -21,7 +44,7 @@ def audit_making(state: State) -> Iterator[Violation]:
     """What the state alone can show."""
     for order in state.making.orders.values():
         told = {"order_id": order.id, "state": order.state.value}
-        for name, numbers in (*misplaced(order), *unfenced(order)):
+        for name, numbers in (*misplaced(order), *lost_sight_of(order), *unfenced(order)):
             yield Violation(name, order.market.id, told | numbers)
     here: defaultdict[Market, list[MmOrder]] = defaultdict(list)
     owned: defaultdict[str, list[MmOrder]] = defaultdict(list)
@@ -44,12 +67,44 @@ def misplaced(order: MmOrder) -> Iterator[tuple[str, dict[str, Any]]]:
     held = [order.holding(side).volume for side in Side]
     if order.state in FINAL and (escrow.available or escrow.frozen or any(held)):
         yield "mm_place", {"available": escrow.available, "frozen": escrow.frozen, "shares": held}
-    if order.location is not MmLocation.ESCROW:
-        yield "mm_place", {"location": order.location.value}
+    if order.state in FINAL and order.away != NOTHING_AWAY:
+        yield "mm_place", {"away": list(order.away)}
     live = len(position.live) if position is not None else 0
     cannot_cancel = order.market.status is MarketStatus.HALTED or order.market.closing is not None
     if live and order.state is not RUNNING and not cannot_cancel:
         yield "mm_place", {"live_orders": live}
+
+
+AT_HOME = (*PAYING, MmState.PAYMENT_COMPLETE, *FINAL)
+"""The states of an order that has nothing anywhere else."""
+
+
+def lost_sight_of(order: MmOrder) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What is not in the escrow is in the clearing account, as long as it is on its way, or elsewhere."""
+    location, away = order.location, order.away
+    told = {"location": location.value, "away": list(away)}
+    possible = {
+        MmLocation.ESCROW: order.state not in LEAVING and not (order.is_external and order.state in READY),
+        MmLocation.TRANSIT: order.state in (*LEAVING, MmState.STOPPED, MmState.FAILED),
+        MmLocation.VENUE: order.state not in (*AT_HOME, *LEAVING),
+    }
+    if not possible[location] or (location is not MmLocation.ESCROW and not order.is_external):
+        yield "mm_place", told
+    if location is MmLocation.ESCROW and (away != NOTHING_AWAY or order.external_submitted):
+        yield "mm_place", told | {"external_submitted": order.external_submitted}
+    if order.clearing is not None and (order.clearing.frozen or order.clearing.orders):
+        yield "mm_place", told | {"frozen": order.clearing.frozen}
+    open_cases = [case.number for case in order.cases if case.closed_at is None]
+    expected = [len(order.cases)] if order.reconcile_required else []
+    if open_cases != expected or (open_cases and order.state not in (MmState.STOPPED, MmState.FAILED)):
+        yield "mm_place", told | {"open_cases": open_cases}
+    if order.state in LEAVING:
+        legs = newest_legs(order, MmDirection.OUT)
+        sent = {leg.leg: leg.amount for leg in legs if leg.status is not MmLegStatus.REJECTED}
+        if order.market.status not in OVER and away != Away(*(sent.get(asset, 0) for asset in MmAsset)):
+            yield "mm_place", told | {"legs": [leg.amount for leg in legs]}
+        if order.external_submitted is not any(leg.status in OUTSIDE for leg in legs):
+            yield "mm_place", told | {"external_submitted": order.external_submitted}
 
 
 def unfenced(order: MmOrder) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -96,6 +151,7 @@ def audit_desk(market: Market, own: list[MmOrder], campaigns: list[Campaign]) ->
         "cycles": desk.cycles.entries,
         "deadlines": desk.deadlines.entries,
         "campaigns": set(desk.campaigns),
+        "unsent": desk.unsent,
     }
     recomputed: dict[str, Any] = {
         "order_ids": [order.id for order in own if order.state not in FINAL],
@@ -106,6 +162,7 @@ def audit_desk(market: Market, own: list[MmOrder], campaigns: list[Campaign]) ->
             + [(campaign.terms.ends_at, campaign.id) for campaign in campaigns]
         ),
         "campaigns": {campaign.id for campaign in campaigns},
+        "unsent": [order.id for order in own if is_unsent(order)],
     }
     for name, value in recomputed.items():
         if found[name] != value:
@@ -129,6 +186,19 @@ def audit_owners(state: State, owned: dict[str, list[MmOrder]]) -> Iterator[Viol
     reserved = sum(order.reserved for order in making.orders.values() if order.state in ACTIVE)
     if making.reserved != reserved:
         yield Violation("mm_index", None, {"reserved": making.reserved, "orders": reserved})
+    awaited = [order.id for order in making.orders.values() if venue_task(order) is not None]
+    if making.awaited != awaited:
+        yield Violation("mm_index", None, {"awaited": making.awaited, "orders": awaited})
+    cash = [
+        leg
+        for order in making.orders.values()
+        for leg in order.venue_legs
+        if (leg.direction, leg.leg, leg.attempt) == (MmDirection.OUT, MmAsset.CASH, 1)
+    ]
+    newest = max((leg.created_at // DAY for leg in cash), default=0)
+    sent = sum(leg.amount for leg in cash if leg.created_at // DAY == newest)
+    if (making.sent_day, making.sent_cents) != (newest, sent):
+        yield Violation("mm_index", None, {"sent_cents": making.sent_cents, "legs": sent})
 
 
 def audit_mm_history(state: State, history: History) -> Iterator[Violation]:
@@ -147,6 +217,7 @@ def audit_mm_history(state: State, history: History) -> Iterator[Violation]:
             yield Violation("mm_cash", order.market.id, told | {"cash": order.cash, "record": cash})
         if -moved.cash["MM_FEE"] != order.fees_cents:
             yield Violation("mm_cash", order.market.id, told | {"fees": order.fees_cents})
+        yield from audit_clearing(order, history, told)
         received = {Side.YES: order.received_yes_shares, Side.NO: order.received_no_shares}
         for side in Side:
             volume, recorded = order.holding(side).volume, moved.shares[side]
@@ -171,3 +242,21 @@ def audit_campaign_records(state: State, history: History) -> Iterator[Violation
             campaign.rewarded_cents,
         ):
             yield Violation("mm_campaign", campaign.market_id, told | {"record": dict(moved)})
+
+
+def audit_clearing(order: MmOrder, history: History, told: dict[str, Any]) -> Iterator[Violation]:
+    """What went to the clearing account came out of the escrow, and the other way round."""
+    if order.clearing is None:
+        return
+    moved, cleared = history.making[order.escrow.id], history.making[order.clearing.id]
+    cash = sum(cleared.cash.values()) + cleared.other
+    if cash != order.clearing.available:
+        yield Violation("mm_cash", order.market.id, told | {"away": order.clearing.available, "record": cash})
+    for kind in ("MM_VENUE_OUT", "MM_VENUE_IN"):
+        if moved.cash[kind] + cleared.cash[kind]:
+            numbers = {"kind": kind, "escrow": moved.cash[kind], "clearing": cleared.cash[kind]}
+            yield Violation("mm_cash", order.market.id, told | numbers)
+    for side, volume in ((Side.YES, order.away.yes), (Side.NO, order.away.no)):
+        if volume != cleared.shares[side]:
+            shares = {"side": side.value, "away": volume, "record": cleared.shares[side]}
+            yield Violation("mm_shares", order.market.id, told | shares)

@@ -43,6 +43,7 @@ from kernel.limits import (
     CATEGORY_MAX,
     COUNT_MAX,
     DESCRIPTION_MAX,
+    EVIDENCE_MAX,
     FILLS_MAX,
     FIRST_TIME,
     HIGHEST,
@@ -61,7 +62,15 @@ from kernel.limits import (
     TOKEN_LENGTH,
     WORDS_MAX,
 )
-from kernel.making_commands import CampaignTerms, CreateMmCampaign, MmCounts, MmLimits, MmPolicy
+from kernel.making_commands import (
+    CampaignTerms,
+    CreateMmCampaign,
+    MmCounts,
+    MmLimits,
+    MmPolicy,
+    Observed,
+    VenueRules,
+)
 from kernel.refusals import malformed
 
 GTC, GTD = TimeInForce.GTC, TimeInForce.GTD
@@ -305,6 +314,22 @@ def setting(value: MmPolicy | MmLimits) -> Problem:
     return None if all(0 <= amount <= HIGHEST // 1000 for amount in amounts) else "must hold no such number"
 
 
+def venue_rules(value: VenueRules) -> Problem:
+    if not all(0 <= amount <= HIGHEST for amount in (value.max_cents, value.max_cents_per_day)):
+        return "must hold no such number"
+    return names(value.names)
+
+
+def observed(value: Observed) -> Problem:
+    return next(filter(None, map(integer, astuple(value))), None)
+
+
+def evidence(value: str) -> Problem:
+    if not 1 <= len(value) <= EVIDENCE_MAX:
+        return f"must have 1 to {EVIDENCE_MAX} characters"
+    return None if CONTROL_IN_LINES.search(value) is None else NO_CONTROL_BUT_LINES
+
+
 def token(value: str) -> Problem:
     return text(value, TOKEN_LENGTH, TOKEN_LENGTH)
 
@@ -373,7 +398,12 @@ MEMBERS: Final[dict[str, Check]] = {
     "key": header_key,
     **dict.fromkeys(("policy", "limits"), setting),
     **dict.fromkeys(("amount_cents", "yes_shares", "no_shares", "limit"), integer),
-    "strategies": names,
+    **dict.fromkeys(("strategies", "venues"), names),
+    "venue_rules": venue_rules,
+    "tx_id": key,
+    **dict.fromkeys(("attempt", "equity_cents"), integer),
+    "observed": observed,
+    "evidence": evidence,
     "token": token,
     "counts": counts,
     "error": remark,

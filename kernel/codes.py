@@ -12,6 +12,8 @@ RESERVE_ID: Final = "SYSTEM_RESERVE"
 """Every market's reserve, in one account."""
 FEES_ID: Final = "PLATFORM_FEE"
 """All fees ever taken."""
+WRITE_OFF_ID: Final = "MM_WRITE_OFF"
+"""What market-making orders lost at venues elsewhere, once two administrators say so."""
 AUDIT_COUNTERPARTY: Final = "SYSTEM"
 """No account: the other party of a privileged mint or burn in the list of trades."""
 
@@ -145,6 +147,7 @@ class ReferenceType(enum.StrEnum):
     MM_REWARD = "MM_REWARD"
     MM_FEE = "MM_FEE"
     MM_POOL = "MM_POOL"
+    MM_WRITE_OFF = "MM_WRITE_OFF"
 
 
 class ResolutionResult(enum.StrEnum):
@@ -193,6 +196,7 @@ class AdminAction(enum.StrEnum):
 class DepositCause(enum.StrEnum):
     USER = "USER"
     AMM_START = "AMM_START"
+    VENUE = "VENUE"
 
 
 class CancelReason(enum.StrEnum):

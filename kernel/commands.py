@@ -33,8 +33,10 @@ from kernel.making_commands import (
     JoinMmCampaign,
     NoteMmCampaign,
     PayMmOrder,
+    ReconcileMmOrder,
     ReleaseMmLease,
     RenewMmLease,
+    StepMmVenue,
     WithdrawMmOrder,
 )
 from kernel.windows import Reference
@@ -495,6 +497,8 @@ class Tick(Command, frozen=True, kw_only=True, tag="TICK"):
     """Time has passed: what is due in a market by the clock happens."""
 
     market_id: str
+    venues_off: bool = False
+    """Making markets elsewhere is switched off: what was to leave, and has not, goes back."""
 
 
 AnyGraveCommand = ResolveMarket | VoidMarket | SettleMarket | StartAmm
@@ -553,5 +557,7 @@ AnyCommand = (
     | ControlMmCampaign
     | JoinMmCampaign
     | NoteMmCampaign
+    | StepMmVenue
+    | ReconcileMmOrder
 )
 """Every command there is; the journal decodes with it."""

@@ -63,6 +63,12 @@ class Draft:
         if market.desk.order_ids:
             self.turns = [*(self.turns or ()), Turn(market, previous, self.state.head)]
 
+    def complete(self, event: AnyEvent) -> Fact:
+        """The newest fact, which has been applied, tells besides what it has come to."""
+        newest = self.facts[-1]
+        self.facts[-1] = fact = Fact(newest.id, newest.at, newest.market_id, event)
+        return fact
+
     def record(self, market_id: str | None, event: AnyEvent) -> Fact:
         """Give a fact its number and its time: from now on it has happened."""
         state = self.state

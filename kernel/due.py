@@ -20,14 +20,14 @@ from kernel.state import State
 SUSPENDED = MarketStatus.SUSPENDED
 
 
-def is_due(market: Market, at: int) -> bool:
-    """Whether a tick would find anything to do."""
+def is_due(market: Market, at: int, *, venues_off: bool = False) -> bool:
+    """Whether a tick would find anything to do; one that says, or does not, that venues are switched off."""
     return (
         has_overdue(market, at)
         or (market.status is MarketStatus.ACTIVE and market.has_ended(at))
         or pause_is_over(market, at)
         or mode_is_over(market, at)
-        or making_due.is_due(market, at)
+        or making_due.is_due(market, at, venues_off=venues_off)
     )
 
 
@@ -76,7 +76,7 @@ def tick(draft: Draft, command: Tick) -> Answer | Refusal:
         end_pause(draft, market)
     if mode_is_over(market, draft.at):
         end_mode(draft, market)
-    making_due.do_what_is_due(draft, market)
-    if making_due.is_due(market, draft.at):
+    making_due.do_what_is_due(draft, market, venues_off=command.venues_off)
+    if making_due.is_due(market, draft.at, venues_off=command.venues_off):
         return Unfinished(command)
     return MarketIs(market.id)

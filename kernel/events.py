@@ -40,12 +40,14 @@ from kernel.event import Posting as Posting
 from kernel.making_events import (
     MmCampaignChanged,
     MmCampaignCreated,
+    MmCaseChanged,
     MmLeaseAcquired,
     MmLeaseReleased,
     MmLeaseRenewed,
     MmOrderChanged,
     MmOrderCreated,
     MmParticipationChanged,
+    MmVenueChanged,
 )
 
 JOURNAL_FORMAT: Final = 1
@@ -96,11 +98,15 @@ class FundsDeposited(Event, frozen=True, tag="FUNDS_DEPOSITED"):
     user_id: str
     amount_cents: int
     cause: DepositCause
+    idempotency_key: str | None = None
+    """Of what a venue elsewhere returned beyond, or short of, what was sent there."""
 
 
 class FundsWithdrawn(Event, frozen=True, tag="FUNDS_WITHDRAWN"):
     user_id: str
     amount_cents: int
+    cause: DepositCause = DepositCause.USER
+    idempotency_key: str | None = None
 
 
 class FundsTransferred(Event, frozen=True, tag="FUNDS_TRANSFERRED"):
@@ -461,6 +467,8 @@ AnyEvent = (
     | MmCampaignCreated
     | MmCampaignChanged
     | MmParticipationChanged
+    | MmVenueChanged
+    | MmCaseChanged
 )
 """Every event there is, the frequent ones first."""
 
@@ -501,6 +509,8 @@ def reference(fact: Fact) -> tuple[ReferenceType, str | None]:
             return ReferenceType.ORDER, order_id
         case Fill(trade=trade):
             return ReferenceType.TRADE, trade_name(trade.trade_id)
+        case FundsDeposited(idempotency_key=str(key)) | FundsWithdrawn(idempotency_key=str(key)):
+            return ReferenceType.MM_VENUE_IN, key
         case FundsDeposited():
             return ReferenceType.DEPOSIT, None
         case FundsWithdrawn():

@@ -20,6 +20,7 @@ from kernel import (
     groups,
     halting,
     leases,
+    making_cases,
     making_commands,
     making_controls,
     making_payments,
@@ -32,6 +33,7 @@ from kernel import (
     replacing,
     settlement,
     snapshot,
+    venues,
 )
 from kernel.answers import Answer, Outcome, Refusal
 from kernel.apply import apply
@@ -97,6 +99,8 @@ DECISIONS: Final[dict[type[commands.Command], Callable[[Draft, Any], Answer | Re
     making_commands.ControlMmCampaign: campaigns.control_mm_campaign,
     making_commands.JoinMmCampaign: campaigns.join_mm_campaign,
     making_commands.NoteMmCampaign: campaigns.note_mm_campaign,
+    making_commands.StepMmVenue: venues.step_mm_venue,
+    making_commands.ReconcileMmOrder: making_cases.reconcile_mm_order,
 }
 """Which decision answers which command."""
 

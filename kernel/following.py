@@ -14,8 +14,8 @@ from kernel.making import (
     fail,
     job_of,
     pause,
-    refund,
     resume,
+    settle,
     stop,
     tell,
     withdraw_quotes,
@@ -127,5 +127,4 @@ def follow_to_the_end(draft: Draft, market: Market, cause: Cause) -> None:
             fail(draft, order, MmTrigger.FAIL, cause)
         elif order.refund_due:
             advance(draft, order, cause)
-        if market.status in OVER and order.state is MmState.STOPPED and order.policy.auto_refund:
-            refund(draft, order, MmTrigger.SETTLED, by_itself(cause, MmReason.MARKET_SETTLED))
+        settle(draft, order, cause)

@@ -11,6 +11,7 @@ import attrs
 from kernel.campaign import POOL_PREFIX
 from kernel.codes import FEES_ID, LedgerEntryType, MarketStatus, ReferenceType, Side
 from kernel.events import (
+    AccountOpened,
     AnyEvent,
     Fact,
     Fill,
@@ -27,6 +28,7 @@ from kernel.events import (
 )
 from kernel.making_edges import MmKind, MmState, is_edge
 from kernel.making_events import MmOrderChanged, MmOrderCreated
+from kernel.making_order import CLEARING_PREFIX
 from kernel.windows import RECENT_SLOTS, slot_length
 
 FREEZES = (LedgerEntryType.ORDER_FREEZE, LedgerEntryType.ORDER_UNFREEZE)
@@ -256,6 +258,8 @@ class History:
         match event:
             case MmOrderCreated(escrow_id=escrow_id):
                 self.making[escrow_id] = MmMoves()
+            case AccountOpened(user_id=user_id) if user_id.startswith(CLEARING_PREFIX):
+                self.making[user_id] = MmMoves()
             case MmOrderChanged(order_id=order_id):
                 self.trails[order_id].add(fact, event)
             case FundsTransferred(reference_type=kind):

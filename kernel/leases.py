@@ -12,9 +12,9 @@ from kernel.codes import Code, MarketStatus, Side
 from kernel.draft import Draft
 from kernel.limits import TOKEN_LENGTH
 from kernel.making import Cause, by_itself, end_lease, job_of, pause, stop, tell
-from kernel.making_answers import MmHeld, MmLease, MmLeaseIs, MmLeases
+from kernel.making_answers import MmAway, MmHeld, MmLease, MmLeaseIs, MmLeases
 from kernel.making_commands import AcquireMmLeases, MmLeaseCommand, ReleaseMmLease, RenewMmLease
-from kernel.making_edges import MmActor, MmKind, MmOutcome, MmReason, MmState
+from kernel.making_edges import MmActor, MmKind, MmLocation, MmOutcome, MmReason, MmState
 from kernel.making_events import MmLeaseAcquired, MmLeaseRenewed
 from kernel.making_order import MmOrder
 from kernel.making_refusals import find_order
@@ -61,6 +61,8 @@ def acquire_mm_leases(draft: Draft, command: AcquireMmLeases) -> Answer | Refusa
             break
         if order.strategy not in command.strategies:
             continue
+        if order.is_external and order.venue not in command.venues:
+            continue
         if has_lost_too_much(order):
             name = f"cycle:{order.cycle_no + 1}"
             stop(draft, order, Cause(job_of(command), name, MmActor.SYSTEM, None, MmReason.KILL_MAX_LOSS))
@@ -78,9 +80,13 @@ def due_orders(state: State, market: Market, at: int) -> list[MmOrder]:
 
 
 def has_lost_too_much(order: MmOrder) -> bool:
+    return loses_too_much(order, order.loss)
+
+
+def loses_too_much(order: MmOrder, loss: int) -> bool:
     most = order.terms.max_loss_cents
     assert most is not None
-    return order.loss >= most
+    return loss >= most
 
 
 def lease(draft: Draft, order: MmOrder, command: AcquireMmLeases) -> MmLease:
@@ -130,6 +136,8 @@ def view_of(order: MmOrder, event: MmLeaseAcquired) -> MmLease:
         bids=levels(market, is_bid=True),
         asks=levels(market, is_bid=False),
         last_trade_price_cents=market.last_trade_price,
+        venue=order.venue,
+        away=MmAway(*order.away),
     )
 
 
@@ -194,6 +202,15 @@ def release_mm_lease(draft: Draft, command: ReleaseMmLease) -> Answer | Refusal:
         end_lease(draft, order, command.outcome, due_at, 0, command.counts)
         if failures:
             tell_streak(draft, order, cause, "ends", failures)
+    if (
+        order.state is RUNNING
+        and order.location is MmLocation.VENUE
+        and command.equity_cents is not None
+        and loses_too_much(order, order.loss + order.equity - command.equity_cents)
+    ):
+        # What it is worth elsewhere only its worker can tell.
+        data = {"equity_cents": command.equity_cents}
+        stop(draft, order, by_itself(cause, MmReason.KILL_MAX_LOSS), data=data)
     return lease_is(order)
 
 

@@ -41,6 +41,8 @@ WORDS_MAX: Final = 500
 """Characters of a reason, a note or the name of who acts."""
 REMARK_MAX: Final = 200
 """Characters of what a worker says about an error."""
+EVIDENCE_MAX: Final = 2_000
+"""Characters of what an administrator has found out about money that was missed."""
 TOKEN_LENGTH: Final = 16
 """Characters of what names a lease."""
 COUNT_MAX: Final = 10_000

@@ -6,6 +6,8 @@ command, every further edge that needs nobody and that nothing stands against; s
 
 from typing import Any, Final, NamedTuple
 
+from msgspec.structs import replace
+
 from kernel.campaign import Campaign, Participation
 from kernel.campaign_view import why_not_joinable
 from kernel.codes import CancelReason, MarketStatus, ReferenceType, Side
@@ -13,7 +15,9 @@ from kernel.commands import Command
 from kernel.draft import Draft
 from kernel.ending import cancel
 from kernel.events import Fact
-from kernel.making_commands import INTERNAL, MmCounts
+from kernel.life import OVER
+from kernel.making_away import recall
+from kernel.making_commands import MmCounts
 from kernel.making_edges import (
     MmActor,
     MmKind,
@@ -32,7 +36,8 @@ from kernel.making_events import (
     MmPayment,
     MmWithdrawal,
 )
-from kernel.making_order import MmOrder, value_out
+from kernel.making_order import MmOrder, value_out, venue_task
+from kernel.making_view import allowed_commands
 from kernel.moving import move_cash, move_shares
 
 YES, NO = Side.YES, Side.NO
@@ -109,9 +114,13 @@ def tell(
         withdrawal=withdrawal,
         request=request,
     )
-    fact = draft.record(order.market.id, event)
-    draft.state.make(fact, event)
-    return fact
+    draft.state.make(draft.record(order.market.id, event), event)
+    # What it has come to is told with it: whoever hears of it again must hear the same.
+    allowed = tuple(allowed_commands(order, MmActor.USER, draft.at))
+    told = replace(
+        event, drained=order.is_drained, allowed_commands=allowed, awaited=venue_task(order) is not None
+    )
+    return draft.complete(told)
 
 
 def take(
@@ -134,6 +143,8 @@ def take(
         if order.is_leased:
             end_lease(draft, order, MmOutcome.INTERRUPTED, order.next_cycle_at, order.consecutive_failures)
         after = AT_REST | (after or {})
+    if order.pending_command is not None and end in (STOPPED, REFUNDED):
+        after = {"pending_command": None} | (after or {})
     tell(
         draft,
         order,
@@ -213,8 +224,13 @@ def start(
     request: str | None = None,
     data: Data = None,
 ) -> None:
-    after = {"next_cycle_at": draft.at}
+    after = {"next_cycle_at": draft.at} | quoting_at(order)
     take(draft, order, MmTrigger.START, RUNNING, cause, after=after, request=request, data=data)
+
+
+def quoting_at(order: MmOrder) -> dict[str, Any]:
+    """From now on quotes of its may rest at its venue, until a worker says that none does."""
+    return {"rests_away": True} if order.location is MmLocation.VENUE else {}
 
 
 def pause(
@@ -242,7 +258,7 @@ def resume(
     due_at = draft.at
     if order.lease_started_at is not None:
         due_at = max(due_at, order.lease_started_at + 1000 * order.terms.refresh_interval_ms)
-    after = {"held": False, "consecutive_failures": 0, "next_cycle_at": due_at}
+    after = {"held": False, "consecutive_failures": 0, "next_cycle_at": due_at} | quoting_at(order)
     take(draft, order, MmTrigger.RESUME, RUNNING, cause, after=after, request=request, data=data)
 
 
@@ -270,25 +286,34 @@ def fail(
     """It cannot go on. Its money goes back at once, if that is safe."""
     withdraw_quotes(draft, order)
     after = {"failure_code": cause.reason, "failed_from": order.state, "held": False}
+    after |= recall(draft, order, cause.reason)
     take(draft, order, trigger, FAILED, cause, after=after, request=request, data=data)
     advance(draft, order, cause)
 
 
 def advance(draft: Draft, order: MmOrder, cause: Cause) -> None:
     """Every further edge that needs nobody."""
-    if order.state is PAYMENT_COMPLETE and order.venue == INTERNAL:
+    if order.state is MmState.WITHDRAWAL_CONFIRMED:
+        # What has left gets as much time again to arrive.
+        after = {"venue_due_at": draft.at + 1000 * order.policy.withdrawal_timeout_ms}
+        arrives = MmState.DEPOSIT_CONFIRMING
+        take(draft, order, MmTrigger.ADVANCE, arrives, by_itself(cause, MmReason.AUTO), after=after)
+    is_paid_here = order.state is PAYMENT_COMPLETE and not order.is_external
+    if is_paid_here or order.state is MmState.DEPOSIT_CONFIRMED:
         end = CREATED if order.campaign is None else JOINING_CAMPAIGN
         take(draft, order, MmTrigger.ADVANCE, end, by_itself(cause, MmReason.AUTO))
     if order.state is JOINING_CAMPAIGN:
         join_chosen(draft, order, cause)
     if order.state is CAMPAIGN_JOINED:
         take(draft, order, MmTrigger.ADVANCE, CREATED, by_itself(cause, MmReason.AUTO))
+    if order.state is CREATED and order.pending_command is not None:
+        stop(draft, order, by_itself(cause, MmReason.AUTO))
     if order.state is CREATED and order.terms.auto_start and order.market.is_trading(draft.at):
         start(draft, order, by_itself(cause, MmReason.AUTO))
     if order.state is FAILED:
         if is_refund_safe(order):
             refund(draft, order, MmTrigger.REFUND, by_itself(cause, MmReason.REFUND))
-        elif not order.refund_due:
+        elif not (order.refund_due or order.reconcile_required):
             tell(draft, order, REFUND, by_itself(cause, MmReason.REFUND), after={"refund_due": True})
 
 
@@ -368,6 +393,17 @@ def refund(
     moved = {"cash_cents": cash, "yes": yes, "no": no}
     after = {"refund_due": False, "paid_out_cents": order.paid_out_cents + paid}
     take(draft, order, trigger, REFUNDED, cause, after=after, request=request, data=moved | (data or {}))
+
+
+def settle(draft: Draft, order: MmOrder, cause: Cause) -> None:
+    """With the payout of its market in the escrow, that goes home."""
+    if (
+        order.state is STOPPED
+        and order.market.status in OVER
+        and order.policy.auto_refund
+        and is_refund_safe(order)
+    ):
+        refund(draft, order, MmTrigger.SETTLED, by_itself(cause, MmReason.MARKET_SETTLED))
 
 
 def pay_out(draft: Draft, order: MmOrder, cash: int, yes: int, no: int, kind: ReferenceType, key: str) -> int:

@@ -4,7 +4,8 @@ import msgspec
 
 from kernel.codes import Direction, Side
 from kernel.making_commands import CampaignStatus, CampaignTerms, MmPolicy, MmTerms
-from kernel.making_edges import MmAsset, MmLocation, MmOutcome, MmReason, MmState
+from kernel.making_edges import MmAsset, MmControl, MmLocation, MmOutcome, MmReason, MmState
+from kernel.making_events import MmCase, VenueLeg
 
 
 class MmLeg(msgspec.Struct, frozen=True):
@@ -24,6 +25,14 @@ class MmFunds(msgspec.Struct, frozen=True):
     no: int
     yes_free: int
     no_free: int
+
+
+class MmAway(msgspec.Struct, frozen=True):
+    """What of an order is on its way to a venue, there, or on its way back."""
+
+    cash_cents: int
+    yes: int
+    no: int
 
 
 class MmQuote(msgspec.Struct, frozen=True):
@@ -95,6 +104,7 @@ class MmOrderNow(msgspec.Struct, frozen=True):
     payments: tuple[MmPaid, ...]
     payment_deadline: int
     escrow: MmFunds
+    away: MmAway
     equity_cents: int
     pnl_cents: int
     rewards_cents: int
@@ -102,6 +112,7 @@ class MmOrderNow(msgspec.Struct, frozen=True):
     quotes: tuple[MmQuote, ...]
     campaign: MmPart | None
     failure: MmFailure | None
+    pending_command: MmControl | None
     seq: int
     version: int
     last_cycle: MmCycle | None
@@ -176,6 +187,8 @@ class MmLease(msgspec.Struct, frozen=True):
     """The best levels, own orders included: price and quantity."""
     asks: tuple[tuple[int, int], ...]
     last_trade_price_cents: int | None
+    venue: str
+    away: MmAway
 
 
 class MmLeases(msgspec.Struct, frozen=True):
@@ -223,4 +236,36 @@ class MmCampaignIs(msgspec.Struct, frozen=True):
     repeated: bool = False
 
 
-AnyMmAnswer = MmOrderIs | MmPaymentMade | MmWithdrawn | MmLeases | MmLeaseIs | MmCampaignIs
+class MmVenueIs(msgspec.Struct, frozen=True):
+    """How far the money of an order has come on its way, as a step left it."""
+
+    order_id: str
+    market_id: str
+    venue: str
+    state: MmState
+    location: MmLocation
+    drained: bool
+    pending_command: MmControl | None
+    reconcile_required: bool
+    deadline: int | None
+    leg: VenueLeg | None
+    """That of the step, as it is now; null where the step was about all of the order."""
+    legs: tuple[VenueLeg, ...]
+    """The newest attempt of each that goes the same way."""
+    repeated: bool = False
+
+
+class MmReconciled(msgspec.Struct, frozen=True):
+    """A case, as an administrator left it."""
+
+    order: MmOrderNow
+    case: MmCase
+    changed: bool = True
+    repeated: bool = False
+    waits: bool = False
+    """For another administrator, who must say the same."""
+
+
+AnyMmAnswer = (
+    MmOrderIs | MmPaymentMade | MmWithdrawn | MmLeases | MmLeaseIs | MmCampaignIs | MmVenueIs | MmReconciled
+)

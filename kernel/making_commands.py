@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from kernel.command import Command
-from kernel.making_edges import MmAsset, MmControl, MmOutcome
+from kernel.making_edges import MmAsset, MmCaseOutcome, MmControl, MmDirection, MmOutcome, MmStep
 
 INTERNAL: Final = "internal"
 """The venue that is this exchange."""
@@ -120,6 +120,17 @@ class MmLimits(msgspec.Struct, frozen=True, kw_only=True):
     cycles_per_second_per_user: int = 5
 
 
+class VenueRules(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether, where and with how much markets may be made elsewhere: what whoever runs the exchange says."""
+
+    enabled: bool = False
+    names: tuple[str, ...] = ()
+    max_cents: int = 10_000_000
+    """Cash of one order."""
+    max_cents_per_day: int = 100_000_000
+    """Cash that leaves on one day, by UTC."""
+
+
 class MmCommand(Command, frozen=True, kw_only=True):
     """What all commands for an order share that is there already."""
 
@@ -146,6 +157,7 @@ class CreateMmOrder(Command, frozen=True, kw_only=True, tag="CREATE_MM_ORDER"):
     nonce: int
     policy: MmPolicy = MmPolicy()
     limits: MmLimits = MmLimits()
+    venue_rules: VenueRules = VenueRules()
 
 
 class PayMmOrder(MmCommand, frozen=True, kw_only=True, tag="PAY_MM_ORDER"):
@@ -243,6 +255,8 @@ class AcquireMmLeases(Command, frozen=True, kw_only=True, tag="ACQUIRE_MM_LEASES
     worker_id: str
     strategies: tuple[str, ...]
     """What the worker can carry out, by name and version."""
+    venues: tuple[str, ...] = ()
+    """Where it can quote besides this exchange."""
     limit: int
     nonce: int
 
@@ -275,6 +289,47 @@ class ReleaseMmLease(MmLeaseCommand, frozen=True, kw_only=True, tag="RELEASE_MM_
     outcome: MmOutcome
     counts: MmCounts = MmCounts()
     error: str | None = None
+    equity_cents: int | None = None
+    """Of an order that is quoted elsewhere: what it has there."""
+
+
+# Venues elsewhere
+
+
+class StepMmVenue(MmCommand, frozen=True, kw_only=True, tag="STEP_MM_VENUE"):
+    """One step of money to a venue or back, by the worker that calls it: before each call, and after it."""
+
+    worker_id: str
+    direction: MmDirection
+    step: MmStep
+    leg: MmAsset | None = None
+    """Null where it is about the whole order."""
+    attempt: int = 1
+    tx_id: str | None = None
+    """The venue's name for what it accepted."""
+    amount: int | None = None
+    """What has arrived."""
+    venue_rules: VenueRules = VenueRules()
+
+
+class Observed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What came back of an order's money, by the evidence."""
+
+    cash_cents: int
+    yes: int
+    no: int
+
+
+class ReconcileMmOrder(MmCommand, frozen=True, kw_only=True, tag="RECONCILE_MM_ORDER"):
+    """Close the case of an order: an administrator has found out where its money is."""
+
+    outcome: MmCaseOutcome
+    observed: Observed | None = None
+    """What is back, where it was recovered."""
+    evidence: str
+    reason: str
+    by: str
+    by_id: str
 
 
 AnyMmCommand = (
@@ -289,4 +344,6 @@ AnyMmCommand = (
     | ControlMmCampaign
     | JoinMmCampaign
     | NoteMmCampaign
+    | StepMmVenue
+    | ReconcileMmOrder
 )

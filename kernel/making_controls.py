@@ -5,10 +5,31 @@ from typing import Any, Final
 from kernel.answers import Answer, Refusal
 from kernel.codes import Code
 from kernel.draft import Draft
-from kernel.making import Cause, fail, is_refund_safe, job_of, pause, refund, resume, start, stop, take
+from kernel.making import (
+    Cause,
+    fail,
+    is_refund_safe,
+    job_of,
+    pause,
+    refund,
+    resume,
+    start,
+    stop,
+    take,
+    tell,
+)
 from kernel.making_answers import MmOrderIs
 from kernel.making_commands import ControlMmOrder
-from kernel.making_edges import PAYING, MmActor, MmControl, MmReason, MmState, MmTrigger
+from kernel.making_edges import (
+    PAYING,
+    UNDER_WAY,
+    MmActor,
+    MmControl,
+    MmKind,
+    MmReason,
+    MmState,
+    MmTrigger,
+)
 from kernel.making_order import MmOrder
 from kernel.making_refusals import check_changes, find_order, key_used, not_in_this_state
 from kernel.making_view import CONTROLS, is_allowed, order_now
@@ -37,7 +58,7 @@ def control_mm_order(draft: Draft, command: ControlMmOrder) -> Answer | Refusal:
     if earlier is not None:
         same = earlier == control.value
         return MmOrderIs(order_now(order), changed=False, repeated=True) if same else key_used(command.key)
-    if SATISFIED.get(control) is order.state:
+    if SATISFIED.get(control) is order.state or is_remembered(order, control):
         return MmOrderIs(order_now(order), changed=False)
     if order.market.closing is not None:
         return market_not_open(order.market)
@@ -53,6 +74,11 @@ def control_mm_order(draft: Draft, command: ControlMmOrder) -> Answer | Refusal:
     cause = Cause(job_of(command), trigger_id, actor, actor_id, reason)
     carry_out(draft, order, control, cause, told_by(command))
     return MmOrderIs(order_now(order))
+
+
+def is_remembered(order: MmOrder, control: MmControl) -> bool:
+    """Whether it will be done as soon as the order has arrived."""
+    return order.state in UNDER_WAY and order.pending_command is control
 
 
 def told_by(command: ControlMmOrder) -> dict[str, Any] | None:
@@ -76,6 +102,9 @@ def carry_out(
             resume(draft, order, cause, request=request, data=data)
         case MmControl.STOP if order.state in UNSTARTED:
             fail(draft, order, MmTrigger.STOP, cause, request=request, data=data)
+        case MmControl.STOP if order.state in UNDER_WAY:
+            after = {"pending_command": control}
+            tell(draft, order, MmKind.COMMAND, cause, after=after, request=request, data=data)
         case MmControl.STOP:
             stop(draft, order, cause, request=request, data=data)
         case MmControl.FAIL:

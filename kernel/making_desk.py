@@ -43,7 +43,7 @@ class Agenda:
 class Desk:
     """The orders of one market that are not over, by their ids."""
 
-    __slots__ = ("active", "campaigns", "cycles", "deadlines", "order_ids")
+    __slots__ = ("active", "campaigns", "cycles", "deadlines", "order_ids", "unsent")
 
     def __init__(self) -> None:
         self.order_ids: list[str] = []
@@ -56,6 +56,8 @@ class Desk:
         """When time alone changes an order: the earliest of its deadlines; or ends a campaign."""
         self.campaigns: dict[str, Campaign] = {}
         """Those that are active."""
+        self.unsent: list[str] = []
+        """Those paid for a venue elsewhere of which nothing has left: in ascending order."""
 
     def is_due(self, at: int) -> bool:
         """Whether a deadline has passed."""

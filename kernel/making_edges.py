@@ -132,6 +132,56 @@ class MmLocation(enum.StrEnum):
     VENUE = "venue"
 
 
+class MmDirection(enum.StrEnum):
+    """Whether money goes to a venue elsewhere, or comes back."""
+
+    OUT = "OUT"
+    BACK = "BACK"
+
+
+class MmStep(enum.StrEnum):
+    """What a worker tells of money on its way: before each call of a venue, and after it."""
+
+    BEGIN = "BEGIN"
+    CALL = "CALL"
+    ACCEPTED = "ACCEPTED"
+    RETRY = "RETRY"
+    REJECTED = "REJECTED"
+    UNKNOWN = "UNKNOWN"
+    CONFIRMED = "CONFIRMED"
+    CREDITED = "CREDITED"
+    DRAINED = "DRAINED"
+
+
+class MmLegStatus(enum.StrEnum):
+    """How far one asset has come on its way."""
+
+    INTENT = "INTENT"
+    CALLING = "CALLING"
+    UNKNOWN = "UNKNOWN"
+    SUBMITTED = "SUBMITTED"
+    CONFIRMED = "CONFIRMED"
+    CREDITED = "CREDITED"
+    REJECTED = "REJECTED"
+
+
+class MmVenueTask(enum.StrEnum):
+    """What an order waits for at its venue."""
+
+    OUT = "OUT"
+    DRAIN = "DRAIN"
+    BACK = "BACK"
+    WATCH = "WATCH"
+
+
+class MmCaseOutcome(enum.StrEnum):
+    """What became of money that nobody could tell the whereabouts of."""
+
+    RECOVERED_TO_ESCROW = "RECOVERED_TO_ESCROW"
+    CONFIRMED_AT_VENUE = "CONFIRMED_AT_VENUE"
+    WRITTEN_OFF = "WRITTEN_OFF"
+
+
 class MmOutcome(enum.StrEnum):
     """How a cycle ended. A worker says one of the first three; the last two are the exchange's own."""
 

@@ -8,8 +8,20 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from kernel.event import Event
-from kernel.making_commands import CampaignStatus, CampaignTerms, MmCounts, MmPolicy, MmTerms
-from kernel.making_edges import MmActor, MmAsset, MmKind, MmLocation, MmOutcome, MmReason, MmState
+from kernel.making_commands import CampaignStatus, CampaignTerms, MmCounts, MmPolicy, MmTerms, Observed
+from kernel.making_edges import (
+    MmActor,
+    MmAsset,
+    MmCaseOutcome,
+    MmControl,
+    MmDirection,
+    MmKind,
+    MmLegStatus,
+    MmLocation,
+    MmOutcome,
+    MmReason,
+    MmState,
+)
 
 
 class MmOrderCreated(Event, frozen=True, tag="MM_ORDER_CREATED"):
@@ -56,6 +68,9 @@ class MmAfter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     rewards_cents: int | UnsetType = UNSET
     fees_cents: int | UnsetType = UNSET
     campaign_id: str | UnsetType | None = UNSET
+    pending_command: MmControl | UnsetType | None = UNSET
+    rests_away: bool | UnsetType = UNSET
+    venue_due_at: int | UnsetType | None = UNSET
 
 
 class MmPayment(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -104,6 +119,12 @@ class MmOrderChanged(Event, frozen=True, tag="MM_ORDER_CHANGED"):
     withdrawal: MmWithdrawal | None = None
     request: str | None = None
     """By which the same request is known again, if this is the first that a caller's command did."""
+    drained: bool = True
+    """Nothing of it rests anywhere, as the event left it; as are the next two."""
+    allowed_commands: tuple[str, ...] = ()
+    """What its owner may tell it."""
+    awaited: bool = False
+    """It waits for something at a venue elsewhere."""
 
 
 class MmLeaseAcquired(Event, frozen=True, tag="MM_LEASE_ACQUIRED"):
@@ -188,6 +209,64 @@ class MmParticipationChanged(Event, frozen=True, tag="MM_PARTICIPATION_CHANGED")
     notes: int = 0
 
 
+class VenueLeg(msgspec.Struct, frozen=True, gc=False):
+    """One asset on its way to a venue, or back: one attempt to move it."""
+
+    direction: MmDirection
+    leg: MmAsset
+    attempt: int
+    request_key: str
+    """By which the venue knows the request again; another attempt has another."""
+    amount: int
+    status: MmLegStatus
+    created_at: int
+    updated_at: int
+    tx_id: str | None = None
+    claimed_by: str | None = None
+    """The worker that called the venue, and until when nobody else deals with it."""
+    claimed_until: int | None = None
+    credited: int | None = None
+    """What arrived."""
+
+
+class MmVenueChanged(Event, frozen=True, tag="MM_VENUE_CHANGED"):
+    """One leg, as it is from now on."""
+
+    order_id: str
+    user_id: str
+    leg: VenueLeg
+
+
+class MmCase(msgspec.Struct, frozen=True, gc=False):
+    """Money of which nobody can tell by a rule where it is: people find out."""
+
+    number: int
+    reason: MmReason
+    legs: tuple[VenueLeg, ...]
+    """As they were when it was opened: what was to arrive, and what the venue had said."""
+    cash_cents: int
+    """What was in the clearing account then; as are the next two."""
+    yes: int
+    no: int
+    opened_at: int
+    outcome: MmCaseOutcome | None = None
+    """What was proposed, until it is closed; as is the next."""
+    observed: Observed | None = None
+    evidence: str | None = None
+    proposed_by: str | None = None
+    proposed_at: int | None = None
+    closed_by: str | None = None
+    closed_at: int | None = None
+
+
+class MmCaseChanged(Event, frozen=True, tag="MM_CASE_CHANGED"):
+    """One case, as it is from now on."""
+
+    order_id: str
+    user_id: str
+    case: MmCase
+
+
 AnyMmEvent = (
     MmOrderCreated
     | MmOrderChanged
@@ -197,4 +276,6 @@ AnyMmEvent = (
     | MmCampaignCreated
     | MmCampaignChanged
     | MmParticipationChanged
+    | MmVenueChanged
+    | MmCaseChanged
 )

@@ -9,22 +9,39 @@ from typing import Final, NamedTuple
 from kernel.campaign import Campaign, Participation
 from kernel.codes import Side
 from kernel.leash import Leash
-from kernel.making_commands import MmPolicy, MmTerms
+from kernel.making_commands import INTERNAL, MmPolicy, MmTerms
 from kernel.making_edges import (
     ACTIVE,
     FINAL,
     PAYING,
     MmAsset,
+    MmControl,
+    MmDirection,
+    MmLegStatus,
     MmLocation,
     MmOutcome,
     MmReason,
     MmState,
+    MmVenueTask,
 )
+from kernel.making_events import MmCase, VenueLeg
 from kernel.market import Account, Holding, Market, Position
 
 YES, NO = Side.YES, Side.NO
 RUNNING: Final = MmState.RUNNING
 ESCROW_PREFIX: Final = "mm:"
+CLEARING_PREFIX: Final = "mmv:"
+CALLING: Final = MmLegStatus.CALLING
+OUTSIDE: Final = (
+    *(MmLegStatus.CALLING, MmLegStatus.UNKNOWN, MmLegStatus.SUBMITTED),
+    *(MmLegStatus.CONFIRMED, MmLegStatus.CREDITED),
+)
+"""A leg of which something may have left this exchange, for all that it can know."""
+UNSETTLED: Final = (MmLegStatus.UNKNOWN, MmLegStatus.SUBMITTED, MmLegStatus.CONFIRMED)
+"""A leg of which the venue may yet have something to tell."""
+LEAVING: Final = (MmState.WITHDRAWING, MmState.WITHDRAWAL_CONFIRMED, MmState.DEPOSIT_CONFIRMING)
+"""On the way to a venue."""
+DRAINABLE: Final = (MmState.PAUSED, MmState.STOPPED, MmState.FAILED)
 RESERVED_MAX: Final = 1_000_000_000
 """Millionths of a cycle a second that an order reserves which is refreshed every millisecond."""
 
@@ -53,6 +70,14 @@ class Withdrawn(NamedTuple):
     """What was asked for."""
 
 
+class Away(NamedTuple):
+    """What is in the clearing account of an order: on its way to a venue, there, or on its way back."""
+
+    cash: int = 0
+    yes: int = 0
+    no: int = 0
+
+
 class Leg(NamedTuple):
     """What is to be paid of one asset."""
 
@@ -63,6 +88,9 @@ class Leg(NamedTuple):
     @property
     def outstanding(self) -> int:
         return self.required - self.received
+
+
+NOTHING_AWAY: Final = Away()
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -150,11 +178,25 @@ class MmOrder:
     withdrawals: dict[str, Withdrawn] = field(default_factory=dict)
     requests: dict[str, str] = field(default_factory=dict)
     """The newest commands of its owner and of administrators, by what tells them apart."""
+    pending_command: MmControl | None = None
+    """A stop that was asked for on the way to a venue: it is carried out on arrival."""
+    clearing: Account | None = None
+    """Where its money is while it is not in the escrow."""
+    venue_legs: list[VenueLeg] = field(default_factory=list)
+    """Every attempt to move an asset to a venue or back, as it is now, in the order of their beginnings."""
+    venue_due_at: int | None = None
+    """When it has taken too long, while it moves."""
+    rests_away: bool = False
+    """Quotes of its may rest at the venue."""
+    cases: list[MmCase] = field(default_factory=list)
+    """Each time that nobody could tell where its money is."""
     # Where it stands in the indexes:
     cycle_at: int | None = None
     deadline: int | None = None
     is_counted: bool = False
     is_listed: bool = False
+    is_unsent: bool = False
+    is_awaited: bool = False
 
     @property
     def fence(self) -> int:
@@ -193,14 +235,49 @@ class MmOrder:
 
     @property
     def is_drained(self) -> bool:
-        """Nothing of it rests on the book."""
+        """Nothing of it rests on the book, nor at a venue."""
         position = self.position
-        return position is None or not position.live
+        return not self.rests_away and (position is None or not position.live)
 
     @property
     def is_empty(self) -> bool:
-        """Nothing is left in its escrow."""
-        return self.cash == 0 and self.holding(YES).volume == 0 and self.holding(NO).volume == 0
+        """Nothing is left in its escrow, nor away from it."""
+        return (
+            self.cash == 0
+            and self.holding(YES).volume == 0
+            and self.holding(NO).volume == 0
+            and self.away == NOTHING_AWAY
+        )
+
+    @property
+    def away(self) -> Away:
+        if self.clearing is None:
+            return NOTHING_AWAY
+        position = self.market.positions.get(self.clearing.id)
+        cash = self.clearing.available
+        return Away(cash) if position is None else Away(cash, position.yes.volume, position.no.volume)
+
+    @property
+    def is_external(self) -> bool:
+        """Its market is made elsewhere."""
+        return self.venue != INTERNAL
+
+    @property
+    def direction(self) -> MmDirection | None:
+        """Where its money is going, while it does and nothing has gone wrong."""
+        if self.state in LEAVING:
+            return MmDirection.OUT
+        if (
+            self.state is MmState.STOPPED
+            and self.location is MmLocation.TRANSIT
+            and not self.reconcile_required
+        ):
+            return MmDirection.BACK
+        return None
+
+    @property
+    def open_case(self) -> MmCase | None:
+        return self.cases[-1] if self.reconcile_required else None
 
     @property
     def cash(self) -> int:
@@ -223,9 +300,10 @@ class MmOrder:
 
     @property
     def equity(self) -> int:
-        """Cash, and the shares at the market's price of the moment."""
-        mark = self.market.spot
-        return self.cash + (self.holding(YES).volume * mark + self.holding(NO).volume * (200 - mark)) // 2
+        """Cash, and the shares at the market's price of the moment; with what is away."""
+        mark, away = self.market.spot, self.away
+        yes, no = self.holding(YES).volume + away.yes, self.holding(NO).volume + away.no
+        return self.cash + away.cash + (yes * mark + no * (200 - mark)) // 2
 
     @property
     def loss(self) -> int:
@@ -248,10 +326,48 @@ def first_deadline(order: MmOrder) -> int | None:
     """When time alone will change it next."""
     if order.state in PAYING:
         return order.payment_deadline
+    if order.venue_due_at is not None:
+        return min([order.venue_due_at, *claims(order)])
     if order.state is not RUNNING:
         return None
     times = [time for time in (order.leash.until, order.pause_due_at, stale_at(order)) if time is not None]
     return min(times, default=None)
+
+
+def claims(order: MmOrder) -> list[int]:
+    """Until when workers have the legs for themselves that they call a venue for."""
+    return [leg.claimed_until for leg in order.venue_legs if leg.status is CALLING and leg.claimed_until]
+
+
+def newest_legs(order: MmOrder, direction: MmDirection) -> list[VenueLeg]:
+    """The last attempt of each asset that goes, or went, this way."""
+    newest = {leg.leg: leg for leg in order.venue_legs if leg.direction is direction}
+    return list(newest.values())
+
+
+def is_unsent(order: MmOrder) -> bool:
+    """It is to leave for a venue, and nothing of it can have left."""
+    if not order.is_external:
+        return False
+    return order.state is MmState.PAYMENT_COMPLETE or (
+        order.state is MmState.WITHDRAWING and not order.external_submitted
+    )
+
+
+def venue_task(order: MmOrder) -> MmVenueTask | None:
+    """What it waits for at its venue, if for anything."""
+    if not order.is_external:
+        return None
+    if order.state is MmState.PAYMENT_COMPLETE or order.state in LEAVING:
+        return MmVenueTask.OUT
+    if order.rests_away and order.state in DRAINABLE:
+        return MmVenueTask.DRAIN
+    if order.reconcile_required:
+        has_news = any(leg.status in UNSETTLED for leg in order.venue_legs)
+        return MmVenueTask.WATCH if has_news else None
+    if order.state is MmState.STOPPED and order.location is not MmLocation.ESCROW:
+        return MmVenueTask.BACK
+    return None
 
 
 def stale_at(order: MmOrder) -> int | None:

@@ -68,7 +68,7 @@ def create_mm_order(draft: Draft, command: CreateMmOrder) -> Answer | Refusal:
             if same
             else key_used(command.key or "")
         )
-    if command.venue != INTERNAL:
+    if command.venue != INTERNAL and not command.venue_rules.enabled:
         return Refusal(Code.FEATURE_DISABLED, "Making markets elsewhere is switched off")
     market = state.markets.get(command.market_id)
     if (refusal := check_configuration(command, market)) is not None:

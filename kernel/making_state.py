@@ -3,6 +3,7 @@
 A decision first makes the event and then has it done here, as replay has it done: so the two cannot differ.
 """
 
+from bisect import insort
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,22 +13,34 @@ from kernel.campaign import Campaign, Participation
 from kernel.events import Fact
 from kernel.leash import Leash
 from kernel.making_commands import CampaignStatus
-from kernel.making_edges import MmActor, MmKind, MmOutcome, MmReason
+from kernel.making_edges import MmActor, MmAsset, MmDirection, MmKind, MmOutcome, MmReason
 from kernel.making_events import (
     MmAfter,
     MmCampaignChanged,
     MmCampaignCreated,
+    MmCaseChanged,
     MmLeaseAcquired,
     MmLeaseReleased,
     MmLeaseRenewed,
     MmOrderChanged,
     MmOrderCreated,
     MmParticipationChanged,
+    MmVenueChanged,
+    VenueLeg,
 )
-from kernel.making_order import MmOrder, Paid, Withdrawn, cycle_time, first_deadline
+from kernel.making_order import (
+    MmOrder,
+    Paid,
+    Withdrawn,
+    cycle_time,
+    first_deadline,
+    is_unsent,
+    venue_task,
+)
 from kernel.market import Account, Market
 
 HOUR: Final = 3_600_000_000
+DAY: Final = 24 * HOUR
 REQUESTS_MAX: Final = 64
 """Controls of one order that are known again: the oldest is forgotten."""
 STREAKS_MAX: Final = 60
@@ -62,6 +75,12 @@ class Making:
     """Millionths of a cycle a second, by all active orders."""
     campaigns: dict[str, Campaign] = field(default_factory=dict)
     """Every one there ever was."""
+    awaited: list[str] = field(default_factory=list)
+    """Orders that wait for something at a venue elsewhere, in ascending order."""
+    sent_day: int = 0
+    """The newest day, counted from the epoch, on which cash left for a venue."""
+    sent_cents: int = 0
+    """How much did."""
 
     def open(
         self, fact: Fact, event: MmOrderCreated, owner: Account, escrow: Account, market: Market
@@ -99,6 +118,8 @@ class Making:
         owner.orders.append(order)
         if order.idempotency_key is not None:
             owner.keys[order.idempotency_key] = order
+        for leg in order.venue_legs:
+            self.count_sent(leg)
         self.index(order)
 
     def change(self, fact: Fact, event: MmOrderChanged) -> None:
@@ -134,6 +155,35 @@ class Making:
         if event.actor_type is MmActor.USER and is_request(event):
             count_change(order, fact.at)
         self.index(order)
+
+    # Venues elsewhere
+
+    def move(self, event: MmVenueChanged) -> None:
+        """A leg begins, or has come further."""
+        order, leg = self.orders[event.order_id], event.leg
+        for place, known in enumerate(order.venue_legs):
+            if is_same(known, leg):
+                order.venue_legs[place] = leg
+                break
+        else:
+            order.venue_legs.append(leg)
+            self.count_sent(leg)
+        self.index(order)
+
+    def judge(self, event: MmCaseChanged) -> None:
+        """A case is opened, or somebody has said something about it."""
+        cases = self.orders[event.order_id].cases
+        cases[event.case.number - 1 :] = [event.case]
+
+    def count_sent(self, leg: VenueLeg) -> None:
+        """Cash is to leave for a venue. What is tried again is the same cash."""
+        if (leg.direction, leg.leg, leg.attempt) != (MmDirection.OUT, MmAsset.CASH, 1):
+            return
+        day = leg.created_at // DAY
+        if day > self.sent_day:
+            self.sent_day, self.sent_cents = day, 0
+        if day == self.sent_day:
+            self.sent_cents += leg.amount
 
     # Leases
 
@@ -241,6 +291,12 @@ class Making:
         if deadline != order.deadline:
             desk.deadlines.move(order_id, order.deadline, deadline)
             order.deadline = deadline
+        if is_unsent(order) is not order.is_unsent:
+            order.is_unsent = not order.is_unsent
+            enlist(desk.unsent, order_id, is_in=order.is_unsent)
+        if (venue_task(order) is not None) is not order.is_awaited:
+            order.is_awaited = not order.is_awaited
+            enlist(self.awaited, order_id, is_in=order.is_awaited)
         if order.is_active is not order.is_counted:
             self.count(order, 1 if order.is_active else -1)
             order.is_counted = order.is_active
@@ -262,6 +318,18 @@ class Making:
         market.desk.active += one
         owner.reserved += one * order.reserved
         self.reserved += one * order.reserved
+
+
+def enlist(order_ids: list[str], order_id: str, *, is_in: bool) -> None:
+    if is_in:
+        insort(order_ids, order_id)
+    else:
+        order_ids.remove(order_id)
+
+
+def is_same(one: VenueLeg, other: VenueLeg) -> bool:
+    """One attempt to move one asset one way."""
+    return (one.direction, one.leg, one.attempt) == (other.direction, other.leg, other.attempt)
 
 
 def remember(order: MmOrder, trigger_id: str, request: str) -> None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from kernel.answers import Refusal
 from kernel.codes import Code
-from kernel.making_commands import CreateMmOrder, MmTerms
+from kernel.making_commands import INTERNAL, CreateMmOrder, MmTerms
 from kernel.market import Market
 
 STRATEGY: Final = "quoter.1"
@@ -68,6 +68,12 @@ def check_configuration(command: CreateMmOrder, market: Market | None) -> Refusa
     for name in ("required_yes_shares", "required_no_shares"):
         if not 0 <= getattr(command, name) <= SHARES_MAX:
             problems[name] = f"must be 0 to {SHARES_MAX}"
+    if command.venue != INTERNAL:
+        rules = command.venue_rules
+        if command.venue not in rules.names:
+            problems["venue"] = "is not allowed"
+        if "required_cash_cents" not in problems and command.required_cash_cents > rules.max_cents:
+            problems["required_cash_cents"] = f"must be at most {rules.max_cents} for a venue elsewhere"
     return invalid_configuration(problems) if problems else None
 
 

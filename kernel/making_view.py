@@ -5,6 +5,7 @@ from typing import Final
 from kernel.campaign_view import can_join_any
 from kernel.codes import Side
 from kernel.making_answers import (
+    MmAway,
     MmCycle,
     MmFailure,
     MmFunds,
@@ -13,9 +14,21 @@ from kernel.making_answers import (
     MmPaid,
     MmPart,
     MmQuote,
+    MmVenueIs,
 )
-from kernel.making_edges import MmActor, MmControl, MmState, MmTrigger, ends
-from kernel.making_order import MmOrder
+from kernel.making_edges import (
+    OWNER_OR_ADMIN,
+    UNDER_WAY,
+    MmActor,
+    MmAsset,
+    MmControl,
+    MmDirection,
+    MmLocation,
+    MmState,
+    MmTrigger,
+    ends,
+)
+from kernel.making_order import MmOrder, newest_legs
 
 YES, NO = Side.YES, Side.NO
 USER, ADMIN = MmActor.USER, MmActor.ADMIN
@@ -43,6 +56,7 @@ def order_now(order: MmOrder) -> MmOrderNow:
         payments=tuple(payment(order, key) for key in order.payments),
         payment_deadline=order.payment_deadline,
         escrow=funds(order),
+        away=MmAway(*order.away),
         equity_cents=equity,
         pnl_cents=order.paid_out_cents + equity - order.paid_in_cents - order.rewards_cents,
         rewards_cents=order.rewards_cents,
@@ -50,6 +64,7 @@ def order_now(order: MmOrder) -> MmOrderNow:
         quotes=quotes(order),
         campaign=part_of(order),
         failure=failure(order),
+        pending_command=order.pending_command,
         seq=order.seq,
         version=order.version,
         last_cycle=last_cycle(order),
@@ -111,11 +126,34 @@ def last_cycle(order: MmOrder) -> MmCycle | None:
     )
 
 
+def venue_now(
+    order: MmOrder, direction: MmDirection, asset: MmAsset | None = None, *, repeated: bool = False
+) -> MmVenueIs:
+    """How far its money has come on its way to a venue, or back."""
+    legs = newest_legs(order, direction)
+    return MmVenueIs(
+        order.id,
+        order.market.id,
+        order.venue,
+        order.state,
+        order.location,
+        order.is_drained,
+        order.pending_command,
+        order.reconcile_required,
+        order.venue_due_at,
+        next((leg for leg in legs if leg.leg is asset), None),
+        tuple(legs),
+        repeated,
+    )
+
+
 # What may be done
 
 
 def is_allowed(order: MmOrder, trigger: MmTrigger, actor: MmActor, at: int) -> bool:
-    """Whether the table has an edge for it, and what it asks for besides is so."""
+    """Whether the table has an edge for it, and what it asks for besides is so. Some stops are remembered."""
+    if trigger is MmTrigger.STOP and order.state in UNDER_WAY:
+        return actor in OWNER_OR_ADMIN and order.pending_command is None
     if not ends(order.state, trigger, actor):
         return False
     match trigger:
@@ -133,6 +171,7 @@ def is_allowed(order: MmOrder, trigger: MmTrigger, actor: MmActor, at: int) -> b
             return True
 
 
+WITHDRAWABLE: Final = (MmState.PAUSED, MmState.STOPPED, MmState.RUNNING)
 CONTROLS: Final = {control: MmTrigger[control.name] for control in MmControl}
 
 
@@ -144,7 +183,7 @@ def allowed_commands(order: MmOrder, actor: MmActor, at: int) -> list[str]:
     for control, trigger in CONTROLS.items():
         if is_allowed(order, trigger, actor, at):
             allowed.append(control.value.lower())
-    if actor is USER and order.state in (MmState.PAUSED, MmState.STOPPED, MmState.RUNNING):
+    if actor is USER and order.state in WITHDRAWABLE and order.location is MmLocation.ESCROW:
         allowed.append("withdraw")
     if actor is USER and can_join_any(order, at):
         allowed.append("join_campaign")

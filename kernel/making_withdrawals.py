@@ -8,7 +8,7 @@ from kernel.draft import Draft
 from kernel.making import Cause, job_of, pause, pay_out, stop, take, tell
 from kernel.making_answers import MmWithdrawn
 from kernel.making_commands import WithdrawMmOrder
-from kernel.making_edges import MmActor, MmKind, MmReason, MmState, MmTrigger
+from kernel.making_edges import MmActor, MmKind, MmLocation, MmReason, MmState, MmTrigger
 from kernel.making_events import MmWithdrawal
 from kernel.making_order import MmOrder, Withdrawn
 from kernel.making_refusals import check_changes, find_order, key_used, limit_reached, not_in_this_state
@@ -48,6 +48,8 @@ def withdraw_mm_order(draft: Draft, command: WithdrawMmOrder) -> Answer | Refusa
         )
     if (refusal := check_amounts(command) or check_state(order, command, draft.at)) is not None:
         return refusal
+    if order.reconcile_required:
+        return Refusal(Code.REFUND_UNSAFE, "Where all of its money is has yet to be found out")
     most = most_of(order, command)
     if (refusal := check_shares(order, command, most, draft.at)) is not None:
         return refusal
@@ -149,6 +151,8 @@ def check_free(order: MmOrder, command: WithdrawMmOrder, most: Most) -> Refusal 
     cash, yes, no = wished(command, most)
     if cash > most.cash or yes > most.yes or no > most.no:
         return funds_locked(most, "more than is free")
+    if order.location is not MmLocation.ESCROW:
+        return funds_locked(most, "what it has is elsewhere; stop it, and it comes back")
     if command.all:
         is_bound = order.state is not RUNNING and not order.is_drained
         return funds_locked(most, "its orders still rest in a halted market") if is_bound else None

@@ -18,6 +18,7 @@ from kernel.codes import (
     AMM_ID,
     FEES_ID,
     RESERVE_ID,
+    WRITE_OFF_ID,
     BookType,
     CancelReason,
     Direction,
@@ -64,7 +65,7 @@ class Account:
     """The exchange's own purses: they hold no shares and place no orders."""
     is_amm: bool = field(init=False)
     is_escrow: bool = field(init=False)
-    """A sub-account: commanded only by the layer that holds its fence."""
+    """A sub-account, or the purse of what was lost: commanded only by the layer that holds its fence."""
     available: int = 0
     frozen: int = 0
     version: int = 0
@@ -86,7 +87,7 @@ class Account:
     def __post_init__(self) -> None:
         self.is_system = self.id in (RESERVE_ID, FEES_ID)
         self.is_amm = self.id == AMM_ID
-        self.is_escrow = self.owner_id != self.id
+        self.is_escrow = self.owner_id != self.id or self.id == WRITE_OFF_ID
 
     @property
     def has_held(self) -> bool:

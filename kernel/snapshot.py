@@ -47,7 +47,7 @@ from kernel.snapshot_making import (
 from kernel.state import Guard, State
 from kernel.windows import Prices
 
-SNAPSHOT_FORMAT: Final = 6
+SNAPSHOT_FORMAT: Final = 7
 HEADER: Final = b"VERDICT SNAPSHOT %d\n"
 
 

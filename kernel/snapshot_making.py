@@ -13,8 +13,9 @@ from msgspec.structs import asdict
 from kernel.campaign import Campaign, Participation
 from kernel.leash import Leash
 from kernel.making_commands import CampaignStatus, CampaignTerms, MmPolicy, MmTerms
-from kernel.making_edges import MmAsset, MmLocation, MmOutcome, MmReason, MmState
-from kernel.making_order import MmOrder, Paid, Withdrawn
+from kernel.making_edges import MmAsset, MmControl, MmLocation, MmOutcome, MmReason, MmState
+from kernel.making_events import MmCase, VenueLeg
+from kernel.making_order import CLEARING_PREFIX, MmOrder, Paid, Withdrawn
 from kernel.state import State
 
 
@@ -67,6 +68,8 @@ class MmOrderImage(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_
     payments: list[tuple[str, MmAsset, int, int, int]]
     withdrawals: list[tuple[str, int, int, int, int, int, str]]
     requests: list[tuple[str, str]]
+    venue_legs: list[VenueLeg]
+    cases: list[MmCase]
     state: MmState
     seq: int
     version: int
@@ -104,6 +107,9 @@ class MmOrderImage(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_
     fees_cents: int
     changed_hour: int
     changes: int
+    pending_command: MmControl | None
+    venue_due_at: int | None
+    rests_away: bool
 
 
 FIELDS: Final = MmOrderImage.__struct_fields__
@@ -169,7 +175,11 @@ def restore_mm_order(state: State, image: MmOrderImage) -> None:
     order.payments = {paid[0]: Paid(*paid[1:]) for paid in image.payments}
     order.withdrawals = {out[0]: Withdrawn(*out[1:]) for out in image.withdrawals}
     order.requests = dict(image.requests)
+    order.venue_legs, order.cases = image.venue_legs, image.cases
     state.making.enter(order)
     part = order.participation
     if part is not None:
         state.making.attach(order, part)
+    clearing = state.accounts.get(f"{CLEARING_PREFIX}{order.id}")
+    if clearing is not None:
+        state.clear(clearing)

@@ -11,22 +11,25 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kernel.campaign import POOL_PREFIX
-from kernel.codes import FEES_ID, RESERVE_ID, AdminAction, Direction
+from kernel.codes import FEES_ID, RESERVE_ID, WRITE_OFF_ID, AdminAction, Direction
 from kernel.commands import OrderTerms
 from kernel.events import AdminProposed, Fact, MarketCreated, OrderAccepted, SharesBurned
 from kernel.expiries import Expiries
 from kernel.ids import Sequence
+from kernel.leash import Leash
 from kernel.making_events import (
     AnyMmEvent,
     MmCampaignChanged,
     MmCampaignCreated,
+    MmCaseChanged,
     MmLeaseAcquired,
     MmLeaseRenewed,
     MmOrderChanged,
     MmOrderCreated,
     MmParticipationChanged,
+    MmVenueChanged,
 )
-from kernel.making_order import MmOrder
+from kernel.making_order import CLEARING_PREFIX, MmOrder
 from kernel.making_state import Making
 from kernel.market import Account, Market, Order, Position, Tally
 
@@ -113,8 +116,19 @@ class State:
         if not account.is_system:
             self.traders[account.id] = account
         account.open_orders = self.open_orders.setdefault(account.owner_id, account.open_orders)
-        if account.is_escrow:
+        if account.owner_id != account.id:
             self.sub_accounts.setdefault(account.owner_id, []).append(account)
+        if account.id == WRITE_OFF_ID:
+            account.leash = Leash(account.id)
+        elif account.id.startswith(CLEARING_PREFIX):
+            self.clear(account)
+
+    def clear(self, account: Account) -> None:
+        """It holds the money of one order that is not in its escrow. Nobody is ever given a lease of it."""
+        order = self.making.orders.get(account.id.removeprefix(CLEARING_PREFIX))
+        if order is not None:
+            order.clearing = account
+            account.leash = Leash(order.id)
 
     def guard(self, user_id: str, grace_ms: int | None, markets: tuple[str, ...] | None) -> None:
         """Put a user's guard in place, or take it off."""
@@ -217,6 +231,12 @@ class State:
             return
         if isinstance(event, MmParticipationChanged):
             making.change_participation(event)
+            return
+        if isinstance(event, MmVenueChanged):
+            making.move(event)
+            return
+        if isinstance(event, MmCaseChanged):
+            making.judge(event)
             return
         order = making.orders[event.order_id]
         fence = order.escrow.fence

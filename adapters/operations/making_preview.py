@@ -14,7 +14,7 @@ from kernel.leases import levels
 from kernel.making_commands import INTERNAL, CreateMmOrder
 from kernel.making_payments import check_market
 from kernel.making_refusals import not_joinable
-from kernel.making_terms import check_configuration, resolved
+from kernel.making_terms import check_configuration, invalid_configuration, resolved
 from kernel.market import Market
 from kernel.refusals import market_not_found
 from makers.quoter.decide import decide
@@ -28,8 +28,11 @@ def preview_mm_order(server: Server, call: Call[MakingBody, NoQuery]) -> Preview
     """The quotes that such an order would place now. It creates nothing."""
     command = call.body.to_command(call.user.user_id, server.clock, server.settings, None)
     market = server.exchange.markets.get(command.market_id)
-    if command.venue != INTERNAL:
+    if command.venue != INTERNAL and not command.venue_rules.enabled:
         raise RefusedError(Code.FEATURE_DISABLED, "Making markets elsewhere is switched off")
+    if command.venue != INTERNAL:
+        problems = {"venue": "must be this exchange: what stands in other books it does not know"}
+        raise refused(invalid_configuration(problems), call.durable)
     if (refusal := check_configuration(command, market)) is not None:
         raise refused(refusal, call.durable)
     if market is None or market.status is MarketStatus.DRAFT:

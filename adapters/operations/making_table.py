@@ -372,6 +372,16 @@ OF_WORKERS: Final[list[AnyOperation]] = [
         Code.NOT_IN_THIS_STATE,
         Code.MM_LIMIT_REACHED,
     ),
+    worked(making_messages.MmVenueDue, lease_responses.VenueDueShape),
+    worked(
+        making_messages.MmVenue,
+        lease_responses.VenueIsShape,
+        UNKNOWN,
+        Code.NOT_IN_THIS_STATE,
+        Code.MM_LIMIT_REACHED,
+        Code.FEATURE_DISABLED,
+        Code.MARKET_NOT_OPEN,
+    ),
 ]
 
 CONTRACT: Final = get(

@@ -161,6 +161,13 @@ def read_networks(text: str) -> tuple[Network, ...]:
         raise ValueError("must be IP addresses or networks like 10.0.0.0/8, separated by commas") from None
 
 
+def read_names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(re.fullmatch(r"[A-Za-z0-9._-]{1,64}", name) for name in names):
+        raise ValueError("must be names of up to 64 letters, digits, dots, underscores and hyphens")
+    return names
+
+
 def read_origins(text: str) -> tuple[str, ...]:
     origins = parts_of(text)
     for origin in origins:

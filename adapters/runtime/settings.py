@@ -20,6 +20,7 @@ from adapters.runtime.setting_values import (
     read_key,
     read_log_level,
     read_metrics_token,
+    read_names,
     read_networks,
     read_origins,
     read_pause,
@@ -243,6 +244,12 @@ class Settings:
         "milliseconds for which it waits to be paid",
         read=between(1_000, 86_400_000),
     )
+    mm_withdrawal_timeout_ms: int = setting(
+        "VERDICT_MM_WITHDRAWAL_TIMEOUT_MS",
+        1_800_000,
+        "milliseconds that its money may take to leave for a venue elsewhere, and again to arrive",
+        read=between(60_000, 604_800_000),
+    )
     mm_lease_ms: int = setting(
         "VERDICT_MM_LEASE_MS",
         15_000,
@@ -311,6 +318,27 @@ class Settings:
         120,
         "commands of its owner that one market-making order takes in an hour, beside pauses and stops",
         read=between(1, 1_000_000),
+    )
+    mm_withdraw_to_exchange_enabled: bool = setting(
+        "VERDICT_MM_WITHDRAW_TO_EXCHANGE_ENABLED",
+        False,
+        "let orders have their market made at a venue elsewhere, to which their money is sent",
+        read=read_switch,
+    )
+    mm_venues: tuple[str, ...] = setting(
+        "VERDICT_MM_VENUES", (), "the venues elsewhere that are allowed, with commas", read=read_names
+    )
+    mm_venue_max_cents: int = setting(
+        "VERDICT_MM_VENUE_MAX_CENTS",
+        10_000_000,
+        "cash that one order may send there",
+        read=between(0, 1_000_000_000),
+    )
+    mm_venue_max_cents_per_day: int = setting(
+        "VERDICT_MM_VENUE_MAX_CENTS_PER_DAY",
+        100_000_000,
+        "cash that all of them may send there on one day, by UTC",
+        read=between(0, 10**15),
     )
 
 

@@ -58,13 +58,14 @@ def start_ticks(server: Server, nursery: trio.Nursery, under_way: set[str]) -> N
     """A market that is at it still gets no further one: much at once takes its time there, and only there."""
     now = server.clock.now()
     for market in server.exchange.markets.values():
-        if market.id not in under_way and is_due(market, now):
+        venues_off = not server.settings.mm_withdraw_to_exchange_enabled and bool(market.desk.unsent)
+        if market.id not in under_way and is_due(market, now, venues_off=venues_off):
             under_way.add(market.id)
-            nursery.start_soon(tick, server, market.id, under_way)
+            nursery.start_soon(tick, server, market.id, venues_off, under_way)
 
 
-async def tick(server: Server, market_id: str, under_way: set[str]) -> None:
-    command = Tick(at=server.clock.now(), market_id=market_id)
+async def tick(server: Server, market_id: str, venues_off: bool, under_way: set[str]) -> None:
+    command = Tick(at=server.clock.now(), market_id=market_id, venues_off=venues_off)
     await server.actors.ask(command, correlation_id="schedule")
     under_way.discard(market_id)
 

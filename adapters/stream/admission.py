@@ -13,11 +13,13 @@ from adapters.operations.table import STREAM_OPERATIONS
 from adapters.service.server import Server
 from adapters.stream.messages import Unreadable
 from adapters.wire.batch_requests import BatchBody
+from adapters.wire.making_requests import venue_rules
 from adapters.wire.requests import ReplaceBody
 from adapters.wire.status import RefusedError
 from adapters.wire.stream_requests import UNDER_A_LEASE, Message
 from kernel.codes import Code
 from kernel.commands import AnyCommand
+from kernel.making_commands import StepMmVenue
 
 ROWS: Final[dict[object, AnyOperation]] = {row.message: row for row in STREAM_OPERATIONS.values()}
 TRADING: Final = frozenset(message for message in ROWS if hasattr(message, "to_command"))
@@ -76,6 +78,8 @@ def command_of(server: Server, principal: Principal, message: Message | Unreadab
     command: AnyCommand
     if row.message not in LEASED or (wish.account is None and wish.fence is None and not principal.is_worker):
         command = wish.to_command(principal.user_id, server.clock)
+        if isinstance(command, StepMmVenue):
+            command = replace(command, venue_rules=venue_rules(server.settings))
     elif principal.is_worker:
         command = leased(server, wish)
     else:

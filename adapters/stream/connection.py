@@ -36,7 +36,7 @@ from adapters.stream.messages import (
 )
 from adapters.stream.outbox import Outbox
 from adapters.wire import render_leases
-from adapters.wire.making_messages import MmDue
+from adapters.wire.making_messages import MmDue, MmVenueDue
 from adapters.wire.status import Fault, RefusedError
 from adapters.wire.stream_requests import Auth, Message, Ping, Resume, Subscribe, Sync, Unsubscribe
 from adapters.wire.stream_responses import (
@@ -230,6 +230,11 @@ class Connection:
                     self.lanes.submit_sync(entry, operation)
                 case MmDue():
                     await self._tell_due(entry)
+                case MmVenueDue(venue=venue, after=after):
+                    exchange = self._server.exchange
+                    found = render_leases.venue_due(exchange, venue, after)
+                    await self._server.wait_durable(exchange.head)
+                    self.outbox.succeed(entry.encoding, entry.cid, found)
                 case Subscribe():
                     self._subscribe(operation)
                     heard = self._durable if self.is_caught_up else self.replayed

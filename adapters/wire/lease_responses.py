@@ -4,6 +4,15 @@ from typing import Any
 
 from adapters.wire.responses import Id, Shape
 from kernel.codes import Direction, OrderStatus, Side
+from kernel.making_edges import (
+    MmAsset,
+    MmControl,
+    MmDirection,
+    MmLegStatus,
+    MmLocation,
+    MmState,
+    MmVenueTask,
+)
 
 
 class DueItemShape(Shape, frozen=True):
@@ -61,6 +70,12 @@ class LeasedBookShape(Shape, frozen=True):
     asks: list[tuple[int, int]]
 
 
+class AwayShape(Shape, frozen=True):
+    cash_cents: int
+    yes: int
+    no: int
+
+
 class LeaseShape(Shape, frozen=True, kw_only=True):
     """The right to run one cycle of one order, and all that is needed for it, as of this moment."""
 
@@ -82,6 +97,10 @@ class LeaseShape(Shape, frozen=True, kw_only=True):
     market: LeasedMarketShape
     book: LeasedBookShape
     last_trade_price_cents: int | None
+    venue: str
+    """Where it quotes: internal is this exchange."""
+    away: AwayShape
+    """What of it is elsewhere."""
 
 
 class LeasesShape(Shape, frozen=True):
@@ -101,3 +120,57 @@ class LeaseIsShape(Shape, frozen=True):
     """Null: it is over."""
     next_cycle_at_ms: int | None
     repeated: bool
+
+
+class VenueLegShape(Shape, frozen=True, kw_only=True):
+    """One asset on its way to a venue, or back: one attempt to move it."""
+
+    direction: MmDirection
+    leg: MmAsset
+    attempt: int
+    request_key: str
+    """By which the venue is to know the request again."""
+    amount: int
+    status: MmLegStatus
+    tx_id: str | None
+    claimed_by: str | None
+    claimed_until_ms: int | None
+
+
+class VenueIsShape(Shape, frozen=True, kw_only=True):
+    """How far an order's money has come."""
+
+    order_id: Id
+    market_id: str
+    venue: str
+    state: MmState
+    location: MmLocation
+    drained: bool
+    pending_command: MmControl | None
+    reconcile_required: bool
+    deadline_at_ms: int | None
+    leg: VenueLegShape | None
+    """That of the step, as it is now."""
+    legs: list[VenueLegShape]
+    """The newest attempt of each that goes the same way."""
+    repeated: bool
+    """The step was taken before: nothing happened now."""
+
+
+class VenueItemShape(Shape, frozen=True, kw_only=True):
+    """An order that waits for a step."""
+
+    order_id: Id
+    market_id: str
+    venue: str
+    state: MmState
+    location: MmLocation
+    task: MmVenueTask
+    deadline_at_ms: int | None
+    legs: list[VenueLegShape]
+
+
+class VenueDueShape(Shape, frozen=True):
+    items: list[VenueItemShape]
+    more: bool
+    """Others follow, behind the last of these."""

@@ -24,6 +24,7 @@ from kernel.making_commands import (
     MmTerms,
     PayMmOrder,
     PriceSource,
+    VenueRules,
     WithdrawMmOrder,
 )
 from kernel.making_edges import MmAsset
@@ -90,6 +91,7 @@ class MakingBody(StrictBody, frozen=True, kw_only=True):
             nonce=clock.nonce(),
             policy=MmPolicy(**of_settings(settings, MmPolicy)),
             limits=MmLimits(**of_settings(settings, MmLimits)),
+            venue_rules=venue_rules(settings),
         )
 
 
@@ -100,6 +102,16 @@ def read_key(given: str) -> str:
     except msgspec.ValidationError:
         raise malformed((IDEMPOTENCY_KEY, KEY_WORDS)) from None
     return key
+
+
+def venue_rules(settings: Settings) -> VenueRules:
+    """Whether, where and with how much markets may be made elsewhere."""
+    return VenueRules(
+        enabled=settings.mm_withdraw_to_exchange_enabled,
+        names=settings.mm_venues,
+        max_cents=settings.mm_venue_max_cents,
+        max_cents_per_day=settings.mm_venue_max_cents_per_day,
+    )
 
 
 def of_settings(settings: Settings, kind: type[msgspec.Struct]) -> dict[str, Any]:

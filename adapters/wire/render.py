@@ -38,7 +38,7 @@ from kernel.codes import PAIR_CENTS, Direction, MarketStatus, Side
 from kernel.commands import OrderTerms
 from kernel.events import Fact, Fill, trade_name
 from kernel.life import UNRESOLVED
-from kernel.making_answers import MmLeaseIs, MmLeases, MmOrderIs
+from kernel.making_answers import MmLeaseIs, MmLeases, MmOrderIs, MmVenueIs
 from kernel.market import Account, Holding, Market, Position
 
 # Times and displays
@@ -203,6 +203,8 @@ def outcome(decided: Outcome, *, display: bool = True) -> tuple[int, msgspec.Str
             return 200, render_leases.lease_is(answer)
         case MmOrderIs() as answer:
             return 200, render_leases.noted(answer)
+        case MmVenueIs() as answer:
+            return 200, render_leases.venue_is(answer)
         case _:
             raise AssertionError(f"no shape for {decided.answer}")
 

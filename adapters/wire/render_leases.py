@@ -1,12 +1,22 @@
 """Renders leases for workers of market-making orders."""
 
+from bisect import bisect_right
+from itertools import islice
+from typing import Final
+
 import msgspec
 
 from adapters.wire import lease_responses as shapes
 from adapters.wire.campaign_responses import NotedShape
 from kernel.codes import OrderStatus
 from kernel.exchange import Exchange
-from kernel.making_answers import MmLease, MmLeaseIs, MmLeases, MmOrderIs, MmQuote
+from kernel.making_answers import MmLease, MmLeaseIs, MmLeases, MmOrderIs, MmQuote, MmVenueIs
+from kernel.making_edges import MmDirection, MmVenueTask
+from kernel.making_events import VenueLeg
+from kernel.making_order import MmOrder, newest_legs, venue_task
+
+VENUE_ITEMS_MAX: Final = 100
+"""In one answer."""
 
 
 def leases(answer: MmLeases) -> shapes.LeasesShape:
@@ -44,6 +54,8 @@ def lease(given: MmLease) -> shapes.LeaseShape:
         ),
         book=shapes.LeasedBookShape(list(given.bids), list(given.asks)),
         last_trade_price_cents=given.last_trade_price_cents,
+        venue=given.venue,
+        away=shapes.AwayShape(given.away.cash_cents, given.away.yes, given.away.no),
     )
 
 
@@ -89,3 +101,64 @@ def due(exchange: Exchange, at: int) -> shapes.DueShape:
             count = len(market.desk.cycles.until(at, len(market.desk.order_ids)))
             items.append(shapes.DueItemShape(market.id, count, milliseconds(first)))
     return shapes.DueShape(items)
+
+
+# Venues elsewhere
+
+
+def venue_leg(leg: VenueLeg) -> shapes.VenueLegShape:
+    return shapes.VenueLegShape(
+        direction=leg.direction,
+        leg=leg.leg,
+        attempt=leg.attempt,
+        request_key=leg.request_key,
+        amount=leg.amount,
+        status=leg.status,
+        tx_id=leg.tx_id,
+        claimed_by=leg.claimed_by,
+        claimed_until_ms=milliseconds(leg.claimed_until),
+    )
+
+
+def venue_is(answer: MmVenueIs) -> shapes.VenueIsShape:
+    return shapes.VenueIsShape(
+        order_id=answer.order_id,
+        market_id=answer.market_id,
+        venue=answer.venue,
+        state=answer.state,
+        location=answer.location,
+        drained=answer.drained,
+        pending_command=answer.pending_command,
+        reconcile_required=answer.reconcile_required,
+        deadline_at_ms=milliseconds(answer.deadline),
+        leg=None if answer.leg is None else venue_leg(answer.leg),
+        legs=[venue_leg(leg) for leg in answer.legs],
+        repeated=answer.repeated,
+    )
+
+
+def venue_due(exchange: Exchange, venue: str, after: str | None) -> shapes.VenueDueShape:
+    """The orders that wait for a step at this venue, by their ids."""
+    making = exchange.making
+    start = 0 if after is None else bisect_right(making.awaited, after)
+    waiting = (making.orders[order_id] for order_id in islice(making.awaited, start, None))
+    found = list(islice((order for order in waiting if order.venue == venue), VENUE_ITEMS_MAX + 1))
+    items = [venue_item(order) for order in found[:VENUE_ITEMS_MAX]]
+    return shapes.VenueDueShape(items, len(found) > VENUE_ITEMS_MAX)
+
+
+def venue_item(order: MmOrder) -> shapes.VenueItemShape:
+    task = venue_task(order)
+    assert task is not None, "else it would not wait"
+    out, back = newest_legs(order, MmDirection.OUT), newest_legs(order, MmDirection.BACK)
+    legs = {MmVenueTask.OUT: out, MmVenueTask.BACK: back, MmVenueTask.WATCH: back or out}.get(task, [])
+    return shapes.VenueItemShape(
+        order_id=order.id,
+        market_id=order.market.id,
+        venue=order.venue,
+        state=order.state,
+        location=order.location,
+        task=task,
+        deadline_at_ms=milliseconds(order.venue_due_at),
+        legs=[venue_leg(leg) for leg in legs],
+    )

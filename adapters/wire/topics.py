@@ -235,6 +235,10 @@ class MakingDetail(msgspec.Struct, frozen=True, gc=False):
     job_name: str
     actor_type: MmActor
     version: int
+    drained: bool
+    """Nothing of it rests anywhere, as this left it."""
+    allowed_commands: list[str]
+    """What its owner may tell it then."""
 
 
 class MakingChanged(msgspec.Struct, frozen=True, tag_field="event_type", tag="MM_ORDER_CHANGED", gc=False):
@@ -368,13 +372,15 @@ def making_changed(fact: Fact, event: MmOrderChanged, _: Orders) -> list[TopicEv
         event.job_name,
         event.actor_type,
         event.version,
+        event.drained,
+        list(event.allowed_commands),
     )
     payload = MakingChanged(
         event_id(fact, "mm", 0), fact.at // 1000, market_of(fact), detail, event.data or {}
     )
     told = [TopicEvent(Topic.MAKING, (event.user_id,), payload)]
-    if (at := due_at(event)) is not None:
-        told.append(work(fact, event.order_id, at))
+    if is_work(event):
+        told.append(work(fact, event.order_id, due_at(event) or fact.at))
     return told
 
 
@@ -488,7 +494,13 @@ def both_users(event: Fill, orders: Orders) -> tuple[str, ...]:
 
 
 def its_owner_and_workers(event: MmOrderChanged, _: Orders) -> tuple[str, ...]:
-    return (event.user_id,) if due_at(event) is None else (event.user_id, WORKER_ID)
+    return (event.user_id, WORKER_ID) if is_work(event) else (event.user_id,)
+
+
+def is_work(event: MmOrderChanged) -> bool:
+    """Whether it brings workers something to do: a cycle, or the first step of a task at a venue."""
+    begins = event.kind is MmKind.TRANSITION or (event.after is not None and event.after.rests_away is False)
+    return due_at(event) is not None or (event.awaited and begins)
 
 
 def due_at(event: MmOrderChanged) -> int | None:

@@ -70,7 +70,7 @@ ACCOUNT: Final = Kind(
 )
 WORDS: Final = Kind("text", pack=packing.text, bind=storable_text)
 """A text of any length."""
-JSON: Final = Kind("jsonb", bind=storable_json)
+JSON: Final = Kind("jsonb", bind=lambda value: None if value is None else storable_json(value))
 
 SIZES: Final = {"h": 2, "i": 4, "q": 8, "?": 1}
 

@@ -6,6 +6,7 @@ on purpose, with the rules that each row obeys, and a test holds the two togethe
 
 from typing import Final
 
+from kernel.limits import EVIDENCE_MAX, KEY_MAX
 from persistence.postgres.columns import (
     ACCOUNT,
     BIGINT,
@@ -440,12 +441,49 @@ MM_PARTICIPATION: Final = Table(
     ),
 )
 
+MM_VENUE_WITHDRAWAL: Final = Table(
+    "mm_venue_withdrawal",
+    key=("order_id", "direction", "leg", "attempt"),
+    columns=(
+        Column("order_id", UUID),
+        Column("direction", NAME),
+        Column("leg", NAME),
+        Column("attempt", INT),
+        Column("request_key", NAME),
+        Column("amount", BIGINT),
+        Column("status", NAME),
+        Column("tx_id", text(KEY_MAX), nullable=True),
+        Column("claimed_by", ACCOUNT, nullable=True),
+        Column("claimed_until", TIME, nullable=True),
+        Column("created_at", TIME),
+        Column("updated_at", TIME),
+    ),
+)
+
+MM_RECONCILIATION: Final = Table(
+    "mm_reconciliation",
+    key=("order_id", "case_no"),
+    columns=(
+        Column("order_id", UUID),
+        Column("case_no", INT),
+        Column("expected", JSON),
+        Column("observed", JSON, nullable=True),
+        Column("outcome", NAME, nullable=True),
+        Column("proposed_by", ACCOUNT, nullable=True),
+        Column("closed_by", ACCOUNT, nullable=True),
+        Column("evidence", text(EVIDENCE_MAX), nullable=True),
+        Column("opened_at", TIME),
+        Column("closed_at", TIME, nullable=True),
+    ),
+)
+
 TABLES: Final = {
     table.name: table
     for table in (
         *(ACCOUNTS, MARKETS, AMM_MARKETS, ORDERS, TRADES, POSITIONS, LEDGER_ENTRIES),
         *(MARKET_ACTIVITY, CIRCUIT_BREAKER_EVENTS, CANDLES, PORTFOLIO_DAYS, ORDER_GROUPS),
         *(MM_ORDER, MM_PAYMENT, MM_LIFECYCLE_EVENT, MM_EXECUTION, MM_CAMPAIGN, MM_PARTICIPATION),
+        *(MM_VENUE_WITHDRAWAL, MM_RECONCILIATION),
     )
 }
 """All of them: what a rebuild fills anew."""

@@ -71,12 +71,14 @@ from kernel.events import (
 from kernel.making_events import (
     MmCampaignChanged,
     MmCampaignCreated,
+    MmCaseChanged,
     MmLeaseAcquired,
     MmLeaseReleased,
     MmLeaseRenewed,
     MmOrderChanged,
     MmOrderCreated,
     MmParticipationChanged,
+    MmVenueChanged,
 )
 from persistence.postgres.columns import Row, Table
 from persistence.postgres.packing import uuid
@@ -103,6 +105,7 @@ from persistence.tables.columns import (
 from persistence.tables.making import MakingRows
 from persistence.tables.quotes import Quotes
 from persistence.tables.reasons import reason_of
+from persistence.tables.venues import VenueRows
 
 
 def members_reader(names: Sequence[str]) -> Callable[[Any], dict[str, Any]]:
@@ -153,6 +156,7 @@ class Batch:
     making: MakingRows = attrs.field(factory=MakingRows)
     """What became of market-making orders."""
     campaigns: CampaignRows = attrs.field(factory=CampaignRows)
+    venues: VenueRows = attrs.field(factory=VenueRows)
     """What became of what rewards them."""
     started: dict[str, Row] = attrs.field(factory=dict)
     """By market: the market maker's newest start."""
@@ -607,6 +611,8 @@ FOLDS: Final[dict[type[AnyEvent], Callable[[Batch, Fact, Any], None]]] = {
     MmCampaignCreated: lambda batch, fact, event: batch.campaigns.create(fact, event),
     MmCampaignChanged: lambda batch, fact, event: batch.campaigns.change(fact, event),
     MmParticipationChanged: lambda batch, _, event: batch.campaigns.take_part(event),
+    MmVenueChanged: lambda batch, _, event: batch.venues.move(event),
+    MmCaseChanged: lambda batch, _, event: batch.venues.judge(event),
     AdminProposed: Batch._nothing,
     AdminConfirmed: Batch._nothing,
     JournalOpened: Batch._nothing,

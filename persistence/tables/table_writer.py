@@ -45,6 +45,7 @@ async def write(connection: Connection, batch: Batch) -> None:
         await write_group(connection, step)
     await batch.making.write(connection)
     await batch.campaigns.write(connection)
+    await batch.venues.write(connection)
     await AMM_MARKETS.upsert(connection, list(batch.started.values()), once=("first_started_at",))
     await AMM_MARKETS.update(connection, list(batch.stopped.values()))
     await CIRCUIT_BREAKER_EVENTS.update(connection, batch.resolved)

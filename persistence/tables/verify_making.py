@@ -10,15 +10,16 @@ import msgspec
 
 from kernel.campaign import Campaign, Participation
 from kernel.events import Fact
+from kernel.limits import EVIDENCE_MAX, KEY_MAX
 from kernel.making_commands import MmPolicy, MmTerms
-from kernel.making_events import MmLeaseReleased, MmOrderChanged
+from kernel.making_events import MmCase, MmLeaseReleased, MmOrderChanged, VenueLeg
 from kernel.making_order import MmOrder
 from persistence.postgres.packing import ID
 from persistence.postgres.storable import plain_json, storable_json, storable_text, storable_time
 
 Row = dict[str, Any]
 
-JSON_COLUMNS: Final = ("terms", "policy", "data")
+JSON_COLUMNS: Final = ("terms", "policy", "data", "expected", "observed")
 
 
 def order_row(order: MmOrder) -> Row:
@@ -173,3 +174,54 @@ def execution_rows(fact: Fact) -> Iterator[Row]:
             }
         case _:
             return
+
+
+def leg_row(order: MmOrder, leg: VenueLeg) -> Row:
+    return {
+        "order_id": order.id,
+        "direction": leg.direction,
+        "leg": leg.leg,
+        "attempt": leg.attempt,
+        "request_key": leg.request_key,
+        "amount": leg.amount,
+        "status": leg.status,
+        "tx_id": storable_text(leg.tx_id, KEY_MAX),
+        "claimed_by": storable_text(leg.claimed_by, ID),
+        "claimed_until": storable_time(leg.claimed_until),
+        "created_at": storable_time(leg.created_at),
+        "updated_at": storable_time(leg.updated_at),
+    }
+
+
+def case_row(order: MmOrder, case: MmCase) -> Row:
+    legs = [
+        {
+            "direction": leg.direction,
+            "leg": leg.leg,
+            "attempt": leg.attempt,
+            "request_key": leg.request_key,
+            "amount": leg.amount,
+            "status": leg.status,
+            "tx_id": leg.tx_id,
+            "claimed_by": leg.claimed_by,
+            "claimed_until": leg.claimed_until,
+            "created_at": leg.created_at,
+            "updated_at": leg.updated_at,
+        }
+        for leg in case.legs
+    ]
+    clearing = {"cash_cents": case.cash_cents, "yes": case.yes, "no": case.no}
+    found = case.observed
+    observed = None if found is None else {"cash_cents": found.cash_cents, "yes": found.yes, "no": found.no}
+    return {
+        "order_id": order.id,
+        "case_no": case.number,
+        "expected": plain_json(storable_json({"reason": case.reason, "clearing": clearing, "legs": legs})),
+        "observed": None if observed is None else plain_json(storable_json(observed)),
+        "outcome": case.outcome,
+        "proposed_by": storable_text(case.proposed_by, ID),
+        "closed_by": storable_text(case.closed_by, ID),
+        "evidence": storable_text(case.evidence, EVIDENCE_MAX),
+        "opened_at": storable_time(case.opened_at),
+        "closed_at": storable_time(case.closed_at),
+    }

@@ -82,6 +82,8 @@ MM_PAYMENT: Final = KeyedTable("mm_payment", "journal_id", "bigint")
 MM_EXECUTION: Final = KeyedTable("mm_execution", "cycle_no", "bigint", within=" AND order_id = $2")
 MM_CAMPAIGN: Final = KeyedTable("mm_campaign", "campaign_id", "uuid")
 MM_PARTICIPATION: Final = KeyedTable("mm_campaign_participation", "order_id", "uuid")
+MM_VENUE_WITHDRAWAL: Final = KeyedTable("mm_venue_withdrawal", "request_key")
+MM_RECONCILIATION: Final = KeyedTable("mm_reconciliation", "case_no", "integer", within=" AND order_id = $2")
 MM_TRAIL: Final = KeyedTable("mm_lifecycle_event", "event_id", "bigint")
 
 
@@ -180,6 +182,7 @@ class TableComparison:
         await self._count(ACTIVITY, self.activity)
         await self._compare_all(MM_ORDER, exchange.making.orders, verify_making.order_row)
         await self._compare_all(MM_CAMPAIGN, exchange.making.campaigns, verify_making.campaign_row)
+        await self._compare_venues(exchange)
         await self._compare_participations(exchange)
         await self._count(MM_PAYMENT, self.payments)
         await self._count(MM_TRAIL, self.trail)
@@ -199,6 +202,17 @@ class TableComparison:
         for order_id, rows in by_order.items():
             self.executions += len(rows)
             await self._compare(MM_EXECUTION, rows, order_id)
+
+    async def _compare_venues(self, exchange: Exchange) -> None:
+        """What went to venues elsewhere, and the cases of one order at a time."""
+        orders = exchange.making.orders.values()
+        legs = {leg.request_key: (order, leg) for order in orders for leg in order.venue_legs}
+        await self._compare_all(MM_VENUE_WITHDRAWAL, legs, lambda each: verify_making.leg_row(*each))
+        for order in orders:
+            rows = {case.number: verify_making.case_row(order, case) for case in order.cases}
+            if rows:
+                await self._compare(MM_RECONCILIATION, rows, order.id)
+        await self._count(MM_RECONCILIATION, sum(len(order.cases) for order in orders))
 
     async def _compare_participations(self, exchange: Exchange) -> None:
         making = exchange.making
@@ -289,7 +303,7 @@ def chunks(keys: Iterable[Any]) -> Iterable[tuple[Any, ...]]:
 def plain(column: str, value: Any) -> Any:
     """A stored value as the kernel would have it."""
     if column in JSON_COLUMNS:
-        return plain_json(value)
+        return None if value is None else plain_json(value)
     return str(value) if isinstance(value, UUID) else value
 
 

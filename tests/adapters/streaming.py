@@ -55,6 +55,7 @@ from kernel.exchange import Exchange
 from kernel.journal import Decided, Journal, MemoryJournal
 from kernel.making_answers import MmCampaignIs, MmOrderIs, MmPaymentMade
 from kernel.making_commands import (
+    INTERNAL,
     CampaignControl,
     CampaignTerms,
     ControlMmCampaign,
@@ -63,6 +64,7 @@ from kernel.making_commands import (
     JoinMmCampaign,
     MmTerms,
     PayMmOrder,
+    VenueRules,
 )
 from kernel.making_edges import MmAsset
 from tests.kernel.members import altered
@@ -460,14 +462,22 @@ async def running(
             nursery.cancel_scope.cancel()
 
 
-async def making_order(venue: Venue, user_id: str = ANN, market_id: str = "M", **terms: Any) -> str:
-    """The id of a market-making order that was paid, and runs."""
+ELSEWHERE = "elsewhere"
+VENUES_ON = attrs.evolve(UNLIMITED, mm_withdraw_to_exchange_enabled=True, mm_venues=(ELSEWHERE,))
+
+
+async def making_order(
+    venue: Venue, user_id: str = ANN, market_id: str = "M", where: str = INTERNAL, **terms: Any
+) -> str:
+    """The id of a market-making order that was paid, and runs; or waits to leave for a venue elsewhere."""
     create = CreateMmOrder(
         at=AT,
         user_id=user_id,
         market_id=market_id,
         terms=MmTerms(**terms),
         required_cash_cents=100_000,
+        venue=where,
+        venue_rules=VenueRules(enabled=True, names=(where,)),
         nonce=next(_numbers),
     )
     (made,) = await venue.server.actors.ask(create)

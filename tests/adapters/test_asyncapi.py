@@ -16,8 +16,10 @@ from tests.adapters.serving import Venue
 from tests.adapters.streaming import (
     ANN,
     AT,
+    ELSEWHERE,
     MESSAGES,
     ROOT,
+    VENUES_ON,
     a_place,
     join_campaign,
     making_order,
@@ -66,7 +68,7 @@ async def test_what_is_said_on_the_command_stream_is_what_is_described() -> None
     """All commands, once carried out and once refused, and all that they and others cause."""
     seen: Counter[str] = Counter()
     order = wish(direction="SELL", price_cents=60)
-    async with running("M") as venue, venue.client(AMM_ID) as amm:
+    async with running("M", settings=VENUES_ON) as venue, venue.client(AMM_ID) as amm:
         speaker = amm
         validator("hello").validate(amm.hello)
         subscription = {
@@ -121,6 +123,11 @@ async def test_what_is_said_on_the_command_stream_is_what_is_described() -> None
             await say("mm_release", **held, outcome="UNCHANGED", counts={"skipped": 1})
             await join_campaign(venue, order_id)
             await say("mm_note", order_id=order_id, external_ref="there-7")
+            name = await making_order(venue, where=ELSEWHERE)
+            step = {"order_id": name, "worker_id": "w", "direction": "OUT"}
+            await say("mm_venue", **step, step="BEGIN")
+            await say("mm_venue", **step, step="CALL", leg="CASH")
+            await say("mm_venue_due", venue=ELSEWHERE)
         speaker = amm
         await say("cancel", order_id="nobody's")
         await venue.ask(HaltMarket(at=AT, market_id="M", reason="look", by=ROOT))

@@ -61,6 +61,7 @@ def scope_for(operation: AnyOperation) -> str:
             **dict.fromkeys(("sync", "subscribe", "resume"), "read"),
             **dict.fromkeys(("ping", "auth", "unsubscribe"), "any"),
             **dict.fromkeys(("mm_due", "mm_acquire", "mm_renew", "mm_release", "mm_note"), "LOGIN"),
+            **dict.fromkeys(("mm_venue_due", "mm_venue"), "LOGIN"),
         }[operation.name]
     path = operation.path
     if path.startswith(("/admin/", "/account/api-keys", *OF_MAKING)) or path in OF_PEOPLE:

@@ -78,6 +78,8 @@ class Cases:
             "mm_renew": {"order_id": order_id, "fence": 1, "token": "t"},
             "mm_release": {"order_id": order_id, "fence": 1, "token": "t", "outcome": "DONE"},
             "mm_note": {"order_id": order_id, "external_ref": "there-7"},
+            "mm_venue_due": {"venue": "elsewhere"},
+            "mm_venue": {"order_id": order_id, "worker_id": "w", "direction": "OUT", "step": "BEGIN"},
             "auth": {"token": self.token},
             "sync": {"market_id": market_id},
             "subscribe": {"topics": TOPICS, "scope": "market"},

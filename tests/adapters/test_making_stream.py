@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import attrs
 import pytest
 
 from adapters.access.tokens import TokenType
@@ -13,8 +14,10 @@ from tests.adapters.streaming import (
     ANN,
     AT,
     BEN,
+    ELSEWHERE,
     EVE,
     ROOT,
+    VENUES_ON,
     Client,
     Venue,
     a_place,
@@ -135,6 +138,9 @@ async def test_what_is_for_workers_is_for_nobody_else(user_id: str) -> None:
         assert acquire["code"] == 1007
         assert (await client.do("mm_renew", **some))["code"] == 1007
         assert (await client.do("mm_release", **some, outcome="DONE"))["code"] == 1007
+        step = {"order_id": order_id, "worker_id": "w", "direction": "OUT", "step": "BEGIN"}
+        assert (await client.do("mm_venue", **step))["code"] == 1007
+        assert (await client.do("mm_venue_due", venue=ELSEWHERE))["code"] == 1007
         assert (await client.do("subscribe", topics=["mm_work_events"]))["code"] == 1007
         assert venue.exchange.making.orders[order_id].cycle_no == 0
 
@@ -160,6 +166,13 @@ async def test_an_owner_hears_what_becomes_of_an_order_and_what_it_trades() -> N
         ]
         assert [event["data"]["order"]["seq"] for event in events] == [1, 2, 3, 4]
         assert {event["topic"] for event in events} == {"mm_events"}
+        allowed = [event["data"]["order"]["allowed_commands"] for event in events]
+        assert allowed == [
+            ["pay", "stop", "delete"],
+            ["stop"],
+            ["start", "stop"],
+            ["pause", "stop", "withdraw"],
+        ]
         assert [event["data"] for event in await root.events(4)] == [event["data"] for event in events]
         (hint,) = await worker.events(1)
         assert (hint["data"]["event_type"], hint["data"]["order_id"]) == ("MM_DUE", order_id)
@@ -196,3 +209,77 @@ async def test_what_memory_has_let_go_of_is_told_again_as_it_was_told_first() ->
             await again.do("resume", after=before, topics=topics, scope="market")
             assert [event["data"] for event in await again.events(count)] == live
         assert not venue.exchange.parted
+
+
+ON = attrs.evolve(VENUES_ON, mm_venue_max_cents_per_day=150_000)
+
+
+async def test_a_worker_takes_an_orders_money_to_a_venue_and_back() -> None:
+    """Told what to do each time, by a hint and when it asks; and its owner hears of every step."""
+    async with running("M", settings=ON) as venue, worker_of(venue) as worker, venue.client() as ann:
+        await ann.do("subscribe", topics=["mm_events"])
+        await worker.do("subscribe", topics=["mm_work_events"])
+        order_id = await making_order(venue, where=ELSEWHERE)
+        (hint,) = await worker.events(1)
+        assert (hint["data"]["event_type"], hint["data"]["order_id"]) == ("MM_DUE", order_id)
+
+        async def waits_for() -> str | None:
+            found = (await worker.do("mm_venue_due", venue=ELSEWHERE))["data"]
+            assert (await worker.do("mm_venue_due", venue="another"))["data"] == {"items": [], "more": False}
+            return found["items"][0]["task"] if found["items"] else None
+
+        async def step(name: str, direction: str = "OUT", leg: str | None = "CASH", **more: Any) -> Any:
+            wish = {"order_id": order_id, "worker_id": "w", "direction": direction, "step": name}
+            answer = await worker.do("mm_venue", **wish, leg=leg, **more)
+            assert answer["status"] == 200, answer
+            return answer["data"]
+
+        assert await waits_for() == "OUT"
+        began = await step("BEGIN", leg=None)
+        assert (began["state"], began["location"], began["legs"][0]["status"]) == (
+            *("withdrawing", "transit"),
+            "INTENT",
+        )
+        called = await step("CALL")
+        assert (called["leg"]["request_key"], called["leg"]["claimed_by"]) == (f"mmw:{order_id}:CASH:1", "w")
+        assert (await step("CALL"))["repeated"]
+        await step("ACCEPTED", tx_id="tx-1")
+        await step("CONFIRMED")
+        assert (await step("CREDITED", amount=100_000))["state"] == "running"
+        assert await waits_for() is None
+        empty = await worker.do("mm_acquire", market_id="M", worker_id="w", strategies=STRATEGIES)
+        assert empty["data"]["leases"] == [], "it did not say that it quotes there"
+        found = await worker.do(
+            "mm_acquire", market_id="M", worker_id="w", strategies=STRATEGIES, venues=[ELSEWHERE]
+        )
+        (lease,) = found["data"]["leases"]
+        assert (lease["venue"], lease["away"]) == (ELSEWHERE, {"cash_cents": 100_000, "yes": 0, "no": 0})
+        lost = await worker.do("mm_release", **held(lease), outcome="DONE", equity_cents=5)
+        assert lost["status"] == 200
+        assert venue.exchange.making.orders[order_id].reason == "KILL_MAX_LOSS"
+        assert await waits_for() == "DRAIN"
+        assert (await step("DRAINED", "BACK", None))["drained"]
+        assert await waits_for() == "BACK"
+        await step("BEGIN", "BACK", None)
+        await step("CALL", "BACK")
+        await step("ACCEPTED", "BACK", tx_id="tx-2")
+        await step("CONFIRMED", "BACK")
+        assert (await step("CREDITED", "BACK", amount=100_000))["location"] == "escrow"
+        events = [event["data"]["order"] for event in await ann.events(17)]
+        assert [event["kind"] for event in events].count("VENUE") == 8
+        assert events[-1]["allowed_commands"] == ["withdraw"]
+        assert [event["drained"] for event in events[-7:]] == [False, True, True, True, True, True, True]
+
+
+async def test_what_a_worker_may_send_on_a_day_the_server_says() -> None:
+    async with running("M", settings=ON) as venue, worker_of(venue) as worker:
+        codes = []
+        for _ in range(2):
+            order_id = await making_order(venue, where=ELSEWHERE)
+            wish = {"order_id": order_id, "worker_id": "w", "direction": "OUT", "step": "BEGIN"}
+            codes.append((await worker.do("mm_venue", **wish)).get("code", 0))
+        assert codes == [0, 7104]
+    async with running("M") as venue, worker_of(venue) as worker:
+        order_id = await making_order(venue, where=ELSEWHERE)
+        wish = {"order_id": order_id, "worker_id": "w", "direction": "OUT", "step": "BEGIN"}
+        assert (await worker.do("mm_venue", **wish))["code"] == 7110

@@ -10,6 +10,7 @@ from kernel.codes import (
     CancelScope,
     CircuitBreakerTrigger,
     ClosingStage,
+    DepositCause,
     Direction,
     LedgerEntryType,
     MarketStatus,
@@ -94,13 +95,17 @@ from kernel.making_commands import (
     MmPolicy,
     MmTerms,
     NoteMmCampaign,
+    Observed,
     PayMmOrder,
     PriceSource,
+    ReconcileMmOrder,
     ReleaseMmLease,
     RenewMmLease,
+    StepMmVenue,
+    VenueRules,
     WithdrawMmOrder,
 )
-from kernel.making_edges import MmAsset, MmControl, MmOutcome
+from kernel.making_edges import MmAsset, MmCaseOutcome, MmControl, MmDirection, MmOutcome, MmStep
 from kernel.windows import Reference
 from tests.kernel.trading import Trading, busy_day
 
@@ -111,7 +116,7 @@ OWN_MEMBERS = {
     "JOURNAL_OPENED": "format started_at_ms",
     "ACCOUNT_OPENED": "user_id auto_netting_enabled",
     "FUNDS_DEPOSITED": "user_id amount_cents cause",
-    "FUNDS_WITHDRAWN": "user_id amount_cents",
+    "FUNDS_WITHDRAWN": "user_id amount_cents cause",
     "MARKET_CREATED": "terms amm_authorized",
     "MARKET_STATUS_CHANGED": "previous_status new_status reason resolution_result resolved_at by "
     "void_price_cents",
@@ -181,6 +186,8 @@ OWN_MEMBERS = {
         "order_id user_id seq kind from_state to_state job_name trigger_id actor_type actor_id reason data "
         "version fence after"
     ),
+    "MM_VENUE_CHANGED": "order_id user_id leg",
+    "MM_CASE_CHANGED": "order_id user_id case",
     "MM_LEASE_ACQUIRED": "order_id user_id cycle_no fence token worker_id until lateness_ms",
     "MM_LEASE_RENEWED": "order_id cycle_no until",
     "MM_LEASE_RELEASED": (
@@ -232,7 +239,7 @@ def test_a_payload_is_a_json_object_that_names_its_kind(day: Trading) -> None:
         assert payload["event"] == event_type(fact.event)
         for field in msgspec.structs.fields(type(fact.event)):
             value = getattr(fact.event, field.name)
-            silent = not field.required and value in (None, 0, [], "REJECT")
+            silent = not field.required and value in (None, 0, [], "REJECT", field.default)
             assert (field.name in payload) is not silent
 
 
@@ -274,6 +281,9 @@ def test_a_ledger_entry_refers_to_what_it_is_about(
     for fact in day.facts:
         if any(posting.entry_type is entry and posting.order_id is None for posting in fact.event.postings):
             told, name = reference(fact)
+            if getattr(fact.event, "cause", None) is DepositCause.VENUE:
+                assert told is ReferenceType.MM_VENUE_IN
+                continue
             assert told is kind
             assert (name is None) is (kind in (ReferenceType.DEPOSIT, ReferenceType.WITHDRAW))
 
@@ -444,7 +454,7 @@ COMMANDS: list[AnyCommand] = [
     SettleMarket(at=AT, market_id="M", by="root"),
     CloseMarket(at=AT, market_id="M", stage=ClosingStage.CHECK, after="user", yes=5, no=5, costs=2**62),
     StopAmm(at=AT, market_id="M", by="root", so_far=CancelledSoFar(7, 1, 2, 3, 4)),
-    Tick(at=AT, market_id="M"),
+    Tick(at=AT, market_id="M", venues_off=True),
     CreateMmOrder(
         at=AT,
         user_id="ann",
@@ -457,13 +467,14 @@ COMMANDS: list[AnyCommand] = [
         nonce=1,
         policy=MmPolicy(service_fee_bps=5),
         limits=MmLimits(active_per_user=5),
+        venue_rules=VenueRules(enabled=True),
     ),
     PayMmOrder(at=AT, order_id="o", user_id="ann", asset=MmAsset.YES, amount=5, key="k"),
     ControlMmOrder(
         at=AT, order_id="o", control=MmControl.STOP, by="root", by_id="r", reason="enough", key="k"
     ),
     WithdrawMmOrder(at=AT, order_id="o", user_id="ann", yes_shares=5, merge_pairs=True, key="k", nonce=1),
-    AcquireMmLeases(at=AT, market_id="M", worker_id="w", strategies=("quoter.1",), limit=32, nonce=1),
+    AcquireMmLeases(at=AT, market_id="M", worker_id="w", strategies=("q",), venues=("v",), limit=32, nonce=1),
     RenewMmLease(at=AT, order_id="o", worker_id="w", fence=3, token="0123456789abcdef"),
     ReleaseMmLease(
         at=AT,
@@ -474,6 +485,29 @@ COMMANDS: list[AnyCommand] = [
         outcome=MmOutcome.ERROR,
         counts=MmCounts(1, 2, 3, 4, 5),
         error="the book is gone",
+        equity_cents=5,
+    ),
+    StepMmVenue(
+        at=AT,
+        order_id="o",
+        worker_id="w",
+        direction=MmDirection.OUT,
+        step=MmStep.ACCEPTED,
+        leg=MmAsset.CASH,
+        attempt=2,
+        tx_id="tx",
+        amount=5,
+        venue_rules=VenueRules(enabled=True, names=("elsewhere",), max_cents=5, max_cents_per_day=6),
+    ),
+    ReconcileMmOrder(
+        at=AT,
+        order_id="o",
+        outcome=MmCaseOutcome.RECOVERED_TO_ESCROW,
+        observed=Observed(5, 6, 7),
+        evidence="a letter",
+        reason="as it says",
+        by="root",
+        by_id="r",
     ),
     CreateMmCampaign(
         at=AT,

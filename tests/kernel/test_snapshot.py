@@ -137,12 +137,12 @@ def test_a_snapshot_remembers_the_first_start(first_budget: int) -> None:
         b"",
         b"\n",
         b"{}",
-        b"VERDICT SNAPSHOT 6",
-        b"VERDICT SNAPSHOT 6\n",
-        b"VERDICT SNAPSHOT 6\n{}",
-        b"VERDICT SNAPSHOT 6\nnull",
-        b"VERDICT SNAPSHOT 6\n[]",
-        b"VERDICT SNAPSHOT 6\n\xff\xfe",
+        b"VERDICT SNAPSHOT 7",
+        b"VERDICT SNAPSHOT 7\n",
+        b"VERDICT SNAPSHOT 7\n{}",
+        b"VERDICT SNAPSHOT 7\nnull",
+        b"VERDICT SNAPSHOT 7\n[]",
+        b"VERDICT SNAPSHOT 7\n\xff\xfe",
         b"\x89PNG\r\n\x1a\n\x00\x00",
         b"PGDMP\x01\x0e\x00\n" + bytes(100),
     ],
@@ -155,8 +155,8 @@ def test_another_kind_of_file_is_told_apart(data: bytes) -> None:
 @pytest.mark.parametrize("version", [b"0", b"1", b"2", b"33", b"-1", b"x"])
 def test_another_version_is_told_apart(image: bytes, version: bytes) -> None:
     """The message names what was found, for whoever has to find the right program."""
-    other = image.replace(b"VERDICT SNAPSHOT 6\n", b"VERDICT SNAPSHOT " + version + b"\n", 1)
-    with pytest.raises(SnapshotError, match=r"not a snapshot of format 6: it begins with 'VERDICT SNAPSHOT"):
+    other = image.replace(b"VERDICT SNAPSHOT 7\n", b"VERDICT SNAPSHOT " + version + b"\n", 1)
+    with pytest.raises(SnapshotError, match=r"not a snapshot of format 7: it begins with 'VERDICT SNAPSHOT"):
         Exchange.restore(other)
 
 

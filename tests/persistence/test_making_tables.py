@@ -10,6 +10,7 @@ from kernel.exchange import Exchange
 from kernel.journal import Decided
 from kernel.making_answers import MmCampaignIs, MmLeases, MmOrderIs
 from kernel.making_commands import (
+    INTERNAL,
     AcquireMmLeases,
     CampaignControl,
     CampaignStatus,
@@ -23,12 +24,16 @@ from kernel.making_commands import (
     MmLimits,
     MmTerms,
     NoteMmCampaign,
+    Observed,
     PayMmOrder,
+    ReconcileMmOrder,
     ReleaseMmLease,
     RenewMmLease,
+    StepMmVenue,
+    VenueRules,
     WithdrawMmOrder,
 )
-from kernel.making_edges import MmAsset, MmControl, MmOutcome, MmState
+from kernel.making_edges import MmAsset, MmCaseOutcome, MmControl, MmDirection, MmOutcome, MmState, MmStep
 from persistence.postgres.database import Connection, Database
 from persistence.tables.making import DAYS_KEPT
 from persistence.tables.portfolio_days import DAY
@@ -38,6 +43,8 @@ from persistence.tools.replay import Verification, frozen_view
 from tests.kernel.trading import NOON, SECOND
 from tests.persistence.journaled import file
 from tests.persistence.test_projector import contents
+
+ALLOWED = VenueRules(enabled=True, names=("elsewhere",))
 
 
 class Making:
@@ -60,7 +67,7 @@ class Making:
         self._numbers += 1
         return f"k{self._numbers}"
 
-    def create(self, *, paid: int, auto_start: bool = True) -> str:
+    def create(self, *, paid: int, auto_start: bool = True, venue: str = INTERNAL) -> str:
         made = self.do(
             CreateMmOrder(
                 at=self.now,
@@ -71,6 +78,8 @@ class Making:
                 key=self.key(),
                 nonce=self._numbers,
                 limits=MmLimits(active_per_user_market=10, cycles_per_second_per_user=100),
+                venue=venue,
+                venue_rules=ALLOWED,
             )
         )
         assert isinstance(made, MmOrderIs)
@@ -194,6 +203,47 @@ class Making:
         campaign = self.exchange.making.campaigns[prize]
         assert (campaign.status, campaign.rewarded_cents) == (CampaignStatus.SETTLED, 100)
 
+    def step(self, order_id: str, step: MmStep, leg: MmAsset | None = None, **more: str) -> None:
+        self.do(
+            StepMmVenue(
+                at=self.now,
+                order_id=order_id,
+                worker_id="w",
+                direction=MmDirection.OUT,
+                step=step,
+                leg=leg,
+                venue_rules=ALLOWED,
+                **more,  # type: ignore[arg-type]
+            )
+        )
+
+    def travel(self) -> None:
+        """In the third market: one is on its way, one was found again, one was lost."""
+        self.market_id = market(2)
+        for outcome in (None, MmCaseOutcome.RECOVERED_TO_ESCROW, MmCaseOutcome.WRITTEN_OFF):
+            order_id = self.create(paid=20_000, venue="elsewhere")
+            self.step(order_id, MmStep.BEGIN)
+            self.step(order_id, MmStep.CALL, MmAsset.CASH)
+            self.step(order_id, MmStep.ACCEPTED, MmAsset.CASH, tx_id="tx-5")
+            if outcome is None:
+                continue
+            fail = MmControl.FAIL
+            self.do(ControlMmOrder(at=self.now, order_id=order_id, control=fail, by="a", by_id="a", key="f"))
+            observed = Observed(20_100, 0, 0) if outcome is MmCaseOutcome.RECOVERED_TO_ESCROW else None
+            for admin in "ab":
+                self.do(
+                    ReconcileMmOrder(
+                        at=self.now,
+                        order_id=order_id,
+                        outcome=outcome,
+                        observed=observed,
+                        evidence="a letter",
+                        reason="as it says",
+                        by=admin,
+                        by_id=admin,
+                    )
+                )
+
     def contribute(self) -> None:
         """Of every order's bid somebody takes a part, and then the rest."""
         taker = user(1)
@@ -258,6 +308,7 @@ async def test_projection_rebuild_and_verification_agree_in_every_state(
         *(MmState.PAUSED, MmState.STOPPED, MmState.REFUNDED),
     }
     making.reward()
+    making.travel()
     await file(connection, making.decided)
     await Projector(db).catch_up()
     projected = await contents(connection)
@@ -282,6 +333,15 @@ async def test_projection_rebuild_and_verification_agree_in_every_state(
         (0, 0),
     ]
     assert {row["external_ref"] for row in parts} == {"there-7"}
+    legs = [(row["status"], row["tx_id"], row["claimed_by"]) for row in projected["mm_venue_withdrawal"]]
+    assert legs == [("SUBMITTED", "tx-5", "w")] * 3
+    cases = [(row["outcome"], row["proposed_by"], row["closed_by"]) for row in projected["mm_reconciliation"]]
+    assert cases == [("RECOVERED_TO_ESCROW", "a", "b"), ("WRITTEN_OFF", "a", "b")]
+    read = await connection.fetch("SELECT * FROM wal_postings WHERE reference_type LIKE 'MM_VENUE_IN'")
+    assert {(row["user_id"][:3], row["reference_id"][:4]) for row in read} == {
+        ("mmv", "mmk:"),
+        ("mm:", "mmk:"),
+    }
     await rebuild(db, lambda *_: None)
     assert await contents(connection) == projected
     async with frozen_view(db) as view:
@@ -296,6 +356,7 @@ async def test_an_order_that_changes_in_one_batch_and_the_next_is_one_row(
     """Whatever the batches are: one fact each, or all at once."""
     making.live()
     making.reward()
+    making.travel()
     await file(connection, making.decided)
     one_by_one = Projector(db)
     one_by_one.batch = 1

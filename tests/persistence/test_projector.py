@@ -46,6 +46,8 @@ PROJECTIONS = {
     "mm_execution": "order_id, cycle_no",
     "mm_campaign": "campaign_id",
     "mm_campaign_participation": "campaign_id, order_id",
+    "mm_venue_withdrawal": "order_id, direction, leg, attempt",
+    "mm_reconciliation": "order_id, case_no",
 }
 SURROGATES = {"accounts", "positions"}
 """Whose own id is drawn at random, and shown nowhere."""

@@ -13,6 +13,7 @@ from kernel.commands import BurnShares, PlaceOrder, Tick
 from kernel.events import Fact
 from kernel.making_answers import MmCampaignIs, MmLease, MmLeases, MmOrderIs
 from kernel.making_commands import (
+    INTERNAL,
     AcquireMmLeases,
     CampaignControl,
     CampaignTerms,
@@ -26,14 +27,26 @@ from kernel.making_commands import (
     MmPolicy,
     MmTerms,
     NoteMmCampaign,
+    Observed,
     PayMmOrder,
+    ReconcileMmOrder,
     ReleaseMmLease,
     RenewMmLease,
+    StepMmVenue,
+    VenueRules,
     WithdrawMmOrder,
 )
-from kernel.making_edges import MmAsset, MmControl, MmOutcome, MmState
-from kernel.making_events import MmOrderChanged
-from kernel.making_order import MmOrder
+from kernel.making_edges import (
+    MmAsset,
+    MmCaseOutcome,
+    MmControl,
+    MmDirection,
+    MmOutcome,
+    MmState,
+    MmStep,
+)
+from kernel.making_events import MmOrderChanged, VenueLeg
+from kernel.making_order import MmOrder, newest_legs
 
 if TYPE_CHECKING:
     from tests.kernel.trading import Trading
@@ -41,6 +54,11 @@ if TYPE_CHECKING:
 SECOND = 1_000_000
 
 STRATEGIES = ("quoter.1",)
+ELSEWHERE = "elsewhere"
+ALLOWED = VenueRules(enabled=True, names=(ELSEWHERE,))
+"""Markets may be made at that venue, too."""
+FORBIDDEN = VenueRules(enabled=False, names=(ELSEWHERE,))
+OUT, BACK = MmDirection.OUT, MmDirection.BACK
 
 
 class Desk:
@@ -73,7 +91,8 @@ class Desk:
         policy: dict[str, Any] | None = None,
         limits: dict[str, Any] | None = None,
         market_id: str | None = None,
-        venue: str = "internal",
+        venue: str = INTERNAL,
+        venue_rules: VenueRules = ALLOWED,
         campaign_id: str | None = None,
         **terms: Any,
     ) -> Answer | Refusal:
@@ -93,6 +112,7 @@ class Desk:
                 nonce=self.count,
                 policy=MmPolicy(**(policy or {})),
                 limits=MmLimits(**(limits or {})),
+                venue_rules=venue_rules,
             )
         ).answer
         if isinstance(answer, MmOrderIs):
@@ -258,7 +278,11 @@ class Desk:
     # What workers ask
 
     def acquire(
-        self, limit: int = 32, strategies: tuple[str, ...] = STRATEGIES, worker: str = "w"
+        self,
+        limit: int = 32,
+        strategies: tuple[str, ...] = STRATEGIES,
+        worker: str = "w",
+        venues: tuple[str, ...] = (ELSEWHERE,),
     ) -> MmLeases:
         self.count += 1
         answer = self.market.do(
@@ -267,6 +291,7 @@ class Desk:
                 market_id=self.market_id,
                 worker_id=worker,
                 strategies=strategies,
+                venues=venues,
                 limit=limit,
                 nonce=self.count,
             )
@@ -292,6 +317,7 @@ class Desk:
         outcome: MmOutcome = MmOutcome.DONE,
         counts: MmCounts = MmCounts(),  # noqa: B008 - a value that never changes
         error: str | None = None,
+        equity: int | None = None,
     ) -> Answer | Refusal:
         return self.market.do(
             ReleaseMmLease(
@@ -303,6 +329,7 @@ class Desk:
                 outcome=outcome,
                 counts=counts,
                 error=error,
+                equity_cents=equity,
             )
         ).answer
 
@@ -350,9 +377,88 @@ class Desk:
             )
         ).answer
 
-    def tick(self, seconds: float = 0) -> list[Fact]:
+    def tick(self, seconds: float = 0, *, venues_off: bool = False) -> list[Fact]:
         self.wait(seconds)
-        return self.market.do(Tick(at=self.at, market_id=self.market_id)).facts
+        return self.market.do(Tick(at=self.at, market_id=self.market_id, venues_off=venues_off)).facts
+
+    # Venues elsewhere
+
+    def step(
+        self,
+        step: MmStep | str,
+        leg: MmAsset | str | None = None,
+        name: str = "one",
+        direction: MmDirection = OUT,
+        *,
+        attempt: int = 1,
+        worker: str = "w",
+        amount: int | None = None,
+        venue_rules: VenueRules = ALLOWED,
+    ) -> Answer | Refusal:
+        """What does not matter is filled in: an id of the venue's, and that all has arrived."""
+        step, leg = MmStep(step), MmAsset(leg) if leg is not None else None
+        if step is MmStep.CREDITED and amount is None:
+            amount = next((each.amount for each in self.legs(name, direction) if each.leg is leg), 0)
+        return self.market.do(
+            StepMmVenue(
+                at=self.at,
+                order_id=self.ids.get(name, name),
+                worker_id=worker,
+                direction=direction,
+                step=step,
+                leg=leg,
+                attempt=attempt,
+                tx_id="tx" if step is MmStep.ACCEPTED else None,
+                amount=amount,
+                venue_rules=venue_rules,
+            )
+        ).answer
+
+    def steps_of(
+        self, leg: MmAsset | str, *steps: str, name: str = "one", direction: MmDirection = OUT
+    ) -> None:
+        """One after the other, each taken."""
+        for step in steps:
+            self.granted(self.step(step, leg, name, direction))
+
+    def travel(self, name: str = "one", direction: MmDirection = OUT) -> MmOrder:
+        """All of it goes to the venue, or comes back, without any trouble."""
+        self.granted(self.step("BEGIN", None, name, direction))
+        for steps in (("CALL", "ACCEPTED", "CONFIRMED"), ("CREDITED",)):
+            for leg in self.legs(name, direction):
+                self.steps_of(leg.leg, *steps, name=name, direction=direction)
+        return self.order(name)
+
+    def legs(self, name: str = "one", direction: MmDirection = OUT) -> list[VenueLeg]:
+        return newest_legs(self.order(name), direction)
+
+    def abroad(self, name: str = "one", owner: str = "ann", **more: Any) -> MmOrder:
+        """One that is paid for a venue elsewhere, and runs there."""
+        self.open(name, owner, venue=ELSEWHERE, **more)
+        return self.travel(name)
+
+    def reconcile(
+        self,
+        outcome: MmCaseOutcome | str,
+        cash: int | None = None,
+        yes: int = 0,
+        no: int = 0,
+        *,
+        name: str = "one",
+        admin: str = "root",
+    ) -> Answer | Refusal:
+        return self.market.do(
+            ReconcileMmOrder(
+                at=self.at,
+                order_id=self.ids.get(name, name),
+                outcome=MmCaseOutcome(outcome),
+                observed=Observed(cash, yes, no) if cash is not None else None,
+                evidence="a letter of the venue",
+                reason="as it says",
+                by=admin,
+                by_id=admin,
+            )
+        ).answer
 
     # What is so
 
@@ -411,4 +517,10 @@ def a_life(market: "Trading", owner: str, market_id: str) -> Desk:
     desk.join("one", owner=owner)
     desk.note("one")
     desk.tick(3_700)
+    desk.open("three", owner, 10_000, venue=ELSEWHERE)
+    desk.step("BEGIN", name="three")
+    desk.steps_of("CASH", "CALL", "UNKNOWN", name="three")
+    desk.tell(MmControl.FAIL, "three", admin="root")
+    desk.reconcile("RECOVERED_TO_ESCROW", 10_001, name="three")
+    desk.reconcile("RECOVERED_TO_ESCROW", 10_001, name="three", admin="toor")
     return desk

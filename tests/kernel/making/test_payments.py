@@ -16,7 +16,7 @@ from kernel.making_answers import MmOrderIs, MmPaymentMade
 from kernel.making_commands import INTERNAL, CreateMmOrder, MmTerms, PayMmOrder
 from kernel.making_edges import MmAsset, MmControl, MmState
 from kernel.making_events import MmOrderCreated
-from tests.kernel.making.desk import Desk, code
+from tests.kernel.making.desk import FORBIDDEN, Desk, code
 from tests.kernel.making.scene import some_market
 from tests.kernel.trading import Trading, ledger
 
@@ -341,7 +341,7 @@ def test_the_checks_come_in_their_order() -> None:
     """Each with everything wrong that is asked later."""
     desk = some_market(trading_end_at=some_market().at + 59 * 60_000_000)
     desk.market.create("D", activate=False)
-    assert code(desk.ask_for(venue="x", cash=1, market_id="D")) == 7110
+    assert code(desk.ask_for(venue="x", cash=1, market_id="D", venue_rules=FORBIDDEN)) == 7110
     assert code(desk.ask_for(cash=1, market_id="D")) == 7112
     assert code(desk.ask_for(market_id="D")) == 3001
     assert code(desk.ask_for(market_id="NOWHERE")) == 3001

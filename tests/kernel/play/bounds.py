@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from kernel.commands import OpenJournal
-from kernel.making_commands import MmCounts, MmLimits, MmPolicy
+from kernel.making_commands import MmCounts, MmLimits, MmPolicy, Observed, VenueRules
 from tests.kernel.members import altered, members_of
 from tests.kernel.play.crowd import Crowd, act
 from tests.kernel.strategies import HUGE, pick
@@ -63,6 +63,15 @@ ODD: Final[dict[str, tuple[Any, ...]]] = {
     ),
     "strategies": (("",), ("x" * 65,), ("quoter.1",), (), ("a\0",)),
     "policy": (MmPolicy(lease_ms=-1), MmPolicy(lease_ms=2**63), MmPolicy(lease_ms=0), MmPolicy()),
+    "venue_rules": (
+        *(VenueRules(max_cents=most) for most in (-1, 0, 2**63 - 1, 2**63)),
+        *(VenueRules(names=names) for names in (("",), ("x" * 64,), ("x" * 65,), ("a\0",))),
+    ),
+    "venues": (("",), ("x" * 65,), ("elsewhere",), (), ("a\0",)),
+    "tx_id": ODD_TEXTS,
+    "evidence": (*ODD_TEXTS, "x" * 2_000, "x" * 2_001),
+    **dict.fromkeys(("attempt", "equity_cents"), ODD_NUMBERS),
+    "observed": (Observed(-1, 0, 0), Observed(2**63, 0, 0), Observed(0, 0, -(2**63) - 1)),
     "limits": (MmLimits(orders_per_user=-1), MmLimits(cycles_per_second=2**70), MmLimits()),
     "counts": (MmCounts(placed=-1), MmCounts(skipped=10_001), MmCounts(10_000), MmCounts(burned=2**64)),
     "group_id": ("g", "A-z_0.9", *ODD_TEXTS),

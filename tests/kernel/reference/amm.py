@@ -195,7 +195,14 @@ def start_amm(world: World, command: StartAmm) -> Answer:
         return answer
     count = 1 if run is None else run.start_count + 1
     world.pay(AMM, "DEPOSIT", command.initial_budget, ("DEPOSIT", None), None)
-    world.record("FUNDS_DEPOSITED", None, user_id=AMM, amount_cents=command.initial_budget, cause="AMM_START")
+    world.record(
+        "FUNDS_DEPOSITED",
+        None,
+        user_id=AMM,
+        amount_cents=command.initial_budget,
+        cause="AMM_START",
+        idempotency_key=None,
+    )
     if pairs:
         mint(world, market, pairs, f"amm_start_{command.market_id}_{count}", command.nonce)
     world.runs[command.market_id] = AmmRun(

@@ -87,7 +87,14 @@ def deposit(world: World, command: Deposit) -> Answer:
     outside_holder(world, command.user_id)
     check_money(world, command.amount)
     world.pay(command.user_id, "DEPOSIT", command.amount, ("DEPOSIT", None), None)
-    world.record("FUNDS_DEPOSITED", None, user_id=command.user_id, amount_cents=command.amount, cause="USER")
+    world.record(
+        "FUNDS_DEPOSITED",
+        None,
+        user_id=command.user_id,
+        amount_cents=command.amount,
+        cause="USER",
+        idempotency_key=None,
+    )
     return moved(world, command.user_id, command.amount)
 
 
@@ -98,7 +105,14 @@ def withdraw(world: World, command: Withdraw) -> Answer:
     if command.amount > world.available(command.user_id):
         raise Refused(2001)
     world.pay(command.user_id, "WITHDRAW", -command.amount, ("WITHDRAW", None), None)
-    world.record("FUNDS_WITHDRAWN", None, user_id=command.user_id, amount_cents=command.amount)
+    world.record(
+        "FUNDS_WITHDRAWN",
+        None,
+        user_id=command.user_id,
+        amount_cents=command.amount,
+        cause="USER",
+        idempotency_key=None,
+    )
     return moved(world, command.user_id, command.amount)
 
 
