@@ -42,18 +42,23 @@ from kernel.making_commands import (
     ControlMmOrder,
     CreateMmOrder,
     MmCounts,
+    Observed,
     PayMmOrder,
+    ReconcileMmOrder,
     ReleaseMmLease,
     RenewMmLease,
+    StepMmVenue,
+    VenueRules,
     WithdrawMmOrder,
 )
-from kernel.making_edges import MmAsset, MmControl, MmOutcome
+from kernel.making_edges import MmAsset, MmCaseOutcome, MmControl, MmDirection, MmOutcome, MmStep
 from tests.crash.test_kill import AT, THOROUGH, Caller, Server
 
 Procedure: TypeAlias = Generator[AnyCommand, Outcome, None]
 """Commands in their order; what the next one is may depend on what came of the one before."""
 SECOND = 1_000_000
 ANN, BEN, CAT, ROOT = "ann", "ben", "cat", "root"
+NAME = "elsewhere"
 T = TypeVar("T")
 
 
@@ -198,6 +203,73 @@ class Script:
         yield self.take_out(order_id, all=True)
         yield self.tell(order_id, MmControl.DELETE)
 
+    # Elsewhere
+
+    def elsewhere(self, **more: Any) -> Generator[AnyCommand, Outcome, str]:
+        rules = VenueRules(enabled=True, names=(NAME,), max_cents_per_day=10**12)
+        return (yield from self.ordered(venue=NAME, venue_rules=rules, **more))
+
+    def step(self, order_id: str, direction: MmDirection, step: MmStep, **about: Any) -> StepMmVenue:
+        if step not in (MmStep.BEGIN, MmStep.DRAINED):
+            about["leg"] = MmAsset.CASH
+        if step is MmStep.ACCEPTED:
+            about["tx_id"] = "tx"
+        if step is MmStep.CREDITED:
+            about["amount"] = 100_000
+        return self.then(
+            StepMmVenue,
+            order_id=order_id,
+            worker_id="w",
+            direction=direction,
+            step=step,
+            venue_rules=VenueRules(enabled=True, names=(NAME,), max_cents_per_day=10**12),
+            **about,
+        )
+
+    def there_and_back(self) -> Procedure:
+        """The first call is surely not sent, the last one's answer is lost."""
+        order_id = yield from self.elsewhere()
+        out, back = MmDirection.OUT, MmDirection.BACK
+        for step in (MmStep.BEGIN, MmStep.CALL, MmStep.RETRY):
+            yield self.step(order_id, out, step)
+        for step in (MmStep.CALL, MmStep.ACCEPTED, MmStep.CONFIRMED, MmStep.CREDITED):
+            yield self.step(order_id, out, step, attempt=2)
+        lease = yield from self.leased(venues=(NAME,))
+        yield self.then(ReleaseMmLease, **self.under(lease), outcome=MmOutcome.DONE, equity_cents=100_000)
+        yield self.tell(order_id, MmControl.STOP)
+        for step in (MmStep.DRAINED, MmStep.BEGIN, MmStep.CALL, MmStep.UNKNOWN):
+            yield self.step(order_id, back, step)
+        for step in (MmStep.ACCEPTED, MmStep.CONFIRMED, MmStep.CREDITED):
+            yield self.step(order_id, back, step)
+        yield self.take_out(order_id, all=True)
+
+    def case(self, order_id: str, outcome: MmCaseOutcome, by: str, **more: Any) -> ReconcileMmOrder:
+        return self.then(
+            ReconcileMmOrder,
+            order_id=order_id,
+            outcome=outcome,
+            evidence="a statement",
+            reason="asked them",
+            by=by,
+            by_id=by,
+            **more,
+        )
+
+    def lost_there(self) -> Procedure:
+        """Nobody hears of the call again; two administrators write it off. Of another, one finds it again."""
+        for outcome in (MmCaseOutcome.WRITTEN_OFF, MmCaseOutcome.RECOVERED_TO_ESCROW):
+            order_id = yield from self.elsewhere()
+            for step in (MmStep.BEGIN, MmStep.CALL):
+                yield self.step(order_id, MmDirection.OUT, step)
+            yield self.then(Tick, 61, market_id="M")
+            yield self.then(Tick, 1_801, market_id="M")
+            if outcome is MmCaseOutcome.WRITTEN_OFF:
+                yield self.case(order_id, outcome, "root")
+                yield self.case(order_id, outcome, "other")
+            else:
+                yield self.case(order_id, outcome, "root", observed=Observed(100_000, 0, 0))
+                yield self.take_out(order_id, all=True)
+
 
 def resting(outcome: Outcome) -> str:
     assert isinstance(outcome.answer, Placed), outcome.answer
@@ -258,8 +330,12 @@ def as_told(exchange: Exchange) -> bytes:
 WAYS = ("sent", "deciding", "answered")
 WayAt: TypeAlias = Callable[[int], str | None]
 """In which way to kill the exchange at each step, if at all."""
-EVERY = 11
-"""Without the time for all steps, every eleventh: others with each seed."""
+EVERY = 20
+"""Without the time for all steps, every twentieth: others with each seed."""
+
+
+STEPS_MIN = 15
+"""Each life has more."""
 
 
 def spare(_number: int) -> None:
@@ -274,7 +350,7 @@ def ways(chance: random.Random) -> list[WayAt]:
     """For each time that a procedure is played."""
     if THOROUGH:
         return [always(way) for way in WAYS]
-    first = chance.randrange(EVERY)
+    first = chance.randrange(min(EVERY, STEPS_MIN))
     return [lambda number: chance.choice(WAYS) if number % EVERY == first else None]
 
 
@@ -302,12 +378,15 @@ async def survive(server: Server, *scripts: Callable[[Script], Procedure]) -> Tr
     return trial
 
 
-async def test_an_exchange_killed_at_any_step_of_a_cycle_goes_on_with_it(
+LIVES = (Script.at_home, Script.there_and_back, Script.lost_there)
+
+
+async def test_an_exchange_killed_at_any_step_of_an_orders_life_goes_on_with_it(
     database_url: str, folder: Path
 ) -> None:
-    assert (await survive(Server(folder, database_url), Script.at_home)).kills
+    assert (await survive(Server(folder, database_url), *LIVES)).kills
 
 
 @pytest.mark.skipif(not THOROUGH, reason="takes its time: only in the thorough profile")
 async def test_so_does_one_killed_together_with_its_postgresql(folder: Path) -> None:
-    assert (await survive(Server(folder, None), Script.at_home)).kills
+    assert (await survive(Server(folder, None), *LIVES)).kills

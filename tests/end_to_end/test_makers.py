@@ -30,11 +30,23 @@ from makers.live.line import Line, to
 from makers.live.program import Options, Program
 from makers.live.wire import Acquire, Leases, Release
 from makers.live.worker import Limits
+from makers.venues.simulated import Call, Conduct, SimulatedVenue
+from makers.venues.venue import Asset
 from tests.adapters.serving import ROOT, Caller, Venue, database_for, serving, tokens, until, venue
 from tests.processes import children_of
 
 LEASE_SECONDS = 5.0
-POLICY = {"VERDICT_MM_LEASE_MS": "5000", "VERDICT_MM_CYCLE_DEADLINE_MS": "2900"}
+POLICY = {
+    "VERDICT_MM_LEASE_MS": "5000",
+    "VERDICT_MM_CYCLE_DEADLINE_MS": "2900",
+    "VERDICT_MM_WITHDRAW_TO_EXCHANGE_ENABLED": "1",
+    "VERDICT_MM_VENUES": "simulated",
+}
+
+
+thorough = pytest.mark.skipif(
+    os.environ.get("HYPOTHESIS_PROFILE") != "thorough", reason="takes its time: only in the thorough profile"
+)
 
 
 def worker_token() -> str:
@@ -53,7 +65,7 @@ def the_venue(server_url: str, template: str, tmp_path_factory: pytest.TempPathF
 
 
 @contextlib.contextmanager
-def working(address: str, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def working(address: str, folder: Path, *options: str) -> Iterator["subprocess.Popen[bytes]"]:
     """`verdict makers`, started as an operator would."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("VERDICT_")}
     own = {
@@ -65,7 +77,10 @@ def working(address: str, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
     log = folder / f"worker-{len(list(folder.glob('worker-*')))}.log"
     with log.open("w") as told:
         process = subprocess.Popen(
-            [sys.executable, "-m", "adapters.cli", "makers"], env=others | own, stdout=told, stderr=told
+            [sys.executable, "-m", "adapters.cli", "makers", *options],
+            env=others | own,
+            stdout=told,
+            stderr=told,
         )
     try:
         yield process
@@ -83,15 +98,15 @@ class Paid:
     market_id: str
 
     @classmethod
-    def at(cls, venue: Venue, **terms: Any) -> "Paid":
+    def at(cls, exchange: Venue, /, **terms: Any) -> "Paid":
         """Others bid 48 and offer at 53 in a market of its own."""
-        market_id, others, owner = venue.market(), venue.user(1_000_000), venue.user(200_000)
+        market_id, others, owner = exchange.market(), exchange.user(1_000_000), exchange.user(200_000)
         others.placed(market_id, "BUY YES 500 @48")
         others.placed(market_id, "BUY NO 500 @47")
-        return cls.beside(venue, owner, market_id, **terms)
+        return cls.beside(owner, market_id, **terms)
 
     @classmethod
-    def beside(cls, venue: Venue, owner: Caller, market_id: str, **terms: Any) -> "Paid":
+    def beside(cls, owner: Caller, market_id: str, **terms: Any) -> "Paid":
         wish = {"market_id": market_id, "required_cash_cents": 100_000, "refresh_interval_ms": 1_000} | terms
         answer = owner.post("/market-making/orders", **wish)
         assert answer.status == 201, answer.envelope
@@ -309,6 +324,56 @@ async def test_a_token_is_renewed_before_it_ends_without_a_new_connection(the_ve
         assert program.worker.line.reconnects == 0
         program.worker.stop.set()
     assert paid.tell("stop").code == 0
+
+
+def elsewhere(folder: Path) -> tuple[SimulatedVenue, tuple[str, ...]]:
+    """A venue elsewhere, and what a worker is told of it: it does not wait long."""
+    venue = SimulatedVenue(folder / "venue.json")
+    venue.rest(bids=[(48, 5)], asks=[(53, 5)])
+    there = ("--venue", "simulated", "--venue-at", str(folder / "venue.json"))
+    return venue, (*there, "--query-ms", "200", "--quiet-ms", "500", "--sweep-ms", "100")
+
+
+def test_an_order_quotes_elsewhere_and_comes_back(the_venue: Venue, tmp_path: Path) -> None:
+    """Its money is sent there and asked back by two workers, each leg once."""
+    venue, there = elsewhere(tmp_path)
+    paid = Paid.at(the_venue, venue="simulated")
+    with working(the_venue.address, tmp_path, *there), working(the_venue.address, tmp_path, *there):
+        until(lambda: bool(venue.state.resting.get(paid.order_id)))
+        now = paid.now
+        assert (now["state"], now["location"], now["quotes"]) == ("running", "venue", [])
+        assert (now["equity_cents"], now["escrow"]["cash_cents"]) == (100_000, 0)
+        assert paid.tell("stop").status == 202
+        until(lambda: paid.now["location"] == "escrow")
+        assert venue.state.resting == {}
+        assert paid.tell("withdraw", all=True).code == 0
+    assert paid.owner.data("/account/balance")["available_balance_cents"] == 200_000
+    assert sorted(key.split(":")[0] for _, key in venue.state.called) == ["mmi", "mmw"]
+
+
+@thorough
+@pytest.mark.parametrize("direction", [Call.SEND, Call.BRING_BACK])
+def test_a_worker_killed_while_it_calls_a_venue_is_followed_by_questions(
+    the_venue: Venue, tmp_path: Path, direction: Call
+) -> None:
+    """The claim of the dead one has to end first, after a minute; nobody calls a second time."""
+    venue, there = elsewhere(tmp_path)
+    venue.behave(direction, Asset.CASH, Conduct(after=25))
+    paid = Paid.at(the_venue, venue="simulated")
+    with working(the_venue.address, tmp_path, *there) as first:
+        if direction is Call.BRING_BACK:
+            until(lambda: paid.now["state"] == "running")
+            assert paid.tell("stop").status == 202
+        until(lambda: direction in [call for call, _ in venue.state.called])
+        first.kill()
+    with working(the_venue.address, tmp_path, *there), working(the_venue.address, tmp_path, *there):
+        if direction is Call.SEND:
+            until(lambda: paid.now["state"] == "running", 90)
+            assert paid.tell("stop").status == 202
+        until(lambda: paid.now["location"] == "escrow", 90)
+        assert paid.tell("withdraw", all=True).code == 0
+    assert paid.owner.data("/account/balance")["available_balance_cents"] == 200_000
+    assert len(venue.state.called) == len(set(venue.state.called)) == 2
 
 
 def test_a_server_has_a_worker_beside_it_and_starts_it_again(
