@@ -1,16 +1,20 @@
 """Market-making orders once more, as plainly as they can be said: written from the rules, sharing no code.
 
 It knows no book and no trades: what they bring to an order's account, it is told. It knows states, money by
-asset, who may do what when, and when time acts. Everything is a number, a word or a dictionary.
+asset, who may do what when, and when time acts. Everything is a number, a word or a dictionary. Campaigns
+have a model of their own, which is told by this one.
 """
 
 from dataclasses import dataclass, field
+
+from tests.kernel.making.model_campaigns import Campaigns, Wish
 
 S = 1_000_000
 LEASE, DEADLINE, STALE, SUSPEND, PAYMENT = 15 * S, 10 * S, 60 * S, 300 * S, 600 * S
 REFRESH = 10 * S
 FAILURES = 5
 MINIMUM = 10_000
+OVER = ("failed", "refunded", "deleted")
 
 
 @dataclass
@@ -34,6 +38,9 @@ class Order:
     unattended: bool = False
     trail: int = 0
     refund_due: bool = False
+    spread: int = 2
+    campaign: str | None = None
+    needs_it: bool = False
 
     def go(self, *states: str, reason: str = "") -> None:
         """Through these states, one entry of the trail each."""
@@ -60,18 +67,32 @@ class Model:
 
     status: str = "ACTIVE"
     orders: dict[str, Order] = field(default_factory=dict)
+    campaigns: Campaigns = field(default_factory=Campaigns)
 
     @property
     def trades(self) -> bool:
         return self.status == "ACTIVE"
 
-    def create(self, name: str, owner: str, required: dict[str, int], at: int) -> int | None:
+    def create(
+        self,
+        name: str,
+        owner: str,
+        required: dict[str, int],
+        at: int,
+        *,
+        spread: int = 2,
+        campaign: str | None = None,
+        needs_it: bool = False,
+    ) -> int | None:
         if not self.trades:
             return 7103
         if sum(order.open and order.owner == owner for order in self.orders.values()) >= 5:
             return 7104
-        self.orders[name] = Order(owner, required, at)
-        self.orders[name].trail = 1
+        order = Order(owner, required, at, spread=spread, campaign=campaign, needs_it=needs_it)
+        if campaign is not None and self.campaigns.why_not(campaign, self.wish(order), at) is not None:
+            return 7111
+        order.trail = 1
+        self.orders[name] = order
         return None
 
     def pay(self, name: str, user: str, asset: str, amount: int, has: int, at: int) -> int | None:
@@ -93,10 +114,58 @@ class Model:
             else:
                 order.go("payment_incomplete")
             return None
-        order.go("payment_complete", "created")
-        if self.trades:
+        order.go("payment_complete")
+        if order.campaign is None:
+            order.go("created")
+        else:
+            self.join_chosen(name, order, at)
+        if order.state == "created" and self.trades:
             self.run(order, at)
         return None
+
+    def wish(self, order: Order) -> Wish:
+        return Wish(order.required["CASH"], order.spread)
+
+    def join_chosen(self, name: str, order: Order, at: int) -> None:
+        assert order.campaign is not None
+        order.go("joining_campaign")
+        if self.campaigns.why_not(order.campaign, self.wish(order), at) is None:
+            self.campaigns.take_part(order.campaign, name)
+            order.trail += 1
+            order.go("campaign_joined", "created")
+        elif order.needs_it:
+            self.fail(order, drained=True, shares=order.paid["YES"] + order.paid["NO"])
+        else:
+            order.trail += 1
+            order.campaign = None
+            order.go("created")
+
+    def join(self, name: str, user: str, campaign: str, at: int) -> int | None:
+        order = self.orders[name]
+        if order.owner != user:
+            return 7101
+        if self.campaigns.takes_part(campaign, name):
+            return None
+        if order.state not in ("created", "running", "paused") or order.campaign is not None:
+            return 7102
+        if self.campaigns.why_not(campaign, self.wish(order), at) is not None:
+            return 7111
+        self.campaigns.take_part(campaign, name)
+        order.campaign = campaign
+        order.trail += 1
+        return None
+
+    def steer(self, campaign: str, who: str, what: str, has: int, at: int) -> int | None:
+        refusal, told = self.campaigns.steer(campaign, who, what, has, self.status != "SETTLED", at)
+        for name in told:
+            self.orders[name].trail += 1
+        return refusal
+
+    def those_that_left(self, at: int) -> None:
+        """After each command, and ahead of each reward: whoever quotes no more has left."""
+        for name, order in self.orders.items():
+            if order.state in ("stopped", "failed", "refunded", "deleted"):
+                self.campaigns.leave(name, at)
 
     def run(self, order: Order, at: int) -> None:
         order.go("running")
@@ -230,9 +299,18 @@ class Model:
                 for name, order in self.orders.items()
                 if (deadline := self.deadline(order)) is not None and deadline <= at
             ]
+            due += self.campaigns.due(at)
+            self.those_that_left(at)
             if not due:
                 return
             deadline, name = min(due)
+            if name not in self.orders:
+                over = [each for each in self.orders if self.orders[each].state in OVER]
+                for winner in self.campaigns.divide(
+                    name, over, {each: o.owner for each, o in self.orders.items()}
+                ):
+                    self.orders[winner].trail += 1
+                continue
             order = self.orders[name]
             if order.state.startswith("payment"):
                 self.fail(order, drained=True, shares=order.paid["YES"] + order.paid["NO"])

@@ -8,10 +8,13 @@ from kernel.answers import Answer, Refusal
 from kernel.campaign import shares_of
 from kernel.codes import Direction, ReferenceType, Side
 from kernel.commands import AnyCommand, Deposit, RaiseFence, ReplaceOrder, SetGuard, TransferFunds, Withdraw
+from kernel.draft import Draft
 from kernel.events import Fill, FundsTransferred, OrderAccepted
+from kernel.exchange import Exchange
+from kernel.making import Cause, advance
 from kernel.making_answers import MmCampaignIs, MmLease, MmOrderIs
 from kernel.making_commands import CampaignControl, CampaignStatus
-from kernel.making_edges import MmActor, MmControl, MmKind, MmState
+from kernel.making_edges import MmActor, MmControl, MmKind, MmReason, MmState
 from kernel.making_events import MmCampaignChanged, MmParticipationChanged
 from kernel.making_view import allowed_commands
 from tests.kernel.making.desk import SECOND, Desk, code
@@ -172,6 +175,8 @@ def test_whoever_activates_it_has_the_money_and_an_account() -> None:
     desk.offer(pool=900_000_000)
     assert code(desk.steer(ACTIVATE, by="ben")) == 2001
     assert code(desk.steer(ACTIVATE, by="nobody")) == 2002
+    desk.market.escrow("mm:7", "ben")
+    assert code(desk.steer(ACTIVATE, by="mm:7")) == 2002
     assert code(desk.steer(ACTIVATE, "00000000-0000-7000-8000-000000000000", by="ben")) == 7101
 
 
@@ -318,7 +323,7 @@ def test_who_can_join_is_asked_at_creation_and_by_the_route_alike() -> None:
     desk.steer(CANCEL, "off")
     desk.open("small", cash=10_000)
     desk.open("wide", bid_half_spread_cents=3, ask_half_spread_cents=4)
-    desk.open("fits", bid_half_spread_cents=3, ask_half_spread_cents=3)
+    desk.open("fits", cash=50_000, bid_half_spread_cents=3, ask_half_spread_cents=3)
     cases: list[tuple[str, dict[str, Any], str, str]] = [
         ("small", {"cash": 49_999}, prize, "NOT_ELIGIBLE"),
         ("wide", {"ask_half_spread_cents": 4}, prize, "NOT_ELIGIBLE"),
@@ -364,6 +369,9 @@ def test_a_campaign_is_offered_to_whoever_can_join_it() -> None:
     assert not is_offered()
     desk.campaign("fits", lasts=60)
     assert is_offered()
+    desk.ask_for("unpaid")
+    assert "join_campaign" not in allowed_commands(desk.order("unpaid"), MmActor.USER, desk.at)
+    assert "join_campaign" not in allowed_commands(desk.order(), MmActor.ADMIN, desk.at)
     desk.wait(60)
     assert not is_offered()
     desk.campaign("later")
@@ -390,6 +398,27 @@ def test_notes_are_kept_three_times() -> None:
     assert [(event.kind, event.actor_type, event.actor_id) for event in told] == [
         ("CAMPAIGN", "WORKER", "w")
     ] * 3
+
+
+def test_an_order_that_comes_back_to_its_campaign_counts_anew() -> None:
+    """As one does that had failed elsewhere, and is confirmed there."""
+    desk = some_market()
+    desk.campaign()
+    desk.open(campaign_id=desk.ids["prize"])
+    desk.tell(MmControl.STOP)
+    exchange = Exchange.restore(desk.market.exchange.snapshot())
+    (order,) = exchange.making.orders.values()
+    assert order.participation is not None
+    assert order.leash.participation is None
+    order.state = MmState.JOINING_CAMPAIGN
+    draft = Draft(exchange, desk.at)
+    advance(draft, order, Cause("JOB", "trigger", MmActor.ADMIN, "root", MmReason.CONFIRMED_AT_VENUE))
+    assert order.leash.participation is order.participation
+    assert (order.participation.left_at, order.state) == (None, MmState.RUNNING)
+    assert [type(fact.event).__name__ for fact in draft.facts] == [
+        "MmParticipationChanged",
+        *["MmOrderChanged"] * 3,
+    ]
 
 
 # What counts
@@ -428,6 +457,16 @@ def test_what_is_near_the_middle_of_the_book_just_before_counts(side: Side, pric
     lease = leased(desk, max_half_spread_cents=3)
     desk.quote(lease, 0, side, price)
     assert eligible(desk)[-1] is counts
+
+
+def test_what_is_just_as_far_as_may_be_counts_too() -> None:
+    """In a book of 49 and 53 a bid at 48 is three cents from the middle."""
+    desk = some_market()
+    lease = leased(desk, max_half_spread_cents=3)
+    desk.market.play("ben buys 1 YES at 49")
+    desk.quote(lease, 0, YES, 48)
+    desk.quote(lease, 1, YES, 47)
+    assert eligible(desk)[-2:] == [True, False]
 
 
 def test_the_published_example_adds_480() -> None:
@@ -545,9 +584,9 @@ def test_who_leaves_keeps_what_was_contributed_until_then(how: str) -> None:
     part = desk.order().participation
     assert part is not None
     assert (part.left_at, part.contribution_cents) == (desk.at, 196)
-    back = has(desk, "ann") - before
+    back, pnl = has(desk, "ann") - before, pnl_of(desk, "one")
     desk.tick(60)
-    assert part.reward_cents == 10_000
+    assert (part.reward_cents, pnl_of(desk, "one")) == (10_000, pnl)
     escrow = desk.order().escrow.available
     if how == "stop":
         assert (desk.trail()[-1].data or {})["account"] == desk.order().escrow.id

@@ -16,16 +16,52 @@ Break = Callable[[Desk], object]
 
 
 def scene() -> Desk:
-    """One runs, with a quote and shares; one is refunded."""
+    """One runs, with a quote and shares, and takes part in a campaign; one is refunded."""
     desk = some_market()
+    desk.market.open("cat", 100_000)
+    desk.campaign("past", sponsor="cat", lasts=1)
+    desk.campaign(sponsor="cat")
     desk.market.play("ann buys 4 YES at 50", "ben buys 4 NO at 50")
-    desk.open(yes=4, policy={"service_fee_bps": 10})
-    desk.quote(desk.lease(), 0, Side.YES, 40)
+    desk.open(yes=4, policy={"service_fee_bps": 10}, campaign_id=desk.ids["prize"])
+    desk.quote(desk.lease(), 0, Side.YES, 49)
+    desk.market.play("cat buys 4 NO at 51")
+    assert desk.prize().contribution_cents == 196
     desk.ask_for("two")
     desk.wait(10)
     desk.ask_for("over", policy={"payment_timeout_ms": 1_000})
     desk.tick(1)
+    assert desk.prize("past").returned_cents == 10_000
     return desk
+
+
+def has_a_pool_that_holds_too_little(desk: Desk) -> None:
+    pool, sponsor = (desk.market.exchange.accounts[name] for name in (desk.prize().pool_id, "cat"))
+    pool.available -= 1
+    sponsor.available += 1
+
+
+def paid_more_than_there_was(desk: Desk) -> None:
+    desk.prize().participations[desk.ids["one"]].reward_cents += 1
+
+
+def gave_back_what_it_had_not(desk: Desk) -> None:
+    desk.prize("past").returned_cents -= 1
+
+
+def has_a_pool_that_anybody_moves(desk: Desk) -> None:
+    desk.market.exchange.accounts[desk.prize().pool_id].leash = None
+
+
+def counts_what_nobody_traded(desk: Desk) -> None:
+    desk.prize().participations[desk.ids["one"]].contribution_cents += 1
+
+
+def counts_for_one_that_has_left(desk: Desk) -> None:
+    desk.prize().participations[desk.ids["one"]].left_at = 1
+
+
+def is_not_among_those_that_run(desk: Desk) -> None:
+    desk.market.market().desk.campaigns.clear()
 
 
 def has_cash_that_nobody_paid(desk: Desk) -> None:
@@ -100,6 +136,13 @@ def reserves_more_than_it_asks_for(desk: Desk) -> None:
         (is_due_at_another_time, "mm_index"),
         (counts_for_more_than_there_are, "mm_index"),
         (reserves_more_than_it_asks_for, "mm_index"),
+        (has_a_pool_that_holds_too_little, "mm_campaign"),
+        (paid_more_than_there_was, "mm_campaign"),
+        (gave_back_what_it_had_not, "mm_campaign"),
+        (has_a_pool_that_anybody_moves, "mm_campaign"),
+        (counts_what_nobody_traded, "mm_campaign"),
+        (counts_for_one_that_has_left, "mm_campaign"),
+        (is_not_among_those_that_run, "mm_index"),
     ],
 )
 def test_what_is_broken_is_found_by_its_name(spoil: Break, invariant: str) -> None:
