@@ -8,6 +8,7 @@ export const SCREENS = [
   { path: "/account", signedIn: true, load: () => import("./account/account.js") },
   { path: "/making", signedIn: true, load: () => import("./making/making.js") },
   { path: "/making/new", signedIn: true, load: () => import("./making/create.js") },
+  { path: "/making/campaigns", signedIn: true, load: () => import("./making/campaigns.js") },
   { path: "/making/{id}", signedIn: true, load: () => import("./making/order.js") },
   { path: "/login", signedIn: false, load: () => import("./signin/login.js") },
   { path: "/register", signedIn: false, load: () => import("./signin/register.js") },

@@ -15,8 +15,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import attrs
 import click
@@ -83,6 +84,9 @@ SCREENS: Final = (
     Screen("portfolio", "/portfolio", PERSON),
     Screen("deposit", "/portfolio", PERSON, press("Deposit")),
     Screen("making", "/making", PERSON),
+    Screen("campaigns", "/making/campaigns", PERSON),
+    Screen("campaigns-join", "/making/campaigns", PERSON, press("Join Tight quotes all week")),
+    Screen("campaigns-admin", "/making/campaigns", ADMIN),
     Screen("making-new", "/making/new", PERSON, press("All terms")),
     Screen("making-order", "/making/{order}", PERSON),
     Screen("making-withdraw", "/making/{order}", PERSON, press("Withdraw")),
@@ -208,7 +212,30 @@ def trade_along(address: str) -> str:
         ida.place(HISTORY, "SELL YES 15 @1", time_in_force="IOC")
         ida.post("/account/withdraw", amount_cents=12_500)
         ida.post("/account/api-keys", name="weekend bot", scopes=["read", "trade"])
+        offer(
+            Caller(http, nobody.post("/auth/login", username=ADMIN, password=PASSWORD).data["access_token"]),
+            markets[:3],
+        )
         return running(ida, markets[0]["id"])
+
+
+def offer(admin: Caller, markets: list[dict[str, Any]]) -> None:
+    """A campaign for each of some markets, the last of which is a draft."""
+    now = datetime.now(UTC)
+    for market, days in zip(markets, (7, 30, 90), strict=True):
+        admin.deposit(100_000)
+        terms = {"starts_at": now.isoformat(), "ends_at": (now + timedelta(days=days)).isoformat()}
+        made = admin.post(
+            "/admin/campaigns",
+            market_id=market["id"],
+            name="Tight quotes all week" if days == 7 else f"{days} days of quotes",
+            reward_pool_cents=50_000,
+            min_cash_cents=20_000,
+            max_half_spread_cents=5,
+            **terms,
+        )
+        if days < 90:
+            admin.post(f"/admin/campaigns/{made.data['campaign_id']}/activate")
 
 
 if __name__ == "__main__":

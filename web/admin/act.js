@@ -57,6 +57,3 @@ export function openAct({ notices }, name, act, of, look) {
     isSure && h("button.quiet", { on: { click: back } }, "Back"),
   ]);
 }
-
-/** What a field for a moment holds, as the exchange reads it. @param {string | null} text */
-export const momentOf = (text) => (text ? new Date(text).toISOString() : null);

@@ -1,10 +1,8 @@
 /** What an administrator can do to a market as it stands, and what each of it would bring, in numbers. */
 import { h } from "../draw/dom.js";
-import { cents, counted, dollars, shares } from "../draw/format.js";
+import { cents, counted, dollars, inWords, shares } from "../draw/format.js";
 import { facts } from "../parts/facts.js";
-import { centsOf } from "../parts/money.js";
-import { momentOf } from "./act.js";
-import { worded } from "./frame.js";
+import { centsOf, momentOf } from "../parts/money.js";
 
 /**
  * @typedef {import("./act.js").Act} Act
@@ -34,7 +32,7 @@ export function actsOf(seen, api) {
   /** @param {string} request */
   const changed = (request) => async (/** @type {any} */ values) => {
     const now = await api(request, { ...of, ...values });
-    return `${id}: ${worded(now.status)}, ${worded(now.trading_mode).toLowerCase()}.`;
+    return `${id}: ${inWords(now.status)}, ${inWords(now.trading_mode).toLowerCase()}.`;
   };
   /** @param {string} request */
   const ended = (request) => async (/** @type {any} */ values) => {

@@ -2,7 +2,7 @@
 import { h, kept } from "../draw/dom.js";
 import { createForm } from "../parts/form.js";
 import { rules } from "../market/rules.js";
-import { momentOf } from "./act.js";
+import { momentOf } from "../parts/money.js";
 import { forAdministrators, frame } from "./frame.js";
 
 const [SECOND, HOUR] = [1_000, 3_600_000];

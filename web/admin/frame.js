@@ -1,5 +1,6 @@
 /** The frame of what is for administrators, and what everybody else sees there. */
 import { h } from "../draw/dom.js";
+import { inWords } from "../draw/format.js";
 import { nothing } from "../parts/card.js";
 import { words } from "../parts/words.js";
 import { createStore } from "../store/store.js";
@@ -68,14 +69,11 @@ export function createReading(read) {
   };
 }
 
-/** `Post only` for the exchange's POST_ONLY. @param {string} name */
-export const worded = (name) => name[0] + name.slice(1).toLowerCase().replaceAll("_", " ");
-
 const NOTABLE = ["SUSPENDED", "HALTED", "RESOLVED", "POST_ONLY", "CANCEL_ONLY"];
 /** @param {string} state */
-export const badge = (state) => h("span", { key: state, class: NOTABLE.includes(state) ? "badge warn" : "badge" }, worded(state));
+export const badge = (state) => h("span", { key: state, class: NOTABLE.includes(state) ? "badge warn" : "badge" }, inWords(state));
 
 /** What two administrators have to do, and one has. @param {any} proposal @param {Drawing} of */
 export const proposed = ({ proposal_id: key, proposed_by: by, action, request }, of) =>
-  h("p", { key, class: "banner warn" }, `${by} asked: ${worded(action).toLowerCase()} `, of, " ", h("code", JSON.stringify(request)),
+  h("p", { key, class: "banner warn" }, `${by} asked: ${inWords(action).toLowerCase()} `, of, " ", h("code", JSON.stringify(request)),
     ". It happens once a second administrator asks for the very same.");

@@ -1,9 +1,9 @@
 /** How the exchange is: what is written, what waits, who is connected, what it runs, and whether its books are right. */
 import { h } from "../draw/dom.js";
-import { shares, when } from "../draw/format.js";
+import { inWords, shares, when } from "../draw/format.js";
 import { card } from "../parts/card.js";
 import { facts } from "../parts/facts.js";
-import { createReading, forAdministrators, frame, worded } from "./frame.js";
+import { createReading, forAdministrators, frame } from "./frame.js";
 
 const EVERY_MS = 5_000;
 const INBOXES = 10;
@@ -58,7 +58,7 @@ function checks({ verified_at: at, all_passed: passed, checks: all }) {
   return [
     h("p", { role: "status", class: passed ? "" : "problem" }, passed ? `All ${all.length} hold, ` : "Not all of them hold, ", when(at, "clock")),
     h("ul.events", all.map((/** @type {any} */ check) =>
-      h("li", { key: check.name }, h("span", { class: `badge ${check.passed ? "" : "warn"}` }, check.passed ? "Holds" : "Broken"), h("span", worded(check.name)),
+      h("li", { key: check.name }, h("span", { class: `badge ${check.passed ? "" : "warn"}` }, check.passed ? "Holds" : "Broken"), h("span", inWords(check.name)),
         h("span.muted", check.description, !check.passed && ` ${JSON.stringify(check.details)}`)))),
   ];
 }

@@ -1,6 +1,6 @@
 /** One market as an administrator sees it: how it stands, what can be done to it, and what was. */
 import { h } from "../draw/dom.js";
-import { cents, counted, dollars, shares, when } from "../draw/format.js";
+import { cents, counted, dollars, inWords, shares, when } from "../draw/format.js";
 import { seldom } from "../feeds/seldom.js";
 import { reasonOf } from "../market/reasons.js";
 import { rules } from "../market/rules.js";
@@ -8,7 +8,7 @@ import { card } from "../parts/card.js";
 import { facts } from "../parts/facts.js";
 import { openAct } from "./act.js";
 import { actsOf } from "./acts.js";
-import { badge, createReading, forAdministrators, frame, proposed, worded } from "./frame.js";
+import { badge, createReading, forAdministrators, frame, proposed } from "./frame.js";
 
 const REST_MS = 1_000;
 
@@ -81,11 +81,11 @@ export const open = forAdministrators((page) => {
           "Reserve": market.reserve_balance_display,
           "Mode until": market.mode_until !== null && when(market.mode_until),
           "Paused until": market.pause_until !== null && when(market.pause_until),
-          "Market maker": maker ? [`${worded(maker.status)}, ${dollars(maker.initial_budget_cents)}, since `, when(maker.started_at)] : market.amm_authorized ? "Allowed" : "Not allowed",
+          "Market maker": maker ? [`${inWords(maker.status)}, ${dollars(maker.initial_budget_cents)}, since `, when(maker.started_at)] : market.amm_authorized ? "Allowed" : "Not allowed",
         })),
         card("Terms", rules(market)),
         card("What happened",
-          events(activity, (one) => [one.journal_id, one.at, `${worded(one.previous)} → ${worded(one.new)}`, reasonOf(one.reason)]),
+          events(activity, (one) => [one.journal_id, one.at, `${inWords(one.previous)} → ${inWords(one.new)}`, reasonOf(one.reason)]),
           h("h2", "Trades and halts"),
           past === null ? h("button", { on: { click: lookBack } }, "Show them") : past.view(pastDrawn))),
     ];
@@ -111,7 +111,7 @@ const pastDrawn = ({ stats, breakers }) => [
     "Fees": dollars(stats.total_fees_collected_cents),
     "Circuit breakers": breakers.length === 0 && "None tripped",
   }),
-  events(breakers, (one) => [one.id, one.triggered_at, worded(one.trigger_reason),
+  events(breakers, (one) => [one.id, one.triggered_at, inWords(one.trigger_reason),
     one.resolved_at ? ["Until ", when(one.resolved_at), ` by ${one.resolved_by}: ${one.resolution_note}`] : "Stands"]),
 ];
 

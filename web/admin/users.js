@@ -1,12 +1,12 @@
 /** Users: finding them, letting them in or keeping them out, and who is an administrator. */
 import { h } from "../draw/dom.js";
-import { when } from "../draw/format.js";
+import { inWords, when } from "../draw/format.js";
 import { seldom } from "../feeds/seldom.js";
 import { table } from "../parts/table.js";
 import { select } from "../parts/select.js";
 import { createStore } from "../store/store.js";
 import { openAct } from "./act.js";
-import { createReading, forAdministrators, frame, worded } from "./frame.js";
+import { createReading, forAdministrators, frame } from "./frame.js";
 
 const REST_MS = 500;
 /** @type {import("../parts/table.js").Columns} */
@@ -60,7 +60,7 @@ export const open = forAdministrators((page) => {
     : [
         h("div.card", table("Users", COLUMNS, items.map((user) => [
           user.user_id, [user.username, " ", !user.is_active && h("span.badge.warn", "Kept out")],
-          user.email, worded(user.account_type), when(user.created_at, "day"), actsFor(user),
+          user.email, inWords(user.account_type), when(user.created_at, "day"), actsFor(user),
         ]))),
         more && h("button", { on: { click: () => asked.set({ limit: asked.state.limit + PAGE }) } }, "Show more"),
       ];

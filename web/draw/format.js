@@ -32,6 +32,9 @@ export const shares = (quantity) => WHOLE.format(quantity);
 /** `1 market`, `12,500 markets` @param {number} count @param {string} one */
 export const counted = (count, one) => `${shares(count)} ${one}${count === 1 ? "" : "s"}`;
 
+/** `POST_ONLY` reads as `Post only`. @param {string} name */
+export const inWords = (name) => name[0] + name.slice(1).toLowerCase().replaceAll("_", " ");
+
 /** `12.5K`: where a column is narrow and the exact number stands elsewhere. @param {number} quantity */
 export const brief = (quantity) => SHORT.format(quantity);
 

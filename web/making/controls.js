@@ -5,15 +5,17 @@ import { dollars, shares } from "../draw/format.js";
 import { confirm } from "../parts/confirm.js";
 import { words } from "../parts/words.js";
 import { redraw } from "../store/store.js";
+import { openJoining } from "./joining.js";
 import { stateOf } from "./states.js";
 import { openWithdrawal } from "./withdrawal.js";
 
-/** @typedef {{name: string, does: string, request?: string, kind?: string, weigh?: boolean}} Command `weigh`: it is asked again */
+/** @typedef {{name: string, does: string, request?: string, kind?: string, weigh?: boolean}} Command `weigh`: it is asked again; without a `request` there is more to choose */
 /** @type {Record<string, Command>} */
 const COMMANDS = {
   start: { request: "POST /market-making/orders/{order_id}/start", name: "Start", does: "It begins to quote.", kind: "primary" },
   pause: { request: "POST /market-making/orders/{order_id}/pause", name: "Pause", does: "Its quotes are cancelled at once; it can go on later." },
   resume: { request: "POST /market-making/orders/{order_id}/resume", name: "Resume", does: "It quotes again.", kind: "primary" },
+  join_campaign: { name: "Join a campaign", does: "What its quotes trade earns a part of a reward." },
   withdraw: { name: "Withdraw", does: "Cash and shares come back to your account." },
   stop: { request: "POST /market-making/orders/{order_id}/stop", name: "Stop", does: "Its quotes are cancelled, and it never quotes again.", kind: "danger", weigh: true },
   delete: { request: "POST /market-making/orders/{order_id}/delete", name: "Delete", does: "It leaves your lists for good; its record stays.", kind: "danger", weigh: true },
@@ -21,11 +23,11 @@ const COMMANDS = {
 
 /**
  * @param {{
- *   act: import("../api/api.js").Api, order: () => any, done: (order: any, words: string) => void,
- *   say: import("../shell/notices.js").Notices["say"],
+ *   api: import("../api/api.js").Api, act: import("../api/api.js").Api, order: () => any, done: (order: any, words: string) => void,
+ *   titleOf: (marketId: string) => string, say: import("../shell/notices.js").Notices["say"],
  * }} what
  */
-export function createControls({ act, order, done, say }) {
+export function createControls({ api, act, order, done, titleOf, say }) {
   let busy = "";
 
   /** @param {Command} command */
@@ -55,9 +57,20 @@ export function createControls({ act, order, done, say }) {
     });
   }
 
+  async function join() {
+    try {
+      const { items } = await api("GET /campaigns", { market_id: order().market_id, status: "active", limit: 100 });
+      if (items.length) openJoining({ act, campaigns: items, orders: [order()], titleOf, joined: done });
+      else say("No campaign is open in this market.");
+    } catch (error) {
+      say(words(/** @type {any} */ (error)), "wrong");
+    }
+  }
+
   /** @param {Command} command */
   function begin(command) {
-    if (command.request === undefined) openWithdrawal({ act, order, done });
+    if (command === COMMANDS.withdraw) openWithdrawal({ act, order, done });
+    else if (command === COMMANDS.join_campaign) join();
     else if (command.weigh) weigh(command);
     else send(command);
   }

@@ -8,6 +8,7 @@ import { centsOf } from "../parts/money.js";
 import { words } from "../parts/words.js";
 import { createStore } from "../store/store.js";
 import { keyed } from "./keyed.js";
+import { asksFor, namesOf } from "./part.js";
 import { quotes } from "./records.js";
 import { FIRST, TERMS } from "./terms.js";
 
@@ -20,10 +21,10 @@ const MONEY = ["required_cash_cents", "max_loss_cents"];
 export function open({ api, query, go }) {
   const act = keyed(api);
   const store = createStore({
-    contract: /** @type {any} */ (null), markets: /** @type {any[]} */ ([]), cash: 0, preview: /** @type {any} */ (null), why: "", whole: false,
+    contract: /** @type {any} */ (null), markets: /** @type {any[]} */ ([]), campaigns: /** @type {any[]} */ ([]), cash: 0, preview: /** @type {any} */ (null), why: "", whole: false,
   });
   /** @type {Record<string, any>} */
-  const values = { market_id: query.get("market") ?? "", required_cash_cents: "1,000.00" };
+  const values = { market_id: query.get("market") ?? "", required_cash_cents: "1,000.00", campaign_id: query.get("campaign") ?? "", campaign_required: false };
   const form = createForm({
     id: "making", values,
     check: (values) => ({
@@ -36,24 +37,42 @@ export function open({ api, query, go }) {
     },
   });
   const previewing = seldom(preview, REST_MS);
-  begin();
+  const beginning = seldom(begin, REST_MS);
+  beginning.ask();
 
   async function begin() {
-    const [contract, { items }, balance] = await Promise.all([
+    const [contract, { items }, balance, campaigns] = await Promise.all([
       api("GET /market-making/contract"), api("GET /markets", { status: "ACTIVE", limit: 100 }), api("GET /account/balance"),
+      api("GET /campaigns", { status: "active", limit: 100 }),
     ]);
     const known = contract.terms.filter((/** @type {any} */ term) => term.name in TERMS);
     form.set(Object.fromEntries(known.map((/** @type {any} */ { name, default: usual }) => [name, typeof usual === "boolean" ? usual : String(usual ?? "")])));
     if (!form.values.market_id && items.length) form.set({ market_id: items[0].id });
-    store.set({ contract, markets: items, cash: balance.available_balance_cents });
+    store.set({ contract, markets: items, campaigns: campaigns.items, cash: balance.available_balance_cents });
     previewing.ask();
   }
 
   /** What the form says, as the exchange reads it. What was left open is left open. */
   function request() {
-    const { market_id, ...typed } = form.values;
+    const { market_id, campaign_id: wished, ...typed } = form.values;
+    // Of another market than the one that is chosen now it is no wish any more.
+    const campaign_id = campaignsHere().find(({ campaign_id: id }) => id === wished)?.campaign_id;
     const said = Object.entries(typed).filter(([, value]) => value !== "").map(([name, value]) => [name, read(name, value)]);
-    return { market_id, ...Object.fromEntries(said) };
+    return { market_id, campaign_id, ...Object.fromEntries(said) };
+  }
+
+  const campaignsHere = () => store.state.campaigns.filter(({ market_id: market }) => market === form.values.market_id);
+
+  function campaign() {
+    const here = campaignsHere();
+    const chosen = here.find(({ campaign_id: id }) => id === form.values.campaign_id);
+    return here.length > 0 && [
+      form.field({
+        name: "campaign_id", label: "Campaign", hint: chosen && `It asks for: ${asksFor(chosen).toLowerCase()}.`,
+        options: { "": "None", ...namesOf(here) },
+      }),
+      chosen && form.tick({ name: "campaign_required", label: "Only with it: paid back if it cannot be joined by then" }),
+    ];
   }
 
   /** @param {string} name @param {any} value */
@@ -88,7 +107,10 @@ export function open({ api, query, go }) {
 
   return {
     title: () => "New market-making order",
-    close: previewing.stop,
+    close() {
+      previewing.stop();
+      beginning.stop();
+    },
     view() {
       const { contract, markets, cash, whole } = store.state;
       if (contract === null) return h("p.loading", { role: "status" }, "Loading");
@@ -101,6 +123,7 @@ export function open({ api, query, go }) {
             form.view({ send: "Create, then pay", sending: "Creating" },
               form.field({ name: "market_id", label: "Market", options: Object.fromEntries(markets.map(({ id, title }) => [id, title])) }),
               term("required_cash_cents", { label: "Budget", hint: `Dollars. You have ${dollars(cash)}.` }),
+              campaign(),
               h("div.making-terms", all.slice(0, FIRST).map(([name, what]) => term(name, what))),
               h("button.quiet", { type: "button", "aria-expanded": String(whole), on: { click: () => store.set({ whole: !whole }) } },
                 whole ? "Fewer terms" : "All terms"),

@@ -1,6 +1,6 @@
 /** Markets that the exchange makes for me: what each order does, what it is worth, what it has brought in. */
 import { h } from "../draw/dom.js";
-import { dollars, profit, when } from "../draw/format.js";
+import { dollars, inWords, profit, when } from "../draw/format.js";
 import { createPages } from "../feeds/pages.js";
 import { seldom } from "../feeds/seldom.js";
 import { createTitles } from "../feeds/titles.js";
@@ -9,7 +9,7 @@ import { notLive, staleFor } from "../parts/live.js";
 import { select } from "../parts/select.js";
 import { createStore } from "../store/store.js";
 import { stateBadge } from "./picture.js";
-import { inWords, tableOf } from "./records.js";
+import { tableOf } from "./records.js";
 import { STATES } from "./states.js";
 
 const REST_MS = 3_000;
@@ -64,7 +64,7 @@ export function open({ api, mine }) {
       h("header.screen-head",
         h("h1", "Market making"),
         notLive(staleFor([mine.liveness?.state], Date.now())),
-        h("a.button.primary", { href: "/making/new" }, "New order")),
+        h("a.button", { href: "/making/campaigns" }, "Campaigns"), h("a.button.primary", { href: "/making/new" }, "New order")),
       h("section.card",
         h("div.list-tools",
           h("label", "Show ",

@@ -1,6 +1,6 @@
 /** One market-making order: where it stands, what it is worth, what can be done with it, and all that is on record about it. */
 import { h } from "../draw/dom.js";
-import { dollars, profit, shares } from "../draw/format.js";
+import { dollars, inWords, profit, shares } from "../draw/format.js";
 import { createPages } from "../feeds/pages.js";
 import { seldom } from "../feeds/seldom.js";
 import { createTitles } from "../feeds/titles.js";
@@ -12,9 +12,10 @@ import { tabs } from "../parts/tabs.js";
 import { createStore } from "../store/store.js";
 import { createControls } from "./controls.js";
 import { keyed } from "./keyed.js";
+import { partCard } from "./part.js";
 import { createPayment } from "./payment.js";
 import { picture, stateBadge } from "./picture.js";
-import { inWords, quotes, RECORDS, trail } from "./records.js";
+import { quotes, RECORDS, trail } from "./records.js";
 import { stateOf } from "./states.js";
 import { termsOf } from "./terms.js";
 
@@ -27,12 +28,12 @@ const EQUITY_MS = 5_000;
 /** @param {import("../main.js").Page} page @returns {import("../main.js").Screen} */
 export function open({ api, mine, names: { id }, notices }) {
   const titles = createTitles(api);
-  const store = createStore({ order: /** @type {any} */ (null), isUnknown: false, tab: "executions", events: /** @type {any[]} */ ([]) });
+  const store = createStore({ order: /** @type {any} */ (null), campaign: /** @type {any} */ (null), isUnknown: false, tab: "executions", events: /** @type {any[]} */ ([]) });
   const lists = Object.fromEntries(Object.entries(RECORDS).map(([name, { request }]) => [
     name, createPages((cursor) => api(request, { order_id: id, cursor, limit: 100 }), (item) => item.cycle_no ?? item.id, { changes: name === "orders" }),
   ]));
   const reading = seldom(read, REST_MS, EQUITY_MS);
-  const shared = { act: keyed(api), order: () => store.state.order, done: known, say: notices.say };
+  const shared = { api, act: keyed(api), titleOf: titles.of, order: () => store.state.order, done: known, say: notices.say };
   const payment = createPayment(shared);
   const controls = createControls(shared);
   const deaf = mine.hear((topic, event) => (topic === "everything" || topic === "mm_trade_events" || event.order?.order_id === id) && reading.ask());
@@ -42,7 +43,7 @@ export function open({ api, mine, names: { id }, notices }) {
     try {
       const [order] = await Promise.all([api("GET /market-making/orders/{order_id}", { order_id: id }), readEvents(), lists[store.state.tab]?.renew()]);
       titles.learn([order.market_id]);
-      store.set({ order });
+      store.set({ order, campaign: order.campaign && await api("GET /campaigns/{campaign_id}", { campaign_id: order.campaign.id }) });
     } catch (error) {
       if (!UNKNOWN.includes(/** @type {any} */ (error).code)) throw error;
       store.set({ isUnknown: true });
@@ -74,7 +75,7 @@ export function open({ api, mine, names: { id }, notices }) {
       deaf();
     },
     view() {
-      const { order, isUnknown, events, tab } = store.state;
+      const { order, campaign, isUnknown, events, tab } = store.state;
       if (isUnknown) {
         return nothing("There is no such order of yours", "/making", "To your market-making orders");
       }
@@ -89,6 +90,7 @@ export function open({ api, mine, names: { id }, notices }) {
           h("div",
             payment.view(),
             numbers(order),
+            partCard(order.campaign, campaign),
             card("Quotes in the book",
               order.quotes.length ? quotes(order.quotes) : h("p.empty", "None at the moment."))),
           card("What you can do", controls.view())),

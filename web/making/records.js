@@ -1,6 +1,6 @@
 /** What is on record about an order: its steps, its cycles, its quotes, its trades, its cents. Each a list and its table. */
 import { h } from "../draw/dom.js";
-import { cents, dollars, gain, shares, when } from "../draw/format.js";
+import { cents, dollars, gain, inWords, shares, when } from "../draw/format.js";
 import { linePicture } from "../parts/line.js";
 import { table } from "../parts/table.js";
 import { stateBadge } from "./picture.js";
@@ -12,9 +12,6 @@ import { stateBadge } from "./picture.js";
 export const tableOf = (label, columns) => (/** @type {any[]} */ items) =>
   table(label, Object.fromEntries(columns.map(({ name, looks = "" }) => [name, looks])),
     items.map((item, index) => [String(item.seq ?? item.cycle_no ?? item.id ?? item.order_id ?? index), ...columns.map(({ of }) => of(item))]));
-
-/** `PAYMENT_TIMEOUT` reads as `Payment timeout`. @param {string} name */
-export const inWords = (name) => name[0] + name.slice(1).toLowerCase().replaceAll("_", " ");
 
 /** @type {Record<string, string>} */
 const ACTORS = { USER: "you", ADMIN: "an administrator", WORKER: "a maker", SYSTEM: "the exchange", MARKET: "the market" };

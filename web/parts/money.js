@@ -1,4 +1,4 @@
-/** Amounts as people type them. */
+/** Amounts and moments as people type them. */
 
 /** `12`, `$1,234.5` as cents; null for what is no amount. @param {string} text */
 export function centsOf(text) {
@@ -11,3 +11,6 @@ export function countOf(text) {
   const plain = text.trim().replaceAll(",", "");
   return /^[1-9]\d{0,8}$/.test(plain) ? Number(plain) : null;
 }
+
+/** What a field for a moment holds, as the exchange reads it. @param {string | null} text */
+export const momentOf = (text) => (text ? new Date(text).toISOString() : null);

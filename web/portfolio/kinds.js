@@ -1,4 +1,5 @@
 /** The kinds of entries of the ledger, in words, and the groups in which somebody looks for them. */
+import { inWords } from "../draw/format.js";
 
 /** @type {Record<string, string>} */
 const WORDS = {
@@ -25,7 +26,7 @@ const REASONS = {
 };
 
 /** A kind that has no words yet is told by its name. @param {string} kind @param {string | null} reason */
-export const kindInWords = (kind, reason) => REASONS[reason ?? ""] ?? WORDS[kind] ?? kind.charAt(0) + kind.slice(1).toLowerCase().replaceAll("_", " ");
+export const kindInWords = (kind, reason) => REASONS[reason ?? ""] ?? WORDS[kind] ?? inWords(kind);
 
 export const EVERYTHING = "Everything";
 /** The kinds of each group. @type {Record<string, string>} */

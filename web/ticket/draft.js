@@ -3,7 +3,7 @@
  * decides nothing that the exchange decides: what may have changed by then is told, and left to it.
  */
 import { cents, dollars, shares, timeLeft } from "../draw/format.js";
-import { centsOf } from "../parts/money.js";
+import { centsOf, momentOf } from "../parts/money.js";
 import { estimate, range, sharesAt, sharesNow, waiting } from "./estimate.js";
 
 /**
@@ -56,7 +56,7 @@ export function consider(draft, scene) {
       market_id: market?.id, side, direction, quantity: wish.quantity, time_in_force: timeInForce, post_only: wish.postOnly && draft.postOnly, max_cost_cents: wish.cap,
       // A sale has no cap: it is sold at no less than what is on screen.
       price_cents: isMarket && !isCapped ? said?.worst : price,
-      expires_at: timeInForce === "GTD" && draft.until ? new Date(draft.until).toISOString() : null,
+      expires_at: timeInForce === "GTD" ? momentOf(draft.until) : null,
       self_trade_mode: isMarket ? "CANCEL_TAKER" : "REJECT",
     },
   };

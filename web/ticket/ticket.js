@@ -77,7 +77,7 @@ export function ticket({ draft, scene, considered, sent, signIn, change, send, a
         ? h("button.primary", { disabled: reason !== null, "aria-describedby": "ticket-reason" },
           isBusy ? "Sending" : `${direction === "BUY" ? "Buy" : "Sell"} ${considered.said ? `${shares(considered.said.whole.quantity || considered.wish.quantity)} ` : ""}${side}`)
         : h("a.button.primary", { href: signIn }, "Sign in to trade"),
-      h("p.hint", { id: "ticket-reason", }, (isSomebody && (reason || (own.cash && `You have ${dollars(own.cash.available_balance_cents)}`))) || "\u00a0")),
+      h("p.hint", { id: "ticket-reason" }, (isSomebody && (reason || (own.cash && `You have ${dollars(own.cash.available_balance_cents)}`))) || "\u00a0")),
     h("div", { key: "became", role: "status" }, outcome(sent, error && !isBeside ? words(error) : null, again, clear)));
 }
 
@@ -97,8 +97,8 @@ function summary({ direction, side, isMarket }, { said, wish }, own) {
   };
   return [
     facts("sums", Object.fromEntries(Object.entries(lines).map(([name, text]) => [name, said && !warns ? text : "–"]))),
-    pairs > 0 && h("p.hint", { key: "pairs", }, `With what you hold, ${shares(pairs)} pairs turn into ${dollars(pairs * 100)} at once.`),
-    warns && h("p.problem", { key: "warning", }, warns),
+    pairs > 0 && h("p.hint", { key: "pairs" }, `With what you hold, ${shares(pairs)} pairs turn into ${dollars(pairs * 100)} at once.`),
+    warns && h("p.problem", { key: "warning" }, warns),
   ];
 }
 
