@@ -69,7 +69,7 @@ class MakingMetrics:
         for state in MmState:
             states.add_metric([state.value], self._states[state])
         yield states
-        due = refunds = cents = 0
+        due = refunds = cents = away = cases = 0
         orders = exchange.making.orders
         for market in exchange.markets.values():
             desk = market.desk
@@ -77,12 +77,22 @@ class MakingMetrics:
                 due += len(desk.cycles.until(at, len(desk.order_ids)))
             for order_id in desk.order_ids:
                 cents += orders[order_id].cash
+                away += orders[order_id].away.cash
                 refunds += orders[order_id].refund_due
+                cases += orders[order_id].reconcile_required
         yield GaugeMetricFamily(
             "verdict_mm_due_without_lease", "Cycles that may begin and that no worker has.", value=due
         )
         yield GaugeMetricFamily(
             "verdict_mm_refunds_due", "Refunds that wait for the end of a halt.", value=refunds
+        )
+        yield GaugeMetricFamily(
+            "verdict_mm_reconcile_open", "Cases that administrators have to close.", value=cases
+        )
+        yield GaugeMetricFamily(
+            "verdict_mm_away_cents",
+            "Cash of orders that is not in their escrow.",
+            value=away,
         )
         yield GaugeMetricFamily(
             "verdict_mm_escrow_cents", "Cash of the orders that are not over.", value=cents

@@ -173,7 +173,8 @@ async def controlled(
 
 
 def status_of(order: shapes.MakingOrderShape) -> int:
-    return 200 if order.drained or order.state is MmState.RUNNING else 202
+    is_done = order.drained or order.state is MmState.RUNNING
+    return 200 if is_done and order.pending_command is None else 202
 
 
 # Looking

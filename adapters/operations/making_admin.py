@@ -8,11 +8,11 @@ from adapters.operations.operation import Call, NoQuery, Reply, from_memory
 from adapters.service.server import Server, refused
 from adapters.wire import making_responses as shapes
 from adapters.wire import render_making
-from adapters.wire.making_requests import ReasonBody, fresh_key
+from adapters.wire.making_requests import ReasonBody, ReconcileBody, fresh_key
 from adapters.wire.paging import Page, PageQuery, cursor_at, one_of, page
 from adapters.wire.requests import EmptyBody, Text
 from kernel.answers import Refusal
-from kernel.making_answers import MmOrderIs
+from kernel.making_answers import MmOrderIs, MmReconciled
 from kernel.making_commands import ControlMmOrder
 from kernel.making_edges import MmControl, MmState
 from kernel.making_order import MmOrder
@@ -116,6 +116,20 @@ async def delete_any_mm_order(
 ) -> Reply[shapes.AdminControlledShape]:
     """Have it no longer listed, once it is over and empty."""
     return await controlled(server, call, MmControl.DELETE)
+
+
+async def reconcile_any_mm_order(
+    server: Server, call: Call[ReconcileBody, NoQuery]
+) -> Reply[shapes.ReconciledShape]:
+    """Say where an order's money is, that no rule could tell. A loss, or a difference, takes two."""
+    user = call.user
+    command = call.body.to_command(named_order(call), user.username, user.user_id, server.clock)
+    answer, _ = await server.answer(command, call.request_id, MmReconciled)
+    order = render_making.admin_order(server.exchange.making.orders[answer.order.order_id], time_now(server))
+    data = shapes.ReconciledShape(
+        answer.changed, answer.repeated, order, render_making.case(answer.case), answer.waits
+    )
+    return Reply(data, 202 if answer.waits else 200, await server.wait_durable(server.exchange.head))
 
 
 async def controlled(

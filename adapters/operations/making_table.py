@@ -264,6 +264,22 @@ OF_ADMINISTRATORS: Final[list[AnyRoute]] = [
     ruling("delete", making_admin.delete_any_mm_order),
     keyed(
         post(
+            f"/admin{ORDER}/reconcile",
+            making_admin.reconcile_any_mm_order,
+            ADMIN,
+            MM,
+            shapes.ReconciledShape,
+            making_requests.ReconcileBody,
+            UNKNOWN,
+            Code.NOT_IN_THIS_STATE,
+            Code.NOT_ALLOWED,
+            Code.LIMIT_EXCEEDED,
+            Code.MARKET_NOT_OPEN,
+            statuses=(200, 202),
+        )
+    ),
+    keyed(
+        post(
             f"/admin{CAMPAIGNS}",
             campaigns.create_campaign,
             ADMIN,

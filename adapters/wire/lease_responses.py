@@ -70,7 +70,7 @@ class LeasedBookShape(Shape, frozen=True):
     asks: list[tuple[int, int]]
 
 
-class AwayShape(Shape, frozen=True):
+class LeasedAwayShape(Shape, frozen=True):
     cash_cents: int
     yes: int
     no: int
@@ -99,7 +99,7 @@ class LeaseShape(Shape, frozen=True, kw_only=True):
     last_trade_price_cents: int | None
     venue: str
     """Where it quotes: internal is this exchange."""
-    away: AwayShape
+    away: LeasedAwayShape
     """What of it is elsewhere."""
 
 

@@ -14,7 +14,7 @@ from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings
 from adapters.wire.requests import Int64, MarketId, Reason, Text, matching
 from adapters.wire.status import malformed
-from kernel.limits import ID_MAX
+from kernel.limits import EVIDENCE_MAX, ID_MAX
 from kernel.making_commands import (
     INTERNAL,
     CreateMmOrder,
@@ -22,12 +22,14 @@ from kernel.making_commands import (
     MmLimits,
     MmPolicy,
     MmTerms,
+    Observed,
     PayMmOrder,
     PriceSource,
+    ReconcileMmOrder,
     VenueRules,
     WithdrawMmOrder,
 )
-from kernel.making_edges import MmAsset
+from kernel.making_edges import MmAsset, MmCaseOutcome
 
 KEY_WORDS: Final = f"must be 1 to {ID_MAX} printable ASCII characters without spaces"
 MmKey = Annotated[str, matching(rf"[!-~]{{1,{ID_MAX}}}", KEY_WORDS)]
@@ -171,6 +173,35 @@ class ReasonBody(StrictBody, frozen=True, kw_only=True):
     """What an administrator does to somebody's order has a reason, which its owner reads."""
 
     reason: Reason
+
+
+class ReconcileBody(ReasonBody, frozen=True, kw_only=True):
+    """Where an order's money is, that nobody could tell: an administrator has found out."""
+
+    outcome: MmCaseOutcome
+    evidence: Annotated[Text, Meta(min_length=1, max_length=EVIDENCE_MAX)]
+    """What it rests on."""
+    observed_cash_cents: Int64 | None = None
+    """What is back, where it was recovered; as are the next two."""
+    observed_yes_shares: Int64 | None = None
+    observed_no_shares: Int64 | None = None
+
+    def to_command(self, order_id: str, by: str, by_id: str, clock: Clock) -> ReconcileMmOrder:
+        return ReconcileMmOrder(
+            at=clock.now(),
+            order_id=order_id,
+            outcome=self.outcome,
+            observed=self.observed,
+            evidence=self.evidence,
+            reason=self.reason,
+            by=by,
+            by_id=by_id,
+        )
+
+    @property
+    def observed(self) -> Observed | None:
+        found = self.observed_cash_cents, self.observed_yes_shares, self.observed_no_shares
+        return None if found == (None, None, None) else Observed(*(each or 0 for each in found))
 
 
 def fresh_key(clock: Clock) -> str:

@@ -4,12 +4,15 @@ from typing import Any
 
 import msgspec
 
+from adapters.wire.lease_responses import VenueLegShape
 from adapters.wire.responses import BalanceShape, Display, Id, NettingShape, Shape, Time
 from kernel.codes import Direction, Side
 from kernel.making_commands import CampaignStatus
 from kernel.making_edges import (
     MmActor,
     MmAsset,
+    MmCaseOutcome,
+    MmControl,
     MmKind,
     MmLocation,
     MmOutcome,
@@ -48,6 +51,15 @@ class EscrowShape(Shape, frozen=True):
     no: int
     yes_free: int
     no_free: int
+
+
+class AwayShape(Shape, frozen=True):
+    """What of an order is on its way to a venue elsewhere, there, or on its way back."""
+
+    cash_cents: int
+    cash_display: Display
+    yes: int
+    no: int
 
 
 class QuoteShape(Shape, frozen=True):
@@ -91,7 +103,7 @@ class MakingOrderShape(Shape, frozen=True, kw_only=True):
     market_id: str
     state: MmState
     drained: bool
-    """Nothing of it rests on the book."""
+    """Nothing of it rests on the book, nor at a venue elsewhere."""
     allowed_commands: list[str]
     """What the caller may tell it now."""
     held: bool
@@ -106,8 +118,9 @@ class MakingOrderShape(Shape, frozen=True, kw_only=True):
     legs: list[LegShape]
     payment_deadline: Time
     escrow: EscrowShape
+    away: AwayShape
     equity_cents: int
-    """Cash, and the shares at the market's price of the moment."""
+    """Cash, and the shares at the market's price of the moment; with what is away."""
     equity_display: Display
     pnl_cents: int
     pnl_display: Display
@@ -119,6 +132,8 @@ class MakingOrderShape(Shape, frozen=True, kw_only=True):
     quotes: list[QuoteShape]
     campaign: PartShape | None
     failure: FailureShape | None
+    pending_command: MmControl | None
+    """A stop that is carried out as soon as its money has arrived."""
     version: int
     last_cycle: CycleShape | None
     next_cycle_at: Time | None
@@ -126,10 +141,34 @@ class MakingOrderShape(Shape, frozen=True, kw_only=True):
     updated_at: Time
 
 
+class CaseShape(Shape, frozen=True, kw_only=True):
+    """Money of which no rule could tell where it is."""
+
+    number: int
+    reason: MmReason
+    expected: list[VenueLegShape]
+    """Each leg as it was then: what was to arrive, and how far the venue had said that it was."""
+    clearing: AwayShape
+    """What was away then."""
+    outcome: MmCaseOutcome | None
+    """What was said; until it is closed, proposed."""
+    observed: AwayShape | None
+    """What has come back."""
+    evidence: str | None
+    proposed_by: Id | None
+    proposed_at: Time | None
+    opened_at: Time
+    closed_by: Id | None
+    closed_at: Time | None
+
+
 class AdminMakingOrderShape(MakingOrderShape, frozen=True, kw_only=True):
-    """With whose it is."""
+    """With whose it is, and what became of its money elsewhere."""
 
     user_id: str
+    movements: list[VenueLegShape]
+    """Every attempt to move an asset to its venue, or back."""
+    cases: list[CaseShape]
 
 
 class MadeShape(MakingOrderShape, frozen=True, kw_only=True):
@@ -150,6 +189,12 @@ class AdminControlledShape(Shape, frozen=True):
     changed: bool
     repeated: bool
     order: AdminMakingOrderShape
+
+
+class ReconciledShape(AdminControlledShape, frozen=True):
+    case: CaseShape
+    waits: bool
+    """For another administrator, who must say the same."""
 
 
 class PaymentShape(Shape, frozen=True):
@@ -261,6 +306,9 @@ class InOrdersShape(Shape, frozen=True):
     cash_cents: int
     """With what their open buys have set aside."""
     cash_display: Display
+    away_cents: int
+    """On its way to venues elsewhere, there, or on its way back."""
+    away_display: Display
 
 
 class WholeBalanceShape(BalanceShape, frozen=True):

@@ -55,7 +55,7 @@ def lease(given: MmLease) -> shapes.LeaseShape:
         book=shapes.LeasedBookShape(list(given.bids), list(given.asks)),
         last_trade_price_cents=given.last_trade_price_cents,
         venue=given.venue,
-        away=shapes.AwayShape(given.away.cash_cents, given.away.yes, given.away.no),
+        away=shapes.LeasedAwayShape(given.away.cash_cents, given.away.yes, given.away.no),
     )
 
 

@@ -7,9 +7,11 @@ import msgspec
 from adapters.wire import making_responses as shapes
 from adapters.wire import responses
 from adapters.wire.render import balance, dollars, gain, time, time_or_null
+from adapters.wire.render_leases import venue_leg
 from kernel.codes import PAIR_CENTS
 from kernel.making_answers import MmOrderNow, MmPaid, MmWithdrawn
 from kernel.making_edges import MmActor
+from kernel.making_events import MmCase
 from kernel.making_order import MmOrder
 from kernel.making_state import MmOwner
 from kernel.making_view import allowed_commands, order_now
@@ -24,7 +26,34 @@ def order(found: MmOrder, at: int) -> shapes.MakingOrderShape:
 def admin_order(found: MmOrder, at: int) -> shapes.AdminMakingOrderShape:
     now = order_now(found)
     allowed = allowed_commands(found, MmActor.ADMIN, at)
-    return shapes.AdminMakingOrderShape(**members(now, allowed), user_id=now.user_id)
+    return shapes.AdminMakingOrderShape(
+        **members(now, allowed),
+        user_id=now.user_id,
+        movements=[venue_leg(leg) for leg in found.venue_legs],
+        cases=[case(each) for each in found.cases],
+    )
+
+
+def away(cash: int, yes: int, no: int) -> shapes.AwayShape:
+    return shapes.AwayShape(cash, dollars(cash), yes, no)
+
+
+def case(found: MmCase) -> shapes.CaseShape:
+    seen = found.observed
+    return shapes.CaseShape(
+        number=found.number,
+        reason=found.reason,
+        expected=[venue_leg(leg) for leg in found.legs],
+        clearing=away(found.cash_cents, found.yes, found.no),
+        outcome=found.outcome,
+        observed=None if seen is None else away(seen.cash_cents, seen.yes, seen.no),
+        evidence=found.evidence,
+        proposed_by=found.proposed_by,
+        proposed_at=time_or_null(found.proposed_at),
+        opened_at=time(found.opened_at),
+        closed_by=found.closed_by,
+        closed_at=time_or_null(found.closed_at),
+    )
 
 
 def members(now: MmOrderNow, allowed: list[str]) -> dict[str, Any]:
@@ -54,6 +83,7 @@ def members(now: MmOrderNow, allowed: list[str]) -> dict[str, Any]:
             held.yes_free,
             held.no_free,
         ),
+        "away": away(now.away.cash_cents, now.away.yes, now.away.no),
         "equity_cents": now.equity_cents,
         "equity_display": dollars(now.equity_cents),
         "pnl_cents": now.pnl_cents,
@@ -72,6 +102,7 @@ def members(now: MmOrderNow, allowed: list[str]) -> dict[str, Any]:
         "failure": None
         if failure is None
         else shapes.FailureShape(failure.code, failure.failed_from, failure.reconcile_required),
+        "pending_command": now.pending_command,
         "version": now.version,
         "last_cycle": None
         if cycle is None
@@ -124,8 +155,8 @@ def netting(out: MmWithdrawn) -> responses.NettingShape | None:
 def whole_balance(account: Account, owner: MmOwner | None) -> shapes.WholeBalanceShape:
     """One's own cash, and beside it what is in market-making orders."""
     cash = sum(each.cash for each in owner.orders) if owner is not None else 0
+    elsewhere = sum(each.away.cash for each in owner.orders) if owner is not None else 0
     active = owner.active if owner is not None else 0
     members = msgspec.structs.asdict(balance(account))
-    return shapes.WholeBalanceShape(
-        **members, market_making=shapes.InOrdersShape(active, cash, dollars(cash))
-    )
+    in_orders = shapes.InOrdersShape(active, cash, dollars(cash), elsewhere, dollars(elsewhere))
+    return shapes.WholeBalanceShape(**members, market_making=in_orders)

@@ -53,10 +53,18 @@ MAKING = {
 """What bodies about market-making orders and campaigns need besides; they refuse what they do not know."""
 
 
+OWN: dict[str, dict[str, Any]] = {
+    "ReconcileBody": {"outcome": "WRITTEN_OFF", "evidence": "e"},
+    "ApiKeyBody": {"scopes": ["read"]},
+}
+"""What means something else in other bodies."""
+
+
 def doors() -> Iterator[tuple[Any, dict[str, Any], str]]:
     for body in BODIES:
         known = {field.name for field in msgspec.structs.fields(body)}
         every = GOOD.body | {"description": "d", "category": "c", "resolution_note": "n"} | MAKING
+        every |= OWN.get(body.__name__, {"direction": "BUY"})
         members = {name: value for name, value in every.items() if name in known}
         yield from ((body, members, path) for path in texts(members))
     for name, operation in MESSAGES.items():

@@ -511,6 +511,15 @@ LEGAL: Final[dict[str, list[Ask]]] = {
         ]
         for command in ("start", "pause", "resume", "stop", "fail", "refund", "delete")
     },
+    f"POST /admin{MM_PATH}/reconcile": [
+        fine(
+            f"POST /admin{MM_PATH}/reconcile",
+            f"/admin{MM_RUNNING}/reconcile",
+            {"reason": "x" * 500, "outcome": "WRITTEN_OFF", "evidence": "x" * 2_000},
+            who=ADMIN,
+            is_fine=None,
+        )
+    ],
     "POST /admin/campaigns": [fine("POST /admin/campaigns", members=CAMPAIGN, who=ADMIN)],
     **{
         f"POST /admin/campaigns/{{campaign_id}}/{command}": [
