@@ -68,6 +68,15 @@ CREATE TABLE wal_events_1 PARTITION OF wal_events FOR VALUES FROM (MINVALUE) TO 
 -- order's events there is wal_of_order() below.
 CREATE INDEX idx_wal_time ON wal_events USING brin (created_at);
 
+-- What is written stays. Each part has the trigger, too, and one that is added gets it. No INSERT looks at it.
+CREATE FUNCTION fn_refuse_change() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of % are only ever added', TG_TABLE_NAME;
+END;
+$$;
+CREATE TRIGGER trg_wal_events_stays BEFORE UPDATE OR DELETE ON wal_events
+    FOR EACH ROW EXECUTE FUNCTION fn_refuse_change();
+
 -- The journal's transactions: the id each ended with, and the digest as of it.
 CREATE VIEW journal_batches AS SELECT id AS last_id, digest FROM wal_events WHERE digest IS NOT NULL;
 
@@ -859,11 +868,6 @@ CREATE TABLE mm_reconciliation (
 );
 
 -- An audit that can be changed is none. A rebuild empties both tables whole, which no trigger for rows sees.
-CREATE FUNCTION fn_refuse_change() RETURNS TRIGGER LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'rows of % are only ever added', TG_TABLE_NAME;
-END;
-$$;
 CREATE TRIGGER trg_mm_payment_stays BEFORE UPDATE OR DELETE ON mm_payment
     FOR EACH ROW EXECUTE FUNCTION fn_refuse_change();
 CREATE TRIGGER trg_mm_lifecycle_event_stays BEFORE UPDATE OR DELETE ON mm_lifecycle_event
@@ -885,7 +889,7 @@ CREATE TABLE schema_version (
     applied_at  TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
     CONSTRAINT schema_version_pkey PRIMARY KEY (version)
 );
-INSERT INTO schema_version (version) VALUES (10);
+INSERT INTO schema_version (version) VALUES (11);
 
 -- How far the projections are. It moves in the transaction that writes them: so each event counts once.
 CREATE TABLE projector_cursor (

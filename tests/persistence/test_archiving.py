@@ -29,7 +29,7 @@ from persistence.tools.archiving import Archiver, alone
 from persistence.tools.portable import export_journal, import_journal
 from persistence.tools.rebuild import rebuild
 from persistence.tools.replay import Verification, frozen_view, id_at
-from tests.database import create, drop, fresh, url_of
+from tests.database import create, drop, forge, fresh, url_of
 from tests.persistence.archived import PART, lived
 from tests.persistence.journaled import KEY
 from tests.persistence.test_projector import contents
@@ -200,7 +200,7 @@ async def test_it_can_be_killed_while_it_waits_for_readers(
             " WHERE query LIKE 'ALTER TABLE wal_events DETACH%' AND datname = current_database()"
         )
         assert await reading.fetch_value("SELECT COUNT(*) FROM wal_events") == exchange.head
-    await connection.execute("DELETE FROM wal_events WHERE id > $1", exchange.head)
+    await forge(connection, "DELETE FROM wal_events WHERE id > $1", exchange.head)
     assert await connection.fetch_value(leaving) == "wal_events_1"
     assert await whole(connection, tmp_path) == before
     await moved(db, folder)

@@ -16,6 +16,7 @@ from persistence.journal import recovery
 from persistence.journal.journal import DurableJournal
 from persistence.postgres import database
 from persistence.postgres.database import Connection, Database
+from tests.database import forge
 from tests.journal_contract import decide, deposits, facts_of, opening, read
 from tests.proxy import Cue, Fault, Message, Proxy, Sender, proxied
 
@@ -170,7 +171,7 @@ async def test_who_comes_back_and_finds_foreign_rows_stops(
     await journal.append([journal.pack(decide(exchange, opening()))])
     proxy.is_open = False
     await proxy.cut_all()
-    await connection.execute(change)
+    await forge(connection, change)
     proxy.is_open = True
     with trio.fail_after(20), pytest.raises(JournalError, match="somebody else changed the journal"):
         await journal.append([journal.pack(decide(exchange, deposits(1)))])

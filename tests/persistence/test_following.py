@@ -17,6 +17,7 @@ from persistence.journal.recovery import DamagedError
 from persistence.postgres import database
 from persistence.postgres.database import Connection, Database
 from persistence.postgres.migrate import migrate
+from tests.database import forge
 from tests.journal_contract import decide, deposits, opening
 from tests.pairs import primary_and_standby
 from tests.persistence.journaled import KEY, file
@@ -74,8 +75,8 @@ async def test_it_begins_at_any_id_with_the_newest_snapshot_before_it(
 
 async def test_a_row_that_was_changed_is_not_told(turn: Connection, connection: Connection) -> None:
     await file(connection, decide(Exchange(), [*opening(), *deposits(30)]))
-    await connection.execute(
-        "UPDATE wal_events SET created_at = created_at + interval '1 microsecond' WHERE id = 15"
+    await forge(
+        connection, "UPDATE wal_events SET created_at = created_at + interval '1 microsecond' WHERE id = 15"
     )
     follower = await begun(turn, 0)
     with pytest.raises(DamagedError, match="does not follow from what was read before"):

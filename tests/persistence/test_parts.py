@@ -1,5 +1,7 @@
 """The journal's parts: made ahead of need, beside whoever writes, and each once."""
 
+import asyncpg
+import pytest
 import trio
 
 from persistence.journal import journal as journals
@@ -40,6 +42,20 @@ async def test_each_part_has_the_rules_and_indexes_of_the_first(connection: Conn
     """)
     assert len(rules) == 6
     assert [tuple(row)[1:] for row in rules[:3]] == [tuple(row)[1:] for row in rules[3:]]
+
+
+async def test_what_is_written_stays_on_every_part(connection: Connection) -> None:
+    """Also for whoever names the part."""
+    await make_room(connection, SIZE)
+    for journal_id, part in ((7, "wal_events_1"), (SIZE + 7, "wal_events_5000001")):
+        await connection.execute(
+            "INSERT INTO wal_events (id, event_type, payload, created_at) "
+            f"VALUES ({journal_id}, 'GUARD_SET', '{{}}', now())"
+        )
+        for place in ("wal_events", part):
+            for change in (f"UPDATE {place} SET market_id = 'M'", f"DELETE FROM {place}"):
+                with pytest.raises(asyncpg.RaiseError, match="only ever added"):
+                    await connection.execute(f"{change} WHERE id = {journal_id}")
 
 
 async def test_parts_are_made_while_others_write_and_read(connection: Connection, db: Database) -> None:

@@ -10,7 +10,7 @@ from persistence import DatabaseUnusableError
 from persistence.journal.recovery import recover
 from persistence.postgres.database import Connection, Database, opened
 from persistence.tools.portable import PortableError, export_journal, import_journal
-from tests.database import fresh
+from tests.database import forge, fresh
 from tests.kernel.trading import Trading, busy_day
 from tests.persistence.journaled import decided, file
 
@@ -145,7 +145,7 @@ async def test_a_damaged_journal_is_not_exported(
     connection: Connection, exported: Path, tmp_path: Path
 ) -> None:
     """An export is what one falls back on: it carries no damage on. Nothing is left of the attempt."""
-    await connection.execute("UPDATE wal_events SET market_id = 'X' WHERE id = 20")
+    await forge(connection, "UPDATE wal_events SET market_id = 'X' WHERE id = 20")
     with pytest.raises(DatabaseUnusableError, match="damaged and was not exported"):
         await export_journal(connection, tmp_path / "second", quiet)
     assert [path.name for path in tmp_path.iterdir()] == ["journal"]

@@ -24,6 +24,7 @@ from persistence.tables.projector_process import PACE, ProjectorProgress, projec
 from persistence.tables.quotes import Quotes
 from persistence.tables.table_writer import write
 from persistence.tables.verify_tables import Findings, TableComparison
+from tests.database import forge
 from tests.kernel.trading import NOON, SECOND, Trading, busy_day
 from tests.persistence.journaled import decided, file, traded
 
@@ -244,7 +245,8 @@ async def test_what_comes_behind_a_gap_has_not_happened_yet(db: Database, connec
     _, everything = traded(0)
     facts = facts_of(everything)
     await file(connection, everything)
-    held_back = await connection.fetch("DELETE FROM wal_events WHERE id BETWEEN 11 AND 14 RETURNING *")
+    held_back = await connection.fetch("SELECT * FROM wal_events WHERE id BETWEEN 11 AND 14")
+    await forge(connection, "DELETE FROM wal_events WHERE id BETWEEN 11 AND 14")
     projector = Projector(db)
     assert await projector.catch_up() == 10
     await connection.execute_many(

@@ -8,6 +8,7 @@ from persistence.postgres.database import Connection, Database
 from persistence.tables.columns import TABLES
 from persistence.tables.projector import Projector
 from persistence.tools.rebuild import rebuild
+from tests.database import forge
 from tests.persistence.journaled import file, traded
 from tests.persistence.test_projector import PROJECTIONS, contents, facts_of
 
@@ -36,10 +37,11 @@ async def test_a_rebuild_that_fails_leaves_the_tables_as_they_were(
     await file(connection, everything, transaction=100)
     await Projector(db).catch_up()
     if where == "in the middle":
-        await connection.execute(
+        await forge(
+            connection,
             "UPDATE wal_events "
             "SET payload = replace(payload::TEXT, '\"quantity\":', '\"quantity\":9999999999')::JSON "
-            "WHERE id = (SELECT MIN(id) FROM wal_events WHERE id > 900 AND event_type = 'ORDER_ACCEPTED')"
+            "WHERE id = (SELECT MIN(id) FROM wal_events WHERE id > 900 AND event_type = 'ORDER_ACCEPTED')",
         )
     else:
         await connection.execute("ALTER TABLE trades ADD CHECK (quantity < 1) NOT VALID")

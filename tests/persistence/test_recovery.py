@@ -13,6 +13,7 @@ from persistence import DatabaseUnusableError
 from persistence.journal import snapshots
 from persistence.journal.recovery import DamagedError, recover
 from persistence.postgres.database import Connection, Database
+from tests.database import forge
 from tests.persistence.journaled import KEY, file, traded
 
 OPENING: Final = len(opening())
@@ -53,7 +54,7 @@ async def test_after_a_snapshot_only_the_tail_is_replayed(db: Database, connecti
     await filed(connection, decided[:-20])
     await snapshots.write(db, await recover(db), KEY)
     await file(connection, decided[-20:])
-    await connection.execute("UPDATE wal_events SET payload = '{}' WHERE id = 1")
+    await forge(connection, "UPDATE wal_events SET payload = '{}' WHERE id = 1")
     told: list[tuple[int, int]] = []
     recovered = await recover(db, KEY, lambda done, total: told.append((done, total)))
     assert recovered.digest() == exchange.digest()
@@ -102,7 +103,7 @@ async def test_a_journal_somebody_touched_is_refused_at_the_start(
     before = await connection.fetch_value(
         "SELECT max(id) FROM wal_events WHERE digest IS NOT NULL AND id < $1", exchange.head
     )
-    touched = await connection.execute(tampering, before - 3)
+    touched = await forge(connection, tampering, before - 3)
     assert not touched.endswith(" 0")
     with pytest.raises(DamagedError, match=r"row \d+ of the journal .*restore the database") as refused:
         await recover(db, KEY)
@@ -117,8 +118,9 @@ async def test_a_journal_of_another_format_is_refused_before_anything_is_read(
     exchange = await journaled(connection)
     if snapshot:
         await snapshots.write(db, exchange, KEY)
-    await connection.execute(
-        "UPDATE wal_events SET payload = jsonb_set(payload::JSONB, '{format}', '2')::JSON WHERE id = 1"
+    await forge(
+        connection,
+        "UPDATE wal_events SET payload = jsonb_set(payload::JSONB, '{format}', '2')::JSON WHERE id = 1",
     )
     with pytest.raises(DatabaseUnusableError, match="has format 2, this program reads 1: start") as refused:
         await recover(db, KEY)

@@ -15,10 +15,12 @@ from persistence.journal import journal, snapshots
 from persistence.postgres import embedded
 from persistence.postgres.database import Connection, Database
 from persistence.tables.projector import Projector
+from tests.database import forge
 from tests.kernel.trading import SECOND, Trading, busy_day
 from tests.persistence.journaled import decided, file
 
 ROOT = Path(__file__).resolve().parents[2]
+ACCOUNTS = len(busy_day().exchange.accounts)
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +129,10 @@ async def test_a_snapshot_of_an_earlier_program_is_no_damage(
         ),
         ("UPDATE ledger_entries SET amount = amount + 1 WHERE id = 30", "ledger_entries 30: amount is"),
         ("DELETE FROM trades WHERE is_audit", "the row is missing"),
-        ("INSERT INTO accounts (user_id, owner_id) VALUES ('eve', 'eve')", "accounts: 11 rows, must be 10"),
+        (
+            "INSERT INTO accounts (user_id, owner_id) VALUES ('eve', 'eve')",
+            f"accounts: {ACCOUNTS + 1} rows, must be {ACCOUNTS}",
+        ),
         ("UPDATE markets SET title = 'Other' WHERE id = 'N'", "markets N: title is Other, must be Will it?"),
         ("UPDATE amm_markets SET start_count = 9", "start_count is 9, must be 2"),
         ("UPDATE circuit_breaker_events SET resolved_at = NULL", "resolved_at is None"),
@@ -136,7 +141,7 @@ async def test_a_snapshot_of_an_earlier_program_is_no_damage(
 async def test_whatever_was_changed_is_named(
     database_url: str, journaled: Connection, spoil: str, told: str
 ) -> None:
-    await journaled.execute(spoil)
+    await forge(journaled, spoil)
     said = await verdict(database_url, "replay", "--verify")
     assert told in said.out
     assert said.refused("does not verify")
@@ -160,7 +165,7 @@ async def test_whatever_was_changed_is_named(
 async def test_a_row_that_cannot_be_replayed_is_named(
     database_url: str, journaled: Connection, spoil: str, told: str
 ) -> None:
-    await journaled.execute(spoil)
+    await forge(journaled, spoil)
     assert (await verdict(database_url, "replay")).refused(told)
     assert (await verdict(database_url, "replay", "--verify")).refused(told)
 

@@ -627,7 +627,7 @@ async def test_only_users_and_what_is_theirs_and_what_stays_have_triggers(connec
     )
     assert {row["place"] for row in rows} == {
         *("users", "sessions", "ended_tokens", "api_keys"),
-        *("mm_payment", "mm_lifecycle_event"),
+        *("mm_payment", "mm_lifecycle_event", "wal_events", "wal_events_1"),
     }
 
 

@@ -14,6 +14,7 @@ from persistence.journal.wal import end
 from persistence.journal.witness_file import WitnessFile
 from persistence.postgres.database import Connection, Database
 from persistence.tools.replay import Verification
+from tests.database import forge
 from tests.kernel.trading import busy_day
 from tests.persistence.journaled import KEY, decided, file, traded
 
@@ -108,9 +109,10 @@ async def test_a_seal_of_rows_that_are_gone_is_found(
 ) -> None:
     await sealed(db, connection, tmp_path / "witness")
     head, _ = await end(connection)
-    await connection.execute(
+    await forge(
+        connection,
         "DELETE FROM wal_events WHERE id > "
-        "(SELECT id FROM wal_events WHERE digest IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET 1)"
+        "(SELECT id FROM wal_events WHERE digest IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET 1)",
     )
     assert any(
         f"one is of row {head}, the journal ends" in word for word in await findings(connection, KEY.public)

@@ -12,6 +12,7 @@ from persistence.journal import snapshots, snapshotter
 from persistence.journal.recovery import recover
 from persistence.journal.seals import SealKey
 from persistence.postgres.database import Connection, Database
+from tests.database import forge
 from tests.persistence.journaled import KEY, file, traded
 
 
@@ -108,7 +109,7 @@ async def test_a_damaged_snapshot_is_passed_over_for_the_one_before(
 ) -> None:
     await filed(connection, db, 60, at=[6_050, 6_080])
     newest, before = await ids(connection)
-    await connection.execute(damage, newest)
+    await forge(connection, damage, newest)
     assert await stands_at(connection) == before
     assert "passing over a snapshot that does not verify" in capsys.readouterr().out
 
@@ -186,7 +187,7 @@ async def test_a_rehearsal_that_fails_is_told_and_writes_nothing(
 ) -> None:
     """Somebody changed a row: no restart would succeed. Better to hear of it while the exchange runs."""
     exchange = await filed(connection, db, 60, at=[6_050])
-    await connection.execute("DELETE FROM wal_events WHERE id = $1", exchange.head - 3)
+    await forge(connection, "DELETE FROM wal_events WHERE id = $1", exchange.head - 3)
     told = ""
     async with snapshotter.snapshotter_running(db, KEY, lambda: exchange.head, every=1):
         with trio.fail_after(60):

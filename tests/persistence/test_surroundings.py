@@ -17,7 +17,7 @@ import trio
 
 from persistence.postgres import database
 from persistence.postgres.database import Connection
-from tests.database import fresh, url_of
+from tests.database import forge, fresh, url_of
 from tests.kernel.trading import busy_day
 from tests.persistence.journaled import decided, file
 
@@ -95,7 +95,7 @@ async def test_the_database_is_somebody_elses(data: Path, server_url: str) -> No
 
 async def test_the_journal_was_changed(data: Path, database_url: str, connection: Connection) -> None:
     await file(connection, decided(busy_day().facts))
-    await connection.execute("""UPDATE wal_events SET payload = '{"type": "GUARD_SET"}' WHERE id = 20""")
+    await forge(connection, """UPDATE wal_events SET payload = '{"type": "GUARD_SET"}' WHERE id = 20""")
     line = await told_by_a_start(data, DATABASE_URL=database_url)
     assert "of the journal" in line
     assert "restore the database from a backup" in line

@@ -43,6 +43,7 @@ from kernel.events import (
     Trade,
 )
 from persistence.postgres.database import Connection
+from tests.database import forge
 
 MAKER, TAKER = "00000000-0000-7000-8000-000000000001", "00000000-0000-7000-8000-000000000002"
 NOON = datetime(2026, 2, 20, 12, tzinfo=UTC)
@@ -313,14 +314,14 @@ async def test_every_kind_of_list_has_a_view() -> None:
 
 async def test_a_command_is_found_with_its_first_and_last_event(connection: Connection) -> None:
     await write(connection, *[accepted(order_id=MAKER)] * 5)
-    await connection.execute("UPDATE wal_events SET command = '{}' WHERE id IN (1, 2, 4)")
+    await forge(connection, "UPDATE wal_events SET command = '{}' WHERE id IN (1, 2, 4)")
     rows = await connection.fetch("SELECT first, last FROM wal_commands ORDER BY first")
     assert [tuple(row) for row in rows] == [(1, 1), (2, 3), (4, 5)]
 
 
 async def test_the_transactions_of_the_journal_are_the_events_with_a_digest(connection: Connection) -> None:
     await write(connection, *[accepted()] * 3)
-    await connection.execute("UPDATE wal_events SET digest = sha256('') WHERE id IN (1, 3)")
+    await forge(connection, "UPDATE wal_events SET digest = sha256('') WHERE id IN (1, 3)")
     rows = await connection.fetch("SELECT last_id FROM journal_batches ORDER BY last_id")
     assert [row["last_id"] for row in rows] == [1, 3]
 

@@ -7,6 +7,7 @@ import pytest
 from persistence.journal import wal
 from persistence.journal.archive import rows
 from persistence.postgres.database import Connection
+from tests.database import forge
 from tests.kernel.trading import busy_day
 from tests.persistence.journaled import decided, file
 
@@ -27,7 +28,7 @@ async def journaled(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> 
 
 async def test_a_row_is_what_stands_in_the_table(journaled: Connection) -> None:
     """Told by PostgreSQL in another way; with a market and none, a command and none, a digest and none."""
-    await journaled.execute("UPDATE wal_events SET market_id = 'Zürich-☂' WHERE id = 12")
+    await forge(journaled, "UPDATE wal_events SET market_id = 'Zürich-☂' WHERE id = 12")
     stand = await journaled.fetch(
         "SELECT id, (extract(epoch FROM created_at) * 1000000)::BIGINT AS at, market_id, event_type, "
         "payload, command, digest FROM wal_events ORDER BY id"
@@ -63,5 +64,5 @@ async def test_they_begin_and_end_where_they_are_asked_to(journaled: Connection)
 
 async def test_what_is_missing_does_not_hide_what_follows(journaled: Connection) -> None:
     """More than a batch is gone, and its reader must hear of it."""
-    await journaled.execute("DELETE FROM wal_events WHERE id BETWEEN 4 AND 20")
+    await forge(journaled, "DELETE FROM wal_events WHERE id BETWEEN 4 AND 20")
     assert await numbers(journaled, 0, 24) == [[1, 2, 3, 21, 22], [23, 24]]

@@ -17,6 +17,7 @@ from persistence.journal.witness_file import NO_SEAL, Seal, Witness, WitnessFile
 from persistence.journal.witnesses import check
 from persistence.postgres.database import Connection, Database
 from persistence.tables.projector import Projector
+from tests.database import forge
 from tests.kernel.trading import busy_day
 from tests.persistence.journaled import KEY, decided, file, traded
 
@@ -74,7 +75,7 @@ async def test_each_witness_alone_tells_of_a_changed_end(
     kept = await NAMES[name](whole, tmp_path / "witness")
     await check(connection, KEY, kept)
     head, _ = await end(connection)
-    await connection.execute(change)
+    await forge(connection, change)
     with pytest.raises(DatabaseUnusableError, match=rf"^{name}.* tells of (another )?row {head}\D") as told:
         await check(connection, KEY, kept)
     assert "\n" not in str(told.value)
