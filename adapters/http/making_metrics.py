@@ -69,17 +69,25 @@ class MakingMetrics:
         for state in MmState:
             states.add_metric([state.value], self._states[state])
         yield states
+        joined = GaugeMetricFamily(
+            "verdict_mm_campaign_participants",
+            "Orders that joined a campaign which runs.",
+            labels=["campaign"],
+        )
         due = refunds = cents = away = cases = 0
         orders = exchange.making.orders
         for market in exchange.markets.values():
             desk = market.desk
             if market.is_trading(at):
                 due += len(desk.cycles.until(at, len(desk.order_ids)))
+            for campaign in desk.campaigns.values():
+                joined.add_metric([campaign.id], len(campaign.participations))
             for order_id in desk.order_ids:
                 cents += orders[order_id].cash
                 away += orders[order_id].away.cash
                 refunds += orders[order_id].refund_due
                 cases += orders[order_id].reconcile_required
+        yield joined
         yield GaugeMetricFamily(
             "verdict_mm_due_without_lease", "Cycles that may begin and that no worker has.", value=due
         )

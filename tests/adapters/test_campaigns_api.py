@@ -6,9 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from adapters.access.tokens import TokenType
+from adapters.http.making_metrics import MakingMetrics
 from adapters.wire.user_responses import WORKER_ID
+from kernel.making_commands import CampaignControl
 from tests.adapters.serving import Answer, Caller, Venue, until
 from tests.adapters.streaming import EVE, join_campaign, making_order
 from tests.adapters.streaming import running as running_stream
@@ -25,6 +28,7 @@ from tests.adapters.test_making_api import (
     tell,
     trail,
 )
+from tests.kernel.making.scene import some_market
 
 YEAR = "2999-01-01T00:00:00Z"
 
@@ -241,6 +245,22 @@ def test_the_pool_is_paid_when_the_time_is_over(the_venue: Venue) -> None:
     assert (settled["rewarded_cents"], settled["returned_cents"]) == (0, 10_000)
     assert cash(the_venue.admin) == before + 10_000
     assert ann.data(f"{ORDERS}/{order_id}")["campaign"]["status"] == "settled"
+
+
+def test_monitors_read_how_many_joined_those_that_run() -> None:
+    desk = some_market()
+    campaign_id = desk.campaign()
+    desk.open(campaign_id=campaign_id)
+    metrics = MakingMetrics(desk.market.exchange, CollectorRegistry())
+
+    def told() -> list[tuple[dict[str, str], float]]:
+        gauges = metrics.gauges(desk.market.exchange, desk.at)
+        (joined,) = [each for each in gauges if each.name == "verdict_mm_campaign_participants"]
+        return [(sample.labels, sample.value) for sample in joined.samples]
+
+    assert told() == [({"campaign": campaign_id}, 1)]
+    desk.steer(CampaignControl.CANCEL)
+    assert told() == []
 
 
 async def test_a_worker_notes_what_came_of_it_elsewhere_and_the_owner_hears_of_it() -> None:

@@ -82,8 +82,11 @@ def test_an_order_is_created_paid_paused_stopped_and_paid_out(the_venue: Venue) 
     assert (paid.data["order"]["equity_display"], cash(ann)) == ("$1,000.00", 150_000)
     beside = ann.data("/account/balance")["market_making"]
     assert beside == {
-        "orders": 1, "cash_cents": 100_000, "cash_display": "$1,000.00",
-        "away_cents": 0, "away_display": "$0.00",
+        "orders": 1,
+        "cash_cents": 100_000,
+        "cash_display": "$1,000.00",
+        "away_cents": 0,
+        "away_display": "$0.00",
     }
     assert tell(ann, order_id, "withdraw", all=True, idempotency_key="w0").verdict == (409, 7102)
     paused = tell(ann, order_id, "pause")

@@ -4,6 +4,7 @@ import re
 from itertools import groupby
 from pathlib import Path
 
+from kernel.making_commands import CampaignStatus, CampaignTerms
 from kernel.making_edges import EDGES, MmActor, MmControl, MmEdge, MmState
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "guide" / "market-making-orders.md").read_text()
@@ -41,5 +42,11 @@ def test_every_edge_is_there_as_the_exchange_has_it() -> None:
 def test_every_state_and_every_control_is_explained_once() -> None:
     explained = re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)
     assert sorted(explained) == sorted(
-        [*(state.value for state in MmState), *(control.value.lower() for control in MmControl), "withdraw"]
+        [
+            *(state.value for state in MmState),
+            *(control.value.lower() for control in MmControl),
+            "withdraw",
+            *(status.value for status in CampaignStatus),
+            *CampaignTerms.__struct_fields__,
+        ]
     )
