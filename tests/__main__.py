@@ -15,6 +15,7 @@ LONGEST: Final = (
     "tests/end_to_end/test_tour.py",
     "tests/adapters/test_holding_streams.py",
     "tests/persistence/test_replay_tool.py",
+    "tests/persistence/test_archiving.py",
     "tests/end_to_end/test_market_maker.py",
     "tests/amm/live/test_program.py",
     "tests/amm/live/test_polling.py",
