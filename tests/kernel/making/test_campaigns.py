@@ -8,13 +8,10 @@ from kernel.answers import Answer, Refusal
 from kernel.campaign import shares_of
 from kernel.codes import Direction, ReferenceType, Side
 from kernel.commands import AnyCommand, Deposit, RaiseFence, ReplaceOrder, SetGuard, TransferFunds, Withdraw
-from kernel.draft import Draft
 from kernel.events import Fill, FundsTransferred, OrderAccepted
-from kernel.exchange import Exchange
-from kernel.making import Cause, advance
 from kernel.making_answers import MmCampaignIs, MmLease, MmOrderIs
 from kernel.making_commands import CampaignControl, CampaignStatus
-from kernel.making_edges import MmActor, MmControl, MmKind, MmReason, MmState
+from kernel.making_edges import MmActor, MmControl, MmKind, MmState
 from kernel.making_events import MmCampaignChanged, MmParticipationChanged
 from kernel.making_view import allowed_commands
 from tests.kernel.making.desk import SECOND, Desk, code
@@ -400,25 +397,25 @@ def test_notes_are_kept_three_times() -> None:
     ] * 3
 
 
-def test_an_order_that_comes_back_to_its_campaign_counts_anew() -> None:
-    """As one does that had failed elsewhere, and is confirmed there."""
+def test_an_order_whose_money_is_elsewhere_joins_on_arrival_and_counts_anew_when_it_is_found() -> None:
+    """It fails there, and has left; then its money is found where it should be, and it takes part again."""
     desk = some_market()
     desk.campaign()
-    desk.open(campaign_id=desk.ids["prize"])
-    desk.tell(MmControl.STOP)
-    exchange = Exchange.restore(desk.market.exchange.snapshot())
-    (order,) = exchange.making.orders.values()
-    assert order.participation is not None
-    assert order.leash.participation is None
-    order.state = MmState.JOINING_CAMPAIGN
-    draft = Draft(exchange, desk.at)
-    advance(draft, order, Cause("JOB", "trigger", MmActor.ADMIN, "root", MmReason.CONFIRMED_AT_VENUE))
-    assert order.leash.participation is order.participation
-    assert (order.participation.left_at, order.state) == (None, MmState.RUNNING)
-    assert [type(fact.event).__name__ for fact in draft.facts] == [
-        "MmParticipationChanged",
-        *["MmOrderChanged"] * 3,
-    ]
+    desk.abroad(campaign_id=desk.ids["prize"])
+    joins = ["joining_campaign AUTO", "CAMPAIGN AUTO", "campaign_joined AUTO", "created AUTO", "running AUTO"]
+    assert desk.steps()[-6:] == ["deposit_confirmed AUTO", *joins]
+    desk.tell(MmControl.FAIL, admin="root")
+    part = desk.order().participation
+    assert part is not None
+    assert part.left_at == desk.at
+    desk.granted(desk.reconcile("CONFIRMED_AT_VENUE"))
+    del joins[1]
+    assert desk.steps()[-5:] == ["deposit_confirmed CONFIRMED_AT_VENUE", *joins]
+    assert (part.left_at, desk.order().leash.participation) == (None, part)
+    desk.tell(MmControl.FAIL, admin="root")
+    desk.steer(CANCEL)
+    desk.granted(desk.reconcile("CONFIRMED_AT_VENUE"))
+    assert (part.left_at is not None, desk.order().leash.participation) == (True, None)
 
 
 # What counts
