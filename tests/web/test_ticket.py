@@ -303,6 +303,8 @@ def test_who_was_signed_out_elsewhere_signs_in_and_comes_back_to_the_ticket(
     trader.fill(price="45", amount="10")
     assert trader.caller.post("/account/logout-all").code == 0
     trader.enter()
+    # Whoever types before the screen has put the cursor where one begins would type there.
+    expect(trader.visitor.field("Username")).to_be_focused()
     trader.visitor.field("Password").fill(PASSWORD)
     trader.visitor.field("Username").fill(trader.caller.name)
     trader.visitor.page.keyboard.press("Enter")
