@@ -49,7 +49,7 @@ CREATE TABLE wal_events (
     CONSTRAINT ck_wal_event_type CHECK (event_type IN (
         'JOURNAL_OPENED', 'JOURNAL_ACCEPTED',
         'ACCOUNT_OPENED', 'FUNDS_DEPOSITED', 'FUNDS_WITHDRAWN', 'FUNDS_TRANSFERRED', 'SHARES_TRANSFERRED',
-        'FENCE_RAISED', 'GUARD_SET',
+        'FENCE_RAISED', 'GUARD_SET', 'ORDERS_FORGOTTEN',
         'MARKET_CREATED', 'MARKET_STATUS_CHANGED', 'MARKET_MODE_CHANGED', 'MARKET_AMM_AUTHORIZED', 'MARKET_CLOSING', 'MARKET_SETTLED',
         'ORDER_ACCEPTED', 'ORDER_PARTIALLY_FILLED', 'ORDER_MATCHED', 'ORDER_CANCELLED', 'ORDER_EXPIRED',
         'ORDER_AMENDED', 'ORDER_GROUP_SET', 'ORDER_GROUP_TRIGGERED', 'ORDER_GROUP_RESET', 'ORDER_GROUP_DELETED',
@@ -423,6 +423,8 @@ CREATE TABLE orders (
     group_id            VARCHAR(64)   NULL,
     amend_count         INT           NOT NULL DEFAULT 0,
     priority_seq        BIGINT        NOT NULL,
+    accepted_price      BIGINT        NULL,  -- of an amended order: what it was accepted with
+    accepted_quantity   BIGINT        NULL,
     CONSTRAINT orders_pkey PRIMARY KEY (id),
     CONSTRAINT uq_orders_user_client_order_id UNIQUE (user_id, client_order_id),
     CONSTRAINT uq_orders_accepted_seq UNIQUE (accepted_seq),
@@ -889,7 +891,7 @@ CREATE TABLE schema_version (
     applied_at  TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
     CONSTRAINT schema_version_pkey PRIMARY KEY (version)
 );
-INSERT INTO schema_version (version) VALUES (11);
+INSERT INTO schema_version (version) VALUES (12);
 
 -- How far the projections are. It moves in the transaction that writes them: so each event counts once.
 CREATE TABLE projector_cursor (
@@ -1229,6 +1231,8 @@ COMMENT ON COLUMN orders.self_trade_mode IS 'Which order gives way when it arriv
 COMMENT ON COLUMN orders.group_id IS 'The order group whose limit holds for it.';
 COMMENT ON COLUMN orders.amend_count IS 'How often it was amended: price and quantity are those of the last time.';
 COMMENT ON COLUMN orders.priority_seq IS 'Its place in time priority: the journal id of its ORDER_ACCEPTED, or of the last ORDER_AMENDED that led it to the back of a queue.';
+COMMENT ON COLUMN orders.accepted_price IS 'Of an order that was amended: the price it was accepted with.';
+COMMENT ON COLUMN orders.accepted_quantity IS 'Of an order that was amended: the quantity it was accepted with.';
 
 COMMENT ON TABLE trades IS 'Every meeting of two orders; buy and sell are the sides of the book. Folded from the journal.';
 COMMENT ON COLUMN trades.id IS 'Shown nowhere; another one after a rebuild.';

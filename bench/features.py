@@ -188,8 +188,16 @@ def braked() -> float:
 def limit(exchange: Exchange, user_id: str, most: int) -> None:
     """So many shares a second."""
     at = max(BEFORE_US, exchange.now)
-    bounds = {"max_fill_quantity": most, "window_ms": 1_000}
-    exchange.execute(SetGroup(at=at, user_id=user_id, market_id=market(0), group_id=GROUP, **bounds))
+    exchange.execute(
+        SetGroup(
+            at=at,
+            user_id=user_id,
+            market_id=market(0),
+            group_id=GROUP,
+            max_fill_quantity=most,
+            window_ms=1_000,
+        )
+    )
 
 
 def changing(wished: dict[str, Any] | None) -> float:

@@ -226,7 +226,7 @@ class Actors:
         order_id = command.acts_on
         if order_id is not None:
             market = self.exchange.market_acted_on(order_id)
-            return market.id if market is not None else None
+            return market.id if market is not None else market_in_the_past(command, order_id)
         return command.market_id if command.market_id in self._inboxes else None
 
     def _open_inboxes(self) -> None:
@@ -353,6 +353,12 @@ class Actors:
             if parted[order_id][0] > self.durable:
                 return
             del parted[order_id]
+
+
+def market_in_the_past(command: AnyCommand, order_id: str) -> str | None:
+    """Where an order was that only the command itself still knows of."""
+    images = command.past.orders if command.past is not None else ()
+    return next((image.market_id for image in images if image.id == order_id), None)
 
 
 def as_tick(portion: Decided) -> Decided:

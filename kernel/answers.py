@@ -75,6 +75,24 @@ class JournalStands(msgspec.Struct, frozen=True):
     journal_id: int
 
 
+class Forgotten(msgspec.Struct, frozen=True):
+    """How many orders memory has let go of."""
+
+    orders: int
+
+
+class AskThePast(msgspec.Struct, frozen=True):
+    """Nothing is decided: the command names orders that memory may have let go of.
+
+    Whoever sent it looks for them, and sends it again with what was found.
+    """
+
+    user_id: str
+    names: tuple[str, ...]
+    """Client order ids of this account."""
+    order_ids: tuple[str, ...]
+
+
 class GuardStands(msgspec.Struct, frozen=True):
     grace_ms: int | None
     markets: tuple[str, ...] | None
@@ -277,6 +295,8 @@ Answer = (
     | MarketIs
     | Resolved
     | Unfinished
+    | AskThePast
+    | Forgotten
     | Proposed
     | AnyMmAnswer
 )

@@ -44,6 +44,7 @@ from kernel.events import (
     OrderGroupTriggered,
     OrderMatched,
     OrderPartiallyFilled,
+    OrdersForgotten,
     PositionSettled,
     SharesBurned,
     SharesMinted,
@@ -79,9 +80,9 @@ def apply(state: State, fact: Fact) -> None:
         case OrderAmended():
             amend(state, fact, event)
         case OrderCancelled(order_id=order_id, cancel_reason=reason):
-            close(state.orders[order_id], reason, fact.at)
+            close(state, state.orders[order_id], reason, fact.at)
         case OrderExpired(order_id=order_id):
-            close(state.orders[order_id], CancelReason.IOC_UNFILLED, fact.at)
+            close(state, state.orders[order_id], CancelReason.IOC_UNFILLED, fact.at)
         case OrderGroupSet() | OrderGroupTriggered() | OrderGroupReset() | OrderGroupDeleted():
             change_group(state, fact, event)
         case AccountOpened(user_id=user_id, owner_id=owner_id, auto_netting_enabled=auto_netting):
@@ -123,6 +124,8 @@ def apply(state: State, fact: Fact) -> None:
                 closing.count(payout, yes_cost + no_cost, event.void_price_cents)
         case NettingExecuted(released_cents=cents, yes_cost_released=yes_cost, no_cost_released=no_cost):
             position_of(state, fact, event.user_id).realized_pnl += cents - yes_cost - no_cost
+        case OrdersForgotten(orders=orders, last_id=last_id):
+            state.forget(orders, last_id, fact.id)
         case MmOrderCreated() | MmOrderChanged() | MmLeaseAcquired() | MmLeaseRenewed() | MmLeaseReleased():
             state.make(fact, event)
         case MmCampaignCreated() | MmCampaignChanged() | MmParticipationChanged():
@@ -206,6 +209,8 @@ def fill(state: State, fact: Fact, event: Fill) -> None:
         order.updated_at = fact.at
         if not order.position.has_traded:
             order.position.begin_to_trade()
+        if not order.remaining:
+            state.closed.add(order)
     buy, sell = (maker, taker) if maker.is_bid else (taker, maker)
     buy.position.realized_pnl += trade.buy_realized_pnl or 0
     sell.position.realized_pnl += trade.sell_realized_pnl or 0
@@ -228,7 +233,7 @@ def fill(state: State, fact: Fact, event: Fill) -> None:
         market.trade_range.note(fact.at, event.trade_price)
 
 
-def close(order: Order, reason: CancelReason, at: int) -> None:
+def close(state: State, order: Order, reason: CancelReason, at: int) -> None:
     assert order.is_live, f"{order.id} is {order.status}"
     if order.terms.time_in_force in RESTING_KINDS:
         order.market.leave(order, at)
@@ -238,6 +243,7 @@ def close(order: Order, reason: CancelReason, at: int) -> None:
     order.cancel_reason = reason
     order.frozen = 0
     order.updated_at = at
+    state.closed.add(order)
 
 
 def change_group(

@@ -29,7 +29,7 @@ class Resting:
     priority_seq: int
     """The journal id of what gave it its place in the queue: its acceptance, or the last move."""
     ahead: Self | None = field(init=False, default=None)
-    """Its neighbours in the queue, while it rests."""
+    """Its neighbours in the queue, while it rests; then, among those that were closed."""
     behind: Self | None = field(init=False, default=None)
     is_bid: bool  # compiled, it shares a word with a bool that follows
 

@@ -46,6 +46,7 @@ from kernel.limits import (
     EVIDENCE_MAX,
     FILLS_MAX,
     FIRST_TIME,
+    FORGOTTEN_MAX,
     HIGHEST,
     ID_MAX,
     KEY_MAX,
@@ -231,6 +232,10 @@ def most_filled(value: int) -> Problem:
     return None if 1 <= value <= FILLS_MAX else f"must be 1 to {FILLS_MAX}"
 
 
+def forgotten(value: int) -> Problem:
+    return None if 1 <= value <= FORGOTTEN_MAX else f"must be 1 to {FORGOTTEN_MAX}"
+
+
 def window(value: int) -> Problem:
     if SHORTEST_WINDOW_MS <= value <= LONGEST_WINDOW_MS:
         return None
@@ -368,6 +373,8 @@ MEMBERS: Final[dict[str, Check]] = {
     "idempotency_key": key,
     **dict.fromkeys(("by", "reason", "resolution_note"), words),
     **dict.fromkeys(("amount", "quantity", "price", "initial_budget", "initial_price"), integer),
+    "before": integer,
+    "most": forgotten,
     **dict.fromkeys(("fence", "grace_ms", "last_id", "sound_after", "yes", "no", "costs"), integer),
     "valid_until": integer,
     "so_far": sums,
@@ -426,10 +433,10 @@ def checks_of(kind: type[Any]) -> Checks:
     ]
 
 
-CHECKED_ELSEWHERE: Final = ("at", "terms", "commands")
+CHECKED_ELSEWHERE: Final = ("at", "terms", "commands", "past")
 """The time when it is compared with the exchange's own; the terms of a market or a campaign, and those of an
-order that not every order has, member by member; what a batch holds, command by command. An order's price and
-quantity the decision holds against the market's."""
+order that not every order has, member by member; what a batch holds, command by command; what was found of
+the past when it was none yet. An order's price and quantity the decision holds against the market's."""
 CHECKS: Final[dict[type[Command], Checks]] = {kind: checks_of(kind) for kind in get_args(AnyCommand)}
 TERMS: Final = checks_of(MarketTerms)
 CAMPAIGN_TERMS: Final = checks_of(CampaignTerms)

@@ -264,6 +264,10 @@ def record_fill(
             market=market.after(),
         ),
     )
+    if not maker.remaining:
+        draft.state.closed.add(maker)
+    if not taker.remaining:
+        draft.state.closed.add(taker)
 
 
 def net(draft: Draft, position: Position) -> None:

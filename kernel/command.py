@@ -2,6 +2,8 @@
 
 import msgspec
 
+from kernel.past import Past
+
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", omit_defaults=True):
     """What every command carries."""
@@ -27,6 +29,11 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", om
         return None
 
     @property
+    def past(self) -> Past | None:
+        """What was found of the orders it names that memory no longer holds."""
+        return None
+
+    @property
     def by(self) -> str | None:
         """The administrator who gave it."""
         return None
@@ -47,3 +54,5 @@ class TimedCommand(Command, frozen=True, kw_only=True):
 
     valid_until: int | None = None
     """No property of what it asks for: the same request may come again with another."""
+    past: Past | None = None
+    """Nothing, when it is sent first."""

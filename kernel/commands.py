@@ -107,6 +107,13 @@ class AcceptJournal(Command, frozen=True, kw_only=True, tag="ACCEPT_JOURNAL"):
     by: str
 
 
+class ForgetOrders(Command, frozen=True, kw_only=True, tag="FORGET_ORDERS"):
+    """Let go of the orders that were closed before this time, up to so many. All of that is in the tables."""
+
+    before: int
+    most: int
+
+
 class SetGuard(Command, frozen=True, kw_only=True, tag="SET_GUARD"):
     """Cancel my orders should I stay disconnected for `grace_ms`; null takes the guard off."""
 
@@ -528,6 +535,7 @@ AnyCommand = (
     | TransferShares
     | RaiseFence
     | AcceptJournal
+    | ForgetOrders
     | SetGuard
     | FireGuard
     | StartAmm

@@ -24,6 +24,7 @@ def give_back(draft: Draft, order: Order, reason: CancelReason) -> int:
     order.status = CANCELLED
     order.cancel_reason = reason
     order.updated_at = draft.at
+    draft.state.closed.add(order)
     return released
 
 

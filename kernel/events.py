@@ -143,6 +143,14 @@ class JournalAccepted(Event, frozen=True, tag="JOURNAL_ACCEPTED"):
     by: str
 
 
+class OrdersForgotten(Event, frozen=True, tag="ORDERS_FORGOTTEN"):
+    """Of the closed orders, those that had been so for longest are no longer in memory."""
+
+    orders: int
+    last_id: str
+    """The last of them."""
+
+
 class GuardSet(Event, frozen=True, tag="GUARD_SET"):
     user_id: str
     grace_ms: int | None
@@ -459,6 +467,7 @@ AnyEvent = (
     | AdminConfirmed
     | JournalOpened
     | JournalAccepted
+    | OrdersForgotten
     | MmOrderCreated
     | MmOrderChanged
     | MmLeaseAcquired

@@ -17,6 +17,7 @@ from kernel import (
     commands,
     due,
     following,
+    forgetting,
     groups,
     halting,
     leases,
@@ -45,6 +46,7 @@ from kernel.events import Fact
 from kernel.history import History
 from kernel.invariants import Violation
 from kernel.limits import LATEST
+from kernel.market import Order
 from kernel.state import State
 
 DECISIONS: Final[dict[type[commands.Command], Callable[[Draft, Any], Answer | Refusal]]] = {
@@ -75,6 +77,7 @@ DECISIONS: Final[dict[type[commands.Command], Callable[[Draft, Any], Answer | Re
     commands.TransferShares: accounts.transfer_shares,
     commands.RaiseFence: accounts.raise_fence,
     commands.AcceptJournal: accounts.accept_journal,
+    commands.ForgetOrders: forgetting.forget_orders,
     commands.SetGuard: accounts.set_guard,
     commands.CreateMarket: markets.create_market,
     commands.ActivateMarket: markets.activate_market,
@@ -121,10 +124,17 @@ class Exchange(State):
         answer: Answer | Refusal | None = (
             refusals.too_late() if draft.at > LATEST else OUT_OF_BOUNDS[kind](command)
         )
+        lent: list[Order] = []
+        if answer is None and self.forgotten.count:
+            if command.past is not None:
+                lent = forgetting.lend(self, command.past)
+            answer = forgetting.question(self, command)
         if answer is None and draft.at >= self.next_expiry:
             answer = due.expire_first(draft, command)
         if answer is None:
             answer = DECISIONS[kind](draft, command)
+        if lent:
+            forgetting.take_back(self, lent)
         if draft.moved is not None:
             halting.halt_if_moved(draft, draft.moved)
         if draft.turns is not None:

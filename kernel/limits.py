@@ -73,5 +73,7 @@ FILLS_MAX: Final = 2**31 - 1
 SHORTEST_WINDOW_MS: Final = 100
 LONGEST_WINDOW_MS: Final = 86_400_000
 """Of a group."""
+FORGOTTEN_MAX: Final = 500
+"""Orders that leave memory in one step: two milliseconds, on the plain kernel."""
 BATCH_MAX: Final = 50
 """Commands of one batch: an atomic one is decided in one step."""

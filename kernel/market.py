@@ -77,7 +77,7 @@ class Account:
     fence: int = 0
     """Commands for a sub-account that carry a lower number come too late."""
     orders: dict[str, "Order"] = field(default_factory=dict)
-    """Every order it ever placed, by client_order_id: what makes that id unique for ever."""
+    """Its orders that memory holds, by client_order_id."""
     positions: dict[str, "Position"] = field(default_factory=dict)
     open_orders: Tally = field(default_factory=Tally)
     """Live orders of the beneficial owner in all markets: one count for all its accounts."""

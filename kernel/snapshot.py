@@ -6,34 +6,29 @@ not in it. An image knows its original by the names of its attributes alone, whi
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict
 
 from kernel.answers import Proposed
 from kernel.brakes import Group
 from kernel.codes import (
     AmmStatus,
-    BookType,
-    CancelReason,
-    Direction,
     GroupState,
     MarketStatus,
-    OrderStatus,
     ResolutionResult,
-    SelfTradeMode,
-    Side,
     StopMode,
-    TimeInForce,
     TradeScenario,
     TradingMode,
 )
-from kernel.commands import MarketTerms, OrderTerms
+from kernel.commands import MarketTerms
 from kernel.events import AdminProposed, Fact, SharesBurned
-from kernel.market import Account, Holding, Market, Order, Position
+from kernel.market import Account, Holding, Market, Position
+from kernel.order_image import order_image, reader, restored_order
+from kernel.past import OrderImage
 from kernel.proposals import proposed
 from kernel.question import AmmRun, Closing
 from kernel.snapshot_making import (
@@ -47,7 +42,7 @@ from kernel.snapshot_making import (
 from kernel.state import Guard, State
 from kernel.windows import Prices
 
-SNAPSHOT_FORMAT: Final = 7
+SNAPSHOT_FORMAT: Final = 8
 HEADER: Final = b"VERDICT SNAPSHOT %d\n"
 
 
@@ -161,39 +156,6 @@ class MarketImage(Image, frozen=True):
     let_go_filled: int
 
 
-class OrderImage(Image, frozen=True):
-    id: str
-    client_order_id: str
-    user_id: str
-    market_id: str
-    side: Side
-    direction: Direction
-    price: int
-    book_type: BookType
-    book_price: int
-    is_bid: bool
-    time_in_force: TimeInForce
-    expires_at: int | None
-    post_only: bool
-    max_cost_cents: int | None
-    self_trade_mode: SelfTradeMode
-    group_id: str | None
-    quantity: int
-    remaining: int
-    frozen: int
-    accepted_seq: int
-    replaces: str | None
-    created_at: int
-    updated_at: int
-    status: OrderStatus
-    cancel_reason: CancelReason | None
-    priority_seq: int
-    amend_count: int
-    accepted_price: int
-    accepted_quantity: int
-    eligible: bool
-
-
 class StateImage(Image, frozen=True):
     now: int
     head: int
@@ -212,6 +174,10 @@ class StateImage(Image, frozen=True):
     proposals: list[Proposed]
     making: list[MmOrderImage]
     campaigns: list[CampaignImage]
+    closed: list[int]
+    """The closed orders in the order in which they were closed, each by the journal id of its acceptance."""
+    forgotten: bytes
+    forgotten_seq: int
 
 
 encode = msgspec.json.Encoder().encode
@@ -266,12 +232,10 @@ def image(state: State) -> StateImage:
         proposals=list(map(proposed, state.proposals.values())),
         making=list(map(mm_order_image, state.making.orders.values())),
         campaigns=list(map(campaign_image, state.making.campaigns.values())),
+        closed=[order.accepted_seq for order in state.closed.orders()],
+        forgotten=state.forgotten.image(),
+        forgotten_seq=state.forgotten_seq,
     )
-
-
-def reader(kind: type[Image], **elsewhere: str) -> Callable[[Any], tuple[Any, ...]]:
-    """Takes from an original what its image holds, by name; `elsewhere` says what goes by another."""
-    return attrgetter(*(elsewhere.get(name, name) for name in kind.__struct_fields__))
 
 
 account_values = reader(AccountImage)
@@ -279,25 +243,6 @@ amm_values = reader(AmmImage)
 group_values = reader(GroupImage)
 closing_values = reader(ClosingImage)
 market_values = reader(MarketImage)
-TERMS: Final = OrderTerms.__struct_fields__
-terms_values = attrgetter(*TERMS)
-SINCE_ACCEPTANCE: Final = (
-    *("remaining", "priority_seq", "updated_at", "status", "cancel_reason", "amend_count"),
-    "eligible",
-)
-"""What an order has besides what it is made of; its terms are those that stand."""
-order_values = reader(
-    OrderImage,
-    user_id="account.id",
-    market_id="market.id",
-    accepted_price="accepted_terms.price",
-    accepted_quantity="accepted_terms.quantity",
-    **{name: f"terms.{name}" for name in TERMS},
-)
-
-
-def order_image(order: Order) -> OrderImage:
-    return OrderImage(*order_values(order))
 
 
 def market_image(market: Market, now: int) -> MarketImage:
@@ -358,6 +303,9 @@ def restore(state: State, image: StateImage) -> None:
     for order in image.orders:
         restore_order(state, order)
     restore_books(state)
+    restore_closed(state, image.closed)
+    state.forgotten.restore(image.forgotten)
+    state.forgotten_seq = image.forgotten_seq
     for market in image.markets:
         restore_prices(state.markets[market.id], market.prices, state.now)
     for user_id, grace_ms, markets in image.guards:
@@ -419,26 +367,15 @@ def restored_proposal(image: Proposed) -> Fact:
 
 
 def restore_order(state: State, image: OrderImage) -> None:
-    account, market = state.accounts[image.user_id], state.markets[image.market_id]
-    terms = OrderTerms(*terms_values(image))
-    order = Order(
-        market.position(account),
-        terms,
-        image.id,
-        image.client_order_id,
-        image.is_bid,
-        image.book_price,
-        image.frozen,
-        image.replaces,
-        image.accepted_seq,
-        image.created_at,
-    )
-    for name in SINCE_ACCEPTANCE:
-        setattr(order, name, getattr(image, name))
-    if image.amend_count:
-        order.accepted_terms = replace(terms, price=image.accepted_price, quantity=image.accepted_quantity)
+    order = restored_order(state, image)
     state.orders[order.id] = order
-    account.orders[order.client_order_id] = order
+    order.account.orders[order.client_order_id] = order
+
+
+def restore_closed(state: State, closed: list[int]) -> None:
+    orders = {order.accepted_seq: order for order in state.orders.values() if not order.is_live}
+    for accepted_seq in closed:
+        state.closed.add(orders[accepted_seq])
 
 
 def restore_books(state: State) -> None:

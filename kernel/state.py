@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kernel.campaign import POOL_PREFIX
+from kernel.closed import Closed
 from kernel.codes import FEES_ID, RESERVE_ID, WRITE_OFF_ID, AdminAction, Direction
 from kernel.commands import OrderTerms
 from kernel.events import AdminProposed, Fact, MarketCreated, OrderAccepted, SharesBurned
@@ -32,6 +33,7 @@ from kernel.making_events import (
 from kernel.making_order import CLEARING_PREFIX, MmOrder
 from kernel.making_state import Making
 from kernel.market import Account, Market, Order, Position, Tally
+from kernel.names import Names, fingerprint
 
 BUY = Direction.BUY
 
@@ -84,7 +86,13 @@ class State:
     """By beneficial owner: its live orders in all markets."""
     markets: dict[str, Market] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
-    """Every order ever accepted: the answer to a repeated request must be given for ever."""
+    """In the order of their acceptance: all that are live, and those that were closed not long ago."""
+    closed: Closed = field(default_factory=Closed)
+    """Those of them that are closed."""
+    forgotten: Names = field(default_factory=Names)
+    """The names of all others: an order's name is given once and for ever."""
+    forgotten_seq: int = 0
+    """The newest order that memory has let go of, by the journal id of its acceptance."""
     expiries: Expiries[Order] = field(default_factory=lambda: Expiries[Order]())
     """The same as each market keeps, of all markets."""
     next_expiry: int = NEVER
@@ -269,6 +277,22 @@ class State:
         for key in order.leash.burn_keys:
             del self.burns[key]
         order.leash.burn_keys.clear()
+
+    def forget(self, count: int, last_id: str, journal_id: int) -> None:
+        """Those that have been closed for longest leave memory; that their names were given stays known."""
+        order = self.closed.first
+        for _ in range(count):
+            order = self.closed.take()
+            account = order.account
+            del self.orders[order.id]
+            del account.orders[order.client_order_id]
+            order.market.let_go_filled += order.filled
+            self.forgotten.add(fingerprint(account.id, order.client_order_id))
+            self.forgotten_seq = max(self.forgotten_seq, order.accepted_seq)
+            if self.parted is not None:
+                self.parted[order.id] = journal_id, order
+        assert order is not None
+        assert order.id == last_id, f"{order.id} is the last of {count}, and not {last_id}"
 
     def look_ahead(self) -> None:
         """What has ended no longer says when to look next."""

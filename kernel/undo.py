@@ -80,7 +80,7 @@ class Undo(Keeper):
         self.expiries: list[tuple[Expiries[Order], int, list[tuple[int, int, Order]]]] = []
         """Who ends when, as it was; empty as long as nobody came who ends by itself."""
         self.remember(state, State)
-        for thing in (market, state.reserve_account, state.fee_account, account):
+        for thing in (market, state.reserve_account, state.fee_account, account, state.closed.last):
             self.remember(thing)
         if account is not None:
             self.remember(market.positions.get(account.id))

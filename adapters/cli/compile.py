@@ -25,7 +25,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 
 # msgspec reads annotations, and a compiled class has none.
 RECORDS: Final = {
-    *("answers", "command", "commands", "event", "events", "filing"),
+    *("answers", "command", "commands", "event", "events", "filing", "past"),
     *("making_answers", "making_commands", "making_events"),
 }
 # Their coroutines are trio's, which wants Python's own.
@@ -33,7 +33,7 @@ CONCURRENT: Final = {"actors", "journal"}
 # They watch and copy what the others do: better if they share no fault with them.
 WATCHING: Final = {
     *("audit", "audit_making", "audit_record", "history", "invariants"),
-    *("snapshot", "snapshot_making"),
+    *("order_image", "snapshot", "snapshot_making"),
 }
 # Enumerations: compiled, they are no faster.
 NAMES: Final = {"codes", "making_edges"}

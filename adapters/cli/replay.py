@@ -14,6 +14,7 @@ from adapters.cli.moment import account_lines, market_lines, order_lines, table
 from adapters.cli.rebuild import bar, on_database
 from adapters.runtime.errors import CommandError
 from adapters.runtime.settings import load_settings
+from adapters.service.orders_told import OrdersTold
 from adapters.wire import render
 from kernel.events import Fact, Fill
 from kernel.exchange import Exchange
@@ -126,7 +127,7 @@ async def show_moment(
 
     begun = time.monotonic()
     with bar("replaying the journal") as progress:
-        exchange, counts = await replay_journal(connection, end, progress, watch)
+        exchange, counts = await replay_journal(connection, end, progress, watch, orders)
     if show:
         click.echo(f"as of row {exchange.head}, {render.time(exchange.now)}")
         for wanted in show:
@@ -152,8 +153,8 @@ def lines_of(exchange: Exchange, wanted: Wanted, fills: list[Fact]) -> Iterator[
             return market_lines(exchange.markets[name])
         case "account", name if name in exchange.accounts:
             return account_lines(exchange.accounts[name])
-        case "order", name if name in exchange.orders:
-            return order_lines(exchange.orders[name], fills)
+        case "order", name if name in (orders := OrdersTold(exchange)):
+            return order_lines(orders[name], fills)
         case kind, name:
             raise CommandError(f"there was no {kind} {name} as of row {exchange.head}")
 

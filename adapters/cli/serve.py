@@ -42,6 +42,7 @@ from adapters.runtime.errors import CommandError, leaves
 from adapters.runtime.log import start_logging
 from adapters.runtime.settings import Settings, load_settings
 from adapters.runtime.times import to_datetime
+from adapters.service.forgetting import Forgetting
 from adapters.service.ledger_watch import LedgerWatch
 from adapters.service.schedule import audit_regularly, begin_anew, tick_regularly
 from adapters.service.server import Server
@@ -205,6 +206,7 @@ async def running(
                 server.identities.run,
                 partial(tick_regularly, server),
                 partial(audit_regularly, server),
+                Forgetting(server).run,
                 LedgerWatch(server).run,
                 sealer.run,
                 garbage.run,

@@ -217,7 +217,7 @@ class Metrics:
             jumps.add_metric([direction], count)
         yield jumps
         yield gauge("verdict_clock_off_seconds", "The machine's clock less ours.", self._sources.clock.off)
-        yield gauge("verdict_orders", "Orders in memory, final ones among them.", self._sample.orders)
+        yield gauge("verdict_orders", "Orders in memory, closed ones among them.", self._sample.orders)
 
     async def _of_markets(self) -> list[Metric]:
         sample, depths = self._sample, self._sources.actors.depths()

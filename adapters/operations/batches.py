@@ -98,7 +98,8 @@ async def each_by_itself(
     with trio.move_on_after(DECISION_TIMEOUT) as waiting:
         for run in runs(server, call.user.user_id, several, admitted):
             outcomes = await server.actors.ask(*run.values(), correlation_id=call.request_id)
-            for index, outcome in zip(run, outcomes, strict=True):
+            for (index, command), decided in zip(run.items(), outcomes, strict=True):
+                outcome = await server.settled(command, decided, call.request_id)
                 results[index] = await result_of(server, index, outcome)
                 seen = max(seen, outcome.seen)
     if waiting.cancelled_caught:

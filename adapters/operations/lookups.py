@@ -40,10 +40,10 @@ def may_see(caller: Principal | None, market: Market) -> bool:
     return market.status is not MarketStatus.DRAFT or (caller is not None and caller.is_admin)
 
 
-def find_own_order(server: Server, call: Call[Any, Any]) -> Order:
+async def find_own_order(server: Server, call: Call[Any, Any]) -> Order:
     """The order in the path, if it is the caller's."""
     order_id = call.path["order_id"]
-    order = server.exchange.orders.get(order_id)
+    order = await server.order(order_id)
     if order is None:
         raise refused(order_not_found(order_id), call.durable)
     if order.account.id != call.user.user_id:
@@ -54,7 +54,8 @@ def find_own_order(server: Server, call: Call[Any, Any]) -> Order:
 def market_of_replace(exchange: Exchange, body: ReplaceBody) -> str:
     """The market whose replace limit this request counts against: the old order's, or else the one it names.
 
-    Requests for markets that do not exist are counted together, under the empty name.
+    Of an order that memory has let go of nobody looks up the market for that: it cannot be replaced. Requests
+    for markets that do not exist are counted together, under the empty name.
     """
     old = exchange.orders.get(body.old_id)
     if old is not None:

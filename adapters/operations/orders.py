@@ -59,11 +59,11 @@ async def get_orders(server: Server, call: Call[EmptyBody, OrdersQuery]) -> Repl
     statuses = one_of(OrderStatus, query.status, "status")
     before = None
     if query.cursor is not None:
-        before = server.exchange.orders.get(read_cursor(query.cursor).id)
+        before = await server.order(read_cursor(query.cursor).id)
         if before is None or before.account is not account:
             raise bad_cursor()
     if query.client_order_id is not None or (statuses is not None and LIVE.issuperset(statuses)):
-        known = await remembered_orders(account, query, statuses, before)
+        known = await live_or_named_orders(server, account, query, statuses, before)
         data = page(known, query.limit, render.order, lambda now: cursor_at(now.order.id))
         return Reply(data, journal_id=await server.wait_durable(server.exchange.head))
     history = await server.history_as_of(call.durable)
@@ -86,15 +86,23 @@ async def get_orders(server: Server, call: Call[EmptyBody, OrdersQuery]) -> Repl
     return Reply(data, journal_id=call.durable)
 
 
-async def remembered_orders(
-    account: Account, query: OrdersQuery, statuses: list[OrderStatus] | None, before: Order | None
+async def live_or_named_orders(
+    server: Server,
+    account: Account,
+    query: OrdersQuery,
+    statuses: list[OrderStatus] | None,
+    before: Order | None,
 ) -> list[OrderNow]:
-    """Orders from memory, newest first, as many as fit on a page, and one more: live ones, or one by name.
+    """Newest first, as many as fit on a page, and one more.
 
     There may be any number of them, and a filter may match none, so other tasks get a turn in between.
     """
     found: list[OrderNow] = []
-    for place, order in enumerate(candidates(account, query), 1):
+    candidates = live_orders(account, query)
+    if query.client_order_id is not None:
+        named = await server.order_named(account, query.client_order_id)
+        candidates = () if named is None else (named,)
+    for place, order in enumerate(candidates, 1):
         if (
             query.market_id in (None, order.market.id)
             and (statuses is None or order.status in statuses)
@@ -111,11 +119,8 @@ async def remembered_orders(
     return found
 
 
-def candidates(account: Account, query: OrdersQuery) -> Iterable[Order]:
-    """The order of the name that is asked for, whatever became of it; else the live ones, newest first."""
-    if query.client_order_id is not None:
-        named = account.orders.get(query.client_order_id)
-        return () if named is None else (named,)
+def live_orders(account: Account, query: OrdersQuery) -> Iterable[Order]:
+    """Newest first."""
     resting = [
         reversed(list(position.live))
         for market_id, position in account.positions.items()
@@ -127,7 +132,7 @@ def candidates(account: Account, query: OrdersQuery) -> Iterable[Order]:
 
 async def get_order(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.OrderAndTradesShape]:
     """One own order with its trades."""
-    now = order_now(find_own_order(server, call))
+    now = order_now(await find_own_order(server, call))
     head = server.exchange.head
     await server.wait_durable(head)
     trades = await trades_of(server, now, head)

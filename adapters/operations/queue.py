@@ -10,7 +10,7 @@ import msgspec
 import trio
 
 from adapters.operations.lookups import find_own_order, may_see, own_account
-from adapters.operations.operation import Call, NoQuery, Reply, from_memory
+from adapters.operations.operation import Call, NoQuery, Reply
 from adapters.service.server import Server, refused
 from adapters.wire.requests import EmptyBody, MarketId
 from adapters.wire.responses import QueuedShape, QueuesShape
@@ -27,10 +27,9 @@ class QueueQuery(msgspec.Struct, frozen=True, kw_only=True):
     market_id: MarketId
 
 
-@from_memory
-def get_queue_position(server: Server, call: Call[EmptyBody, NoQuery]) -> QueuedShape:
+async def get_queue_position(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[QueuedShape]:
     """How much stands ahead of an own live order, at its price and at better ones."""
-    order = find_own_order(server, call)
+    order = await find_own_order(server, call)
     if not order.is_live:
         raise RefusedError(Code.ORDER_CLOSED, f"Order is {order.status}: it stands in no queue")
     shares = orders = 0
@@ -41,7 +40,8 @@ def get_queue_position(server: Server, call: Call[EmptyBody, NoQuery]) -> Queued
         other = other.ahead
     price = order.book_price
     better = shares_better(order.market, price, is_bid=order.is_bid)
-    return shaped(order, price, order.remaining, shares, orders, better)
+    data = shaped(order, price, order.remaining, shares, orders, better)
+    return Reply(data, journal_id=await server.wait_durable(server.exchange.head))
 
 
 async def get_queue_positions(server: Server, call: Call[EmptyBody, QueueQuery]) -> Reply[QueuesShape]:

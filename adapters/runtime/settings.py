@@ -158,6 +158,18 @@ class Settings:
         "for how long after a start no order takes: makers come first; 0 is not at all",
         read=read_pause,
     )
+    remember: int = setting(
+        "VERDICT_REMEMBER",
+        3_600,
+        "seconds for which a closed order stays in memory; then the tables answer for it",
+        read=between(0, 31_536_000),
+    )
+    remember_orders: int = setting(
+        "VERDICT_REMEMBER_ORDERS",
+        250_000,
+        "closed orders in memory at most, the newest of them; each takes half a KiB",
+        read=between(0, 1_000_000_000),
+    )
     log: LogLevel = setting(
         "VERDICT_LOG", LogLevel.INFO, "debug, info, warning or error", read=read_log_level
     )

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import attrs
 import trio
+from msgspec.structs import replace
 
 from adapters.access.identity import Identities
 from adapters.access.login_delays import LoginDelays
@@ -24,11 +25,14 @@ from adapters.service.shared import Shared
 from adapters.service.tickers import Tickers
 from adapters.wire.status import RefusedError
 from kernel.actors import Actors
-from kernel.answers import Answer, Outcome, Refusal
+from kernel.answers import Answer, AskThePast, Outcome, Refusal
 from kernel.codes import Code
-from kernel.commands import AnyCommand
+from kernel.commands import AnyCommand, TimedCommand
 from kernel.exchange import Exchange
-from kernel.market import Market, Order
+from kernel.forgetting import may_be_past
+from kernel.market import Account, Market, Order
+from kernel.order_image import restored_order
+from kernel.past import OrderImage, Past
 
 A = TypeVar("A", bound=Answer)
 
@@ -114,8 +118,10 @@ class History(Protocol):
     async def portfolio_days(self, user_id: str, before: date, limit: int) -> list[Row]:
         """What somebody had at the end of each day before that one, newest first."""
 
-    async def orders_named(self, order_ids: Sequence[str]) -> list[Row]:
-        """What never changes of orders: whose each is, where, and what was asked for."""
+    async def past_orders(
+        self, user_id: str, names: Sequence[str], order_ids: Sequence[str]
+    ) -> list[OrderImage]:
+        """Those with these ids, and those with these names of the user's."""
 
     async def trades_of_order(self, order: Order) -> list[Row]:
         """Oldest first."""
@@ -235,10 +241,50 @@ class Server:
         """Have a command decided and return the durable outcome; raise RefusedError if it was refused."""
         with trio.move_on_after(DECISION_TIMEOUT):
             (outcome,) = await self.actors.ask(command, correlation_id=request_id)
+            outcome = await self.settled(command, outcome, request_id)
             if isinstance(outcome.answer, Refusal):
                 raise refused(outcome.answer, outcome.seen)
             return outcome
         raise no_answer()
+
+    async def settled(self, command: AnyCommand, outcome: Outcome, request_id: str) -> Outcome:
+        """The outcome itself, unless the past has to be asked first: then the one with what it said.
+
+        Every command whose sender waits for an answer passes here. Raises RefusedError if the tables do not
+        answer in time.
+        """
+        while isinstance(asked := outcome.answer, AskThePast):
+            assert isinstance(command, TimedCommand)
+            as_of = self.actors.durable
+            history = await self.history_as_of(as_of)
+            found = await history.past_orders(asked.user_id, asked.names, asked.order_ids)
+            known = {image.id for image in found} | {image.client_order_id for image in found}
+            absent = tuple(name for name in (*asked.names, *asked.order_ids) if name not in known)
+            again = replace(command, at=self.clock.now(), past=Past(as_of, tuple(found), absent))
+            (outcome,) = await self.actors.ask(again, correlation_id=request_id)
+        return outcome
+
+    async def order(self, order_id: str) -> Order | None:
+        """The order of this id, wherever it is: in memory, or in the past that every order has some day."""
+        exchange = self.exchange
+        order = exchange.orders.get(order_id)
+        if order is not None or not exchange.forgotten.count:
+            return order
+        history = await self.history_as_of(self.actors.durable)
+        return self.restored(await history.past_orders("", (), (order_id,)))
+
+    async def order_named(self, account: Account, client_order_id: str) -> Order | None:
+        """The same by the name that an account gave it."""
+        order = account.orders.get(client_order_id)
+        if order is not None or not may_be_past(self.exchange, account, client_order_id):
+            return order
+        history = await self.history_as_of(self.actors.durable)
+        return self.restored(await history.past_orders(account.id, (client_order_id,), ()))
+
+    def restored(self, found: Sequence[OrderImage]) -> Order | None:
+        """An order as it was when memory let go of it. What left with its fence is not found by its name."""
+        orders = [restored_order(self.exchange, image) for image in found]
+        return orders[0] if orders and orders[0].account.leash is None else None
 
     async def answer(self, command: AnyCommand, request_id: str, kind: type[A]) -> tuple[A, int]:
         """Have a command decided; return its answer, a `kind`, and the journal id that it reflects."""

@@ -15,7 +15,7 @@ import trio
 
 from adapters.access.identity import Principal
 from adapters.service.server import Server
-from adapters.stream.answers import PendingResult, repeated
+from adapters.stream.answers import PendingResult, looked_up
 from adapters.stream.messages import Encoding, Part, Result, refused
 from adapters.stream.outbox import Outbox
 from adapters.stream.sync import View, view_of
@@ -23,7 +23,7 @@ from adapters.wire import render
 from adapters.wire.status import STATUS, SUCCESS, RefusedError
 from adapters.wire.stream_requests import Sync
 from adapters.wire.stream_responses import GuardShape
-from kernel.answers import Batched, GuardStands, Outcome, Placed, Refusal, Replaced
+from kernel.answers import AskThePast, Batched, GuardStands, Outcome, Placed, Refusal, Replaced
 from kernel.codes import Code
 from kernel.commands import AnyCommand
 
@@ -189,7 +189,7 @@ class Lanes:
         match outcome.answer:
             case Refusal(code=code, message=message, data=reason):
                 return refused(entry.cid, outcome.seen, code, STATUS[code], message, reason)
-            case Placed(repeated=True) | Replaced(repeated=True) | Batched(repeated=True):
+            case Placed(repeated=True) | Replaced(repeated=True) | Batched(repeated=True) | AskThePast():
                 pending = PendingResult()
                 self._owner.nursery.start_soon(self._look_up, entry, outcome, pending)
                 return pending
@@ -201,7 +201,10 @@ class Lanes:
                 return Result(entry.cid, True, status, SUCCESS, outcome.seen, data)
 
     async def _look_up(self, entry: Entry, outcome: Outcome, pending: PendingResult) -> None:
-        result = await repeated(self._server, entry.cid, outcome)
+        assert not isinstance(entry.request, Sync)
+        self._submitted += 1
+        correlation_id = f"{self._connection_id}.{self._submitted}"
+        result = await looked_up(self._server, entry.cid, entry.request, outcome, correlation_id)
         self.in_flight.discard(entry.cid)
         self._outbox.fill_in(pending, result)
 

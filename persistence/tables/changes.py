@@ -65,10 +65,13 @@ class AmendedNow:
 
     amends: int = 0
     terms: dict[str, int] = attrs.field(factory=dict)
-    """The columns that have other values now. It has no priority_seq, if the order has kept its place."""
+    """The columns that have other values now, and what was there before the first amend. There is no
+    priority_seq if the order has kept its place."""
 
     def amend(self, event: OrderAmended, journal_id: int) -> None:
         self.amends += 1
+        self.terms.setdefault("accepted_price", event.previous_price)
+        self.terms.setdefault("accepted_quantity", event.previous_quantity)
         self.terms |= {
             "original_price": event.original_price,
             "book_price": event.book_price,

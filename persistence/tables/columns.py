@@ -155,6 +155,8 @@ ORDERS: Final = Table(
         Column("group_id", NAME, nullable=True),
         Column("amend_count", INT),
         Column("priority_seq", BIGINT, public=None),
+        Column("accepted_price", BIGINT, nullable=True, public=None),
+        Column("accepted_quantity", BIGINT, nullable=True, public=None),
     ),
 )
 

@@ -61,6 +61,7 @@ from kernel.events import (
     OrderGroupTriggered,
     OrderMatched,
     OrderPartiallyFilled,
+    OrdersForgotten,
     PositionSettled,
     SharesBurned,
     SharesMinted,
@@ -118,6 +119,7 @@ def members_reader(names: Sequence[str]) -> Callable[[Any], dict[str, Any]]:
 AUDIT_PRICE: Final = 50
 """What a privileged mint or burn reckons each share at."""
 
+NEVER_AMENDED: Final[dict[str, Any]] = {"amend_count": 0, "accepted_price": None, "accepted_quantity": None}
 (pack_order,) = ORDERS.packers()
 accepted_members = members_reader(
     [name for name in OrderAccepted.__struct_fields__ if name in ORDERS.written and name != "frozen_amount"]
@@ -408,7 +410,7 @@ class Batch:
         rows: list[bytes] = []
         for order_id, (fact, event) in self.accepted.items():
             now = self.orders[order_id]
-            terms = accepted_members(event) | {"amend_count": 0, "priority_seq": fact.id}
+            terms = accepted_members(event) | NEVER_AMENDED | {"priority_seq": fact.id}
             if (amended := self.amended.get(order_id)) is not None:
                 terms |= amended.terms
             rows.append(
@@ -591,6 +593,7 @@ FOLDS: Final[dict[type[AnyEvent], Callable[[Batch, Fact, Any], None]]] = {
     OrderGroupReset: Batch._reset_group,
     OrderGroupDeleted: Batch._delete_group,
     FenceRaised: Batch._nothing,
+    OrdersForgotten: Batch._nothing,
     GuardSet: Batch._nothing,
     MarketCreated: Batch._create,
     MarketStatusChanged: Batch._change_status,

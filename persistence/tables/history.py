@@ -16,6 +16,7 @@ from uuid import UUID
 import attrs
 
 from kernel.market import Order
+from kernel.past import OrderImage
 from persistence.postgres.columns import Row, Table
 from persistence.postgres.database import Database
 from persistence.postgres.storable import EPOCH, storable_time
@@ -29,6 +30,7 @@ from persistence.tables.columns import (
     TABLES,
     TRADES,
 )
+from persistence.tables.past_orders import past_orders
 
 NUMBER: Final = "substr(trade_id, 5)::BIGINT"
 """A trade's number, behind its TRD_."""
@@ -247,13 +249,11 @@ class History:
             CANDLES_BETWEEN, market_id, interval, storable_time(start), storable_time(end)
         )
 
-    async def orders_named(self, order_ids: Sequence[str]) -> list[Row]:
-        """What never changes of orders: whose each is, where, and what was asked for."""
-        return await self._rows(
-            "SELECT id::text, user_id, market_id, client_order_id, original_side, original_direction, "
-            "original_price, quantity FROM orders WHERE id = ANY($1::uuid[])",
-            order_ids,
-        )
+    async def past_orders(
+        self, user_id: str, names: Sequence[str], order_ids: Sequence[str]
+    ) -> list[OrderImage]:
+        """Those with these ids, and those with these names of the user's."""
+        return await past_orders(self.database, user_id, names, order_ids)
 
     async def trades_of_order(self, order: Order) -> list[Row]:
         """Oldest first. They are among its user's trades, between its first and its last change."""

@@ -59,6 +59,8 @@ async def write(connection: Connection, batch: Batch) -> None:
         filled_quantity="now.quantity - now.remaining_quantity",
         amend_count="orders.amend_count + now.amend_count",
         priority_seq="COALESCE(now.priority_seq, orders.priority_seq)",
+        accepted_price="COALESCE(orders.accepted_price, now.accepted_price)",
+        accepted_quantity="COALESCE(orders.accepted_quantity, now.accepted_quantity)",
     )
     await POSITIONS.upsert(
         connection,

@@ -522,6 +522,8 @@ def order_row(order: Order) -> Row:
         "self_trade_mode": order.terms.self_trade_mode,
         "group_id": order.terms.group_id,
         "amend_count": order.amend_count,
+        "accepted_price": order.accepted_terms.price if order.amend_count else None,
+        "accepted_quantity": order.accepted_terms.quantity if order.amend_count else None,
         "priority_seq": order.priority_seq,
         "created_at": storable_time(order.created_at),
         "updated_at": storable_time(order.updated_at),

@@ -4,7 +4,7 @@ It only reads, and all of it as of one moment, so an exchange may go on beside i
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
 from typing import Final
@@ -87,9 +87,14 @@ async def replay(
     to: int,
     progress: ReportProgress,
     watch: Callable[[Fact], None] = lambda fact: None,
+    orders: Container[str] = (),
 ) -> tuple[Exchange, Counter[str]]:
-    """The exchange as of one journal id, and how many facts there were of each kind."""
+    """The exchange as of one journal id, and how many facts there were of each kind.
+
+    It has these orders also if its memory had let go of them by then.
+    """
     exchange, counts = Exchange(), Counter[str]()
+    exchange.parted = {}
     async with aclosing(rows(connection, 0, to)) as batches:
         async for batch in batches:
             for row in batch:
@@ -97,6 +102,7 @@ async def replay(
                 applied(exchange, fact)
                 counts[event_type(fact.event)] += 1
                 watch(fact)
+            exchange.parted = {name: kept for name, kept in exchange.parted.items() if name in orders}
             progress(exchange.head, to)
     return exchange, counts
 

@@ -34,10 +34,10 @@ from kernel.commands import (
 from kernel.exchange import Exchange
 from kernel.limits import DEPOSIT_MAX
 from kernel.market import Order
+from kernel.past import OrderImage
 from kernel.snapshot import (
     AccountImage,
     MarketImage,
-    OrderImage,
     PositionImage,
     StateImage,
     decode,

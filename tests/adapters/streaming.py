@@ -50,7 +50,7 @@ from kernel.commands import (
     OrderTerms,
     PlaceOrder,
 )
-from kernel.events import Fact, Fill, OrderAccepted, decode_event, trade_name
+from kernel.events import Fact, Fill, decode_event, trade_name
 from kernel.exchange import Exchange
 from kernel.journal import Decided, Journal, MemoryJournal
 from kernel.making_answers import MmCampaignIs, MmOrderIs, MmPaymentMade
@@ -67,6 +67,8 @@ from kernel.making_commands import (
     VenueRules,
 )
 from kernel.making_edges import MmAsset
+from kernel.order_image import order_image
+from kernel.past import OrderImage
 from tests.kernel.members import altered
 
 AT = 1_795_168_800_000_000
@@ -154,12 +156,17 @@ class Tables:
             and order.id in (fact.event.order_id, fact.event.counterparty_order_id)
         ]
 
-    async def orders_named(self, order_ids: Iterable[str]) -> list[dict[str, Any]]:
-        named = set(order_ids)
+    async def past_orders(
+        self, user_id: str, names: Sequence[str], order_ids: Sequence[str]
+    ) -> list[OrderImage]:
+        exchange = Exchange()
+        exchange.parted = {}
+        async for fact in self._journal.read(0):
+            exchange.apply(fact)
         return [
-            msgspec.structs.asdict(fact.event) | {"id": fact.event.order_id, "market_id": fact.market_id}
-            async for fact in self._journal.read(0)
-            if isinstance(fact.event, OrderAccepted) and fact.event.order_id in named
+            order_image(order)
+            for order in (*exchange.orders.values(), *(order for _, order in exchange.parted.values()))
+            if order.id in order_ids or (order.account.id == user_id and order.client_order_id in names)
         ]
 
 

@@ -28,6 +28,7 @@ from kernel.events import (
 from kernel.exchange import Exchange
 from kernel.market import Order as KernelOrder
 from kernel.proposals import proposed
+from tests.kernel.recalling import Archive
 from tests.kernel.reference.breakers import is_paused, pause_until
 from tests.kernel.reference.order import book_price
 from tests.kernel.reference.records import Entry, Market, Trade
@@ -251,21 +252,23 @@ def assert_balanced(event: Event) -> None:
     assert sum(within) == 0
 
 
-def compare_states(exchange: Exchange, world: World) -> None:
+def compare_states(exchange: Exchange, world: World, archive: Archive) -> None:
+    """What the exchange has let go of is where it went; the model has it still."""
     world.look_at_spots()
+    orders = archive.all_of(exchange)
     same(set(exchange.accounts), set(world.accounts), "accounts")
     for user_id in world.accounts:
-        same(kernel_account(exchange, user_id), model_account(world, user_id), user_id)
+        same(kernel_account(exchange, user_id, orders), model_account(world, user_id), user_id)
     same(set(exchange.markets), set(world.markets), "markets")
     for market in world.markets.values():
         compare_market(exchange, world, market)
     same(
-        {order_id: kernel_row(order) for order_id, order in exchange.orders.items()},
+        {order.id: kernel_row(order) for order in orders},
         {order.order_id: order.row() for order in world.orders},
         "orders",
     )
     same(
-        {order_id: order.priority_seq for order_id, order in exchange.orders.items()},
+        {order.id: order.priority_seq for order in orders},
         {order.order_id: order.priority_seq for order in world.orders},
         "places in the queues",
     )
@@ -277,7 +280,7 @@ def compare_states(exchange: Exchange, world: World) -> None:
     same([{"kind": "Proposed"} | each for each in waiting], ours, "proposals")
 
 
-def kernel_account(exchange: Exchange, user_id: str) -> dict[str, Any]:
+def kernel_account(exchange: Exchange, user_id: str, orders: list[KernelOrder]) -> dict[str, Any]:
     account = exchange.accounts[user_id]
     return {
         "available": account.available,
@@ -288,7 +291,7 @@ def kernel_account(exchange: Exchange, user_id: str) -> dict[str, Any]:
         "fence": account.fence,
         "net_deposits": account.net_deposits,
         "net_transfers": account.net_transfers,
-        "orders": list(account.orders),
+        "orders": [order.client_order_id for order in orders if order.account is account],
     }
 
 

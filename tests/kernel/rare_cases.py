@@ -23,7 +23,15 @@ from kernel.codes import (
     TradingMode,
     VoidSource,
 )
-from kernel.commands import ActivateMarket, AnyCommand, BatchCancel, CancelByClientId, CancelOrder, VoidMarket
+from kernel.commands import (
+    ActivateMarket,
+    AnyCommand,
+    BatchCancel,
+    CancelByClientId,
+    CancelOrder,
+    ForgetOrders,
+    VoidMarket,
+)
 from kernel.events import AnyEvent
 from kernel.making_answers import AnyMmAnswer
 from kernel.making_commands import AnyMmCommand
@@ -133,6 +141,21 @@ def orders_are_over(play: Trading) -> None:
     play.place("cat", "plain", YES, BUY, 55, 1)
     play.replace(sold, AMM_ID, price=56)
     play.somebody_goes_on_with_what_is_not_under_way(PLAIN)
+
+
+def closed_orders_are_forgotten(play: Trading) -> None:
+    """And asked for again all the same; a live one stays."""
+    play.place("cat", "plain", YES, BUY, 3, 1)
+    live, at = play.world.orders[-1].client_order_id, play.world.at + 1
+    for most in (1, 500, 500):
+        play.do(ForgetOrders(at=play.at, before=at, most=most))
+    for which in (0, 1, 2):
+        play.somebody_asks_again(which, {})
+        play.somebody_asks_again(which, {"quantity": 9})
+    for order in play.world.orders[-5:]:
+        play.do(CancelOrder(at=play.at, user_id="cat", order_id=order.order_id))
+    cancel = CancelByClientId(at=play.at, user_id="cat", market_id="plain", client_order_id=live)
+    play.do(cancel)
 
 
 def batches_are_sent(play: Trading) -> None:
@@ -278,6 +301,7 @@ def walk(play: Trading, result: str) -> None:
     orders_are_replaced(play)
     orders_are_over(play)
     walk_of_orders(play)
+    closed_orders_are_forgotten(play)
     batches_are_sent(play)
     guards_fire(play)
     people_get_it_wrong(play)

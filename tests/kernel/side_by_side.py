@@ -4,7 +4,7 @@ import copy
 from collections import Counter
 
 from kernel.answers import Outcome, Refusal, Unfinished
-from kernel.commands import AnyCommand, CloseMarket
+from kernel.commands import AnyCommand, CloseMarket, ForgetOrders
 from kernel.events import Fact, event_type
 from kernel.exchange import Exchange
 from kernel.history import History
@@ -17,6 +17,7 @@ from tests.kernel.comparison import (
     through_the_journal,
 )
 from tests.kernel.occurrences import occurrences
+from tests.kernel.recalling import Archive
 from tests.kernel.reference.model import Model
 from tests.kernel.reference.records import Fact as ModelFact
 
@@ -34,6 +35,9 @@ class SideBySide:
         self.journal = Journal()
         self.history = History()
         self.digest = self.exchange.digest()
+        self.archive = Archive()
+        self.forgets = 0
+        """How many closed orders leave its memory after each command, at most."""
         self.commands: list[AnyCommand] = []
         """What was done, from the start."""
         self.steps = 0
@@ -46,6 +50,8 @@ class SideBySide:
         other.exchange = Exchange.restore(self.exchange.snapshot())
         other.replica = Exchange.restore(self.replica.snapshot())
         other.model, other.journal, other.history = copy.deepcopy((self.model, self.journal, self.history))
+        other.archive = copy.deepcopy(self.archive)
+        other.forgets = self.forgets
         other.digest = self.digest
         other.commands = list(self.commands)
         return other
@@ -60,13 +66,22 @@ class SideBySide:
         self.exchange.portion = self.model.world.portion = portion
 
     def do(self, command: AnyCommand) -> Outcome:
-        """Decide it twice; every difference stops the test."""
+        """Decide it twice, and have something forgotten then, if that is how this one is."""
+        outcome = self.decide(command)
+        if self.forgets:
+            self.decide(ForgetOrders(at=command.at, before=self.exchange.now + 1, most=self.forgets))
+        return outcome
+
+    def decide(self, command: AnyCommand) -> Outcome:
+        """By both; every difference stops the test."""
         self.seen["commands"] += 1
         self.commands.append(command)
         world = self.model.world
         first, trades = len(world.facts), len(world.trades)
         expected = self.model.execute(command)
-        outcome = self.to_the_end(command, self.exchange.execute(command))
+        asked = self.archive.asked
+        outcome = self.to_the_end(command, self.archive.execute(self.exchange, command))
+        self.seen["answer AskThePast"] += self.archive.asked - asked
         same(plain_answer(outcome.answer), expected, type(command).__name__)
         same(len(outcome.facts), len(world.facts) - first, "number of facts")
         for fact, model_fact in zip(outcome.facts, world.facts[first:], strict=True):
@@ -76,7 +91,7 @@ class SideBySide:
         assert self.replica.digest() == self.exchange.digest()
         same(self.journal.entries, world.entries, "ledger")
         same(self.journal.trades, world.trades, "trades")
-        compare_states(self.exchange, world)
+        compare_states(self.exchange, world, self.archive)
         assert self.exchange.audit(self.history) == []
         self.check_copies(outcome)
         self.note(command, outcome, trades)
@@ -103,7 +118,7 @@ class SideBySide:
                     # Who begins again answers nobody, and need not know; here somebody compares.
                     basis = then.void_basis
                     then = CloseMarket(at=self.exchange.now, market_id=then.market_id, void_basis=basis)
-            outcome = self.exchange.execute(then)
+            outcome = self.archive.execute(self.exchange, then)
             facts += outcome.facts
             self.note_facts(outcome.facts)
         return Outcome(outcome.answer, facts, outcome.seen)

@@ -28,8 +28,13 @@ class Fuzz(RuleBasedStateMachine):
         super().__init__()
         self.trading = Trading()
 
-    @initialize(home=st.sampled_from(sorted(MARKETS)), portion=st.sampled_from([1, 2, 3, 200]))
-    def the_exchange_opens(self, home: str, portion: int) -> None:
+    @initialize(
+        home=st.sampled_from(sorted(MARKETS)),
+        portion=st.sampled_from([1, 2, 3, 200]),
+        forgets=st.sampled_from([0, 0, 1, 500]),
+    )
+    def the_exchange_opens(self, home: str, portion: int, forgets: int) -> None:
+        self.trading.forgets = forgets
         self.trading.open_the_exchange(home)
         self.trading.both.portion = portion
 
@@ -59,9 +64,15 @@ def test_whatever_people_do_kernel_and_model_agree(capsys: pytest.CaptureFixture
     assert commands >= (THOROUGH_COMMANDS if THOROUGH else 1_000)
 
 
-@pytest.mark.parametrize("result", ["YES", "NO", "VOID"])
-def test_in_rare_cases_too_kernel_and_model_agree(result: str) -> None:
-    walk(Trading(), result)
+@pytest.mark.parametrize(
+    ("forgets", "result"), [(0, "YES"), (0, "NO"), (0, "VOID"), (1, "YES"), (500, "VOID")]
+)
+def test_in_rare_cases_too_kernel_and_model_agree(forgets: int, result: str) -> None:
+    """Also where nothing that is closed stays in memory for longer than a command, or than some."""
+    play = Trading()
+    play.forgets = forgets
+    walk(play, result)
+    assert play.both.archive.asked > (10 if forgets else 0)
 
 
 def test_of_markets_that_pause_they_say_the_same() -> None:

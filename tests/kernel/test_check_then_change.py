@@ -32,7 +32,7 @@ PUTS_BACK = {"atomic_batch"}
 CHANGES = {
     *("post", "record", "cross_border", "take_postings", "pay_in", "open_one", "open_account", "open_market"),
     *("cancel", "cancel_some", "accept", "trade_and_rest", "mint_pairs", "record_stop", "confirm", "settle"),
-    *("amend", "delist", "trigger", "reset", "drop_group", "set_group"),
+    *("forget", "amend", "delist", "trigger", "reset", "drop_group", "set_group"),
     *("change_status", "trip", "net", "begin_closing", "resolve_breakers", "propose", "position", "take"),
 }
 """What changes something; but for the two that record a fault and refuse, which are no change asked for."""

@@ -7,6 +7,8 @@ import msgspec
 import pytest
 
 from kernel.codes import (
+    BookType,
+    CancelReason,
     CancelScope,
     CircuitBreakerTrigger,
     ClosingStage,
@@ -14,7 +16,9 @@ from kernel.codes import (
     Direction,
     LedgerEntryType,
     MarketStatus,
+    OrderStatus,
     ReferenceType,
+    SelfTradeMode,
     Side,
     StopMode,
     TimeInForce,
@@ -41,6 +45,7 @@ from kernel.commands import (
     DeleteGroup,
     Deposit,
     FireGuard,
+    ForgetOrders,
     HaltMarket,
     MarketTerms,
     MintShares,
@@ -106,6 +111,7 @@ from kernel.making_commands import (
     WithdrawMmOrder,
 )
 from kernel.making_edges import MmAsset, MmCaseOutcome, MmControl, MmDirection, MmOutcome, MmStep
+from kernel.past import OrderImage, Past
 from kernel.windows import Reference
 from tests.kernel.trading import Trading, busy_day
 
@@ -117,6 +123,7 @@ OWN_MEMBERS = {
     "ACCOUNT_OPENED": "user_id auto_netting_enabled",
     "FUNDS_DEPOSITED": "user_id amount_cents cause",
     "FUNDS_WITHDRAWN": "user_id amount_cents cause",
+    "ORDERS_FORGOTTEN": "orders last_id",
     "MARKET_CREATED": "terms amm_authorized",
     "MARKET_STATUS_CHANGED": "previous_status new_status reason resolution_result resolved_at by "
     "void_price_cents",
@@ -344,6 +351,38 @@ def test_what_is_no_event_is_not_read_as_one(payload: bytes) -> None:
 # Commands
 
 AT = 1_795_176_000_000_000
+IMAGE = OrderImage(
+    id="o",
+    client_order_id="x",
+    user_id="ann",
+    market_id="M",
+    side=Side.NO,
+    direction=Direction.SELL,
+    price=40,
+    book_type=BookType.SYNTHETIC_BUY,
+    book_price=60,
+    is_bid=True,
+    time_in_force=TimeInForce.GTC,
+    expires_at=None,
+    post_only=False,
+    max_cost_cents=None,
+    self_trade_mode=SelfTradeMode.REJECT,
+    group_id="g",
+    quantity=5,
+    remaining=2,
+    frozen=0,
+    accepted_seq=3,
+    replaces=None,
+    created_at=AT,
+    updated_at=AT,
+    status=OrderStatus.CANCELLED,
+    cancel_reason=CancelReason.EXPIRED,
+    priority_seq=3,
+    amend_count=1,
+    accepted_price=41,
+    accepted_quantity=6,
+    eligible=False,
+)
 COMMANDS: list[AnyCommand] = [
     OpenJournal(at=AT),
     OpenAccount(at=AT, user_id="mm:1", owner_id="ann", auto_netting=False),
@@ -369,6 +408,7 @@ COMMANDS: list[AnyCommand] = [
     ),
     RaiseFence(at=AT, user_id="mm:1", fence=3),
     AcceptJournal(at=AT, last_id=3, reason="a backup", witnesses=("the seal tells of row 4",), by="root"),
+    ForgetOrders(at=AT, before=AT, most=5),
     SetGuard(at=AT, user_id="ann", grace_ms=5, markets=("M",)),
     FireGuard(at=AT, user_id="ann", market_id="M"),
     PlaceOrder(
@@ -392,6 +432,7 @@ COMMANDS: list[AnyCommand] = [
     AmendOrder(at=AT, user_id="ann", order_id="o", price=40, quantity=5, post_only=True, fence=2),
     AmendByClientId(at=AT, user_id="ann", market_id="M", client_order_id="x", price=41),
     CancelOrder(at=AT, user_id="ann", order_id="o", fence=2),
+    CancelOrder(at=AT, user_id="ann", order_id="o", past=Past(7, (IMAGE,), ("p",))),
     CancelByClientId(at=AT, user_id="ann", market_id="M", client_order_id="x"),
     BatchCancel(at=AT, user_id="ann", market_id="M", scope=CancelScope.SELL_ONLY),
     AtomicBatch(

@@ -36,6 +36,7 @@ from kernel.commands import (
     DeleteGroup,
     Deposit,
     FireGuard,
+    ForgetOrders,
     HaltMarket,
     MarketTerms,
     MintShares,
@@ -230,6 +231,7 @@ def given(exchange: Exchange, at: int) -> dict[str, AnyCommand]:
             idempotency_key="k",
         ),
         RaiseFence(at=at, user_id="sub", fence=1),
+        ForgetOrders(at=at, before=at, most=500),
         AcceptJournal(at=at, last_id=exchange.head, reason="a backup", witnesses=(), by="root"),
     ]
     named = {type(command).__name__: command for command in commands}
@@ -312,6 +314,7 @@ Deposit                 .     .     .     .     .     .     .     .     .     . 
 Withdraw                .     .     .     .     .     .     .     .     .     .     .     .     .
 TransferFunds           .     .     .     .     .     .     .     .     .     .     .     .     .
 RaiseFence              .     .     .     .     .     .     .     .     .     .     .     .     .
+ForgetOrders            .     .     .     .     .     .     .     .     .     .     .     .     .
 AcceptJournal           .     .     .     .     .     .     .     .     .     .     .     .     .
 ... to SUSPENDED        3005  3005  3005  3005  3005  SUS   SUS   3005  3005  3005  3005  3005  3005
 ... and settle          3003  SET   SET   SET   SET   SET   SET   3003  3003  3003  3003  3003  3003

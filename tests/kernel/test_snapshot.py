@@ -137,12 +137,12 @@ def test_a_snapshot_remembers_the_first_start(first_budget: int) -> None:
         b"",
         b"\n",
         b"{}",
-        b"VERDICT SNAPSHOT 7",
-        b"VERDICT SNAPSHOT 7\n",
-        b"VERDICT SNAPSHOT 7\n{}",
-        b"VERDICT SNAPSHOT 7\nnull",
-        b"VERDICT SNAPSHOT 7\n[]",
-        b"VERDICT SNAPSHOT 7\n\xff\xfe",
+        b"VERDICT SNAPSHOT 8",
+        b"VERDICT SNAPSHOT 8\n",
+        b"VERDICT SNAPSHOT 8\n{}",
+        b"VERDICT SNAPSHOT 8\nnull",
+        b"VERDICT SNAPSHOT 8\n[]",
+        b"VERDICT SNAPSHOT 8\n\xff\xfe",
         b"\x89PNG\r\n\x1a\n\x00\x00",
         b"PGDMP\x01\x0e\x00\n" + bytes(100),
     ],
@@ -155,8 +155,8 @@ def test_another_kind_of_file_is_told_apart(data: bytes) -> None:
 @pytest.mark.parametrize("version", [b"0", b"1", b"2", b"33", b"-1", b"x"])
 def test_another_version_is_told_apart(image: bytes, version: bytes) -> None:
     """The message names what was found, for whoever has to find the right program."""
-    other = image.replace(b"VERDICT SNAPSHOT 7\n", b"VERDICT SNAPSHOT " + version + b"\n", 1)
-    with pytest.raises(SnapshotError, match=r"not a snapshot of format 7: it begins with 'VERDICT SNAPSHOT"):
+    other = image.replace(b"VERDICT SNAPSHOT 8\n", b"VERDICT SNAPSHOT " + version + b"\n", 1)
+    with pytest.raises(SnapshotError, match=r"not a snapshot of format 8: it begins with 'VERDICT SNAPSHOT"):
         Exchange.restore(other)
 
 
@@ -200,7 +200,7 @@ def test_an_altered_snapshot_is_refused_or_has_another_digest(image: bytes) -> N
         pytest.param(b'"offer","ann",', b'"offer","zoe",', id="an order of nobody"),
         pytest.param(b'"ann","M",', b'"ann","Z",', id="an order in no market"),
         pytest.param(b'"OPEN"', b'"AJAR"', id="a status there is not"),
-        pytest.param(b'"REJECT",null,100,', b'"REJECT",null,1e400,', id="a number beyond all bounds"),
+        pytest.param(b'"REJECT",null,50,', b'"REJECT",null,1e400,', id="a number beyond all bounds"),
         pytest.param(b'"M","YES",', b'"M",["YES"],', id="a list for a word"),
         pytest.param(b",2,90,5,false]", b",2,90,5]", id="a member missing"),
         pytest.param(b",2,90,5,false]", b",2,90,5,false,0]", id="a member too many"),

@@ -11,6 +11,7 @@ import trio
 
 from adapters.wire import render
 from kernel.codes import AMM_ID
+from kernel.events import OrderAccepted
 from persistence.journal import journal, snapshots
 from persistence.postgres import embedded
 from persistence.postgres.database import Connection, Database
@@ -208,6 +209,10 @@ async def test_an_account_and_an_order_are_shown_as_they_were(
     assert ["frozen", render.dollars(ann.frozen)] in lines
     assert ["user", AMM_ID] in lines
     assert any(line[1:5] == ["maker", "20", "71", render.time(order.updated_at)] for line in lines)
+    accepted = [fact.event for fact in day.facts if isinstance(fact.event, OrderAccepted)]
+    gone = next(event.order_id for event in accepted if event.order_id not in day.exchange.orders)
+    forgotten = await verdict(database_url, "replay", "--show", "order", gone)
+    assert f"order {gone}: " in forgotten.out
     paid_in = next(
         fact for fact in day.facts if fact.event.postings and fact.event.postings[0].user_id == "ann"
     )

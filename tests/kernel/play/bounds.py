@@ -42,7 +42,7 @@ ODD: Final[dict[str, tuple[Any, ...]]] = {
     "witnesses": (("x" * 500,), ("x" * 501,), ("",), ("fine", "a\0"), ("\ud800",), ()),
     **dict.fromkeys(("trading_start_at", "trading_end_at", "resolution_date", "until"), ODD_TIMES),
     **dict.fromkeys(
-        ("amount", "price", "quantity", "fence", "grace_ms", "nonce", "sound_after", "valid_until"),
+        ("amount", "before", "price", "quantity", "fence", "grace_ms", "nonce", "sound_after", "valid_until"),
         ODD_NUMBERS,
     ),
     **dict.fromkeys(
@@ -55,6 +55,7 @@ ODD: Final[dict[str, tuple[Any, ...]]] = {
     **dict.fromkeys(("void_window_ms", "collar_cents", "collar_window_ms"), ODD_NUMBERS),
     **dict.fromkeys(("halt_window_ms", "halt_pause_ms"), ODD_NUMBERS),
     "max_cost_cents": ODD_NUMBERS,
+    "most": (*ODD_NUMBERS, 500, 501),
     **dict.fromkeys(("max_fill_quantity", "window_ms"), (*ODD_NUMBERS, 99, 100, 86_400_000, 86_400_001)),
     **dict.fromkeys(("required_cash_cents", "required_yes_shares", "required_no_shares"), ODD_NUMBERS),
     **dict.fromkeys(("amount_cents", "yes_shares", "no_shares", "limit"), ODD_NUMBERS),

@@ -49,6 +49,8 @@ class Ground:
         self.both = SideBySide(SEEN)
         self.at = START
         self.home = ""
+        self.forgets = 0
+        """How many closed orders leave the exchange's memory after each command, once the ground is laid."""
         self.names = 0
         self.patience: int | None = None
         """How long whoever sends the next command is willing to wait."""
@@ -73,6 +75,7 @@ class Ground:
             GROUNDS[home] = (self.both, self.wishes)
         laid, wishes = GROUNDS[home]
         self.both = laid.copy()
+        self.both.forgets = self.forgets
         self.wishes = list(wishes)
         self.names = len(wishes)
         if home == "timed":

@@ -16,6 +16,7 @@ from kernel.commands import (
     CancelOrder,
     Command,
     CreateMarket,
+    ForgetOrders,
     OpenJournal,
     OrderTerms,
     OrderWish,
@@ -27,6 +28,7 @@ from tests.kernel.reference.records import Refused
 NAMES = ("user_id", "owner_id", "from_id", "to_id", "market_id", "by_id")
 NUMBERS = (
     "amount",
+    "before",
     "quantity",
     "fence",
     "grace_ms",
@@ -101,6 +103,8 @@ def check_members(command: Command) -> None:
     until = getattr(command, "until", None)
     demand(until is None or YEAR_2000 <= until < YEAR_3000)
     check_group(getattr(command, "group_id", None))
+    if isinstance(command, ForgetOrders):
+        demand(1 <= command.most <= 500)
     if isinstance(command, SetGroup):
         demand(1 <= command.max_fill_quantity < 2**31)
         demand(100 <= command.window_ms <= 24 * 3_600_000)

@@ -1,0 +1,57 @@
+"""Has the exchange let go of closed orders, once nobody is likely to ask for them and the tables have them.
+
+The kernel does it in portions, each a command like any other; between two of them everybody else is decided.
+"""
+
+from typing import Final
+
+import attrs
+import trio
+
+from adapters.service.server import Server
+from kernel.answers import Forgotten
+from kernel.commands import ForgetOrders
+from kernel.limits import FORGOTTEN_MAX
+
+LOOK_SECONDS: Final = 0.5
+"""Between two looks."""
+
+
+@attrs.define(eq=False)
+class Forgetting:
+    """Knows of when the tables have everything: all that was closed before then may go."""
+
+    server: Server
+    filed: int = 0
+    """Every fact from before this time is in the tables."""
+    _head: int = 0
+    _now: int = 0
+    """How far the exchange was at an earlier look: facts that came later are not from before this time."""
+
+    async def run(self) -> None:
+        while True:
+            await trio.sleep(LOOK_SECONDS)
+            self.look()
+            await self.forget()
+
+    def look(self) -> None:
+        exchange = self.server.exchange
+        if self.server.projections.reached >= self._head:
+            self.filed = self._now
+            self._head, self._now = exchange.head, exchange.now
+
+    async def forget(self) -> None:
+        """Portion after portion, as long as there are orders too old, or too many."""
+        settings, closed = self.server.settings, self.server.exchange.closed
+        while True:
+            old = self.server.clock.now() - settings.remember * 1_000_000
+            spare = closed.count - settings.remember_orders
+            before = self.filed if spare > 0 else min(old, self.filed)
+            oldest = closed.first
+            if oldest is None or oldest.updated_at >= before:
+                return
+            most = min(spare, FORGOTTEN_MAX) if spare > 0 else FORGOTTEN_MAX
+            command = ForgetOrders(at=self.server.clock.now(), before=before, most=most)
+            (outcome,) = await self.server.actors.ask(command, correlation_id="memory")
+            if not isinstance(outcome.answer, Forgotten):
+                return  # too much waits: the next look goes on

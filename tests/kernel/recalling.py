@@ -1,0 +1,54 @@
+"""A past that always answers: what an exchange has let go of, as whoever files it for good would have it."""
+
+import attrs
+import msgspec
+
+from kernel.answers import AskThePast, Outcome
+from kernel.commands import AnyCommand, ForgetOrders
+from kernel.exchange import Exchange
+from kernel.market import Order
+from kernel.order_image import order_image, restored_order
+from kernel.past import OrderImage, Past
+
+
+@attrs.define
+class Archive:
+    """Closed orders that are no longer in memory, by id."""
+
+    orders: dict[str, OrderImage] = attrs.field(factory=dict)
+    asked: int = 0
+    """How often a command had to be sent again."""
+
+    def execute(self, exchange: Exchange, command: AnyCommand) -> Outcome:
+        """Decide a command, as whoever lets callers in would have it decided."""
+        if isinstance(command, ForgetOrders):
+            return self.forget(exchange, command)
+        outcome = exchange.execute(command)
+        while isinstance(outcome.answer, AskThePast):
+            assert outcome.facts == []
+            self.asked += 1
+            past = self.look_up(outcome.answer, exchange.head)
+            outcome = exchange.execute(msgspec.structs.replace(command, past=past))
+        return outcome
+
+    def forget(self, exchange: Exchange, command: ForgetOrders) -> Outcome:
+        closed = {order.id: order_image(order) for order in exchange.closed.orders()}
+        outcome = exchange.execute(command)
+        self.orders |= {name: image for name, image in closed.items() if name not in exchange.orders}
+        return outcome
+
+    def look_up(self, asked: AskThePast, as_of: int) -> Past:
+        found = [
+            image
+            for image in self.orders.values()
+            if image.id in asked.order_ids
+            or (image.user_id == asked.user_id and image.client_order_id in asked.names)
+        ]
+        known = {image.id for image in found} | {image.client_order_id for image in found}
+        absent = tuple(name for name in (*asked.names, *asked.order_ids) if name not in known)
+        return Past(as_of, tuple(found), absent)
+
+    def all_of(self, exchange: Exchange) -> list[Order]:
+        """Every order ever accepted, in that order, also those that only the past knows."""
+        past = [restored_order(exchange, image) for image in self.orders.values()]
+        return sorted([*exchange.orders.values(), *past], key=lambda order: order.accepted_seq)
