@@ -16,7 +16,7 @@ from kernel.making_edges import (
     MmTrigger,
 )
 from kernel.making_events import MmOrderChanged
-from tests.kernel.making.desk import Desk
+from tests.kernel.making.desk import ELSEWHERE, Desk
 from tests.kernel.making.scene import some_market
 
 PUBLISHED = """
@@ -173,6 +173,18 @@ def standing(state: str) -> Desk:
             desk.open(auto_start=False)
         case "failed":
             return a_failed_one()
+        case "payment_complete" | "withdrawing" | "deposit_confirming":
+            desk.open(venue=ELSEWHERE)
+            if state != "payment_complete":
+                desk.granted(desk.step("BEGIN"))
+            if state == "deposit_confirming":
+                desk.steps_of("CASH", "CALL", "ACCEPTED", "CONFIRMED")
+        case "missed":
+            desk.open(venue=ELSEWHERE)
+            desk.granted(desk.step("BEGIN"))
+            desk.steps_of("CASH", "CALL")
+            desk.granted(desk.tell(MmControl.FAIL, admin="root"))
+            return desk
         case _:
             desk.open()
             for control, at in ((MmControl.PAUSE, "paused"), (MmControl.STOP, "stopped")):
@@ -226,6 +238,45 @@ def asked(desk: Desk, who: str, what: str) -> Answer | Refusal:
             return desk.take_out(all=True, owner=owner)
         case _:
             return desk.tell(MmControl[what], owner=owner, admin=admin)
+
+
+AWAY = ("payment_complete", "withdrawing", "deposit_confirming", "missed")
+ASKED_AWAY = """
+             complete   withdrawing confirming missed
+U PAY        7102       7102        7102       7102
+U START      7102       7102        7102       7102
+U PAUSE      7102       7102        7102       7102
+U RESUME     7102       7102        7102       7102
+U STOP       refunded   COMMAND     COMMAND    7102
+U DELETE     7102       7102        7102       7102
+U WITHDRAW   7102       7102        7102       7102
+A START      7102       7102        7102       7102
+A PAUSE      7102       7102        7102       7102
+A RESUME     7102       7102        7102       7102
+A STOP       refunded   COMMAND     COMMAND    7102
+A DELETE     7102       7102        7102       7102
+A FAIL       refunded   refunded    failed     7102
+A REFUND     7102       7102        7102       7109
+O STOP       7101       7101        7101       7101
+"""
+"""The same of an order that waits to leave, is leaving with nobody called, is to arrive, and is missed."""
+
+
+@pytest.mark.parametrize("row", ASKED_AWAY.strip("\n").splitlines()[1:], ids=lambda row: row[:12].strip())
+def test_each_command_does_what_the_table_says_to_an_order_on_its_way(row: str) -> None:
+    who, what, *cells = row.split()
+    found = []
+    for state in AWAY:
+        desk = standing(state)
+        answer = asked(desk, who, what)
+        event = desk.trail()[-1]
+        if isinstance(answer, Refusal):
+            found.append(str(answer.code.value))
+        elif event.kind is MmKind.TRANSITION:
+            found.append(desk.state().value)
+        else:
+            found.append(event.kind.value)
+    assert found == cells
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[:12].strip())

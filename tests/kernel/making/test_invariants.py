@@ -7,9 +7,9 @@ import pytest
 
 from kernel.codes import Side
 from kernel.history import History
-from kernel.making_edges import MmKind, MmLocation, MmState
+from kernel.making_edges import MmControl, MmKind, MmLocation, MmState
 from kernel.making_events import MmOrderChanged
-from tests.kernel.making.desk import Desk
+from tests.kernel.making.desk import ELSEWHERE, Desk
 from tests.kernel.making.scene import some_market
 
 Break = Callable[[Desk], object]
@@ -31,6 +31,12 @@ def scene() -> Desk:
     desk.ask_for("over", policy={"payment_timeout_ms": 1_000})
     desk.tick(1)
     assert desk.prize("past").returned_cents == 10_000
+    for name in ("lost", "away"):
+        desk.open(name, cash=10_000, venue=ELSEWHERE)
+        desk.step("BEGIN", name=name)
+        desk.step("CALL", "CASH", name=name)
+    desk.tell(MmControl.FAIL, "lost", admin="root")
+    desk.open("unsent", cash=10_000, venue=ELSEWHERE)
     return desk
 
 
@@ -78,6 +84,38 @@ def holds_money_when_it_is_over(desk: Desk) -> None:
 
 def is_somewhere_else(desk: Desk) -> None:
     desk.order().location = MmLocation.VENUE
+
+
+def has_lost_sight_of_what_is_away(desk: Desk) -> None:
+    desk.order("away").clearing.available -= 1  # type: ignore[union-attr]
+
+
+def is_refunded_while_something_is_away(desk: Desk) -> None:
+    desk.order("away").state = MmState.REFUNDED
+
+
+def calls_itself_home(desk: Desk) -> None:
+    desk.order("away").location = MmLocation.ESCROW
+
+
+def has_forgotten_that_a_venue_was_called(desk: Desk) -> None:
+    desk.order("away").external_submitted = False
+
+
+def has_a_case_that_nobody_looks_for(desk: Desk) -> None:
+    desk.order("lost").reconcile_required = False
+
+
+def waits_for_nobody(desk: Desk) -> None:
+    desk.market.exchange.making.awaited.clear()
+
+
+def has_sent_less_today(desk: Desk) -> None:
+    desk.market.exchange.making.sent_cents -= 1
+
+
+def would_not_be_called_back(desk: Desk) -> None:
+    desk.market.market().desk.unsent.clear()
 
 
 def quotes_while_it_does_not_run(desk: Desk) -> None:
@@ -136,6 +174,15 @@ def reserves_more_than_it_asks_for(desk: Desk) -> None:
         (is_due_at_another_time, "mm_index"),
         (counts_for_more_than_there_are, "mm_index"),
         (reserves_more_than_it_asks_for, "mm_index"),
+        (has_lost_sight_of_what_is_away, "mm_cash"),
+        (has_lost_sight_of_what_is_away, "mm_place"),
+        (is_refunded_while_something_is_away, "mm_place"),
+        (calls_itself_home, "mm_place"),
+        (has_forgotten_that_a_venue_was_called, "mm_place"),
+        (has_a_case_that_nobody_looks_for, "mm_place"),
+        (waits_for_nobody, "mm_index"),
+        (has_sent_less_today, "mm_index"),
+        (would_not_be_called_back, "mm_index"),
         (has_a_pool_that_holds_too_little, "mm_campaign"),
         (paid_more_than_there_was, "mm_campaign"),
         (gave_back_what_it_had_not, "mm_campaign"),
