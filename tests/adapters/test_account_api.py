@@ -32,7 +32,13 @@ def test_money_comes_in_and_goes_out(the_venue: Venue) -> None:
         "frozen_balance_display": "$0.00",
         "total_balance_cents": 149_999,
         "total_balance_display": "$1,499.99",
-        "market_making": {"orders": 0, "cash_cents": 0, "cash_display": "$0.00"},
+        "market_making": {
+            "orders": 0,
+            "cash_cents": 0,
+            "cash_display": "$0.00",
+            "away_cents": 0,
+            "away_display": "$0.00",
+        },
     }
     newest, oldest = ann.data("/account/ledger")["items"]
     assert (newest["entry_type"], newest["amount_cents"]) == ("WITHDRAW", -1)
