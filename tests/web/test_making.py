@@ -70,7 +70,7 @@ def test_an_order_is_created_paid_paused_drawn_from_stopped_and_refunded(
     assert ann.data("/account/balance")["available_balance_cents"] == 150_000
 
     visitor.button("Pause").click()
-    visitor.see("It does not quote. Its money stays in escrow.")
+    visitor.see("It does not quote. Its money stays where it is.")
     assert state_of(ann, order_id) == "paused"
     visitor.button("Withdraw").click()
     visitor.field("Everything").uncheck()
@@ -82,6 +82,7 @@ def test_an_order_is_created_paid_paused_drawn_from_stopped_and_refunded(
     visitor.button("Stop").click()
     visitor.see("This cannot be taken back.")
     visitor.button("Leave it").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
     assert state_of(ann, order_id) == "paused"
     visitor.button("Stop").click()
     page.get_by_role("dialog").get_by_role("button", name="Stop").click()

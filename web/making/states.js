@@ -13,7 +13,7 @@ export const STATES = {
   campaign_joined: { part: "Campaign", name: "Joined", means: "It takes part in its campaign." },
   created: { part: "Quoting", name: "Ready", means: "It is paid for, and starts when it is told to." },
   running: { part: "Quoting", name: "Running", means: "It quotes the market.", kind: "good" },
-  paused: { part: "Quoting", name: "Paused", means: "It does not quote. Its money stays in escrow.", kind: "warn" },
+  paused: { part: "Quoting", name: "Paused", means: "It does not quote. Its money stays where it is.", kind: "warn" },
   stopped: { part: "End", name: "Stopped", means: "It quotes no more. What it holds is yours to withdraw." },
   failed: { part: "End", name: "Failed", means: "It could not go on.", kind: "wrong" },
   refunded: { part: "End", name: "Refunded", means: "All that it held is back in your account." },
