@@ -21,6 +21,9 @@ LONGEST: Final = (
     "tests/amm/live/test_polling.py",
     "tests/adapters/test_malformed.py",
     "tests/adapters/test_user_command.py",
+    "tests/web/test_accessibility.py",
+    "tests/kernel/test_compiled.py",
+    "tests/adapters/test_relay.py",
 )
 """What takes longest begins first: begun last, it would keep one core busy while the others wait."""
 WORKERS_MAX: Final = 4
