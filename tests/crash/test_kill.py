@@ -167,8 +167,9 @@ async def open_exchange(server: Server) -> None:
 
 
 async def kill_under_load(server: Server, record: Record, chance: random.Random) -> None:
+    """The first time under load; later sometimes while it starts."""
     server.start()
-    if chance.random() < AT_START:
+    if record.acknowledged and chance.random() < AT_START:
         await trio.sleep(chance.uniform(0, 1.5))  # any moment will do: from before main() to under load
         server.kill()
         return
@@ -176,6 +177,9 @@ async def kill_under_load(server: Server, record: Record, chance: random.Random)
     async with trio.open_nursery() as nursery:
         for _ in range(CALLERS):
             nursery.start_soon(load, server, record, chance.randrange(2**32))
+        with trio.fail_after(START_PATIENCE):
+            while not record.acknowledged:
+                await trio.sleep(0.01)
         await trio.sleep(chance.uniform(SOONEST, LATEST))
         server.kill()
 
