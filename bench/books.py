@@ -4,6 +4,7 @@ The wishes are the flow's without its replacements: place, cancel and trade, in 
 neither accounts nor money, so the bare book is what they compare with; the kernel clears everything besides.
 """
 
+import logging
 from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
@@ -18,6 +19,8 @@ from kernel.codes import Side
 from kernel.commands import AnyCommand, CancelOrder, PlaceOrder
 from kernel.exchange import Exchange
 from kernel.market import Order
+
+logging.getLogger().setLevel(logging.WARNING)  # pyorderbook has every library tell what it does
 
 WARM_UP: Final = 20_000
 MEASURED: Final = 50_000
