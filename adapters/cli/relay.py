@@ -21,7 +21,7 @@ from adapters.relay.relay import Relay
 from adapters.runtime.log import start_logging
 from adapters.runtime.setting_values import LogLevel
 from adapters.runtime.settings import load_settings
-from persistence.journal import following
+from persistence.journal import following, wal
 from persistence.journal.following import Follower
 from persistence.journal.recovery import DamagedError
 from persistence.journal.seals import SealKey
@@ -40,7 +40,8 @@ class Turn:
     key: SealKey | None
 
     async def head(self) -> int:
-        return await following.head(self.connection)
+        journal_id, _ = await wal.end(self.connection)
+        return journal_id
 
     async def following(self, journal_id: int) -> Follower:
         with bar("reading the journal") as progress:

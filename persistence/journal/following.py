@@ -27,7 +27,7 @@ from persistence.journal.recovery import (
     undisturbed,
 )
 from persistence.journal.seals import SealKey
-from persistence.journal.wal import GENESIS, check_format
+from persistence.journal.wal import GENESIS, check_format, end
 from persistence.postgres.database import Connection, Database
 
 T = TypeVar("T")
@@ -49,14 +49,15 @@ class Follower:
 
         Each fact is told in the state that it has just brought about.
         """
-        if (end := await head(self._connection)) == self.exchange.head:
+        head, _ = await end(self._connection)
+        if head == self.exchange.head:
             return
         # Of two commits the later one is confirmed later: what was seen is on the standby, too.
         if await self._connection.fetch_value("SHOW synchronous_standby_names"):
             await self._connection.execute(CONFIRM, "follower")
         told: list[T] = []
         chain = Chain(self.exchange.head, self._digest)
-        async with aclosing(rows(self._connection, self.exchange.head, end)) as batches:
+        async with aclosing(rows(self._connection, self.exchange.head, head)) as batches:
             async for batch in batches:
                 for row in batch:
                     if (broken := chain.add(row.id, row.columns, row.digest)) is not None:
@@ -81,18 +82,15 @@ async def turn(database: Database, lock: int) -> AsyncIterator[Connection | None
         connection.abandon()
 
 
-async def head(connection: Connection) -> int:
-    return int(await connection.fetch_value("SELECT coalesce(max(id), 0) FROM wal_events"))
-
-
 async def following(
     connection: Connection, key: SealKey | None, journal_id: int, progress: ReportProgress
 ) -> Follower:
     """Begin at the last transaction that ends at or before an id."""
     await check_format(connection)
-    if (end := await head(connection)) < journal_id:
+    head, _ = await end(connection)
+    if head < journal_id:
         raise DamagedError(
-            f"the journal ends with row {end} and has been read up to row {journal_id} before: "
+            f"the journal ends with row {head} and has been read up to row {journal_id} before: "
             "this is another journal, or an older state of it"
         )
     start = int(await connection.fetch_value(BEHIND, journal_id))

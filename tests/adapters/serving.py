@@ -246,7 +246,7 @@ def venue(address: str, http: httpx.Client, metrics: str = "") -> Venue:
     return Venue(address, http, admin, amm, nobody, metrics)
 
 
-def until(condition: Any, seconds: float = 30.0) -> None:
+def until(condition: Any, seconds: float = 30.0, every: float = 0.01) -> None:
     """Look again until it holds; fail when it does not in time.
 
     Who tests a promise about time names it. The rest may take what a busy machine needs.
@@ -254,4 +254,4 @@ def until(condition: Any, seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.01)
+        time.sleep(every)

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from bench.workload import Flow, opening
 from kernel.exchange import Exchange
 from kernel.journal import Decided
 from persistence.postgres.database import Connection
+from tests.adapters import serving
 from tests.adapters.serving import ROOT
 from tests.brokers import Brokers, brokers
 from tests.persistence.journaled import file
@@ -75,12 +76,8 @@ async def everything(js: Any) -> list[Told]:
     return found
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Each look is a connection of its own: not too often."""
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.1)
+until = functools.partial(serving.until, seconds=120, every=0.1)
+"""Each look is a connection of its own: not too often."""
 
 
 async def count(js: Any) -> int:
@@ -224,6 +221,43 @@ async def test_a_stream_that_has_dropped_what_came_last_goes_on_behind_its_note(
             until, lambda: has(nats, len(trading.due)) or process.poll() is not None
         )
     assert await trio.to_thread.run_sync(nats.ask, everything) == trading.due[told:]
+
+
+async def test_a_stream_that_has_dropped_what_nobody_noted_is_refused_in_one_line(
+    database_url: str, connection: Connection, tmp_path: Path, nats: Brokers
+) -> None:
+    trading = Trading()
+    await file(connection, trading.decide(300))
+    with relay(database_url, tmp_path, nats, "--from", "start"):
+        await trio.to_thread.run_sync(until, lambda: has(nats, len(trading.due)))
+
+    async def forget(js: Any) -> None:
+        """The note is that of the beginning, and the letters are gone."""
+        headers = {"Verdict-Sequence": "0", "Verdict-Place": "0.0"}
+        await js.publish("verdict_positions.verdict_topics", headers=headers)
+        await js.purge_stream("verdict_topics")
+
+    await trio.to_thread.run_sync(nats.ask, forget)
+    with relay(database_url, tmp_path, nats) as process:
+        assert await trio.to_thread.run_sync(process.wait, 60) == 1
+    (told,) = [line for line in logs(tmp_path).splitlines() if line.startswith("verdict: ")]
+    assert f"has dropped its last letter, {len(trading.due)}, and nobody knows what it was" in told
+
+
+async def test_a_stream_that_somebody_else_writes_is_refused_in_one_line(
+    database_url: str, connection: Connection, tmp_path: Path, nats: Brokers
+) -> None:
+    await file(connection, Trading().decide(10))
+
+    async def intrude(js: Any) -> None:
+        await js.add_stream(name="verdict_topics", subjects=["verdict.*.*"])
+        await js.publish("verdict.trade_events.M", b"{}")
+
+    await trio.to_thread.run_sync(nats.ask, intrude)
+    with relay(database_url, tmp_path, nats) as process:
+        assert await trio.to_thread.run_sync(process.wait, 60) == 1
+    (told,) = [line for line in logs(tmp_path).splitlines() if line.startswith("verdict: ")]
+    assert "has letters that no relay has sent: somebody else uses its subjects" in told
 
 
 async def test_a_journal_that_is_not_the_one_that_was_told_is_refused_in_one_line(

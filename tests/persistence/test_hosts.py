@@ -1,5 +1,6 @@
 """Which servers a URL names, and that one of them which is silent keeps nobody from the others."""
 
+import functools
 import socket
 
 import pytest
@@ -50,3 +51,33 @@ async def test_a_server_that_swallows_what_it_is_sent_is_not_waited_for(
             with trio.fail_after(60):
                 async with db.borrowed() as connection:
                     assert await connection.fetch_value("SELECT 1") == 1
+
+
+async def test_a_machine_that_says_nothing_any_more_is_noticed(database_url: str) -> None:
+    """Over a network the system ends such a connection, as it was told to."""
+    folder = database_url.partition("host=")[2].partition("&")[0]
+
+    async def pass_on(client: trio.SocketStream) -> None:
+        async with (
+            await trio.open_unix_socket(f"{folder}/.s.PGSQL.5432") as server,
+            trio.open_nursery() as both,
+        ):
+            both.start_soon(copied, client, server)
+            await copied(server, client)
+            both.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        (listener,) = await nursery.start(functools.partial(trio.serve_tcp, pass_on, 0, host="127.0.0.1"))
+        port = listener.socket.getsockname()[1]
+        url = database_url.replace(f"host={folder}", f"host=127.0.0.1&port={port}")
+        async with database.opened(url) as db, db.borrowed() as connection:
+            over = connecting.socket_of(connection._raw)
+            assert over.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            for option, value in connecting.SILENCE.items():
+                assert over.getsockopt(socket.IPPROTO_TCP, getattr(socket, option)) == value
+        nursery.cancel_scope.cancel()
+
+
+async def copied(source: trio.abc.Stream, target: trio.abc.Stream) -> None:
+    while data := await source.receive_some():
+        await target.send_all(data)
