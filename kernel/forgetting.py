@@ -6,6 +6,8 @@ Then those orders are there while it is decided, as if they had never gone. They
 changes them; and where a name turns out to be new the command brings that, too, and is decided as any other.
 """
 
+from collections.abc import Sequence
+
 from kernel.answers import AskThePast, Forgotten
 from kernel.commands import (
     AmendByClientId,
@@ -21,10 +23,10 @@ from kernel.commands import (
 )
 from kernel.draft import Draft
 from kernel.events import OrdersForgotten
-from kernel.market import Account, Order
+from kernel.market import LIVE, Account, Order
 from kernel.names import fingerprint
 from kernel.order_image import restored_order
-from kernel.past import Past
+from kernel.past import OrderImage, Past
 from kernel.state import State
 
 
@@ -42,11 +44,14 @@ def forget_orders(draft: Draft, command: ForgetOrders) -> Forgotten:
 def lend(state: State, past: Past) -> list[Order]:
     """Orders of the past are in memory again; returns those that were not.
 
-    What its fence has let go of stays away: nobody asks for that by its name.
+    What its fence has let go of stays away: nobody asks for that by its name. So does what was live when it
+    was found: it was closed and has left since, and must not be cancelled twice.
     """
     lent = []
     for image in past.orders:
-        if image.id not in state.orders and state.accounts[image.user_id].leash is None:
+        if image.id in state.orders or image.status in LIVE:
+            continue
+        if state.accounts[image.user_id].leash is None:
             order = restored_order(state, image)
             state.orders[order.id] = order.account.orders[order.client_order_id] = order
             lent.append(order)
@@ -57,6 +62,18 @@ def take_back(state: State, lent: list[Order]) -> None:
     for order in lent:
         del state.orders[order.id]
         del order.account.orders[order.client_order_id]
+
+
+def past_of(asked: AskThePast, as_of: int, found: Sequence[OrderImage]) -> Past:
+    """What was found, and what was not: somebody may call one order like another's id."""
+    given = {image.client_order_id for image in found if image.user_id == asked.user_id}
+    known = {image.id for image in found}
+    return Past(
+        as_of,
+        tuple(found),
+        tuple(name for name in asked.names if name not in given),
+        tuple(order_id for order_id in asked.order_ids if order_id not in known),
+    )
 
 
 def may_be_past(state: State, account: Account, name: str) -> bool:
@@ -107,8 +124,8 @@ def ask(state: State, command: TimedCommand, names: list[str], order_ids: list[s
     past = command.past
     # An answer of no holds as long as no order was let go of that came after it.
     if past is not None and past.as_of >= state.forgotten_seq:
-        told = {*past.absent, *(image.id for image in past.orders)}
-        names = [name for name in names if name not in told]
+        told = {*past.absent_ids, *(image.id for image in past.orders if image.status not in LIVE)}
+        names = [name for name in names if name not in past.absent]
         order_ids = [order_id for order_id in order_ids if order_id not in told]
         if not (names or order_ids):
             return None

@@ -58,4 +58,6 @@ class Past(msgspec.Struct, frozen=True, gc=False):
     """The journal id up to which it was looked for."""
     orders: tuple[OrderImage, ...] = ()
     absent: tuple[str, ...] = ()
-    """Names and ids that nothing was found under."""
+    """Names that nothing was found under."""
+    absent_ids: tuple[str, ...] = ()
+    """The same of ids."""

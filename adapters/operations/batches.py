@@ -16,6 +16,7 @@ from adapters.wire.batch_requests import BatchBody, BatchCommand, Several, comma
 from adapters.wire.requests import CancelAllBody
 from adapters.wire.status import STATUS, RefusedError
 from kernel.answers import AllCancelled, Outcome, Refusal
+from kernel.codes import Code
 from kernel.commands import AnyCommand
 
 encode: Final = msgspec.json.Encoder().encode
@@ -99,9 +100,8 @@ async def each_by_itself(
         for run in runs(server, call.user.user_id, several, admitted):
             outcomes = await server.actors.ask(*run.values(), correlation_id=call.request_id)
             for (index, command), decided in zip(run.items(), outcomes, strict=True):
-                outcome = await server.settled(command, decided, call.request_id)
-                results[index] = await result_of(server, index, outcome)
-                seen = max(seen, outcome.seen)
+                results[index], seen_by = await result_of(server, index, command, decided, call.request_id)
+                seen = max(seen, seen_by)
     if waiting.cancelled_caught:
         raise no_answer()
     shape = responses.BatchShape(atomic=False, results=[results[index] for index in sorted(results)])
@@ -131,12 +131,24 @@ def runs(
         yield run
 
 
-async def result_of(server: Server, index: int, outcome: Outcome) -> responses.BatchResultShape:
-    """The result of one command; of one that was asked for before, with what the tables know of it."""
-    answer = outcome.answer
-    if isinstance(answer, Refusal):
-        return render.refused(index, STATUS[answer.code].value, answer.code, answer.message, answer.data)
+async def result_of(
+    server: Server, index: int, command: AnyCommand, outcome: Outcome, request_id: str
+) -> tuple[responses.BatchResultShape, int]:
+    """The result of one command, and the journal id that it reflects.
+
+    Where the tables have to be asked and do not answer, this one is refused: the others have theirs.
+    """
     try:
-        return render.granted(index, *await render_outcome(server, outcome))
+        outcome = await server.settled(command, outcome, request_id)
+        answer = outcome.answer
+        if isinstance(answer, Refusal):
+            result = render.refused(
+                index, STATUS[answer.code].value, answer.code, answer.message, answer.data
+            )
+        else:
+            result = render.granted(index, *await render_outcome(server, outcome))
     except RefusedError as trouble:
-        return render.refused(index, trouble.status, trouble.code, str(trouble), trouble.data)
+        result = render.refused(index, trouble.status, trouble.code, str(trouble), trouble.data)
+    except server.unavailable:
+        result = render.refused(index, 503, Code.OVERLOADED, "The tables cannot be asked just now", None)
+    return result, outcome.seen

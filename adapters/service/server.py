@@ -29,10 +29,10 @@ from kernel.answers import Answer, AskThePast, Outcome, Refusal
 from kernel.codes import Code
 from kernel.commands import AnyCommand, TimedCommand
 from kernel.exchange import Exchange
-from kernel.forgetting import may_be_past
+from kernel.forgetting import may_be_past, past_of
 from kernel.market import Account, Market, Order
 from kernel.order_image import restored_order
-from kernel.past import OrderImage, Past
+from kernel.past import OrderImage
 
 A = TypeVar("A", bound=Answer)
 
@@ -258,9 +258,7 @@ class Server:
             as_of = self.actors.durable
             history = await self.history_as_of(as_of)
             found = await history.past_orders(asked.user_id, asked.names, asked.order_ids)
-            known = {image.id for image in found} | {image.client_order_id for image in found}
-            absent = tuple(name for name in (*asked.names, *asked.order_ids) if name not in known)
-            again = replace(command, at=self.clock.now(), past=Past(as_of, tuple(found), absent))
+            again = replace(command, at=self.clock.now(), past=past_of(asked, as_of, found))
             (outcome,) = await self.actors.ask(again, correlation_id=request_id)
         return outcome
 

@@ -25,15 +25,19 @@ class OrdersRecalled:
 
     async def of(self, fact: Fact) -> Mapping[str, Order]:
         """The orders that a fact names."""
-        names = named_in(fact)
-        missing = [name for name in names if name not in self.told and name not in self.recalled]
+        # Taken hold of at once: what memory has now may have left it when the tables have answered.
+        found = {name: order for name in named_in(fact) if (order := self._at_hand(name)) is not None}
+        missing = [name for name in named_in(fact) if name not in found]
         if missing:
             if len(self.recalled) >= RECALLED_MAX:
                 self.recalled.clear()
             history = await self.server.history_as_of(fact.id)
             for image in await history.past_orders("", (), missing):
-                self.recalled[image.id] = restored_order(self.server.exchange, image)
-        return {name: self.told.get(name) or self.recalled[name] for name in names}
+                found[image.id] = self.recalled[image.id] = restored_order(self.server.exchange, image)
+        return found
+
+    def _at_hand(self, name: str) -> Order | None:
+        return self.told.get(name) or self.recalled.get(name)
 
 
 def named_in(fact: Fact) -> tuple[str, ...]:

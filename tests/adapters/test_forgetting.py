@@ -114,6 +114,7 @@ class Story:
             commands = [
                 {"op": "place", **wish},
                 {"op": "cancel", "order_id": order_id},
+                {"op": "cancel", "order_id": wish["client_order_id"]},
                 {"op": "cancel", **name},
                 {"op": "amend", "order_id": order_id, "price_cents": 7},
                 {"op": "amend", **name, "quantity": 7},
@@ -155,7 +156,8 @@ class Story:
         async with connected(port, token=self.ann.token) as client:
             for order_id, wish in self.wishes.items():
                 name = {"market_id": self.market, "client_order_id": wish["client_order_id"]}
-                batch = {"market_id": self.market, "atomic": True, "commands": [{"op": "place", **wish}]}
+                commands = [{"op": "place", **wish}, {"op": "cancel", "order_id": wish["client_order_id"]}]
+                batch = {"market_id": self.market, "atomic": True, "commands": commands}
                 for op, members in (
                     ("place", wish),
                     ("place", wish | {"quantity": 2}),

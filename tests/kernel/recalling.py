@@ -6,6 +6,7 @@ import msgspec
 from kernel.answers import AskThePast, Outcome
 from kernel.commands import AnyCommand, ForgetOrders
 from kernel.exchange import Exchange
+from kernel.forgetting import past_of
 from kernel.market import Order
 from kernel.order_image import order_image, restored_order
 from kernel.past import OrderImage, Past
@@ -44,9 +45,7 @@ class Archive:
             if image.id in asked.order_ids
             or (image.user_id == asked.user_id and image.client_order_id in asked.names)
         ]
-        known = {image.id for image in found} | {image.client_order_id for image in found}
-        absent = tuple(name for name in (*asked.names, *asked.order_ids) if name not in known)
-        return Past(as_of, tuple(found), absent)
+        return past_of(asked, as_of, found)
 
     def all_of(self, exchange: Exchange) -> list[Order]:
         """Every order ever accepted, in that order, also those that only the past knows."""

@@ -9,11 +9,12 @@ import pytest
 
 from kernel.answers import Answer, AskThePast, Forgotten, Placed, Refusal
 from kernel.codes import Code, Side
-from kernel.commands import AnyCommand, CancelOrder, ForgetOrders
+from kernel.commands import AnyCommand, AtomicBatch, CancelByClientId, CancelOrder, ForgetOrders
 from kernel.exchange import Exchange
+from kernel.forgetting import past_of
 from kernel.names import PAGE, Names, fingerprint
 from kernel.order_image import order_image
-from kernel.past import Past
+from kernel.past import OrderImage, Past
 from tests.kernel.making.scene import some_market
 from tests.kernel.trading import Trading, busy_day
 
@@ -148,6 +149,65 @@ def test_what_it_brings_covers_all_that_it_names() -> None:
     gone = market.wish("ann")
     wish = msgspec.structs.replace(gone, client_order_id="gone")
     assert again(market, wish, absent=("other",)) == AskThePast("ann", ("gone",), ())
+
+
+def test_an_order_may_be_called_like_an_id() -> None:
+    """Of the same word the name is found and no order of that id is: both were looked for, once."""
+    market = forgetful()
+    cancel = CancelOrder(at=market.now, user_id="ann", order_id="gone")
+    by_name = CancelByClientId(at=market.now, user_id="ann", market_id="M", client_order_id="gone")
+    for commands, index, code in (
+        ((by_name, cancel), 0, Code.ORDER_CLOSED),
+        ((cancel, by_name), 0, Code.ORDER_NOT_FOUND),
+    ):
+        batch = AtomicBatch(at=market.now, user_id="ann", market_id="M", commands=commands)
+        question = asked(market, batch)
+        assert question == AskThePast("ann", ("gone",), ("gone",))
+        past = past_of(question, market.exchange.head, [image_of_gone(market)])
+        assert (past.absent, past.absent_ids) == ((), ("gone",))
+        refusal = market.do(msgspec.structs.replace(batch, past=past)).answer
+        assert isinstance(refusal, Refusal)
+        assert refusal.data is not None
+        assert (refusal.code, refusal.data["index"], refusal.data["code"]) == (
+            Code.BATCH_REFUSED,
+            index,
+            code,
+        )
+
+
+def test_another_users_order_of_that_name_answers_for_nobody_else() -> None:
+    """It was found by its id; that the asked name belongs to nobody has to be said all the same."""
+    market = forgetful()
+    theirs = msgspec.structs.replace(image_of_gone(market), user_id="ben", client_order_id="new")
+    question = AskThePast("ann", ("new",), (theirs.id,))
+    assert past_of(question, market.exchange.head, [theirs]).absent == ("new",)
+
+
+def test_an_order_found_live_is_not_cancelled_again() -> None:
+    """It was live when it was looked for, and was closed and left before the command was decided."""
+    market = forgetful()
+    market.play("ann buys 5 YES at 41 as late")
+    live = order_image(market.exchange.accounts["ann"].orders["late"])
+    as_of = market.exchange.head
+    market.play("ann cancels late")
+    forget(market)
+    frozen = market.exchange.accounts["ann"].frozen
+    assert frozen > 0, "there is something to be taken from"
+    for wish in (
+        CancelByClientId(at=market.now, user_id="ann", market_id="M", client_order_id="late"),
+        CancelOrder(at=market.now, user_id="ann", order_id=live.id),
+    ):
+        assert isinstance(again(market, wish, as_of=as_of, orders=(live,)), AskThePast)
+    assert market.exchange.accounts["ann"].frozen == frozen
+
+
+def image_of_gone(market: Trading) -> OrderImage:
+    """Ann's first order, as the tables have it."""
+    other = Trading(ann=10_000, ben=10_000)
+    other.play("ann buys 5 YES at 40 as gone", "ann cancels gone")
+    image = order_image(other.exchange.accounts["ann"].orders["gone"])
+    assert image.id not in market.exchange.orders
+    return image
 
 
 def test_nothing_is_asked_as_long_as_nothing_was_forgotten() -> None:
