@@ -1,6 +1,7 @@
 """The journal's oldest rows leave the database, and are told from the archive as if they had not."""
 
 import gzip
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -23,6 +24,7 @@ from persistence.journal.witness_file import Witness
 from persistence.journal.witnesses import contradictions
 from persistence.postgres import database
 from persistence.postgres.database import Connection, Database
+from persistence.postgres.migrate import UPGRADES, migrate
 from persistence.tables.projector import Projector
 from persistence.tables.sql_audit import check_record
 from persistence.tools.archiving import Archiver, alone
@@ -412,3 +414,21 @@ async def test_reading_begins_anywhere(
         async with aclosing(rows(connection, after, last)) as batches:
             found = [row.id async for batch in batches for row in batch]
         assert found == [*range(after + 1, min(last, exchange.head) + 1)]
+
+
+async def test_what_amended_orders_were_accepted_with_is_found_in_the_archive(
+    db: Database, connection: Connection, tmp_path: Path
+) -> None:
+    """Version 12 looked for it where it was no longer."""
+    tables = await contents(connection)
+    await moved(db, tmp_path / "archive")
+    amended = "UPDATE orders SET amend_count = 1 WHERE accepted_seq = (SELECT min(accepted_seq) FROM orders)"
+    assert await connection.execute(amended) == "UPDATE 1"
+    await connection.execute("UPDATE schema_version SET version = 12")
+    upgrades = tmp_path / "upgrades"
+    upgrades.mkdir()
+    shutil.copy(next(UPGRADES.glob("0013-*")), upgrades)
+    await migrate(connection, upgrades=upgrades)
+    assert await connection.fetch_value("SELECT journal_id FROM projector_cursor") == 0
+    await Projector(db).catch_up()
+    assert await contents(connection) == tables

@@ -102,11 +102,14 @@ SHAPE = (
 )
 
 
-CASTS = re.compile(r"::character varying|::text(\[\])?|[()]")
+CASTS = re.compile(r"::character varying|::text(\[\])?|[()]| NOT VALID")
 
 
 async def shape(connection: Connection) -> list[list[str]]:
-    """All that a schema is made of, in the catalogue's own words but for its casts and brackets."""
+    """All that a schema is made of, in the catalogue's own words but for its casts and brackets.
+
+    And but for whether older rows were looked through: they obey an older rule, which was stricter.
+    """
     return [
         sorted(CASTS.sub("", str(tuple(row))) for row in await connection.fetch(query)) for query in SHAPE
     ]
