@@ -59,7 +59,7 @@ async def folder_of(connection: Connection, into: Path | None) -> Path:
         files = await archived(connection)
         if not files:
             raise CommandError("there is no archive yet: name a folder for it with --into")
-        into = Path(files[-1].folder)
+        return Path(files[-1].folder)
     folder = into.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -112,24 +112,37 @@ def is_signed(one: Archived, public: bytes) -> bool:
 
 def read(one: Archived) -> Generator[JournalRow, None, None]:
     """The rows of a file, verified; what is wrong with the whole of it shows at the latest at its end."""
-    if (yield from verified(one.path)).sha256 != one.sha256.hex():
+    if (yield from verified(one.path, (one.first, one.last))).sha256 != one.sha256.hex():
         raise ArchiveError(
             f"{one.path} is a whole archive, but not the one that was written: bring that one back"
         )
 
 
-def verified(path: Path) -> Generator[JournalRow, None, Trailer]:
-    """The rows of any file of this kind; returns its last line. Raises `ArchiveError`."""
+def verified(path: Path, span: tuple[int, int] | None = None) -> Generator[JournalRow, None, Trailer]:
+    """The rows of any file of this kind, or of one from `span`'s first to its last; returns its last line.
+
+    Raises `ArchiveError`.
+    """
     try:
         with path.open("rb") as raw, gzip.GzipFile(fileobj=raw) as source, _as_archive_error(path):
-            return (yield from _verified(source))
+            return (yield from _verified(source, span))
     except FileNotFoundError:
-        raise ArchiveError(
-            f"{path} is not there, and the journal's oldest rows are in it: bring it back, "
-            "or say `verdict archive --into` the folder that it is in now"
-        ) from None
+        raise missing(path) from None
     except OSError as trouble:
         raise ArchiveError(f"{path} cannot be read ({trouble.strerror})") from trouble
+
+
+def assert_there(one: Archived) -> None:
+    """Raises `ArchiveError` if the file is not; what is in it shows when it is read."""
+    if not one.path.exists():
+        raise missing(one.path)
+
+
+def missing(path: Path) -> ArchiveError:
+    return ArchiveError(
+        f"{path} is not there, and the journal's oldest rows are in it: bring it back, "
+        "or say `verdict archive --into` the folder that it is in now"
+    )
 
 
 @contextmanager
@@ -141,11 +154,13 @@ def _as_archive_error(path: Path) -> Iterator[None]:
         raise ArchiveError(f"{path} is damaged ({told}): bring back a copy of it") from trouble
 
 
-def _verified(source: gzip.GzipFile) -> Generator[JournalRow, None, Trailer]:
+def _verified(source: gzip.GzipFile, span: tuple[int, int] | None) -> Generator[JournalRow, None, Trailer]:
     line = source.readline(LINE_MAX)
     header = _decode_header(line)
     if header.verdict_journal_archive != FORMAT:
         raise ValueError(f"it has format {header.verdict_journal_archive}, this program reads {FORMAT}")
+    if span not in (None, (header.first, header.last)):
+        raise ValueError(f"it has rows {header.first} to {header.last}: files have changed places")
     seen, chain = hashlib.sha256(line), Chain(header.first - 1, bytes.fromhex(header.digest))
     digest = None
     for journal_id in range(header.first, header.last + 1):

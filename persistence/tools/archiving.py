@@ -26,6 +26,7 @@ from persistence.journal.archive import (
     Header,
     Trailer,
     archived,
+    assert_there,
     end_of_archive,
     read,
     rows,
@@ -100,10 +101,15 @@ class Archiver:
         return await end_of_archive(self.connection)
 
     async def _find_files(self) -> None:
-        """Go on with files that were moved here by hand."""
+        """Go on with files that were moved here by hand.
+
+        Where one is missing nothing more is written: a disk that is mounted later would hide it.
+        """
         for one in await archived(self.connection):
             here = msgspec.structs.replace(one, folder=str(self.folder))
-            if one != here:
+            if one == here:
+                assert_there(one)
+            else:
                 self._read_back(here)
                 await self.connection.execute(
                     "UPDATE journal_archive SET folder = $1 WHERE last_id = $2", here.folder, one.last
@@ -136,7 +142,12 @@ class Archiver:
         unfinished = file.with_name(file.name + ".part")
         self.tell(f"writing rows {first:,} to {last:,} into {file}")
         unfinished.unlink(missing_ok=True)
-        trailer = await self._write_lines(unfinished, first, last, before)
+        try:
+            trailer = await self._write_lines(unfinished, first, last, before)
+        except OSError as trouble:
+            # Half a file would keep a full disk full.
+            unfinished.unlink(missing_ok=True)
+            raise OSError(trouble.errno, trouble.strerror, str(unfinished)) from trouble
         self.tell("reading it back")
         if self._content(unfinished) != trailer:
             raise DatabaseUnusableError(f"{unfinished} does not hold what was written: is its disk failing?")

@@ -1,22 +1,25 @@
 """The journal's oldest rows leave the database, and are told from the archive as if they had not."""
 
 import gzip
+import hashlib
+import resource
 import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
+import msgspec
 import pytest
 import trio
 
 from kernel.exchange import Exchange
 from persistence import DatabaseUnusableError
 from persistence.journal import journal
-from persistence.journal.archive import ArchiveError, archived, end_of_archive, rows
+from persistence.journal.archive import ArchiveError, archived, end_of_archive, read, rows
 from persistence.journal.parts import parts
 from persistence.journal.recovery import recover
 from persistence.journal.seals import SealKey
@@ -263,6 +266,135 @@ async def test_a_file_that_is_not_as_it_was_is_told_in_one_line(
         await recover(db)
     assert "\n" not in str(caught.value)
     assert (await recover(db, KEY)).head, "a start needs only what stays"
+
+
+def with_trailer(lines: list[bytes]) -> bytes:
+    """As a file; its last line fits the others but for the signature, for which one needs the key."""
+    trailer = msgspec.json.decode(lines[-1])
+    trailer["sha256"] = hashlib.sha256(b"".join(lines[:-1])).hexdigest()
+    return gzip.compress(b"".join([*lines[:-1], msgspec.json.encode(trailer) + b"\n"]))
+
+
+async def test_a_row_that_was_changed_with_every_hash_of_its_file_breaks_the_chain(
+    db: Database, connection: Connection, tmp_path: Path
+) -> None:
+    """Whoever can write both the folder and the database: what follows the row has its digest in it."""
+    await moved(db, tmp_path)
+    (one, *_) = await archived(connection)
+    lines = gzip.decompress(one.path.read_bytes()).splitlines(keepends=True)
+    changed = [line.replace(b'"amount_cents":1', b'"amount_cents":2', 1) for line in lines]
+    assert changed != lines
+    one.path.write_bytes(with_trailer(changed))
+    trailer = msgspec.json.decode(gzip.decompress(one.path.read_bytes()).splitlines()[-1])
+    await connection.execute(
+        "UPDATE journal_archive SET sha256 = $1 WHERE first_id = 1", bytes.fromhex(trailer["sha256"])
+    )
+    with pytest.raises(ArchiveError, match="does not fit: something in them was changed"):
+        await recover(db)
+
+
+@pytest.mark.parametrize(
+    ("line", "old", "new"),
+    [
+        (0, b'"after":null', b'"after":"00"'),
+        (1, b'"id":1,', b'"id": 1,'),
+        (-1, b'"rows":1', b'"rows":2'),
+        (-1, b'"digest":"', b'"digest":"00'),
+    ],
+    ids=["its head", "a row, in how it is written", "how many there are", "the digest of its end"],
+)
+async def test_each_byte_ahead_of_the_last_line_is_in_its_hash(
+    db: Database, connection: Connection, tmp_path: Path, line: int, old: bytes, new: bytes
+) -> None:
+    """What no digest of the journal covers, and the last line's own members."""
+    await moved(db, tmp_path)
+    (one, *_) = await archived(connection)
+    lines = gzip.decompress(one.path.read_bytes()).splitlines(keepends=True)
+    assert old in lines[line]
+    lines[line] = lines[line].replace(old, new, 1)
+    one.path.write_bytes(gzip.compress(b"".join(lines)))
+    with pytest.raises(ArchiveError, match="its last line does not fit its rows"):
+        await recover(db)
+
+
+async def test_two_files_that_changed_places_are_told(
+    db: Database, connection: Connection, tmp_path: Path
+) -> None:
+    """Ahead of the first row: of a file that is long its end comes much later."""
+    await moved(db, tmp_path)
+    one, other, *_ = await archived(connection)
+    one.path.rename(tmp_path / "aside")
+    other.path.rename(one.path)
+    (tmp_path / "aside").rename(other.path)
+    with pytest.raises(ArchiveError, match=f"{one.file} is damaged .*files have changed places"):
+        next(read(one))
+
+
+async def test_a_restored_database_takes_the_files_that_it_would_write_and_no_others(
+    db: Database, connection: Connection, tmp_path: Path, server_url: str, lived_in: str
+) -> None:
+    """Its backup is older than the archive, whose files it does not know."""
+    await moved(db, tmp_path)
+    one, *others = await archived(connection)
+    right = one.path.read_bytes()
+    head, *rest = gzip.decompress(right).splitlines(keepends=True)
+    one.path.write_bytes(with_trailer([head.replace(b'"after":null', b'"after":"00"'), *rest]))
+    async with fresh(server_url, like=lived_in) as url, database.opened(url) as restored:
+        reading = await restored.connect()
+        with pytest.raises(DatabaseUnusableError, match=f"{one.file} holds another journal: move it away"):
+            await moved(restored, tmp_path)
+        assert (await archived(reading), await oldest(reading)) == ([], 1)
+        one.path.write_bytes(right)
+        await moved(restored, tmp_path)
+        assert await archived(reading) == [one, *others]
+        assert {*tmp_path.iterdir()} == {each.path for each in (one, *others)}
+        reading.abandon()
+
+
+async def test_nothing_is_written_beside_a_folder_that_is_not_there(
+    exchange: Exchange, db: Database, connection: Connection, tmp_path: Path
+) -> None:
+    """As when its disk is not mounted: what is under that place would be hidden once it is."""
+    folder, mounted = tmp_path / "archive", tmp_path / "mounted"
+    await moved(db, folder, keep=exchange.head - 2 * PART)
+    left = await oldest(connection)
+    folder.rename(mounted)
+    with pytest.raises(ArchiveError, match="is not there"):
+        await moved(db, folder)
+    assert list(folder.iterdir()) == []
+    assert await oldest(connection) == left
+    folder.rmdir()
+    mounted.rename(folder)
+    await moved(db, folder)
+    assert await oldest(connection) > left
+
+
+async def test_a_full_disk_is_named_and_nothing_leaves(
+    exchange: Exchange, database_url: str, connection: Connection, tmp_path: Path
+) -> None:
+    """Also where the folder was named long ago; and what was begun does not keep the disk full."""
+    folder = tmp_path / "archive"
+    arguments = ["archive", "--keep", str(exchange.head - 2 * PART)]
+    key = {"VERDICT_SEAL_KEY": KEY.secret}
+    assert (await verdict(database_url, *arguments, "--into", str(folder), **key)).code == 0
+    (first,) = await archived(connection)
+    with limited_to(first.path.stat().st_size // 2):
+        said = await verdict(database_url, "archive", "--keep", "0", **key)
+    assert said.refused(f"cannot write {folder}"), said.err
+    assert sorted(folder.iterdir()) == [first.path]
+    assert await oldest(connection) == PART + 1
+    assert (await verdict(database_url, "archive", "--keep", "0", **key)).code == 0
+
+
+@contextmanager
+def limited_to(size: int) -> Iterator[None]:
+    """Processes that start now cannot write larger files: as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 async def test_a_whole_file_of_another_journal_is_not_taken(
