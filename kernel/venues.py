@@ -13,7 +13,7 @@ from kernel.draft import Draft
 from kernel.limits import SUB_ACCOUNTS_MAX
 from kernel.making_answers import MmVenueIs
 from kernel.making_away import in_escrow
-from kernel.making_commands import StepMmVenue
+from kernel.making_commands import StepMmVenue, VenueRules
 from kernel.making_edges import MmActor, MmDirection, MmLegStatus, MmLocation, MmState, MmStep
 from kernel.making_events import VenueLeg
 from kernel.making_order import DRAINABLE, MmOrder, newest_legs
@@ -91,21 +91,29 @@ def judge_begin(draft: Draft, order: MmOrder, command: StepMmVenue) -> Judged:
 def judge_setting_out(draft: Draft, order: MmOrder, command: StepMmVenue) -> Refusal | None:
     if order.state is not MmState.PAYMENT_COMPLETE:
         return not_now(order, draft.at)
-    if not command.venue_rules.enabled:
+    rules = command.venue_rules
+    if not may_send(order, rules):
         return disabled()
     going, making = in_escrow(order), draft.state.making
     if (going.yes or going.no) and order.market.status is MarketStatus.HALTED:
         return market_not_open(order.market)
     so_far = making.sent_cents if making.sent_day == draft.at // DAY else 0
-    if so_far + going.cash > command.venue_rules.max_cents_per_day:
-        return limit_reached("venue_cents_per_day", command.venue_rules.max_cents_per_day)
+    if going.cash > rules.max_cents:
+        return limit_reached("venue_cents", rules.max_cents)
+    if so_far + going.cash > rules.max_cents_per_day:
+        return limit_reached("venue_cents_per_day", rules.max_cents_per_day)
     if len(draft.state.sub_accounts.get(order.owner.id, ())) >= SUB_ACCOUNTS_MAX:
         return limit_reached("sub_accounts", SUB_ACCOUNTS_MAX)
     return None
 
 
+def may_send(order: MmOrder, rules: VenueRules) -> bool:
+    """Whether anything may leave for its venue now, whatever was allowed when it was made."""
+    return rules.enabled and order.venue in rules.names
+
+
 def disabled() -> Refusal:
-    return Refusal(Code.FEATURE_DISABLED, "Making markets elsewhere is switched off")
+    return Refusal(Code.FEATURE_DISABLED, "Making markets elsewhere is switched off, or not allowed there")
 
 
 def judge_drained(draft: Draft, order: MmOrder, command: StepMmVenue) -> Judged:
@@ -133,7 +141,7 @@ def judge_leg(draft: Draft, order: MmOrder, command: StepMmVenue) -> Judged:
         return not_now(order, draft.at) if command.step in MAKE_CALLS else None
     if order.venue_due_at is not None and draft.at >= order.venue_due_at:
         return not_now(order, draft.at, "It has taken too long")
-    if command.step is MmStep.CALL and leg.direction is OUT and not command.venue_rules.enabled:
+    if command.step is MmStep.CALL and leg.direction is OUT and not may_send(order, command.venue_rules):
         return disabled()
     return None
 

@@ -42,7 +42,7 @@ class Scene:
             direction=MmDirection.OUT,
             step=step,
             leg=leg,
-            venue_rules=VenueRules(enabled=True),
+            venue_rules=VenueRules(enabled=True, names=(ELSEWHERE,)),
             **more,
         )
         (outcome,) = trio.from_thread.run(server.actors.ask, command)

@@ -141,7 +141,38 @@ def test_switched_off_meanwhile_what_may_have_left_goes_its_way() -> None:
         desk.granted(desk.step(step, leg, direction=BACK, venue_rules=FORBIDDEN))
 
 
+NO_LONGER = VenueRules(enabled=True, names=("another",))
+
+
+def test_to_a_venue_that_was_taken_off_the_list_nothing_leaves_any_more() -> None:
+    """Neither begun nor called; what is there already comes home."""
+    desk = some_market()
+    desk.open(venue=ELSEWHERE)
+    assert code(desk.step("BEGIN", venue_rules=NO_LONGER)) == 7110
+    desk.granted(desk.step("BEGIN"))
+    assert code(desk.step("CALL", "CASH", venue_rules=NO_LONGER)) == 7110
+    desk.granted(desk.step("CALL", "CASH"))
+    for step in ("ACCEPTED", "CONFIRMED", "CREDITED"):
+        desk.granted(desk.step(step, "CASH", venue_rules=NO_LONGER))
+    desk.tell(MmControl.STOP)
+    desk.granted(desk.step("DRAINED", direction=BACK, venue_rules=NO_LONGER))
+    for step in ("BEGIN", "CALL"):
+        leg = None if step == "BEGIN" else "CASH"
+        desk.granted(desk.step(step, leg, direction=BACK, venue_rules=NO_LONGER))
+
+
 # Limits
+
+
+def test_no_more_leaves_than_may_now_whatever_was_allowed_when_it_was_made() -> None:
+    desk = some_market()
+    desk.open(cash=50_000, venue=ELSEWHERE)
+    refused = desk.step("BEGIN", venue_rules=VenueRules(enabled=True, names=(ELSEWHERE,), max_cents=49_999))
+    assert isinstance(refused, Refusal)
+    assert (refused.code.value, refused.data) == (7104, {"limit": "venue_cents", "value": 49_999})
+    desk.granted(
+        desk.step("BEGIN", venue_rules=VenueRules(enabled=True, names=(ELSEWHERE,), max_cents=50_000))
+    )
 
 
 @pytest.mark.parametrize(
@@ -169,7 +200,7 @@ def test_what_leaves_on_one_day_is_bounded_and_the_next_day_is_another() -> None
     desk = some_market()
     for name in ("one", "two", "three"):
         desk.open(name, cash=50_000, venue=ELSEWHERE)
-    rules = VenueRules(enabled=True, max_cents_per_day=100_000)
+    rules = VenueRules(enabled=True, names=(ELSEWHERE,), max_cents_per_day=100_000)
     desk.granted(desk.step("BEGIN", venue_rules=rules))
     desk.granted(desk.step("CALL", "CASH"))
     desk.granted(desk.step("RETRY", "CASH"))
