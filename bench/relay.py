@@ -1,4 +1,5 @@
-"""The relay: events a second from a journal that is there to JetStream, on one node and on three.
+"""The relay: events a second from a journal that is there to JetStream, on one node and on three, and to
+Kafka.
 
 Beside it the same journal read and applied without telling anybody, which bounds it; and how late events are
 when commands come at a pace.
@@ -6,22 +7,27 @@ when commands come at a pace.
 
 import argparse
 import contextlib
+import functools
 import shutil
 import statistics
 import tempfile
+import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Final
 
 import trio
 import trio_asyncio  # type: ignore[import-untyped]  # it comes without types
+from confluent_kafka import Consumer, TopicPartition
 from nats.aio.client import Client
 
 from adapters.cli.relay import Turn
 from adapters.cli.storage import UNAVAILABLE
-from adapters.relay import jetstream
-from adapters.relay.letters import Letter, letters
+from adapters.relay import jetstream, kafka
+from adapters.relay.broker import Broker, BrokerError
+from adapters.relay.letters import BEYOND, Letter, Place, letters
 from adapters.relay.relay import SENT_AT_ONCE, Relay, send
 from bench.measure import heading, line, section
 from bench.workload import Flow, opening
@@ -34,6 +40,9 @@ from persistence.postgres import database, embedded
 from persistence.postgres.database import Database
 from persistence.postgres.migrate import migrate
 from tests.brokers import brokers
+from tests.kafka_mock import kafka as kafka_brokers
+
+Connected = Callable[[], AbstractAsyncContextManager[Broker]]
 
 BURST: Final = 100
 """Commands in one transaction."""
@@ -67,9 +76,18 @@ async def measure(commands: int) -> None:
             for count in (1, 3):
                 with brokers(folder / f"nodes{count}", count) as nodes:
                     servers = [f"nats://127.0.0.1:{node.port}" for node in nodes.nodes]
-                    await relayed(db, servers, exchange.head)
+                    async with trio_asyncio.open_loop():
+                        await until_led(servers)
+                    to_nats = functools.partial(jetstream.connected, servers)
+                    await relayed(db, f"to NATS on {count}", to_nats, exchange.head)
                     if count == 1:
-                        await paced(db, writer, exchange, flow, servers[0])
+                        async with hearing_nats(servers[0]) as heard:
+                            await paced(db, writer, exchange, flow, to_nats, heard)
+            with kafka_brokers() as three:
+                to_kafka = functools.partial(kafka.connected, {"bootstrap.servers": three.servers})
+                await relayed(db, "to Kafka's mock brokers", to_kafka, exchange.head)
+                async with hearing_kafka(three.servers) as heard:
+                    await paced(db, writer, exchange, flow, to_kafka, heard)
     finally:
         shutil.rmtree(folder)
 
@@ -93,24 +111,22 @@ async def apart(db: Database, head: int) -> None:
         line(what, head / took, "facts/s", f"{told / took:,.0f} events/s")
 
 
-async def relayed(db: Database, servers: list[str], head: int) -> None:
-    async with trio_asyncio.open_loop(), following.turn(db, 1) as connection:
+async def relayed(db: Database, what: str, connected: Connected, head: int) -> None:
+    async with trio_asyncio.open_loop(), following.turn(db, 1) as connection, connected() as broker:
         assert connection is not None
-        await until_led(servers)
-        async with jetstream.connected(servers) as stream:
-            await stream.position(0)
-            follower = await following.following(connection, None, 0, lambda done, total: None)
-            begun, told = time.perf_counter(), 0
-            waiting: list[Letter] = []
-            async for some in follower.transactions(letters):
-                waiting += some
-                if len(waiting) >= SENT_AT_ONCE:
-                    await send(stream, waiting)
-                    told, waiting = told + len(waiting), []
-            await send(stream, waiting)
-            took = time.perf_counter() - begun
-            told += len(waiting)
-    line(f"to NATS on {len(servers)}", head / took, "facts/s", f"{told / took:,.0f} events/s")
+        await broker.position(0)
+        follower = await following.following(connection, None, 0, lambda done, total: None)
+        begun, told = time.perf_counter(), 0
+        waiting: list[Letter] = []
+        async for some in follower.transactions(letters):
+            waiting += some
+            if len(waiting) >= SENT_AT_ONCE:
+                await send(broker, waiting, Place(follower.exchange.head, BEYOND))
+                told, waiting = told + len(waiting), []
+        await send(broker, waiting, Place(follower.exchange.head, BEYOND))
+        took = time.perf_counter() - begun
+        told += len(waiting)
+    line(what, head / took, "facts/s", f"{told / took:,.0f} events/s")
 
 
 async def until_led(servers: list[str]) -> None:
@@ -121,16 +137,62 @@ async def until_led(servers: list[str]) -> None:
                 async with jetstream.connected(servers) as stream:
                     await stream.position(0)
                     return
-            except jetstream.BrokerError:
+            except BrokerError:
                 await trio.sleep(0.5)
 
 
-async def paced(db: Database, writer: DurableJournal, exchange: Exchange, flow: Flow, server: str) -> None:
-    """From the acknowledgement of a command to its event at a reader, through the relay as it runs."""
+@contextlib.asynccontextmanager
+async def hearing_nats(server: str) -> AsyncIterator[dict[str, float]]:
+    """When each event was heard, by its id."""
     heard: dict[str, float] = {}
 
     async def hear(message: Any) -> None:
         heard[message.headers["Nats-Msg-Id"]] = time.perf_counter()
+
+    async with trio_asyncio.open_loop():
+        reader = Client()
+        await trio_asyncio.aio_as_trio(reader.connect)(server)
+        await trio_asyncio.aio_as_trio(reader.subscribe)("verdict.*.*", cb=hear)
+        yield heard
+        await trio_asyncio.aio_as_trio(reader.close)()
+
+
+@contextlib.asynccontextmanager
+async def hearing_kafka(servers: str) -> AsyncIterator[dict[str, float]]:
+    """The same, as a reader of what is committed hears it."""
+    heard: dict[str, float] = {}
+    reading, over = threading.Event(), threading.Event()
+    settings = {"bootstrap.servers": servers, "group.id": "bench", "isolation.level": "read_committed"}
+    reader = Consumer({**settings, "auto.offset.reset": "latest", "fetch.wait.max.ms": 10, "log_level": 0})
+
+    def hear() -> None:
+        known = reader.list_topics(timeout=30).topics
+        where = [(name, number) for name in kafka.TOPICS for number in known[name].partitions]
+        ends = [reader.get_watermark_offsets(TopicPartition(*one), timeout=30)[1] for one in where]
+        reader.assign([TopicPartition(*one, end) for one, end in zip(where, ends, strict=True)])
+        reading.set()
+        while not over.is_set():
+            message = reader.poll(0.1)
+            if message is not None and message.error() is None:
+                heard[kafka.event_id(message)] = time.perf_counter()
+        reader.close()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.to_thread.run_sync, hear)
+        await trio.to_thread.run_sync(reading.wait)
+        yield heard
+        over.set()
+
+
+async def paced(
+    db: Database,
+    writer: DurableJournal,
+    exchange: Exchange,
+    flow: Flow,
+    connected: Connected,
+    heard: dict[str, float],
+) -> None:
+    """From the acknowledgement of a command to its event at a reader, through the relay as it runs."""
 
     @contextlib.asynccontextmanager
     async def turn() -> AsyncIterator[Turn | None]:
@@ -138,12 +200,9 @@ async def paced(db: Database, writer: DurableJournal, exchange: Exchange, flow: 
             assert connection is not None
             yield Turn(connection, None)
 
-    relay = Relay(turn, lambda: jetstream.connected([server]), None, UNAVAILABLE, ())
+    relay = Relay(turn, connected, None, UNAVAILABLE, ())
     committed: dict[str, float] = {}
     async with trio_asyncio.open_loop(), trio.open_nursery() as nursery:
-        reader = Client()
-        await trio_asyncio.aio_as_trio(reader.connect)(server)
-        await trio_asyncio.aio_as_trio(reader.subscribe)("verdict.*.*", cb=hear)
         nursery.start_soon(relay.run)
         for number, wish in enumerate(flow.commands(WARM + PACED)):
             if number == WARM:  # the relay had to begin first

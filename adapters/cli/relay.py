@@ -1,11 +1,13 @@
 """`verdict relay`: tells the events of the topics to readers behind a message broker."""
 
 import contextlib
+import functools
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import attrs
 import click
@@ -13,10 +15,12 @@ import trio
 import trio_asyncio  # type: ignore[import-untyped]  # it comes without types
 
 from adapters.access.keys import read_key
+from adapters.cli.brokers import Servers, kafka_settings
 from adapters.cli.first_start import SEAL_FILE
 from adapters.cli.rebuild import bar, on_database
 from adapters.cli.storage import UNAVAILABLE
-from adapters.relay import jetstream
+from adapters.relay import jetstream, kafka
+from adapters.relay.broker import Broker
 from adapters.relay.relay import Relay
 from adapters.runtime.log import start_logging
 from adapters.runtime.setting_values import LogLevel
@@ -27,9 +31,9 @@ from persistence.journal.recovery import DamagedError
 from persistence.journal.seals import SealKey
 from persistence.postgres.database import Connection, Database
 
-LOCK: Final = 8_653_215_573
-"""An arbitrary number: the relay that holds this advisory lock tells the topics to JetStream."""
-SCHEMES: Final = ("nats", "tls")
+JETSTREAM_LOCK: Final = 8_653_215_573
+KAFKA_LOCK: Final = 8_653_215_574
+"""Arbitrary numbers: the relay that holds this advisory lock tells the topics there."""
 
 
 @attrs.frozen
@@ -48,51 +52,42 @@ class Turn:
             return await following.following(self.connection, self.key, journal_id, progress)
 
 
-class Servers(click.ParamType[list[str]]):
-    """nats://user:password@host:4222,host2,host3"""
-
-    name = "servers"
-
-    def convert(
-        self, value: str | list[str], param: click.Parameter | None, ctx: click.Context | None
-    ) -> list[str]:
-        if isinstance(value, list):
-            return value
-        scheme, separator, hosts = value.partition("://")
-        servers = [f"{scheme}://{host}" for host in hosts.split(",")]
-        try:
-            well_formed = separator and scheme in SCHEMES
-            well_formed = well_formed and all(
-                urlsplit(one).hostname and urlsplit(one).port != 0 for one in servers
-            )
-        except ValueError:
-            well_formed = False
-        if not well_formed:
-            self.fail("must look like nats://host:4222,host2,host3, or tls:// instead of nats://", param, ctx)
-        login, at, _ = hosts.partition(",")[0].rpartition("@")
-        return [one if "@" in one else one.replace("://", f"://{login}{at}", 1) for one in servers]
-
-
 @click.group()
 def relay() -> None:
     """Tell what happens to readers behind a message broker."""
 
 
 @relay.command()
-@click.argument("servers", type=Servers())
+@click.argument("servers", type=Servers("nats", "kafka"))
 @click.option(
     "--from",
     "since",
     default="now",
     show_default=True,
     metavar="now|start|ID",
-    help="Where a new stream begins; one that is there goes on where it ends.",
+    help="Where new streams or topics begin; those that are there go on where they end.",
 )
-def topics(servers: list[str], since: str) -> None:
-    """Publish the events of the topics to NATS JetStream, each exactly once, until stopped.
+@click.option(
+    "--client",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Settings of Kafka's client, such as security.protocol=SASL_SSL, a line each.",
+)
+def topics(servers: list[str], since: str, client: Path | None) -> None:
+    """Publish the events of the topics to NATS JetStream or Kafka, each exactly once, until stopped.
 
-    SERVERS is like nats://host:4222; with three of them or more the streams are kept on three.
+    SERVERS is like nats://host:4222 or kafka://host:9092; with three of them or more what is sent is kept on
+    three.
     """
+    lock: int
+    connected: Callable[[], AbstractAsyncContextManager[Broker]]
+    if servers[0].startswith("kafka://"):
+        lock, settings_of_client = KAFKA_LOCK, kafka_settings(servers, client)
+        connected = functools.partial(kafka.connected, settings_of_client)
+    elif client is not None:
+        raise click.UsageError("--client is for kafka://; for NATS all is said by its address")
+    else:
+        lock, connected = JETSTREAM_LOCK, functools.partial(jetstream.connected, servers)
 
     async def work(db: Database) -> None:
         start_logging(LogLevel.INFO)
@@ -102,10 +97,10 @@ def topics(servers: list[str], since: str) -> None:
 
         @contextlib.asynccontextmanager
         async def turn() -> AsyncIterator[Turn | None]:
-            async with following.turn(db, LOCK) as connection:
+            async with following.turn(db, lock) as connection:
                 yield Turn(connection, key) if connection is not None else None
 
-        told = Relay(turn, lambda: jetstream.connected(servers), behind(since), UNAVAILABLE, (DamagedError,))
+        told = Relay(turn, connected, behind(since), UNAVAILABLE, (DamagedError,))
         async with trio_asyncio.open_loop(), trio.open_nursery() as nursery:
             with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
                 nursery.start_soon(told.run)

@@ -8,6 +8,8 @@ This side of the bridge runs on asyncio, as the client of NATS does.
 
 import asyncio
 import contextlib
+import functools
+import re
 import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
@@ -21,12 +23,14 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import RetentionPolicy, StorageType, StreamConfig
 
+from adapters.relay.broker import BrokerError
 from adapters.relay.letters import BEYOND, Letter, Place, place_of
 from adapters.runtime.errors import CommandError
 
 STREAM: Final = "verdict_topics"
 POSITIONS: Final = "verdict_positions"
 PREFIX: Final = "verdict"
+SPELLED: Final = re.compile(r"[^A-Za-z0-9_-]")
 PLACE: Final = "Verdict-Place"
 SEQUENCE: Final = "Verdict-Sequence"
 POSITION: Final = f"{POSITIONS}.{STREAM}"
@@ -39,10 +43,6 @@ NOTED_EVERY: Final = 1.0
 """Seconds between two notes of the position, which are for a stream that has dropped its last letter."""
 
 
-class BrokerError(Exception):
-    """The broker is away, or what was sent may not have arrived: look again what it has."""
-
-
 @attrs.define(eq=False)
 class JetStream:
     """The streams of one relay, over one connection."""
@@ -51,21 +51,20 @@ class JetStream:
     _js: JetStreamContext
     _replicas: int
     _last: tuple[int, Place] = (0, Place(0, 0))
-    """The number and the place of the last letter in the stream."""
+    """The number of the last letter in the stream, and a place up to which there is no other."""
     _noted: int = 0
     _noted_at: float = 0.0
 
     async def position(self, since: int) -> Place:
-        """Behind which letter to go on; a new stream begins behind the journal's row `since`."""
         self._last = await _answered(self._find_last(since))
         return self._last[1]
 
-    async def send(self, letters: Sequence[Letter]) -> None:
-        """Returns when the stream has all of them."""
-        await _answered(self._send(letters))
+    async def send(self, letters: Sequence[Letter], reached: Place) -> None:
+        await _answered(self._send(letters, reached))
 
-    async def note(self) -> None:
+    async def note(self, reached: Place) -> None:
         """Keep the position, now and then, where a stream that drops its last letter does not drop it."""
+        self._last = self._last[0], reached
         if self._noted != self._last[0] and time.monotonic() - self._noted_at > NOTED_EVERY:
             self._noted_at = time.monotonic()
             await _answered(self._note(*self._last))
@@ -102,7 +101,7 @@ class JetStream:
             config.num_replicas = self._replicas
             await self._js.add_stream(config)
 
-    async def _send(self, letters: Sequence[Letter]) -> None:
+    async def _send(self, letters: Sequence[Letter], reached: Place) -> None:
         """Only the last is answered: it is taken only if all before it were."""
         *others, last = letters
         number = self._last[0] + len(letters)
@@ -111,7 +110,7 @@ class JetStream:
         taken = await self._js.publish(_subject(last), last.payload, headers=_headers(last, number))
         if taken.seq != number:
             raise BrokerError(f"letter {number} came to be number {taken.seq}")
-        self._last = number, last.place
+        self._last = number, reached
 
     async def _note(self, sequence: int, place: Place, *, first: bool = False) -> None:
         headers = {SEQUENCE: str(sequence), PLACE: str(place)}
@@ -159,7 +158,13 @@ async def _answered(work: Any) -> Any:
 
 
 def _subject(letter: Letter) -> str:
-    return f"{PREFIX}.{letter.subject}"
+    return f"{PREFIX}.{letter.topic}.{spelled(letter.market_id)}"
+
+
+@functools.lru_cache(maxsize=1_024)
+def spelled(market_id: str) -> str:
+    """A market's id as one word of a subject: what brokers have other uses for is written as %2E."""
+    return SPELLED.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), market_id)
 
 
 def _headers(letter: Letter, number: int) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """What is sent to a broker: each event of the topics once, with its place in the journal."""
 
-import re
 from typing import Final, NamedTuple
 
 import msgspec
@@ -11,7 +10,6 @@ from kernel.exchange import Exchange
 
 RELAYED: Final = frozenset(Topic) - {Topic.MAKING_WORK}
 """What workers of the exchange are told is a hint, and says nothing later."""
-SPELLED: Final = re.compile(r"[^A-Za-z0-9_-]")
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -33,8 +31,9 @@ BEYOND: Final = 1 << 30
 class Letter(NamedTuple):
     place: Place
     event_id: str
-    subject: str
-    """The topic, and the market: within a subject events are in the order of the journal."""
+    topic: Topic
+    market_id: str
+    """Within a topic the events of a market are in the order of the journal."""
     payload: bytes
 
 
@@ -44,17 +43,13 @@ def letters(fact: Fact, exchange: Exchange) -> list[Letter]:
         Letter(
             Place(fact.id, number),
             event.payload.event_id,
-            f"{event.topic}.{spelled(event.payload.market_id)}",
+            event.topic,
+            event.payload.market_id,
             _encode(event.payload),
         )
         for number, event in enumerate(topic_events(fact, exchange.orders))
         if event.topic in RELAYED
     ]
-
-
-def spelled(market_id: str) -> str:
-    """A market's id as one word of a subject: what brokers have other uses for is written as %2E."""
-    return SPELLED.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), market_id)
 
 
 def place_of(text: str) -> Place:

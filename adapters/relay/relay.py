@@ -1,4 +1,4 @@
-"""The work of a relay: find out what the stream has, read the journal from there, send what is new.
+"""The work of a relay: find out what the broker has, read the journal from there, send what is new.
 
 There is one way to begin, after a first start, a crash, and the loss of either side: everything is found out
 anew. So what is seldom done is done by what is done each time.
@@ -12,8 +12,8 @@ import attrs
 import structlog
 import trio
 
-from adapters.relay.jetstream import BrokerError, JetStream
-from adapters.relay.letters import Letter, Place, letters
+from adapters.relay.broker import Broker, BrokerError
+from adapters.relay.letters import BEYOND, Letter, Place, letters
 from kernel.events import Fact
 from kernel.exchange import Exchange
 
@@ -28,6 +28,8 @@ SENT_AT_ONCE: Final = 1_000
 
 class Following(Protocol):
     """A copy of the exchange that follows the journal."""
+
+    exchange: Exchange
 
     def transactions(self, tell: Callable[[Fact, Exchange], list[Letter]]) -> AsyncIterator[list[Letter]]: ...
 
@@ -46,9 +48,9 @@ class Relay:
 
     turn: Callable[[], AbstractAsyncContextManager[Turn | None]]
     """None where another relay has it."""
-    connected: Callable[[], AbstractAsyncContextManager[JetStream]]
+    connected: Callable[[], AbstractAsyncContextManager[Broker]]
     since: int | None
-    """The row behind which a new stream begins; None is the journal's end."""
+    """The row behind which a new destination begins; None is the journal's end."""
     unavailable: tuple[type[Exception], ...]
     """What the journal raises when it cannot be read just now."""
     final: tuple[type[Exception], ...]
@@ -73,9 +75,9 @@ class Relay:
             await trio.sleep(WAIT)
 
     async def _relay(self, turn: Turn) -> None:
-        async with self.connected() as stream:
+        async with self.connected() as broker:
             since = await turn.head() if self.since is None else self.since
-            place = await stream.position(since)
+            place = await broker.position(since)
             following = await turn.following(place.journal_id)
             self._told = ""
             log.info("relaying", behind=str(place))
@@ -84,10 +86,12 @@ class Relay:
                 async for told in following.transactions(letters):
                     waiting += behind(place, told)
                     if len(waiting) >= SENT_AT_ONCE:
-                        await send(stream, waiting)
+                        await send(broker, waiting, Place(following.exchange.head, BEYOND))
                         waiting = []
-                await send(stream, waiting)
-                await stream.note()
+                reached = Place(following.exchange.head, BEYOND)
+                await send(broker, waiting, reached)
+                if reached > place:
+                    await broker.note(reached)
                 await trio.sleep(POLL)
 
     def _say(self, trouble: str) -> None:
@@ -98,13 +102,14 @@ class Relay:
 
 
 def behind(place: Place, told: list[Letter]) -> list[Letter]:
-    """Without those that the stream has."""
+    """Without those that the broker has."""
     if not told or told[0].place > place:
         return told
     return [letter for letter in told if letter.place > place]
 
 
-async def send(stream: JetStream, waiting: Sequence[Letter]) -> None:
+async def send(broker: Broker, waiting: Sequence[Letter], reached: Place) -> None:
     """Some thousand events can come of one transaction."""
     for start in range(0, len(waiting), SENT_AT_ONCE):
-        await stream.send(waiting[start : start + SENT_AT_ONCE])
+        portion = waiting[start : start + SENT_AT_ONCE]
+        await broker.send(portion, reached if portion[-1] is waiting[-1] else portion[-1].place)

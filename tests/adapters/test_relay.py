@@ -2,16 +2,12 @@
 
 import contextlib
 import functools
-import itertools
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,46 +16,16 @@ from click.testing import CliRunner
 from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
-from adapters.cli.relay import Servers, topics
-from adapters.relay import letters
+from adapters.cli.brokers import Servers
+from adapters.cli.relay import topics
+from adapters.relay import jetstream, letters
 from adapters.relay.relay import behind
-from adapters.wire.topics import topic_events
-from bench.workload import Flow, opening
-from kernel.exchange import Exchange
-from kernel.journal import Decided
+from adapters.wire.topics import Topic
 from persistence.postgres.database import Connection
 from tests.adapters import serving
-from tests.adapters.serving import ROOT
+from tests.adapters.relaying import Told, Trading, logs, refusal, relay
 from tests.brokers import Brokers, brokers
 from tests.persistence.journaled import file
-
-_numbers = itertools.count(1)
-
-
-class Told(NamedTuple):
-    subject: str
-    event_id: str
-    payload: dict[str, Any]
-
-
-class Trading:
-    """A journal that grows, and what a reader of the topics must hear of it."""
-
-    def __init__(self) -> None:
-        self.exchange = Exchange()
-        self.flow = Flow()
-        self.due: list[Told] = []
-
-    def decide(self, commands: int) -> list[Decided]:
-        wishes = [*([] if self.exchange.head else opening()), *self.flow.commands(commands)]
-        decided = [Decided(wish, "", self.exchange.execute(wish)) for wish in wishes]
-        for one in decided:
-            for fact in one.outcome.facts:
-                for event in topic_events(fact, self.exchange.orders):
-                    payload = msgspec.to_builtins(event.payload)
-                    subject = f"verdict.{event.topic}.{payload['market_id']}"
-                    self.due.append(Told(subject, payload["event_id"], payload))
-        return decided
 
 
 async def everything(js: Any) -> list[Told]:
@@ -71,7 +37,8 @@ async def everything(js: Any) -> list[Told]:
     while len(found) < info.state.messages:
         for message in await reader.fetch(1_000, timeout=30):
             payload = msgspec.json.decode(message.data)
-            found.append(Told(message.subject, message.headers["Nats-Msg-Id"], payload))
+            _, topic, market_id = message.subject.split(".")
+            found.append(Told(topic, market_id, message.headers["Nats-Msg-Id"], payload))
             await message.ack()
     return found
 
@@ -84,24 +51,6 @@ async def count(js: Any) -> int:
     with contextlib.suppress(NotFoundError):  # not made yet
         return int((await js.stream_info("verdict_topics")).state.last_seq)
     return 0
-
-
-@contextlib.contextmanager
-def relay(url: str, folder: Path, brokers: Brokers, *options: str) -> Iterator["subprocess.Popen[bytes]"]:
-    log = folder / f"relay-{next(_numbers)}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "adapters.cli", "relay", "topics", brokers.url, *options],
-            cwd=ROOT,
-            env=os.environ | {"DATABASE_URL": url, "VERDICT_DATA": str(folder / "data")},
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 def has(brokers: Brokers, number: int) -> bool:
@@ -123,7 +72,7 @@ async def test_every_event_is_told_once_and_in_order_whenever_the_relay_is_kille
     def relay_and_kill(rounds: int) -> None:
         for _ in range(rounds):
             before = nats.ask(count)
-            with relay(database_url, tmp_path, nats, "--from", "start") as process:
+            with relay(database_url, tmp_path, nats.url, "--from", "start") as process:
                 until(functools.partial(has, nats, min(before + 1, len(trading.due))))
                 time.sleep(chance.uniform(0, 0.05))  # somewhere in its work
                 process.send_signal(signal.SIGKILL)
@@ -131,13 +80,13 @@ async def test_every_event_is_told_once_and_in_order_whenever_the_relay_is_kille
     for _ in range(4):
         await trio.to_thread.run_sync(relay_and_kill, 1)
         await file(connection, trading.decide(500))
-    with relay(database_url, tmp_path, nats) as process:
+    with relay(database_url, tmp_path, nats.url) as process:
         await trio.to_thread.run_sync(until, lambda: has(nats, len(trading.due)))
         process.terminate()
         assert process.wait(30) == 0
     told = await trio.to_thread.run_sync(nats.ask, everything)
     assert told == trading.due
-    trades = [one.payload["trade"] for one in told if ".trade_events." in one.subject]
+    trades = [one.payload["trade"] for one in told if one.topic == "trade_events"]
     assert all(trade["buyer"]["user_id"] and trade["seller"]["user_id"] for trade in trades), "both parties"
 
 
@@ -154,10 +103,10 @@ async def test_a_new_stream_begins_now_and_stays_there(
             return int((await js.stream_info("verdict_positions")).state.messages)
         return 0
 
-    with relay(database_url, tmp_path, nats):
+    with relay(database_url, tmp_path, nats.url):
         await trio.to_thread.run_sync(until, lambda: nats.ask(position) == 1)
     await file(connection, trading.decide(300))
-    with relay(database_url, tmp_path, nats):
+    with relay(database_url, tmp_path, nats.url):
         due = trading.due[missed:]
         await trio.to_thread.run_sync(until, lambda: has(nats, len(due)))
     assert await trio.to_thread.run_sync(nats.ask, everything) == due
@@ -168,9 +117,9 @@ async def test_a_second_relay_waits_for_its_turn(
 ) -> None:
     trading = Trading()
     await file(connection, trading.decide(300))
-    with relay(database_url, tmp_path, nats, "--from", "start") as first:
+    with relay(database_url, tmp_path, nats.url, "--from", "start") as first:
         await trio.to_thread.run_sync(until, lambda: has(nats, len(trading.due)))
-        with relay(database_url, tmp_path, nats):
+        with relay(database_url, tmp_path, nats.url):
             await trio.to_thread.run_sync(until, lambda: "another relay" in logs(tmp_path))
             first.kill()
             await file(connection, trading.decide(300))
@@ -178,16 +127,12 @@ async def test_a_second_relay_waits_for_its_turn(
     assert await trio.to_thread.run_sync(nats.ask, everything) == trading.due
 
 
-def logs(folder: Path) -> str:
-    return "".join(log.read_text() for log in folder.glob("relay-*.log"))
-
-
 async def test_three_nodes_lose_nothing_when_the_one_that_leads_is_killed(
     database_url: str, connection: Connection, tmp_path: Path
 ) -> None:
     trading = Trading()
     await file(connection, trading.decide(300))
-    with brokers(tmp_path, 3) as three, relay(database_url, tmp_path, three, "--from", "start"):
+    with brokers(tmp_path, 3) as three, relay(database_url, tmp_path, three.url, "--from", "start"):
         await trio.to_thread.run_sync(until, lambda: has(three, len(trading.due)))
         info = await trio.to_thread.run_sync(three.ask, lambda js: js.stream_info("verdict_topics"))
         assert info.config.num_replicas == 3
@@ -211,12 +156,12 @@ async def test_a_stream_that_has_dropped_what_came_last_goes_on_behind_its_note(
             return int(message.headers["Verdict-Sequence"])
         return 0
 
-    with relay(database_url, tmp_path, nats, "--from", "start"):
+    with relay(database_url, tmp_path, nats.url, "--from", "start"):
         await trio.to_thread.run_sync(until, lambda: nats.ask(noted) == len(trading.due))
     await trio.to_thread.run_sync(nats.ask, lambda js: js.purge_stream("verdict_topics"))
     told = len(trading.due)
     await file(connection, trading.decide(300))
-    with relay(database_url, tmp_path, nats) as process:
+    with relay(database_url, tmp_path, nats.url) as process:
         await trio.to_thread.run_sync(
             until, lambda: has(nats, len(trading.due)) or process.poll() is not None
         )
@@ -228,7 +173,7 @@ async def test_a_stream_that_has_dropped_what_nobody_noted_is_refused_in_one_lin
 ) -> None:
     trading = Trading()
     await file(connection, trading.decide(300))
-    with relay(database_url, tmp_path, nats, "--from", "start"):
+    with relay(database_url, tmp_path, nats.url, "--from", "start"):
         await trio.to_thread.run_sync(until, lambda: has(nats, len(trading.due)))
 
     async def forget(js: Any) -> None:
@@ -238,10 +183,11 @@ async def test_a_stream_that_has_dropped_what_nobody_noted_is_refused_in_one_lin
         await js.purge_stream("verdict_topics")
 
     await trio.to_thread.run_sync(nats.ask, forget)
-    with relay(database_url, tmp_path, nats) as process:
+    with relay(database_url, tmp_path, nats.url) as process:
         assert await trio.to_thread.run_sync(process.wait, 60) == 1
-    (told,) = [line for line in logs(tmp_path).splitlines() if line.startswith("verdict: ")]
-    assert f"has dropped its last letter, {len(trading.due)}, and nobody knows what it was" in told
+    assert f"has dropped its last letter, {len(trading.due)}, and nobody knows what it was" in refusal(
+        tmp_path
+    )
 
 
 async def test_a_stream_that_somebody_else_writes_is_refused_in_one_line(
@@ -254,25 +200,25 @@ async def test_a_stream_that_somebody_else_writes_is_refused_in_one_line(
         await js.publish("verdict.trade_events.M", b"{}")
 
     await trio.to_thread.run_sync(nats.ask, intrude)
-    with relay(database_url, tmp_path, nats) as process:
+    with relay(database_url, tmp_path, nats.url) as process:
         assert await trio.to_thread.run_sync(process.wait, 60) == 1
-    (told,) = [line for line in logs(tmp_path).splitlines() if line.startswith("verdict: ")]
-    assert "has letters that no relay has sent: somebody else uses its subjects" in told
+    assert "has letters that no relay has sent: somebody else uses its subjects" in refusal(tmp_path)
 
 
 async def test_a_journal_that_is_not_the_one_that_was_told_is_refused_in_one_line(
     database_url: str, connection: Connection, tmp_path: Path, nats: Brokers
 ) -> None:
     await file(connection, Trading().decide(10))
-    with relay(database_url, tmp_path, nats, "--from", "1000000") as process:
+    with relay(database_url, tmp_path, nats.url, "--from", "1000000") as process:
         assert await trio.to_thread.run_sync(process.wait, 60) == 1
-    (told,) = [line for line in logs(tmp_path).splitlines() if line.startswith("verdict: ")]
-    assert "has been read up to row 1000000 before: this is another journal" in told
+    assert "has been read up to row 1000000 before: this is another journal" in refusal(tmp_path)
 
 
 def test_what_the_stream_has_is_not_sent_again() -> None:
     """It may have some of the events of one row: those behind them are still due."""
-    told = [letters.Letter(letters.Place(*place), "", "", b"") for place in ((5, 0), (5, 1), (6, 0))]
+    told = [
+        letters.Letter(letters.Place(*place), "", Topic.TRADES, "", b"") for place in ((5, 0), (5, 1), (6, 0))
+    ]
     assert behind(letters.Place(4, letters.BEYOND), told) == told
     assert behind(letters.Place(5, 0), told) == told[1:]
     assert behind(letters.Place(5, letters.BEYOND), told) == told[2:]
@@ -280,8 +226,8 @@ def test_what_the_stream_has_is_not_sent_again() -> None:
 
 
 def test_markets_are_words_of_a_subject() -> None:
-    assert letters.spelled("MKT-BTC-100K-2026") == "MKT-BTC-100K-2026"
-    assert letters.spelled("a.b *>é") == "a%2Eb%20%2A%3E%C3%A9"
+    assert jetstream.spelled("MKT-BTC-100K-2026") == "MKT-BTC-100K-2026"
+    assert jetstream.spelled("a.b *>é") == "a%2Eb%20%2A%3E%C3%A9"
 
 
 @pytest.mark.parametrize(
@@ -294,7 +240,7 @@ def test_servers_that_are_none_are_refused_before_anything_is_begun(servers: str
 
 
 def test_who_signs_in_signs_in_at_each_server() -> None:
-    assert Servers().convert("nats://relay:secret@a:1,b", None, None) == [
+    assert Servers("nats").convert("nats://relay:secret@a:1,b", None, None) == [
         "nats://relay:secret@a:1",
         "nats://relay:secret@b",
     ]
