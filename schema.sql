@@ -6,7 +6,7 @@
 --   its reading      journal_batches, wal_postings, wal_trades, ... (views)       the compact payloads with names
 --   the projections  accounts, markets, market_activity, amm_markets, orders, trades, candles,
 --                    positions, order_groups, ledger_entries, circuit_breaker_events,
---                    mm_order, mm_payment, mm_lifecycle_event, mm_execution,
+--                    key_uses, mm_order, mm_payment, mm_lifecycle_event, mm_execution,
 --                    mm_campaign, mm_campaign_participation,
 --                    mm_venue_withdrawal, mm_reconciliation                   can be dropped and rebuilt
 --   apart from both  users, sessions, ended_tokens, api_keys                      credentials, never journaled
@@ -49,7 +49,7 @@ CREATE TABLE wal_events (
     CONSTRAINT ck_wal_event_type CHECK (event_type IN (
         'JOURNAL_OPENED', 'JOURNAL_ACCEPTED',
         'ACCOUNT_OPENED', 'FUNDS_DEPOSITED', 'FUNDS_WITHDRAWN', 'FUNDS_TRANSFERRED', 'SHARES_TRANSFERRED',
-        'FENCE_RAISED', 'GUARD_SET', 'ORDERS_FORGOTTEN',
+        'FENCE_RAISED', 'GUARD_SET', 'ORDERS_FORGOTTEN', 'KEYS_FORGOTTEN',
         'MARKET_CREATED', 'MARKET_STATUS_CHANGED', 'MARKET_MODE_CHANGED', 'MARKET_AMM_AUTHORIZED', 'MARKET_CLOSING', 'MARKET_SETTLED',
         'ORDER_ACCEPTED', 'ORDER_PARTIALLY_FILLED', 'ORDER_MATCHED', 'ORDER_CANCELLED', 'ORDER_EXPIRED',
         'ORDER_AMENDED', 'ORDER_GROUP_SET', 'ORDER_GROUP_TRIGGERED', 'ORDER_GROUP_RESET', 'ORDER_GROUP_DELETED',
@@ -869,6 +869,28 @@ CREATE TABLE mm_reconciliation (
     CONSTRAINT ck_mm_reconciliation_two CHECK (outcome <> 'WRITTEN_OFF' OR closed_by <> proposed_by)
 );
 
+-- What idempotency keys did, once that is forgotten: the exchange looks here when one of them comes again.
+CREATE TABLE key_uses (
+    kind             VARCHAR(8)   NOT NULL,
+    idempotency_key  VARCHAR(128) NOT NULL,
+    journal_id       BIGINT       NOT NULL,
+    at               TIMESTAMPTZ  NOT NULL,
+    user_id          VARCHAR(64)  NOT NULL,
+    to_user_id       VARCHAR(64)  NULL,
+    market_id        VARCHAR(64)  NULL,
+    reference_type   VARCHAR(20)  NULL,
+    side             VARCHAR(3)   NULL,
+    quantity         BIGINT       NOT NULL,
+    cents            BIGINT       NOT NULL,
+    yes_volume       BIGINT       NOT NULL,
+    no_volume        BIGINT       NOT NULL,
+    balance          BIGINT       NOT NULL,
+    CONSTRAINT key_uses_pkey PRIMARY KEY (journal_id),
+    CONSTRAINT ck_key_uses_kind CHECK (kind IN ('MINT', 'BURN', 'TRANSFER')),
+    CONSTRAINT ck_key_uses_transfer CHECK ((kind = 'TRANSFER') = (to_user_id IS NOT NULL AND reference_type IS NOT NULL))
+);
+CREATE INDEX idx_key_uses_key ON key_uses (idempotency_key);
+
 -- An audit that can be changed is none. A rebuild empties both tables whole, which no trigger for rows sees.
 CREATE TRIGGER trg_mm_payment_stays BEFORE UPDATE OR DELETE ON mm_payment
     FOR EACH ROW EXECUTE FUNCTION fn_refuse_change();
@@ -891,7 +913,7 @@ CREATE TABLE schema_version (
     applied_at  TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
     CONSTRAINT schema_version_pkey PRIMARY KEY (version)
 );
-INSERT INTO schema_version (version) VALUES (13);
+INSERT INTO schema_version (version) VALUES (14);
 
 -- How far the projections are. It moves in the transaction that writes them: so each event counts once.
 CREATE TABLE projector_cursor (
@@ -1347,6 +1369,22 @@ COMMENT ON COLUMN mm_order.fees_cents IS 'The service fee; fees of trades are th
 COMMENT ON COLUMN mm_order.payment_deadline IS 'From then on it can not be paid any more.';
 COMMENT ON COLUMN mm_order.campaign_id IS 'The campaign that it was to join, or has joined.';
 COMMENT ON COLUMN mm_order.idempotency_key IS 'The owner''s name for the request: it makes one order.';
+
+COMMENT ON TABLE key_uses IS 'What idempotency keys of mints, burns and transfers did that the exchange''s memory has let go of. Folded from KEYS_FORGOTTEN.';
+COMMENT ON COLUMN key_uses.kind IS 'What the key was used for: the same key may stand once for each.';
+COMMENT ON COLUMN key_uses.idempotency_key IS 'The sender''s name for the request.';
+COMMENT ON COLUMN key_uses.journal_id IS 'Of the event that did it.';
+COMMENT ON COLUMN key_uses.at IS 'When that was.';
+COMMENT ON COLUMN key_uses.user_id IS 'Whose cash or shares moved; of a transfer, who gave.';
+COMMENT ON COLUMN key_uses.to_user_id IS 'Of a transfer: who received.';
+COMMENT ON COLUMN key_uses.market_id IS 'Null where cash was transferred.';
+COMMENT ON COLUMN key_uses.reference_type IS 'Of a transfer: what it was for.';
+COMMENT ON COLUMN key_uses.side IS 'Of shares that were transferred.';
+COMMENT ON COLUMN key_uses.quantity IS 'Pairs, shares, or cents that were transferred.';
+COMMENT ON COLUMN key_uses.cents IS 'What the pairs cost or brought.';
+COMMENT ON COLUMN key_uses.yes_volume IS 'The account''s, after a mint or burn; so are the next two.';
+COMMENT ON COLUMN key_uses.no_volume IS 'The account''s, after a mint or burn.';
+COMMENT ON COLUMN key_uses.balance IS 'The account''s available cash, after a mint or burn.';
 
 COMMENT ON TABLE mm_payment IS 'What was paid to market-making orders. Folded from the journal; rows are never changed.';
 COMMENT ON COLUMN mm_payment.order_id IS 'The market-making order.';

@@ -18,6 +18,7 @@ from kernel.codes import (
     RESERVE_ID,
     Code,
     DepositCause,
+    KeyKind,
     LedgerEntryType,
     MarketStatus,
     ReferenceType,
@@ -39,12 +40,10 @@ from kernel.events import (
     AccountOpened,
     FenceRaised,
     FundsDeposited,
-    FundsTransferred,
     FundsWithdrawn,
     GuardSet,
     JournalAccepted,
     JournalOpened,
-    SharesTransferred,
 )
 from kernel.fence import not_for_its_account
 from kernel.limits import (
@@ -291,28 +290,22 @@ def both_ends(draft: Draft, command: TransferFunds | TransferShares) -> tuple[Ac
 
 def transferred_before(draft: Draft, command: TransferFunds | TransferShares) -> Answer | Refusal | None:
     """A key moves something once: the same request again is answered, another refused."""
-    fact = draft.state.transfers.get(command.idempotency_key)
-    if fact is None:
+    earlier = draft.state.keys.get(KeyKind.TRANSFER, command.idempotency_key)
+    if earlier is None:
         return None
-    event = fact.event
+    same = (earlier.user_id, earlier.to_user_id, earlier.reference_type) == (
+        command.from_id,
+        command.to_id,
+        command.reference_type,
+    )
     match command:
-        case TransferFunds():
-            same = isinstance(event, FundsTransferred) and event.amount_cents == command.amount
-        case TransferShares():
-            same = (
-                isinstance(event, SharesTransferred)
-                and fact.market_id == command.market_id
-                and event.side is command.side
-                and event.quantity == command.quantity
-            )
-    assert isinstance(event, FundsTransferred | SharesTransferred)
-    if (
-        same
-        and event.from_user_id == command.from_id
-        and event.to_user_id == command.to_id
-        and event.reference_type is command.reference_type
-    ):
-        return Transferred(fact.id)
+        case TransferFunds(amount=amount):
+            same = same and (earlier.side, earlier.quantity) == (None, amount)
+        case TransferShares(market_id=market_id, side=side, quantity=quantity):
+            moved = earlier.market_id, earlier.side, earlier.quantity
+            same = same and moved == (market_id, side, quantity)
+    if same:
+        return Transferred(earlier.journal_id)
     return Refusal(Code.TRANSFER_KEY_USED, f"Key {command.idempotency_key} was used with a different request")
 
 

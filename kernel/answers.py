@@ -10,6 +10,7 @@ from kernel.codes import (
     Code,
     FrozenAssetType,
     GroupState,
+    KeyKind,
     OrderStatus,
     ResolutionResult,
     StopMode,
@@ -76,21 +77,22 @@ class JournalStands(msgspec.Struct, frozen=True):
 
 
 class Forgotten(msgspec.Struct, frozen=True):
-    """How many orders memory has let go of."""
+    """How many orders, or keys, memory has let go of."""
 
-    orders: int
+    count: int
 
 
 class AskThePast(msgspec.Struct, frozen=True):
-    """Nothing is decided: the command names orders that memory may have let go of.
+    """Nothing is decided: the command names orders, or a key, that memory may have let go of.
 
-    Whoever sent it looks for them, and sends it again with what was found.
+    Whoever sent it looks for them, as of what the outcome has `seen`, and sends it again with what was found.
     """
 
     user_id: str
-    names: tuple[str, ...]
+    names: tuple[str, ...] = ()
     """Client order ids of this account."""
-    order_ids: tuple[str, ...]
+    order_ids: tuple[str, ...] = ()
+    key: tuple[KeyKind, str] | None = None
 
 
 class GuardStands(msgspec.Struct, frozen=True):

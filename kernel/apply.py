@@ -27,6 +27,7 @@ from kernel.events import (
     GuardSet,
     JournalAccepted,
     JournalOpened,
+    KeysForgotten,
     MarketAmmAuthorized,
     MarketClosing,
     MarketCreated,
@@ -94,7 +95,7 @@ def apply(state: State, fact: Fact) -> None:
             state.external -= amount
             state.accounts[user_id].net_deposits -= amount
         case FundsTransferred(amount_cents=worth) | SharesTransferred(cost_cents=worth):
-            state.transfers[event.idempotency_key] = fact
+            state.keep_key(fact)
             state.accounts[event.from_user_id].hand_over(state.accounts[event.to_user_id], worth)
         case FenceRaised(user_id=user_id, fence=fence):
             state.accounts[user_id].fence = fence
@@ -102,12 +103,12 @@ def apply(state: State, fact: Fact) -> None:
             state.guard(user_id, grace_ms, markets)
         case MarketCreated():
             state.open_market(fact, event)
-        case SharesMinted(idempotency_key=key, trade=trade):
-            state.mints[key] = fact
+        case SharesMinted(trade=trade):
+            state.keep_key(fact)
             state.trade_ids.resume_trade(trade.trade_id)
             state.order_ids.resume_order(trade.order_id)
         case SharesBurned(trade=trade):
-            state.burn(fact, event)
+            state.keep_key(fact)
             position_of(state, fact, event.user_id).realized_pnl += trade.realized_pnl or 0
             state.trade_ids.resume_trade(trade.trade_id)
             state.order_ids.resume_order(trade.order_id)
@@ -126,6 +127,8 @@ def apply(state: State, fact: Fact) -> None:
             position_of(state, fact, event.user_id).realized_pnl += cents - yes_cost - no_cost
         case OrdersForgotten(orders=orders, last_id=last_id):
             state.forget(orders, last_id, fact.id)
+        case KeysForgotten(uses=uses):
+            state.keys.forget(uses)
         case MmOrderCreated() | MmOrderChanged() | MmLeaseAcquired() | MmLeaseRenewed() | MmLeaseReleased():
             state.make(fact, event)
         case MmCampaignCreated() | MmCampaignChanged() | MmParticipationChanged():

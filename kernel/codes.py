@@ -150,6 +150,14 @@ class ReferenceType(enum.StrEnum):
     MM_WRITE_OFF = "MM_WRITE_OFF"
 
 
+class KeyKind(enum.StrEnum):
+    """What an idempotency key names a request for; the same key may stand once for each."""
+
+    MINT = "MINT"
+    BURN = "BURN"
+    TRANSFER = "TRANSFER"
+
+
 class ResolutionResult(enum.StrEnum):
     YES = "YES"
     NO = "NO"

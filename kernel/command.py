@@ -30,7 +30,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", om
 
     @property
     def past(self) -> Past | None:
-        """What was found of the orders it names that memory no longer holds."""
+        """What was found of what it names that memory no longer holds."""
         return None
 
     @property
@@ -49,10 +49,15 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", om
         return False
 
 
-class TimedCommand(Command, frozen=True, kw_only=True):
+class RecallingCommand(Command, frozen=True, kw_only=True):
+    """One that may name what memory no longer holds."""
+
+    past: Past | None = None
+    """Nothing, when it is sent first."""
+
+
+class TimedCommand(RecallingCommand, frozen=True, kw_only=True):
     """One whose sender wants it decided in time, or not at all."""
 
     valid_until: int | None = None
     """No property of what it asks for: the same request may come again with another."""
-    past: Past | None = None
-    """Nothing, when it is sent first."""

@@ -23,6 +23,7 @@ from kernel.codes import (
     VoidSource,
 )
 from kernel.command import Command as Command
+from kernel.command import RecallingCommand as RecallingCommand
 from kernel.command import TimedCommand as TimedCommand
 from kernel.making_commands import (
     AcquireMmLeases,
@@ -67,7 +68,7 @@ class Withdraw(Command, frozen=True, kw_only=True, tag="WITHDRAW"):
     amount: int
 
 
-class TransferFunds(Command, frozen=True, kw_only=True, tag="TRANSFER_FUNDS"):
+class TransferFunds(RecallingCommand, frozen=True, kw_only=True, tag="TRANSFER_FUNDS"):
     """Move available cash between two accounts, once per idempotency key."""
 
     from_id: str
@@ -77,7 +78,7 @@ class TransferFunds(Command, frozen=True, kw_only=True, tag="TRANSFER_FUNDS"):
     idempotency_key: str
 
 
-class TransferShares(Command, frozen=True, kw_only=True, tag="TRANSFER_SHARES"):
+class TransferShares(RecallingCommand, frozen=True, kw_only=True, tag="TRANSFER_SHARES"):
     """Move free shares, and the cost that goes with them, between two accounts, once per idempotency key."""
 
     from_id: str
@@ -109,6 +110,13 @@ class AcceptJournal(Command, frozen=True, kw_only=True, tag="ACCEPT_JOURNAL"):
 
 class ForgetOrders(Command, frozen=True, kw_only=True, tag="FORGET_ORDERS"):
     """Let go of the orders that were closed before this time, up to so many. All of that is in the tables."""
+
+    before: int
+    most: int
+
+
+class ForgetKeys(Command, frozen=True, kw_only=True, tag="FORGET_KEYS"):
+    """Let go of what idempotency keys did before this time, up to so many. That they did stays known."""
 
     before: int
     most: int
@@ -536,6 +544,7 @@ AnyCommand = (
     | RaiseFence
     | AcceptJournal
     | ForgetOrders
+    | ForgetKeys
     | SetGuard
     | FireGuard
     | StartAmm

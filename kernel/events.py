@@ -49,6 +49,7 @@ from kernel.making_events import (
     MmParticipationChanged,
     MmVenueChanged,
 )
+from kernel.past import KeyUse
 
 JOURNAL_FORMAT: Final = 1
 """How payloads are laid out; stands in JOURNAL_OPENED, so that a later format can tell."""
@@ -149,6 +150,12 @@ class OrdersForgotten(Event, frozen=True, tag="ORDERS_FORGOTTEN"):
     orders: int
     last_id: str
     """The last of them."""
+
+
+class KeysForgotten(Event, frozen=True, tag="KEYS_FORGOTTEN"):
+    """What these keys did is no longer in memory, and from here on in the tables: the oldest leave first."""
+
+    uses: tuple[KeyUse, ...]
 
 
 class GuardSet(Event, frozen=True, tag="GUARD_SET"):
@@ -468,6 +475,7 @@ AnyEvent = (
     | JournalOpened
     | JournalAccepted
     | OrdersForgotten
+    | KeysForgotten
     | MmOrderCreated
     | MmOrderChanged
     | MmLeaseAcquired

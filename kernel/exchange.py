@@ -46,7 +46,6 @@ from kernel.events import Fact
 from kernel.history import History
 from kernel.invariants import Violation
 from kernel.limits import LATEST
-from kernel.market import Order
 from kernel.state import State
 
 DECISIONS: Final[dict[type[commands.Command], Callable[[Draft, Any], Answer | Refusal]]] = {
@@ -78,6 +77,7 @@ DECISIONS: Final[dict[type[commands.Command], Callable[[Draft, Any], Answer | Re
     commands.RaiseFence: accounts.raise_fence,
     commands.AcceptJournal: accounts.accept_journal,
     commands.ForgetOrders: forgetting.forget_orders,
+    commands.ForgetKeys: forgetting.forget_keys,
     commands.SetGuard: accounts.set_guard,
     commands.CreateMarket: markets.create_market,
     commands.ActivateMarket: markets.activate_market,
@@ -124,8 +124,8 @@ class Exchange(State):
         answer: Answer | Refusal | None = (
             refusals.too_late() if draft.at > LATEST else OUT_OF_BOUNDS[kind](command)
         )
-        lent: list[Order] = []
-        if answer is None and self.forgotten.count:
+        lent: forgetting.Lent | None = None
+        if answer is None and (self.forgotten.count or self.keys.forgotten.count):
             if command.past is not None:
                 lent = forgetting.lend(self, command.past)
             answer = forgetting.question(self, command)
@@ -133,7 +133,7 @@ class Exchange(State):
             answer = due.expire_first(draft, command)
         if answer is None:
             answer = DECISIONS[kind](draft, command)
-        if lent:
+        if lent is not None:
             forgetting.take_back(self, lent)
         if draft.moved is not None:
             halting.halt_if_moved(draft, draft.moved)

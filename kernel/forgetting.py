@@ -1,32 +1,40 @@
-"""Closed orders leave memory, and come back for the one command that names them.
+"""Closed orders leave memory, and what idempotency keys did, and come back for the command that names them.
 
-What is left of such an order is that its name was given. A command that names one, or might, is not decided
-but answered with the question; whoever sent it looks into the past and sends it again with what it found.
-Then those orders are there while it is decided, as if they had never gone. They are closed, so no decision
+What is left of such an order or key is that its name was given. A command that names one, or might, is not
+decided but answered with the question; whoever sent it looks into the past and sends it again with what it
+found. Then those are there while it is decided, as if they had never gone. Orders are closed, so no decision
 changes them; and where a name turns out to be new the command brings that, too, and is decided as any other.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from kernel.answers import AskThePast, Forgotten
+from kernel.codes import KeyKind
 from kernel.commands import (
     AmendByClientId,
     AmendOrder,
     AnyCommand,
     AtomicBatch,
+    BurnShares,
     CancelByClientId,
     CancelOrder,
+    ForgetKeys,
     ForgetOrders,
+    MintShares,
     PlaceOrder,
+    RecallingCommand,
     ReplaceOrder,
     TimedCommand,
+    TransferFunds,
+    TransferShares,
 )
 from kernel.draft import Draft
-from kernel.events import OrdersForgotten
+from kernel.events import KeysForgotten, OrdersForgotten
 from kernel.market import LIVE, Account, Order
 from kernel.names import fingerprint
 from kernel.order_image import restored_order
-from kernel.past import OrderImage, Past
+from kernel.past import KeyUse, OrderImage, Past
 from kernel.state import State
 
 
@@ -41,25 +49,50 @@ def forget_orders(draft: Draft, command: ForgetOrders) -> Forgotten:
     return Forgotten(count)
 
 
-def lend(state: State, past: Past) -> list[Order]:
-    """Orders of the past are in memory again; returns those that were not.
+def forget_keys(draft: Draft, command: ForgetKeys) -> Forgotten:
+    keys = draft.state.keys
+    uses = keys.before(command.before, command.most)
+    if not uses:
+        return Forgotten(0)
+    # Nothing above has changed anything. Nothing below can refuse.
+    draft.record(None, KeysForgotten(uses))
+    keys.forget(uses)
+    return Forgotten(len(uses))
+
+
+class Lent(NamedTuple):
+    """What is in memory while one command is decided, and was not before."""
+
+    orders: list[Order]
+    keys: list[KeyUse]
+
+
+def lend(state: State, past: Past) -> Lent:
+    """What a command brings of the past is in memory again.
 
     What its fence has let go of stays away: nobody asks for that by its name. So does what was live when it
     was found: it was closed and has left since, and must not be cancelled twice.
     """
-    lent = []
+    lent = Lent([], [])
+    for use in past.keys:
+        uses = state.keys.uses[use.kind]
+        if use.idempotency_key not in uses:
+            uses[use.idempotency_key] = use
+            lent.keys.append(use)
     for image in past.orders:
         if image.id in state.orders or image.status in LIVE:
             continue
         if state.accounts[image.user_id].leash is None:
             order = restored_order(state, image)
             state.orders[order.id] = order.account.orders[order.client_order_id] = order
-            lent.append(order)
+            lent.orders.append(order)
     return lent
 
 
-def take_back(state: State, lent: list[Order]) -> None:
-    for order in lent:
+def take_back(state: State, lent: Lent) -> None:
+    for use in lent.keys:
+        del state.keys.uses[use.kind][use.idempotency_key]
+    for order in lent.orders:
         del state.orders[order.id]
         del order.account.orders[order.client_order_id]
 
@@ -74,6 +107,11 @@ def past_of(asked: AskThePast, as_of: int, found: Sequence[OrderImage]) -> Past:
         tuple(name for name in asked.names if name not in given),
         tuple(order_id for order_id in asked.order_ids if order_id not in known),
     )
+
+
+def past_of_key(key: str, as_of: int, use: KeyUse | None) -> Past:
+    """The same of a key."""
+    return Past(as_of, keys=(use,)) if use is not None else Past(as_of, absent=(key,))
 
 
 def may_be_past(state: State, account: Account, name: str) -> bool:
@@ -106,7 +144,27 @@ def question(state: State, command: AnyCommand) -> AskThePast | None:
             names,
             [each.order_id for each in inner if isinstance(each, CancelOrder | AmendOrder)],
         )
+    if isinstance(command, MintShares | BurnShares):
+        account = state.traders.get(command.user_id)
+        if account is None or account.leash is not None:
+            return None  # the keys of the latter hold their fence, and are refused behind it
+        used_for = KeyKind.MINT if isinstance(command, MintShares) else KeyKind.BURN
+        return ask_for_key(state, command, account.id, used_for, command.idempotency_key)
+    if isinstance(command, TransferFunds | TransferShares):
+        return ask_for_key(state, command, command.from_id, KeyKind.TRANSFER, command.idempotency_key)
     return None
+
+
+def ask_for_key(
+    state: State, command: RecallingCommand, user_id: str, kind: KeyKind, key: str
+) -> AskThePast | None:
+    """What a key did stays away from memory only as long as the command does not bring it."""
+    keys, past = state.keys, command.past
+    if not keys.may_be_past(kind, key):
+        return None
+    if past is not None and past.as_of >= keys.forgotten_seq and key in past.absent:
+        return None
+    return AskThePast(user_id, key=(kind, key))
 
 
 def ask(state: State, command: TimedCommand, names: list[str], order_ids: list[str]) -> AskThePast | None:

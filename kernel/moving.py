@@ -28,7 +28,7 @@ def move_cash(
             postings=postings,
         ),
     )
-    draft.state.transfers[key] = fact
+    draft.state.keep_key(fact)
     return fact
 
 
@@ -63,6 +63,6 @@ def move_shares(
             positions=[source.after(), target.after()],
         ),
     )
-    draft.state.transfers[key] = fact
+    draft.state.keep_key(fact)
     net(draft, target)
     return fact

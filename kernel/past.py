@@ -1,4 +1,4 @@
-"""Orders of the past as plain values: what a snapshot holds of them, and what a command may bring of them.
+"""Orders and keys of the past as plain values: what a snapshot has of them, and what a command may bring.
 
 It knows what an order was, and not what an order is: so commands can carry it.
 """
@@ -9,7 +9,9 @@ from kernel.codes import (
     BookType,
     CancelReason,
     Direction,
+    KeyKind,
     OrderStatus,
+    ReferenceType,
     SelfTradeMode,
     Side,
     TimeInForce,
@@ -51,13 +53,38 @@ class OrderImage(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
     eligible: bool
 
 
+class KeyUse(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
+    """What was asked for under an idempotency key, and what was answered."""
+
+    kind: KeyKind
+    idempotency_key: str
+    journal_id: int
+    """Of the fact that did it."""
+    at: int
+    user_id: str
+    """Whose cash or shares moved; of a transfer, who gave."""
+    to_user_id: str | None
+    market_id: str | None
+    """Null where cash was transferred."""
+    reference_type: ReferenceType | None
+    side: Side | None
+    quantity: int
+    """Pairs, shares, or cents that were transferred."""
+    cents: int
+    """That pairs cost or brought; the next three were the account's afterwards."""
+    yes_volume: int
+    no_volume: int
+    balance: int
+
+
 class Past(msgspec.Struct, frozen=True, gc=False):
-    """What somebody who was asked has found of the orders that a command names and memory no longer holds."""
+    """What somebody who was asked has found of what a command names and memory no longer holds."""
 
     as_of: int
     """The journal id up to which it was looked for."""
     orders: tuple[OrderImage, ...] = ()
     absent: tuple[str, ...] = ()
-    """Names that nothing was found under."""
+    """Names and keys that nothing was found under."""
     absent_ids: tuple[str, ...] = ()
     """The same of ids."""
+    keys: tuple[KeyUse, ...] = ()

@@ -16,6 +16,7 @@ from kernel.codes import (
     CancelReason,
     Code,
     DepositCause,
+    KeyKind,
     LedgerEntryType,
     MarketStatus,
     Side,
@@ -31,6 +32,7 @@ from kernel.ids import snowflake, uuid7
 from kernel.limits import BUDGET_MAX, MINT_MAX, START_KEY_PREFIX, VOLUME_MAX
 from kernel.market import Account, Market, Position
 from kernel.money import post
+from kernel.past import KeyUse
 from kernel.proposals import confirm, wait_for_second
 from kernel.question import AmmRun
 from kernel.refusals import (
@@ -52,13 +54,11 @@ def mint_shares(draft: Draft, command: MintShares) -> Answer | Refusal:
         return amm_only()
     if (refusal := check_request(command)) is not None:
         return refusal
-    earlier = state.mints.get(command.idempotency_key)
+    earlier = state.keys.get(KeyKind.MINT, command.idempotency_key)
     if earlier is not None:
-        event = earlier.event
-        assert isinstance(event, SharesMinted)
-        if not (earlier.market_id == command.market_id and event.quantity == command.quantity):
+        if not (earlier.market_id == command.market_id and earlier.quantity == command.quantity):
             return key_used(command.idempotency_key)
-        return minted(command.market_id, event, repeated=True)
+        return minted(earlier, repeated=True)
     if (refusal := check_deadline(command, draft.at)) is not None:
         return refusal
     market = trading_market(draft, command.market_id)
@@ -73,15 +73,13 @@ def mint_shares(draft: Draft, command: MintShares) -> Answer | Refusal:
     if account.available < PAIR_CENTS * command.quantity:
         return insufficient_balance(PAIR_CENTS * command.quantity, account.available)
     # Nothing above has changed anything. Nothing below can refuse.
-    event = mint_pairs(draft, market, account, command.quantity, command.idempotency_key, command.nonce)
-    return minted(market.id, event)
+    return minted(
+        mint_pairs(draft, market, account, command.quantity, command.idempotency_key, command.nonce)
+    )
 
 
-def mint_pairs(
-    draft: Draft, market: Market, account: Account, quantity: int, key: str, nonce: int
-) -> SharesMinted:
+def mint_pairs(draft: Draft, market: Market, account: Account, quantity: int, key: str, nonce: int) -> KeyUse:
     """Each pair costs its 100 cents: 50 for the YES share and 50 for the NO."""
-    state = draft.state
     position = market.position(account)
     cost = PAIR_CENTS * quantity
     post(draft, account, LedgerEntryType.MINT_COST, -cost)
@@ -105,8 +103,7 @@ def mint_pairs(
         positions=[position.after()],
         market=market.after(),
     )
-    state.mints[key] = draft.record(market.id, event)
-    return event
+    return draft.state.keep_key(draft.record(market.id, event))
 
 
 def burn_shares(draft: Draft, command: BurnShares) -> Answer | Refusal:
@@ -117,17 +114,15 @@ def burn_shares(draft: Draft, command: BurnShares) -> Answer | Refusal:
         return amm_only()
     if (refusal := check_fence(account, command, draft.at) or check_request(command)) is not None:
         return refusal
-    earlier = state.burns.get(command.idempotency_key)
+    earlier = state.keys.get(KeyKind.BURN, command.idempotency_key)
     if earlier is not None:
-        event = earlier.event
-        assert isinstance(event, SharesBurned)
         if not (
             earlier.market_id == command.market_id
-            and event.quantity == command.quantity
-            and event.user_id == account.id
+            and earlier.quantity == command.quantity
+            and earlier.user_id == account.id
         ):
             return key_used(command.idempotency_key)
-        return burned(command.market_id, event, repeated=True)
+        return burned(earlier, repeated=True)
     if (refusal := check_deadline(command, draft.at)) is not None:
         return refusal
     market = trading_market(draft, command.market_id)
@@ -139,11 +134,10 @@ def burn_shares(draft: Draft, command: BurnShares) -> Answer | Refusal:
     if position.no.free < command.quantity:
         return insufficient_shares(Side.NO, command.quantity, position.no.free)
     # Nothing above has changed anything. Nothing below can refuse.
-    event = burn_pairs(draft, position, command.quantity, command.idempotency_key, command.nonce)
-    return burned(market.id, event)
+    return burned(burn_pairs(draft, position, command.quantity, command.idempotency_key, command.nonce))
 
 
-def burn_pairs(draft: Draft, position: Position, quantity: int, key: str, nonce: int) -> SharesBurned:
+def burn_pairs(draft: Draft, position: Position, quantity: int, key: str, nonce: int) -> KeyUse:
     """Each pair brings its 100 cents out of the reserve."""
     market, account, cents = position.market, position.account, PAIR_CENTS * quantity
     yes_cost, no_cost = position.yes.take(quantity), position.no.take(quantity)
@@ -169,8 +163,7 @@ def burn_pairs(draft: Draft, position: Position, quantity: int, key: str, nonce:
         positions=[position.after()],
         market=market.after(),
     )
-    draft.state.burn(draft.record(market.id, event), event)
-    return event
+    return draft.state.keep_key(draft.record(market.id, event))
 
 
 def trading_market(draft: Draft, market_id: str) -> Market | Refusal:
@@ -205,28 +198,18 @@ def check_volume(market: Market, account: Account, quantity: int) -> Refusal | N
     return too_many_shares(most, quantity) if most + quantity > VOLUME_MAX else None
 
 
-def minted(market_id: str, event: SharesMinted, *, repeated: bool = False) -> Minted:
-    return Minted(
-        market_id,
-        event.quantity,
-        event.cost_cents,
-        event.new_yes_inventory,
-        event.new_no_inventory,
-        event.remaining_balance_cents,
-        repeated,
-    )
+def minted(use: KeyUse, *, repeated: bool = False) -> Minted:
+    return Minted(*moved(use), repeated)
 
 
-def burned(market_id: str, event: SharesBurned, *, repeated: bool = False) -> Burned:
-    return Burned(
-        market_id,
-        event.quantity,
-        event.recovered_cents,
-        event.new_yes_inventory,
-        event.new_no_inventory,
-        event.remaining_balance_cents,
-        repeated,
-    )
+def burned(use: KeyUse, *, repeated: bool = False) -> Burned:
+    return Burned(*moved(use), repeated)
+
+
+def moved(use: KeyUse) -> tuple[str, int, int, int, int, int]:
+    """What is told of pairs that came to be or ceased."""
+    assert use.market_id is not None
+    return use.market_id, use.quantity, use.cents, use.yes_volume, use.no_volume, use.balance
 
 
 def key_used(key: str) -> Refusal:

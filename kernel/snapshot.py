@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import asdict
 
+from kernel import snapshot_before
 from kernel.answers import Proposed
 from kernel.brakes import Group
 from kernel.codes import (
@@ -25,10 +26,10 @@ from kernel.codes import (
     TradingMode,
 )
 from kernel.commands import MarketTerms
-from kernel.events import AdminProposed, Fact, SharesBurned
+from kernel.events import AdminProposed, Fact
 from kernel.market import Account, Holding, Market, Position
 from kernel.order_image import order_image, reader, restored_order
-from kernel.past import OrderImage
+from kernel.past import KeyUse, OrderImage
 from kernel.proposals import proposed
 from kernel.question import AmmRun, Closing
 from kernel.snapshot_making import (
@@ -42,7 +43,7 @@ from kernel.snapshot_making import (
 from kernel.state import Guard, State
 from kernel.windows import Prices
 
-SNAPSHOT_FORMAT: Final = 8
+SNAPSHOT_FORMAT: Final = 9
 HEADER: Final = b"VERDICT SNAPSHOT %d\n"
 
 
@@ -168,9 +169,8 @@ class StateImage(Image, frozen=True):
     markets: list[MarketImage]
     orders: Sequence[OrderImage]
     guards: list[tuple[str, int, list[str] | None]]
-    mints: list[tuple[str, Fact]]
-    burns: list[tuple[str, Fact]]
-    transfers: list[tuple[str, Fact]]
+    keys: list[KeyUse]
+    """All but the forgotten ones, in the order in which they were used."""
     proposals: list[Proposed]
     making: list[MmOrderImage]
     campaigns: list[CampaignImage]
@@ -178,10 +178,14 @@ class StateImage(Image, frozen=True):
     """The closed orders in the order in which they were closed, each by the journal id of its acceptance."""
     forgotten: bytes
     forgotten_seq: int
+    forgotten_keys: bytes
+    forgotten_keys_seq: int
 
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(StateImage).decode
+decode_before = snapshot_before.reader_of(StateImage)
+READABLE: Final = (snapshot_before.FORMAT, SNAPSHOT_FORMAT)
 
 
 def dump(state: State) -> bytes:
@@ -196,14 +200,15 @@ def digest(state: State) -> str:
 def load(data: bytes, state: State) -> None:
     """Fill an empty state with what `dump` wrote.
 
-    Raises `SnapshotError` if the bytes are not whole or of another format; the state is then of no use.
+    Raises `SnapshotError` if the bytes are not whole or of a format unknown; the state is then of no use.
     """
-    header = HEADER % SNAPSHOT_FORMAT
-    if not data.startswith(header):
+    written = next((known for known in READABLE if data.startswith(HEADER % known)), None)
+    if written is None:
         found = data[:40].partition(b"\n")[0].decode("ascii", "replace")
         raise SnapshotError(f"not a snapshot of format {SNAPSHOT_FORMAT}: it begins with {found!r}")
+    told = memoryview(data)[len(HEADER % written) :]
     try:
-        restore(state, decode(memoryview(data)[len(header) :]))
+        restore(state, decode(told) if written == SNAPSHOT_FORMAT else StateImage(**decode_before(told)))
     except (AssertionError, LookupError, ValueError) as error:
         raise SnapshotError(f"snapshot is truncated or altered: {error}") from error
 
@@ -226,15 +231,15 @@ def image(state: State) -> StateImage:
             (user_id, guard.grace_ms, list(guard.markets) if guard.markets is not None else None)
             for user_id, guard in sorted(state.guards.items())
         ],
-        mints=list(state.mints.items()),
-        burns=list(state.burns.items()),
-        transfers=list(state.transfers.items()),
+        keys=list(state.keys.image()),
         proposals=list(map(proposed, state.proposals.values())),
         making=list(map(mm_order_image, state.making.orders.values())),
         campaigns=list(map(campaign_image, state.making.campaigns.values())),
         closed=[order.accepted_seq for order in state.closed.orders()],
         forgotten=state.forgotten.image(),
         forgotten_seq=state.forgotten_seq,
+        forgotten_keys=state.keys.forgotten.image(),
+        forgotten_keys_seq=state.keys.forgotten_seq,
     )
 
 
@@ -310,15 +315,14 @@ def restore(state: State, image: StateImage) -> None:
         restore_prices(state.markets[market.id], market.prices, state.now)
     for user_id, grace_ms, markets in image.guards:
         state.guards[user_id] = Guard(grace_ms, tuple(markets) if markets is not None else None)
-    state.mints.update(image.mints)
     for campaign in image.campaigns:
         restore_campaign(state, campaign)
     for making in image.making:
         restore_mm_order(state, making)
-    for _, fact in image.burns:
-        assert isinstance(fact.event, SharesBurned)
-        state.burn(fact, fact.event)
-    state.transfers.update(image.transfers)
+    for use in image.keys:
+        state.remember(use)
+    state.keys.forgotten.restore(image.forgotten_keys)
+    state.keys.forgotten_seq = image.forgotten_keys_seq
     for waiting in image.proposals:
         state.proposals[waiting.action, waiting.market_id] = restored_proposal(waiting)
 

@@ -12,11 +12,12 @@ from typing import Final
 
 from kernel.campaign import POOL_PREFIX
 from kernel.closed import Closed
-from kernel.codes import FEES_ID, RESERVE_ID, WRITE_OFF_ID, AdminAction, Direction
+from kernel.codes import FEES_ID, RESERVE_ID, WRITE_OFF_ID, AdminAction, Direction, KeyKind
 from kernel.commands import OrderTerms
-from kernel.events import AdminProposed, Fact, MarketCreated, OrderAccepted, SharesBurned
+from kernel.events import AdminProposed, Fact, MarketCreated, OrderAccepted
 from kernel.expiries import Expiries
 from kernel.ids import Sequence
+from kernel.keys import Keys, use_told_by
 from kernel.leash import Leash
 from kernel.making_events import (
     AnyMmEvent,
@@ -34,6 +35,7 @@ from kernel.making_order import CLEARING_PREFIX, MmOrder
 from kernel.making_state import Making
 from kernel.market import Account, Market, Order, Position, Tally
 from kernel.names import Names, fingerprint
+from kernel.past import KeyUse
 
 BUY = Direction.BUY
 
@@ -98,10 +100,8 @@ class State:
     next_expiry: int = NEVER
     """No live order is overdue before this time, in no market: until then nobody looks."""
     guards: dict[str, Guard] = field(default_factory=dict)
-    mints: dict[str, Fact] = field(default_factory=dict)
-    """What each idempotency key did, for ever; mints, burns and transfers have keys of their own."""
-    burns: dict[str, Fact] = field(default_factory=dict)
-    transfers: dict[str, Fact] = field(default_factory=dict)
+    keys: Keys = field(default_factory=Keys)
+    """Idempotency keys of mints, burns and transfers."""
     making: Making = field(default_factory=Making)
     """Every market-making order."""
     parted: dict[str, tuple[int, Order]] | None = None
@@ -258,12 +258,17 @@ class State:
         if order.escrow.fence > fence:
             self.let_go(order)
 
-    def burn(self, fact: Fact, event: SharesBurned) -> None:
-        """What a key did is known for ever; that of a market-making order, until its fence rises."""
-        self.burns[event.idempotency_key] = fact
-        leash = self.accounts[event.user_id].leash
+    def keep_key(self, fact: Fact) -> KeyUse:
+        """What its key did will be known; that of a market-making order's burn, until its fence rises."""
+        use = use_told_by(fact)
+        self.remember(use)
+        return use
+
+    def remember(self, use: KeyUse) -> None:
+        leash = self.accounts[use.user_id].leash if use.kind is KeyKind.BURN else None
         if leash is not None:
-            leash.burn_keys.append(event.idempotency_key)
+            leash.burn_keys.append(use.idempotency_key)
+        self.keys.keep(use, leaves=leash is None)
 
     def let_go(self, order: MmOrder) -> None:
         """Behind its fence no request is repeated: what is final of its escrow need not stay."""
@@ -275,7 +280,7 @@ class State:
             if self.parted is not None:
                 self.parted[placed.id] = self.head, placed
         for key in order.leash.burn_keys:
-            del self.burns[key]
+            del self.keys.uses[KeyKind.BURN][key]
         order.leash.burn_keys.clear()
 
     def forget(self, count: int, last_id: str, journal_id: int) -> None:

@@ -33,7 +33,7 @@ CONCURRENT: Final = {"actors", "journal"}
 # They watch and copy what the others do: better if they share no fault with them.
 WATCHING: Final = {
     *("audit", "audit_making", "audit_record", "history", "invariants"),
-    *("order_image", "snapshot", "snapshot_making"),
+    *("order_image", "snapshot", "snapshot_before", "snapshot_making"),
 }
 # Enumerations: compiled, they are no faster.
 NAMES: Final = {"codes", "making_edges"}

@@ -75,6 +75,7 @@ class Sample:
 
     journal_id: int
     orders: int
+    keys: int
     resting: dict[str, tuple[int, int]]
     """By market: resting shares, bid and asked."""
     modes: dict[str, int]
@@ -85,6 +86,7 @@ class Sample:
         return cls(
             exchange.head,
             len(exchange.orders),
+            len(exchange.keys.leaving),
             {
                 market.id: (sum(market.book.bids.totals), sum(market.book.asks.totals))
                 for market in exchange.markets.values()
@@ -218,6 +220,7 @@ class Metrics:
         yield jumps
         yield gauge("verdict_clock_off_seconds", "The machine's clock less ours.", self._sources.clock.off)
         yield gauge("verdict_orders", "Orders in memory, closed ones among them.", self._sample.orders)
+        yield gauge("verdict_idempotency_keys", "Keys of which memory has what they did.", self._sample.keys)
 
     async def _of_markets(self) -> list[Metric]:
         sample, depths = self._sample, self._sources.actors.depths()

@@ -161,13 +161,13 @@ class Settings:
     remember: int = setting(
         "VERDICT_REMEMBER",
         3_600,
-        "seconds for which a closed order stays in memory; then the tables answer for it",
+        "seconds for which closed orders, and what keys did, stay in memory; then the tables answer for them",
         read=between(0, 31_536_000),
     )
     remember_orders: int = setting(
         "VERDICT_REMEMBER_ORDERS",
         250_000,
-        "closed orders in memory at most, the newest of them; each takes half a KiB",
+        "closed orders in memory at most, the newest of them, each half a KiB; and at most as many keys",
         read=between(0, 1_000_000_000),
     )
     log: LogLevel = setting(

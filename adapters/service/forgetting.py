@@ -1,4 +1,4 @@
-"""Has the exchange let go of closed orders, once nobody is likely to ask for them and the tables have them.
+"""Has the exchange let go of closed orders and of what idempotency keys did, once nobody is likely to ask.
 
 The kernel does it in portions, each a command like any other; between two of them everybody else is decided.
 """
@@ -10,7 +10,7 @@ import trio
 
 from adapters.service.server import Server
 from kernel.answers import Forgotten
-from kernel.commands import ForgetOrders
+from kernel.commands import ForgetKeys, ForgetOrders
 from kernel.limits import FORGOTTEN_MAX
 
 LOOK_SECONDS: Final = 0.5
@@ -32,7 +32,8 @@ class Forgetting:
         while True:
             await trio.sleep(LOOK_SECONDS)
             self.look()
-            await self.forget()
+            await self.forget_orders()
+            await self.forget_keys()
 
     def look(self) -> None:
         exchange = self.server.exchange
@@ -40,7 +41,7 @@ class Forgetting:
             self.filed = self._now
             self._head, self._now = exchange.head, exchange.now
 
-    async def forget(self) -> None:
+    async def forget_orders(self) -> None:
         """Portion after portion, as long as there are orders too old, or too many."""
         settings, closed = self.server.settings, self.server.exchange.closed
         while True:
@@ -51,7 +52,23 @@ class Forgetting:
             if oldest is None or oldest.updated_at >= before:
                 return
             most = min(spare, FORGOTTEN_MAX) if spare > 0 else FORGOTTEN_MAX
-            command = ForgetOrders(at=self.server.clock.now(), before=before, most=most)
-            (outcome,) = await self.server.actors.ask(command, correlation_id="memory")
-            if not isinstance(outcome.answer, Forgotten):
-                return  # too much waits: the next look goes on
+            if not await self._has_gone(ForgetOrders(at=self.server.clock.now(), before=before, most=most)):
+                return
+
+    async def forget_keys(self) -> None:
+        """The same of what keys did, which the tables have from the fact that it is forgotten."""
+        settings, leaving = self.server.settings, self.server.exchange.keys.leaving
+        while leaving:
+            now = self.server.clock.now()
+            spare = len(leaving) - settings.remember_orders
+            before = now if spare > 0 else now - settings.remember * 1_000_000
+            if leaving[0].at >= before:
+                return
+            most = min(spare, FORGOTTEN_MAX) if spare > 0 else FORGOTTEN_MAX
+            if not await self._has_gone(ForgetKeys(at=now, before=before, most=most)):
+                return
+
+    async def _has_gone(self, command: ForgetOrders | ForgetKeys) -> bool:
+        """Whether a portion was let go of; where too much waits it was not, and the next look goes on."""
+        (outcome,) = await self.server.actors.ask(command, correlation_id="memory")
+        return isinstance(outcome.answer, Forgotten)

@@ -26,13 +26,13 @@ from adapters.service.tickers import Tickers
 from adapters.wire.status import RefusedError
 from kernel.actors import Actors
 from kernel.answers import Answer, AskThePast, Outcome, Refusal
-from kernel.codes import Code
-from kernel.commands import AnyCommand, TimedCommand
+from kernel.codes import Code, KeyKind
+from kernel.commands import AnyCommand, RecallingCommand
 from kernel.exchange import Exchange
-from kernel.forgetting import may_be_past, past_of
+from kernel.forgetting import may_be_past, past_of, past_of_key
 from kernel.market import Account, Market, Order
 from kernel.order_image import restored_order
-from kernel.past import OrderImage
+from kernel.past import KeyUse, OrderImage, Past
 
 A = TypeVar("A", bound=Answer)
 
@@ -122,6 +122,9 @@ class History(Protocol):
         self, user_id: str, names: Sequence[str], order_ids: Sequence[str]
     ) -> list[OrderImage]:
         """Those with these ids, and those with these names of the user's."""
+
+    async def key_use(self, kind: KeyKind, key: str) -> KeyUse | None:
+        """What a key did that memory has let go of."""
 
     async def trades_of_order(self, order: Order) -> list[Row]:
         """Oldest first."""
@@ -254,11 +257,11 @@ class Server:
         answer in time.
         """
         while isinstance(asked := outcome.answer, AskThePast):
-            assert isinstance(command, TimedCommand)
-            as_of = self.actors.durable
-            history = await self.history_as_of(as_of)
-            found = await history.past_orders(asked.user_id, asked.names, asked.order_ids)
-            again = replace(command, at=self.clock.now(), past=past_of(asked, as_of, found))
+            assert isinstance(command, RecallingCommand)
+            # As of the question, and not of now: so what a key did was either gone by then, or is here yet.
+            history = await self.history_as_of(outcome.seen)
+            past = await look_up(history, asked, outcome.seen)
+            again = replace(command, at=self.clock.now(), past=past)
             (outcome,) = await self.actors.ask(again, correlation_id=request_id)
         return outcome
 
@@ -319,6 +322,13 @@ class Server:
         """The tables, once they reflect the journal up to `journal_id`: the one way to read them."""
         await self.wait_projected(journal_id)
         return self._history
+
+
+async def look_up(history: History, asked: AskThePast, as_of: int) -> Past:
+    """What the tables know of that which a command names, as of a journal id that they reflect."""
+    if asked.key is not None:
+        return past_of_key(asked.key[1], as_of, await history.key_use(*asked.key))
+    return past_of(asked, as_of, await history.past_orders(asked.user_id, asked.names, asked.order_ids))
 
 
 def no_answer() -> RefusedError:

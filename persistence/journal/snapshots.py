@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 
 from kernel.exchange import Exchange
-from kernel.snapshot import SNAPSHOT_FORMAT, SnapshotError
+from kernel.snapshot import READABLE, SNAPSHOT_FORMAT, SnapshotError
 from persistence import DatabaseUnusableError
 from persistence.journal.seals import SealKey
 from persistence.journal.wal import LAST
@@ -126,7 +126,7 @@ async def verified(connection: Connection, key: SealKey, last: int = LAST) -> As
             )
             continue
         try:
-            if row["format"] != FORMAT:
+            if row["format"] not in READABLE:
                 raise SnapshotError(f"its format is {row['format']}, this program knows {FORMAT}")
             if row["chained"] != row["journal_digest"]:
                 raise SnapshotError("where it stands the journal is not as it was")

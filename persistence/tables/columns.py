@@ -479,13 +479,34 @@ MM_RECONCILIATION: Final = Table(
     ),
 )
 
+KEY_USES: Final = Table(
+    "key_uses",
+    key=("journal_id",),
+    columns=(
+        Column("kind", NAME),
+        Column("idempotency_key", text(KEY_MAX)),
+        Column("journal_id", BIGINT),
+        Column("at", TIME),
+        Column("user_id", ACCOUNT),
+        Column("to_user_id", ACCOUNT, nullable=True),
+        Column("market_id", NAME, nullable=True),
+        Column("reference_type", NAME, nullable=True),
+        Column("side", NAME, nullable=True),
+        Column("quantity", BIGINT),
+        Column("cents", BIGINT),
+        Column("yes_volume", BIGINT),
+        Column("no_volume", BIGINT),
+        Column("balance", BIGINT),
+    ),
+)
+
 TABLES: Final = {
     table.name: table
     for table in (
         *(ACCOUNTS, MARKETS, AMM_MARKETS, ORDERS, TRADES, POSITIONS, LEDGER_ENTRIES),
         *(MARKET_ACTIVITY, CIRCUIT_BREAKER_EVENTS, CANDLES, PORTFOLIO_DAYS, ORDER_GROUPS),
         *(MM_ORDER, MM_PAYMENT, MM_LIFECYCLE_EVENT, MM_EXECUTION, MM_CAMPAIGN, MM_PARTICIPATION),
-        *(MM_VENUE_WITHDRAWAL, MM_RECONCILIATION),
+        *(MM_VENUE_WITHDRAWAL, MM_RECONCILIATION, KEY_USES),
     )
 }
 """All of them: what a rebuild fills anew."""

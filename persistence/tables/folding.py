@@ -44,6 +44,7 @@ from kernel.events import (
     GuardSet,
     JournalAccepted,
     JournalOpened,
+    KeysForgotten,
     MarketAmmAuthorized,
     MarketClosing,
     MarketCreated,
@@ -97,6 +98,7 @@ from persistence.tables.changes import (
 from persistence.tables.columns import (
     ACCOUNTS,
     CIRCUIT_BREAKER_EVENTS,
+    KEY_USES,
     LEDGER_ENTRIES,
     MARKET_ACTIVITY,
     MARKETS,
@@ -252,6 +254,9 @@ class Batch:
     def _hand_over(self, giver: str, taker: str, worth: int) -> None:
         self.moved[giver].transfers -= worth
         self.moved[taker].transfers += worth
+
+    def _file_keys(self, _fact: Fact, event: KeysForgotten) -> None:
+        self.new[KEY_USES] += map(msgspec.structs.asdict, event.uses)
 
     def _realize(self, fact: Fact, user_id: str, gain: int) -> None:
         """The position is among those that the fact has changed."""
@@ -594,6 +599,7 @@ FOLDS: Final[dict[type[AnyEvent], Callable[[Batch, Fact, Any], None]]] = {
     OrderGroupDeleted: Batch._delete_group,
     FenceRaised: Batch._nothing,
     OrdersForgotten: Batch._nothing,
+    KeysForgotten: Batch._file_keys,
     GuardSet: Batch._nothing,
     MarketCreated: Batch._create,
     MarketStatusChanged: Batch._change_status,

@@ -15,8 +15,9 @@ from uuid import UUID
 
 import attrs
 
+from kernel.codes import KeyKind
 from kernel.market import Order
-from kernel.past import OrderImage
+from kernel.past import KeyUse, OrderImage
 from persistence.postgres.columns import Row, Table
 from persistence.postgres.database import Database
 from persistence.postgres.storable import EPOCH, storable_time
@@ -30,7 +31,7 @@ from persistence.tables.columns import (
     TABLES,
     TRADES,
 )
-from persistence.tables.past_orders import past_orders
+from persistence.tables.past_orders import key_use, past_orders
 
 NUMBER: Final = "substr(trade_id, 5)::BIGINT"
 """A trade's number, behind its TRD_."""
@@ -254,6 +255,10 @@ class History:
     ) -> list[OrderImage]:
         """Those with these ids, and those with these names of the user's."""
         return await past_orders(self.database, user_id, names, order_ids)
+
+    async def key_use(self, kind: KeyKind, key: str) -> KeyUse | None:
+        """What a key did that memory has let go of."""
+        return await key_use(self.database, kind, key)
 
     async def trades_of_order(self, order: Order) -> list[Row]:
         """Oldest first. They are among its user's trades, between its first and its last change."""

@@ -1,4 +1,4 @@
-"""Orders that memory has let go of, out of the tables: as the exchange had them when they were closed."""
+"""Orders and uses of keys that memory has let go of, out of the tables: as the exchange had them."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,12 +9,14 @@ from kernel.codes import (
     BookType,
     CancelReason,
     Direction,
+    KeyKind,
     OrderStatus,
+    ReferenceType,
     SelfTradeMode,
     Side,
     TimeInForce,
 )
-from kernel.past import OrderImage
+from kernel.past import KeyUse, OrderImage
 from persistence.postgres.columns import Row
 from persistence.postgres.database import Database
 from persistence.postgres.storable import EPOCH
@@ -24,6 +26,31 @@ PAST_ORDERS: Final = """
     UNION
     SELECT * FROM orders WHERE user_id = $2 AND client_order_id = ANY($3::text[])
 """
+
+
+KEY_USE: Final = """
+    SELECT * FROM key_uses WHERE idempotency_key = $2 AND kind = $1 ORDER BY journal_id DESC LIMIT 1
+"""
+
+
+async def key_use(database: Database, kind: KeyKind, key: str) -> KeyUse | None:
+    """The newest that was forgotten."""
+    async with database.borrowed() as connection:
+        rows = await connection.fetch(KEY_USE, kind, key)
+        return use_of(dict(rows[0])) if rows else None
+
+
+def use_of(row: Row) -> KeyUse:
+    reference_type, side = row["reference_type"], row["side"]
+    return KeyUse(
+        **{
+            **row,
+            "kind": KeyKind(row["kind"]),
+            "at": microseconds(row["at"]),
+            "reference_type": ReferenceType(reference_type) if reference_type is not None else None,
+            "side": Side(side) if side is not None else None,
+        }
+    )
 
 
 async def past_orders(

@@ -22,6 +22,7 @@ from kernel.events import (
     CircuitBreakerTriggered,
     Fact,
     Fill,
+    KeysForgotten,
     MarketModeChanged,
     MarketSettled,
     MarketStatusChanged,
@@ -84,6 +85,7 @@ MM_CAMPAIGN: Final = KeyedTable("mm_campaign", "campaign_id", "uuid")
 MM_PARTICIPATION: Final = KeyedTable("mm_campaign_participation", "order_id", "uuid")
 MM_VENUE_WITHDRAWAL: Final = KeyedTable("mm_venue_withdrawal", "request_key")
 MM_RECONCILIATION: Final = KeyedTable("mm_reconciliation", "case_no", "integer", within=" AND order_id = $2")
+KEY_USES: Final = KeyedTable("key_uses", "journal_id", "bigint")
 MM_TRAIL: Final = KeyedTable("mm_lifecycle_event", "event_id", "bigint")
 
 
@@ -117,6 +119,7 @@ class TableComparison:
     trades: int = 0
     activity: int = 0
     payments: int = 0
+    keys: int = 0
     trail: int = 0
     executions: int = 0
     kept_since: int | None = None
@@ -144,6 +147,9 @@ class TableComparison:
         self.payments += len(payments)
         self.trail += len(trail)
         await self._compare(MM_PAYMENT, payments)
+        uses = {row["journal_id"]: row for fact in facts for row in use_rows(fact)}
+        self.keys += len(uses)
+        await self._compare(KEY_USES, uses)
         await self._compare(MM_TRAIL, trail)
         await self._compare_executions(facts)
         await self.candles.compare_past()
@@ -185,6 +191,7 @@ class TableComparison:
         await self._compare_venues(exchange)
         await self._compare_participations(exchange)
         await self._count(MM_PAYMENT, self.payments)
+        await self._count(KEY_USES, self.keys)
         await self._count(MM_TRAIL, self.trail)
         await self._count(MM_EXECUTION, self.executions)
         await self.candles.compare_rest()
@@ -345,6 +352,28 @@ def activity_rows(fact: Fact) -> Iterator[Row]:
         "reason": storable_text(reason),
         "until": storable_time(until),
     }
+
+
+def use_rows(fact: Fact) -> Iterator[Row]:
+    """What the fact says of each key, the exchange has held against what it knew when it applied the fact."""
+    if isinstance(fact.event, KeysForgotten):
+        for use in fact.event.uses:
+            yield {
+                "kind": use.kind,
+                "idempotency_key": storable_text(use.idempotency_key, KEY),
+                "journal_id": use.journal_id,
+                "at": storable_time(use.at),
+                "user_id": storable_text(use.user_id, ID),
+                "to_user_id": storable_text(use.to_user_id, ID),
+                "market_id": use.market_id,
+                "reference_type": use.reference_type,
+                "side": use.side,
+                "quantity": use.quantity,
+                "cents": use.cents,
+                "yes_volume": use.yes_volume,
+                "no_volume": use.no_volume,
+                "balance": use.balance,
+            }
 
 
 def trade_rows(fact: Fact) -> Iterator[Row]:

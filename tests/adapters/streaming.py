@@ -37,7 +37,7 @@ from adapters.sockets.connection_limits import ConnectionLimits
 from adapters.stream.websockets import Websockets
 from adapters.wire.user_responses import WORKER_ID
 from kernel.actors import Actors
-from kernel.codes import AMM_ID, Direction, Side
+from kernel.codes import AMM_ID, Direction, KeyKind, Side
 from kernel.commands import (
     ActivateMarket,
     AnyCommand,
@@ -50,7 +50,7 @@ from kernel.commands import (
     OrderTerms,
     PlaceOrder,
 )
-from kernel.events import Fact, Fill, decode_event, trade_name
+from kernel.events import Fact, Fill, KeysForgotten, decode_event, trade_name
 from kernel.exchange import Exchange
 from kernel.journal import Decided, Journal, MemoryJournal
 from kernel.making_answers import MmCampaignIs, MmOrderIs, MmPaymentMade
@@ -68,7 +68,7 @@ from kernel.making_commands import (
 )
 from kernel.making_edges import MmAsset
 from kernel.order_image import order_image
-from kernel.past import OrderImage
+from kernel.past import KeyUse, OrderImage
 from tests.kernel.members import altered
 
 AT = 1_795_168_800_000_000
@@ -168,6 +168,16 @@ class Tables:
             for order in (*exchange.orders.values(), *(order for _, order in exchange.parted.values()))
             if order.id in order_ids or (order.account.id == user_id and order.client_order_id in names)
         ]
+
+    async def key_use(self, kind: KeyKind, key: str) -> KeyUse | None:
+        uses = [
+            use
+            async for fact in self._journal.read(0)
+            if isinstance(fact.event, KeysForgotten)
+            for use in fact.event.uses
+            if (use.kind, use.idempotency_key) == (kind, key)
+        ]
+        return uses[-1] if uses else None
 
 
 def row_of(fact: Fact, fill: Fill, order: Any) -> dict[str, Any]:

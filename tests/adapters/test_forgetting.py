@@ -20,9 +20,9 @@ SECONDS = "3"
 """For which a closed order stays: some answers before that come from memory, unless the machine is slow."""
 
 
-def in_memory(the_venue: Venue) -> int:
-    """How many orders are."""
-    (line,) = (line for line in the_venue.told().splitlines() if line.startswith("verdict_orders "))
+def in_memory(the_venue: Venue, what: str = "orders") -> int:
+    """How many of them are."""
+    (line,) = (line for line in the_venue.told().splitlines() if line.startswith(f"verdict_{what} "))
     return int(float(line.split()[1]))
 
 
@@ -42,6 +42,8 @@ class Story:
         """By order id."""
         self.replaced: tuple[str, dict[str, Any]] = "", {}
         self.live = ""
+        self.pairs: dict[str, Any] = {}
+        """What mints and burns have in common."""
 
     def happen(self) -> None:
         ann, ben = self.ann, self.ben
@@ -65,6 +67,9 @@ class Story:
         assert answer.code == 0, answer.envelope
         assert self.amm.post(f"/orders/{answer.data['new_order']['id']}/cancel").code == 0
         self.replaced = old, new
+        self.pairs = {"market_id": self.market, "idempotency_key": f"pairs:{self.market}"}
+        assert self.amm.post("/amm/mint", **self.pairs, quantity=5).code == 0
+        assert self.amm.post("/amm/burn", **self.pairs, quantity=2).code == 0
 
     def wish(self, name: str, words: str, **more: Any) -> dict[str, Any]:
         direction, side, quantity, price = words.split()
@@ -132,6 +137,8 @@ class Story:
             (old, new | {"client_order_id": "another"}),
         ):
             answers.append(self.amm.post("/amm/orders/replace", old_order_id=old_id, new_order=wish))
+        for path, quantity in (("/amm/mint", 5), ("/amm/mint", 4), ("/amm/burn", 2), ("/amm/burn", 5)):
+            answers.append(self.amm.post(path, **self.pairs, quantity=quantity))
         return [*map(told, answers), *self.pages()]
 
     def batch(self, commands: list[dict[str, Any]], *, atomic: bool) -> Answer:
@@ -170,7 +177,17 @@ class Story:
                     result = await client.do(op, **members)
                     told = {key: result[key] for key in result if key not in ("cid", "seq")}
                     results.append((told["status"], told["code"], told))
+            results += await self.pairs_by_stream(port)
             return [*results, *await self.told_again(client)]
+
+    async def pairs_by_stream(self, port: int) -> list[Any]:
+        async with connected(port, token=self.amm.token) as client:
+            asked = [("mint", 5), ("mint", 6), ("burn", 2), ("burn", 1)]
+            results = [await client.do(op, **self.pairs, quantity=count) for op, count in asked]
+            said = [
+                {key: value for key, value in one.items() if key not in ("cid", "seq")} for one in results
+            ]
+            return [(one["status"], one["code"], one) for one in said]
 
     async def told_again(self, client: Client) -> list[dict[str, Any]]:
         """All that was told of her orders and trades; the last was that one order of hers rests."""
@@ -201,12 +218,12 @@ def test_every_route_answers_as_before(forgetful: tuple[ServerProcess, Venue]) -
     story = Story(the_venue)
     story.happen()
     before = [*story.heard(), *trio.run(story.by_stream, server)]
-    until(lambda: in_memory(the_venue) == 1)
+    until(lambda: in_memory(the_venue) == 1 and in_memory(the_venue, "idempotency_keys") == 0)
     after = [*story.heard(), *trio.run(story.by_stream, server)]
     for one, other in zip(before, after, strict=True):
         assert other == one
     found = {answer[:2] for answer in after if isinstance(answer, tuple)}
-    assert found == {(200, 0), (403, 1007), (404, 4004), (409, 4005), (422, 4006), (422, 4014)}
+    assert found == {(200, 0), (403, 1007), (404, 4004), (409, 4005), (409, 6006), (422, 4006), (422, 4014)}
     assert in_memory(the_venue) == 1
     assert story.ann.data(f"/orders/{story.live}")["order"]["status"] == "OPEN"
     for name in ("0193f1c2-5a77-7c1e-9f10-00000000beef", next(iter(story.wishes)).upper(), "none"):
@@ -215,6 +232,7 @@ def test_every_route_answers_as_before(forgetful: tuple[ServerProcess, Venue]) -
 
 
 MANY = 1_200
+MINTS = 600
 TOGETHER = 40
 
 
@@ -241,6 +259,29 @@ async def place_and_cancel(server: ServerProcess, token: str, market_id: str) ->
     return ids
 
 
+async def mint(server: ServerProcess, token: str, market_id: str) -> list[Any]:
+    """What is answered to a mint of one pair for each of so many keys."""
+    port = urlsplit(server.address).port
+    assert port is not None
+    told: list[Any] = []
+    async with connected(port, token=token) as client:
+        for first in range(0, MINTS, TOGETHER):
+            await client.send(
+                *(
+                    {
+                        "cid": cid,
+                        "op": "mint",
+                        "market_id": market_id,
+                        "quantity": 1,
+                        "idempotency_key": f"m-{cid}",
+                    }
+                    for cid in range(first, first + TOGETHER)
+                )
+            )
+            told += [result["data"] for result in await client.results(TOGETHER)]
+    return told
+
+
 async def ask_again(server: ServerProcess, token: str, market_id: str, ids: dict[str, str]) -> None:
     port = urlsplit(server.address).port
     assert port is not None
@@ -263,7 +304,9 @@ def test_a_server_that_is_killed_while_it_forgets_goes_on_with_what_it_had_begun
         ):
             the_venue = venue(server.address, http, server.metrics)
             ann, market_id = the_venue.user(1_000_000), the_venue.market()
-            token = ann.token or ""
+            token, maker = ann.token or "", the_venue.amm.token or ""
+            the_venue.amm.deposit(1_000_000)
+            minted = trio.run(mint, server, maker, market_id)
             ids = trio.run(place_and_cancel, server, token, market_id)
             until(lambda: in_memory(the_venue) < MANY)
             server.process.kill()
@@ -276,6 +319,10 @@ def test_a_server_that_is_killed_while_it_forgets_goes_on_with_what_it_had_begun
             after = venue(server.address, http, server.metrics)
             until(lambda: in_memory(after) == 0)
             trio.run(ask_again, server, token, market_id, some)
+            until(lambda: in_memory(after, "idempotency_keys") == 0)
+            assert [one | {"idempotent_hit": True} for one in minted] == trio.run(
+                mint, server, maker, market_id
+            )
             assert server.stop() == 0
         said = subprocess.run(
             [sys.executable, "-m", "adapters.cli", "replay", "--verify"],

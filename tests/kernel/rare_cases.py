@@ -29,6 +29,7 @@ from kernel.commands import (
     BatchCancel,
     CancelByClientId,
     CancelOrder,
+    ForgetKeys,
     ForgetOrders,
     VoidMarket,
 )
@@ -66,6 +67,10 @@ def the_market_maker_comes_and_goes(play: Trading) -> None:
 def pairs_are_minted_and_burned_once(play: Trading) -> None:
     play.the_amm_mints(AMM_ID, HOME, 5, "k1", nonce=3)
     play.a_market_maker_burns(AMM_ID, HOME, 4, "k2", nonce=4, fence=0)
+    for which in (0, 1):
+        for more in (0, 1):
+            play.somebody_repeats_a_request(which, more)
+    play.do(ForgetKeys(at=play.at, before=play.world.at + 1, most=500))
     for which in (0, 1):
         for more in (0, 1):
             play.somebody_repeats_a_request(which, more)

@@ -4,19 +4,22 @@ import attrs
 import msgspec
 
 from kernel.answers import AskThePast, Outcome
+from kernel.codes import KeyKind
 from kernel.commands import AnyCommand, ForgetOrders
+from kernel.events import KeysForgotten
 from kernel.exchange import Exchange
-from kernel.forgetting import past_of
+from kernel.forgetting import past_of, past_of_key
 from kernel.market import Order
 from kernel.order_image import order_image, restored_order
-from kernel.past import OrderImage, Past
+from kernel.past import KeyUse, OrderImage, Past
 
 
 @attrs.define
 class Archive:
-    """Closed orders that are no longer in memory, by id."""
+    """Closed orders that are no longer in memory, by id; and what keys did."""
 
     orders: dict[str, OrderImage] = attrs.field(factory=dict)
+    keys: dict[tuple[KeyKind, str], KeyUse] = attrs.field(factory=dict)
     asked: int = 0
     """How often a command had to be sent again."""
 
@@ -25,10 +28,13 @@ class Archive:
         if isinstance(command, ForgetOrders):
             return self.forget(exchange, command)
         outcome = exchange.execute(command)
+        for fact in outcome.facts:
+            if isinstance(fact.event, KeysForgotten):
+                self.keys |= {(use.kind, use.idempotency_key): use for use in fact.event.uses}
         while isinstance(outcome.answer, AskThePast):
             assert outcome.facts == []
             self.asked += 1
-            past = self.look_up(outcome.answer, exchange.head)
+            past = self.look_up(outcome.answer, outcome.seen)
             outcome = exchange.execute(msgspec.structs.replace(command, past=past))
         return outcome
 
@@ -39,6 +45,8 @@ class Archive:
         return outcome
 
     def look_up(self, asked: AskThePast, as_of: int) -> Past:
+        if asked.key is not None:
+            return past_of_key(asked.key[1], as_of, self.keys.get(asked.key))
         found = [
             image
             for image in self.orders.values()

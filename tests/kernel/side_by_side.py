@@ -4,7 +4,7 @@ import copy
 from collections import Counter
 
 from kernel.answers import Outcome, Refusal, Unfinished
-from kernel.commands import AnyCommand, CloseMarket, ForgetOrders
+from kernel.commands import AnyCommand, CloseMarket, ForgetKeys, ForgetOrders
 from kernel.events import Fact, event_type
 from kernel.exchange import Exchange
 from kernel.history import History
@@ -37,7 +37,7 @@ class SideBySide:
         self.digest = self.exchange.digest()
         self.archive = Archive()
         self.forgets = 0
-        """How many closed orders leave its memory after each command, at most."""
+        """How many closed orders leave its memory after each command, at most, and how many keys."""
         self.commands: list[AnyCommand] = []
         """What was done, from the start."""
         self.steps = 0
@@ -69,7 +69,8 @@ class SideBySide:
         """Decide it twice, and have something forgotten then, if that is how this one is."""
         outcome = self.decide(command)
         if self.forgets:
-            self.decide(ForgetOrders(at=command.at, before=self.exchange.now + 1, most=self.forgets))
+            for kind in (ForgetOrders, ForgetKeys):
+                self.decide(kind(at=command.at, before=self.exchange.now + 1, most=self.forgets))
         return outcome
 
     def decide(self, command: AnyCommand) -> Outcome:

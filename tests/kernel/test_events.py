@@ -45,6 +45,7 @@ from kernel.commands import (
     DeleteGroup,
     Deposit,
     FireGuard,
+    ForgetKeys,
     ForgetOrders,
     HaltMarket,
     MarketTerms,
@@ -124,6 +125,7 @@ OWN_MEMBERS = {
     "FUNDS_DEPOSITED": "user_id amount_cents cause",
     "FUNDS_WITHDRAWN": "user_id amount_cents cause",
     "ORDERS_FORGOTTEN": "orders last_id",
+    "KEYS_FORGOTTEN": "uses",
     "MARKET_CREATED": "terms amm_authorized",
     "MARKET_STATUS_CHANGED": "previous_status new_status reason resolution_result resolved_at by "
     "void_price_cents",
@@ -409,6 +411,7 @@ COMMANDS: list[AnyCommand] = [
     RaiseFence(at=AT, user_id="mm:1", fence=3),
     AcceptJournal(at=AT, last_id=3, reason="a backup", witnesses=("the seal tells of row 4",), by="root"),
     ForgetOrders(at=AT, before=AT, most=5),
+    ForgetKeys(at=AT, before=AT, most=5),
     SetGuard(at=AT, user_id="ann", grace_ms=5, markets=("M",)),
     FireGuard(at=AT, user_id="ann", market_id="M"),
     PlaceOrder(

@@ -74,7 +74,7 @@ def forgetful(**words: int) -> Trading:
 def forget(market: Trading, most: int = 500) -> int:
     answer = market.do(ForgetOrders(at=market.now, before=market.now + 1, most=most)).answer
     assert isinstance(answer, Forgotten)
-    return answer.orders
+    return answer.count
 
 
 def asked(market: Trading, command: AnyCommand) -> AskThePast:

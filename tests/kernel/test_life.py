@@ -36,6 +36,7 @@ from kernel.commands import (
     DeleteGroup,
     Deposit,
     FireGuard,
+    ForgetKeys,
     ForgetOrders,
     HaltMarket,
     MarketTerms,
@@ -232,6 +233,7 @@ def given(exchange: Exchange, at: int) -> dict[str, AnyCommand]:
         ),
         RaiseFence(at=at, user_id="sub", fence=1),
         ForgetOrders(at=at, before=at, most=500),
+        ForgetKeys(at=at, before=at, most=500),
         AcceptJournal(at=at, last_id=exchange.head, reason="a backup", witnesses=(), by="root"),
     ]
     named = {type(command).__name__: command for command in commands}
@@ -315,6 +317,7 @@ Withdraw                .     .     .     .     .     .     .     .     .     . 
 TransferFunds           .     .     .     .     .     .     .     .     .     .     .     .     .
 RaiseFence              .     .     .     .     .     .     .     .     .     .     .     .     .
 ForgetOrders            .     .     .     .     .     .     .     .     .     .     .     .     .
+ForgetKeys              .     .     .     .     .     .     .     .     .     .     .     .     .
 AcceptJournal           .     .     .     .     .     .     .     .     .     .     .     .     .
 ... to SUSPENDED        3005  3005  3005  3005  3005  SUS   SUS   3005  3005  3005  3005  3005  3005
 ... and settle          3003  SET   SET   SET   SET   SET   SET   3003  3003  3003  3003  3003  3003

@@ -10,6 +10,7 @@ from kernel.codes import (
     CancelReason,
     Code,
     DepositCause,
+    KeyKind,
     OrderStatus,
     StopMode,
 )
@@ -388,7 +389,7 @@ def test_a_second_start_clears_the_stop_and_has_its_own_key() -> None:
     started = [fact.at for fact in market.facts if isinstance(fact.event, AmmStarted)]
     assert [run.first_started_at, run.started_at] == started
     assert started[0] < started[1]
-    assert sorted(market.exchange.mints) == ["amm_start_M_1", "amm_start_M_2"]
+    assert sorted(market.exchange.keys.uses[KeyKind.MINT]) == ["amm_start_M_1", "amm_start_M_2"]
 
 
 def test_a_settlement_stops_a_running_amm_without_a_mode() -> None:

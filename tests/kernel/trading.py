@@ -33,6 +33,7 @@ from kernel.commands import (
     CreateMarket,
     DeleteGroup,
     Deposit,
+    ForgetKeys,
     ForgetOrders,
     MarketTerms,
     OpenAccount,
@@ -378,6 +379,7 @@ def busy_day() -> Trading:
     day.do(day.wish("ann", price=2, quantity=7, market_id="N", group_id="g"))
     day.do(DeleteGroup(**group))
     day.do(ForgetOrders(at=day.now, before=day.now, most=3))
+    day.do(ForgetKeys(at=day.now, before=day.now, most=3))
     day.do(SetGroup(**group | {"group_id": "stays"}, max_fill_quantity=5, window_ms=1_000))
     day.play("root stops the AMM in N")
     day.do(

@@ -42,6 +42,7 @@ PROJECTIONS = {
     "portfolio_days": "user_id, day",
     "order_groups": "user_id, market_id, group_id",
     "mm_order": "order_id",
+    "key_uses": "journal_id",
     "mm_payment": "order_id, idempotency_key",
     "mm_lifecycle_event": "event_id",
     "mm_execution": "order_id, cycle_no",

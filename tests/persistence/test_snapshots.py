@@ -141,7 +141,7 @@ async def test_money_moved_in_a_snapshot_whose_hash_was_refiled_moves_nothing(
     assert "[critical " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("form", [snapshots.FORMAT - 1, 99])
+@pytest.mark.parametrize("form", [snapshots.FORMAT - 2, 99])
 async def test_a_snapshot_of_another_format_is_passed_over(
     db: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, form: int
 ) -> None:
@@ -151,6 +151,17 @@ async def test_a_snapshot_of_another_format_is_passed_over(
         other.setattr(snapshots, "FORMAT", form)
         await snapshots.write(db, exchange, KEY)
     assert await ids(connection) == [exchange.head, await stands_at(connection)]
+
+
+async def test_a_snapshot_of_the_format_before_is_started_from(
+    db: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What that format is, the kernel knows; here it only counts that it may be filed as such."""
+    exchange = await filed(connection, db, 60, at=[6_050])
+    with monkeypatch.context() as other:
+        other.setattr(snapshots, "FORMAT", snapshots.FORMAT - 1)
+        await snapshots.write(db, exchange, KEY)
+    assert await stands_at(connection) == exchange.head
 
 
 async def test_well_made_pieces_of_another_state_are_found_out(db: Database, connection: Connection) -> None:

@@ -4,7 +4,7 @@ import trio
 
 from adapters.service.orders_told import OrdersTold
 from kernel.actors import Actors
-from kernel.codes import Code, Side
+from kernel.codes import Code, KeyKind, Side
 from kernel.commands import CancelOrder, ReplaceOrder
 from kernel.exchange import Exchange
 from kernel.journal import MemoryJournal
@@ -44,7 +44,7 @@ def test_what_many_cycles_leave_is_what_one_leaves() -> None:
     assert own == list(escrow.orders.values())
     assert desk.market.exchange.audit(desk.market.history) == []
     assert len(desk.order().leash.burn_keys) == len(
-        [key for key in desk.market.exchange.burns if key.startswith("mmb:")]
+        [key for key in desk.market.exchange.keys.uses[KeyKind.BURN] if key.startswith("mmb:")]
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from kernel.commands import ForgetOrders
+from kernel.commands import ForgetKeys, ForgetOrders
 from tests.kernel.reference.records import Fact
 from tests.kernel.reference.world import World
 
@@ -18,7 +18,36 @@ def forget_orders(world: World, command: ForgetOrders) -> dict[str, Any]:
         leaving.append(order_id)
     if leaving:
         world.record("ORDERS_FORGOTTEN", None, orders=len(leaving), last_id=leaving[-1])
-    return {"kind": "Forgotten", "orders": len(leaving)}
+    return {"kind": "Forgotten", "count": len(leaving)}
+
+
+USES = ("SHARES_MINTED", "SHARES_BURNED", "FUNDS_TRANSFERRED", "SHARES_TRANSFERRED")
+
+
+def forget_keys(world: World, command: ForgetKeys) -> dict[str, Any]:
+    gone = sum(len(f.fields["uses"]) for f in world.facts if f.event_type == "KEYS_FORGOTTEN")
+    used = [fact for fact in world.facts if fact.event_type in USES]
+    leaving = [use(fact) for fact in used[gone : gone + command.most] if fact.at < command.before]
+    if leaving:
+        world.record("KEYS_FORGOTTEN", None, uses=leaving)
+    return {"kind": "Forgotten", "count": len(leaving)}
+
+
+def use(fact: Fact) -> tuple[Any, ...]:
+    """What was asked for, and what was answered."""
+    told = fact.fields
+    key, done = told["idempotency_key"], (fact.journal_id, fact.at)
+    if fact.event_type in ("SHARES_MINTED", "SHARES_BURNED"):
+        kind, cents = (
+            ("MINT", "cost_cents") if fact.event_type == "SHARES_MINTED" else ("BURN", "recovered_cents")
+        )
+        after = told["new_yes_inventory"], told["new_no_inventory"], told["remaining_balance_cents"]
+        pairs = told["quantity"], told[cents]
+        return (kind, key, *done, told["user_id"], None, fact.market_id, None, None, *pairs, *after)
+    quantity = told["amount_cents"] if fact.market_id is None else told["quantity"]
+    ends = told["from_user_id"], told["to_user_id"]
+    about = (*ends, fact.market_id, told["reference_type"], told.get("side"), quantity)
+    return ("TRANSFER", key, *done, *about, 0, 0, 0, 0)
 
 
 def closings(fact: Fact) -> Iterator[tuple[str, int]]:
