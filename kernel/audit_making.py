@@ -101,7 +101,9 @@ def lost_sight_of(order: MmOrder) -> Iterator[tuple[str, dict[str, Any]]]:
     if order.state in LEAVING:
         legs = newest_legs(order, MmDirection.OUT)
         sent = {leg.leg: leg.amount for leg in legs if leg.status is not MmLegStatus.REJECTED}
-        if order.market.status not in OVER and away != Away(*(sent.get(asset, 0) for asset in MmAsset)):
+        # Its shares are paid for as cash when their turn comes, while the market is being closed.
+        is_paid = order.market.status in OVER or order.market.closing is not None
+        if not is_paid and away != Away(*(sent.get(asset, 0) for asset in MmAsset)):
             yield "mm_place", told | {"legs": [leg.amount for leg in legs]}
         if order.external_submitted is not any(leg.status in OUTSIDE for leg in legs):
             yield "mm_place", told | {"external_submitted": order.external_submitted}

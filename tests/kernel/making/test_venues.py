@@ -365,6 +365,19 @@ def test_of_a_market_that_is_over_what_is_elsewhere_comes_back_first(is_settled:
     assert cash_of(desk, "ann") == before + 20 * 100 + 10 * 100
 
 
+@pytest.mark.parametrize("result", ["YES", "NO"])
+def test_while_a_market_is_closed_in_portions_every_invariant_holds_of_what_is_on_its_way(
+    result: str,
+) -> None:
+    """Its shares are paid with one portion, and it follows the market with the last."""
+    desk = began(yes=10)
+    desk.market.exchange.portion = 1
+    desk.steps_of("YES", "CALL", "ACCEPTED")
+    desk.market.play(f"root resolves {result}")  # each portion is held to the audit
+    assert (desk.state(), desk.order().away.yes) == (MmState.FAILED, 0)
+    assert desk.order().reconcile_required
+
+
 def test_losing_shares_leave_nothing_to_bring_back_and_that_is_a_return() -> None:
     """The cash was rejected and the shares confirmed there by hand; then they lost."""
     desk = began(yes=10)
