@@ -85,11 +85,13 @@ class Users(Protocol):
     ) -> Sequence[User]:
         """By id, those behind `after`, whose username or e-mail address begins like this."""
 
-    async def set_account_type(self, username: str, account_type: str) -> bool:
-        """False if there is no such user."""
+    async def set_account_type(
+        self, username: str, account_type: str, *, spares_last_admin: bool = False
+    ) -> bool:
+        """False if there is no such user, or no administrator would be left."""
 
-    async def set_active(self, user_id: str, is_active: bool) -> bool:
-        """False if there is no such user."""
+    async def set_active(self, user_id: str, is_active: bool, *, spares_last_admin: bool = False) -> bool:
+        """The same."""
 
     async def set_email(
         self, user_id: str, generation: int, email: str

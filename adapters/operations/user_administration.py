@@ -63,8 +63,10 @@ async def set_user_active(
     user_id, is_active = canonical(call.path["user_id"]), call.body.is_active
     if not is_active:
         refuse_lockout(user_id, call.user.user_id)
-    if not await server.users.set_active(user_id, is_active):
+    if await server.users.find(user_id) is None:
         raise refused(account_not_found(user_id), call.durable)
+    if not await server.users.set_active(user_id, is_active, spares_last_admin=True):
+        raise last_administrator()
     server.identities.forget(user_id)
     log.warning("a user was let in or kept out", user_id=user_id, is_active=is_active, by=call.user.username)
     return Reply(admin_responses.UserActiveShape(user_id, is_active))
@@ -87,10 +89,16 @@ async def set_user_role(
         raise refused(account_not_found(user_id), call.durable)
     if user.account_type not in PEOPLE:
         raise RefusedError(Code.NOT_ALLOWED, f"{user.username} is the exchange's own, and stays what it is")
-    await server.users.set_account_type(user.username, account_type)
+    if not await server.users.set_account_type(user.username, account_type, spares_last_admin=True):
+        raise last_administrator()
     server.identities.forget(user_id)
     log.warning("a user has another role", user_id=user_id, account_type=account_type, by=call.user.username)
     return Reply(admin_responses.UserRoleShape(user_id, AccountType(account_type)))
+
+
+def last_administrator() -> RefusedError:
+    """Two who take each other's rights away at the same moment: the second is refused."""
+    return RefusedError(Code.NOT_ALLOWED, "No administrator would be left: `verdict user` can do it")
 
 
 def canonical(user_id: str) -> str:

@@ -57,6 +57,11 @@ STANDINGS: Final = f"""
     ) AS keys
     WHERE id = ANY($1::uuid[])
 """
+# Locked, in an order that all share: of two who demote each other the second sees what the first has done.
+ADMINS: Final = """
+    WITH admins AS (SELECT id FROM users WHERE account_type = 'ADMIN' AND is_active ORDER BY id FOR UPDATE)
+"""
+SPARED: Final = "(NOT $3 OR EXISTS (SELECT FROM admins WHERE admins.id <> users.id))"
 TAKEN: Final[dict[str, Literal["username", "email"]]] = {
     "uq_users_username": "username",
     "uq_users_email": "email",
@@ -143,16 +148,26 @@ class Users:
         assert row is not None
         return user_of(row)
 
-    async def set_active(self, user_id: str, is_active: bool) -> bool:
-        """Activate or deactivate a user; False if there is no such user."""
+    async def set_active(self, user_id: str, is_active: bool, *, spares_last_admin: bool = False) -> bool:
+        """Let a user in, or keep it out; False if there is none, or no administrator would be left."""
+        spared = spares_last_admin and not is_active
         return await self._change(
-            "UPDATE users SET is_active = $2 WHERE id = $1", uuid_of(user_id), is_active
+            f"{ADMINS} UPDATE users SET is_active = $2 WHERE id = $1 AND {SPARED}",
+            uuid_of(user_id),
+            is_active,
+            spared,
         )
 
-    async def set_account_type(self, username: str, account_type: str) -> bool:
-        """Make a user an administrator, or no longer; False if there is no such user."""
+    async def set_account_type(
+        self, username: str, account_type: str, *, spares_last_admin: bool = False
+    ) -> bool:
+        """Make a user an administrator, or no longer; False as in `set_active`."""
+        spared = spares_last_admin and account_type != "ADMIN"
         return await self._change(
-            "UPDATE users SET account_type = $2 WHERE username = $1", username, account_type
+            f"{ADMINS} UPDATE users SET account_type = $2 WHERE username = $1 AND {SPARED}",
+            username,
+            account_type,
+            spared,
         )
 
     async def set_password(self, username: str, password_hash: str, *, revoke_keys: bool) -> bool:

@@ -133,7 +133,7 @@ class Registry:
     async def standings(self, user_ids: Iterable[str]) -> dict[str, Standing]:
         return {user_id: Standing(self.rows[user_id]) for user_id in user_ids if user_id in self.rows}
 
-    async def set_active(self, user_id: str, is_active: bool) -> bool:
+    async def set_active(self, user_id: str, is_active: bool, *, spares_last_admin: bool = False) -> bool:
         self.rows[user_id].is_active = is_active
         return True
 

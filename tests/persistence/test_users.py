@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+import trio
 
 from adapters.wire.user_responses import WORKER_ID
 from kernel.codes import AMM_ID
@@ -116,3 +117,45 @@ async def test_what_a_user_is_or_may_cannot_change_behind_its_tokens(
     await connection.execute(f"UPDATE users SET {change} WHERE username = '{username}'")
     found = await connection.fetch_value(f"SELECT token_generation FROM users WHERE username = '{username}'")
     assert found == generation
+
+
+SOMEBODY_WAITS = """
+    SELECT EXISTS (SELECT FROM pg_stat_activity
+                   WHERE wait_event_type = 'Lock' AND datname = current_database())
+"""
+TAKEN_AWAY = {"role": "account_type = 'USER'", "entrance": "is_active = FALSE"}
+
+
+@pytest.mark.parametrize("first", TAKEN_AWAY)
+@pytest.mark.parametrize("second", TAKEN_AWAY)
+async def test_of_two_administrators_who_shut_each_other_out_at_once_one_stays(
+    db: Database, connection: Connection, first: str, second: str
+) -> None:
+    """The second waits for what the first is about to do, and then leaves nobody without."""
+    users = Users(db)
+    ann, ben = [await users.add(name, f"{name}@example.org", "x", "ADMIN") for name in ("ann", "ben")]
+    assert not isinstance(ann, str)
+    assert not isinstance(ben, str)
+    results: list[bool] = []
+
+    async def shut_out_ben() -> None:
+        if second == "role":
+            results.append(await users.set_account_type("ben", "USER", spares_last_admin=True))
+        else:
+            results.append(await users.set_active(ben.id, False, spares_last_admin=True))
+
+    watching = await db.connect()
+    async with trio.open_nursery() as nursery, connection.transaction():
+        await connection.execute(f"UPDATE users SET {TAKEN_AWAY[first]} WHERE username = 'ann'")
+        nursery.start_soon(shut_out_ben)
+        with trio.fail_after(30):
+            while not results and not await watching.fetch_value(SOMEBODY_WAITS):
+                await trio.sleep(0.01)
+    watching.abandon()
+    assert results == [False]
+    assert await users.set_active(ann.id, True)
+    assert await users.set_account_type("ann", "ADMIN")
+    assert await users.set_account_type("ben", "USER", spares_last_admin=True)
+    assert not await users.set_account_type("ann", "USER", spares_last_admin=True)
+    assert await users.set_active(ben.id, False, spares_last_admin=True), "who is none may be shut out"
+    assert await users.set_account_type("ann", "USER"), "an operator may"
