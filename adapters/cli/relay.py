@@ -27,7 +27,7 @@ from adapters.runtime.setting_values import LogLevel
 from adapters.runtime.settings import load_settings
 from persistence.journal import following, wal
 from persistence.journal.following import Follower
-from persistence.journal.recovery import DamagedError
+from persistence.journal.pages import DamagedError
 from persistence.journal.seals import SealKey
 from persistence.postgres.database import Connection, Database
 

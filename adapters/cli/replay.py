@@ -18,7 +18,7 @@ from adapters.service.orders_told import OrdersTold
 from adapters.wire import render
 from kernel.events import Fact, Fill
 from kernel.exchange import Exchange
-from persistence.journal.recovery import DamagedError
+from persistence.journal.pages import DamagedError
 from persistence.journal.seals import SealKey, check_public_key
 from persistence.postgres.database import Connection, Database
 from persistence.tables.verify_tables import Findings

@@ -15,8 +15,10 @@ class Chain:
         self._last = after
         self._hash = hashlib.sha256(digest)
 
-    def add(self, journal_id: int, columns: bytes, digest: bytes | None) -> str | None:
+    def add(self, journal_id: int, columns: bytes | memoryview, digest: bytes | None) -> str | None:
         """One row more; what is wrong, if it ends a transaction and something is.
+
+        Rows of one transaction may come in one piece: the last one's id and digest, and all ahead of that.
 
         After a break it goes on from the digest that stands there, so that each break is told once.
         """

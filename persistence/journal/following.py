@@ -17,15 +17,8 @@ from persistence.journal import snapshots
 from persistence.journal.archive import rows
 from persistence.journal.chain import Chain
 from persistence.journal.journal import CONFIRM
-from persistence.journal.recovery import (
-    DamagedError,
-    ReportProgress,
-    applied,
-    damaged,
-    fact_in,
-    replay_tail,
-    undisturbed,
-)
+from persistence.journal.pages import DamagedError, damaged
+from persistence.journal.recovery import ReportProgress, applied, fact_in, replay_tail, undisturbed
 from persistence.journal.seals import SealKey
 from persistence.journal.wal import GENESIS, check_format, end
 from persistence.postgres.database import Connection, Database

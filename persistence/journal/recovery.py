@@ -11,20 +11,15 @@ import msgspec
 
 from kernel.events import Fact, event_type
 from kernel.exchange import Exchange
-from persistence import DatabaseUnusableError
 from persistence.journal import snapshots
-from persistence.journal.archive import rows
 from persistence.journal.chain import Chain
+from persistence.journal.pages import damaged, facts, pages
 from persistence.journal.seals import SealKey
 from persistence.journal.wal import GENESIS, LAST, JournalRow, check_format
 from persistence.postgres.database import Connection, Database
 
 ReportProgress = Callable[[int, int], None]
 """Called with how much has been done, and how much there is."""
-
-
-class DamagedError(DatabaseUnusableError):
-    """A row of the journal that cannot be replayed. The message is one line, and says what to do."""
 
 
 async def recover(
@@ -59,12 +54,10 @@ async def replay_tail(
     start = exchange.head
     digest = await connection.fetch_value("SELECT digest FROM wal_events WHERE id = $1", start)
     chain = Chain(start, digest or GENESIS)
-    async with aclosing(rows(connection, start, head)) as batches:
-        async for batch in batches:
-            for row in batch:
-                if (broken := chain.add(row.id, row.columns, row.digest)) is not None:
-                    raise damaged(row.id, f"is not as it was written: {broken}")
-                applied(exchange, fact_in(row, exchange.head + 1))
+    async with aclosing(pages(connection, start, head)) as found:
+        async for page in found:
+            for fact in facts(page, chain, exchange.head + 1):
+                applied(exchange, fact)
             progress(exchange.head - start, head - start)
     if (broken := chain.end()) is not None:
         raise damaged(exchange.head, f"is not as it was written: {broken}")
@@ -88,13 +81,6 @@ def applied(exchange: Exchange, fact: Fact) -> None:
         raise damaged(
             fact.id, f"does not follow from those before it ({event_type(fact.event)}: {error})"
         ) from error
-
-
-def damaged(journal_id: int, trouble: str) -> DamagedError:
-    return DamagedError(
-        f"row {journal_id} of the journal {trouble}: restore the database from a backup, "
-        "or import an export into a new one"
-    )
 
 
 @contextmanager

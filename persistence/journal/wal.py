@@ -54,8 +54,8 @@ Record = Any  # of asyncpg, which only the bridge imports
 
 length: Final = struct.Struct(">i").pack
 _HEAD = struct.Struct(">hiqiq").pack
-_BEGINNING = struct.Struct(">hiqiqi").unpack_from
-_LENGTH = struct.Struct(">i").unpack_from
+beginning_of: Final = struct.Struct(">hiqiqi").unpack_from
+size_at: Final = struct.Struct(">i").unpack_from
 _TYPES: Final[dict[type[AnyEvent], bytes]] = {}
 
 
@@ -184,7 +184,28 @@ async def check_format(connection: Connection) -> None:
 
 async def some_rows(connection: Connection, after: int, last: int = LAST) -> list[JournalRow]:
     """The rows of the table with ids above `after`, up to `last`, in order: the first few thousand."""
-    return unpack(await connection.copy_out(COPY_SOME % (after, last, BATCH)))
+    return unpack(await some_page(connection, after, last))
+
+
+async def some_page(connection: Connection, after: int, last: int) -> bytes:
+    """The same, as COPY gives them."""
+    return await connection.copy_out(COPY_SOME % (after, last, BATCH))
+
+
+def first_in(page: bytes) -> int | None:
+    """The id of its first row, if it has any."""
+    if len(page) == len(SIGNATURE) + len(TRAILER):
+        return None
+    journal_id: int = beginning_of(page, len(SIGNATURE))[2]
+    return journal_id
+
+
+def page_of(rows: Sequence[JournalRow]) -> bytes:
+    """What COPY would give of them."""
+    parts = [SIGNATURE]
+    for row in rows:
+        parts += row.columns, null if row.digest is None else length(len(row.digest)) + row.digest
+    return b"".join((*parts, TRAILER))
 
 
 def unpack(data: bytes) -> list[JournalRow]:
@@ -193,20 +214,20 @@ def unpack(data: bytes) -> list[JournalRow]:
     place, end = len(SIGNATURE), len(data) - len(TRAILER)
     while place < end:
         start = place
-        _, _, journal_id, _, at, size = _BEGINNING(data, place)
+        _, _, journal_id, _, at, size = beginning_of(data, place)
         place += 30
         market_id = command = digest = None
         if size >= 0:
-            market_id = _word(data[place : (place := place + size)])
-        (size,) = _LENGTH(data, place)
-        event_type = _word(data[place + 4 : (place := place + 4 + size)])
-        (size,) = _LENGTH(data, place)
+            market_id = word(data[place : (place := place + size)])
+        (size,) = size_at(data, place)
+        event_type = word(data[place + 4 : (place := place + 4 + size)])
+        (size,) = size_at(data, place)
         payload = data[place + 4 : (place := place + 4 + size)]
-        (size,) = _LENGTH(data, place)
+        (size,) = size_at(data, place)
         place += 4
         if size >= 0:
             command = data[place : (place := place + size)]
-        (size,) = _LENGTH(data, place)
+        (size,) = size_at(data, place)
         columns = data[start:place]
         place += 4
         if size >= 0:
@@ -218,7 +239,7 @@ def unpack(data: bytes) -> list[JournalRow]:
 
 
 @lru_cache(maxsize=1 << 16)
-def _word(value: bytes) -> str:
+def word(value: bytes) -> str:
     """A text that recurs: a market's id, a type."""
     return value.decode()
 

@@ -13,7 +13,7 @@ from kernel.exchange import Exchange
 from persistence.journal import following, snapshots
 from persistence.journal import journal as journals
 from persistence.journal.following import Follower
-from persistence.journal.recovery import DamagedError
+from persistence.journal.pages import DamagedError
 from persistence.postgres import database
 from persistence.postgres.database import Connection, Database
 from persistence.postgres.migrate import migrate

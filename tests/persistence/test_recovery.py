@@ -11,7 +11,8 @@ from kernel.exchange import Exchange
 from kernel.journal import Decided
 from persistence import DatabaseUnusableError
 from persistence.journal import snapshots
-from persistence.journal.recovery import DamagedError, recover
+from persistence.journal.pages import DamagedError
+from persistence.journal.recovery import recover
 from persistence.postgres.database import Connection, Database
 from tests.database import forge
 from tests.persistence.journaled import KEY, file, traded
