@@ -19,9 +19,10 @@ from adapters.cli.brokers import Servers, kafka_settings
 from adapters.cli.first_start import SEAL_FILE
 from adapters.cli.rebuild import bar, on_database
 from adapters.cli.storage import UNAVAILABLE
-from adapters.relay import jetstream, kafka
+from adapters.relay import jetstream, kafka, watching
 from adapters.relay.broker import Broker
 from adapters.relay.relay import Relay
+from adapters.runtime.errors import CommandError, leaves
 from adapters.runtime.log import start_logging
 from adapters.runtime.setting_values import LogLevel
 from adapters.runtime.settings import load_settings
@@ -73,7 +74,9 @@ def relay() -> None:
     metavar="FILE",
     help="Settings of Kafka's client, such as security.protocol=SASL_SSL, a line each.",
 )
-def topics(servers: list[str], since: str, client: Path | None) -> None:
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where /metrics and /ready are served.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="And on which port; without it they are not.")
+def topics(servers: list[str], since: str, client: Path | None, host: str, port: int | None) -> None:
     """Publish the events of the topics to NATS JetStream or Kafka, each exactly once, until stopped.
 
     SERVERS is like nats://host:4222 or kafka://host:9092; with three of them or more what is sent is kept on
@@ -103,11 +106,22 @@ def topics(servers: list[str], since: str, client: Path | None) -> None:
         told = Relay(turn, connected, behind(since), UNAVAILABLE, (DamagedError,))
         async with trio_asyncio.open_loop(), trio.open_nursery() as nursery:
             with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+                if port is not None:
+                    click.echo(f"metrics        {await watched(nursery, told, host, port)}/metrics")
                 nursery.start_soon(told.run)
                 await anext(signals)
                 nursery.cancel_scope.cancel()
 
     on_database(work)
+
+
+async def watched(nursery: trio.Nursery, relay: Relay, host: str, port: int) -> str:
+    try:
+        address: str = await nursery.start(watching.serve, relay.standing, host, port)
+        return address
+    except* OSError as group:
+        (trouble, *_) = leaves(group)
+        raise CommandError(f"cannot serve on {host}:{port}: {trouble}") from None
 
 
 def behind(since: str) -> int | None:

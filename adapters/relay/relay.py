@@ -4,6 +4,8 @@ There is one way to begin, after a first start, a crash, and the loss of either 
 anew. So what is seldom done is done by what is done each time.
 """
 
+import enum
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Final, Protocol
@@ -30,6 +32,8 @@ class Following(Protocol):
     """A copy of the exchange that follows the journal."""
 
     exchange: Exchange
+    end: int
+    """Of the journal, when it was last looked at."""
 
     def transactions(self, tell: Callable[[Fact, Exchange], list[Letter]]) -> AsyncIterator[list[Letter]]: ...
 
@@ -40,6 +44,37 @@ class Turn(Protocol):
     async def head(self) -> int: ...
 
     async def following(self, journal_id: int) -> Following: ...
+
+
+class Role(enum.StrEnum):
+    PUBLISHING = "publishing"
+    SECOND = "second"
+    """Another relay publishes; this one takes over when that ends."""
+    STOPPED = "stopped"
+    """What it needs is away."""
+
+
+@attrs.define
+class Standing:
+    """Where a relay is, for whoever watches it."""
+
+    role: Role = Role.STOPPED
+    why: str = "it has just been started"
+    """What it waits for, if it does not publish."""
+    reached: int = 0
+    """Up to which row of the journal all is told."""
+    end: int = 0
+    """Of the journal, as it was seen last."""
+    level_at: float = attrs.field(factory=time.monotonic)
+    """When it had last told all that there was; at first, when it was started."""
+    sent: int = 0
+    failed: int = 0
+    """How often the broker did not take what was sent, or could not be asked."""
+
+    @property
+    def late(self) -> float:
+        """Seconds for which there has been something to tell."""
+        return 0.0 if self.reached >= self.end else time.monotonic() - self.level_at
 
 
 @attrs.define(eq=False)
@@ -55,7 +90,7 @@ class Relay:
     """What the journal raises when it cannot be read just now."""
     final: tuple[type[Exception], ...]
     """What no waiting mends, of these."""
-    _told: str = ""
+    standing: Standing = attrs.field(factory=Standing)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -63,42 +98,51 @@ class Relay:
             try:
                 async with self.turn() as turn:
                     if turn is None:
-                        self._say("another relay has its turn; waiting for it to end")
+                        self._wait(Role.SECOND, "another relay has its turn; waiting for it to end")
                     else:
                         await self._relay(turn)
             except BrokerError as trouble:
-                self._say(f"the broker cannot take events: {trouble}")
+                self.standing.failed += 1
+                self._wait(Role.STOPPED, f"the broker cannot take events: {trouble}")
             except self.unavailable as trouble:
                 if isinstance(trouble, self.final):
                     raise
-                self._say(f"the journal cannot be read: {trouble}")
+                self._wait(Role.STOPPED, f"the journal cannot be read: {trouble}")
             await trio.sleep(WAIT)
 
     async def _relay(self, turn: Turn) -> None:
+        standing = self.standing
+        standing.end = await turn.head()
         async with self.connected() as broker:
-            since = await turn.head() if self.since is None else self.since
-            place = await broker.position(since)
+            place = await broker.position(standing.end if self.since is None else self.since)
+            standing.reached = place.journal_id
             following = await turn.following(place.journal_id)
-            self._told = ""
+            standing.role, standing.why = Role.PUBLISHING, ""
             log.info("relaying", behind=str(place))
             while True:
                 waiting: list[Letter] = []
                 async for told in following.transactions(letters):
+                    standing.end = following.end
                     waiting += behind(place, told)
                     if len(waiting) >= SENT_AT_ONCE:
-                        await send(broker, waiting, Place(following.exchange.head, BEYOND))
+                        await self._send(broker, waiting, Place(following.exchange.head, BEYOND))
                         waiting = []
-                reached = Place(following.exchange.head, BEYOND)
-                await send(broker, waiting, reached)
-                if reached > place:
-                    await broker.note(reached)
+                reached = max(place, Place(following.exchange.head, BEYOND))
+                await self._send(broker, waiting, reached)
+                await broker.note(reached)
+                standing.level_at = time.monotonic()
                 await trio.sleep(POLL)
 
-    def _say(self, trouble: str) -> None:
-        """Once, and not with each attempt."""
-        if trouble != self._told:
-            self._told = trouble
-            log.warning("waiting", why=trouble)
+    async def _send(self, broker: Broker, waiting: Sequence[Letter], reached: Place) -> None:
+        await send(broker, waiting, reached)
+        self.standing.sent += len(waiting)
+        self.standing.reached = reached.journal_id
+
+    def _wait(self, role: Role, why: str) -> None:
+        """Told once, and not with each attempt."""
+        if why != self.standing.why:
+            log.warning("waiting", why=why)
+        self.standing.role, self.standing.why = role, why
 
 
 def behind(place: Place, told: list[Letter]) -> list[Letter]:

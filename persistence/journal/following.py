@@ -36,6 +36,8 @@ class Follower:
     _connection: Connection
     _digest: bytes
     """The chain's, at the head of the exchange."""
+    end: int = 0
+    """Of the journal, when it was last looked at."""
 
     async def transactions(self, tell: Callable[[Fact, Exchange], list[T]]) -> AsyncIterator[list[T]]:
         """What there is to tell of each transaction since the last time.
@@ -43,6 +45,7 @@ class Follower:
         Each fact is told in the state that it has just brought about.
         """
         head, _ = await end(self._connection)
+        self.end = head
         if head == self.exchange.head:
             return
         # Of two commits the later one is confirmed later: what was seen is on the standby, too.

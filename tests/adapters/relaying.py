@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import attrs
+import httpx
 import msgspec
+from prometheus_client.parser import text_string_to_metric_families
 
 from adapters.wire.topics import topic_events
 from bench.workload import Flow, opening
@@ -46,8 +49,42 @@ class Trading:
         return decided
 
 
+@attrs.frozen
+class RelayProcess:
+    """`verdict relay topics`, with a port to look at."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    @property
+    def address(self) -> str:
+        """Of its metrics; empty as long as it has not said it."""
+        told = [line for line in self.log.read_text().splitlines() if line.startswith("metrics ")]
+        return told[0].split()[1].removesuffix("/metrics") if told else ""
+
+    def ready(self) -> tuple[int, dict[str, Any]]:
+        if not self.address:
+            return 0, {}
+        answer = httpx.get(f"{self.address}/ready")
+        return answer.status_code, answer.json()
+
+    def metrics(self) -> dict[str, float]:
+        page = httpx.get(f"{self.address}/metrics").text
+        return {
+            sample.name: sample.value
+            for family in text_string_to_metric_families(page)
+            for sample in family.samples
+        }
+
+
 @contextlib.contextmanager
 def relay(url: str, folder: Path, address: str, *options: str) -> Iterator["subprocess.Popen[bytes]"]:
+    with watched(url, folder, address, *options) as started:
+        yield started.process
+
+
+@contextlib.contextmanager
+def watched(url: str, folder: Path, address: str, *options: str) -> Iterator[RelayProcess]:
     log = folder / f"relay-{next(_numbers)}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -58,7 +95,7 @@ def relay(url: str, folder: Path, address: str, *options: str) -> Iterator["subp
             stderr=output,
         )
     try:
-        yield process
+        yield RelayProcess(process, log)
     finally:
         process.kill()
         process.wait()

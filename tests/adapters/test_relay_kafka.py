@@ -4,8 +4,10 @@ import contextlib
 import functools
 import json
 import random
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections import defaultdict
@@ -21,11 +23,13 @@ from adapters.cli.brokers import kafka_settings
 from adapters.cli.relay import topics
 from adapters.relay.kafka import POSITIONS, TOPICS, connected, partition
 from adapters.relay.letters import BEYOND, Letter, Place
+from adapters.relay.relay import Role, Standing
+from adapters.relay.watching import Ready, ready
 from adapters.runtime.errors import CommandError
 from adapters.wire.topics import Topic
 from persistence.postgres.database import Connection
 from tests.adapters import serving
-from tests.adapters.relaying import Told, Trading, logs, relay
+from tests.adapters.relaying import Told, Trading, refusal, relay, watched
 from tests.kafka_mock import PARTITIONS, Kafka, Record, kafka
 from tests.persistence.journaled import file
 
@@ -89,13 +93,27 @@ async def test_new_topics_begin_now_and_a_second_relay_waits_for_its_turn(
     trading = Trading()
     await file(connection, trading.decide(300))
     missed = len(trading.due)
-    with relay(database_url, tmp_path, brokers.url) as first:
+    watch = ("--port", "0")
+    with watched(database_url, tmp_path, brokers.url, *watch) as first:
         await trio.to_thread.run_sync(until, functools.partial(has, brokers, trading))
-        with relay(database_url, tmp_path, brokers.url):
-            await trio.to_thread.run_sync(until, lambda: "another relay" in logs(tmp_path))
-            first.kill()
+        with watched(database_url, tmp_path, brokers.url, *watch) as second:
+            await trio.to_thread.run_sync(until, lambda: second.ready()[1].get("role") == "second")
+            assert second.ready() == (200, {"status": "ready", "role": "second", "journal_id": 0, "lag": 0})
+            assert second.metrics()["verdict_relay_publishing"] == 0
+            first.process.kill()
             await file(connection, trading.decide(300))
-            await trio.to_thread.run_sync(until, functools.partial(has, brokers, trading))
+            head = trading.exchange.head
+            await trio.to_thread.run_sync(until, lambda: second.ready()[1]["journal_id"] == head)
+            assert second.ready() == (
+                200,
+                {"status": "ready", "role": "publishing", "journal_id": head, "lag": 0},
+            )
+            metrics = second.metrics()
+            assert metrics["verdict_relay_publishing"] == 1
+            assert metrics["verdict_relay_journal_id"] == metrics["verdict_relay_journal_end"] == head
+            assert metrics["verdict_relay_events_total"] == len(trading.due) - missed
+            assert metrics["verdict_relay_late_seconds"] == metrics["verdict_relay_failures_total"] == 0
+            assert brokers.reached == head
     records = await trio.to_thread.run_sync(brokers.everything, *TOPICS)
     assert heard(records) == by_market(trading.due[missed:])
 
@@ -164,20 +182,27 @@ async def test_a_topic_that_is_made_anew_meanwhile_is_refused(brokers: Kafka) ->
             await destination.send([letter(1)], place)
 
 
-async def test_a_relay_waits_for_brokers_that_are_away_and_says_so_once(
+async def test_a_relay_waits_for_brokers_that_are_away_and_says_so(
     database_url: str, connection: Connection, tmp_path: Path, brokers: Kafka
 ) -> None:
     trading = Trading()
     await file(connection, trading.decide(10))
-    with relay(database_url, tmp_path, brokers.url, "--from", "start") as process:
+    with watched(database_url, tmp_path, brokers.url, "--from", "start", "--port", "0") as relay:
         await trio.to_thread.run_sync(until, functools.partial(has, brokers, trading))
+        told = trading.exchange.head
         brokers.process.kill()
         await file(connection, trading.decide(10))
-        await trio.to_thread.run_sync(until, lambda: "the broker cannot take events" in logs(tmp_path))
-        assert process.poll() is None
-        process.terminate()
-        assert await trio.to_thread.run_sync(process.wait, 60) == 0
-    assert "Connection refused" in logs(tmp_path)
+        await trio.to_thread.run_sync(until, lambda: "Connection refused" in relay.ready()[1]["status"])
+        code, ready = relay.ready()
+        assert (code, ready["role"], ready["journal_id"]) == (503, "stopped", told)
+        assert ready["status"].startswith("the broker cannot take events: ")
+        await trio.to_thread.run_sync(until, lambda: relay.ready()[1]["lag"] == trading.exchange.head - told)
+        metrics = relay.metrics()
+        assert metrics["verdict_relay_failures_total"] >= 1
+        assert metrics["verdict_relay_late_seconds"] > 0
+        assert relay.process.poll() is None
+        relay.process.terminate()
+        assert await trio.to_thread.run_sync(relay.process.wait, 60) == 0
 
 
 async def test_what_the_relay_has_sent_is_read_with_kcat(
@@ -247,6 +272,24 @@ def test_a_password_in_the_address_is_refused_and_not_repeated() -> None:
     assert done.exit_code == 2
     assert "settings of Kafka's client stand in a file" in done.output
     assert "hush" not in done.output
+
+
+async def test_a_port_that_is_taken_is_told_in_one_line(
+    database_url: str, connection: Connection, tmp_path: Path
+) -> None:
+    await file(connection, Trading().decide(10))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with relay(database_url, tmp_path, "kafka://127.0.0.1:1", "--port", str(port)) as process:
+            assert await trio.to_thread.run_sync(process.wait, 60) == 1
+    assert f"cannot serve on 127.0.0.1:{port}: " in refusal(tmp_path)
+
+
+def test_a_relay_that_is_late_is_not_ready_and_says_by_how_much() -> None:
+    standing = Standing(Role.PUBLISHING, "", reached=5, end=7, level_at=time.monotonic() - 100)
+    assert re.fullmatch(r"the relay is \d{3} seconds behind the journal", ready(standing).status)
+    standing.reached = 7
+    assert ready(standing) == Ready("ready", Role.PUBLISHING, 7, 0)
 
 
 def test_a_file_of_settings_is_for_kafka_alone() -> None:
