@@ -463,10 +463,10 @@ CREATE TABLE orders (
 WITH (fillfactor = 85);
 CREATE INDEX idx_orders_user_time ON orders (user_id, created_at DESC);
 
--- Buy and sell are the sides of the book, not the users' intents.
+-- Buy and sell are the sides of the book, not the users' intents. Cut by months, as ledger_entries are: see there.
 CREATE TABLE trades (
-    id                 UUID         NOT NULL DEFAULT gen_random_uuid(),  -- shown nowhere
-    trade_id           VARCHAR(64)  NOT NULL,
+    id                 UUID         NOT NULL DEFAULT gen_random_uuid(),  -- shown nowhere; follows from trade_id
+    trade_id           VARCHAR(64)  NOT NULL,  -- unique
     market_id          VARCHAR(64)  NOT NULL,
     scenario           VARCHAR(20)  NOT NULL,
     buy_order_id       UUID         NOT NULL,
@@ -486,8 +486,6 @@ CREATE TABLE trades (
     is_audit           BOOLEAN      NOT NULL DEFAULT FALSE,  -- the record of a privileged mint or burn
     executed_at        TIMESTAMPTZ  NOT NULL,
     created_at         TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
-    CONSTRAINT trades_pkey PRIMARY KEY (id),
-    CONSTRAINT uq_trades_trade_id UNIQUE (trade_id),
     CONSTRAINT ck_trades_scenario CHECK (scenario IN ('MINT', 'TRANSFER_YES', 'TRANSFER_NO', 'BURN')),
     CONSTRAINT ck_trades_buy_book_type CHECK (buy_book_type IN ('NATIVE_BUY', 'SYNTHETIC_BUY')),
     CONSTRAINT ck_trades_sell_book_type CHECK (sell_book_type IN ('NATIVE_SELL', 'SYNTHETIC_SELL')),
@@ -498,7 +496,7 @@ CREATE TABLE trades (
     CONSTRAINT ck_trades_diff_users CHECK (
         buy_user_id <> sell_user_id OR buy_user_id = '00000000-0000-4000-a000-000000000001'),
     CONSTRAINT ck_trades_is_audit CHECK (is_audit = (buy_user_id = 'SYSTEM' OR sell_user_id = 'SYSTEM'))
-);
+) PARTITION BY RANGE (executed_at);
 CREATE INDEX idx_trades_buy_user ON trades (buy_user_id, executed_at DESC);
 CREATE INDEX idx_trades_sell_user ON trades (sell_user_id, executed_at DESC);
 CREATE INDEX idx_trades_market_time ON trades (market_id, executed_at DESC);
@@ -560,7 +558,6 @@ CREATE TABLE positions (
     CONSTRAINT ck_positions_no_pending_lte_vol CHECK (no_pending_sell <= no_volume),
     CONSTRAINT ck_positions_fees_gte_0 CHECK (fees_paid >= 0)
 );
-CREATE INDEX idx_positions_user ON positions (user_id);
 
 -- What each account had at the end of each day in UTC: as the last event of the day left it, at the prices of that
 -- moment. The rows of a day are written when the first event of a later one is.
@@ -601,7 +598,7 @@ CREATE TABLE order_groups (
 
 -- A chain for each account: amount is the change of its available balance, balance_after what it is then.
 CREATE TABLE ledger_entries (
-    id              BIGINT        NOT NULL,  -- the kernel's number, without a gap
+    id              BIGINT        NOT NULL,  -- the kernel's number, without a gap; unique
     user_id         VARCHAR(64)   NOT NULL,
     entry_type      VARCHAR(30)   NOT NULL,
     amount          BIGINT        NOT NULL,
@@ -611,18 +608,59 @@ CREATE TABLE ledger_entries (
     market_id       VARCHAR(64)   NULL,
     description     VARCHAR(500)  NULL,
     created_at      TIMESTAMPTZ   NOT NULL DEFAULT NOW(),
-    CONSTRAINT ledger_entries_pkey PRIMARY KEY (id),
     CONSTRAINT ck_ledger_balance_gte_0 CHECK (balance_after >= 0),
     CONSTRAINT ck_ledger_entry_type CHECK (entry_type IN (
         'DEPOSIT', 'WITHDRAW', 'ORDER_FREEZE', 'ORDER_UNFREEZE',
         'MINT_COST', 'MINT_RESERVE_IN', 'BURN_REVENUE', 'BURN_RESERVE_OUT',
         'TRANSFER_PAYMENT', 'TRANSFER_RECEIPT', 'NETTING', 'NETTING_RESERVE_OUT',
         'FEE', 'FEE_REVENUE', 'SETTLEMENT_PAYOUT', 'SETTLEMENT_VOID'))
-);
+) PARTITION BY RANGE (created_at);
 CREATE INDEX idx_ledger_user_time ON ledger_entries (user_id, created_at DESC);
--- A key mints once and burns once.
-CREATE UNIQUE INDEX uq_ledger_amm_reference ON ledger_entries (reference_type, reference_id, entry_type)
-    WHERE reference_type IN ('AMM_MINT', 'AMM_BURN');
+
+-- The tables that trades and ledger_entries are made of: each holds a month of exchange time, in UTC.
+CREATE VIEW history_months AS
+SELECT parent.relname                                                                    AS name,
+       child.relname                                                                     AS part,
+       COALESCE(substring(bound FROM 'FROM \(''([^'']+)''')::TIMESTAMPTZ, '-infinity')   AS begins_at,
+       substring(bound FROM 'TO \(''([^'']+)''')::TIMESTAMPTZ                            AS ends_at
+FROM pg_inherits
+JOIN pg_class parent ON parent.oid = inhparent
+JOIN pg_class child ON child.oid = inhrelid,
+     pg_get_expr(child.relpartbound, child.oid) AS bound
+WHERE inhparent IN ('trades'::regclass, 'ledger_entries'::regclass);
+
+-- Whoever gives one of them a disk of its own, by ALTER TABLE ... SET TABLESPACE, means its coming months, too.
+CREATE FUNCTION fn_tablespace(parent REGCLASS) RETURNS TEXT LANGUAGE sql STABLE AS $$
+    SELECT COALESCE((SELECT format('TABLESPACE %I', spcname) FROM pg_class JOIN pg_tablespace space ON space.oid = reltablespace
+                     WHERE pg_class.oid = parent), '')
+$$;
+
+-- Have tables for the month of a moment, in microseconds since 1970. The projector does when the first row of it comes.
+-- What is unique is so in each month: numbers rise with time, so none comes again in another. A table is finished
+-- before it is taken in, so that nobody waits for it. Where trades are in one table, as while a rebuild fills copies,
+-- that has room for all.
+CREATE FUNCTION fn_make_month(at BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
+DECLARE
+    moment TIMESTAMPTZ := 'epoch'::TIMESTAMPTZ + at / 1000000 * INTERVAL '1 second';
+    month  TIMESTAMP   := date_trunc('month', moment AT TIME ZONE 'UTC');
+    named  TEXT        := to_char(month, 'YYYY_MM');
+    bounds TEXT        := format('FROM (%L) TO (%L)', month AT TIME ZONE 'UTC', (month + INTERVAL '1 month') AT TIME ZONE 'UTC');
+BEGIN
+    IF (SELECT relkind <> 'p' FROM pg_class WHERE oid = 'trades'::regclass)
+       OR EXISTS (SELECT FROM history_months WHERE begins_at <= moment AND moment < ends_at) THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE TABLE trades_%s (LIKE trades INCLUDING ALL EXCLUDING COMMENTS, PRIMARY KEY (trade_id)) %s',
+                   named, fn_tablespace('trades'));
+    EXECUTE format('CREATE TABLE ledger_entries_%s (LIKE ledger_entries INCLUDING ALL EXCLUDING COMMENTS, PRIMARY KEY (id)) %s',
+                   named, fn_tablespace('ledger_entries'));
+    -- A key mints once and burns once.
+    EXECUTE format('CREATE UNIQUE INDEX ledger_entries_%1$s_amm_reference ON ledger_entries_%1$s '
+                   '(reference_type, reference_id, entry_type) WHERE reference_type IN (''AMM_MINT'', ''AMM_BURN'')', named);
+    EXECUTE format('ALTER TABLE trades ATTACH PARTITION trades_%s FOR VALUES %s', named, bounds);
+    EXECUTE format('ALTER TABLE ledger_entries ATTACH PARTITION ledger_entries_%s FOR VALUES %s', named, bounds);
+END;
+$$;
 
 CREATE TABLE circuit_breaker_events (
     id               BIGINT       NOT NULL,  -- the kernel's number
@@ -913,7 +951,7 @@ CREATE TABLE schema_version (
     applied_at  TIMESTAMPTZ  NOT NULL DEFAULT NOW(),
     CONSTRAINT schema_version_pkey PRIMARY KEY (version)
 );
-INSERT INTO schema_version (version) VALUES (14);
+INSERT INTO schema_version (version) VALUES (15);
 
 -- How far the projections are. It moves in the transaction that writes them: so each event counts once.
 CREATE TABLE projector_cursor (

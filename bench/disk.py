@@ -51,7 +51,7 @@ async def measure(commands: int) -> None:
         journal = tables = 0.0
         for what, kind in (("table", "r"), ("index", "i")):
             for name, size in await sizes(connection, kind):
-                cost = (size - empty[name]) / orders
+                cost = (size - empty.get(name, 0)) / orders
                 if name in JOURNAL:
                     journal += cost
                 else:

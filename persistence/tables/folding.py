@@ -142,6 +142,8 @@ class Batch:
     """How every market stands; it outlives the batch."""
     last: int = attrs.field(init=False)
     """The journal id that they reach with this batch."""
+    at: int = attrs.field(default=0, init=False)
+    """The time of its newest fact."""
     ended: range = attrs.field(default=range(0), init=False)
     """The days that were over when its first fact came, counted since 1970."""
     is_cut: bool = attrs.field(default=False, init=False)
@@ -187,7 +189,7 @@ class Batch:
     def add(self, fact: Fact, *, begins: bool = True) -> None:
         """One fact more; it must be the next, and may be the first of its command."""
         assert fact.id == self.last + 1, f"fact {fact.id} after {self.last}"
-        self.last = fact.id
+        self.last, self.at = fact.id, fact.at
         event, market_id = fact.event, fact.market_id
         if market_id is not None:
             for after in event.positions:

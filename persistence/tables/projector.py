@@ -52,6 +52,7 @@ RECONNECT_PAUSES: Final = (0.05, 5.0)
 IDLE: Final = 1.0
 """Seconds after which it looks without a hint."""
 
+MAKE_MONTH: Final = "SELECT fn_make_month($1)"
 READ_SOME: Final = f"{READ} LIMIT $2"
 # A crash of PostgreSQL may undo the newest batches, with the cursor: they are written again. And rows that
 # change are found by their keys, whatever PostgreSQL believes about the size of the tables.
@@ -84,6 +85,8 @@ class Projector:
     _past: Past = attrs.field(factory=Past, init=False)
     _day: int | None = attrs.field(default=None, init=False)
     """Of the newest fact that was read, counted since 1970."""
+    _roomy_day: int | None = attrs.field(default=None, init=False)
+    """The day that tables of its month were last made sure of for."""
 
     def wake(self, durable: int) -> None:
         """Look at the journal, which is durable up to `durable`."""
@@ -198,8 +201,12 @@ class Projector:
             async with self._turn(writing, batch):
                 await end_days(writing, batch.ended)
                 await forget_executions(writing, batch.ended)
+        day = batch.at // DAY  # it is of one day
         async with self._turn(writing, batch):
+            if day != self._roomy_day:
+                await writing.execute(MAKE_MONTH, batch.at)
             await write(writing, batch)
+        self._roomy_day = day
         self._arrive(batch.last)
 
     @asynccontextmanager

@@ -45,7 +45,15 @@ async def make_room(connection: Connection) -> None:
     await connection.execute(statement)
 
 
+MONTHS: Final = f"""
+    SELECT fn_make_month(extract(epoch FROM month)::bigint * 1000000) FROM (
+        SELECT date_trunc('month', created_at, 'UTC') AS month FROM {BESIDE}.ledger_entries
+        UNION SELECT date_trunc('month', executed_at, 'UTC') FROM {BESIDE}.trades) AS months
+"""  # noqa: S608 - our own name
+
+
 async def put_in_place(connection: Connection) -> None:
+    await connection.execute(MONTHS)
     await connection.execute(f"TRUNCATE {', '.join(TABLES)}, projector_cursor")
     for table in (*TABLES, "projector_cursor"):
         statement = f"INSERT INTO public.{table} SELECT * FROM {BESIDE}.{table}"  # noqa: S608 - our own names

@@ -9,6 +9,7 @@ from adapters.wire import admin_responses, responses
 from persistence.postgres.columns import NAME, TIME, Column, Table, packer
 from persistence.postgres.database import Connection
 from persistence.tables.columns import CIRCUIT_BREAKER_EVENTS, LEDGER_ENTRIES, MARKET_ACTIVITY, ORDERS, TABLES
+from persistence.tables.projector import MAKE_MONTH
 
 CALLED = {"timestamp with time zone": "timestamptz"}
 SHAPES = {
@@ -57,10 +58,12 @@ async def test_what_names_a_row_and_what_sorts_a_page_are_indexed_columns(
 ) -> None:
     names = {column.name for column in table.columns}
     assert names.issuperset(table.key)
+    await connection.execute(MAKE_MONTH, 0)
     unique = await connection.fetch(
         "SELECT ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = indrelid"
         " AND attnum = ANY(indkey)) AS key FROM pg_index"
-        " WHERE indrelid = $1::text::regclass AND indisunique",
+        " WHERE indisunique AND $1::text::regclass IN"
+        " (indrelid, (SELECT inhparent FROM pg_inherits WHERE inhrelid = indrelid))",
         table.name,
     )
     assert set(table.key) in [set(row["key"]) for row in unique]

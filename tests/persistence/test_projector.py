@@ -19,7 +19,7 @@ from persistence.journal.archive import rows
 from persistence.postgres.database import Connection, Database
 from persistence.postgres.storable import storable_time
 from persistence.tables.folding import Batch
-from persistence.tables.projector import NICENESS, SESSION, Projector, give_way
+from persistence.tables.projector import MAKE_MONTH, NICENESS, SESSION, Projector, give_way
 from persistence.tables.projector_process import PACE, ProjectorProgress, projector_running
 from persistence.tables.quotes import Quotes
 from persistence.tables.table_writer import write
@@ -273,6 +273,7 @@ async def test_its_process_can_be_killed_in_the_middle_of_a_batch(
     exchange, everything = traded(500)
     facts = facts_of(everything)
     await file(connection, everything, transaction=500)
+    await connection.execute(MAKE_MONTH, facts[-1].at)
     progress, killed = ProjectorProgress(), set[int]()
     async with projector_running(database_url, progress):
         for table in ("orders", "trades", "ledger_entries", "projector_cursor"):
@@ -345,6 +346,7 @@ async def test_what_changed_is_found_by_its_key_in_tables_of_any_size(
 ) -> None:
     """A database that believes its tables to be small would read them from end to end, at every batch."""
     await connection.execute(SESSION)
+    await connection.execute(MAKE_MONTH, NOON)
     explaining: Any = Explaining(connection)
     quotes = Quotes()
     for fact in day.facts:

@@ -16,6 +16,8 @@ from persistence.postgres.database import Connection, ConstraintError, opened
 UUID_1 = "00000000-0000-7000-8000-000000000001"
 UUID_2 = "00000000-0000-7000-8000-000000000002"
 
+MONTH = 1_795_000_000_000_000
+"""A moment in November of 2026."""
 Row = dict[str, str]  # column to SQL literal
 
 GOOD: dict[str, Row] = {
@@ -121,7 +123,7 @@ GOOD: dict[str, Row] = {
         "quantity": "10",
         "maker_order_id": f"'{UUID_1}'",
         "taker_order_id": f"'{UUID_2}'",
-        "executed_at": "now()",
+        "executed_at": "'2026-11-20'",
     },
     "positions": {
         "id": f"'{UUID_1}'",
@@ -316,6 +318,7 @@ GOOD: dict[str, Row] = {
         "balance_after": "0",
         "reference_type": "'AMM_MINT'",
         "reference_id": "'key'",
+        "created_at": "'2026-11-20'",
     },
     "circuit_breaker_events": {"id": "1", "market_id": "'M'", "trigger_reason": "'MANUAL'"},
     "schema_version": {"version": "99"},
@@ -523,14 +526,13 @@ TWICE: list[tuple[str, str, Row]] = [
         {"id": f"'{UUID_2}'", "accepted_seq": "2", "priority_seq": "2"},
     ),
     ("uq_orders_accepted_seq", "orders", {"id": f"'{UUID_2}'", "client_order_id": "'c2'"}),
-    ("trades_pkey", "trades", {"trade_id": "'TRD_2'"}),
-    ("uq_trades_trade_id", "trades", {"id": f"'{UUID_2}'"}),
+    ("trades_2026_11_pkey", "trades", {"id": f"'{UUID_2}'"}),
     ("positions_pkey", "positions", {"market_id": "'N'"}),
     ("uq_positions_user_market", "positions", {"id": f"'{UUID_2}'"}),
     ("candles_pkey", "candles", {}),
     ("portfolio_days_pkey", "portfolio_days", {}),
-    ("ledger_entries_pkey", "ledger_entries", {"reference_id": "'other'"}),
-    ("uq_ledger_amm_reference", "ledger_entries", {"id": "2"}),
+    ("ledger_entries_2026_11_pkey", "ledger_entries", {"reference_id": "'other'"}),
+    ("ledger_entries_2026_11_amm_reference", "ledger_entries", {"id": "2"}),
     ("market_activity_pkey", "market_activity", {}),
     ("circuit_breaker_events_pkey", "circuit_breaker_events", {}),
     ("schema_version_pkey", "schema_version", {}),
@@ -562,6 +564,7 @@ async def connection(shared_url: str) -> AsyncIterator[Connection]:
     async with opened(shared_url) as db:
         connected = await db.connect()
         await connected.execute("BEGIN")
+        await connected.execute(f"SELECT fn_make_month({MONTH})")
         yield connected
         connected.abandon()
 
