@@ -42,6 +42,7 @@ from adapters.runtime.errors import CommandError, leaves
 from adapters.runtime.log import start_logging
 from adapters.runtime.settings import Settings, load_settings
 from adapters.runtime.times import to_datetime
+from adapters.service import brakes
 from adapters.service.forgetting import Forgetting
 from adapters.service.ledger_watch import LedgerWatch
 from adapters.service.schedule import audit_regularly, begin_anew, tick_regularly
@@ -199,6 +200,7 @@ async def running(
                 server.tickers.hear,
                 websockets.feeds.hear,
                 metrics.hear,
+                brakes.hear,
             ]
             progress.wake(actors.durable)
 

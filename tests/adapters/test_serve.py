@@ -93,6 +93,21 @@ async def test_the_page_about_monitoring_names_every_number_there_is(the_venue: 
     assert numbers["verdict_orders"] >= 1
 
 
+def test_the_log_tells_of_each_market_that_stops_and_why(the_venue: Venue, tmp_path: Path) -> None:
+    """Also of one that pauses by itself because its price moved too far."""
+    ann, ben = the_venue.user(1_000), the_venue.user(1_000)
+    market = the_venue.market(halt_move_cents=8, halt_pause_ms=0)
+    for price in (50, 58):
+        ann.placed(market, f"BUY YES 1 @{price}")
+        ben.placed(market, f"BUY NO 1 @{100 - price}")
+    server_log = next(Path(tmp_path).parent.glob("server*/server-*.log"))
+    until(lambda: "a market was stopped" in server_log.read_text())
+    lines = [json.loads(line) for line in server_log.read_text().splitlines() if market in line]
+    (line,) = [line for line in lines if line["event"] == "a market was stopped"]
+    assert (line["level"], line["market"], line["trigger"]) == ("warning", market, "VOLATILITY")
+    assert (line["context"]["lowest_cents"], line["context"]["highest_cents"]) == (50, 58)
+
+
 def test_the_log_tells_requests_by_their_ids_and_no_secret(the_venue: Venue, tmp_path: Path) -> None:
     """Every line is a JSON object; tokens and passwords are in none."""
     answer = the_venue.admin.get("/account/balance")
