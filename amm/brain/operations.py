@@ -154,7 +154,11 @@ def _settle_orders(state: MarketState, synced: Synced, now_ms: Ms) -> bool:
         state.send(command)
     for order_id in differences.ghosts:
         state.orders.live.pop(order_id)
-        state.alert(AlertKind.GHOST_ORDER, Severity.WARNING, f"{order_id} is not at the exchange any more")
+    if differences.ghosts:
+        # Mostly one thing has taken them all off: whoever is called is called once.
+        first, *others = differences.ghosts
+        gone = first if not others else f"{first} and {len(others)} more"
+        state.alert(AlertKind.GHOST_ORDER, Severity.WARNING, f"not at the exchange any more: {gone}")
     return not (differences.orphans or differences.ghosts)
 
 
