@@ -69,8 +69,10 @@ class SideBySide:
         """Decide it twice, and have something forgotten then, if that is how this one is."""
         outcome = self.decide(command)
         if self.forgets:
-            for kind in (ForgetOrders, ForgetKeys):
-                self.decide(kind(at=command.at, before=self.exchange.now + 1, most=self.forgets))
+            before = self.exchange.now + 1
+            self.decide(ForgetOrders(at=command.at, before=before, most=self.forgets))
+            if self.exchange.keys.leaving:
+                self.decide(ForgetKeys(at=command.at, before=before, most=self.forgets))
         return outcome
 
     def decide(self, command: AnyCommand) -> Outcome:

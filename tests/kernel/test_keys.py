@@ -189,6 +189,17 @@ def test_of_two_uses_of_one_key_the_newer_counts() -> None:
     assert (use in keys.leaving, keys.leaving[-1]) == (False, newer)
 
 
+@pytest.mark.parametrize("place", [1, -1])
+def test_a_journal_that_tells_of_other_uses_does_not_follow(place: int) -> None:
+    """What it says that a key did, whoever replays it holds against what the key did."""
+    market, _ = used()
+    uses = list(market.exchange.keys.before(market.now + 1, 500))
+    uses[0] = uses[place] if place > 0 else msgspec.structs.replace(uses[0], cents=uses[0].cents + 1)
+    fact = Fact(market.exchange.head + 1, market.now, None, KeysForgotten(tuple(uses)))
+    with pytest.raises(AssertionError, match="is the oldest, and not"):
+        market.replica.apply(fact)
+
+
 @pytest.mark.parametrize("leaves", [0, 3, 500])
 def test_a_snapshot_of_the_version_before_is_read(leaves: int) -> None:
     """As that version wrote it, beside the journal that it was taken of: both lead to one state."""
