@@ -9,7 +9,7 @@ Every queue is bounded. When the journal is slow its backlog fills, actors wait,
 are refused at once: that is the only behaviour under overload.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, TypeVar
 
@@ -203,11 +203,12 @@ class Actors:
             inbox.requests.close()
         self._backlog.close()
 
-    def depths(self) -> dict[str | None, int]:
-        """How many requests wait in each inbox."""
+    def depths(self, of: Iterable[str | None] | None = None) -> dict[str | None, int]:
+        """How many requests wait in each inbox, or in those of some markets."""
         return {
-            market_id: inbox.requests.statistics().current_buffer_used
-            for market_id, inbox in self._inboxes.items()
+            market_id: self._inboxes[market_id].requests.statistics().current_buffer_used
+            for market_id in (self._inboxes if of is None else of)
+            if market_id in self._inboxes
         }
 
     def is_idle(self, market_id: str) -> bool:

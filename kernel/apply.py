@@ -128,7 +128,7 @@ def apply(state: State, fact: Fact) -> None:
         case OrdersForgotten(orders=orders, last_id=last_id):
             state.forget(orders, last_id, fact.id)
         case KeysForgotten(uses=uses):
-            state.keys.forget(uses)
+            state.forget_keys(uses)
         case MmOrderCreated() | MmOrderChanged() | MmLeaseAcquired() | MmLeaseRenewed() | MmLeaseReleased():
             state.make(fact, event)
         case MmCampaignCreated() | MmCampaignChanged() | MmParticipationChanged():

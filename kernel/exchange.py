@@ -125,7 +125,7 @@ class Exchange(State):
             refusals.too_late() if draft.at > LATEST else OUT_OF_BOUNDS[kind](command)
         )
         lent: forgetting.Lent | None = None
-        if answer is None and (self.forgotten.count or self.keys.forgotten.count):
+        if answer is None and self.has_forgotten:
             if command.past is not None:
                 lent = forgetting.lend(self, command.past)
             answer = forgetting.question(self, command)

@@ -50,13 +50,13 @@ def forget_orders(draft: Draft, command: ForgetOrders) -> Forgotten:
 
 
 def forget_keys(draft: Draft, command: ForgetKeys) -> Forgotten:
-    keys = draft.state.keys
-    uses = keys.before(command.before, command.most)
+    state = draft.state
+    uses = state.keys.before(command.before, command.most)
     if not uses:
         return Forgotten(0)
     # Nothing above has changed anything. Nothing below can refuse.
     draft.record(None, KeysForgotten(uses))
-    keys.forget(uses)
+    state.forget_keys(uses)
     return Forgotten(len(uses))
 
 

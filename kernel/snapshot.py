@@ -323,6 +323,7 @@ def restore(state: State, image: StateImage) -> None:
         state.remember(use)
     state.keys.forgotten.restore(image.forgotten_keys)
     state.keys.forgotten_seq = image.forgotten_keys_seq
+    state.has_forgotten = bool(image.forgotten or image.forgotten_keys)
     for waiting in image.proposals:
         state.proposals[waiting.action, waiting.market_id] = restored_proposal(waiting)
 

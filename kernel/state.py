@@ -93,6 +93,8 @@ class State:
     """Those of them that are closed."""
     forgotten: Names = field(default_factory=Names)
     """The names of all others: an order's name is given once and for ever."""
+    has_forgotten: bool = False
+    """Whether that, or of a key, is anything at all: the most frequent of all questions."""
     forgotten_seq: int = 0
     """The newest order that memory has let go of, by the journal id of its acceptance."""
     expiries: Expiries[Order] = field(default_factory=lambda: Expiries[Order]())
@@ -285,6 +287,7 @@ class State:
 
     def forget(self, count: int, last_id: str, journal_id: int) -> None:
         """Those that have been closed for longest leave memory; that their names were given stays known."""
+        self.has_forgotten = True
         order = self.closed.first
         for _ in range(count):
             order = self.closed.take()
@@ -298,6 +301,11 @@ class State:
                 self.parted[order.id] = journal_id, order
         assert order is not None
         assert order.id == last_id, f"{order.id} is the last of {count}, and not {last_id}"
+
+    def forget_keys(self, uses: tuple[KeyUse, ...]) -> None:
+        """What these keys did leaves memory."""
+        self.has_forgotten = True
+        self.keys.forget(uses)
 
     def look_ahead(self) -> None:
         """What has ended no longer says when to look next."""

@@ -4,7 +4,7 @@ How many are in a state is counted along with what happens: there may be very ma
 """
 
 from collections import Counter as Tally
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -14,6 +14,7 @@ from kernel.events import Fact
 from kernel.exchange import Exchange
 from kernel.making_edges import MmKind, MmOutcome, MmState
 from kernel.making_events import MmLeaseAcquired, MmLeaseReleased, MmOrderChanged
+from kernel.market import Market
 
 LATENESS: Final = (0.01, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
@@ -64,7 +65,8 @@ class MakingMetrics:
             if event.from_state is not None:
                 self._states[event.from_state] -= 1
 
-    def gauges(self, exchange: Exchange, at: int) -> Iterator[Metric]:
+    def gauges(self, exchange: Exchange, markets: Iterable[Market], at: int) -> Iterator[Metric]:
+        """Of the markets in which something can still happen."""
         states = GaugeMetricFamily("verdict_mm_orders", "Market-making orders.", labels=["state"])
         for state in MmState:
             states.add_metric([state.value], self._states[state])
@@ -76,7 +78,7 @@ class MakingMetrics:
         )
         due = refunds = cents = away = cases = 0
         orders = exchange.making.orders
-        for market in exchange.markets.values():
+        for market in markets:
             desk = market.desk
             if market.is_trading(at):
                 due += len(desk.cycles.until(at, len(desk.order_ids)))

@@ -22,6 +22,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 
 from adapters.http.making_metrics import MakingMetrics
 from adapters.runtime.clock import Clock
+from adapters.service.going import Going
 from adapters.service.server import Projections
 from adapters.sockets.connection_limits import ConnectionLimits
 from kernel.actors import Actors
@@ -31,6 +32,7 @@ from kernel.commands import ResumeMarket
 from kernel.events import CircuitBreakerTriggered, Fact, OrderCancelled, OrderGroupTriggered
 from kernel.exchange import FORM, Exchange
 from kernel.journal import Decided
+from kernel.market import Market
 
 # The extra series with the creation time of each counter, which is always the start of the process.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the one function there without types
@@ -82,17 +84,17 @@ class Sample:
     """By market: its trading mode, by the place in `MODES`."""
 
     @classmethod
-    def of(cls, exchange: Exchange) -> "Sample":
+    def of(cls, exchange: Exchange, markets: Sequence[Market]) -> "Sample":
         return cls(
             exchange.head,
             len(exchange.orders),
             len(exchange.keys.leaving),
             {
                 market.id: (sum(market.book.bids.totals), sum(market.book.asks.totals))
-                for market in exchange.markets.values()
+                for market in markets
                 if market.status is not MarketStatus.DRAFT
             },
-            {market.id: MODES.index(market.trading_mode) for market in exchange.markets.values()},
+            {market.id: MODES.index(market.trading_mode) for market in markets},
         )
 
 
@@ -101,7 +103,8 @@ class Metrics:
 
     def __init__(self, sources: MetricSources) -> None:
         self._sources = sources
-        self._sample = Sample.of(sources.actors.exchange)
+        self._going = Going(sources.actors.exchange)
+        self._sample = Sample.of(sources.actors.exchange, self._going.markets())
         """The newest durable one. At the start everything is durable."""
         self._gauges: Sequence[Metric] = []
         self._registry = CollectorRegistry()
@@ -175,14 +178,15 @@ class Metrics:
         return observe
 
     async def page(self) -> bytes:
-        sample = Sample.of(self._sources.actors.exchange)
+        sample = Sample.of(self._sources.actors.exchange, self._going.markets())
         await trio.lowlevel.checkpoint()
         with trio.move_on_after(DURABLE_SECONDS):
             await self._sources.actors.until_durable(sample.journal_id)
             if sample.journal_id >= self._sample.journal_id:
                 self._sample = sample
         exchange = self._sources.actors.exchange
-        making = self._making.gauges(exchange, max(self._sources.clock.now(), exchange.now))
+        at = max(self._sources.clock.now(), exchange.now)
+        making = self._making.gauges(exchange, self._going.markets(), at)
         self._gauges = [*self._of_exchange(), *making, *await self._of_markets()]
         # Formatting takes microseconds a series, and a thousand markets have thousands of series. In a thread
         # that does not matter: the loop gets its turn every few milliseconds.
@@ -223,7 +227,7 @@ class Metrics:
         yield gauge("verdict_idempotency_keys", "Keys of which memory has what they did.", self._sample.keys)
 
     async def _of_markets(self) -> list[Metric]:
-        sample, depths = self._sample, self._sources.actors.depths()
+        sample, depths = self._sample, self._sources.actors.depths([None, *self._sample.resting])
         await trio.lowlevel.checkpoint()
         inbox = GaugeMetricFamily("verdict_inbox_requests", "Requests that wait.", labels=["market"])
         book = GaugeMetricFamily("verdict_book_shares", "Shares that rest.", labels=["market", "side"])
@@ -231,9 +235,8 @@ class Metrics:
             "verdict_trading_mode", "0 NORMAL, 1 POST_ONLY, 2 CANCEL_ONLY.", labels=["market"]
         )
         for place, (market_id, depth) in enumerate(depths.items(), 1):
-            if market_id is None or market_id in sample.resting:
-                inbox.add_metric([market_id or ""], depth)
-            if market_id is not None and market_id in sample.resting:
+            inbox.add_metric([market_id or ""], depth)
+            if market_id is not None:
                 bid, ask = sample.resting[market_id]
                 book.add_metric([market_id, "bid"], bid)
                 book.add_metric([market_id, "ask"], ask)

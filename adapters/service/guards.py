@@ -76,7 +76,7 @@ class Guards:
         guard = exchange.guards.get(user_id)
         if guard is None:
             return
-        for market in exchange.markets.values():
+        for market in self._server.going.markets():
             if market.status in UNRESOLVED and guard.covers(market.id):
                 self._nursery.start_soon(self._fire, user_id, market.id)
 

@@ -71,7 +71,7 @@ class LedgerWatch:
                 log.warning("the ledger could not be looked at", why=str(trouble))
                 violations = []
             if violations:
-                for market in list(self._server.exchange.markets.values()):
+                for market in self._server.going.markets():
                     await halt(self._server, market, violations)
             await trio.sleep(AUDIT_SECONDS)
 

@@ -34,7 +34,7 @@ async def begin_anew(server: Server) -> None:
         start_ticks(server, nursery, set())
     pause = server.settings.restart_post_only_ms * 1000
     async with trio.open_nursery() as nursery:
-        for market in server.exchange.markets.values() if pause else ():
+        for market in server.going.markets() if pause else ():
             if market.status is MarketStatus.ACTIVE and market.trading_mode is TradingMode.NORMAL:
                 nursery.start_soon(let_makers_come_first, server, market.id, pause)
 
@@ -57,7 +57,7 @@ async def tick_regularly(server: Server) -> None:
 def start_ticks(server: Server, nursery: trio.Nursery, under_way: set[str]) -> None:
     """A market that is at it still gets no further one: much at once takes its time there, and only there."""
     now = server.clock.now()
-    for market in server.exchange.markets.values():
+    for market in server.going.markets():
         venues_off = not server.settings.mm_withdraw_to_exchange_enabled and bool(market.desk.unsent)
         if market.id not in under_way and is_due(market, now, venues_off=venues_off):
             under_way.add(market.id)
@@ -82,7 +82,7 @@ async def audit_regularly(server: Server) -> None:
         found = defaultdict[str | None, list[Violation]](list)
         for violation in decode_violations(encoded):
             found[violation.market_id].append(violation)
-        for market in list(server.exchange.markets.values()):
+        for market in server.going.markets():
             # Cash belongs to no market: any market that went on might spend cash that does not exist.
             if violations := [*found[None], *found[market.id]]:
                 await halt(server, market, violations)

@@ -21,6 +21,7 @@ from adapters.access.tables import ApiKeys, Users
 from adapters.access.tokens import Tokens
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings
+from adapters.service.going import Going
 from adapters.service.shared import Shared
 from adapters.service.tickers import Tickers
 from adapters.wire.status import RefusedError
@@ -228,8 +229,13 @@ class Server:
     """How many are open, by kind: http, feeds, streams."""
     tickers: Tickers = attrs.field(factory=Tickers)
     """Begun, and told of what becomes durable, by whoever runs the exchange."""
+    going: Going = attrs.field(init=False)
     verifying: Shared[Any] = attrs.field(factory=Shared, init=False)
     """Audits on demand; callers who wait at the same time share one."""
+
+    @going.default
+    def _all_that_go_on(self) -> Going:
+        return Going(self.exchange)
 
     @property
     def exchange(self) -> Exchange:

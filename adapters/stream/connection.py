@@ -254,7 +254,7 @@ class Connection:
     async def _tell_due(self, entry: Entry) -> None:
         """What is due now, once all of that is durable."""
         server = self._server
-        found = render_leases.due(server.exchange, max(server.clock.now(), server.exchange.now))
+        found = render_leases.due(server.going.markets(), max(server.clock.now(), server.exchange.now))
         await server.wait_durable(server.exchange.head)
         self.outbox.succeed(entry.encoding, entry.cid, found)
 

@@ -1,6 +1,7 @@
 """Renders leases for workers of market-making orders."""
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from itertools import islice
 from typing import Final
 
@@ -14,6 +15,7 @@ from kernel.making_answers import MmLease, MmLeaseIs, MmLeases, MmOrderIs, MmQuo
 from kernel.making_edges import MmDirection, MmVenueTask
 from kernel.making_events import VenueLeg
 from kernel.making_order import MmOrder, newest_legs, venue_task
+from kernel.market import Market
 
 VENUE_ITEMS_MAX: Final = 100
 """In one answer."""
@@ -92,10 +94,10 @@ def noted(answer: MmOrderIs) -> NotedShape:
     return NotedShape(answer.order.order_id, part.campaign_id)
 
 
-def due(exchange: Exchange, at: int) -> shapes.DueShape:
+def due(markets: Iterable[Market], at: int) -> shapes.DueShape:
     """The markets that trade and in which an order runs, with how many may begin their next cycle now."""
     items = []
-    for market in exchange.markets.values():
+    for market in markets:
         first = market.desk.cycles.first()
         if first is not None and market.is_trading(at):
             count = len(market.desk.cycles.until(at, len(market.desk.order_ids)))

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from adapters.access.tokens import TokenType
 from adapters.http.making_metrics import MakingMetrics
+from adapters.service.going import Going
 from adapters.wire.user_responses import WORKER_ID
 from kernel.making_commands import CampaignControl
 from tests.adapters.serving import Answer, Caller, Venue, until
@@ -254,7 +255,7 @@ def test_monitors_read_how_many_joined_those_that_run() -> None:
     metrics = MakingMetrics(desk.market.exchange, CollectorRegistry())
 
     def told() -> list[tuple[dict[str, str], float]]:
-        gauges = metrics.gauges(desk.market.exchange, desk.at)
+        gauges = metrics.gauges(desk.market.exchange, Going(desk.market.exchange).markets(), desk.at)
         (joined,) = [each for each in gauges if each.name == "verdict_mm_campaign_participants"]
         return [(sample.labels, sample.value) for sample in joined.samples]
 
