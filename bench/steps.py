@@ -203,6 +203,7 @@ async def beside_a_server() -> None:
                     await readers.start(
                         listen, f"{exchange.address.replace('http', 'ws')}/ws/v1/{path}", token
                     )
+            assert isinstance(server.actors, Actors)
             pieces = await told(server.actors)
             readers.cancel_scope.cancel()
     section("for each request")

@@ -34,7 +34,7 @@ COMPOSITION_ROOT = {
 IN_ORDER = {
     "persistence": ("postgres", "journal", "tables", "tools"),
     "adapters": (
-        *("runtime", "wire", "access", "sockets", "service", "operations"),
+        *("runtime", "wire", "access", "sockets", "service", "link", "operations"),
         *("feeds", "stream", "http", "relay", "cli", "demo"),
     ),
 }

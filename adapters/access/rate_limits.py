@@ -118,6 +118,29 @@ class RateLimits:
         self._journal_bytes = JOURNAL_BYTES if on else UNLIMITED
         self._window = 0
         self._counts: dict[tuple[Bucket, str], int] = {}
+        self._own: dict[tuple[Bucket, str], int] | None = None
+        """What was counted here since it was last told to others, if there are any."""
+
+    def share(self) -> None:
+        """From now on what is counted here is told to other processes that count, too."""
+        if self._own is None:
+            self._own = {}
+
+    def taken(self) -> tuple[int, list[tuple[str, str, int]]]:
+        """What was counted here since the last time, and in which minute."""
+        self._turn_over()
+        own = self._own or {}
+        if own:
+            self._own = {}
+        return self._window, [(bucket.value, key, amount) for (bucket, key), amount in own.items()]
+
+    def count_elsewhere(self, window: int, counts: Iterable[tuple[str, str, int]]) -> None:
+        """Another process has counted this."""
+        self._turn_over()
+        if window == self._window:
+            for bucket, key, amount in counts:
+                counted = self._counted(Bucket(bucket), key)
+                self._counts[counted] = self._counts.get(counted, 0) + amount
 
     def take(self, bucket: Bucket, principal: Principal, market_id: str = "") -> Quota | None:
         """Count one request of a user; None if it is not limited. Replaces are counted per market.
@@ -169,6 +192,8 @@ class RateLimits:
         counted = self._counted(bucket, key)
         count = self._counts.get(counted, 0) + amount
         self._counts[counted] = count
+        if self._own is not None:
+            self._own[counted] = self._own.get(counted, 0) + amount
         return Quota(limit, max(0, limit - count), (self._window + 1) * MINUTE, count <= limit)
 
     def _counted(self, bucket: Bucket, key: str) -> tuple[Bucket, str]:
@@ -182,6 +207,8 @@ class RateLimits:
         if window != self._window:
             self._window = window
             self._counts.clear()
+            if self._own is not None:
+                self._own = {}
 
 
 def check(quota: Quota | None) -> None:

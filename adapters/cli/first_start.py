@@ -15,10 +15,10 @@ from adapters.runtime.clock import Clock
 from adapters.runtime.errors import CommandError
 from adapters.runtime.settings import Settings
 from adapters.runtime.times import to_microseconds
+from adapters.service.decider import Decider
 from adapters.wire.decoding import read_members
 from adapters.wire.requests import RegisterBody
 from adapters.wire.status import RefusedError
-from kernel.actors import Actors
 from kernel.answers import Refusal
 from kernel.commands import ActivateMarket, AnyCommand, CreateMarket, MarketTerms, OpenAccount, OpenJournal
 
@@ -57,7 +57,7 @@ SAMPLES: Final = (
 )
 
 
-async def open_exchange(actors: Actors, clock: Clock, *, sample_markets: bool) -> None:
+async def open_exchange(actors: Decider, clock: Clock, *, sample_markets: bool) -> None:
     """The first commands of an empty journal."""
     await execute(actors, OpenJournal(at=clock.now()))
     for market_id, title, description, category, resolution_date in SAMPLES if sample_markets else ():
@@ -72,12 +72,12 @@ async def open_exchange(actors: Actors, clock: Clock, *, sample_markets: bool) -
         await execute(actors, ActivateMarket(at=clock.now(), market_id=market_id, by=BY))
 
 
-async def execute(actors: Actors, command: AnyCommand) -> None:
+async def execute(actors: Decider, command: AnyCommand) -> None:
     (outcome,) = await actors.ask(command, correlation_id=BY)
     assert not isinstance(outcome.answer, Refusal), f"{command} was refused: {outcome.answer}"
 
 
-async def open_missing_accounts(actors: Actors, clock: Clock, user_ids: list[str]) -> None:
+async def open_missing_accounts(actors: Decider, clock: Clock, user_ids: list[str]) -> None:
     """Open the accounts of users without one: the process may have died after adding their row."""
     for user_id in user_ids:
         if user_id not in actors.exchange.accounts:

@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "config": "adapters.cli.config",
     "demo": "adapters.demo.command",
     "export": "adapters.cli.export",
+    "follow": "adapters.cli.follow",
     "import": "adapters.cli.export",
     "lab": "adapters.cli.lab",
     "makers": "adapters.cli.makers",

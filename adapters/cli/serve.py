@@ -6,8 +6,9 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 import attrs
 import click
@@ -30,12 +31,17 @@ from adapters.cli.first_start import (
     open_missing_accounts,
 )
 from adapters.cli.main import version
-from adapters.cli.storage import UNAVAILABLE, Storage
+from adapters.cli.storage import UNAVAILABLE
 from adapters.http.app import make_app
-from adapters.http.metrics import Metrics, MetricSources
+from adapters.http.metrics import Metrics, MetricSources, Standing
 from adapters.http.metrics_server import PATH, MetricsServer
 from adapters.http.probes import Ready, add_probes
 from adapters.http.web_page import add_page
+from adapters.link.follower import TurnedAwayError
+from adapters.link.freshness import Freshness
+from adapters.link.leader import Leader
+from adapters.link.node import DivergedError
+from adapters.link.program import program
 from adapters.runtime import garbage
 from adapters.runtime.clock import Clock
 from adapters.runtime.errors import CommandError, leaves
@@ -43,10 +49,11 @@ from adapters.runtime.log import start_logging
 from adapters.runtime.settings import Settings, load_settings
 from adapters.runtime.times import to_datetime
 from adapters.service import brakes
+from adapters.service.decider import Decider
 from adapters.service.forgetting import Forgetting
 from adapters.service.ledger_watch import LedgerWatch
 from adapters.service.schedule import audit_regularly, begin_anew, tick_regularly
-from adapters.service.server import Server
+from adapters.service.server import READ_TIMEOUT, CheckAge, Server
 from adapters.service.tickers import MINUTE_LENGTH, Tickers, first_minute, traded_days
 from adapters.service.worker_child import worker_running
 from adapters.sockets import listener
@@ -54,14 +61,15 @@ from adapters.sockets.connection_limits import ConnectionLimits
 from adapters.sockets.websocket import CLOSING
 from adapters.stream.hub import DRAIN
 from adapters.stream.websockets import Websockets
-from kernel.actors import Actors
+from kernel.actors import Actors, Listener
 from kernel.exchange import FORM
 from kernel.journal import JournalError
 from persistence import DatabaseUnusableError, lone_errors
-from persistence.journal.journal import DurableJournal
+from persistence.journal.journal import Counters, DurableJournal
 from persistence.journal.recovery import recover
 from persistence.journal.seals import Sealer
 from persistence.journal.snapshotter import snapshotter_running
+from persistence.postgres.database import Database
 from persistence.tables.api_keys import ApiKeys
 from persistence.tables.history import History
 from persistence.tables.projector_process import ProjectorProgress, projector_running
@@ -88,7 +96,7 @@ def serve() -> None:
     """Serve the exchange: a web page, the API, and its description at /docs."""
     settings = load_settings(os.environ)
     start_logging(settings.log)
-    run(until_stopped, settings)
+    run(until_stopped, settings, running)
 
 
 def run(main: Callable[..., Awaitable[None]], *arguments: object) -> None:
@@ -96,11 +104,19 @@ def run(main: Callable[..., Awaitable[None]], *arguments: object) -> None:
     os.umask(PRIVATE)
     try:
         trio.run(main, *arguments)
-    except* (DatabaseUnusableError, JournalError) as group:
+    except* (DatabaseUnusableError, JournalError, DivergedError, TurnedAwayError) as group:
         raise CommandError("\n".join(str(trouble) for trouble in leaves(group))) from group
 
 
-async def until_stopped(settings: Settings) -> None:
+class Run(Protocol):
+    """How an exchange is run."""
+
+    def __call__(
+        self, settings: Settings, clock: Clock, asked_again: trio.Event
+    ) -> AbstractAsyncContextManager["Running"]: ...
+
+
+async def until_stopped(settings: Settings, running: Run) -> None:
     """Serve until a signal; one that comes during the start ends it at once, since nothing is lost by that.
 
     A second signal skips what the next start can do without.
@@ -153,10 +169,7 @@ async def running(
     Its end leaves a snapshot behind, unless somebody has `asked_again` for the end.
     """
     hurry = asked_again if asked_again is not None else trio.Event()
-    api_sockets = bound(settings.host, settings.port, "VERDICT_HOST and VERDICT_PORT")
-    metrics_sockets = bound(
-        settings.metrics_host, settings.metrics_port, "VERDICT_METRICS_HOST and VERDICT_METRICS_PORT"
-    )
+    api_sockets, metrics_sockets = bound_sockets(settings)
     async with storage.opened(settings) as stored:
         exchange = await recover(stored.db, stored.key)
         log.info("recovered", head=exchange.head, kernel=FORM)
@@ -166,20 +179,24 @@ async def running(
         actors = Actors(exchange, stored.journal)
         sealer = Sealer(stored.db, stored.journal, stored.key, stored.witness)
         progress = ProjectorProgress(durable=exchange.head)
-        past = await read_traded_days(stored.db, to_datetime(first_minute(clock.now()) * MINUTE_LENGTH))
-        tickers = Tickers(traded_days(*past))
         limits = ConnectionLimits(settings, clock)
-
-        def connections() -> dict[str, int]:
-            of = websockets.connections
-            return {
-                "http": limits.counts.total - sum(of.values()),
-                "feeds": of["feeds"],
-                "streams": of["commands"],
-            }
-
+        check_age = Freshness(
+            actors,
+            lambda: leader.has_led_others,
+            lambda: stored.journal.age,
+            lambda: settings.takeover_ms / 1000,
+            lambda: READ_TIMEOUT,
+        ).check
         server = server_of(
-            settings, clock, actors, stored, progress, await jwt_secret(settings), tickers, connections
+            settings,
+            clock,
+            actors,
+            stored.db,
+            progress,
+            await jwt_secret(settings),
+            await tickers_of(stored.db, clock),
+            lambda: connections_of(websockets, limits),
+            check_age,
         )
 
         async with deciding(actors, stored.journal):
@@ -187,30 +204,26 @@ async def running(
 
             # All that was decided is durable here: whoever listens begins with what the exchange holds.
             websockets = Websockets(server)
-            metrics = metrics_of(server, websockets, limits, stored.journal)
-            websockets.hub.observe = metrics.of_submission
-            app = application(server, metrics, stored.journal)
-            # In the order in which they hear of what has become durable. The tables' writer takes longest,
-            # so it begins first; a guard stands before its user is told so; results and private events go
-            # out before public feeds.
+            leader = leader_of(server, actors, stored.journal, websockets)
+            metrics = metrics_of(
+                server,
+                websockets,
+                limits,
+                stored.journal.counters,
+                lambda: stored.journal.trouble,
+                lambda: Standing(True, leader.followers, 0, stored.journal.age),
+            )
+            app = application(server, metrics, partial(trouble_of, stored.journal))
             actors.listeners += [
-                lambda _: progress.wake(actors.durable),
-                websockets.guards.hear,
-                websockets.hub.hear,
-                server.tickers.hear,
-                websockets.feeds.hear,
+                *listeners(lambda: progress.wake(actors.durable), websockets, server.tickers),
                 metrics.hear,
                 brakes.hear,
+                leader.hear,
             ]
             progress.wake(actors.durable)
-
             background: list[Callable[[], Awaitable[None]]] = [
                 server.identities.run,
-                partial(tick_regularly, server),
-                partial(audit_regularly, server),
-                Forgetting(server).run,
-                LedgerWatch(server).run,
-                sealer.run,
+                *what_only_a_leader_does(server, sealer),
                 garbage.run,
                 partial(serve_metrics, metrics, settings, clock, metrics_sockets),
             ]
@@ -220,6 +233,7 @@ async def running(
                 trio.open_nursery() as helping,
             ):
                 await helping.start(websockets.run)
+                await helping.start(leader.serve, settings.data)
                 for task in background:
                     helping.start_soon(task)
                 async with (
@@ -228,40 +242,104 @@ async def running(
                 ):
                     metrics_address = f"{address_of(metrics_sockets)}{PATH.decode()}"
                     yield Running(server, address_of(api_sockets), metrics_address)
+                await leader.bye()
                 helping.cancel_scope.cancel()
-        await storage.seal_and_snapshot(stored, sealer, exchange, hurry)
+        await storage.seal_and_snapshot(stored, sealer, exchange, hurry, followed=leader.has_led_others)
+
+
+def bound_sockets(settings: Settings) -> tuple[Sockets, Sockets]:
+    """For the API and for the metrics."""
+    return (
+        bound(settings.host, settings.port, "VERDICT_HOST and VERDICT_PORT", share=settings.share_port),
+        bound(settings.metrics_host, settings.metrics_port, "VERDICT_METRICS_HOST and VERDICT_METRICS_PORT"),
+    )
+
+
+async def tickers_of(db: Database, clock: Clock) -> Tickers:
+    past = await read_traded_days(db, to_datetime(first_minute(clock.now()) * MINUTE_LENGTH))
+    return Tickers(traded_days(*past))
+
+
+def connections_of(websockets: Websockets, limits: ConnectionLimits) -> dict[str, int]:
+    of = websockets.connections
+    return {
+        "http": limits.counts.total - sum(of.values()),
+        "feeds": of["feeds"],
+        "streams": of["commands"],
+    }
+
+
+def listeners(wake: Callable[[], None], websockets: Websockets, tickers: Tickers) -> list[Listener]:
+    """In the order in which they hear of what has become durable.
+
+    The tables' writer takes longest, so it begins first; a guard stands before its user is told so; results
+    and private events go out before public feeds.
+    """
+    return [
+        lambda _: wake(),
+        websockets.guards.hear,
+        websockets.hub.hear,
+        tickers.hear,
+        websockets.feeds.hear,
+    ]
+
+
+def what_only_a_leader_does(server: Server, sealer: Sealer) -> list[Callable[[], Awaitable[None]]]:
+    return [
+        partial(tick_regularly, server),
+        partial(audit_regularly, server),
+        Forgetting(server).run,
+        LedgerWatch(server).run,
+        sealer.run,
+    ]
+
+
+def leader_of(server: Server, actors: Actors, writer: DurableJournal, websockets: Websockets) -> Leader:
+    """The link to those who follow, of a process that leads."""
+    return Leader(
+        actors,
+        writer,
+        server.clock,
+        websockets.guards,
+        server.rate_limits,
+        lambda: writer.age,
+        program(),
+        lambda: os.kill(os.getpid(), signal.SIGTERM),
+    )
 
 
 def server_of(
     settings: Settings,
     clock: Clock,
-    actors: Actors,
-    stored: Storage,
+    actors: Decider,
+    db: Database,
     progress: ProjectorProgress,
     jwt_secret: str,
     tickers: Tickers,
     connections: Callable[[], dict[str, int]],
+    check_age: CheckAge,
 ) -> Server:
-    users, api_keys = Users(stored.db), ApiKeys(stored.db)
+    users, api_keys = Users(db), ApiKeys(db)
     tokens = Tokens(jwt_secret, clock, lifetimes(settings))
     return Server(
         settings=settings,
         clock=clock,
         actors=actors,
-        history=History(stored.db),
+        history=History(db),
         projections=progress,
         users=users,
-        sessions=Sessions(stored.db),
+        sessions=Sessions(db),
         api_keys=api_keys,
         tokens=tokens,
         identities=Identities(tokens, users, api_keys, clock, UNAVAILABLE),
         passwords=Passwords(),
         login_delays=LoginDelays(),
         rate_limits=RateLimits(settings, clock),
-        check_record=lambda: check_record(stored.db),
+        check_record=lambda: check_record(db),
         unavailable=UNAVAILABLE,
         version=version(),
         connections=connections,
+        check_age=check_age,
         tickers=tickers,
     )
 
@@ -294,19 +372,27 @@ async def make_usable(server: Server, users: Users) -> None:
 
 
 def metrics_of(
-    server: Server, websockets: Websockets, limits: ConnectionLimits, writer: DurableJournal
+    server: Server,
+    websockets: Websockets,
+    limits: ConnectionLimits,
+    counters: Counters,
+    trouble: Callable[[], str],
+    standing: Callable[[], Standing],
 ) -> Metrics:
-    return Metrics(
+    metrics = Metrics(
         MetricSources(
             actors=server.actors,
             projections=server.projections,
-            journal=writer.counters,
-            trouble=lambda: writer.trouble,
+            journal=counters,
+            trouble=trouble,
             websockets=lambda: websockets.connections,
             limits=limits,
             clock=server.clock,
+            standing=standing,
         )
     )
+    websockets.hub.observe = metrics.of_submission
+    return metrics
 
 
 async def serve_metrics(metrics: Metrics, settings: Settings, clock: Clock, sockets: Sockets) -> None:
@@ -314,13 +400,13 @@ async def serve_metrics(metrics: Metrics, settings: Settings, clock: Clock, sock
     await trio.serve_listeners(server.serve, listener.listeners_on(sockets))
 
 
-def application(server: Server, metrics: Metrics, writer: DurableJournal) -> QuartTrio:
+def application(server: Server, metrics: Metrics, trouble: Callable[[], str]) -> QuartTrio:
     actors, tables = server.actors, server.projections
 
     def readiness() -> Ready:
         status = "ready"
-        if why := writer.trouble:
-            status = f"the journal cannot be written: {why}"
+        if why := trouble():
+            status = why
         elif tables.lag_seconds > LAG_SECONDS_MAX:
             status = f"the tables are {tables.lag_seconds:.0f} seconds behind the journal"
         return Ready(status, actors.durable, tables.lag_events, server.clock.trouble or "steady")
@@ -333,9 +419,14 @@ def application(server: Server, metrics: Metrics, writer: DurableJournal) -> Qua
     return app
 
 
-def bound(host: str, port: int, settings: str) -> Sockets:
+def trouble_of(writer: DurableJournal) -> str:
+    return f"the journal cannot be written: {writer.trouble}" if writer.trouble else ""
+
+
+def bound(host: str, port: int, settings: str, *, share: bool = False) -> Sockets:
     """Sockets that listen, bound before anything else is started: an address in use is told at once."""
     config = configuration()
+    config.workers = 2 if share else 1  # with several, hypercorn lets a port be bound more than once
     shown = f"[{host}]" if ":" in host else host
     config.bind = [f"{shown}:{port}"]
     try:

@@ -19,7 +19,7 @@ from persistence.journal.seals import Sealer, SealKey
 from persistence.journal.witness_file import WitnessFile
 from persistence.postgres import database, embedded
 from persistence.postgres.database import ConnectionLostError, Database, NoRoomError
-from persistence.postgres.migrate import migrate
+from persistence.postgres.migrate import check_version, migrate
 
 log = structlog.get_logger(__name__)
 
@@ -66,6 +66,19 @@ async def database_of(settings: Settings) -> AsyncIterator[Database]:
         yield db
 
 
+@contextlib.asynccontextmanager
+async def joined(settings: Settings) -> AsyncIterator[Database]:
+    """The same for a process that may find another one leading: it changes nothing in the database."""
+    async with contextlib.AsyncExitStack() as stack:
+        url = settings.database_url
+        if url is None:
+            url = await stack.enter_async_context(embedded.running(settings.data))
+        db = await stack.enter_async_context(database.opened(url))
+        async with db.borrowed() as connection:
+            await check_version(connection)
+        yield db
+
+
 async def check_witnesses(storage: Storage) -> None:
     """Refuse a journal that contradicts a witness; from here on the witness file follows this one."""
     remembered = storage.witness.read()
@@ -79,11 +92,16 @@ async def check_witnesses(storage: Storage) -> None:
         storage.witness.acknowledge(last_id, digest)
 
 
-async def seal_and_snapshot(storage: Storage, sealer: Sealer, exchange: Exchange, hurry: trio.Event) -> None:
-    """Leave behind what a stopped server can; none of it is needed for the next start to succeed."""
+async def seal_and_snapshot(
+    storage: Storage, sealer: Sealer, exchange: Exchange, hurry: trio.Event, *, followed: bool
+) -> None:
+    """Leave behind what a stopped server can; none of it is needed for the next start to succeed.
+
+    No snapshot if somebody follows, who has the state and waits for the writer's lock.
+    """
     with trio.move_on_after(LAST_SEAL_SECONDS) as waiting:
         await sealer.seal()
-    if not waiting.cancelled_caught:
+    if not (waiting.cancelled_caught or followed):
         with trio.move_on_after(LAST_SNAPSHOT_SECONDS) as waiting:
             await leave_snapshot(storage.db, exchange, storage.key, hurry)
     if waiting.cancelled_caught:

@@ -57,7 +57,7 @@ SECURITY: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
 }
-ALLOWED_HEADERS: Final = f"Authorization, Content-Type, {IDEMPOTENCY_KEY}, X-AMM-System-Id"
+ALLOWED_HEADERS: Final = f"Authorization, Content-Type, {IDEMPOTENCY_KEY}, X-AMM-System-Id, X-Journal-Id"
 EXPOSED: Final = (
     "X-Request-Id, X-Journal-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After"
 )
@@ -161,6 +161,8 @@ class HttpApi:
     ) -> Response:
         """The checks, in their order; then the handler."""
         server, headers = self._server, request.headers
+        if server.check_age is not None:
+            await server.check_age(headers.get("X-Journal-Id"), is_read=route.method == "GET")
         durable = server.actors.durable
         data = body_of(request)
         principal = client = None

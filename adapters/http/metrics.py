@@ -22,10 +22,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 
 from adapters.http.making_metrics import MakingMetrics
 from adapters.runtime.clock import Clock
+from adapters.service.decider import Decider
 from adapters.service.going import Going
 from adapters.service.server import Projections
 from adapters.sockets.connection_limits import ConnectionLimits
-from kernel.actors import Actors
 from kernel.answers import Refusal
 from kernel.codes import CancelReason, CircuitBreakerTrigger, MarketStatus, TradingMode
 from kernel.commands import ResumeMarket
@@ -58,10 +58,23 @@ class JournalCounters(Protocol):
 
 
 @attrs.frozen
+class Standing:
+    """Where this process stands among others of the same exchange."""
+
+    leads: bool
+    followers: int
+    """Processes that follow it."""
+    behind: int
+    """Facts that the one it follows has told of, and it has not."""
+    age: float
+    """Seconds since the database has confirmed that what is here is all there is."""
+
+
+@attrs.frozen
 class MetricSources:
     """Where the values are read from."""
 
-    actors: Actors
+    actors: Decider
     projections: Projections
     journal: JournalCounters
     trouble: Callable[[], str]
@@ -69,6 +82,7 @@ class MetricSources:
     websockets: Callable[[], Mapping[str, int]]
     limits: ConnectionLimits
     clock: Clock
+    standing: Callable[[], Standing]
 
 
 @attrs.frozen
@@ -200,6 +214,11 @@ class Metrics:
         actors, tables = self._sources.actors, self._sources.projections
         journal, limits = self._sources.journal, self._sources.limits
         yield InfoMetricFamily("verdict_kernel", "The kernel that decides.", {"form": FORM})
+        standing = self._sources.standing()
+        yield gauge("verdict_leads", "1 where commands are decided, else 0.", standing.leads)
+        yield gauge("verdict_followers", "Processes that follow this one.", standing.followers)
+        yield gauge("verdict_follower_lag_events", "Durable events not heard of here.", standing.behind)
+        yield gauge("verdict_confirmed_seconds", "Since the database confirmed the state.", standing.age)
         yield gauge("verdict_journal_head", "Newest durable journal id.", actors.durable)
         yield gauge("verdict_journal_backlog_turns", "Turns that wait for it.", actors.backlog_depth())
         yield gauge("verdict_journal_writable", "1, or 0 in an outage.", 0 if self._sources.trouble() else 1)

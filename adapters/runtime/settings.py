@@ -170,6 +170,24 @@ class Settings:
         "closed orders in memory at most, the newest of them, each half a KiB; and at most as many keys",
         read=between(0, 1_000_000_000),
     )
+    share_port: bool = setting(
+        "VERDICT_SHARE_PORT",
+        False,
+        "let several processes of this exchange serve on one port; the system spreads the connections",
+        read=read_switch,
+    )
+    takeover_ms: int = setting(
+        "VERDICT_TAKEOVER_MS",
+        1_500,
+        "milliseconds of silence after which a process that follows leads instead of the one that led",
+        read=between(500, 600_000),
+    )
+    stale_seconds: int = setting(
+        "VERDICT_STALE_SECONDS",
+        5,
+        "seconds after which a process that follows, and hears of no leader, answers no more reads",
+        read=between(1, 600),
+    )
     log: LogLevel = setting(
         "VERDICT_LOG", LogLevel.INFO, "debug, info, warning or error", read=read_log_level
     )

@@ -5,7 +5,7 @@ counts as present while at least one connection is open on which the guard was s
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import trio
@@ -26,6 +26,10 @@ class Guards:
     """Counts who is present, and fires the guards of those who are not."""
 
     def __init__(self, server: Server) -> None:
+        self.is_watching = True
+        """False in a process that follows: nothing is fired there, and who leads is told who is present."""
+        self.on_presence: Callable[[str, bool], None] = lambda user_id, is_here: None
+        """Called when a user's first connection of this process comes, and when the last goes."""
         self._server = server
         self._present: Counter[str] = Counter()
         self._grace_periods: dict[str, trio.CancelScope] = {}
@@ -37,25 +41,41 @@ class Guards:
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Start a grace period for everybody who had a guard when the server stopped; run until cancelled."""
         async with trio.open_nursery() as self._nursery:
-            for user_id in self._server.exchange.guards:
-                self._wait(user_id)
+            self._watch_all()
             task_status.started()
             await trio.sleep_forever()
+
+    def _watch_all(self) -> None:
+        for user_id in self._server.exchange.guards:
+            if user_id not in self._present:
+                self._wait(user_id)
+
+    def watch(self) -> None:
+        """From now on this process leads: everybody's grace begins anew."""
+        self.is_watching = True
+        self._watch_all()
+
+    @property
+    def present(self) -> list[str]:
+        return list(self._present)
 
     def connected(self, user_id: str) -> None:
         self._present[user_id] += 1
         self._stop(user_id)
+        if self._present[user_id] == 1:
+            self.on_presence(user_id, True)
 
     def disconnected(self, user_id: str) -> None:
         self._present[user_id] -= 1
         if not self._present[user_id]:
             del self._present[user_id]
             self._wait(user_id)
+            self.on_presence(user_id, False)
 
     def _wait(self, user_id: str) -> None:
         """Start the user's grace period, if there is a guard; restart it if it is running."""
         self._stop(user_id)
-        guard = self._server.exchange.guards.get(user_id)
+        guard = self._server.exchange.guards.get(user_id) if self.is_watching else None
         if guard is not None:
             scope = self._grace_periods[user_id] = trio.CancelScope()
             self._nursery.start_soon(self._fire_after, user_id, guard.grace_ms / 1000, scope)

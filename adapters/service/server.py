@@ -21,11 +21,11 @@ from adapters.access.tables import ApiKeys, Users
 from adapters.access.tokens import Tokens
 from adapters.runtime.clock import Clock
 from adapters.runtime.settings import Settings
+from adapters.service.decider import Decider
 from adapters.service.going import Going
 from adapters.service.shared import Shared
 from adapters.service.tickers import Tickers
 from adapters.wire.status import RefusedError
-from kernel.actors import Actors
 from kernel.answers import Answer, AskThePast, Outcome, Refusal
 from kernel.codes import Code, KeyKind
 from kernel.commands import AnyCommand, RecallingCommand
@@ -43,6 +43,11 @@ DECISION_TIMEOUT: Final = 30.0
 """Seconds that a caller waits for an outcome to be durable. The command is decided in any case."""
 
 Row = Mapping[str, Any]
+
+
+class CheckAge(Protocol):
+    async def __call__(self, seen: str | None, *, is_read: bool) -> None:
+        """Wait until the state is new enough; raise RefusedError if that takes too long."""
 
 
 class Projections(Protocol):
@@ -209,7 +214,7 @@ class Server:
 
     settings: Settings
     clock: Clock
-    actors: Actors
+    actors: Decider
     _history: History
     projections: Projections
     users: Users
@@ -227,6 +232,8 @@ class Server:
     version: str
     connections: Callable[[], Mapping[str, int]]
     """How many are open, by kind: http, feeds, streams."""
+    check_age: CheckAge | None = None
+    """Called before a request is served, with the journal id that its caller has seen."""
     tickers: Tickers = attrs.field(factory=Tickers)
     """Begun, and told of what becomes durable, by whoever runs the exchange."""
     going: Going = attrs.field(init=False)

@@ -245,6 +245,8 @@ class Connection:
                     self._hub.index(self)
                     self.outbox.succeed(entry.encoding, entry.cid, None)
                 case Resume():
+                    if self._server.check_age is not None:
+                        await self._server.check_age(str(operation.after), is_read=True)
                     self._resume(entry, operation)
                 case _:
                     raise AssertionError(f"nobody serves {operation}")

@@ -5,11 +5,11 @@ from typing import Any, Final
 
 import trio
 
+from adapters.service.decider import Decider
 from adapters.sockets.websocket import WebSocket
 from adapters.stream.answers import PendingResult
 from adapters.stream.messages import Encoding, PrivateEvent, Result, ServerMessage, refused
 from adapters.wire.status import SUCCESS, RefusedError
-from kernel.actors import Actors
 
 UNREAD_MAX: Final = 65_536
 """Bytes that may be unsent before a long answer is continued."""
@@ -21,7 +21,7 @@ class Outbox:
     """The outbox of one connection."""
 
     def __init__(
-        self, socket: WebSocket, encoding: Encoding, actors: Actors, touch: Callable[[], None]
+        self, socket: WebSocket, encoding: Encoding, actors: Decider, touch: Callable[[], None]
     ) -> None:
         self.encoding = encoding
         """The encoding of events and heartbeats; a result is encoded like its command."""

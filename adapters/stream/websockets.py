@@ -107,6 +107,8 @@ class Websockets:
         """How to serve the connection; raises RefusedError if it is not to be opened."""
         if self.hub.is_stopping:
             raise RefusedError(Code.OVERLOADED, "The server is shutting down")
+        if self._server.check_age is not None:
+            await self._server.check_age(None, is_read=True)
         path = upgrade.path
         if not is_spelled(path.encode("latin-1")):
             raise RefusedError(Fault.NO_SUCH_PATH, "No such path")

@@ -5,22 +5,32 @@ standby's if there is one. It has checked the chain by then.
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Final, TypeVar
 
 import attrs
+import msgspec
+import trio
 
+from kernel.commands import AnyCommand
 from kernel.events import Fact
 from kernel.exchange import Exchange
 from persistence.journal import snapshots
 from persistence.journal.archive import rows
 from persistence.journal.chain import Chain
-from persistence.journal.journal import CONFIRM
+from persistence.journal.journal import CONFIRM, READERS
 from persistence.journal.pages import DamagedError, damaged
-from persistence.journal.recovery import ReportProgress, applied, fact_in, replay_tail, undisturbed
+from persistence.journal.recovery import (
+    ReportProgress,
+    applied,
+    fact_in,
+    recover,
+    replay_tail,
+    undisturbed,
+)
 from persistence.journal.seals import SealKey
-from persistence.journal.wal import GENESIS, check_format, end
+from persistence.journal.wal import GENESIS, JournalRow, check_format, decode_request, end, unpack
 from persistence.postgres.database import Connection, Database
 
 T = TypeVar("T")
@@ -65,6 +75,102 @@ class Follower:
                         self._digest = row.digest
                         yield told
                         told = []
+
+
+class Passage(msgspec.Struct, frozen=True):
+    """What one command left in the journal."""
+
+    correlation_id: str
+    rows: list[JournalRow]
+
+    def command(self) -> AnyCommand:
+        """As it was filed."""
+        assert self.rows[0].command is not None
+        return decode_request(self.rows[0].command)[1]
+
+    def facts(self) -> list[Fact]:
+        return [fact_in(row, row.id) for row in self.rows]
+
+
+class _Request(msgspec.Struct):
+    correlation_id: str
+
+
+read_correlation_id: Final = msgspec.json.Decoder(_Request).decode
+
+
+@attrs.define(eq=False)
+class Tail:
+    """The journal behind a place, checked link by link, whoever hands it over."""
+
+    database: Database
+    head: int
+    digest: bytes
+    """The chain's, at the head."""
+
+    def take(self, group: bytes) -> list[Passage]:
+        """What a transaction holds that follows the head, given as its writer has sent it to the database."""
+        return self._checked(unpack(group), Chain(self.head, self.digest))
+
+    async def read(self, upto: int, digest: bytes) -> AsyncIterator[list[Passage]]:
+        """The transactions behind the head, up to the one that ends with this id and this digest."""
+        connection = await self.database.connect()
+        try:
+            waiting: list[JournalRow] = []
+            async with aclosing(rows(connection, self.head, upto)) as batches:
+                async for batch in batches:
+                    waiting += batch
+                    ends = [place for place, row in enumerate(waiting, 1) if row.digest is not None]
+                    if ends:
+                        yield self._checked(waiting[: ends[-1]], Chain(self.head, self.digest))
+                        del waiting[: ends[-1]]
+        finally:
+            connection.abandon()
+        if (self.head, self.digest) != (upto, digest):
+            raise damaged(upto, "is not what this process knows of it")
+
+    def _checked(self, found: Sequence[JournalRow], chain: Chain) -> list[Passage]:
+        passages: list[Passage] = []
+        for row in found:
+            if row.id != self.head + 1:
+                raise damaged(self.head + 1, "is missing")
+            if (broken := chain.add(row.id, row.columns, row.digest)) is not None:
+                raise damaged(row.id, f"does not follow from what was read before: {broken}")
+            if row.command is not None:
+                passages.append(Passage(read_correlation_id(row.command).correlation_id, []))
+            passages[-1].rows.append(row)
+            self.head = row.id
+            self.digest = row.digest if row.digest is not None else self.digest
+        return passages
+
+
+@attrs.define(eq=False)
+class Record:
+    """The journal as far as this process may tell of it, to be read again."""
+
+    database: Database
+    upto: Callable[[], int]
+    _readers: trio.Semaphore = attrs.field(factory=lambda: trio.Semaphore(READERS), init=False)
+
+    async def read(self, after: int = 0) -> AsyncIterator[Fact]:
+        """Every fact with a higher id than `after`, in order."""
+        async with self._readers:
+            connection = await self.database.connect()
+            try:
+                async with aclosing(rows(connection, after, self.upto())) as batches:
+                    async for batch in batches:
+                        for row in batch:
+                            yield row.fact()
+            finally:
+                connection.abandon()
+
+
+async def copied(database: Database, key: SealKey, progress: ReportProgress) -> tuple[Exchange, bytes]:
+    """The exchange as the journal tells it now, and the digest as of there; empty for an empty journal."""
+    exchange = await recover(database, key, progress)
+    async with database.borrowed() as connection:
+        digest = await connection.fetch_value("SELECT digest FROM wal_events WHERE id = $1", exchange.head)
+    return exchange, digest or GENESIS
 
 
 @contextlib.asynccontextmanager

@@ -22,7 +22,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 import attrs
@@ -54,7 +54,7 @@ STATEMENT_TIMEOUT: Final = 60.0
 """Seconds without an answer after which a connection counts as lost."""
 TAKEOVER_TIMEOUT: Final = 5.0
 """Seconds that the session of a killed server may take to end."""
-WATCH: Final = 1.0
+WATCH: Final = 0.5
 """Seconds between two checks of an idle connection: its loss is the loss of the lock."""
 WRITE_BUFFER: Final = 8 << 20
 """Bytes that the operating system is asked to take at once: thousands of events."""
@@ -78,10 +78,30 @@ HOLDER: Final = """
 """
 # A commit of nothing but a remark in PostgreSQL's own log: it waits for the standby as any other.
 CONFIRM: Final = "SELECT pg_logical_emit_message(TRUE, 'verdict', $1)"
+# Of a session that waits for its client, and has for so many seconds: all that it had to do is done, or will
+# never come.
+END_SILENT: Final = """
+    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE application_name = $1 AND datname = current_database()
+      AND wait_event IN ('ClientRead', 'ClientWrite')
+      AND clock_timestamp() - state_change > make_interval(secs => $2)
+"""
 END_OTHERS: Final = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE application_name = $1 AND pid <> pg_backend_pid() AND datname = current_database()
 """
+
+
+class OtherWriterError(DatabaseUnusableError):
+    """Another server writes the journal."""
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(
+            f"another server writes this journal (database session {holder!r}): "
+            "stop that server, or use another database"
+        )
+        self.holder = holder
+        """The name of its session."""
 
 
 @attrs.define
@@ -98,21 +118,27 @@ class Counters:
     reconnects: int = 0
 
 
+def unheard(_group: Group, _digest: bytes) -> None:
+    pass
+
+
 def _writer_name() -> str:
     """Machine and process, for people who look at the sessions, and a random part that makes it unique."""
     return f"verdict journal {socket.gethostname()[:24]} {os.getpid()} {secrets.token_hex(4)}"
 
 
 @contextlib.asynccontextmanager
-async def opened(database: Database, witness: WitnessFile | None = None) -> AsyncIterator["DurableJournal"]:
+async def opened(
+    database: Database, witness: WitnessFile | None = None, patience: float = TAKEOVER_TIMEOUT
+) -> AsyncIterator["DurableJournal"]:
     """The journal of a database; nobody else can write it while the body runs.
 
     The witness file, if there is one, is written after each commit.
 
-    Raises `DatabaseUnusableError` when another server writes it.
+    Raises `OtherWriterError` when another server has been writing it for as long as our patience lasts.
     """
     journal = DurableJournal(database, witness)
-    await journal.open()
+    await journal.open(patience)
     try:
         with lone_errors():
             async with trio.open_nursery() as nursery:
@@ -137,6 +163,10 @@ class DurableJournal:
     counters: Counters = attrs.field(factory=Counters, init=False)
     trouble: str = attrs.field(default="", init=False)
     """Why nothing can be written just now; empty when all is well."""
+    confirmed_at: float = attrs.field(default=0.0, init=False)
+    """When PostgreSQL was last asked something that it has answered: then the lock was ours."""
+    on_commit: Callable[[Group, bytes], None] = attrs.field(default=unheard, init=False)
+    """Called with each group on the disk, before anybody is told of it, and the digest that it continues."""
     _connection: Connection = attrs.field(init=False)
     _head: int = attrs.field(default=0, init=False)
     _digest: bytes = attrs.field(default=GENESIS, init=False)
@@ -148,18 +178,16 @@ class DurableJournal:
     _has_failed: bool = attrs.field(default=False, init=False)
     _readers: trio.Semaphore = attrs.field(factory=lambda: trio.Semaphore(READERS), init=False)
 
-    async def open(self) -> None:
+    async def open(self, patience: float = TAKEOVER_TIMEOUT) -> None:
         """Become the writer, and learn where the journal ends."""
         connection = await self.database.connect()
         try:
-            deadline = time.monotonic() + TAKEOVER_TIMEOUT
+            deadline = time.monotonic() + patience
             while (holder := await self._lock(connection)) is not None:
-                if time.monotonic() > deadline:
-                    raise DatabaseUnusableError(
-                        f"another server writes this journal (database session {holder!r}): "
-                        "stop that server, or use another database"
-                    )
+                if time.monotonic() >= deadline:
+                    raise OtherWriterError(holder)
                 await trio.sleep(RETRY_PAUSES[0])
+            self.confirmed_at = time.monotonic()
             with trio.fail_after(self.statement_timeout):
                 await connection.execute(CONFIRM, self.name)
             self._head, self._digest = await end(connection)
@@ -189,11 +217,12 @@ class DurableJournal:
         async with self._turn:
             begun = time.monotonic()
             await self._persist(group)
-        self._head, self._digest = group.last, group.digest
+        before, self._head, self._digest = self._digest, group.last, group.digest
         if self.witness is not None:
             self.witness.acknowledge(group.last, group.digest)
         if group.last > self._room - parts.SIZE:
             self._needs_room.set()
+        self.on_commit(group, before)
         counters = self.counters
         counters.commits += 1
         counters.commands += group.commands
@@ -203,6 +232,11 @@ class DurableJournal:
 
     async def head(self) -> int:
         return self._head
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was certain that nobody else is the writer."""
+        return time.monotonic() - self.confirmed_at
 
     @property
     def end(self) -> tuple[int, bytes]:
@@ -251,8 +285,10 @@ class DurableJournal:
         backoff = Backoff(*RETRY_PAUSES)
         while True:
             try:
+                asked_at = time.monotonic()
                 with trio.fail_after(self.statement_timeout):
                     await self._try(group)
+                self.confirmed_at = asked_at
             except JournalError:
                 self._has_failed = True
                 raise
@@ -328,3 +364,10 @@ class DurableJournal:
         if trouble != self.trouble:
             log.error("the journal cannot be written; trying again until it can", trouble=trouble)
             self.trouble = trouble
+
+
+async def end_silent(database: Database, holder: str, seconds: float) -> None:
+    """End the session of a writer that has asked for nothing for so long: its process hangs."""
+    async with database.borrowed() as connection:
+        if await connection.fetch_value(END_SILENT, holder, seconds):
+            log.warning("ended the session of a writer that hangs", session=holder)

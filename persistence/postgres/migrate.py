@@ -44,6 +44,16 @@ async def migrate(connection: Connection, schema: Path = SCHEMA, upgrades: Path 
     return reached
 
 
+async def check_version(connection: Connection) -> None:
+    """Refuse a database with another schema than this program knows, and leave it as it is."""
+    reached, known = await _version(connection), max(number for number, _ in _steps(UPGRADES))
+    if reached != known:
+        raise DatabaseUnusableError(
+            f"the database has schema version {reached}, this program knows {known}: "
+            "start the same Verdict as the others, with `verdict serve` first of all"
+        )
+
+
 async def _version(connection: Connection) -> int:
     """The version the database has; 0 for an empty one."""
     if await connection.fetch_value("SELECT to_regclass('schema_version') IS NOT NULL"):

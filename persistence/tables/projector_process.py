@@ -9,14 +9,15 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import attrs
 import structlog
 import trio
 
-from persistence import Backoff, lone_errors, process_environment
+from persistence import Backoff, DatabaseUnusableError, lone_errors, process_environment
+from persistence.postgres.database import ConnectionLostError, Database
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +26,8 @@ MARK_EVERY: Final = 0.1
 """Seconds between two marks, and so the precision of the lag. A thousand are kept; the oldest counts."""
 PACE: Final = 0.1
 """Seconds between two hints while nobody waits: the larger a batch is, the less each of its facts costs."""
+LOOK_AGAIN: Final = 0.01
+"""Seconds between two looks at the cursor while somebody waits for it."""
 RESTART_PAUSES: Final = (0.1, 10.0)
 """Seconds before a projector that died is started again: at first, and at most."""
 
@@ -90,6 +93,15 @@ class ProjectorProgress:
     def lag_seconds(self) -> float:
         """For how long the oldest fact that the tables do not reflect yet has been durable."""
         return trio.current_time() - self._marks[0][1] if self._marks and self.lag_events else 0.0
+
+
+async def follow_cursor(database: Database, progress: ProjectorProgress) -> None:
+    """Learn how far the tables are from the database, where another process has the projector."""
+    while True:
+        await trio.sleep(MARK_EVERY if progress.reached >= progress.wanted else LOOK_AGAIN)
+        with suppress(ConnectionLostError, DatabaseUnusableError):
+            async with database.borrowed() as connection:
+                progress.arrive(await connection.fetch_value("SELECT journal_id FROM projector_cursor"))
 
 
 @asynccontextmanager

@@ -68,7 +68,9 @@ class ServerProcess:
 
 
 @contextlib.contextmanager
-def serving(database_url: str, folder: Path, **settings: str) -> Iterator[ServerProcess]:
+def serving(
+    database_url: str, folder: Path, command: str = "serve", **settings: str
+) -> Iterator[ServerProcess]:
     """A server on a free port; killed at the end if it still runs."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("VERDICT_")},
@@ -87,7 +89,7 @@ def serving(database_url: str, folder: Path, **settings: str) -> Iterator[Server
     log = folder / f"server-{next(_numbers)}.log"
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "adapters.cli", "serve"],
+            [sys.executable, "-m", "adapters.cli", command],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=errors,
