@@ -145,7 +145,8 @@ def recall(draft: Draft, order: MmOrder, reason: MmReason) -> dict[str, Any]:
     if order.location is MmLocation.ESCROW:
         return {}
     call_off(draft, order, OUT)
-    if not is_out(order):
+    # What people have found at the venue is there, though it was told late that it was rejected.
+    if order.location is MmLocation.TRANSIT and not is_out(order):
         bring_home(draft, order, f"mmi:{order.id}:{OUT.value}")
         return HOME
     open_case(draft, order, reason)

@@ -9,7 +9,7 @@ from kernel.codes import ReferenceType, Side
 from kernel.events import FundsDeposited, FundsTransferred, FundsWithdrawn, reference
 from kernel.making_answers import MmReconciled
 from kernel.making_edges import MmControl, MmState
-from tests.kernel.making.desk import BACK, Desk, code
+from tests.kernel.making.desk import BACK, ELSEWHERE, Desk, code
 from tests.kernel.making.scene import some_market
 from tests.kernel.making.test_venues import began, cash_of, resolve, statuses
 
@@ -434,3 +434,21 @@ def test_every_movement_says_what_it_was_for() -> None:
         (ReferenceType.MM_WRITE_OFF, "mmv:", "MM_W", 100_000),
     ]
     assert desk.order().is_empty
+
+
+def test_what_people_found_at_the_venue_is_not_paid_back_because_its_rejection_was_told_late() -> None:
+    """The order runs there, with money there: when it fails it is for people again to say where that is."""
+    desk = some_market()
+    desk.open(venue=ELSEWHERE)
+    before = desk.market.exchange.accounts["ann"].available
+    desk.granted(desk.step("BEGIN"))
+    desk.steps_of("CASH", "CALL", "UNKNOWN")
+    desk.tick(1_800)
+    assert desk.order().reconcile_required
+    desk.granted(desk.step("REJECTED", "CASH"))
+    desk.granted(desk.reconcile("CONFIRMED_AT_VENUE"))
+    assert desk.state() is MmState.RUNNING
+    desk.granted(desk.tell(MmControl.FAIL, admin="root"))
+    order = desk.order()
+    assert (order.state, order.reconcile_required, order.away.cash) == (MmState.FAILED, True, 100_000)
+    assert desk.market.exchange.accounts["ann"].available == before
