@@ -8,6 +8,7 @@ import click
 import trio
 
 from adapters.access.keys import PRIVATE
+from adapters.cli.brokers import Servers, kafka_settings
 from adapters.runtime.errors import CommandError, leaves
 from adapters.runtime.log import start_logging
 from adapters.runtime.setting_values import LogLevel
@@ -20,6 +21,7 @@ from amm.live.state_store import StateStoreError
 URL = "http://127.0.0.1:8000"
 HOST = "127.0.0.1"
 PORT = 8100
+FEEDS = ("stream", "kafka")
 
 
 @click.command()
@@ -35,6 +37,9 @@ PORT = 8100
 )
 @click.option("--host", envvar="AMM_HOST", default=HOST, show_default=True, help="Of its state and metrics.")
 @click.option("--port", envvar="AMM_PORT", default=PORT, show_default=True, help="Of its state and metrics.")
+@click.option("--feed", envvar="FEED", type=click.Choice(FEEDS), default=FEEDS[0], show_default=True)
+@click.option("--kafka", envvar="KAFKA_URL", type=Servers("kafka"), help="Where events come from with kafka.")
+@click.option("--kafka-client", envvar="KAFKA_CLIENT", type=click.Path(path_type=Path), help="Its settings.")
 @click.option("--log", type=click.Choice([*LogLevel]), default=LogLevel.INFO, show_default=True)
 @click.option("--check", is_flag=True, help="Only check the parameters.")
 def amm(
@@ -44,12 +49,16 @@ def amm(
     state: Path,
     host: str,
     port: int,
+    feed: str,
+    kafka: list[str] | None,
+    kafka_client: Path | None,
     log: str,
     check: bool,
 ) -> None:
     """Quote every market in which the market maker was started.
 
-    AMM_TOKEN holds its service token; with REDIS_URL, that Redis gets a copy of what it knows.
+    AMM_TOKEN holds its service token; with REDIS_URL, that Redis gets a copy of what it knows. With
+    FEED=kafka it hears what happens from Kafka's topics, which `verdict relay topics` writes.
     """
     start_logging(LogLevel(log))
     os.umask(PRIVATE)
@@ -70,6 +79,7 @@ def amm(
             control_host=host,
             control_port=port,
             redis_url=redis_url,
+            kafka=kafka_of(kafka, kafka_client) if feed == "kafka" else None,
         )
         quiet = trio.run(until_stopped, MarketMaker(options))
     except* (ConfigInvalidError, CannotBeginError, BadTokenError, StateStoreError) as group:
@@ -91,6 +101,12 @@ async def until_stopped(maker: MarketMaker) -> bool:
             quiet = await maker.run(click.echo)
             nursery.cancel_scope.cancel()
     return quiet
+
+
+def kafka_of(servers: list[str] | None, client: Path | None) -> dict[str, str]:
+    if servers is None:
+        raise CommandError("FEED=kafka needs KAFKA_URL: kafka://host:9092,host2")
+    return kafka_settings(servers, client)
 
 
 def read(path: Path) -> str:

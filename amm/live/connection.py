@@ -8,7 +8,7 @@ import ssl
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from itertools import groupby
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol
 
 import attrs
 import msgspec
@@ -26,12 +26,25 @@ from amm.brain.wire import (
     Event,
     EventMessage,
     Order,
+    OrderGroupChanged,
     OrderStatusChanged,
     Synced,
-    SyncedPart,
 )
 from amm.live.backoff import Backoff
 from amm.live.credentials import Credentials
+from amm.live.kafka_events import KafkaEvents, LateError
+from amm.live.messages import (
+    From,
+    Heartbeat,
+    Hello,
+    Message,
+    Part,
+    PrivateEvent,
+    Problem,
+    Result,
+    decode,
+    encode,
+)
 from amm.live.sequencer import Sequencer
 
 log = structlog.get_logger(__name__)
@@ -49,55 +62,6 @@ CLOSE_SECONDS = 1.0
 
 OWN_TOPICS = ["order_events", "group_events"]
 SHARED_TOPICS = ["trade_events", "market_events", "amm_events"]
-
-
-class Result(msgspec.Struct, frozen=True, tag_field="t", tag="result"):
-    cid: int
-    ok: bool
-    code: int
-    seq: int
-    data: msgspec.Raw = msgspec.Raw(b"null")
-    message: str = ""
-
-
-class Part(msgspec.Struct, frozen=True, tag_field="t", tag="part"):
-    """A part of the result of a large `sync`; parts come ahead of the result."""
-
-    cid: int
-    data: SyncedPart
-
-
-class PrivateEvent(EventMessage, frozen=True, tag_field="t", tag="event"):
-    pass
-
-
-class StreamLimits(msgspec.Struct, frozen=True):
-    max_in_flight: int
-
-
-class Hello(msgspec.Struct, frozen=True, tag_field="t", tag="hello"):
-    seq: int
-    limits: StreamLimits
-
-
-class Heartbeat(msgspec.Struct, frozen=True, tag_field="t", tag="heartbeat"):
-    seq: int
-
-
-class Problem(msgspec.Struct, frozen=True, tag_field="t", tag="error"):
-    code: int
-    message: str
-
-
-Message: TypeAlias = Result | Part | PrivateEvent | Hello | Heartbeat | Problem
-decode = msgspec.json.Decoder(Message | list[Message]).decode
-encode = msgspec.json.Encoder().encode
-
-
-class From(msgspec.Struct, frozen=True):
-    """The answer to a subscription."""
-
-    from_: int = msgspec.field(name="from")
 
 
 class StreamListener(Protocol):
@@ -118,6 +82,7 @@ class LineError(Exception):
 
 ENDS = (
     LineError,
+    LateError,
     trio.TooSlowError,
     trio_websocket.ConnectionClosed,
     trio_websocket.HandshakeError,
@@ -156,6 +121,8 @@ class CommandStream:
     """How long the exchange's guard waits before it cancels our orders."""
     in_flight_max: int = 256
     tls: ssl.SSLContext | None = None
+    kafka: KafkaEvents | None = None
+    """Where the events come from, if not from the stream itself."""
     markets: StreamListener = attrs.field(init=False)
     """Set before `run`; it could not be an argument, because the two know each other."""
 
@@ -175,6 +142,11 @@ class CommandStream:
     _outgoing: deque[bytes] = attrs.field(factory=deque)
     _something_to_send: trio.Event = attrs.field(factory=trio.Event)
     _next_cid: int = 1
+    _kafka_starts: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        if self.kafka is not None:
+            self.kafka.hear = self._take_from_kafka
 
     # What the markets use.
 
@@ -266,8 +238,24 @@ class CommandStream:
                     await socket.aclose()
 
     async def _open(self) -> None:
-        """Put the guard up, then find the place in the stream again."""
-        await self._ask("guard", grace_ms=self.grace_ms)
+        """Put the guard up, and find the place among the events again."""
+        if self.kafka is None:
+            await self._ask("guard", grace_ms=self.grace_ms)
+            resumed = await self._subscribe()
+        else:
+            # Who is blind leaves the old guard to fire.
+            await self.kafka.until((await self._ask("ping")).seq)
+            await self._ask("guard", grace_ms=self.grace_ms)
+            resumed = self.heard_ms is None or self._kafka_starts == self.kafka.starts
+            self._kafka_starts = self.kafka.starts
+        now = self.clock()
+        blind = 0 if self.heard_ms is None else now - self.heard_ms
+        self.observed.reconnects += self.heard_ms is not None
+        self.connected, self.heard_ms, self.why = True, now, ""
+        self.markets.up(blind, resumed=resumed)
+
+    async def _subscribe(self) -> bool:
+        """Return whether no event was missed."""
         resumed = True
         if self.heard_ms is not None:
             topics = OWN_TOPICS + SHARED_TOPICS
@@ -279,11 +267,7 @@ class CommandStream:
         await self._ask("subscribe", topics=OWN_TOPICS, scope="own")
         if self.heard_ms is None or not resumed:
             self.delivered = msgspec.json.decode(first.data, type=From).from_ - 1
-        now = self.clock()
-        blind = 0 if self.heard_ms is None else now - self.heard_ms
-        self.observed.reconnects += self.heard_ms is not None
-        self.connected, self.heard_ms, self.why = True, now, ""
-        self.markets.up(blind, resumed=resumed)
+        return resumed
 
     def _ended(self) -> None:
         was_connected, self.connected = self.connected, False
@@ -301,13 +285,20 @@ class CommandStream:
         """Ping until an answer stays away."""
         while True:
             asked = trio.current_time()
-            await self._ask("ping")
+            answer = await self._ask("ping")
+            self._check_kafka(answer.seq)
             self.markets.pong(round((trio.current_time() - asked) * 1_000))
             if self._sequencer.is_lost(self.clock(), HOLE_GRACE_MS):
                 self.observed.gaps += 1
                 self.markets.lost()
                 raise LineError("an event is missing")
             await trio.sleep(PING_EVERY)
+
+    def _check_kafka(self, seq: int) -> None:
+        if self.kafka is not None:
+            self.kafka.check(seq)
+            if self.kafka.starts != self._kafka_starts:
+                raise LateError("kafka was read anew, and events may be missing")
 
     async def _ask(self, op: str, **members: Any) -> Result:
         result = await self._try(op, **members)
@@ -374,7 +365,7 @@ class CommandStream:
                 case PrivateEvent():
                     events.append(message)
                 case Heartbeat(seq=seq):
-                    if not self._sequencer.waiting:
+                    if self.kafka is None and not self._sequencer.waiting:
                         self.delivered = max(self.delivered, seq)
                 case Hello(seq=seq, limits=limits):
                     self._look_back(seq)
@@ -390,13 +381,17 @@ class CommandStream:
             by_market: dict[str, list[Event]] = {}
             for message in group:
                 event = message.data
-                # A replay also brings other people's orders.
-                if not isinstance(event, OrderStatusChanged) or event.order.user_id == AMM_USER_ID:
+                # A replay also brings other people's orders, and Kafka their groups, too.
+                if is_for_us(event):
                     by_market.setdefault(event.market_id, []).append(event)
             for market_id, events in by_market.items():
                 self.observed.events.update((market_id, type(event).__name__) for event in events)
                 self.markets.frame(market_id, Frame(seq, tuple(events)))
             self.delivered = max(self.delivered, seq)
+
+    def _take_from_kafka(self, events: list[EventMessage], reached: int) -> None:
+        self._events(events)
+        self.delivered = max(self.delivered, reached)
 
     def _look_back(self, seq: int) -> None:
         """Check that the journal has not gone back: it would have lost what we were told, or be another."""
@@ -419,6 +414,16 @@ class CommandStream:
         if (orders := self._parts.pop(result.cid, None)) is not None and isinstance(data, Synced):
             data = msgspec.structs.replace(data, orders=orders + data.orders)
         self.markets.answer(flying.market_id, Answer(flying.ref, result.code, result.seq, data))
+
+
+def is_for_us(event: Event) -> bool:
+    match event:
+        case OrderStatusChanged(order=order):
+            return order.user_id == AMM_USER_ID
+        case OrderGroupChanged(group=group):
+            return group.user_id == AMM_USER_ID
+        case _:
+            return True
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

@@ -6,7 +6,7 @@ A reason not to begin is reported in one line and ends it; trouble later on does
 import secrets
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import attrs
@@ -24,6 +24,7 @@ from amm.live.backoff import Backoff
 from amm.live.connection import CommandStream
 from amm.live.control import Control
 from amm.live.credentials import Credentials
+from amm.live.kafka_events import KafkaEvents
 from amm.live.market import Decide, Services
 from amm.live.metrics import Metrics
 from amm.live.mirror import Mirror
@@ -61,6 +62,8 @@ class Options:
     control_host: str = "127.0.0.1"
     control_port: int = 0
     redis_url: str | None = None
+    kafka: Mapping[str, str] | None = None
+    """Settings of Kafka's client, where the events come from there."""
 
 
 def wall_clock() -> Ms:
@@ -85,6 +88,8 @@ class MarketMaker:
         check_file(self.file)
         self.credentials = Credentials(self.options.token)
         check_redis(self.options.redis_url)
+        if self.options.kafka is not None and self._is_polled:
+            raise CannotBeginError("FEED=kafka brings events, not answers: it needs sync.transport = STREAM")
 
     async def run(self, show: Callable[[str], None]) -> bool:
         """Quote until `stop`; return whether all orders are known to be gone. `show` prints lines."""
@@ -105,6 +110,8 @@ class MarketMaker:
                 helping.start_soon(mirror.run)
                 helping.start_soon(self._renew_token, exchange)
                 helping.start_soon(self.stream.run)
+                if isinstance(self.stream, CommandStream) and self.stream.kafka is not None:
+                    helping.start_soon(self.stream.kafka.run)
                 quiet = await self.supervisor.run(self.stop)
                 if quiet:
                     await self.stream.leave()
@@ -140,9 +147,8 @@ class MarketMaker:
         limits = self._limits()
         websockets = self.options.url.replace("http", "ws", 1).rstrip("/")
         tls = ssl.create_default_context() if websockets.startswith("wss") else None
-        polled = shared(self.file, "sync.transport") is TransportMode.POLL
         stream: Transport
-        if polled:
+        if self._is_polled:
             stream = Polling(
                 exchange,
                 wall_clock,
@@ -158,6 +164,7 @@ class MarketMaker:
                 grace_ms=shared(self.file, "sync.dead_man_ms"),
                 in_flight_max=limits.max_in_flight,
                 tls=tls,
+                kafka=None if self.options.kafka is None else KafkaEvents(self.options.kafka),
             )
         self.stream = stream
         self.stream.observed.latency = metrics.answered
@@ -180,12 +187,16 @@ class MarketMaker:
             boot_id=secrets.token_hex(4),
             after_turn=mirror.note,
             earlier_prices=mirror.earlier_prices,
-            look_every=LOOK_EVERY_POLLED if polled else LOOK_EVERY,
+            look_every=LOOK_EVERY_POLLED if self._is_polled else LOOK_EVERY,
         )
         self.stream.markets = self.supervisor
         mirror.overrides = Overrides(self.supervisor)
         mirror.account_cash = lambda: self.supervisor.account.cash
         metrics.watch(self.supervisor, self.stream)
+
+    @property
+    def _is_polled(self) -> bool:
+        return bool(shared(self.file, "sync.transport") is TransportMode.POLL)
 
     def _limits(self) -> Limits:
         """The configured limits, but none above what the token allows."""
