@@ -3,6 +3,7 @@
 import re
 from typing import Any, Final
 
+import pytest
 from playwright.sync_api import Page, Response, Route, expect
 
 from adapters.http.web_page import FOLDER
@@ -178,6 +179,33 @@ def test_a_state_that_the_page_does_not_know_is_told_as_that(visitor: Visitor, t
     visitor.open(f"/making/{order_id}")
     visitor.see("Unknown state dreaming")
     assert visitor.page.locator(".way [aria-current]").count() == 0
+
+
+@pytest.mark.parametrize(("location", "label"), [("transit", "On its way"), ("venue", "At elsewhere")])
+def test_money_that_is_not_here_is_shown_with_where_it_is(
+    visitor: Visitor, the_venue: Venue, location: str, label: str
+) -> None:
+    """Else an order that runs at another venue would look empty."""
+    ann = the_venue.user(250_000)
+    order_id = running(ann, the_venue.market())
+
+    def send_away(route: Route) -> None:
+        answer = route.fetch()
+        envelope = answer.json()
+        envelope["data"] |= {"venue": "elsewhere", "location": location}
+        envelope["data"]["away"] |= {"cash_cents": 123_456, "yes": 7, "no": 0}
+        route.fulfill(response=answer, json=envelope)
+
+    visitor.sign_in(ann)
+    visitor.open(f"/making/{order_id}")
+    figures = visitor.page.get_by_role("region", name="Numbers")
+    expect(figures).to_contain_text("Set aside")
+    for other in ("On its way", "At "):
+        expect(figures).not_to_contain_text(other)
+    visitor.page.route(re.compile(f"/market-making/orders/{order_id}$"), send_away)
+    visitor.open(f"/making/{order_id}")
+    expect(figures).to_contain_text(label)
+    expect(figures).to_contain_text("$1,234.56, 7 YES, 0 NO")
 
 
 def test_no_view_asks_for_what_is_not_there(visitor: Visitor, the_venue: Venue) -> None:

@@ -112,22 +112,23 @@ export function open({ api, mine, names: { id }, notices }) {
 }
 
 /** What its state means, and what is particular about it now. @param {any} order */
-function sentences({ state, held, failure, pending_command: pending, drained, last_cycle: cycle }) {
+function sentences({ state, held, failure, pending_command: pending, drained, last_cycle: cycle, venue }) {
   return [
     stateOf(state).means,
     failure && `It was ${stateOf(failure.from).name.toLowerCase()}; then: ${inWords(failure.code).toLowerCase()}.`,
     failure?.reconcile_required && "An administrator has to find out where its money is before it is given back.",
     held && "An administrator holds it, and only an administrator resumes it.",
     pending && `It will ${pending.toLowerCase()} as soon as it can.`,
-    !drained && state !== "running" && "Some of its quotes still rest in the book.",
+    !drained && state !== "running" && `Some of its quotes ${venue === "internal" ? "still rest in the book" : `may still rest at ${venue}`}.`,
     cycle?.skipped > 0 && `Its last cycle left out ${cycle.skipped} quotes: orders of your own, or a limit, stood in the way.`,
   ].filter(Boolean).join(" ");
 }
 
 /** @param {any} order */
-function numbers({ equity_cents: equity, pnl_cents: pnl, fees_cents: fees, rewards_cents: rewards, escrow }) {
+function numbers({ equity_cents: equity, pnl_cents: pnl, fees_cents: fees, rewards_cents: rewards, escrow, away, location, venue }) {
   return h("section.card", { "aria-label": "Numbers" }, facts("making-numbers", {
     Equity: dollars(equity), Profit: profit(pnl), Cash: dollars(escrow.cash_cents),
     "Set aside": dollars(escrow.frozen_cents), YES: shares(escrow.yes), NO: shares(escrow.no), Fees: dollars(fees), Rewards: dollars(rewards),
+    ...(location !== "escrow" && { [location === "venue" ? `At ${venue}` : "On its way"]: `${dollars(away.cash_cents)}, ${shares(away.yes)} YES, ${shares(away.no)} NO` }),
   }));
 }
