@@ -75,7 +75,7 @@ def main(resting: int = RESTING) -> None:
         ms = pauses.ms[generation]
         line(f"{name}: searches", len(ms), "")
         if ms:
-            line(f"{name}: the longest", max(ms), "ms", "aim: below 20")
+            line(f"{name}: the longest", max(ms), "ms", "aim: below 10")
 
 
 if __name__ == "__main__":

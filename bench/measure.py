@@ -45,9 +45,9 @@ def parts(items: Sequence[Item], count: int = RUNS) -> list[Sequence[Item]]:
     return [items[start : start + size] for start in range(0, size * count, size)]
 
 
-def resident() -> int:
-    """Bytes of memory that this process has in use."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def resident(pid: int | str = "self") -> int:
+    """Bytes of memory that a process has in use, ourselves unless told otherwise."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def machine() -> str:

@@ -124,9 +124,9 @@ def recover_and_tell(url: str, there: "multiprocessing.connection.Connection[obj
     there.send((*trio.run(run), resident(), most_resident()))
 
 
-def most_resident() -> int:
-    """Bytes of memory that this process had in use at most; rusage would tell of the one that started it."""
-    status = Path("/proc/self/status").read_text()
+def most_resident(pid: int | str = "self") -> int:
+    """Bytes of memory that a process had in use at most; rusage would tell of the one that started it."""
+    status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 

@@ -78,12 +78,12 @@ class Started:
 
 
 @contextlib.contextmanager
-def started(data: Path) -> Iterator[Started]:
+def started(data: Path, **settings: str) -> Iterator[Started]:
     port = free_port()
     began = time.perf_counter()
     process = subprocess.Popen(
         [str(ROOT / "verdict"), "serve"],
-        env=environment(data, VERDICT_PORT=str(port), VERDICT_JWT_SECRET=SECRET),
+        env=environment(data, VERDICT_PORT=str(port), VERDICT_JWT_SECRET=SECRET, **settings),
         stdout=subprocess.DEVNULL,
     )
     try:

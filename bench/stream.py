@@ -91,7 +91,7 @@ def masked(payload: bytes) -> bytes:
     return head + bytes(4) + payload
 
 
-def commands() -> Iterator[bytes]:
+def commands(market_id: str = MARKET) -> Iterator[bytes]:
     run, cids = secrets.token_hex(4), itertools.count(1)
     while True:
         name = f"{run}-{next(cids)}"
@@ -100,7 +100,7 @@ def commands() -> Iterator[bytes]:
                 "cid": next(cids),
                 "op": "place",
                 "client_order_id": name,
-                "market_id": MARKET,
+                "market_id": market_id,
                 "side": "YES" if secrets.randbits(1) else "NO",
                 "direction": "BUY",
                 "price_cents": 30 + secrets.randbelow(19),
@@ -108,7 +108,7 @@ def commands() -> Iterator[bytes]:
             }
         )
         yield msgspec.json.encode(
-            {"cid": next(cids), "op": "cancel", "market_id": MARKET, "client_order_id": name}
+            {"cid": next(cids), "op": "cancel", "market_id": market_id, "client_order_id": name}
         )
 
 

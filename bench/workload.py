@@ -199,10 +199,12 @@ class Flow:
 
     def take(self) -> PlaceOrder | None:
         bid = self.rng.random() < 0.5
+        price = 80 if bid else 20
         book = self.exchange.markets[self.market_id].book
-        if (book.best_ask if bid else book.best_bid) is None:
+        best = book.best_ask if bid else book.best_bid
+        if best is None or (best > price if bid else best < price):
             return None
-        return self.wish(user(self.rng.randrange(TAKERS)), bid=bid, price=80 if bid else 20)
+        return self.wish(user(self.rng.randrange(TAKERS)), bid=bid, price=price)
 
     def cancel(self) -> CancelOrder | None:
         orders = self.orders[self.market_id]
@@ -210,9 +212,14 @@ class Flow:
             index = self.rng.randrange(len(orders))
             orders[index], orders[-1] = orders[-1], orders[index]
             user_id, order_id = orders.pop()
-            if self.exchange.orders[order_id].is_live:
+            if self.is_live(order_id):
                 return CancelOrder(at=self.at, user_id=user_id, order_id=order_id)
         return None
+
+    def is_live(self, order_id: str) -> bool:
+        """Whether an order still rests; closed ones may have left memory."""
+        order = self.exchange.orders.get(order_id)
+        return order is not None and order.is_live
 
     def quote(self) -> PlaceOrder:
         """The market maker buys or sells YES."""
@@ -230,7 +237,7 @@ class Flow:
         quotes = self.quotes[self.market_id]
         while quotes:
             old = quotes.pop(self.rng.randrange(len(quotes)))
-            if self.exchange.orders[old].is_live:
+            if self.is_live(old):
                 new = self.quote()
                 return ReplaceOrder(
                     at=new.at,

@@ -103,7 +103,7 @@ async def running(folder: Path) -> AsyncIterator[str]:
     lock = await trio.to_thread.run_sync(_open_lock, folder)
     try:
         if not await _owned(lock, folder):
-            yield _url(folder)
+            yield url_of(folder)
             return
         postmaster = await _Postmaster.on(folder)
         try:
@@ -111,7 +111,7 @@ async def running(folder: Path) -> AsyncIterator[str]:
             with lone_errors():
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(postmaster.keep_alive)
-                    yield _url(folder)
+                    yield url_of(folder)
                     nursery.cancel_scope.cancel()
         finally:
             with trio.CancelScope(shield=True):
@@ -176,7 +176,7 @@ def _socket_folder(folder: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"verdict-{hashlib.sha256(os.fsencode(cluster)).hexdigest()[:16]}"
 
 
-def _url(folder: Path) -> str:
+def url_of(folder: Path) -> str:
     return f"postgresql:///postgres?host={_socket_folder(folder)}&user={ROLE}"
 
 
