@@ -1,6 +1,7 @@
 """`verdict archive`: the journal's oldest rows leave the database, into files that verify by themselves."""
 
 import os
+from datetime import UTC
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from persistence.journal.parts import parts
 from persistence.journal.seals import SealKey
 from persistence.postgres.database import Connection, Database
 from persistence.tools.archiving import KEPT, Archiver, alone
+from persistence.tools.retention import Retention
 
 
 @click.command()
@@ -36,17 +38,26 @@ def archive(into: Path | None, keep: int) -> None:
 
     What two snapshots that verify need stays, and what the tables do not tell yet. A file is read back
     before its rows leave the database. Killed at any moment, it goes on when it is called again.
+
+    With VERDICT_HISTORY_MONTHS, months of trades and of the ledger that are older leave the tables, once
+    the archive has them.
     """
+    months = load_settings(os.environ).history_months
 
     async def work(db: Database) -> None:
         async with alone(db) as connection:
             folder = await folder_of(connection, into)
             before = await end_of_archive(connection)
             with bar("archiving the journal") as progress:
-                end = await Archiver(connection, own_key(), folder, keep, click.echo, progress).run()
+                archiver = Archiver(connection, own_key(), folder, keep, click.echo, progress)
+                end = await archiver.run()
             (oldest, *_) = await parts(connection)
             moved = f"moved rows {before + 1:,} to {end:,}" if end > before else "nothing can be moved now"
             click.echo(f"{moved}; in the database the journal begins with row {oldest.first:,}")
+            if months:
+                since = await Retention(connection, months, archiver.check_times, click.echo).run()
+                begin = "are complete" if since is None else f"begin at {since.astimezone(UTC):%Y-%m-%d}"
+                click.echo(f"trades and the ledger {begin}")
 
     try:
         on_database(work)

@@ -7,11 +7,21 @@ import msgspec
 from msgspec import Meta
 
 from adapters.access.identity import AMM_ALIAS
+from adapters.operations.listing import whole
 from adapters.operations.lookups import find_market, own_account
 from adapters.operations.operation import Call, NoQuery, Reply, from_memory
 from adapters.service.server import Row, Server
 from adapters.wire import making_responses, render, render_making, render_rows, responses
-from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, number_of, one_of, page, read_number
+from adapters.wire.paging import (
+    HistoryPage,
+    PageQuery,
+    bad_cursor,
+    cursor_at,
+    number_of,
+    one_of,
+    page,
+    read_number,
+)
 from adapters.wire.requests import DepositBody, EmptyBody, Text, WithdrawBody
 from adapters.wire.status import RefusedError, malformed
 from kernel.answers import BalanceMoved
@@ -98,7 +108,9 @@ class TradesQuery(PageQuery, frozen=True, kw_only=True):
     """One's own, if given; the market maker may say AMM_SYSTEM_001."""
 
 
-async def get_trades(server: Server, call: Call[EmptyBody, TradesQuery]) -> Reply[Page[responses.TradeShape]]:
+async def get_trades(
+    server: Server, call: Call[EmptyBody, TradesQuery]
+) -> Reply[HistoryPage[responses.TradeShape]]:
     """One's own trades, newest first; after `since`, oldest first."""
     query, user_id = call.query, call.user.user_id
     since = number_of(query.since, TRADE_PREFIX) if query.since is not None else None
@@ -130,4 +142,5 @@ async def get_trades(server: Server, call: Call[EmptyBody, TradesQuery]) -> Repl
         name: str = row["trade_id"]
         return cursor_at(name) if since is None else name
 
-    return Reply(page(rows, query.limit, shape, cursor), journal_id=call.durable)
+    data = await whole(history, page(rows, query.limit, shape, cursor))
+    return Reply(data, journal_id=call.durable)

@@ -103,4 +103,5 @@ async def trades_of(server: Server, now: OrderNow, seen: int) -> list[responses.
     if now.filled_quantity == 0:
         return []
     history = await server.history_as_of(seen)
-    return render_rows.trades_until(await history.trades_of_order(now.order), now)
+    left, rows = await history.trades_of_order(now.order)
+    return render_rows.trades_until(rows, left, now)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from adapters.operations.listing import whole
 from adapters.operations.operation import Call, NoQuery, Reply, from_memory
 from adapters.service.server import Server, refused
 from adapters.wire import making_responses as shapes
@@ -23,6 +24,7 @@ from adapters.wire.making_requests import (
 )
 from adapters.wire.paging import (
     LIMIT,
+    HistoryPage,
     Page,
     PageQuery,
     bad_cursor,
@@ -263,7 +265,7 @@ async def get_mm_executions(
     return Reply(data, journal_id=call.durable)
 
 
-async def get_mm_trades(server: Server, call: Call[EmptyBody, PageQuery]) -> Reply[Page[TradeShape]]:
+async def get_mm_trades(server: Server, call: Call[EmptyBody, PageQuery]) -> Reply[HistoryPage[TradeShape]]:
     """The trades of an order, newest first, as it sees them."""
     order, query = own_order(server, call), call.query
     escrow, before = order.escrow.id, read_number(query.cursor, TRADE_PREFIX)
@@ -279,7 +281,7 @@ async def get_mm_trades(server: Server, call: Call[EmptyBody, PageQuery]) -> Rep
         lambda row: render_rows.trade_row(row, escrow),
         lambda row: cursor_at(row["trade_id"]),
     )
-    return Reply(data, journal_id=call.durable)
+    return Reply(await whole(history, data), journal_id=call.durable)
 
 
 async def get_mm_exchange_orders(server: Server, call: Call[EmptyBody, PageQuery]) -> Reply[Page[OrderShape]]:

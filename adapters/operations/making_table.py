@@ -33,7 +33,7 @@ from adapters.wire import (
     responses,
 )
 from adapters.wire import making_responses as shapes
-from adapters.wire.paging import Page, PageQuery
+from adapters.wire.paging import HistoryPage, Page, PageQuery
 from adapters.wire.requests import Text
 from adapters.wire.status import AnyCode, RefusedError
 from kernel.codes import Code
@@ -182,9 +182,10 @@ OF_OWNERS: Final[list[AnyRoute]] = [
         making.of_escrow,
         UNKNOWN,
         BAD,
+        leaves=True,
     ),
     looking("/exchange-orders", making.get_mm_exchange_orders, Page[responses.OrderShape], PageQuery),
-    looking("/trades", making.get_mm_trades, Page[responses.TradeShape], PageQuery),
+    looking("/trades", making.get_mm_trades, HistoryPage[responses.TradeShape], PageQuery),
     post(
         "/market-making/token/renew",
         service_tokens.renew_worker_token,

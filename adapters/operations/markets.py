@@ -6,11 +6,21 @@ import msgspec
 import trio
 from msgspec import Meta
 
+from adapters.operations.listing import whole
 from adapters.operations.lookups import find_market, may_see
 from adapters.operations.operation import Call, NoQuery, Reply, from_memory
 from adapters.service.server import Server
 from adapters.wire import render, render_rows, responses
-from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, page, read_cursor, read_number
+from adapters.wire.paging import (
+    HistoryPage,
+    Page,
+    PageQuery,
+    bad_cursor,
+    cursor_at,
+    page,
+    read_cursor,
+    read_number,
+)
 from adapters.wire.requests import EmptyBody
 from kernel.events import TRADE_PREFIX
 
@@ -82,7 +92,7 @@ def get_book(server: Server, call: Call[EmptyBody, BookQuery]) -> responses.Book
 
 async def get_market_trades(
     server: Server, call: Call[EmptyBody, PageQuery]
-) -> Reply[Page[responses.MarketTradeShape]]:
+) -> Reply[HistoryPage[responses.MarketTradeShape]]:
     """A market's trades without their parties, newest first."""
     market, query = find_market(server, call), call.query
     before = read_number(query.cursor, TRADE_PREFIX)
@@ -91,7 +101,7 @@ async def get_market_trades(
     if rows is None:
         raise bad_cursor()
     data = page(rows, query.limit, render_rows.market_trade_row, lambda row: cursor_at(row["trade_id"]))
-    return Reply(data, journal_id=call.durable)
+    return Reply(await whole(history, data), journal_id=call.durable)
 
 
 async def get_activity(

@@ -49,7 +49,7 @@ from adapters.wire import (
     user_responses,
 )
 from adapters.wire.batch_requests import Batch, BatchBody
-from adapters.wire.paging import Page, PageQuery
+from adapters.wire.paging import HistoryPage, Page, PageQuery
 from adapters.wire.scopes import Scope
 from adapters.wire.status import Fault
 from kernel.codes import Code
@@ -271,6 +271,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         scope=READ,
         query=account.LedgerQuery,
         filters=account.ledger_filters,
+        leaves=True,
     ),
     get(
         "/account/portfolio",
@@ -318,7 +319,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         account.get_trades,
         USER,
         QUERY,
-        Page[responses.TradeShape],
+        HistoryPage[responses.TradeShape],
         account.TradesQuery,
         Code.NOT_ALLOWED,
         scope=READ,
@@ -358,7 +359,7 @@ OPERATIONS: Final[list[AnyOperation]] = [
         markets.get_market_trades,
         READER,
         QUERY,
-        Page[responses.MarketTradeShape],
+        HistoryPage[responses.MarketTradeShape],
         PageQuery,
         NO_MARKET,
         scope=ANY_KEY,

@@ -188,6 +188,12 @@ class Settings:
         "seconds after which a process that follows, and hears of no leader, answers no more reads",
         read=between(1, 600),
     )
+    history_months: int = setting(
+        "VERDICT_HISTORY_MONTHS",
+        0,
+        "months of trades and ledger that `verdict archive` leaves, besides the present one; 0: all",
+        read=between(0, 1_200),
+    )
     log: LogLevel = setting(
         "VERDICT_LOG", LogLevel.INFO, "debug, info, warning or error", read=read_log_level
     )

@@ -111,6 +111,9 @@ class History(Protocol):
     ) -> list[Row]:
         """Oldest first; `since` need not name a trade."""
 
+    async def complete_since(self) -> datetime | None:
+        """From when on trades and ledger entries are all there; None if none ever left."""
+
     async def market_trades(self, market_id: str, *, before: int | None, limit: int) -> list[Row] | None: ...
 
     async def market_activity(
@@ -132,8 +135,8 @@ class History(Protocol):
     async def key_use(self, kind: KeyKind, key: str) -> KeyUse | None:
         """What a key did that memory has let go of."""
 
-    async def trades_of_order(self, order: Order) -> list[Row]:
-        """Oldest first."""
+    async def trades_of_order(self, order: Order) -> tuple[int, list[Row]]:
+        """Oldest first; ahead of them, how many shares were in trades that have left the tables."""
 
     async def trail(self, order_id: str, after_seq: int, limit: int) -> list[Row]:
         """What became of a market-making order, oldest first."""

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 
 import msgspec
 import msgspec.inspect
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from adapters.runtime.times import to_microseconds
 from adapters.wire.decoding import read_members
@@ -38,6 +38,13 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
     items: list[T]
     next_cursor: str | None
     has_more: bool
+
+
+class HistoryPage(Page[T], Generic[T], frozen=True):
+    """A page of what leaves the exchange's tables in the end."""
+
+    complete_since: Annotated[str, Meta(extra_json_schema={"format": "date-time"})] | UnsetType = UNSET
+    """On the last page, where older items are no longer kept: from when on they are all there."""
 
 
 def page(rows: Sequence[Any], limit: int, shape: Callable[[Any], T], cursor: Callable[[Any], str]) -> Page[T]:

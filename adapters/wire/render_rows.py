@@ -153,12 +153,12 @@ def trade_row(row: Row, user_id: str) -> responses.TradeShape:
     )
 
 
-def trades_until(rows: Sequence[Row], now: OrderNow) -> list[responses.OrderTradeShape]:
-    """The order's trades, oldest first, up to the moment of `now`.
+def trades_until(rows: Sequence[Row], left: int, now: OrderNow) -> list[responses.OrderTradeShape]:
+    """The order's trades, oldest first, up to the moment of `now`; `left` shares were in some that have left.
 
     The tables may have later ones already; the filled quantity shows which belong to that moment.
     """
-    trades, quantity = [], 0
+    trades, quantity = [], left
     for row in rows:
         if quantity == now.filled_quantity:
             break

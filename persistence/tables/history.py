@@ -117,7 +117,7 @@ ACTIVITY_BEFORE: Final = f"""
 IS_ACTIVITY: Final = "SELECT at FROM market_activity WHERE journal_id = $1 AND market_id = $2"
 
 BALANCES: Final = """
-    SELECT asked.user_id, COALESCE(last.balance_after, 0) AS last_balance,
+    SELECT asked.user_id, COALESCE(last.balance_after, past.balance, 0) AS last_balance,
            since.entries, since.amount, since.frozen,
            accounts.available_balance, accounts.frozen_balance, accounts.version
     FROM unnest($1::text[], $2::bigint[], $3::timestamptz[]) WITH ORDINALITY
@@ -133,6 +133,7 @@ BALANCES: Final = """
         FROM ledger_entries
         WHERE user_id = asked.user_id AND created_at BETWEEN asked.at AND $5
           AND id > asked.ledger_id AND id <= $4) AS since
+    LEFT JOIN ledger_forward AS past ON past.user_id = asked.user_id
     LEFT JOIN accounts ON accounts.user_id = asked.user_id
     ORDER BY asked.place
 """
@@ -157,6 +158,12 @@ EXECUTIONS_BEFORE: Final = f"""
     SELECT {MM_EXECUTION.told} FROM mm_execution WHERE order_id = $1::uuid AND cycle_no < $2
     ORDER BY cycle_no DESC LIMIT $3
 """
+LAST_LEFT: Final = {
+    "trades": "SELECT EXISTS (SELECT FROM history_cuts WHERE last_trade >= $1)",
+    "ledger_entries": "SELECT EXISTS (SELECT FROM history_cuts WHERE last_entry >= $1)",
+}
+"""Whether a row of that number has left."""
+COMPLETE_SINCE: Final = "SELECT max(complete_since) FROM history_cuts"
 ORDER_NUMBER: Final = "SELECT accepted_seq FROM orders WHERE id = $1 AND user_id = $2"
 
 
@@ -186,7 +193,7 @@ class History:
         if before is not None and edge is None:
             edge = await self._place(place(described, tuple(whose)), before, *whose.values())
             if edge is None:
-                return None
+                return await self._left(table, before)
         wanted = {**whose, **{name: value for name, value in filters.items() if value is not None}}
         lists = tuple(name for name, value in wanted.items() if isinstance(value, list))
         sql = newest(described, tuple(wanted), lists)
@@ -207,7 +214,7 @@ class History:
             party = "AND $2 IN (buy_user_id, sell_user_id)"
             edge = await self._place(f"{TRADE_PLACE} {party}", before, user_id)
             if edge is None:
-                return None
+                return await self._left("trades", before)
         return await self._rows(
             TRADES_UNTIL, user_id, market_id, scenario, include_audit, edge, before, limit
         )
@@ -232,7 +239,7 @@ class History:
             public = "AND market_id = $2 AND NOT is_audit"
             edge = await self._place(f"{TRADE_PLACE} {public}", before, market_id)
             if edge is None:
-                return None
+                return await self._left("trades", before)
         return await self._rows(MARKET_TRADES, market_id, edge, before, limit)
 
     async def market_activity(
@@ -260,18 +267,34 @@ class History:
         """What a key did that memory has let go of."""
         return await key_use(self.database, kind, key)
 
-    async def trades_of_order(self, order: Order) -> list[Row]:
-        """Oldest first. They are among its user's trades, between its first and its last change."""
+    async def complete_since(self) -> datetime | None:
+        """From when on trades and ledger entries are all there; None if none ever left."""
+        async with self.database.borrowed() as connection:
+            since: datetime | None = await connection.fetch_value(COMPLETE_SINCE)
+            return since
+
+    async def trades_of_order(self, order: Order) -> tuple[int, list[Row]]:
+        """Its trades, oldest first, and how many shares were in those that have left the tables.
+
+        They are among its user's trades, between its first and its last change.
+        """
         side = "buy" if order.is_bid else "sell"
-        return await self._rows(
-            f"SELECT {TRADES.told} FROM trades "
-            f"WHERE {side}_user_id = $1 AND {side}_order_id = $2::uuid AND executed_at BETWEEN $3 AND $4 "
-            f"ORDER BY executed_at, {NUMBER}",
-            order.account.id,
-            order.id,
-            storable_time(order.created_at),
-            storable_time(order.updated_at),
+        of_order = f"{side}_user_id = $1 AND {side}_order_id = $2::uuid AND executed_at"
+        mine = (order.account.id, order.id, storable_time(order.created_at))
+        until = storable_time(order.updated_at)
+        left = await self._rows(
+            "SELECT filled_quantity - "
+            f"(SELECT COALESCE(SUM(quantity), 0) FROM trades WHERE {of_order} >= $3)::int AS quantity "
+            f"FROM orders WHERE id = $2::uuid AND created_at < ({COMPLETE_SINCE})",
+            *mine,
         )
+        rows = await self._rows(
+            f"SELECT {TRADES.told} FROM trades WHERE {of_order} BETWEEN $3 AND $4 "
+            f"ORDER BY executed_at, {NUMBER}",
+            *mine,
+            until,
+        )
+        return left[0]["quantity"] if left else 0, rows
 
     async def balances(self, accounts: Sequence[tuple[str, int, int]], ledger_id: int, at: int) -> list[Row]:
         """The balance of each account at entry `ledger_id`, of time `at`, and the sum of recent entries.
@@ -316,6 +339,14 @@ class History:
     async def _rows(self, sql: str, *values: Any) -> list[Row]:
         async with self.database.borrowed() as connection:
             return [dict(row) for row in await connection.fetch(sql, *values)]
+
+    async def _left(self, table: str, number: int) -> list[Row] | None:
+        """What is behind a row that is not there: nothing, if it has left; None if it never was."""
+        if table not in LAST_LEFT:
+            return None
+        async with self.database.borrowed() as connection:
+            has_left = await connection.fetch_value(LAST_LEFT[table], number)
+            return [] if has_left else None
 
     async def _place(self, sql: str, *values: Any) -> datetime | None:
         """When the row that a cursor names happened."""

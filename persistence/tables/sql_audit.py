@@ -11,6 +11,8 @@ from typing import Any, Final
 from persistence.postgres.database import Database
 
 FREEZES: Final = "('ORDER_FREEZE', 'ORDER_UNFREEZE')"
+HISTORY_STAYS: Final = "LOCK TABLE trades, ledger_entries IN ACCESS SHARE MODE"
+"""Ahead of the first query of a transaction that sees one moment: no month leaves meanwhile."""
 NETTED: Final = """
     ((payload->>'released_cents')::bigint - (payload->>'yes_cost_released')::bigint
      - (payload->>'no_cost_released')::bigint)"""
@@ -20,18 +22,23 @@ CHECKS: Final = {
     "ledger_chain of entries": """
         SELECT user_id, id AS ledger_entry_id, before, amount, balance_after
         FROM (SELECT user_id, id, amount, balance_after,
-                     LAG(balance_after, 1, 0::bigint) OVER (PARTITION BY user_id ORDER BY id) AS before
-              FROM ledger_entries) AS chain
+                     COALESCE(LAG(balance_after) OVER (PARTITION BY user_id ORDER BY id),
+                              past.balance, 0) AS before
+              FROM ledger_entries LEFT JOIN ledger_forward AS past USING (user_id)) AS chain
         WHERE before + amount <> balance_after
         LIMIT 100""",
     "ledger_chain of accounts": f"""
         SELECT a.user_id, a.available_balance, a.frozen_balance, a.version,
                COALESCE(l.amount, 0)::bigint AS ledger_amount, COALESCE(l.frozen, 0)::bigint AS ledger_frozen,
-               COALESCE(l.entries, 0) AS ledger_entries
+               COALESCE(l.entries, 0)::bigint AS ledger_entries
         FROM accounts a
-        LEFT JOIN (SELECT user_id, SUM(amount) AS amount, COUNT(*) AS entries,
-                          -SUM(amount) FILTER (WHERE entry_type IN {FREEZES}) AS frozen
-                   FROM ledger_entries GROUP BY user_id) l USING (user_id)
+        LEFT JOIN (SELECT user_id, SUM(amount) AS amount, SUM(entries) AS entries, SUM(frozen) AS frozen
+                   FROM (SELECT user_id, SUM(amount) AS amount, COUNT(*) AS entries,
+                                -SUM(amount) FILTER (WHERE entry_type IN {FREEZES}) AS frozen
+                         FROM ledger_entries GROUP BY user_id
+                         UNION ALL
+                         SELECT user_id, balance, entries, frozen FROM ledger_forward) AS parts
+                   GROUP BY user_id) l USING (user_id)
         WHERE (a.available_balance, a.frozen_balance, a.version)
               <> (COALESCE(l.amount, 0), COALESCE(l.frozen, 0), COALESCE(l.entries, 0))
         LIMIT 100""",
@@ -43,7 +50,9 @@ CHECKS: Final = {
         LIMIT 100""",
     "fee_account": """
         SELECT available_balance, fees
-        FROM accounts, (SELECT COALESCE(SUM(maker_fee + taker_fee), 0)::bigint AS fees FROM trades) AS taken
+        FROM accounts, (SELECT COALESCE(SUM(fees), 0)::bigint AS fees
+                        FROM (SELECT SUM(maker_fee + taker_fee) AS fees FROM trades
+                              UNION ALL SELECT SUM(fees) FROM trades_forward) AS parts) AS taken
         WHERE user_id = 'PLATFORM_FEE' AND available_balance <> fees""",
     "trades_sum": """
         SELECT o.id::text AS order_id, o.filled_quantity, COALESCE(t.quantity, 0)::bigint AS traded
@@ -53,15 +62,22 @@ CHECKS: Final = {
                          UNION ALL
                          SELECT sell_order_id, quantity FROM trades WHERE NOT is_audit) AS legs
                    GROUP BY order_id) t ON t.order_id = o.id
-        WHERE o.filled_quantity <> COALESCE(t.quantity, 0)
+        WHERE COALESCE(t.quantity, 0) <> o.filled_quantity
+          -- Of an order from before, trades may have left.
+          AND (COALESCE(t.quantity, 0) > o.filled_quantity
+               OR o.created_at >= (SELECT COALESCE(MAX(complete_since), '-infinity') FROM history_cuts))
         LIMIT 100""",
     "pnl_sum": f"""
         SELECT m.id AS market_id, m.pnl_pool,
                (COALESCE(t.pnl, 0) + COALESCE(n.pnl, 0))::bigint AS realized
         FROM markets m
-        LEFT JOIN (SELECT market_id,
-                          SUM(COALESCE(buy_realized_pnl, 0) + COALESCE(sell_realized_pnl, 0)) AS pnl
-                   FROM trades GROUP BY market_id) t ON t.market_id = m.id
+        LEFT JOIN (SELECT market_id, SUM(pnl) AS pnl
+                   FROM (SELECT market_id,
+                                SUM(COALESCE(buy_realized_pnl, 0) + COALESCE(sell_realized_pnl, 0)) AS pnl
+                         FROM trades GROUP BY market_id
+                         UNION ALL
+                         SELECT market_id, realized_pnl FROM trades_forward) AS parts
+                   GROUP BY market_id) t ON t.market_id = m.id
         LEFT JOIN (SELECT market_id, SUM(pnl) AS pnl
                    FROM (SELECT market_id, {NETTED} AS pnl
                          FROM wal_events, projector_cursor
@@ -77,9 +93,13 @@ CHECKS: Final = {
                c.volume::bigint AS volume, c.trades, t.volume::bigint AS traded_volume, t.trades AS traded
         FROM (SELECT market_id, interval, SUM(volume) AS volume, SUM(trades) AS trades
               FROM candles GROUP BY market_id, interval) c
-        FULL JOIN (SELECT market_id, interval, SUM(quantity) AS volume, COUNT(*) AS trades
-                   FROM trades, unnest(ARRAY['1m', '5m', '1h', '1d']) AS interval
-                   WHERE NOT is_audit GROUP BY market_id, interval) t USING (market_id, interval)
+        FULL JOIN (SELECT market_id, interval, SUM(volume) AS volume, SUM(trades) AS trades
+                   FROM (SELECT market_id, SUM(quantity) AS volume, COUNT(*) AS trades
+                         FROM trades WHERE NOT is_audit GROUP BY market_id
+                         UNION ALL
+                         SELECT market_id, volume, trades FROM trades_forward WHERE trades > 0) AS parts,
+                        unnest(ARRAY['1m', '5m', '1h', '1d']) AS interval
+                   GROUP BY market_id, interval) t USING (market_id, interval)
         WHERE (COALESCE(c.volume, 0), COALESCE(c.trades, 0)) <> (COALESCE(t.volume, 0), COALESCE(t.trades, 0))
         LIMIT 100""",
     "journal_contiguous": """
@@ -103,6 +123,7 @@ async def check_record(database: Database) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     async with database.borrowed() as connection, connection.transaction():
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        await connection.execute(HISTORY_STAYS)
         for name, sql in CHECKS.items():
             if rows := await connection.fetch(sql):
                 found.setdefault(name.partition(" ")[0], []).extend(dict(row) for row in rows)

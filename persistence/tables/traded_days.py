@@ -27,7 +27,9 @@ LAST = """
             WHERE market_id = markets.id AND NOT is_audit AND executed_at < $1
             ORDER BY executed_at DESC, substr(trade_id, 5)::bigint DESC LIMIT 1) AS trade
         UNION ALL
-        SELECT market_id, price, created_at, id FROM fills WHERE created_at < $1) AS both_parts
+        SELECT market_id, last_price, last_at, 0 FROM trades_forward WHERE last_at < $1
+        UNION ALL
+        SELECT market_id, price, created_at, id FROM fills WHERE created_at < $1) AS parts
     ORDER BY market_id, at DESC, id DESC
 """
 FILLS = """

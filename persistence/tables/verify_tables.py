@@ -40,6 +40,7 @@ from persistence.tables import verify_making
 from persistence.tables.making import executions_kept_since
 from persistence.tables.verify_candles import CandleComparison
 from persistence.tables.verify_days import DayComparison
+from persistence.tables.verify_forward import ForwardComparison
 
 Row = dict[str, Any]
 
@@ -122,6 +123,7 @@ class TableComparison:
     keys: int = 0
     trail: int = 0
     executions: int = 0
+    forward: ForwardComparison = attrs.field(init=False)
     kept_since: int | None = None
     """From when on cycles are kept, once that is known."""
     let_go: int = 0
@@ -130,11 +132,16 @@ class TableComparison:
     def __attrs_post_init__(self) -> None:
         self.candles = CandleComparison(self.connection, self.findings.note)
         self.days = DayComparison(self.connection, self.findings.note)
+        self.forward = ForwardComparison(self.connection, self.findings.note)
 
     async def compare_added(self, facts: Sequence[Fact]) -> None:
         """The rows that these facts added."""
-        entries = {row["id"]: row for fact in facts for row in entry_rows(fact)}
-        trades = {row["trade_id"]: row for fact in facts for row in trade_rows(fact)}
+        entries = await self.forward.kept(
+            {row["id"]: row for fact in facts for row in entry_rows(fact)}, "created_at"
+        )
+        trades = await self.forward.kept(
+            {row["trade_id"]: row for fact in facts for row in trade_rows(fact)}, "executed_at"
+        )
         self.entries += len(entries)
         self.trades += len(trades)
         await self._compare(LEDGER_ENTRIES, entries)
@@ -185,6 +192,7 @@ class TableComparison:
         await self._compare_groups(exchange)
         await self._count(LEDGER_ENTRIES, self.entries)
         await self._count(TRADES, self.trades)
+        await self.forward.compare()
         await self._count(ACTIVITY, self.activity)
         await self._compare_all(MM_ORDER, exchange.making.orders, verify_making.order_row)
         await self._compare_all(MM_CAMPAIGN, exchange.making.campaigns, verify_making.campaign_row)

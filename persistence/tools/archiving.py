@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -208,6 +209,16 @@ class Archiver:
         except StopIteration as end:
             trailer: Trailer = end.value
             return trailer
+
+    async def check_times(self, begin: datetime, end: datetime) -> None:
+        """Read the files back that hold what happened between two moments."""
+        found = await self.connection.fetch(
+            "SELECT last_id FROM journal_archive WHERE begun_at < $2 AND ended_at >= $1", begin, end
+        )
+        held = {row["last_id"] for row in found}
+        for one in await archived(self.connection):
+            if one.last in held:
+                self._read_back(one)
 
     def _read_back(self, one: Archived) -> None:
         if one.file not in self._verified:

@@ -54,7 +54,9 @@ MONTHS: Final = f"""
 
 async def put_in_place(connection: Connection) -> None:
     await connection.execute(MONTHS)
-    await connection.execute(f"TRUNCATE {', '.join(TABLES)}, projector_cursor")
+    # All months are there again.
+    forward = "history_cuts, ledger_forward, trades_forward"
+    await connection.execute(f"TRUNCATE {', '.join(TABLES)}, {forward}, projector_cursor")
     for table in (*TABLES, "projector_cursor"):
         statement = f"INSERT INTO public.{table} SELECT * FROM {BESIDE}.{table}"  # noqa: S608 - our own names
         await connection.execute(statement)

@@ -23,6 +23,7 @@ from persistence.journal.seals import verifies
 from persistence.journal.wal import JournalRow, check_format
 from persistence.journal.witness_file import Seal
 from persistence.postgres.database import Connection, Database
+from persistence.tables.sql_audit import HISTORY_STAYS
 from persistence.tables.verify_tables import Findings, TableComparison
 
 CHECKS: Final = (
@@ -42,6 +43,7 @@ async def frozen_view(database: Database) -> AsyncIterator[Connection]:
     try:
         async with connection.transaction():
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            await connection.execute(HISTORY_STAYS)
             await check_format(connection)
             yield connection
     finally:

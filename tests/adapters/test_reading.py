@@ -15,9 +15,10 @@ import httpx
 import pytest
 import trio
 
+from adapters.wire.paging import cursor_at
 from persistence.postgres import database
 from persistence.tables.users import Users
-from tests.adapters.serving import ROOT, Answer, Caller, Venue, database_for, serving, until, venue
+from tests.adapters.serving import ROOT, Answer, Caller, Venue, database_for, on, serving, until, venue
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,22 @@ def test_a_list_waits_for_what_its_caller_was_told(held_up: tuple[Venue, str]) -
         )
     amounts = [entry["amount_cents"] for entry in ann.data("/account/ledger")["items"]]
     assert amounts == [1, 100]
+
+
+def test_the_last_page_says_from_when_on_all_is_there(held_up: tuple[Venue, str]) -> None:
+    """Months of old may have left the tables; until one has, nothing is said of it."""
+    the_venue, url = held_up
+    ann, market = the_venue.user(100), the_venue.market()
+    ann.post("/account/deposit", amount_cents=1)
+    lists = ("/account/ledger", "/trades", f"/markets/{market}/trades")
+    for path in lists:
+        assert ann.data(path).keys() == {"items", "next_cursor", "has_more"}
+    on(url, "INSERT INTO history_cuts VALUES ('2026-01-01Z', 1, 1) RETURNING 1")
+    for path in lists:
+        assert ann.data(path)["complete_since"] == "2026-01-01T00:00:00.000000Z"
+    assert "complete_since" not in ann.data("/account/ledger", limit=1)
+    assert ann.get("/account/ledger", cursor=cursor_at("1")).data["items"] == []
+    assert ann.get("/account/ledger", cursor=cursor_at("1000000")).verdict == (400, 9004)
 
 
 def test_every_entry_is_there_as_soon_as_it_is_acknowledged(held_up: tuple[Venue, str]) -> None:

@@ -1,18 +1,21 @@
 """A journal of several parts that may leave the database; and a run of the archiver that is killed.
 
-    python -m tests.persistence.archived URL FOLDER STEP
+    python -m tests.persistence.archived URL FOLDER STEP [MONTHS]
 
-moves the journal's parts, and is killed ahead of the first step whose words begin with STEP.
+moves the journal's parts, and then the months of trades and ledger that are older; and is killed ahead of the
+first step whose words begin with STEP.
 """
 
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import trio
 
 from kernel.exchange import Exchange
+from kernel.journal import Decided
 from persistence.journal import snapshots
 from persistence.journal.parts import make_room
 from persistence.journal.recovery import recover
@@ -20,14 +23,17 @@ from persistence.postgres import database
 from persistence.postgres.database import Connection, Database
 from persistence.tables.projector import Projector
 from persistence.tools.archiving import Archiver, alone
+from persistence.tools.retention import Retention
 from tests.persistence.journaled import KEY, cut_small, file, traded
 
 PART = 1_500
 
 
-async def lived(db: Database, connection: Connection) -> Exchange:
+async def lived(
+    db: Database, connection: Connection, life: tuple[Exchange, Sequence[Decided]] | None = None
+) -> Exchange:
     """A traded journal in some parts, all of it sealed and in the tables, with two snapshots near its end."""
-    exchange, decided = traded(2_000)
+    exchange, decided = life or traded(2_000)
     assert exchange.head > 4 * PART
     await cut_small(connection, PART)
     await make_room(connection, exchange.head)
@@ -58,7 +64,7 @@ async def note(connection: Connection, journal_id: int, digest: bytes) -> None:
     )
 
 
-async def run(url: str, folder: Path, step: str) -> None:
+async def run(url: str, folder: Path, step: str, months: int) -> None:
     def tell(words: str) -> None:
         if step and words.startswith(step):
             os.kill(os.getpid(), signal.SIGKILL)
@@ -67,8 +73,11 @@ async def run(url: str, folder: Path, step: str) -> None:
         tell("in the middle of a file")
 
     async with database.opened(url) as db, alone(db) as connection:
-        await Archiver(connection, KEY, folder, 0, tell, progress).run()
+        archiver = Archiver(connection, KEY, folder, 0, tell, progress)
+        await archiver.run()
+        if months:
+            await Retention(connection, months, archiver.check_times, tell).run()
 
 
 if __name__ == "__main__":
-    trio.run(run, sys.argv[1], Path(sys.argv[2]), sys.argv[3])
+    trio.run(run, sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]) if sys.argv[4:] else 0)
