@@ -251,7 +251,7 @@ def likely(travel: Travel, chance: random.Random) -> list[Callable[[], None]]:
     on = chance.random() < 0.9
     moves: list[Callable[[], None]] = [
         lambda: travel.a_worker_begins(way if chance.random() < 0.9 else OUT, on),
-        lambda: travel.time_passes(chance.choice([1, 59, 60, 900, 1_800])),
+        lambda: travel.time_passes(chance.choice([1, 30, 59, 60, 900, 1_800])),
         lambda: travel.time_passes_and_nobody_is_told(chance.choice([30, 59, 60, 1_799, 1_800])),
         lambda: travel.its_owner_controls_it(
             chance.choice(["pause", "resume", "stop"]), chance.random() < 0.1
