@@ -15,7 +15,7 @@ from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Framework, S
 from quart import Response
 from quart_trio import QuartTrio
 
-from adapters.cli.serve import configuration
+from adapters.cli.listening import configuration
 from adapters.runtime import garbage
 
 PATH: Final = "/api/v1/orders"

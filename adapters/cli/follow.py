@@ -14,9 +14,9 @@ import trio
 
 from adapters.cli import storage
 from adapters.cli.first_start import jwt_secret, seal_key
+from adapters.cli.listening import address_of
 from adapters.cli.serve import (
     Running,
-    address_of,
     application,
     bound_sockets,
     connections_of,
@@ -73,14 +73,15 @@ SEEK_PAUSES: Final = (0.02, 0.5)
 
 
 @click.command()
-def follow() -> None:
+@click.option("--with-stdin", is_flag=True, help="End with the standard input.")
+def follow(*, with_stdin: bool) -> None:
     """Serve an exchange that another process leads, and lead it when nobody else does.
 
     Give it the settings of the one that leads, but for VERDICT_PORT and VERDICT_METRICS_PORT.
     """
     settings = load_settings(os.environ)
     start_logging(settings.log)
-    run(until_stopped, settings, running)
+    run(partial(until_stopped, with_stdin=with_stdin), settings, running)
 
 
 @contextlib.asynccontextmanager
@@ -88,6 +89,7 @@ async def running(
     settings: Settings, clock: Clock, asked_again: trio.Event | None = None
 ) -> AsyncIterator[Running]:
     """A process that follows, or leads, for as long as the body runs."""
+    hurry = asked_again if asked_again is not None else trio.Event()
     api_sockets, metrics_sockets = bound_sockets(settings)
     key = SealKey(await seal_key(settings))
     async with storage.joined(settings) as db:
@@ -128,7 +130,7 @@ async def running(
             server.rate_limits,
             settings.takeover_ms / 1000,
         )
-        role = Role(server, websockets, db, key, node, follower, progress, address_of(api_sockets))
+        role = Role(server, websockets, db, key, node, follower, progress, address_of(api_sockets), hurry)
         metrics = metrics_of(server, websockets, limits, role.counters, role.trouble, role.standing)
         app = application(server, metrics, role.trouble)
         node.listeners += [
@@ -165,6 +167,7 @@ class Role:
     follower: Follower
     progress: ProjectorProgress
     address: str
+    hurry: trio.Event
     writer: DurableJournal | None = attrs.field(default=None, init=False)
     """The journal, while this process leads."""
     counters: Counters = attrs.field(factory=Counters, init=False)
@@ -222,8 +225,9 @@ class Role:
         backoff = Backoff(*SEEK_PAUSES)
         settings = self.server.settings
         last_seen = trio.current_time()
+        hangs = False
         while not self._stop.is_set():
-            if await self._followed():
+            if not hangs and await self._followed():
                 backoff.reset()
                 last_seen = trio.current_time()
             self.node.takes_more = trio.current_time() - last_seen < settings.stale_seconds
@@ -232,7 +236,7 @@ class Role:
                 try:
                     writer = await stack.enter_async_context(journal.opened(self.db, witness, 0.0))
                 except OtherWriterError as other:
-                    await self._end_silent(other.holder)
+                    hangs = await self._hangs(other.holder)
                 except UNAVAILABLE as trouble:
                     log.warning("the database does not answer", why=str(trouble))
                 else:
@@ -240,9 +244,11 @@ class Role:
             await backoff.wait()
         return None
 
-    async def _end_silent(self, holder: str) -> None:
+    async def _hangs(self, holder: str) -> bool:
+        """Whether it makes no sense to speak with the one that leads."""
         with contextlib.suppress(*UNAVAILABLE):
-            await journal.end_silent(self.db, holder, self.server.settings.takeover_ms / 1000)
+            return await journal.ended_silent(self.db, holder, self.server.settings.takeover_ms / 1000)
+        return False
 
     async def _followed(self) -> bool:
         """Whether there was somebody to follow, who is gone now."""
@@ -292,7 +298,7 @@ class Role:
                     helping.start_soon(task)
                 self.is_useful.set()
                 await self._stop.wait()
+            followed = leader.followers > 0
             await leader.bye()
             helping.cancel_scope.cancel()
-        with trio.move_on_after(storage.LAST_SEAL_SECONDS):
-            await sealer.seal()
+        await storage.seal_and_snapshot(stored, sealer, server.exchange, self.hurry, followed=followed)

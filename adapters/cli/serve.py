@@ -1,10 +1,8 @@
 """`verdict serve`: where all parts meet. It opens the database, recovers, and serves until told to stop."""
 
 import contextlib
-import logging
 import os
 import signal
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -14,7 +12,7 @@ import attrs
 import click
 import structlog
 import trio
-from hypercorn.config import Config, Sockets
+from hypercorn.config import Sockets
 from quart_trio import QuartTrio
 
 from adapters.access.identity import Identities
@@ -30,8 +28,10 @@ from adapters.cli.first_start import (
     open_exchange,
     open_missing_accounts,
 )
+from adapters.cli.listening import address_of, bound, configuration
 from adapters.cli.main import version
 from adapters.cli.storage import UNAVAILABLE
+from adapters.cli.together import serve_together
 from adapters.http.app import make_app
 from adapters.http.metrics import Metrics, MetricSources, Standing
 from adapters.http.metrics_server import PATH, MetricsServer
@@ -58,8 +58,6 @@ from adapters.service.tickers import MINUTE_LENGTH, Tickers, first_minute, trade
 from adapters.service.worker_child import worker_running
 from adapters.sockets import listener
 from adapters.sockets.connection_limits import ConnectionLimits
-from adapters.sockets.websocket import CLOSING
-from adapters.stream.hub import DRAIN
 from adapters.stream.websockets import Websockets
 from kernel.actors import Actors, Listener
 from kernel.exchange import FORM
@@ -82,21 +80,28 @@ log = structlog.get_logger(__name__)
 
 LAG_SECONDS_MAX: Final = 10.0
 """Tables further behind than this make queries fail, so the server does not call itself ready."""
-GRACE_SECONDS: Final = DRAIN + CLOSING
-"""What is under way gets to finish in when the server stops: the stream's commands, and then the goodbyes."""
+FOLLOWERS_MAX: Final = 32
 LAST_WRITES_SECONDS: Final = 5.0
 """What the journal then gets for what was decided: ordinarily a tenth of a second of work. In an outage that
 may last, nobody was told of it, and nobody can."""
-IDLE_SECONDS: Final = 20.0
-"""For a connection without a request, which includes one whose headers never end."""
 
 
 @click.command()
-def serve() -> None:
+@click.option(
+    "--followers",
+    type=click.IntRange(0, FOLLOWERS_MAX),
+    default=0,
+    show_default=True,
+    help="Processes beside the one that decides, on the same port: they share what callers ask.",
+)
+def serve(followers: int) -> None:
     """Serve the exchange: a web page, the API, and its description at /docs."""
     settings = load_settings(os.environ)
     start_logging(settings.log)
-    run(until_stopped, settings, running)
+    if followers:
+        run(serve_together, settings, followers)
+    else:
+        run(until_stopped, settings, running)
 
 
 def run(main: Callable[..., Awaitable[None]], *arguments: object) -> None:
@@ -108,6 +113,14 @@ def run(main: Callable[..., Awaitable[None]], *arguments: object) -> None:
         raise CommandError("\n".join(str(trouble) for trouble in leaves(group))) from group
 
 
+async def stop_with_stdin() -> None:
+    """Whoever started this process holds the other end of its standard input, and is gone when that is."""
+    async with trio.lowlevel.FdStream(os.dup(0)) as stdin:
+        async for _ in stdin:
+            pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 class Run(Protocol):
     """How an exchange is run."""
 
@@ -116,7 +129,7 @@ class Run(Protocol):
     ) -> AbstractAsyncContextManager["Running"]: ...
 
 
-async def until_stopped(settings: Settings, running: Run) -> None:
+async def until_stopped(settings: Settings, running: Run, *, with_stdin: bool = False) -> None:
     """Serve until a signal; one that comes during the start ends it at once, since nothing is lost by that.
 
     A second signal skips what the next start can do without.
@@ -132,6 +145,8 @@ async def until_stopped(settings: Settings, running: Run) -> None:
                         nursery.cancel_scope.cancel()
 
             nursery.start_soon(listen)
+            if with_stdin:
+                nursery.start_soon(stop_with_stdin)
             async with running(settings, Clock(), asked_again) as exchange:
                 is_serving.set()
                 show_addresses(exchange)
@@ -242,9 +257,10 @@ async def running(
                 ):
                     metrics_address = f"{address_of(metrics_sockets)}{PATH.decode()}"
                     yield Running(server, address_of(api_sockets), metrics_address)
+                followed = leader.followers > 0
                 await leader.bye()
                 helping.cancel_scope.cancel()
-        await storage.seal_and_snapshot(stored, sealer, exchange, hurry, followed=leader.has_led_others)
+        await storage.seal_and_snapshot(stored, sealer, exchange, hurry, followed=followed)
 
 
 def bound_sockets(settings: Settings) -> tuple[Sockets, Sockets]:
@@ -421,40 +437,6 @@ def application(server: Server, metrics: Metrics, trouble: Callable[[], str]) ->
 
 def trouble_of(writer: DurableJournal) -> str:
     return f"the journal cannot be written: {writer.trouble}" if writer.trouble else ""
-
-
-def bound(host: str, port: int, settings: str, *, share: bool = False) -> Sockets:
-    """Sockets that listen, bound before anything else is started: an address in use is told at once."""
-    config = configuration()
-    config.workers = 2 if share else 1  # with several, hypercorn lets a port be bound more than once
-    shown = f"[{host}]" if ":" in host else host
-    config.bind = [f"{shown}:{port}"]
-    try:
-        sockets = config.create_sockets()
-        for each in sockets.insecure_sockets:
-            each.listen(config.backlog)
-    except OSError as trouble:
-        raise CommandError(
-            f"cannot serve on {shown}:{port}: {trouble.strerror}; choose another address with {settings}"
-        ) from None
-    return sockets
-
-
-def address_of(sockets: Sockets) -> str:
-    first = sockets.insecure_sockets[0]
-    host, port = first.getsockname()[:2]
-    return f"http://[{host}]:{port}" if first.family is socket.AF_INET6 else f"http://{host}:{port}"
-
-
-def configuration() -> Config:
-    config = Config()
-    config.backlog = 1024
-    config.include_server_header = False
-    config.keep_alive_timeout = IDLE_SECONDS
-    config.keep_alive_max_requests = 1_000_000
-    config.graceful_timeout = GRACE_SECONDS
-    config.errorlog = logging.getLogger("hypercorn.error")
-    return config
 
 
 @contextlib.asynccontextmanager

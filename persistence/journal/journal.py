@@ -78,13 +78,11 @@ HOLDER: Final = """
 """
 # A commit of nothing but a remark in PostgreSQL's own log: it waits for the standby as any other.
 CONFIRM: Final = "SELECT pg_logical_emit_message(TRUE, 'verdict', $1)"
-# Of a session that waits for its client, and has for so many seconds: all that it had to do is done, or will
-# never come.
-END_SILENT: Final = """
-    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+# For how long a session has waited for its client: all that it had to do is done, or will never come.
+SILENT: Final = """
+    SELECT coalesce(max(extract(epoch FROM clock_timestamp() - state_change)), 0)::FLOAT FROM pg_stat_activity
     WHERE application_name = $1 AND datname = current_database()
       AND wait_event IN ('ClientRead', 'ClientWrite')
-      AND clock_timestamp() - state_change > make_interval(secs => $2)
 """
 END_OTHERS: Final = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -366,8 +364,14 @@ class DurableJournal:
             self.trouble = trouble
 
 
-async def end_silent(database: Database, holder: str, seconds: float) -> None:
-    """End the session of a writer that has asked for nothing for so long: its process hangs."""
+async def ended_silent(database: Database, holder: str, seconds: float) -> bool:
+    """Whether the writer hangs, as far as its session tells; after so many seconds that is ended.
+
+    A writer that does not hang asks for something each `WATCH`.
+    """
     async with database.borrowed() as connection:
-        if await connection.fetch_value(END_SILENT, holder, seconds):
-            log.warning("ended the session of a writer that hangs", session=holder)
+        silence = await connection.fetch_value(SILENT, holder)
+        if silence > seconds:
+            await connection.execute(END_OTHERS, holder)
+            log.warning("ended the session of a writer that hangs", session=holder, silent=round(silence, 1))
+    return bool(silence > 2 * WATCH)

@@ -55,7 +55,7 @@ SETTINGS = {
     # Nobody outside this machine, and on it only those whom the socket's folder admits.
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    "max_connections": "40",
+    "max_connections": "200",
     # The journal is written once and streamed once: PostgreSQL needs room for the projections' hot pages.
     "shared_buffers": "256MB",
     # Checkpoints seldom enough not to be felt at full load, often enough that recovery takes seconds.

@@ -89,7 +89,7 @@ def serving(
     log = folder / f"server-{next(_numbers)}.log"
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "adapters.cli", command],
+            [sys.executable, "-m", "adapters.cli", *command.split()],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -17,6 +17,7 @@ import trio
 
 from adapters.access.rate_limits import Bucket, RateLimits
 from adapters.link import wire
+from adapters.link.asking import asked
 from adapters.link.follower import Follower, TurnedAwayError
 from adapters.link.leader import Leader
 from adapters.link.node import WINDOW, DivergedError, Node
@@ -499,3 +500,20 @@ async def test_only_so_much_may_be_under_way(tmp_path: Path) -> None:
         with trio.fail_after(20):
             while two.node.under_way:
                 await trio.sleep(0.01)
+
+
+async def test_whom_nobody_follows_does_not_step_back(tmp_path: Path) -> None:
+    stepped: list[bool] = []
+    async with pair(tmp_path) as two:
+        two.leader.step_back = lambda: stepped.append(True)
+        said = await asked(tmp_path)
+        assert said is not None
+        assert [(one.role, one.behind) for one in said.nodes] == [("leader", 0), ("follower", 0)]
+        await two.alone()
+        said = await asked(tmp_path, hand_over=True)
+        assert said is not None
+        assert (said.refusal, stepped) == ("nobody follows who could lead", [])
+        await two.attached_again()
+        said = await asked(tmp_path, hand_over=True)
+        assert said is not None
+        assert (said.refusal, stepped) == ("", [True])

@@ -4,17 +4,20 @@ import contextlib
 import itertools
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import attrs
+import httpx
+import pytest
 import trio
 
 from tests.adapters import serving
 from tests.adapters.serving import Caller, ServerProcess, on, until
 from tests.adapters.streaming import connected, wish
-from tests.adapters.test_follow import calling, node, told
+from tests.adapters.test_follow import calling, elsewhere, node, told
 from tests.adapters.test_stream_restart import ALL, port_of
 
 BATCH = 10
@@ -126,3 +129,38 @@ def test_leaders_are_killed_and_nothing_is_lost_or_done_twice_or_refused(
         for name, order_id in trader.acknowledged.items():
             assert ann.place(market, "BUY YES 1 @40", name).data["order"]["id"] == order_id
         assert last.stop() == 0
+
+
+@pytest.mark.alone
+def test_a_leader_that_hangs_is_deposed_and_answers_nothing_when_it_wakes_up(
+    server_url: str, template: str, tmp_path: Path
+) -> None:
+    """Meanwhile reads go on until they are too old, and then again once somebody leads."""
+    how = {"VERDICT_TAKEOVER_MS": "3000", "VERDICT_STALE_SECONDS": "1"}
+    with (
+        serving.database_for(server_url, template) as url,
+        node(url, tmp_path, "serve", **how) as leader,
+        node(url, tmp_path, **how) as follower,
+        calling(leader) as at_leader,
+        calling(follower, at_leader) as at_follower,
+        ThreadPoolExecutor() as meanwhile,
+    ):
+        ann = at_leader.user(100_000)
+        market = at_leader.market()
+        there = elsewhere(ann, at_follower)
+        leader.process.send_signal(signal.SIGSTOP)
+        begun = time.monotonic()
+        assert there.get("/account/balance").code == 0
+        own = {"Authorization": f"Bearer {ann.token}"}
+        asleep = meanwhile.submit(at_leader.http.get, "/api/v1/account/balance", headers=own)
+        until(lambda: httpx.get(f"{follower.address}/ready").status_code == 503, 2.5)
+        assert there.get("/account/balance").verdict == (503, 9003)
+        assert there.place(market, "BUY YES 10 @40").verdict == (201, 0)
+        assert time.monotonic() - begun < 6
+        leader.process.send_signal(signal.SIGCONT)
+        with contextlib.suppress(httpx.HTTPError):  # it ended first
+            assert asleep.result().status_code >= 500, "it does not know what happened meanwhile"
+        assert leader.process.wait(timeout=30) == 1
+        assert "another server took the journal over" in leader.log.read_text()
+        assert there.data("/account/balance")["frozen_balance_cents"] > 0
+        assert httpx.get(f"{follower.address}/ready").status_code == 200
