@@ -10,6 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from kernel.answers import Refusal
 from kernel.codes import AMM_ID, Code, MarketStatus, StopMode
 from kernel.commands import ResumeMarket
+from kernel.exchange import FORM
+from kernel.names import fingerprint
 from tests.kernel.play.crowd import ACTS, Act, Move, moves
 from tests.kernel.play.ground import GROUNDS, SEEN
 from tests.kernel.play.trading import Trading
@@ -73,6 +75,21 @@ def test_in_rare_cases_too_kernel_and_model_agree(forgets: int, result: str) -> 
     play.forgets = forgets
     walk(play, result)
     assert play.both.archive.asked > (10 if forgets else 0)
+
+
+@pytest.mark.skipif(FORM == "compiled", reason="what is compiled calls its own functions")
+def test_names_that_only_look_given_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With four fingerprints for all names nearly every new one asks the past, and then is new."""
+
+    def one_of_four(owner_id: str, name: str) -> int:
+        return fingerprint(owner_id, name) % 4
+
+    for module in ("state", "forgetting", "keys"):
+        monkeypatch.setattr(f"kernel.{module}.fingerprint", one_of_four)
+    play = Trading()
+    play.forgets = 500
+    walk(play, "YES")
+    assert play.both.archive.asked > 100
 
 
 def test_of_markets_that_pause_they_say_the_same() -> None:
