@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import tomllib
 from typing import Any
 
@@ -11,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from adapters.cli.amm import amm
 from adapters.cli.main import COMMANDS
+from adapters.cli.relay import topics
 from adapters.runtime.settings import Settings, load_settings, table
 from kernel import commands
 from tests.adapters.serving import ROOT, Venue
@@ -19,8 +21,15 @@ from tests.amm.live.test_metrics import PROMISED, UNEVENTFUL
 DEPLOY = ROOT / "deploy"
 SETTINGS = {row.name for _, row in table()}
 OPTIONS = {str(option.envvar) for option in amm.params if getattr(option, "envvar", None)} | {"REDIS_URL"}
-HERE = {"POSTGRES_PASSWORD", "PORT"}
-"""What only the composition knows."""
+HERE = {"POSTGRES_PASSWORD", "STANDBY_PASSWORD", "NATS_PASSWORD", "PORT"}
+"""What only the compositions know."""
+FILLED_IN = {
+    "POSTGRES_PASSWORD": "p" * 32,
+    "STANDBY_PASSWORD": "s" * 32,
+    "NATS_PASSWORD": "n" * 32,
+    "VERDICT_JWT_SECRET": "k" * 32,
+    "VERDICT_ADMIN_PASSWORD": "Correct1horse",
+}
 
 
 def loaded(name: str) -> Any:
@@ -70,11 +79,7 @@ def test_the_example_names_what_the_composition_asks_for() -> None:
 
 
 def test_the_server_takes_what_the_composition_gives_it(services: dict[str, Any]) -> None:
-    env = example() | {
-        "POSTGRES_PASSWORD": "p" * 32,
-        "VERDICT_JWT_SECRET": "k" * 32,
-        "VERDICT_ADMIN_PASSWORD": "Correct1horse",
-    }
+    env = example() | FILLED_IN
     assert services["verdict"]["env_file"] == ".env"
     given = {name: filled_in(value, env) for name, value in services["verdict"]["environment"].items()}
     settings = load_settings(env | given)
@@ -121,6 +126,79 @@ def test_the_maker_begins_with_a_token_of_its_own(services: dict[str, Any]) -> N
     assert set(forget.split()) == {"unset", *set(services["amm"]["environment"]) & SETTINGS}
     assert become == "exec ./verdict amm"
     assert {"serve", "token", "amm"} <= set(COMMANDS)
+
+
+# Several processes
+
+
+@pytest.fixture
+def scaled() -> dict[str, Any]:
+    found: dict[str, Any] = loaded("scaled.yaml")["services"]
+    return found
+
+
+def test_each_process_takes_what_the_scaled_composition_gives_it(scaled: dict[str, Any]) -> None:
+    nodes = [service for service in scaled.values() if service.get("env_file") == ".env"]
+    assert len(nodes) == 3
+    for node in nodes:
+        assert set(node["environment"]) <= SETTINGS
+        env = example() | FILLED_IN
+        settings = load_settings(
+            env | {name: filled_in(each, env) for name, each in node["environment"].items()}
+        )
+        assert settings.database_url == f"postgresql://verdict:{'p' * 32}@primary,standby/verdict"
+        (network,) = loaded("scaled.yaml")["networks"]["default"]["ipam"]["config"]
+        assert [str(one) for one in settings.trusted_proxies] == [network["subnet"]]
+        assert node["volumes"] == ["verdict:/var/lib/verdict"], "where they find each other"
+    assert scaled["follower1"]["command"] == scaled["follower2"]["command"] == ["./verdict", "follow"]
+    assert scaled["verdict"]["command"][2].split(" || ") == [
+        "./verdict token > /dev/null && exec ./verdict follow",
+        "exec ./verdict serve",
+    ]
+    assert {"follow", "relay"} <= set(COMMANDS)
+    composition = (DEPLOY / "scaled.yaml").read_text()
+    assert set(re.findall(r"\$\{(\w+):\?", composition)) == set(FILLED_IN)
+    assert set(FILLED_IN) <= {name for name, value in example().items() if not value}
+
+
+def test_the_scaled_services_fit_together(scaled: dict[str, Any]) -> None:
+    files = loaded("scaled.yaml")
+    for service in scaled.values():
+        for other, terms in service.get("depends_on", {}).items():
+            assert terms == {"condition": "service_healthy"}
+            assert "healthcheck" in scaled[other] or scaled[other]["image"] == "verdict"
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            assert (DEPLOY / source).is_file() if source.startswith("./") else source in files["volumes"]
+        published = [port.rpartition(":")[0] for port in service.get("ports", [])]
+        assert all(port.startswith("127.0.0.1:") for port in published), "a proxy with TLS stands before it"
+    behind = re.findall(r"^    server (\S+) (\S+) cookie (\S+)$", (DEPLOY / "haproxy.cfg").read_text(), re.M)
+    nodes = [name for name, service in scaled.items() if service.get("env_file")]
+    assert behind == [(name, f"{name}:{Settings().port}", name) for name in nodes]
+    for name, service in scaled.items():
+        if service["image"].startswith("nats:"):
+            told = dict(zip(service["command"][1::2], service["command"][2::2], strict=True))
+            assert told["--name"] == name
+            assert told["--routes"] == ",".join(f"nats://{one}:6222" for one in ("nats1", "nats2", "nats3"))
+            assert service["volumes"] == [f"{name}:{told['--store_dir']}"]
+
+
+def test_the_relay_takes_what_the_scaled_composition_gives_it(scaled: dict[str, Any]) -> None:
+    service = scaled["relay"]
+    program, *words, servers, host, address, option, port = service["command"]
+    assert (program, words) == ("./verdict", ["relay", "topics"])
+    given = topics.make_context("topics", [filled_in(servers, FILLED_IN), host, address, option, port]).params
+    assert given["servers"] == [f"nats://relay:{'n' * 32}@{one}" for one in ("nats1", "nats2", "nats3")]
+    assert (given["host"], given["port"]) == ("0.0.0.0", 8200)
+    assert f"127.0.0.1:{port}/ready" in service["healthcheck"]["test"][-1]
+    assert all(scaled[one.rpartition("@")[2]]["command"][5] == "--pass" for one in given["servers"])
+
+
+@pytest.mark.parametrize("script", ["replication.sh", "standby.sh"])
+def test_the_scripts_of_the_scaled_composition_can_be_read_and_run(script: str) -> None:
+    path = DEPLOY / script
+    assert path.stat().st_mode & 0o111
+    assert subprocess.run(["sh", "-n", path], check=False).returncode == 0
 
 
 # The image
