@@ -27,8 +27,8 @@ from adapters.cli.relay import Turn
 from adapters.cli.storage import UNAVAILABLE
 from adapters.relay import jetstream, kafka
 from adapters.relay.broker import Broker, BrokerError
-from adapters.relay.letters import BEYOND, Letter, Place, letters
-from adapters.relay.relay import SENT_AT_ONCE, Relay, send
+from adapters.relay.letters import letters
+from adapters.relay.relay import Relay, Role
 from bench.measure import heading, line, section
 from bench.workload import Flow, opening
 from kernel.commands import AnyCommand
@@ -112,21 +112,26 @@ async def apart(db: Database, head: int) -> None:
 
 
 async def relayed(db: Database, what: str, connected: Connected, head: int) -> None:
-    async with trio_asyncio.open_loop(), following.turn(db, 1) as connection, connected() as broker:
-        assert connection is not None
-        await broker.position(0)
-        follower = await following.following(connection, None, 0, lambda done, total: None)
-        begun, told = time.perf_counter(), 0
-        waiting: list[Letter] = []
-        async for some in follower.transactions(letters):
-            waiting += some
-            if len(waiting) >= SENT_AT_ONCE:
-                await send(broker, waiting, Place(follower.exchange.head, BEYOND))
-                told, waiting = told + len(waiting), []
-        await send(broker, waiting, Place(follower.exchange.head, BEYOND))
+    """The whole journal, from the moment at which the relay begins to read it."""
+    relay = Relay(functools.partial(turn, db), connected, 0, UNAVAILABLE, ())
+    standing = relay.standing
+    async with trio_asyncio.open_loop(), trio.open_nursery() as nursery:
+        nursery.start_soon(relay.run)
+        while standing.role is not Role.PUBLISHING:
+            await trio.sleep(0)
+        begun = time.perf_counter()
+        while standing.reached < head:
+            await trio.sleep(0.002)
         took = time.perf_counter() - begun
-        told += len(waiting)
-    line(what, head / took, "facts/s", f"{told / took:,.0f} events/s")
+        nursery.cancel_scope.cancel()
+    line(what, head / took, "facts/s", f"{standing.sent / took:,.0f} events/s")
+
+
+@contextlib.asynccontextmanager
+async def turn(db: Database) -> AsyncIterator[Turn | None]:
+    async with following.turn(db, 1) as connection:
+        assert connection is not None
+        yield Turn(connection, None)
 
 
 async def until_led(servers: list[str]) -> None:
@@ -194,13 +199,7 @@ async def paced(
 ) -> None:
     """From the acknowledgement of a command to its event at a reader, through the relay as it runs."""
 
-    @contextlib.asynccontextmanager
-    async def turn() -> AsyncIterator[Turn | None]:
-        async with following.turn(db, 1) as connection:
-            assert connection is not None
-            yield Turn(connection, None)
-
-    relay = Relay(turn, connected, None, UNAVAILABLE, ())
+    relay = Relay(functools.partial(turn, db), connected, None, UNAVAILABLE, ())
     committed: dict[str, float] = {}
     async with trio_asyncio.open_loop(), trio.open_nursery() as nursery:
         nursery.start_soon(relay.run)

@@ -22,6 +22,7 @@ from adapters.cli.storage import UNAVAILABLE
 from adapters.relay import jetstream, kafka, watching
 from adapters.relay.broker import Broker
 from adapters.relay.relay import Relay
+from adapters.runtime import garbage
 from adapters.runtime.errors import CommandError, leaves
 from adapters.runtime.log import start_logging
 from adapters.runtime.setting_values import LogLevel
@@ -50,7 +51,9 @@ class Turn:
 
     async def following(self, journal_id: int) -> Follower:
         with bar("reading the journal") as progress:
-            return await following.following(self.connection, self.key, journal_id, progress)
+            follower = await following.following(self.connection, self.key, journal_id, progress)
+        garbage.begin()
+        return follower
 
 
 @click.group()
@@ -108,6 +111,7 @@ def topics(servers: list[str], since: str, client: Path | None, host: str, port:
             with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
                 if port is not None:
                     click.echo(f"metrics        {await watched(nursery, told, host, port)}/metrics")
+                nursery.start_soon(garbage.run)
                 nursery.start_soon(told.run)
                 await anext(signals)
                 nursery.cancel_scope.cancel()

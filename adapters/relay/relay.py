@@ -8,7 +8,7 @@ import enum
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import attrs
 import structlog
@@ -16,6 +16,7 @@ import trio
 
 from adapters.relay.broker import Broker, BrokerError
 from adapters.relay.letters import BEYOND, Letter, Place, letters
+from adapters.runtime.errors import leaves
 from kernel.events import Fact
 from kernel.exchange import Exchange
 
@@ -25,7 +26,7 @@ POLL: Final = 0.02
 """Seconds between two looks at the journal's end."""
 WAIT: Final = 1.0
 """Seconds between two attempts to have what is away."""
-SENT_AT_ONCE: Final = 1_000
+SENT_AT_ONCE: Final = 4_000
 
 
 class Following(Protocol):
@@ -77,6 +78,13 @@ class Standing:
         return 0.0 if self.reached >= self.end else time.monotonic() - self.level_at
 
 
+class Portion(NamedTuple):
+    letters: list[Letter]
+    reached: Place
+    is_all: bool
+    """Whether it was all that there was to tell when it was read."""
+
+
 @attrs.define(eq=False)
 class Relay:
     """One destination, and the journal it is told from."""
@@ -101,10 +109,12 @@ class Relay:
                         self._wait(Role.SECOND, "another relay has its turn; waiting for it to end")
                     else:
                         await self._relay(turn)
-            except BrokerError as trouble:
+            except* BrokerError as group:
+                (trouble, *_) = leaves(group)
                 self.standing.failed += 1
                 self._wait(Role.STOPPED, f"the broker cannot take events: {trouble}")
-            except self.unavailable as trouble:
+            except* self.unavailable as group:
+                (trouble, *_) = leaves(group)
                 if isinstance(trouble, self.final):
                     raise
                 self._wait(Role.STOPPED, f"the journal cannot be read: {trouble}")
@@ -119,24 +129,31 @@ class Relay:
             following = await turn.following(place.journal_id)
             standing.role, standing.why = Role.PUBLISHING, ""
             log.info("relaying", behind=str(place))
-            while True:
-                waiting: list[Letter] = []
-                async for told in following.transactions(letters):
-                    standing.end = following.end
-                    waiting += behind(place, told)
-                    if len(waiting) >= SENT_AT_ONCE:
-                        await self._send(broker, waiting, Place(following.exchange.head, BEYOND))
-                        waiting = []
-                reached = max(place, Place(following.exchange.head, BEYOND))
-                await self._send(broker, waiting, reached)
-                await broker.note(reached)
-                standing.level_at = time.monotonic()
-                await trio.sleep(POLL)
+            # What comes next is read while the broker takes what was read.
+            async with trio.open_nursery() as nursery:
+                portions, taken = trio.open_memory_channel[Portion](1)
+                nursery.start_soon(self._publish, broker, taken)
+                while True:
+                    waiting: list[Letter] = []
+                    async for told in following.transactions(letters):
+                        standing.end = following.end
+                        waiting += behind(place, told)
+                        if len(waiting) >= SENT_AT_ONCE:
+                            reached = Place(following.exchange.head, BEYOND)
+                            await portions.send(Portion(waiting, reached, is_all=False))
+                            waiting = []
+                    reached = max(place, Place(following.exchange.head, BEYOND))
+                    await portions.send(Portion(waiting, reached, is_all=True))
+                    await trio.sleep(POLL)
 
-    async def _send(self, broker: Broker, waiting: Sequence[Letter], reached: Place) -> None:
-        await send(broker, waiting, reached)
-        self.standing.sent += len(waiting)
-        self.standing.reached = reached.journal_id
+    async def _publish(self, broker: Broker, portions: trio.MemoryReceiveChannel[Portion]) -> None:
+        async for portion in portions:
+            await send(broker, portion.letters, portion.reached)
+            self.standing.sent += len(portion.letters)
+            self.standing.reached = portion.reached.journal_id
+            if portion.is_all:
+                await broker.note(portion.reached)
+                self.standing.level_at = time.monotonic()
 
     def _wait(self, role: Role, why: str) -> None:
         """Told once, and not with each attempt."""

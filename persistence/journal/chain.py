@@ -33,6 +33,11 @@ class Chain:
             return None
         return f"the digest of rows {first} to {journal_id} does not fit: something in them was changed"
 
+    @property
+    def checked(self) -> int:
+        """The row with which the last transaction ended whose digest was compared."""
+        return self._first - 1
+
     def end(self) -> str | None:
         """What is wrong with the end: a transaction without its digest."""
         if self._first > self._last:

@@ -20,7 +20,7 @@ from persistence.journal import snapshots
 from persistence.journal.archive import rows
 from persistence.journal.chain import Chain
 from persistence.journal.journal import CONFIRM, READERS
-from persistence.journal.pages import DamagedError, damaged
+from persistence.journal.pages import DamagedError, damaged, facts, pages
 from persistence.journal.recovery import (
     ReportProgress,
     applied,
@@ -44,8 +44,8 @@ class Follower:
 
     exchange: Exchange
     _connection: Connection
-    _digest: bytes
-    """The chain's, at the head of the exchange."""
+    _chain: Chain
+    """Up to the head of the exchange."""
     end: int = 0
     """Of the journal, when it was last looked at."""
 
@@ -62,17 +62,12 @@ class Follower:
         if await self._connection.fetch_value("SHOW synchronous_standby_names"):
             await self._connection.execute(CONFIRM, "follower")
         told: list[T] = []
-        chain = Chain(self.exchange.head, self._digest)
-        async with aclosing(rows(self._connection, self.exchange.head, head)) as batches:
-            async for batch in batches:
-                for row in batch:
-                    if (broken := chain.add(row.id, row.columns, row.digest)) is not None:
-                        raise damaged(row.id, f"does not follow from what was read before: {broken}")
-                    fact = fact_in(row, self.exchange.head + 1)
+        async with aclosing(pages(self._connection, self.exchange.head, head)) as found:
+            async for page in found:
+                for fact in facts(page, self._chain, self.exchange.head + 1):
                     applied(self.exchange, fact)
                     told += tell(fact, self.exchange)
-                    if row.digest is not None:
-                        self._digest = row.digest
+                    if self._chain.checked == fact.id:
                         yield told
                         told = []
 
@@ -201,4 +196,4 @@ async def following(
         exchange = snapshot or Exchange()
         await replay_tail(connection, exchange, progress, start)
     digest = await connection.fetch_value("SELECT digest FROM wal_events WHERE id = $1", start)
-    return Follower(exchange, connection, digest or GENESIS)
+    return Follower(exchange, connection, Chain(start, digest or GENESIS))

@@ -10,7 +10,7 @@ import trio
 
 from kernel.events import Fact
 from kernel.exchange import Exchange
-from persistence.journal import following, snapshots
+from persistence.journal import following, snapshots, wal
 from persistence.journal import journal as journals
 from persistence.journal.following import Follower
 from persistence.journal.pages import DamagedError
@@ -57,6 +57,22 @@ async def test_each_transaction_is_told_once_as_it_comes(turn: Connection, conne
     assert follower.exchange.digest() == exchange.digest()
 
 
+async def test_a_transaction_is_told_whole_however_it_is_read(
+    turn: Connection, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages end in the middle of it; and the next time goes on from there."""
+    monkeypatch.setattr(wal, "BATCH", 5)
+    exchange = Exchange()
+    follower = await begun(turn, 0)
+    for commands in (opening(), deposits(20)):
+        some = decide(exchange, commands)
+        await file(connection, some, transaction=7)
+        sevens = [some[first : first + 7] for first in range(0, len(some), 7)]
+        due = [[fact.id for one in seven for fact in one.outcome.facts] for seven in sevens]
+        assert await told(follower) == [ids for ids in due if ids]
+    assert follower.exchange.digest() == exchange.digest()
+
+
 async def test_it_begins_at_any_id_with_the_newest_snapshot_before_it(
     turn: Connection, connection: Connection, db: Database
 ) -> None:
@@ -79,7 +95,7 @@ async def test_a_row_that_was_changed_is_not_told(turn: Connection, connection: 
         connection, "UPDATE wal_events SET created_at = created_at + interval '1 microsecond' WHERE id = 15"
     )
     follower = await begun(turn, 0)
-    with pytest.raises(DamagedError, match="does not follow from what was read before"):
+    with pytest.raises(DamagedError, match="is not as it was written"):
         await told(follower)
 
 
