@@ -57,11 +57,11 @@ class Names:
         """All of them in their order, eight bytes each, the lowest first."""
         return b"".join(page.tobytes() for page in self._pages)
 
-    def restore(self, image: bytes) -> None:
+    def restore(self, image: bytes | memoryview) -> None:
         """What `image` told of them; pages are half full, so that none splits at once."""
         assert len(image) % WIDTH == 0, "fingerprints have eight bytes each"
         step = PAGE // 2 * WIDTH
-        pages = [array("Q", image[start : start + step]) for start in range(0, len(image), step)]
+        pages = [array("Q", bytes(image[start : start + step])) for start in range(0, len(image), step)]
         if pages:
             self._pages = pages
             self._first = array("Q", [0, *(page[0] for page in pages[1:])])

@@ -1,12 +1,16 @@
 """The whole state as bytes, and back. The digest is the hash of those bytes.
 
+Lines of JSON: first everything but the orders, then the orders in portions; behind an empty line the names
+that memory knows as fingerprints, as they are. So nobody who writes or reads it has all orders twice.
+
 An image holds plain values in a fixed order (accounts and markets by id, orders by acceptance), so equal
 states have equal bytes, on every machine. What can be recomputed (the book, its totals, who rests where) is
 not in it. An image knows its original by the names of its attributes alone, which are also its own.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from operator import attrgetter
 from typing import Any, Final
 
@@ -182,19 +186,46 @@ class StateImage(Image, frozen=True):
     forgotten_keys_seq: int
 
 
+class Contents(Image, frozen=True):
+    state: StateImage
+    """Without orders and fingerprints: these come behind it."""
+    forgotten: int
+    """Bytes of the fingerprints of orders' names, and of keys."""
+    forgotten_keys: int
+
+
 encode = msgspec.json.Encoder().encode
-decode = msgspec.json.Decoder(StateImage).decode
+decode = msgspec.json.Decoder(Contents).decode
+decode_orders = msgspec.json.Decoder(list[OrderImage]).decode
 decode_before = snapshot_before.reader_of(StateImage)
 READABLE: Final = (snapshot_before.FORMAT, SNAPSHOT_FORMAT)
+PORTION: Final = 5_000
+"""Orders that are images at once."""
 
 
 def dump(state: State) -> bytes:
     """The state as bytes."""
-    return HEADER % SNAPSHOT_FORMAT + encode(image(state))
+    return b"".join(parts(state))
 
 
 def digest(state: State) -> str:
-    return hashlib.sha256(dump(state)).hexdigest()
+    hashed = hashlib.sha256()
+    for part in parts(state):
+        hashed.update(part)
+    return hashed.hexdigest()
+
+
+def parts(state: State) -> Iterator[bytes]:
+    names, keys = state.forgotten.image(), state.keys.forgotten.image()
+    yield HEADER % SNAPSHOT_FORMAT
+    yield encode(Contents(image(state), len(names), len(keys)))
+    orders = iter(state.orders.values())
+    while portion := list(map(order_image, islice(orders, PORTION))):
+        yield b"\n"
+        yield encode(portion)
+    yield b"\n\n"
+    yield names
+    yield keys
 
 
 def load(data: bytes, state: State) -> None:
@@ -206,14 +237,31 @@ def load(data: bytes, state: State) -> None:
     if written is None:
         found = data[:40].partition(b"\n")[0].decode("ascii", "replace")
         raise SnapshotError(f"not a snapshot of format {SNAPSHOT_FORMAT}: it begins with {found!r}")
-    told = memoryview(data)[len(HEADER % written) :]
+    begin = len(HEADER % written)
     try:
-        restore(state, decode(told) if written == SNAPSHOT_FORMAT else StateImage(**decode_before(told)))
+        if written == SNAPSHOT_FORMAT:
+            load_lines(data, begin, state)
+        else:
+            image = StateImage(**decode_before(memoryview(data)[begin:]))
+            restore(state, image, image.orders, image.forgotten, image.forgotten_keys)
     except (AssertionError, LookupError, ValueError) as error:
         raise SnapshotError(f"snapshot is truncated or altered: {error}") from error
 
 
+def load_lines(data: bytes, place: int, state: State) -> None:
+    told, lines = memoryview(data), []
+    while (end := data.index(b"\n", place)) > place:
+        lines.append(told[place:end])
+        place = end + 1
+    contents, names = decode(lines[0]), told[place + 1 :]
+    assert len(names) == contents.forgotten + contents.forgotten_keys, "fingerprints are missing"
+    orders = chain.from_iterable(map(decode_orders, lines[1:]))
+    forgotten = contents.forgotten
+    restore(state, contents.state, orders, names[:forgotten], names[forgotten:])
+
+
 def image(state: State) -> StateImage:
+    """All but the orders, and the fingerprints of what was forgotten."""
     return StateImage(
         now=state.now,
         head=state.head,
@@ -226,7 +274,7 @@ def image(state: State) -> StateImage:
             AccountImage(*account_values(state.accounts[user_id])) for user_id in sorted(state.accounts)
         ],
         markets=[market_image(state.markets[market_id], state.now) for market_id in sorted(state.markets)],
-        orders=list(map(order_image, state.orders.values())),
+        orders=(),
         guards=[
             (user_id, guard.grace_ms, list(guard.markets) if guard.markets is not None else None)
             for user_id, guard in sorted(state.guards.items())
@@ -236,9 +284,9 @@ def image(state: State) -> StateImage:
         making=list(map(mm_order_image, state.making.orders.values())),
         campaigns=list(map(campaign_image, state.making.campaigns.values())),
         closed=[order.accepted_seq for order in state.closed.orders()],
-        forgotten=state.forgotten.image(),
+        forgotten=b"",
         forgotten_seq=state.forgotten_seq,
-        forgotten_keys=state.keys.forgotten.image(),
+        forgotten_keys=b"",
         forgotten_keys_seq=state.keys.forgotten_seq,
     )
 
@@ -292,7 +340,13 @@ def holding_image(holding: Holding) -> tuple[int, int, int]:
     return holding.volume, holding.cost_sum, holding.pending_sell
 
 
-def restore(state: State, image: StateImage) -> None:
+def restore(
+    state: State,
+    image: StateImage,
+    orders: Iterable[OrderImage],
+    forgotten: bytes | memoryview,
+    forgotten_keys: bytes | memoryview,
+) -> None:
     """Build the objects again, then let the live orders rest."""
     state.now = image.now
     state.head = image.head
@@ -305,11 +359,11 @@ def restore(state: State, image: StateImage) -> None:
         state.open_account(Account(**asdict(account)))
     for market in image.markets:
         restore_market(state, market)
-    for order in image.orders:
+    for order in orders:
         restore_order(state, order)
     restore_books(state)
     restore_closed(state, image.closed)
-    state.forgotten.restore(image.forgotten)
+    state.forgotten.restore(forgotten)
     state.forgotten_seq = image.forgotten_seq
     for market in image.markets:
         restore_prices(state.markets[market.id], market.prices, state.now)
@@ -321,9 +375,9 @@ def restore(state: State, image: StateImage) -> None:
         restore_mm_order(state, making)
     for use in image.keys:
         state.remember(use)
-    state.keys.forgotten.restore(image.forgotten_keys)
+    state.keys.forgotten.restore(forgotten_keys)
     state.keys.forgotten_seq = image.forgotten_keys_seq
-    state.has_forgotten = bool(image.forgotten or image.forgotten_keys)
+    state.has_forgotten = bool(len(forgotten) or len(forgotten_keys))
     for waiting in image.proposals:
         state.proposals[waiting.action, waiting.market_id] = restored_proposal(waiting)
 

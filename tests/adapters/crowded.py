@@ -39,7 +39,6 @@ from kernel.snapshot import (
     AccountImage,
     MarketImage,
     PositionImage,
-    StateImage,
     decode,
     dump,
     encode,
@@ -183,8 +182,9 @@ def opened(market_id: str, at: int, pairs: int) -> Iterator[AnyCommand]:
 def filled(exchange: Exchange) -> bytes:
     """The exchange's snapshot with everybody in it."""
     data = dump(exchange)
-    header, _, body = data.partition(b"\n")
-    image = decode(body)
+    header, body, *portions = data.split(b"\n")
+    contents = decode(body)
+    image = contents.state
     large, orders = crowds(), list[OrderImage]()
     markets = []
     for market in image.markets:
@@ -199,10 +199,9 @@ def filled(exchange: Exchange) -> bytes:
         msgspec.structs.replace(account, net_transfers=given[account.id])
         for account in image.accounts + crowd_accounts
     ]
-    whole: StateImage = msgspec.structs.replace(
-        image, accounts=accounts, markets=markets, orders=[*orders, *image.orders]
-    )
-    return header + b"\n" + encode(whole)
+    whole = msgspec.structs.replace(image, accounts=accounts, markets=markets)
+    contents = msgspec.structs.replace(contents, state=whole)
+    return b"\n".join((header, encode(contents), encode(orders), *portions))
 
 
 def row_of(order: Order) -> Row:

@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from kernel import snapshot
 from kernel.answers import Placed, Refusal
 from kernel.exchange import Exchange
 from kernel.snapshot import SnapshotError
@@ -220,3 +221,39 @@ def test_an_answer_given_is_not_changed_by_what_happens_later() -> None:
     market.play("ann cancels a")
     assert answer.order.remaining_quantity == 1
     assert answer.order.frozen_amount == 51
+
+
+# Written and read in portions
+
+
+def test_orders_come_in_portions_and_back_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are of them, and also none in the last."""
+    exchange = busy_day().exchange
+    whole = exchange.snapshot()
+    for portion in (1, 2, len(exchange.orders), len(exchange.orders) + 1):
+        monkeypatch.setattr(snapshot, "PORTION", portion)
+        data = exchange.snapshot()
+        assert data.count(b"\n") == 3 + -(-len(exchange.orders) // portion)
+        restored = Exchange.restore(data)
+        assert list(restored.orders) == list(exchange.orders)
+        assert restored.snapshot() == data
+        monkeypatch.undo()
+        assert restored.snapshot() == whole
+
+
+def test_fingerprints_stand_as_they_are_whatever_bytes_they_have() -> None:
+    """A line may seem to end in the middle of one."""
+    exchange = busy_day().exchange
+    for value in (0x0A0A_0A0A_0A0A_0A0A, 0x0A, 10 << 56, 2**64 - 1):
+        exchange.forgotten.add(value)
+        exchange.keys.forgotten.add(value ^ 1)
+    exchange.has_forgotten = True
+    data = exchange.snapshot()
+    assert data.endswith(exchange.forgotten.image() + exchange.keys.forgotten.image())
+    restored = Exchange.restore(data)
+    assert restored.forgotten.image() == exchange.forgotten.image()
+    assert restored.keys.forgotten.image() == exchange.keys.forgotten.image()
+    assert restored.digest() == exchange.digest()
+    for other in (data[:-8], data + bytes(8), data[:-1]):
+        with pytest.raises(SnapshotError, match="fingerprints are missing"):
+            Exchange.restore(other)

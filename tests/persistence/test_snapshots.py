@@ -8,6 +8,7 @@ import trio
 
 from kernel.exchange import Exchange
 from kernel.journal import Decided
+from kernel.names import fingerprint
 from persistence.journal import snapshots, snapshotter
 from persistence.journal.recovery import recover
 from persistence.journal.seals import SealKey
@@ -162,6 +163,19 @@ async def test_a_snapshot_of_the_format_before_is_started_from(
         other.setattr(snapshots, "FORMAT", snapshots.FORMAT - 1)
         await snapshots.write(db, exchange, KEY)
     assert await stands_at(connection) == exchange.head
+
+
+def test_a_name_that_memory_forgot_takes_eight_bytes_of_what_is_filed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing makes it smaller, and nothing may make it larger; all else is a fraction of what it was."""
+    monkeypatch.setattr(snapshots, "PIECE", 200_000)
+    exchange, _ = traded(60)
+    alone = len(snapshots.packed(exchange))
+    assert alone < len(exchange.snapshot()) / 2
+    for value in range(100_000):
+        exchange.forgotten.add(fingerprint("ann", str(value)))
+    assert len(snapshots.packed(exchange)) == pytest.approx(alone + 100_000 * 8, rel=0.01)
 
 
 async def test_well_made_pieces_of_another_state_are_found_out(db: Database, connection: Connection) -> None:
