@@ -378,6 +378,24 @@ def test_while_a_market_is_closed_in_portions_every_invariant_holds_of_what_is_o
     assert desk.order().reconcile_required
 
 
+def test_shares_that_come_back_after_they_were_paid_for_are_for_people_to_judge() -> None:
+    """Each leg arrives as it was sent; but of the shares the clearing account has had the cash meanwhile."""
+    desk = some_market()
+    desk.market.play("ann buys 30 YES at 50", "ben buys 30 NO at 50")
+    order = desk.abroad(yes=10)
+    desk.tell(MmControl.STOP)
+    desk.granted(desk.step("DRAINED", direction=BACK))
+    desk.granted(desk.step("BEGIN", direction=BACK))
+    resolve(desk)
+    for leg in ("CASH", "YES"):
+        desk.steps_of(leg, "CALL", "ACCEPTED", "CONFIRMED", direction=BACK)
+    for leg in ("CASH", "YES"):
+        assert not order.reconcile_required
+        desk.steps_of(leg, "CREDITED", direction=BACK)
+    assert (order.state, order.reconcile_required) == (MmState.STOPPED, True)
+    assert (order.away.cash, order.away.yes) == (100_000 + 10 * 100, 0)
+
+
 def test_losing_shares_leave_nothing_to_bring_back_and_that_is_a_return() -> None:
     """The cash was rejected and the shares confirmed there by hand; then they lost."""
     desk = began(yes=10)
