@@ -90,7 +90,11 @@ def watched(url: str, folder: Path, address: str, *options: str) -> Iterator[Rel
         process = subprocess.Popen(
             [sys.executable, "-m", "adapters.cli", "relay", "topics", address, *options],
             cwd=ROOT,
-            env=os.environ | {"DATABASE_URL": url, "VERDICT_DATA": str(folder / "data")},
+            env={
+                **{name: value for name, value in os.environ.items() if not name.startswith("VERDICT_")},
+                "DATABASE_URL": url,
+                "VERDICT_DATA": str(folder / "data"),
+            },
             stdout=output,
             stderr=output,
         )
