@@ -31,6 +31,29 @@ def fact(visitor: Visitor, name: str) -> Locator:
     )
 
 
+def test_the_ledger_says_where_older_entries_are_no_longer_kept(
+    at_portfolio: Callable[..., Visitor], visitor: Visitor, the_venue: Venue
+) -> None:
+    """Also where nothing is left of it."""
+
+    def cut(route: Route) -> None:
+        answer = route.fetch()
+        told = answer.json()
+        told["data"]["complete_since"] = "2026-03-01T00:00:00.000000Z"
+        if "entry_type" in route.request.url:
+            told["data"]["items"] = []
+        route.fulfill(response=answer, json=told)
+
+    visitor.page.route("**/account/ledger*", cut)
+    at_portfolio(the_venue.user(100_000), "ledger")
+    expect(visitor.page.get_by_role("table", name="Ledger").locator("tbody tr")).to_have_count(1)
+    said = visitor.page.get_by_text(re.compile(r"^Nothing from before Mar 1, 2026 is kept\.$"))
+    expect(said).to_be_visible()
+    visitor.page.get_by_label("Show").select_option(index=1)
+    expect(visitor.page.get_by_role("table", name="Ledger")).to_have_count(0)
+    expect(said).to_be_visible()
+
+
 def row(visitor: Visitor, table: str, text: str) -> Locator:
     return visitor.page.get_by_role("table", name=table).get_by_role("row").filter(has_text=text)
 

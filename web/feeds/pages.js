@@ -5,9 +5,9 @@
 import { createStore } from "../store/store.js";
 
 /**
- * @typedef {{items: any[] | null, more: boolean, busy: boolean, problem: Error | null}} Known `items` null as long as
- *   nothing was read; `problem` why no more of it could be
- * @typedef {{items: any[], next_cursor: string | null}} Part
+ * @typedef {{items: any[] | null, more: boolean, since: string | null, busy: boolean, problem: Error | null}} Known `items`
+ *   null as long as nothing was read; `since` what was before is no longer kept; `problem` why no more of it could be
+ * @typedef {{items: any[], next_cursor: string | null, complete_since?: string}} Part
  *
  * @param {(cursor: string | null) => Promise<Part>} ask
  * @param {(item: any) => string | number} idOf
@@ -15,7 +15,7 @@ import { createStore } from "../store/store.js";
  */
 export function createPages(ask, idOf, { changes = false } = {}) {
   /** @type {Known} */
-  const nothing = { items: null, more: false, busy: false, problem: null };
+  const nothing = { items: null, more: false, since: null, busy: false, problem: null };
   const store = createStore(nothing);
   /** @type {string | null} */
   let cursor = null;
@@ -23,10 +23,10 @@ export function createPages(ask, idOf, { changes = false } = {}) {
   let list = 0;
   let renewal = 0;
 
-  /** @param {any[]} items @param {string | null} next */
-  function know(items, next) {
+  /** @param {any[]} items @param {string | null} next @param {string | null} since */
+  function know(items, next, since) {
     cursor = next;
-    store.set({ items, more: next !== null, problem: null });
+    store.set({ items, more: next !== null, since, problem: null });
   }
 
   /** @param {any[]} items @param {any[]} others */
@@ -42,18 +42,18 @@ export function createPages(ask, idOf, { changes = false } = {}) {
     async renew() {
       const asked = (renewal += 1);
       const shown = store.state.items?.length ?? 0;
-      let { items, next_cursor: next } = await ask(null);
+      let { items, next_cursor: next, complete_since: since = null } = await ask(null);
       while (changes && next !== null && items.length < shown) {
         const part = await ask(next);
         items = [...items, ...without(part.items, items)];
-        next = part.next_cursor;
+        ({ next_cursor: next, complete_since: since = null } = part);
       }
       if (asked !== renewal) return;
       const known = store.state.items ?? [];
       const rest = without(known, items);
       // Where the two do not meet there is something between them that nobody has read.
-      if (changes || rest.length === known.length) know(items, next);
-      else know([...items, ...rest], cursor);
+      if (changes || rest.length === known.length) know(items, next, since);
+      else know([...items, ...rest], cursor, store.state.since);
     },
 
     async older() {
@@ -64,7 +64,7 @@ export function createPages(ask, idOf, { changes = false } = {}) {
         const part = await ask(cursor);
         if (asked !== list) return;
         const known = store.state.items ?? [];
-        know([...known, ...without(part.items, known)], part.next_cursor);
+        know([...known, ...without(part.items, known)], part.next_cursor, part.complete_since ?? null);
       } catch (error) {
         if (asked === list) store.set({ problem: /** @type {Error} */ (error) });
       } finally {

@@ -18,7 +18,7 @@ const MOST = 2_000;
  * @param {import("../api/api.js").Api} api
  */
 export function followTrades(marketId, api) {
-  const trades = createStore(/** @type {import("./pages.js").Known} */ ({ items: null, more: true, busy: false, problem: null }));
+  const trades = createStore(/** @type {import("./pages.js").Known} */ ({ items: null, more: true, since: null, busy: false, problem: null }));
   let sequence = 0;
   let kept = PAGE;
   /** Where the past goes on behind the oldest; null where that is no longer known. @type {string | null} */
@@ -26,9 +26,10 @@ export function followTrades(marketId, api) {
 
   /** @param {string | null} from */
   async function page(from) {
-    const { items, next_cursor: next } = await api("GET /markets/{market_id}/trades", { market_id: marketId, limit: PAGE, cursor: from });
-    cursor = next;
-    return items.map(tradeOf);
+    const part = await api("GET /markets/{market_id}/trades", { market_id: marketId, limit: PAGE, cursor: from });
+    cursor = part.next_cursor;
+    trades.set({ since: part.complete_since ?? null });
+    return part.items.map(tradeOf);
   }
 
   /** The newest, and what has come since they were asked for; what is older may have a gap before it, and goes. */
