@@ -77,7 +77,7 @@ class JournalStands(msgspec.Struct, frozen=True):
 
 
 class Forgotten(msgspec.Struct, frozen=True):
-    """How many orders, or keys, memory has let go of."""
+    """How many orders, keys or positions memory has let go of."""
 
     count: int
 

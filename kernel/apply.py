@@ -47,6 +47,7 @@ from kernel.events import (
     OrderPartiallyFilled,
     OrdersForgotten,
     PositionSettled,
+    PositionsForgotten,
     SharesBurned,
     SharesMinted,
     SharesTransferred,
@@ -129,6 +130,9 @@ def apply(state: State, fact: Fact) -> None:
             state.forget(orders, last_id, fact.id)
         case KeysForgotten(uses=uses):
             state.forget_keys(uses)
+        case PositionsForgotten(count=count, last_id=last_id):
+            assert fact.market_id is not None
+            state.forget_positions(state.markets[fact.market_id], count, last_id)
         case MmOrderCreated() | MmOrderChanged() | MmLeaseAcquired() | MmLeaseRenewed() | MmLeaseReleased():
             state.make(fact, event)
         case MmCampaignCreated() | MmCampaignChanged() | MmParticipationChanged():

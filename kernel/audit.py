@@ -135,13 +135,14 @@ def audit_results(market: Market) -> Iterator[Violation]:
 
     A share that is paid out realizes its part of the reserve less its cost: in the end, nothing is left.
     """
-    realized = sum(position.realized_pnl for position in market.positions.values())
+    positions = market.positions.values()
+    realized = market.let_go_realized + sum(position.realized_pnl for position in positions)
     closing = market.closing
     settled = closing.paid - closing.costs if closing is not None else 0
     expected = 0 if market.status in OVER else market.pnl_pool + settled
     if realized != expected:
         yield Violation("realized_sum", market.id, {"realized": realized, "expected": expected})
-    paid = sum(position.fees_paid for position in market.positions.values())
+    paid = market.let_go_fees + sum(position.fees_paid for position in positions)
     if paid != market.fees:
         yield Violation("fees_sum", market.id, {"fees_paid": paid, "fees": market.fees})
 
@@ -397,7 +398,8 @@ def audit_equity(account: Account) -> Iterator[Violation]:
     has = account.available + account.frozen
     has += sum(position.yes.cost_sum + position.no.cost_sum for position in positions)
     came_in = account.net_deposits + account.net_transfers
-    gained = sum(position.realized_pnl - position.fees_paid for position in positions)
+    gained = account.past_realized - account.past_fees
+    gained += sum(position.realized_pnl - position.fees_paid for position in positions)
     if has != came_in + gained:
         yield Violation(
             "equity",

@@ -122,6 +122,14 @@ class ForgetKeys(Command, frozen=True, kw_only=True, tag="FORGET_KEYS"):
     most: int
 
 
+class ForgetPositions(Command, frozen=True, kw_only=True, tag="FORGET_POSITIONS"):
+    """Let go of positions in a market that was over before then, up to so many. The tables have them."""
+
+    market_id: str
+    before: int
+    most: int
+
+
 class SetGuard(Command, frozen=True, kw_only=True, tag="SET_GUARD"):
     """Cancel my orders should I stay disconnected for `grace_ms`; null takes the guard off."""
 
@@ -545,6 +553,7 @@ AnyCommand = (
     | AcceptJournal
     | ForgetOrders
     | ForgetKeys
+    | ForgetPositions
     | SetGuard
     | FireGuard
     | StartAmm

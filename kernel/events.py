@@ -158,6 +158,14 @@ class KeysForgotten(Event, frozen=True, tag="KEYS_FORGOTTEN"):
     uses: tuple[KeyUse, ...]
 
 
+class PositionsForgotten(Event, frozen=True, tag="POSITIONS_FORGOTTEN"):
+    """Of the positions in a market that is over, the first by their accounts' ids are no longer in memory."""
+
+    count: int
+    last_id: str
+    """The account of the last of them."""
+
+
 class GuardSet(Event, frozen=True, tag="GUARD_SET"):
     user_id: str
     grace_ms: int | None
@@ -476,6 +484,7 @@ AnyEvent = (
     | JournalAccepted
     | OrdersForgotten
     | KeysForgotten
+    | PositionsForgotten
     | MmOrderCreated
     | MmOrderChanged
     | MmLeaseAcquired

@@ -78,6 +78,7 @@ DECISIONS: Final[dict[type[commands.Command], Callable[[Draft, Any], Answer | Re
     commands.AcceptJournal: accounts.accept_journal,
     commands.ForgetOrders: forgetting.forget_orders,
     commands.ForgetKeys: forgetting.forget_keys,
+    commands.ForgetPositions: forgetting.forget_positions,
     commands.SetGuard: accounts.set_guard,
     commands.CreateMarket: markets.create_market,
     commands.ActivateMarket: markets.activate_market,

@@ -7,10 +7,11 @@ changes them; and where a name turns out to be new the command brings that, too,
 """
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
-from kernel.answers import AskThePast, Forgotten
-from kernel.codes import KeyKind
+from kernel.answers import AskThePast, Forgotten, Refusal
+from kernel.codes import KeyKind, MarketStatus
 from kernel.commands import (
     AmendByClientId,
     AmendOrder,
@@ -21,6 +22,7 @@ from kernel.commands import (
     CancelOrder,
     ForgetKeys,
     ForgetOrders,
+    ForgetPositions,
     MintShares,
     PlaceOrder,
     RecallingCommand,
@@ -30,11 +32,13 @@ from kernel.commands import (
     TransferShares,
 )
 from kernel.draft import Draft
-from kernel.events import KeysForgotten, OrdersForgotten
+from kernel.events import KeysForgotten, OrdersForgotten, PositionsForgotten
+from kernel.life import OVER
 from kernel.market import LIVE, Account, Order
 from kernel.names import fingerprint
 from kernel.order_image import restored_order
 from kernel.past import KeyUse, OrderImage, Past
+from kernel.refusals import market_not_found
 from kernel.state import State
 
 
@@ -58,6 +62,24 @@ def forget_keys(draft: Draft, command: ForgetKeys) -> Forgotten:
     draft.record(None, KeysForgotten(uses))
     state.forget_keys(uses)
     return Forgotten(len(uses))
+
+
+def forget_positions(draft: Draft, command: ForgetPositions) -> Forgotten | Refusal:
+    state = draft.state
+    market = state.markets.get(command.market_id)
+    if market is None or market.status is MarketStatus.DRAFT:
+        return market_not_found(command.market_id)
+    is_old = market.settled_at is not None and market.settled_at < command.before
+    # What a market-making order has elsewhere may yet come home.
+    if market.status not in OVER or not is_old or market.desk.order_ids:
+        return Forgotten(0)
+    leaving = list(islice(market.holders.after(""), command.most))
+    if not leaving:
+        return Forgotten(0)
+    # Nothing above has changed anything. Nothing below can refuse.
+    draft.record(market.id, PositionsForgotten(len(leaving), leaving[-1]))
+    state.forget_positions(market, len(leaving), leaving[-1])
+    return Forgotten(len(leaving))
 
 
 class Lent(NamedTuple):

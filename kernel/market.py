@@ -81,6 +81,11 @@ class Account:
     positions: dict[str, "Position"] = field(default_factory=dict)
     open_orders: Tally = field(default_factory=Tally)
     """Live orders of the beneficial owner in all markets: one count for all its accounts."""
+    past_positions: int = 0
+    """Those that held something, in markets that are over, and that memory has let go of."""
+    past_realized: int = 0
+    """What they realized, and the fees that they paid."""
+    past_fees: int = 0
     leash: Leash | None = None
     """Only of an account of a market-making order, which nothing else may move."""
 
@@ -92,7 +97,11 @@ class Account:
     @property
     def has_held(self) -> bool:
         """Whether it ever had a cent or a share."""
-        return self.version > 0 or any(p.updated_at is not None for p in self.positions.values())
+        return (
+            self.version > 0
+            or self.past_positions > 0
+            or any(p.updated_at is not None for p in self.positions.values())
+        )
 
     def hand_over(self, taker: "Account", worth: int) -> None:
         """Cash, or shares that cost so much, go to another account."""
@@ -324,6 +333,12 @@ class Market(Question):
     let_go_filled: int = 0
     """Shares that orders traded which are no longer in memory."""
 
+    let_go_realized: int = 0
+    """By positions that are no longer in memory; the fees are theirs, too."""
+    let_go_fees: int = 0
+    let_go_traders: int = 0
+    """Of the owners who ever traded, those who have no position in memory that tells of it."""
+
     @property
     def spot(self) -> int:
         """Its price at this moment, in half cents of YES."""
@@ -346,6 +361,26 @@ class Market(Question):
             self.owners.setdefault(account.owner_id, []).append(position)
             self.positions[account.id] = account.positions[self.id] = position
             self.holders.add(account.id)
+        return position
+
+    def let_go(self, user_id: str) -> Position:
+        """One who was in it, and holds nothing any more, is no longer in memory."""
+        position = self.positions.pop(user_id)
+        account = position.account
+        del account.positions[self.id]
+        self.holders.remove(user_id)
+        owned = self.owners[account.owner_id]
+        owned.remove(position)
+        if position.has_traded and not any(other.has_traded for other in owned):
+            self.traders.remove(account.owner_id)
+            self.let_go_traders += 1
+        if not owned:
+            del self.owners[account.owner_id]
+        self.let_go_realized += position.realized_pnl
+        self.let_go_fees += position.fees_paid
+        account.past_realized += position.realized_pnl
+        account.past_fees += position.fees_paid
+        account.past_positions += position.updated_at is not None
         return position
 
     def group_of(self, order: Order) -> Group | None:

@@ -1,4 +1,7 @@
-"""An order as plain values, and an order again; the values go by the names of the order's attributes."""
+"""An order as plain values, and an order again; the values go by the names of the order's attributes.
+
+A position of the past comes back in the same way.
+"""
 
 from collections.abc import Callable
 from operator import attrgetter
@@ -8,8 +11,8 @@ import msgspec
 from msgspec.structs import replace
 
 from kernel.commands import OrderTerms
-from kernel.market import Order
-from kernel.past import OrderImage
+from kernel.market import Account, Order, Position
+from kernel.past import OrderImage, PastPosition
 from kernel.state import State
 
 
@@ -40,10 +43,14 @@ def order_image(order: Order) -> OrderImage:
 
 
 def restored_order(state: State, image: OrderImage) -> Order:
-    """Whose account and market the state holds. It is in no list, and rests nowhere."""
+    """Whose account and market the state holds. It is in no list, and rests nowhere.
+
+    Its position may have left memory, as it has where the market is over: then it has one of its own.
+    """
     terms = OrderTerms(*terms_values(image))
+    market, account = state.markets[image.market_id], state.accounts[image.user_id]
     order = Order(
-        state.markets[image.market_id].position(state.accounts[image.user_id]),
+        market.positions.get(account.id) or Position(account, market),
         terms,
         image.id,
         image.client_order_id,
@@ -59,3 +66,12 @@ def restored_order(state: State, image: OrderImage) -> Order:
     if image.amend_count:
         order.accepted_terms = replace(terms, price=image.accepted_price, quantity=image.accepted_quantity)
     return order
+
+
+def restored_position(state: State, account: Account, past: PastPosition) -> Position:
+    """In a market that is over. Neither the market nor the account knows of it."""
+    position = Position(account, state.markets[past.market_id])
+    position.updated_at = past.updated_at
+    position.realized_pnl = past.realized_pnl
+    position.fees_paid = past.fees_paid
+    return position

@@ -77,6 +77,15 @@ class KeyUse(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     balance: int
 
 
+class PastPosition(msgspec.Struct, frozen=True, gc=False):
+    """What a position in a market that is over came to. It holds nothing."""
+
+    market_id: str
+    updated_at: int
+    realized_pnl: int
+    fees_paid: int
+
+
 class Past(msgspec.Struct, frozen=True, gc=False):
     """What somebody who was asked has found of what a command names and memory no longer holds."""
 

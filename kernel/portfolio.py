@@ -32,10 +32,11 @@ class Portfolio(msgspec.Struct, frozen=True, gc=False):
 
     account: Account
     stakes: list[Stake]
-    """What it holds, and what brought something in or cost a fee; by market id."""
+    """What it holds, and what brought something in or cost a fee, as far as memory has it; by market id."""
     value: int
     cost: int
     realized: int
+    """By all it ever had; so is the next."""
     fees: int
 
     @property
@@ -56,14 +57,14 @@ def portfolio_of(account: Account) -> Portfolio:
         stake_in(position) for position in account.positions.values() if has_come_to_something(position)
     ]
     stakes.sort(key=lambda stake: stake.position.market.id)
-    positions = [stake.position for stake in stakes]
+    positions = account.positions.values()
     return Portfolio(
         account,
         stakes,
         sum([stake.value for stake in stakes]),
         sum([stake.cost for stake in stakes]),
-        sum([position.realized_pnl for position in positions]),
-        sum([position.fees_paid for position in positions]),
+        account.past_realized + sum([position.realized_pnl for position in positions]),
+        account.past_fees + sum([position.fees_paid for position in positions]),
     )
 
 

@@ -47,7 +47,7 @@ from kernel.snapshot_making import (
 from kernel.state import Guard, State
 from kernel.windows import Prices
 
-SNAPSHOT_FORMAT: Final = 9
+SNAPSHOT_FORMAT: Final = 10
 HEADER: Final = b"VERDICT SNAPSHOT %d\n"
 
 
@@ -70,6 +70,9 @@ class AccountImage(Image, frozen=True):
     fence: int
     net_deposits: int
     net_transfers: int
+    past_positions: int = 0
+    past_realized: int = 0
+    past_fees: int = 0
 
 
 class PositionImage(Image, frozen=True):
@@ -159,6 +162,9 @@ class MarketImage(Image, frozen=True):
     trade_range: list[tuple[int, int, int]]
     groups: list[tuple[str, list[GroupImage]]]
     let_go_filled: int
+    let_go_realized: int = 0
+    let_go_fees: int = 0
+    let_go_traders: int = 0
 
 
 class StateImage(Image, frozen=True):
@@ -198,7 +204,8 @@ encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Contents).decode
 decode_orders = msgspec.json.Decoder(list[OrderImage]).decode
 decode_before = snapshot_before.reader_of(StateImage)
-READABLE: Final = (snapshot_before.FORMAT, SNAPSHOT_FORMAT)
+READABLE: Final = (snapshot_before.FORMAT, 9, SNAPSHOT_FORMAT)
+"""In the second nothing told of positions that were let go, for none was: their members have defaults."""
 PORTION: Final = 5_000
 """Orders that are images at once."""
 
@@ -239,11 +246,11 @@ def load(data: bytes, state: State) -> None:
         raise SnapshotError(f"not a snapshot of format {SNAPSHOT_FORMAT}: it begins with {found!r}")
     begin = len(HEADER % written)
     try:
-        if written == SNAPSHOT_FORMAT:
-            load_lines(data, begin, state)
-        else:
+        if written == snapshot_before.FORMAT:
             image = StateImage(**decode_before(memoryview(data)[begin:]))
             restore(state, image, image.orders, image.forgotten, image.forgotten_keys)
+        else:
+            load_lines(data, begin, state)
     except (AssertionError, LookupError, ValueError) as error:
         raise SnapshotError(f"snapshot is truncated or altered: {error}") from error
 

@@ -8,6 +8,7 @@ These are dataclasses, and not attrs as elsewhere, because mypyc makes native cl
 """
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from kernel.campaign import POOL_PREFIX
@@ -109,6 +110,8 @@ class State:
     parted: dict[str, tuple[int, Order]] | None = None
     """Orders that were let go, for those who have yet to tell of them: with the journal id of the fact that
     did it. A convenience and no fact: it is in no snapshot. Null where nobody tells."""
+    parted_positions: list[Position] | None = None
+    """The same of positions."""
     proposals: dict[tuple[AdminAction, str], Fact] = field(default_factory=dict)
     """What waits, or waited in vain, for a second administrator: one for each action and market."""
 
@@ -306,6 +309,15 @@ class State:
         """What these keys did leaves memory."""
         self.has_forgotten = True
         self.keys.forget(uses)
+
+    def forget_positions(self, market: Market, count: int, last_id: str) -> None:
+        """Of a market that is over, the first of those who were in it leave memory."""
+        name = ""
+        for name in list(islice(market.holders.after(""), count)):
+            position = market.let_go(name)
+            if self.parted_positions is not None:
+                self.parted_positions.append(position)
+        assert name == last_id, f"{name} is the last of {count}, and not {last_id}"
 
     def look_ahead(self) -> None:
         """What has ended no longer says when to look next."""

@@ -27,6 +27,7 @@ from adapters.wire.status import RefusedError, malformed
 from kernel.answers import BalanceMoved
 from kernel.codes import Code, LedgerEntryType, TradeScenario
 from kernel.events import TRADE_PREFIX
+from kernel.life import OVER
 
 
 @from_memory
@@ -72,29 +73,41 @@ class PositionsQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Only what holds shares now; false adds what once did."""
 
 
-@from_memory
-def get_positions(server: Server, call: Call[EmptyBody, PositionsQuery]) -> responses.PositionsShape:
+async def get_positions(
+    server: Server, call: Call[EmptyBody, PositionsQuery]
+) -> Reply[responses.PositionsShape]:
     """One's own shares, by market."""
-    query = call.query
-    held = [
-        render.position(position)
-        for market_id, position in sorted(own_account(server, call).positions.items())
+    query, account, head = call.query, own_account(server, call), server.exchange.head
+    held = {
+        market_id: render.position(position)
+        for market_id, position in account.positions.items()
         if query.market_id in (None, market_id)
         and (
             (position.yes.volume or position.no.volume)
             if query.has_volume
             else position.updated_at is not None
         )
-    ]
-    return responses.PositionsShape(held)
+    }
+    if not query.has_volume:
+        held |= {
+            position.market.id: render.position(position)
+            for position in await server.past_positions(account)
+            if query.market_id in (None, position.market.id)
+        }
+    shown = responses.PositionsShape([held[market_id] for market_id in sorted(held)])
+    return Reply(shown, journal_id=await server.wait_durable(head))
 
 
-@from_memory
-def get_position(server: Server, call: Call[EmptyBody, NoQuery]) -> responses.PositionShape:
+async def get_position(server: Server, call: Call[EmptyBody, NoQuery]) -> Reply[responses.PositionShape]:
     """One's own shares in one market; zeros if there are none."""
-    market = find_market(server, call)
-    held = own_account(server, call).positions.get(market.id)
-    return render.position(held) if held is not None else render.no_position(market)
+    market, account, head = find_market(server, call), own_account(server, call), server.exchange.head
+    held = account.positions.get(market.id)
+    shown = render.position(held) if held is not None else render.no_position(market)
+    if held is None and market.status in OVER:
+        for position in await server.past_positions(account):
+            if position.market is market:
+                shown = render.position(position)
+    return Reply(shown, journal_id=await server.wait_durable(head))
 
 
 class TradesQuery(PageQuery, frozen=True, kw_only=True):

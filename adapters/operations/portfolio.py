@@ -3,23 +3,32 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import islice
+from operator import attrgetter
+
+from msgspec.structs import replace
 
 from adapters.operations.lookups import own_account
-from adapters.operations.operation import Call, NoQuery, Reply, from_memory
+from adapters.operations.operation import Call, NoQuery, Reply
 from adapters.runtime.times import to_datetime
 from adapters.service.server import Server
 from adapters.wire import portfolio_responses, render_portfolio
 from adapters.wire.paging import Page, PageQuery, bad_cursor, cursor_at, page, read_cursor
 from adapters.wire.requests import EmptyBody
-from kernel.portfolio import equity_of, portfolio_of
+from kernel.portfolio import equity_of, has_come_to_something, portfolio_of, stake_in
 
 
-@from_memory
-def get_portfolio(server: Server, call: Call[EmptyBody, NoQuery]) -> portfolio_responses.PortfolioShape:
+async def get_portfolio(
+    server: Server, call: Call[EmptyBody, NoQuery]
+) -> Reply[portfolio_responses.PortfolioShape]:
     """What one has in all, at the prices of this moment, and where it came from."""
     account, exchange = own_account(server, call), server.exchange
-    sub_accounts = exchange.sub_accounts.get(account.id, ())
-    return render_portfolio.portfolio(portfolio_of(account), equity_of(sub_accounts), exchange.head)
+    sub_accounts, head = exchange.sub_accounts.get(account.id, ()), exchange.head
+    shown = render_portfolio.portfolio(portfolio_of(account), equity_of(sub_accounts), head)
+    # Rendered is all of one moment; what is over does not change any more.
+    past = filter(has_come_to_something, await server.past_positions(account))
+    stakes = [*shown.positions, *(render_portfolio.stake(stake_in(position)) for position in past)]
+    shown = replace(shown, positions=sorted(stakes, key=attrgetter("market_id")))
+    return Reply(shown, journal_id=await server.wait_durable(head))
 
 
 async def get_portfolio_history(

@@ -161,7 +161,7 @@ class Settings:
     remember: int = setting(
         "VERDICT_REMEMBER",
         3_600,
-        "seconds for which closed orders, and what keys did, stay in memory; then the tables answer for them",
+        "seconds for which closed orders, what keys did, and positions in ended markets stay in memory",
         read=between(0, 31_536_000),
     )
     remember_orders: int = setting(

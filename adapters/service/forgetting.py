@@ -3,6 +3,7 @@
 The kernel does it in portions, each a command like any other; between two of them everybody else is decided.
 """
 
+from itertools import islice
 from typing import Final
 
 import attrs
@@ -10,8 +11,10 @@ import trio
 
 from adapters.service.server import Server
 from kernel.answers import Forgotten
-from kernel.commands import ForgetKeys, ForgetOrders
+from kernel.commands import ForgetKeys, ForgetOrders, ForgetPositions
+from kernel.life import OVER
 from kernel.limits import FORGOTTEN_MAX
+from kernel.market import Market
 
 LOOK_SECONDS: Final = 0.5
 """Between two looks."""
@@ -26,6 +29,9 @@ class Forgetting:
     """Every fact from before this time is in the tables."""
     _head: int = 0
     _now: int = 0
+    _peopled: list[Market] = attrs.field(factory=list)
+    """The markets that go on, and those that are over but have positions; of so many that there were."""
+    _seen: int = 0
     """How far the exchange was at an earlier look: facts that came later are not from before this time."""
 
     async def run(self) -> None:
@@ -34,6 +40,7 @@ class Forgetting:
             self.look()
             await self.forget_orders()
             await self.forget_keys()
+            await self.forget_positions()
 
     def look(self) -> None:
         exchange = self.server.exchange
@@ -68,7 +75,22 @@ class Forgetting:
             if not await self._has_gone(ForgetKeys(at=now, before=before, most=most)):
                 return
 
-    async def _has_gone(self, command: ForgetOrders | ForgetKeys) -> bool:
+    async def forget_positions(self) -> None:
+        """The same of positions in markets that are over, market by market."""
+        before = min(self.server.clock.now() - self.server.settings.remember * 1_000_000, self.filed)
+        known = self.server.exchange.markets
+        self._peopled += islice(known.values(), self._seen, None)
+        self._seen = len(known)
+        self._peopled = [market for market in self._peopled if market.status not in OVER or market.positions]
+        for market in list(self._peopled):
+            is_due = market.settled_at is not None and market.settled_at < before
+            while is_due and market.positions and not market.desk.order_ids:
+                now = self.server.clock.now()
+                command = ForgetPositions(at=now, market_id=market.id, before=before, most=FORGOTTEN_MAX)
+                if not await self._has_gone(command):
+                    return
+
+    async def _has_gone(self, command: ForgetOrders | ForgetKeys | ForgetPositions) -> bool:
         """Whether a portion was let go of; where too much waits it was not, and the next look goes on."""
         (outcome,) = await self.server.actors.ask(command, correlation_id="memory")
         return isinstance(outcome.answer, Forgotten)

@@ -31,9 +31,9 @@ from kernel.codes import Code, KeyKind
 from kernel.commands import AnyCommand, RecallingCommand
 from kernel.exchange import Exchange
 from kernel.forgetting import may_be_past, past_of, past_of_key
-from kernel.market import Account, Market, Order
-from kernel.order_image import restored_order
-from kernel.past import KeyUse, OrderImage, Past
+from kernel.market import Account, Market, Order, Position
+from kernel.order_image import restored_order, restored_position
+from kernel.past import KeyUse, OrderImage, Past, PastPosition
 
 A = TypeVar("A", bound=Answer)
 
@@ -134,6 +134,9 @@ class History(Protocol):
 
     async def key_use(self, kind: KeyKind, key: str) -> KeyUse | None:
         """What a key did that memory has let go of."""
+
+    async def past_positions(self, user_id: str, until: int, without: Sequence[str]) -> list[PastPosition]:
+        """The account's positions that last changed up to this time, but for those in some markets."""
 
     async def trades_of_order(self, order: Order) -> tuple[int, list[Row]]:
         """Oldest first; ahead of them, how many shares were in trades that have left the tables."""
@@ -298,6 +301,19 @@ class Server:
         history = await self.history_as_of(self.actors.durable)
         return self.restored(await history.past_orders(account.id, (client_order_id,), ()))
 
+    async def past_positions(self, account: Account) -> list[Position]:
+        """What an account had in markets that are over, as far as memory has let go of it."""
+        exchange = self.exchange
+        if not account.past_positions:
+            return []
+        here, now = list(account.positions), exchange.now
+        history = await self.history_as_of(await self.wait_durable(exchange.head))
+        return [
+            restored_position(exchange, account, past)
+            for past in await history.past_positions(account.id, now, here)
+            if is_over(exchange.markets[past.market_id], now)
+        ]
+
     def restored(self, found: Sequence[OrderImage]) -> Order | None:
         """An order as it was when memory let go of it. What left with its fence is not found by its name."""
         orders = [restored_order(self.exchange, image) for image in found]
@@ -338,6 +354,11 @@ class Server:
         """The tables, once they reflect the journal up to `journal_id`: the one way to read them."""
         await self.wait_projected(journal_id)
         return self._history
+
+
+def is_over(market: Market, at: int) -> bool:
+    """Whether it was by then. What somebody began to hold in another meanwhile is no past."""
+    return market.settled_at is not None and market.settled_at <= at
 
 
 async def look_up(history: History, asked: AskThePast, as_of: int) -> Past:

@@ -26,6 +26,8 @@ from adapters.wire.stream_responses import GuardShape
 from kernel.answers import AskThePast, Batched, GuardStands, Outcome, Placed, Refusal, Replaced
 from kernel.codes import Code
 from kernel.commands import AnyCommand
+from kernel.life import OVER
+from kernel.market import Account, Position
 
 FULL: Final = "Too many requests are waiting; try again shortly"
 
@@ -41,6 +43,8 @@ class Entry(msgspec.Struct, gc=False):
     encoding: Encoding
     request: AnyCommand | Sync | None = None
     """What the lane has to do; None until the command is admitted."""
+    past: Sequence[Position] | None = None
+    """For a `sync` of a market that is over: what the tables told, once they were asked."""
 
 
 @attrs.define(eq=False)
@@ -52,7 +56,7 @@ class Lane:
     blocked: deque[Entry] = attrs.field(factory=deque)
     """What waits behind a `sync`, and that `sync` itself."""
     is_sending_view: bool = False
-    """Whether a large view of this market is being sent in parts."""
+    """Whether a large view of this market is being sent in parts, or the tables are asked first."""
 
 
 @attrs.frozen
@@ -135,6 +139,10 @@ class Lanes:
             if isinstance(sync := blocked[0].request, Sync):
                 if lane.outstanding or self._unsent is not None:
                     return
+                if blocked[0].past is None and (account := self._asked_about(sync)) is not None:
+                    lane.is_sending_view = True
+                    self._owner.nursery.start_soon(self._look_back, lane_id, lane, blocked[0], account)
+                    return
                 self._sync(lane, blocked.popleft(), sync)
                 continue
             run: list[Entry] = []
@@ -210,12 +218,34 @@ class Lanes:
 
     # Views
 
+    def _asked_about(self, sync: Sync) -> Account | None:
+        """The account, where the tables have to tell what it had in the market."""
+        exchange, principal = self._server.exchange, self._owner.principal
+        assert principal is not None
+        account, market = exchange.traders.get(principal.user_id), exchange.markets.get(sync.market_id)
+        if account is None or market is None or market.status not in OVER:
+            return None
+        return account if account.past_positions and market.id not in account.positions else None
+
+    async def _look_back(self, lane_id: str | None, lane: Lane, entry: Entry, account: Account) -> None:
+        """Before the view is taken: what is over does not change any more."""
+        try:
+            entry.past = await self._server.past_positions(account)
+        except RefusedError as trouble:
+            self._refuse(lane.blocked.popleft(), trouble)
+        except self._server.unavailable:
+            away = RefusedError(Code.OVERLOADED, "The tables cannot be asked just now")
+            self._refuse(lane.blocked.popleft(), away)
+        lane.is_sending_view = False
+        self._advance(lane_id, lane)
+        self._outbox.flush()
+
     def _sync(self, lane: Lane, entry: Entry, sync: Sync) -> None:
         """Take a view of the state as of now; send it when that is durable."""
         principal = self._owner.principal
         assert principal is not None
         try:
-            view = view_of(self._server.exchange, principal, sync.market_id)
+            view = view_of(self._server.exchange, principal, sync.market_id, entry.past or ())
         except RefusedError as refusal:
             self._refuse(entry, refusal)
             return

@@ -4,7 +4,7 @@ It is taken in one step, between two decisions. Only the values of an order that
 the rest is read when its part is sent, so a view of any number of orders does not hold up others.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import attrs
@@ -85,8 +85,8 @@ class View:
         return max(0, (len(self.live) - 1) // ORDERS_A_PART * ORDERS_A_PART)
 
 
-def view_of(exchange: Exchange, principal: Principal, market_id: str) -> View:
-    """The view as of this moment, which may not be durable yet."""
+def view_of(exchange: Exchange, principal: Principal, market_id: str, past: Iterable[Position] = ()) -> View:
+    """The view as of this moment, which may not be durable yet; with positions that memory has let go of."""
     user_id = principal.user_id
     market, account = exchange.markets.get(market_id), exchange.traders.get(user_id)
     if market is None or (market.status is MarketStatus.DRAFT and not principal.is_admin):
@@ -94,6 +94,8 @@ def view_of(exchange: Exchange, principal: Principal, market_id: str) -> View:
     if account is None:
         raise from_kernel(account_not_found(user_id))
     held = market.positions.get(user_id)
+    if held is None:
+        held = next((position for position in past if position.market is market), None)
     if held is None:
         position = render.no_position(market, display=False)
     else:

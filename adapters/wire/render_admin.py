@@ -104,7 +104,7 @@ def stats(market: Market, at: int) -> admin_responses.StatsShape:
         market.traded_volume,
         dict(market.trades),
         market.fees,
-        len(market.traders),
+        len(market.traders) + market.let_go_traders,
         reference(market.prices.reference(at)),
     )
 

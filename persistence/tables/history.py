@@ -17,7 +17,7 @@ import attrs
 
 from kernel.codes import KeyKind
 from kernel.market import Order
-from kernel.past import KeyUse, OrderImage
+from kernel.past import KeyUse, OrderImage, PastPosition
 from persistence.postgres.columns import Row, Table
 from persistence.postgres.database import Database
 from persistence.postgres.storable import EPOCH, storable_time
@@ -31,7 +31,7 @@ from persistence.tables.columns import (
     TABLES,
     TRADES,
 )
-from persistence.tables.past_orders import key_use, past_orders
+from persistence.tables.past_orders import key_use, past_orders, past_positions
 
 NUMBER: Final = "substr(trade_id, 5)::BIGINT"
 """A trade's number, behind its TRD_."""
@@ -262,6 +262,10 @@ class History:
     ) -> list[OrderImage]:
         """Those with these ids, and those with these names of the user's."""
         return await past_orders(self.database, user_id, names, order_ids)
+
+    async def past_positions(self, user_id: str, until: int, without: Sequence[str]) -> list[PastPosition]:
+        """The account's positions that last changed up to this time, but for those in some markets."""
+        return await past_positions(self.database, user_id, until, without)
 
     async def key_use(self, kind: KeyKind, key: str) -> KeyUse | None:
         """What a key did that memory has let go of."""

@@ -1,4 +1,4 @@
-"""Orders and uses of keys that memory has let go of, out of the tables: as the exchange had them."""
+"""What memory has let go of, out of the tables as it was: orders, positions, uses of keys."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -16,10 +16,10 @@ from kernel.codes import (
     Side,
     TimeInForce,
 )
-from kernel.past import KeyUse, OrderImage
+from kernel.past import KeyUse, OrderImage, PastPosition
 from persistence.postgres.columns import Row
 from persistence.postgres.database import Database
-from persistence.postgres.storable import EPOCH
+from persistence.postgres.storable import EPOCH, storable_time
 
 PAST_ORDERS: Final = """
     SELECT * FROM orders WHERE id = ANY($1::uuid[])
@@ -38,6 +38,21 @@ async def key_use(database: Database, kind: KeyKind, key: str) -> KeyUse | None:
     async with database.borrowed() as connection:
         rows = await connection.fetch(KEY_USE, kind, key)
         return use_of(dict(rows[0])) if rows else None
+
+
+PAST_POSITIONS: Final = """
+    SELECT market_id, updated_at, realized_pnl, fees_paid FROM positions
+    WHERE user_id = $1 AND updated_at <= $2 AND NOT market_id = ANY($3::text[])
+"""
+
+
+async def past_positions(
+    database: Database, user_id: str, until: int, without: Sequence[str]
+) -> list[PastPosition]:
+    """The account's that last changed up to this time, but for those in some markets."""
+    async with database.borrowed() as connection:
+        rows = await connection.fetch(PAST_POSITIONS, user_id, storable_time(until), list(without))
+        return [PastPosition(**{**row, "updated_at": microseconds(row["updated_at"])}) for row in rows]
 
 
 def use_of(row: Row) -> KeyUse:

@@ -128,6 +128,7 @@ class TableComparison:
     """From when on cycles are kept, once that is known."""
     let_go: int = 0
     """Orders that the state no longer has."""
+    let_go_positions: int = 0
 
     def __attrs_post_init__(self) -> None:
         self.candles = CandleComparison(self.connection, self.findings.note)
@@ -164,13 +165,20 @@ class TableComparison:
             self._note_fault(fact)
 
     async def compare_let_go(self, exchange: Exchange) -> None:
-        """The rows of orders that were let go since the last time: as they were then, they stay."""
+        """The rows of orders and positions that were let go since the last time: as they were, they stay."""
         assert exchange.parted is not None
         rows = {order_id: order_row(order) for order_id, (_, order) in exchange.parted.items()}
         self.let_go += len(rows)
         for part in chunks(rows):
             await self._compare(ORDERS, {order_id: rows[order_id] for order_id in part})
         exchange.parted.clear()
+        assert exchange.parted_positions is not None
+        held = [position for position in exchange.parted_positions if position.updated_at is not None]
+        self.let_go_positions += len(held)
+        for position in held:
+            where = storable_text(position.account.id, ID)
+            await self._compare(POSITIONS, {where: position_row(position)}, position.market.id)
+        exchange.parted_positions.clear()
 
     async def compare_state(self, exchange: Exchange) -> None:
         """Every other row, with the state as of the fact that the tables have reached; and nothing beyond."""
@@ -188,7 +196,7 @@ class TableComparison:
             for part in chunks(positions):
                 rows = {user_id: position_row(positions[user_id]) for user_id in part}
                 await self._compare(POSITIONS, rows, market.id)
-        await self._count(POSITIONS, held)
+        await self._count(POSITIONS, held + self.let_go_positions)
         await self._compare_groups(exchange)
         await self._count(LEDGER_ENTRIES, self.entries)
         await self._count(TRADES, self.trades)

@@ -136,7 +136,7 @@ class Verification:
         if reached == 0:
             await tables.compare_state(self.exchange)
         else:
-            self.exchange.parted = {}
+            self.exchange.parted, self.exchange.parted_positions = {}, []
         chain, broken = Chain(), self.findings["the chain of digests"]
         async with aclosing(rows(self.connection, 0)) as batches:
             async for batch in batches:
@@ -160,6 +160,7 @@ class Verification:
                         await tables.compare_let_go(self.exchange)
                         await tables.compare_state(self.exchange)
                         projected, self.exchange.parted = [], None
+                        self.exchange.parted_positions = None
                     if snapshot is not None and fact.id == snapshot["journal_id"]:
                         self._compare_snapshot(fact.id, snapshot["digest"])
                 await tables.compare_added(projected)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import attrs
 import httpx
 import pytest
 import trio
@@ -293,6 +294,19 @@ async def ask_again(server: ServerProcess, token: str, market_id: str, ids: dict
             assert other["code"] == 4005
 
 
+def verify(url: str, folder: Path) -> None:
+    """The journal replays, and the tables are what it says."""
+    said = subprocess.run(
+        [sys.executable, "-m", "adapters.cli", "replay", "--verify"],
+        env=os.environ | {"DATABASE_URL": url, "VERDICT_DATA": str(folder / "data")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert "the tables: ok\n" in said.stdout
+
+
 def test_a_server_that_is_killed_while_it_forgets_goes_on_with_what_it_had_begun(
     server_url: str, template: str, tmp_path: Path
 ) -> None:
@@ -324,12 +338,110 @@ def test_a_server_that_is_killed_while_it_forgets_goes_on_with_what_it_had_begun
                 mint, server, maker, market_id
             )
             assert server.stop() == 0
-        said = subprocess.run(
-            [sys.executable, "-m", "adapters.cli", "replay", "--verify"],
-            env=os.environ | {"DATABASE_URL": url, "VERDICT_DATA": str(tmp_path / "data")},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert said.returncode == 0, said.stdout + said.stderr
-        assert "the tables: ok\n" in said.stdout
+        verify(url, tmp_path)
+
+
+class Ended:
+    """A market that is over, and all that can be asked about it."""
+
+    def __init__(self, the_venue: Venue) -> None:
+        self.market = the_venue.market()
+        self.venue = the_venue
+        self.ann, self.ben = the_venue.user(1_000_000), the_venue.user(1_000_000)
+        self.cat = the_venue.user(1_000_000)
+        for caller, wish in (
+            (self.ann, "BUY YES 10 @60"),
+            (self.ben, "BUY NO 10 @40"),
+            (self.cat, "BUY YES 1 @3"),
+            (self.ann, "SELL YES 4 @70"),
+            (self.cat, "BUY YES 4 @70"),
+        ):
+            caller.placed(self.market, wish)
+        answer = the_venue.admin.post(f"/admin/markets/{self.market}/resolve", resolution_result="YES")
+        assert answer.code == 0, answer.envelope
+
+    def heard(self) -> list[Any]:
+        answers: list[Answer] = []
+        for caller in (self.ann, self.ben, self.cat):
+            answers += [
+                caller.get("/positions"),
+                caller.get("/positions", has_volume="false"),
+                caller.get("/positions", has_volume="false", market_id=self.market),
+                caller.get(f"/positions/{self.market}"),
+                caller.get("/account/portfolio"),
+                caller.get("/account/portfolio/history"),
+                caller.get("/orders", market_id=self.market),
+                caller.get("/trades", market_id=self.market),
+                caller.get("/account/ledger", market_id=self.market),
+                caller.place(self.market, "BUY YES 1 @50", client_order_id="late"),
+                caller.post("/orders/cancel-all", market_id=self.market),
+            ]
+        admin = self.venue.admin
+        answers += [
+            admin.get("/markets"),
+            *(
+                admin.get(f"/markets/{self.market}{what}")
+                for what in ("", "/orderbook", "/trades", "/activity")
+            ),
+            admin.get(f"/markets/{self.market}/candles", interval="1h"),
+            *(admin.get(f"/admin/markets/{self.market}{what}") for what in ("", "/stats")),
+            admin.post(f"/admin/markets/{self.market}/settle"),
+            admin.post(f"/admin/markets/{self.market}/resolve", resolution_result="NO"),
+            self.venue.amm.get("/amm/markets"),
+            self.venue.amm.post("/amm/mint", market_id=self.market, quantity=1, idempotency_key="late"),
+        ]
+        return [without_place(told(answer)) for answer in answers]
+
+    async def by_stream(self, server: ServerProcess) -> list[Any]:
+        """The view of the market, as each of them has it."""
+        port = urlsplit(server.address).port
+        assert port is not None
+        views = []
+        for caller in (self.ann, self.ben, self.cat):
+            async with connected(port, token=caller.token) as client:
+                view = await client.do("sync", market_id=self.market)
+                views.append(without_place(view["data"]))
+        return views
+
+
+def without_place(said: Any) -> Any:
+    """But for how far the journal was."""
+    if isinstance(said, dict):
+        return {key: without_place(value) for key, value in said.items() if key != "as_of_seq"}
+    return tuple(map(without_place, said)) if isinstance(said, tuple | list) else said
+
+
+def test_of_a_market_that_is_over_all_is_told_as_before(
+    server_url: str, template: str, tmp_path: Path
+) -> None:
+    """Its positions have left memory, also across a restart; and who traded elsewhere keeps what is there."""
+    with database_for(server_url, template) as url:
+        with (
+            serving(url, tmp_path, VERDICT_REMEMBER="5") as server,
+            httpx.Client(base_url=server.address, timeout=30) as http,
+        ):
+            the_venue = venue(server.address, http, server.metrics)
+            ended, still = Ended(the_venue), the_venue.market()
+            for caller in (ended.ann, ended.cat):
+                caller.placed(still, "BUY YES 2 @20")
+            ended.ben.placed(still, "BUY NO 3 @80")
+            before = [*ended.heard(), *trio.run(ended.by_stream, server)]
+            done = 'verdict_commands_total{kind="ForgetPositions",result="ok"}'
+            until(lambda: done in the_venue.told())
+            after = [*ended.heard(), *trio.run(ended.by_stream, server)]
+            for one, other in zip(before, after, strict=True):
+                assert other == one
+            server.process.kill()
+        with (
+            serving(url, tmp_path, VERDICT_REMEMBER="5") as server,
+            httpx.Client(base_url=server.address, timeout=30) as http,
+        ):
+            again = venue(server.address, http, server.metrics)
+            ended.venue = again
+            for name in ("ann", "ben", "cat"):
+                setattr(ended, name, attrs.evolve(getattr(ended, name), http=http))
+            after = [*ended.heard(), *trio.run(ended.by_stream, server)]
+            for one, other in zip(before, after, strict=True):
+                assert other == one
+            assert server.stop() == 0
+        verify(url, tmp_path)

@@ -28,7 +28,7 @@ from kernel.events import (
 from kernel.exchange import Exchange
 from kernel.market import Order as KernelOrder
 from kernel.proposals import proposed
-from tests.kernel.recalling import Archive
+from tests.kernel.recalling import Archive, PositionNow
 from tests.kernel.reference.breakers import is_paused, pause_until
 from tests.kernel.reference.order import book_price
 from tests.kernel.reference.records import Entry, Market, Trade
@@ -261,7 +261,7 @@ def compare_states(exchange: Exchange, world: World, archive: Archive) -> None:
         same(kernel_account(exchange, user_id, orders), model_account(world, user_id), user_id)
     same(set(exchange.markets), set(world.markets), "markets")
     for market in world.markets.values():
-        compare_market(exchange, world, market)
+        compare_market(exchange, world, market, archive)
     same(
         {order.id: kernel_row(order) for order in orders},
         {order.order_id: order.row() for order in world.orders},
@@ -318,7 +318,7 @@ ROW = (
 FIGURES = ("trading_mode", "mode_until", "last_trade_price", "updated_at", "book_changed_at")
 
 
-def compare_market(exchange: Exchange, world: World, market: Market) -> None:
+def compare_market(exchange: Exchange, world: World, market: Market, archive: Archive) -> None:
     theirs = exchange.markets[market.market_id]
     what = f"market {market.market_id}"
     for name in ROW + FIGURES:
@@ -345,7 +345,7 @@ def compare_market(exchange: Exchange, world: World, market: Market) -> None:
         None if run is None else attrs.asdict(run, filter=lambda field, _: field.name != "market_id"),
         f"{what}, the market maker's run",
     )
-    compare_positions(exchange, world, market)
+    compare_positions(exchange, world, market, archive)
     compare_books(exchange, world, market.market_id)
 
 
@@ -368,15 +368,18 @@ def compare_prices(exchange: Exchange, world: World, market: Market) -> None:
         same(slots, traded(world, market), f"traded of {market.market_id}")
 
 
-def compare_positions(exchange: Exchange, world: World, market: Market) -> None:
-    theirs = exchange.markets[market.market_id].positions
+def compare_positions(exchange: Exchange, world: World, market: Market, archive: Archive) -> None:
+    past = {name: now for (place, name), now in archive.positions.items() if place == market.market_id}
+    here = exchange.markets[market.market_id].positions
+    assert not past.keys() & here.keys()
+    theirs = past | {name: PositionNow.of(position) for name, position in here.items()}
     ours = world.positions(market.market_id)
     nothing = (0,) * 6
     for user_id in theirs.keys() | ours.keys():
         what = f"position of {user_id} in {market.market_id}"
         position = theirs.get(user_id)
         same(
-            nothing if position is None else position_tuple(position.after()),
+            nothing if position is None else position_tuple(position.after),
             ours.get(user_id, nothing),
             what,
         )

@@ -31,6 +31,7 @@ from kernel.commands import (
     CancelOrder,
     ForgetKeys,
     ForgetOrders,
+    ForgetPositions,
     VoidMarket,
 )
 from kernel.events import AnyEvent
@@ -293,6 +294,12 @@ def markets_end(play: Trading, result: str) -> None:
     play.an_administrator_ends_a_market(PLAIN, result, True, None, "resolve")
     play.an_administrator_ends_a_market(PLAIN, result, True, None, "resolve")
     play.an_administrator_settles(0, HOME)
+    for market_id, later in (("plain", 0), ("plain", 1), ("plain", 1), ("timed", 1), ("unknown", 1)):
+        before = play.world.facts[-1].at + later
+        play.do(ForgetPositions(at=play.at, market_id=market_id, before=before, most=2))
+    for user_id in ("ann", "ben"):
+        play.place(user_id, "plain", YES, BUY, 50, 1)
+    play.shares_move(ESCROW, "ann", HOME, NO, 1, ReferenceType.MM_REFUND, "k9")
 
 
 def walk(play: Trading, result: str) -> None:

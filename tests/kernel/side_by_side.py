@@ -4,10 +4,11 @@ import copy
 from collections import Counter
 
 from kernel.answers import Outcome, Refusal, Unfinished
-from kernel.commands import AnyCommand, CloseMarket, ForgetKeys, ForgetOrders
+from kernel.commands import AnyCommand, CloseMarket, ForgetKeys, ForgetOrders, ForgetPositions
 from kernel.events import Fact, event_type
 from kernel.exchange import Exchange
 from kernel.history import History
+from kernel.life import OVER
 from tests.kernel.comparison import (
     Journal,
     compare_fact,
@@ -73,6 +74,11 @@ class SideBySide:
             self.decide(ForgetOrders(at=command.at, before=before, most=self.forgets))
             if self.exchange.keys.leaving:
                 self.decide(ForgetKeys(at=command.at, before=before, most=self.forgets))
+            for market in list(self.exchange.markets.values()):
+                if market.status in OVER and market.positions:
+                    self.decide(
+                        ForgetPositions(at=command.at, market_id=market.id, before=before, most=self.forgets)
+                    )
         return outcome
 
     def decide(self, command: AnyCommand) -> Outcome:

@@ -47,6 +47,7 @@ from kernel.commands import (
     FireGuard,
     ForgetKeys,
     ForgetOrders,
+    ForgetPositions,
     HaltMarket,
     MarketTerms,
     MintShares,
@@ -126,6 +127,7 @@ OWN_MEMBERS = {
     "FUNDS_WITHDRAWN": "user_id amount_cents cause",
     "ORDERS_FORGOTTEN": "orders last_id",
     "KEYS_FORGOTTEN": "uses",
+    "POSITIONS_FORGOTTEN": "count last_id",
     "MARKET_CREATED": "terms amm_authorized",
     "MARKET_STATUS_CHANGED": "previous_status new_status reason resolution_result resolved_at by "
     "void_price_cents",
@@ -412,6 +414,7 @@ COMMANDS: list[AnyCommand] = [
     AcceptJournal(at=AT, last_id=3, reason="a backup", witnesses=("the seal tells of row 4",), by="root"),
     ForgetOrders(at=AT, before=AT, most=5),
     ForgetKeys(at=AT, before=AT, most=5),
+    ForgetPositions(at=AT, market_id="M", before=AT, most=5),
     SetGuard(at=AT, user_id="ann", grace_ms=5, markets=("M",)),
     FireGuard(at=AT, user_id="ann", market_id="M"),
     PlaceOrder(

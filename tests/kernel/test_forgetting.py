@@ -9,12 +9,20 @@ import pytest
 
 from kernel.answers import Answer, AskThePast, Forgotten, Placed, Refusal
 from kernel.codes import Code, Side
-from kernel.commands import AnyCommand, AtomicBatch, CancelByClientId, CancelOrder, ForgetOrders
+from kernel.commands import (
+    AnyCommand,
+    AtomicBatch,
+    CancelByClientId,
+    CancelOrder,
+    ForgetOrders,
+    ForgetPositions,
+)
 from kernel.exchange import Exchange
 from kernel.forgetting import past_of
 from kernel.names import PAGE, Names, fingerprint
 from kernel.order_image import order_image
 from kernel.past import OrderImage, Past
+from kernel.portfolio import portfolio_of
 from tests.kernel.making.scene import some_market
 from tests.kernel.trading import Trading, busy_day
 
@@ -241,6 +249,86 @@ def test_an_order_of_a_market_making_account_leaves_with_its_fence_and_only_so()
     answer = again(market, wish, orders=(order_image(order),))
     assert isinstance(answer, Refusal)
     assert answer.code is Code.ORDER_NOT_FOUND
+
+
+def over(result: str = "YES") -> Trading:
+    """Ann bought YES of ben and paid a fee, cat only had an order; then the market was over."""
+    market = Trading(ann=10_000, ben=10_000, cat=10_000)
+    market.play("ann buys 10 YES at 60", "ben buys 10 NO at 40", "cat buys 1 YES at 2 as c")
+    market.play("ann sells 3 YES at 50", "ben buys 3 YES at 50", f"root resolves {result}")
+    return market
+
+
+def forget_positions(market: Trading, most: int = 500, later: int = 1) -> int:
+    settled_at = market.market().settled_at
+    assert settled_at is not None
+    wish = ForgetPositions(at=market.now, market_id="M", before=settled_at + later, most=most)
+    answer = market.do(wish).answer
+    assert isinstance(answer, Forgotten)
+    return answer.count
+
+
+def test_positions_of_a_market_that_is_over_leave_and_what_they_came_to_stays_counted() -> None:
+    market = over()
+    ann, before = market.exchange.accounts["ann"], market.market()
+    worth, traders = portfolio_of(ann), len(before.traders)
+    assert worth.realized
+    assert worth.fees
+    assert forget_positions(market, later=0) == 0
+    counts = []
+    while count := forget_positions(market, most=2):
+        market.exchange = Exchange.restore(market.exchange.snapshot())
+        counts.append(count)
+    assert counts == [2, 1]
+    place, ann = market.market(), market.exchange.accounts["ann"]
+    assert (place.positions, place.owners, place.traders, list(place.holders.after(""))) == (
+        {},
+        {},
+        set(),
+        [],
+    )
+    assert place.let_go_traders == traders == 2
+    assert ann.positions == {}
+    assert (ann.past_positions, market.exchange.accounts["cat"].past_positions) == (1, 0)
+    again = portfolio_of(ann)
+    assert (again.realized, again.fees, again.equity) == (worth.realized, worth.fees, worth.equity)
+
+
+def test_nobody_leaves_a_market_in_which_something_may_still_be_paid() -> None:
+    market = Trading(ann=1_000)
+    market.play("ann buys 1 YES at 2 as o")
+    for line in (None, "ann cancels o", "root resolves YES without settling"):
+        if line is not None:
+            market.play(line)
+        wish = ForgetPositions(at=market.now, market_id="M", before=market.now + 10, most=500)
+        assert market.do(wish).answer == Forgotten(0)
+    assert market.refused(msgspec.structs.replace(wish, market_id="X")).code is Code.MARKET_NOT_FOUND
+
+
+def test_an_order_of_the_past_needs_no_position_and_makes_none() -> None:
+    """It is asked for again once both have left: the answer is as ever, and nothing has come to be."""
+    market = over()
+    order = market.exchange.accounts["cat"].orders["c"]
+    image = order_image(order)
+    forget(market)
+    forget_positions(market)
+    wish = CancelOrder(at=market.now, user_id="cat", order_id=order.id)
+    assert asked(market, wish).order_ids == (order.id,)
+    answer = again(market, wish, orders=(image,))
+    assert isinstance(answer, Refusal)
+    assert answer.code is Code.ORDER_CLOSED
+    assert market.exchange.accounts["cat"].positions == {}
+
+
+def test_whoever_held_something_has_held_it_also_when_that_is_forgotten() -> None:
+    """Shares that were given to somebody without a cent, and lost."""
+    market = Trading(ann=10_000, ben=10_000)
+    market.escrow("mm:1", "ann")
+    market.play("ann buys 10 YES at 60", "ben buys 10 NO at 40", "ann gives mm:1 3 YES", "root resolves NO")
+    held = market.exchange.accounts["mm:1"]
+    assert (held.version, held.has_held) == (0, True)
+    forget_positions(market)
+    assert held.has_held
 
 
 def test_a_busy_day_can_be_forgotten_to_the_last_closed_order() -> None:

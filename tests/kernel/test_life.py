@@ -38,6 +38,7 @@ from kernel.commands import (
     FireGuard,
     ForgetKeys,
     ForgetOrders,
+    ForgetPositions,
     HaltMarket,
     MarketTerms,
     MintShares,
@@ -234,6 +235,7 @@ def given(exchange: Exchange, at: int) -> dict[str, AnyCommand]:
         RaiseFence(at=at, user_id="sub", fence=1),
         ForgetOrders(at=at, before=at, most=500),
         ForgetKeys(at=at, before=at, most=500),
+        ForgetPositions(at=at, market_id="M", before=at, most=500),
         AcceptJournal(at=at, last_id=exchange.head, reason="a backup", witnesses=(), by="root"),
     ]
     named = {type(command).__name__: command for command in commands}
@@ -318,6 +320,7 @@ TransferFunds           .     .     .     .     .     .     .     .     .     . 
 RaiseFence              .     .     .     .     .     .     .     .     .     .     .     .     .
 ForgetOrders            .     .     .     .     .     .     .     .     .     .     .     .     .
 ForgetKeys              .     .     .     .     .     .     .     .     .     .     .     .     .
+ForgetPositions         3001  .     .     .     .     .     .     .     .     .     .     .     .
 AcceptJournal           .     .     .     .     .     .     .     .     .     .     .     .     .
 ... to SUSPENDED        3005  3005  3005  3005  3005  SUS   SUS   3005  3005  3005  3005  3005  3005
 ... and settle          3003  SET   SET   SET   SET   SET   SET   3003  3003  3003  3003  3003  3003

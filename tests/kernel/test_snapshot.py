@@ -138,12 +138,12 @@ def test_a_snapshot_remembers_the_first_start(first_budget: int) -> None:
         b"",
         b"\n",
         b"{}",
-        b"VERDICT SNAPSHOT 9",
-        b"VERDICT SNAPSHOT 9\n",
-        b"VERDICT SNAPSHOT 9\n{}",
-        b"VERDICT SNAPSHOT 9\nnull",
-        b"VERDICT SNAPSHOT 9\n[]",
-        b"VERDICT SNAPSHOT 9\n\xff\xfe",
+        b"VERDICT SNAPSHOT 10",
+        b"VERDICT SNAPSHOT 10\n",
+        b"VERDICT SNAPSHOT 10\n{}",
+        b"VERDICT SNAPSHOT 10\nnull",
+        b"VERDICT SNAPSHOT 10\n[]",
+        b"VERDICT SNAPSHOT 10\n\xff\xfe",
         b"\x89PNG\r\n\x1a\n\x00\x00",
         b"PGDMP\x01\x0e\x00\n" + bytes(100),
     ],
@@ -156,8 +156,8 @@ def test_another_kind_of_file_is_told_apart(data: bytes) -> None:
 @pytest.mark.parametrize("version", [b"0", b"1", b"2", b"33", b"-1", b"x"])
 def test_another_version_is_told_apart(image: bytes, version: bytes) -> None:
     """The message names what was found, for whoever has to find the right program."""
-    other = image.replace(b"VERDICT SNAPSHOT 9\n", b"VERDICT SNAPSHOT " + version + b"\n", 1)
-    with pytest.raises(SnapshotError, match=r"not a snapshot of format 9: it begins with 'VERDICT SNAPSHOT"):
+    other = image.replace(b"VERDICT SNAPSHOT 10\n", b"VERDICT SNAPSHOT " + version + b"\n", 1)
+    with pytest.raises(SnapshotError, match=r"not a snapshot of format 10: it begins with 'VERDICT SNAPSHOT"):
         Exchange.restore(other)
 
 

@@ -35,6 +35,7 @@ from kernel.commands import (
     Deposit,
     ForgetKeys,
     ForgetOrders,
+    ForgetPositions,
     MarketTerms,
     OpenAccount,
     OpenJournal,
@@ -52,6 +53,7 @@ from kernel.commands import (
 from kernel.events import Fact, Fill, NettingExecuted, OrderCancelled, decode_event, encode_event, event_type
 from kernel.exchange import Exchange
 from kernel.history import History
+from kernel.life import OVER
 from kernel.market import Market, Order, Position
 from kernel.state import PORTION
 from tests.kernel.language import command, user
@@ -401,4 +403,6 @@ def busy_day() -> Trading:
     day.create("Q")
     day.open("mia", 100_000)
     a_life(day, "mia", "Q")
+    over = next(market for market in day.exchange.markets.values() if market.status in OVER)
+    day.do(ForgetPositions(at=day.now, market_id=over.id, before=day.now + 1, most=1))
     return day

@@ -70,7 +70,7 @@ async def differences(connection: Connection, exchange: Exchange, facts: list[Fa
     findings = Findings()
     tables = TableComparison(connection, findings)
     replayed = Exchange()
-    replayed.parted = {}
+    replayed.parted, replayed.parted_positions = {}, []
     async for batch in rows(connection, 0):
         for row in batch:
             if row.command is not None:

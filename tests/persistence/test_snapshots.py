@@ -9,6 +9,7 @@ import trio
 from kernel.exchange import Exchange
 from kernel.journal import Decided
 from kernel.names import fingerprint
+from kernel.snapshot import READABLE
 from persistence.journal import snapshots, snapshotter
 from persistence.journal.recovery import recover
 from persistence.journal.seals import SealKey
@@ -142,7 +143,7 @@ async def test_money_moved_in_a_snapshot_whose_hash_was_refiled_moves_nothing(
     assert "[critical " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("form", [snapshots.FORMAT - 2, 99])
+@pytest.mark.parametrize("form", [READABLE[0] - 1, 99])
 async def test_a_snapshot_of_another_format_is_passed_over(
     db: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, form: int
 ) -> None:
@@ -154,13 +155,14 @@ async def test_a_snapshot_of_another_format_is_passed_over(
     assert await ids(connection) == [exchange.head, await stands_at(connection)]
 
 
-async def test_a_snapshot_of_the_format_before_is_started_from(
-    db: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("form", READABLE)
+async def test_a_snapshot_of_a_format_that_is_known_is_started_from(
+    db: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, form: int
 ) -> None:
     """What that format is, the kernel knows; here it only counts that it may be filed as such."""
     exchange = await filed(connection, db, 60, at=[6_050])
     with monkeypatch.context() as other:
-        other.setattr(snapshots, "FORMAT", snapshots.FORMAT - 1)
+        other.setattr(snapshots, "FORMAT", form)
         await snapshots.write(db, exchange, KEY)
     assert await stands_at(connection) == exchange.head
 

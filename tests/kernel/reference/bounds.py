@@ -18,6 +18,7 @@ from kernel.commands import (
     CreateMarket,
     ForgetKeys,
     ForgetOrders,
+    ForgetPositions,
     OpenJournal,
     OrderTerms,
     OrderWish,
@@ -104,7 +105,7 @@ def check_members(command: Command) -> None:
     until = getattr(command, "until", None)
     demand(until is None or YEAR_2000 <= until < YEAR_3000)
     check_group(getattr(command, "group_id", None))
-    if isinstance(command, ForgetOrders | ForgetKeys):
+    if isinstance(command, ForgetOrders | ForgetKeys | ForgetPositions):
         demand(1 <= command.most <= 500)
     if isinstance(command, SetGroup):
         demand(1 <= command.max_fill_quantity < 2**31)

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from kernel.commands import ForgetKeys, ForgetOrders
+from kernel.commands import ForgetKeys, ForgetOrders, ForgetPositions
+from tests.kernel.reference.checks import public_market
 from tests.kernel.reference.records import Fact
 from tests.kernel.reference.world import World
 
@@ -19,6 +20,25 @@ def forget_orders(world: World, command: ForgetOrders) -> dict[str, Any]:
     if leaving:
         world.record("ORDERS_FORGOTTEN", None, orders=len(leaving), last_id=leaving[-1])
     return {"kind": "Forgotten", "count": len(leaving)}
+
+
+def forget_positions(world: World, command: ForgetPositions) -> dict[str, Any]:
+    market = public_market(world, command.market_id)
+    if market.status not in ("SETTLED", "VOIDED") or (market.settled_at or 0) >= command.before:
+        return {"kind": "Forgotten", "count": 0}
+    facts = [fact for fact in world.facts if fact.market_id == market.market_id]
+    gone = sum(fact.fields["count"] for fact in facts if fact.event_type == "POSITIONS_FORGOTTEN")
+    leaving = sorted({user_id for fact in facts for user_id in came_in(fact)})[gone : gone + command.most]
+    if leaving:
+        world.record("POSITIONS_FORGOTTEN", market.market_id, count=len(leaving), last_id=leaving[-1])
+    return {"kind": "Forgotten", "count": len(leaving)}
+
+
+def came_in(fact: Fact) -> Iterator[str]:
+    """Who is in a market because of this: with an order, or with shares."""
+    yield from fact.positions
+    if fact.event_type == "ORDER_ACCEPTED":
+        yield fact.fields["user_id"]
 
 
 USES = ("SHARES_MINTED", "SHARES_BURNED", "FUNDS_TRANSFERRED", "SHARES_TRANSFERRED")

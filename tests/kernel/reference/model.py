@@ -34,6 +34,7 @@ RULES: dict[type[commands.Command], Callable[[World, Any], dict[str, Any]]] = {
     commands.AcceptJournal: cash.accept_journal,
     commands.ForgetOrders: forgetting.forget_orders,
     commands.ForgetKeys: forgetting.forget_keys,
+    commands.ForgetPositions: forgetting.forget_positions,
     commands.SetGuard: cash.set_guard,
     commands.FireGuard: cancelling.fire_guard,
     commands.PlaceOrder: trading.place,
