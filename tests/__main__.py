@@ -24,6 +24,7 @@ LONGEST: Final = (
     "tests/web/test_accessibility.py",
     "tests/kernel/test_compiled.py",
     "tests/adapters/test_relay.py",
+    "tests/adapters/test_relay_kafka.py",
 )
 """What takes longest begins first: begun last, it would keep one core busy while the others wait."""
 WORKERS_MAX: Final = 4

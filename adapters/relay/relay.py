@@ -150,10 +150,10 @@ class Relay:
         async for portion in portions:
             await send(broker, portion.letters, portion.reached)
             self.standing.sent += len(portion.letters)
-            self.standing.reached = portion.reached.journal_id
             if portion.is_all:
                 await broker.note(portion.reached)
                 self.standing.level_at = time.monotonic()
+            self.standing.reached = portion.reached.journal_id
 
     def _wait(self, role: Role, why: str) -> None:
         """Told once, and not with each attempt."""
