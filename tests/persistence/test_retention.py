@@ -125,6 +125,21 @@ async def test_months_leave_when_the_archive_has_them_and_a_rebuild_brings_them_
     assert await contents(connection) == kept(tables)
 
 
+async def test_the_tables_from_before_there_were_months_leave_like_one(
+    db: Database, connection: Connection
+) -> None:
+    """As an upgrade leaves them: with everything up to the end of a month."""
+    for name in ("trades", "ledger_entries"):
+        await connection.execute(f"ALTER TABLE {name} DETACH PARTITION {name}_2026_11")
+        await connection.execute(f"ALTER TABLE {name}_2026_11 RENAME TO {name}_before")
+        await connection.execute(
+            f"ALTER TABLE {name} ATTACH PARTITION {name}_before FOR VALUES FROM (MINVALUE) TO ('2026-12-01Z')"
+        )
+    assert await cut(db) == SINCE
+    assert await months_of(connection) == LEFT
+    assert await check_record(db) == {}
+
+
 async def test_what_a_market_of_old_traded_last_is_still_told(
     db: Database, connection: Connection, tmp_path: Path
 ) -> None:
