@@ -68,7 +68,7 @@ from persistence.tables.users import Users
 
 log = structlog.get_logger(__name__)
 
-SEEK_PAUSES: Final = (0.02, 0.5)
+SEEK_PAUSES: Final = (0.02, 0.1)
 """Seconds between two attempts to find who leads, or to lead: the first pause, and the longest."""
 
 
