@@ -117,13 +117,15 @@ def measured(past: "Past", size: int, tail: int, seconds: float) -> Row:
 
 
 def tell(sizes: list[int], columns: list[Row]) -> None:
-    """All sizes side by side, and by how much the most of a row is more than the least."""
+    """All sizes side by side, and what becomes of each row from the first to the last."""
     section(f"{'closed orders':<44}" + "".join(f"{size:>14,}" for size in sizes))
     for name, (_, unit) in columns[0].items():
         values = [column[name][0] for column in columns]
-        times = max(values) / min(values) if min(values) > 0 else 1.0
+        times = values[-1] / values[0] if values[0] else 1.0
         shown = "".join(f"{value:>14,.{0 if value >= 100 else 1}f}" for value in values)
-        print(f"  {name:<42}{shown} {unit:<8}{'level' if times <= LEVEL else f'{times:.2f} times'}")
+        print(
+            f"  {name:<42}{shown} {unit:<8}{'level' if 1 / LEVEL <= times <= LEVEL else f'{times:.2f} times'}"
+        )
 
 
 def now() -> int:
