@@ -138,7 +138,7 @@ def test_each_says_what_it_is(three: Three) -> None:
     assert [told(each, "verdict_followers") for each in processes] == [2, 0, 0]
     until(lambda: told(three.first, "verdict_confirmed_seconds") < 5)
     for each in processes:
-        assert httpx.get(f"{each.address}/ready").json()["status"] == "ready"
+        until(lambda each=each: httpx.get(f"{each.address}/ready").json()["status"] == "ready")
 
 
 def test_nobody_else_speaks_on_the_link(three: Three) -> None:

@@ -187,7 +187,7 @@ class Pair:
             f"{id(self.node)}",
             a_guards(),
             limits,
-            5,
+            60,
         )
         self.attach()
 
@@ -207,7 +207,7 @@ class Pair:
         ended.set()
 
     async def attached(self) -> None:
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             while not self.follower.is_attached:
                 await trio.sleep(0.001)
 
@@ -219,7 +219,7 @@ class Pair:
         assert self.node.durable >= request.outcomes[-1].seen
 
     async def answered(self, name: str, request: Request) -> None:
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             await request.durable.wait()
         # What was refused, and nobody told, may have been refused once more.
         *lost, own = batched(self.told[name], len(request.commands))
@@ -240,7 +240,7 @@ class Pair:
         """The line ends, and nobody makes another one."""
         self._line.cancel()
         await self._ended.wait()
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             while self.leader.followers:
                 await trio.sleep(0.001)
 
@@ -425,7 +425,7 @@ async def test_what_is_counted_in_one_process_counts_in_all(tmp_path: Path) -> N
         quota = there.take_for_address(Bucket.AUTH, "192.0.2.1")
         assert quota is not None
         assert quota.remaining == 1
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             while (quota := here.take_for_address(Bucket.AUTH, "192.0.2.1")) is None or quota.allowed:
                 await trio.sleep(0.01)  # one of these, or what the leader tells of its own, is one too many
 
@@ -443,7 +443,7 @@ async def test_who_does_not_read_is_cut_off_and_nobody_else_notices(
             line.send(wire.Hello(two.program, "deaf"))
             while two.leader.followers < 2:
                 await trio.sleep(0.001)
-            with trio.fail_after(20):
+            with trio.fail_after(60):
                 for number in range(10_000):
                     await two.ask(f"q{number}", Deposit(at=two.clock.at, user_id=user(0), amount=1))
                     if two.leader.followers < 2:
@@ -497,7 +497,7 @@ async def test_only_so_much_may_be_under_way(tmp_path: Path) -> None:
         (outcome,) = await two.node.ask(command, correlation_id="another")
         assert outcome.answer == Refusal(Code.OVERLOADED, "Too many requests are waiting; try again shortly")
         two.attach()
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             while two.node.under_way:
                 await trio.sleep(0.01)
 

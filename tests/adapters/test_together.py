@@ -38,7 +38,7 @@ def test_one_command_runs_several_and_they_take_turns(server_url: str, template:
         serving.serving(url, tmp_path, "serve --followers 1") as all_of_them,
         httpx.Client(base_url=all_of_them.address, timeout=60) as http,
     ):
-        until(lambda: sorted(roles(folder).values()) == ["follower", "leader"])
+        until(lambda: sorted(roles(folder).values()) == ["follower", "leader"], 90)
         before = roles(folder)
         there = venue(all_of_them.address, http)
         ann = there.user(100_000)
@@ -50,12 +50,12 @@ def test_one_command_runs_several_and_they_take_turns(server_url: str, template:
         with httpx.Client(base_url=all_of_them.address, timeout=60) as anew:
             balance = anew.get("/api/v1/account/balance", headers={"Authorization": f"Bearer {ann.token}"})
             assert balance.json()["data"]["available_balance_cents"] == 100_000
-        until(lambda: sorted(roles(folder).values()) == ["follower", "leader"])
+        until(lambda: sorted(roles(folder).values()) == ["follower", "leader"], 90)
         after = roles(folder)
         assert after[second] == "leader"
         assert first not in after, "it ended, and another one was started in its place"
         all_of_them.stop(signal.SIGKILL)
-        until(lambda: not any(map(lives, after)))
+        until(lambda: not any(map(lives, after)), 90)
 
 
 def test_where_nobody_leads_that_is_said(tmp_path: Path) -> None:
