@@ -183,19 +183,14 @@ class Leader:
     async def serve(
         self, folder: Path, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        """Take followers until cancelled."""
-        self.journal.on_commit = self.committed
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        opened, path = short(folder)
+        """Take followers until cancelled. Where the folder cannot be written there are none."""
         try:
-            with contextlib.suppress(FileNotFoundError):
-                Path(path).unlink()
-            socket = trio.socket.socket(trio.socket.AF_UNIX)
-            await socket.bind(path)
-            Path(path).chmod(0o600)
-            socket.listen()
-        finally:
-            os.close(opened)
+            socket = await listening(folder)
+        except OSError as trouble:
+            log.warning("nobody can follow this process", folder=str(folder), why=trouble.strerror)
+            task_status.started()
+            return
+        self.journal.on_commit = self.committed
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._beat)
             task_status.started()
@@ -323,3 +318,19 @@ class Leader:
             return
         self._under_way[name] = Waiting(follower.gateway, said.n, now, commands)
         self._of_gateway[follower.gateway] += 1
+
+
+async def listening(folder: Path) -> trio.socket.SocketType:
+    """The socket of the link. One that is there is left over from somebody who led before."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    opened, path = short(folder)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            Path(path).unlink()
+        socket = trio.socket.socket(trio.socket.AF_UNIX)
+        await socket.bind(path)
+        Path(path).chmod(0o600)
+        socket.listen()
+    finally:
+        os.close(opened)
+    return socket

@@ -517,3 +517,14 @@ async def test_whom_nobody_follows_does_not_step_back(tmp_path: Path) -> None:
         said = await asked(tmp_path, hand_over=True)
         assert said is not None
         assert (said.refusal, stepped) == ("", [True])
+
+
+async def test_where_the_folder_cannot_be_written_it_leads_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    async with trio.open_nursery() as nursery:
+        two = Pair(tmp_path / "file", nursery)
+        await two.lead(Exchange())
+        (outcome,) = await two.actors.ask(REFUSED)
+        assert isinstance(outcome.answer, Refusal)
+        assert await asked(tmp_path / "file") is None
+        nursery.cancel_scope.cancel()
