@@ -15,6 +15,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 import attrs
@@ -177,7 +178,7 @@ def feeds(leader: Served, port: int, pid: int, tokens: Sequence[str], rounds: in
         measure.line(name, cost, "us", f"of the leader an order; {cost / alone:.2f}")
     measure.section(f"a change of the book, from the request to a reader; {WATCHED} of them")
     for name, at in (("at the leader", leader.port), ("at the one that follows", port)):
-        waits = sorted(trio.run(delays, leader, tokens[0], at))
+        waits = sorted(trio.run(delays, leader, tokens, at))
         p50, p99 = (waits[len(waits) * share // 100] * 1e3 for share in (50, 99))
         print(f"  {name:<52}{p50:>12,.1f} ms p50, {p99:,.1f} ms p99")
 
@@ -222,22 +223,20 @@ def read_books(port: int, tokens: Sequence[str]) -> None:
     trio.run(all_of_them)
 
 
-async def delays(leader: Served, token: str, port: int) -> list[float]:
+async def delays(leader: Served, tokens: Sequence[str], port: int) -> list[float]:
     """Seconds from a request to the leader until a reader of the book there hears of it."""
     waits = []
-    body, ask = buying("NO"), leader.client(token)
+    asks = [(leader.client(token), buying(side)) for token, side in zip(tokens, ("NO", "YES"), strict=False)]
     async with trio_websocket.open_websocket_url(f"ws://127.0.0.1:{port}/ws/v1/orderbook/{MARKET}") as socket:
         await socket.get_message()
-        for _ in range(WATCHED):
+        for number in range(WATCHED):
+            client, body = asks[number % 2]
+            headers, content = {"content-type": "application/json"}, body(time.time_ns())
             begun = time.perf_counter()
-            await trio.to_thread.run_sync(
-                lambda: ask.post(
-                    "orders", content=body(time.time_ns()), headers={"content-type": "application/json"}
-                )
-            )
+            ask = partial(client.post, "orders", content=content, headers=headers)
+            (await trio.to_thread.run_sync(ask)).raise_for_status()
             await socket.get_message()
             waits.append(time.perf_counter() - begun)
-    ask.close()
     return waits
 
 
