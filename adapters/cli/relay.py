@@ -7,7 +7,6 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Final
 
 import attrs
 import click
@@ -32,10 +31,7 @@ from persistence.journal.following import Follower
 from persistence.journal.pages import DamagedError
 from persistence.journal.seals import SealKey
 from persistence.postgres.database import Connection, Database
-
-JETSTREAM_LOCK: Final = 8_653_215_573
-KAFKA_LOCK: Final = 8_653_215_574
-"""Arbitrary numbers: the relay that holds this advisory lock tells the topics there."""
+from persistence.postgres.locks import Lock
 
 
 @attrs.frozen
@@ -88,12 +84,12 @@ def topics(servers: list[str], since: str, client: Path | None, host: str, port:
     lock: int
     connected: Callable[[], AbstractAsyncContextManager[Broker]]
     if servers[0].startswith("kafka://"):
-        lock, settings_of_client = KAFKA_LOCK, kafka_settings(servers, client)
+        lock, settings_of_client = Lock.KAFKA, kafka_settings(servers, client)
         connected = functools.partial(kafka.connected, settings_of_client)
     elif client is not None:
         raise click.UsageError("--client is for kafka://; for NATS all is said by its address")
     else:
-        lock, connected = JETSTREAM_LOCK, functools.partial(jetstream.connected, servers)
+        lock, connected = Lock.JETSTREAM, functools.partial(jetstream.connected, servers)
 
     async def work(db: Database) -> None:
         start_logging(LogLevel.INFO)

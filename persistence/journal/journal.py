@@ -43,11 +43,10 @@ from persistence.postgres.database import (
     Database,
     NoRoomError,
 )
+from persistence.postgres.locks import Lock
 
 log = structlog.get_logger(__name__)
 
-WRITER_LOCK: Final = 8_653_215_572
-"""An arbitrary number: the server that holds this advisory lock writes the database's journal."""
 RETRY_PAUSES: Final = (0.02, 2.0)
 """Seconds between two attempts: the first pause, and the longest."""
 STATEMENT_TIMEOUT: Final = 60.0
@@ -343,8 +342,8 @@ class DurableJournal:
         """Take the writer's lock; returns the name of the session that has it, if we have not."""
         connection.buffer_writes(WRITE_BUFFER)
         await connection.execute(INTRODUCE, self.name)
-        while not await connection.fetch_value("SELECT pg_try_advisory_lock($1)", WRITER_LOCK):
-            holder = await connection.fetch_value(HOLDER, WRITER_LOCK)
+        while not await connection.fetch_value("SELECT pg_try_advisory_lock($1)", Lock.WRITER):
+            holder = await connection.fetch_value(HOLDER, Lock.WRITER)
             if holder is not None:
                 return str(holder)
         return None

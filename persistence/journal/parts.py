@@ -9,11 +9,10 @@ from typing import Final
 import msgspec
 
 from persistence.postgres.database import Connection
+from persistence.postgres.locks import Lock
 
 SIZE: Final = 5_000_000
 """Rows of a part: some 4 GB, and at 20 orders a second a day. Behind a smaller one come smaller ones."""
-PARTS_LOCK: Final = 8_653_215_573
-"""An arbitrary number: whoever makes parts holds this advisory lock, so that two who do make them once."""
 
 # A bound is text in the catalogue: FOR VALUES FROM (MINVALUE) TO ('5000001').
 PARTS: Final = r"""
@@ -47,7 +46,7 @@ async def parts(connection: Connection) -> list[Part]:
 async def make_room(connection: Connection, end: int) -> int:
     """Have parts for the ids up to `end`, and a whole part more; returns the last id that has one."""
     async with connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", PARTS_LOCK)
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", Lock.PARTS)
         newest = (await parts(connection))[-1]
         last, size = newest.last, min(SIZE, newest.last - newest.first + 1)
         # Whoever gave the journal a disk of its own means all of it.

@@ -11,12 +11,12 @@ import structlog
 
 from persistence import DatabaseUnusableError
 from persistence.postgres.database import Connection
+from persistence.postgres.locks import Lock
 
 log = structlog.get_logger(__name__)
 
 SCHEMA = Path(__file__).parents[2] / "schema.sql"
 UPGRADES = Path(__file__).parents[1] / "upgrades"
-SCHEMA_LOCK = 8_653_215_571  # any number that nobody else takes; it is the same in every version
 
 
 async def migrate(connection: Connection, schema: Path = SCHEMA, upgrades: Path = UPGRADES) -> int:
@@ -24,7 +24,7 @@ async def migrate(connection: Connection, schema: Path = SCHEMA, upgrades: Path 
 
     Several programs may do so at once: the first does the work, the others find it done.
     """
-    await connection.execute("SELECT pg_advisory_lock($1)", SCHEMA_LOCK)
+    await connection.execute("SELECT pg_advisory_lock($1)", Lock.SCHEMA)
     try:
         version = await _version(connection)
         if version == 0:
@@ -34,7 +34,7 @@ async def migrate(connection: Connection, schema: Path = SCHEMA, upgrades: Path 
                 await _upgrade(connection, number, upgrade)
     finally:
         if not connection.is_closed:
-            await connection.execute("SELECT pg_advisory_unlock($1)", SCHEMA_LOCK)
+            await connection.execute("SELECT pg_advisory_unlock($1)", Lock.SCHEMA)
     reached, known = await _version(connection), max([1, *(number for number, _ in _steps(upgrades))])
     if reached > known:
         raise DatabaseUnusableError(

@@ -41,10 +41,9 @@ from persistence.journal.recovery import ReportProgress
 from persistence.journal.seals import SealKey
 from persistence.journal.wal import GENESIS
 from persistence.postgres.database import Connection, Database
+from persistence.postgres.locks import Lock
 from persistence.tables.sql_audit import NETTED
 
-ARCHIVE_LOCK: Final = 8_653_215_574
-"""An arbitrary number: whoever moves rows holds this advisory lock."""
 KEPT: Final = 10_000_000
 """Rows that stay: the command stream tells half as many again to those who resume."""
 SNAPSHOTS: Final = 2
@@ -267,7 +266,7 @@ async def alone(database: Database) -> AsyncIterator[Connection]:
     """A connection that nobody else moves rows beside."""
     connection = await database.connect()
     try:
-        if not await connection.fetch_value("SELECT pg_try_advisory_lock($1)", ARCHIVE_LOCK):
+        if not await connection.fetch_value("SELECT pg_try_advisory_lock($1)", Lock.ARCHIVE):
             raise DatabaseUnusableError("another `verdict archive` is at work on this database: wait for it")
         yield connection
     finally:

@@ -26,7 +26,7 @@ from kernel.commands import OpenAccount
 from kernel.journal import JournalError
 from persistence.journal.recovery import recover
 from persistence.postgres import database
-from persistence.postgres.migrate import SCHEMA_LOCK
+from persistence.postgres.locks import Lock
 from persistence.tables.users import Users
 from tests.adapters.serving import (
     ADMIN,
@@ -266,7 +266,7 @@ async def test_a_start_that_takes_long_can_be_stopped(server_url: str, tmp_path:
     """Here it waits for another program's upgrade of the schema; a long journal is the usual reason."""
     async with fresh(server_url) as url, database.opened(url) as db:
         connection = await db.connect()
-        await connection.execute("SELECT pg_advisory_lock($1)", SCHEMA_LOCK)
+        await connection.execute("SELECT pg_advisory_lock($1)", Lock.SCHEMA)
         process = await trio.lowlevel.open_process(
             [sys.executable, "-m", "adapters.cli", "serve"],
             env={

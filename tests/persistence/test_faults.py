@@ -16,6 +16,7 @@ from persistence.journal import recovery
 from persistence.journal.journal import DurableJournal
 from persistence.postgres import database
 from persistence.postgres.database import Connection, Database
+from persistence.postgres.locks import Lock
 from tests.database import forge
 from tests.journal_contract import decide, deposits, facts_of, opening, read
 from tests.proxy import Cue, Fault, Message, Proxy, Sender, proxied
@@ -138,7 +139,7 @@ async def test_a_connection_lost_while_nothing_is_written_is_won_back(proxy: Pro
             while journal.counters.reconnects == 0:
                 await trio.sleep(0.01)
         async with db.borrowed() as connection:
-            assert not await connection.fetch_value("SELECT pg_try_advisory_lock($1)", journals.WRITER_LOCK)
+            assert not await connection.fetch_value("SELECT pg_try_advisory_lock($1)", Lock.WRITER)
         await journal.append([journal.pack(decide(Exchange(), opening()))])
 
 
