@@ -1,20 +1,22 @@
 """Events of several topics become one order again, and nobody is told of half of it."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import attrs
 import msgspec
 import pytest
 import trio
-from click.testing import CliRunner
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from adapters.cli.amm import amm
 from amm.brain.wire import EventMessage, OrderStatusChanged, TradeExecuted
 from amm.live.connection import CommandStream
 from amm.live.credentials import Credentials
 from amm.live.kafka_events import LATE_SECONDS, NOTES, TOPICS, KafkaEvents, LateError
+from tests.adapters.serving import ROOT
 from tests.amm.live.test_connection import Noted, answering
 from tests.amm.parts import MARKET, NOON
 from tests.end_to_end.making import service_token
@@ -187,8 +189,20 @@ async def test_a_reading_that_begins_anew_costs_the_connection_and_a_resync() ->
 def test_what_is_missing_or_does_not_go_together_is_told_in_one_line(tmp_path: Path) -> None:
     config = tmp_path / "amm.toml"
     config.write_text('[sync]\ntransport = "POLL"\n')
-    environment = {"AMM_TOKEN": service_token(), "FEED": "kafka", "AMM_STATE": str(tmp_path)}
-    done = CliRunner().invoke(amm, ["--config", str(config)], env=environment)
-    assert "FEED=kafka needs KAFKA_URL: kafka://host:9092,host2" in str(done.exception) + done.output
-    done = CliRunner().invoke(amm, ["--config", str(config)], env=environment | {"KAFKA_URL": "kafka://a"})
-    assert "it needs sync.transport = STREAM" in str(done.exception) + done.output
+
+    def complaint(**settings: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "adapters.cli", "amm", "--config", str(config)],
+            env=os.environ
+            | {"AMM_TOKEN": service_token(), "FEED": "kafka", "AMM_STATE": str(tmp_path)}
+            | settings,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode
+        return done.stderr
+
+    assert complaint().endswith("FEED=kafka needs KAFKA_URL: kafka://host:9092,host2\n")
+    assert "it needs sync.transport = STREAM" in complaint(KAFKA_URL="kafka://a")
