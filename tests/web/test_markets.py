@@ -121,6 +121,7 @@ def test_a_suspension_shows_at_once_and_an_end_takes_the_market_off_the_list(
     assert the_venue.admin.post(f"/admin/markets/{market_id}/resolve", resolution_result="YES").code == 0
     visitor.see("There is no such market")
     visitor.button("Look among all markets").click()
+    visitor.button(topic).click()
     expect(row(visitor, "Will it last?")).to_contain_text("Paid out")
 
 
