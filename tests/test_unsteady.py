@@ -1,11 +1,9 @@
-"""What fails is heard again with nothing beside it, before it counts."""
+"""What fails beside others is heard again alone, before it counts."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN = "import sys, tests.__main__ as run; run.LONGEST = (); sys.exit(run.main())"
@@ -13,13 +11,11 @@ FINE = """
 import os, pathlib, pytest
 
 @pytest.mark.alone
-def test_fine_alone(): pass
-def test_fine_beside_others(): pass
+def test_alone(): pass
 """
 UNSTEADY = """
-{mark}
 @pytest.mark.parametrize("one", range({tests}))
-def test_unsteady(one):
+def test_beside_others(one):
     heard = pathlib.Path(f"heard{{one}}")
     times = int(heard.read_text()) + 1 if heard.exists() else 0
     heard.write_text(str(times))
@@ -27,12 +23,10 @@ def test_unsteady(one):
 """
 
 
-def run(folder: Path, *, tests: int, fails: set[int], mark: str = "") -> tuple[int, str]:
-    """All tests of a folder: `tests` of them fail each time that `fails` names, where 0 is the first."""
+def run(folder: Path, *, tests: int, fails: set[int]) -> tuple[int, str]:
+    """All tests of a folder: `tests` of them fail each time that `fails` names, where 0 is beside others."""
     (folder / "tests").mkdir()
-    (folder / "tests" / "test_some.py").write_text(
-        FINE + UNSTEADY.format(tests=tests, fails=fails, mark=mark)
-    )
+    (folder / "tests" / "test_some.py").write_text(FINE + UNSTEADY.format(tests=tests, fails=fails))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(
         [sys.executable, "-c", RUN],
@@ -46,25 +40,17 @@ def run(folder: Path, *, tests: int, fails: set[int], mark: str = "") -> tuple[i
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize(("mark", "fails"), [("", {0, 2}), ("@pytest.mark.alone", {0})])
-def test_what_passes_more_often_than_not_is_named_and_does_not_fail_the_run(
-    tmp_path: Path, mark: str, fails: set[int]
-) -> None:
-    code, said = run(tmp_path, tests=1, fails=fails, mark=mark)
+def test_what_passes_alone_three_times_is_named_and_does_not_fail_the_run(tmp_path: Path) -> None:
+    code, said = run(tmp_path, tests=1, fails={0})
     assert (code, (tmp_path / "heard0").read_text()) == (0, "3")
     assert said.splitlines()[-2:] == [
-        "verdict: unsteady, failed once and passed when heard again:",
-        "  tests/test_some.py::test_unsteady[0]",
+        "verdict: unsteady, failed side by side and passed 3 times alone:",
+        "  tests/test_some.py::test_beside_others[0]",
     ]
 
 
-def test_what_fails_two_times_of_three_fails_the_run(tmp_path: Path) -> None:
-    code, said = run(tmp_path, tests=1, fails={0, 1, 3})
-    assert code == 1
-    assert said.splitlines()[-2:] == [
-        "verdict: failed, see further up:",
-        "  tests/test_some.py::test_unsteady[0]",
-    ]
+def test_what_fails_once_more_fails_the_run(tmp_path: Path) -> None:
+    assert run(tmp_path, tests=1, fails={0, 3})[0] == 1
 
 
 def test_more_than_a_few_are_no_accident(tmp_path: Path) -> None:
