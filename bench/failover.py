@@ -7,7 +7,6 @@ repeats each order under its name until it is answered. At the end every acknowl
 import argparse
 import statistics
 import tempfile
-import threading
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -18,32 +17,12 @@ import trio
 
 from bench.measure import line, machine, section
 from tests.adapters.serving import Caller, serving, until, venue
+from tests.adapters.test_another_primary import Trader
 from tests.pairs import primary_and_standby
 
 ORDERS: Final = 40
 """Acknowledged before the primary dies, and after."""
 CENTS: Final = 1_000_000
-
-
-class Trader(threading.Thread):
-    """Places one order after another, and notes when each was acknowledged."""
-
-    def __init__(self, address: str, who: Caller, market_id: str) -> None:
-        super().__init__()
-        self.address, self.who, self.market_id = address, who, market_id
-        self.acknowledged: list[tuple[float, str]] = []
-        self.is_over = threading.Event()
-
-    def run(self) -> None:
-        with httpx.Client(base_url=self.address, timeout=60) as http:
-            caller = Caller(http, self.who.token, self.who.user_id)
-            while not self.is_over.is_set():
-                name = f"order-{len(self.acknowledged)}"
-                answer = caller.place(self.market_id, "BUY YES 1 @1", name)
-                if answer.code == 0:
-                    self.acknowledged.append((time.monotonic(), answer.data["order"]["id"]))
-                elif answer.status != httpx.codes.SERVICE_UNAVAILABLE:
-                    raise SystemExit(f"verdict: an order was refused: {answer.envelope}")
 
 
 async def once() -> tuple[float, float, int]:
@@ -64,11 +43,11 @@ async def once() -> tuple[float, float, int]:
                 finally:
                     trader.is_over.set()
                     trader.join()
-                times = [at for at, _ in trader.acknowledged]
+                times = trader.acknowledged.values()
                 silence, end = max((after - at, after) for at, after in pairwise(times))
                 with httpx.Client(base_url=server.address) as again:
                     ann = Caller(again, trader.who.token, trader.who.user_id)
-                    found = [ann.get(f"/orders/{order_id}").code == 0 for _, order_id in trader.acknowledged]
+                    found = [ann.get(f"/orders/{order_id}").code == 0 for order_id in trader.acknowledged]
     return silence, max(0.0, end - promoted), found.count(False)
 
 

@@ -255,7 +255,7 @@ def verify(cluster: Cluster, traders: list[Trader]) -> None:
     orders = json.loads(rows) if isinstance(rows, str) else rows
     assert isinstance(orders, dict)
     missing = sum(orders.get(one, [""])[0] != name for each in traders for name, one in each.placed.items())
-    wrong = sum(orders[one][1] != "CANCELLED" for each in traders for one in each.cancelled)
+    wrong = sum(orders.get(one, ["", ""])[1] != "CANCELLED" for each in traders for one in each.cancelled)
     twice = len(orders) - sum(len(trader.placed) for trader in traders)
     refused = [envelope for trader in traders for envelope in trader.refused]
     differing = sum(len({json.dumps(view(node, one)) for node in nodes}) > 1 for one in traders)

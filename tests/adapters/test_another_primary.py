@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import httpx
@@ -21,7 +22,8 @@ class Trader(threading.Thread):
     def __init__(self, address: str, who: Caller, market_id: str) -> None:
         super().__init__()
         self.address, self.who, self.market_id = address, who, market_id
-        self.acknowledged: list[str] = []
+        self.acknowledged: dict[str, float] = {}
+        """When each order was, by its id."""
         self.is_over = threading.Event()
 
     def run(self) -> None:
@@ -32,7 +34,7 @@ class Trader(threading.Thread):
                 while (answer := caller.place(self.market_id, "BUY YES 1 @1", name)).status == UNDECIDED:
                     self.is_over.wait(0.05)
                 assert answer.code == 0, answer.envelope
-                self.acknowledged.append(answer.data["order"]["id"])
+                self.acknowledged[answer.data["order"]["id"]] = time.monotonic()
 
 
 async def test_what_was_acknowledged_before_a_failover_is_there_after_it(tmp_path: Path) -> None:
